@@ -1,0 +1,1 @@
+//! What the benches share: a deterministic corpus of office mail, with no files from outside.
