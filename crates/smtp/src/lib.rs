@@ -1,0 +1,13 @@
+//! Speaks SMTP strictly from either side: reads commands, replies and bodies, drives an upstream session, is a client
+//! to a next hop, spools a message. It has no opinion about mail.
+//!
+//! The upstream side is [`server`], with the seam [`server::Service`]; the client to the next hop is [`client`].
+
+pub mod cidr;
+pub mod client;
+pub mod command;
+pub mod reply;
+pub mod server;
+pub mod spool;
+pub mod tls;
+pub mod xclient;
