@@ -1,0 +1,3 @@
+//! Compiles policy files into one immutable set and says which policies a message violates.
+
+pub mod validators;

@@ -1,0 +1,318 @@
+//! Keys and tokens: structure and checksums where the issuer publishes them, entropy and placeholder checks where not.
+
+use super::{Validator, verbatim};
+
+pub(super) const TABLE: &[Validator] = &[
+    verbatim(
+        "entropy_3",
+        |t| t.len() >= 8 && entropy(t) >= 3.0,
+        "at least 3.0 bits of Shannon entropy a character, 8 characters or more",
+    ),
+    verbatim(
+        "entropy_3_5",
+        |t| t.len() >= 12 && entropy(t) >= 3.5,
+        "at least 3.5 bits of Shannon entropy a character, 12 characters or more",
+    ),
+    verbatim(
+        "entropy_4",
+        |t| t.len() >= 16 && entropy(t) >= 4.0,
+        "at least 4.0 bits of Shannon entropy a character, 16 characters or more",
+    ),
+    verbatim(
+        "not_placeholder",
+        not_placeholder,
+        "refuses examples, variables, masks and words that stand for a secret",
+    ),
+    verbatim("mixed_characters", mixed_characters, "at least one letter and one digit"),
+    verbatim(
+        "github_token",
+        crc32_token,
+        "GitHub token: CRC-32 of the random part in its last six characters",
+    ),
+    verbatim("npm_token", crc32_token, "npm token: CRC-32 of the random part in its last six characters"),
+    verbatim(
+        "aws_access_key_id",
+        aws_access_key_id,
+        "AWS access key id: base 32, account number in range, not an example",
+    ),
+    verbatim(
+        "jwt",
+        jwt,
+        "JSON Web Token: header and claims decode to JSON objects, the header names an algorithm",
+    ),
+    verbatim("bech32", bech32, "Bech32 or Bech32m checksum (BIP 173, BIP 350)"),
+    verbatim(
+        "mrz_td3",
+        mrz_td3,
+        "second line of a passport's machine-readable zone with its check digits (ICAO 9303-4)",
+    ),
+    verbatim(
+        "url_with_password",
+        url_with_password,
+        "a URL whose authority holds a user name and a password that is no placeholder",
+    ),
+];
+
+/// Shannon entropy in bits a character over octets.
+fn entropy(text: &str) -> f64 {
+    let mut counts = [0u32; 256];
+    for octet in text.bytes() {
+        counts[usize::from(octet)] += 1;
+    }
+    let total = text.len() as f64;
+    counts.iter().filter(|n| **n > 0).map(|n| f64::from(*n) / total).map(|p| -p * p.log2()).sum()
+}
+
+/// Words that show that a value is not the real one. Lower case.
+const PLACEHOLDERS: [&str; 30] = [
+    "example",
+    "sample",
+    "changeme",
+    "change_me",
+    "change-me",
+    "placeholder",
+    "your",
+    "insert",
+    "dummy",
+    "redacted",
+    "secret_here",
+    "xxxx",
+    "****",
+    "....",
+    "____",
+    "----",
+    "1234567890",
+    "abcdefgh",
+    "null",
+    "undefined",
+    "todo",
+    "fixme",
+    "<",
+    "${",
+    "{{",
+    "%(",
+    "$(",
+    "test",
+    "fake",
+    "foobar",
+];
+
+fn not_placeholder(text: &str) -> bool {
+    let octets = text.as_bytes();
+    let holds =
+        |word: &&str| octets.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()));
+    let same = octets.windows(2).all(|w| w.first() == w.last());
+    let variable = text.starts_with(['$', '%', '@', '&']) || text.contains("()") || text.ends_with("()");
+    !octets.is_empty() && !same && !variable && !PLACEHOLDERS.iter().any(|word| holds(&word))
+}
+
+fn mixed_characters(text: &str) -> bool {
+    text.bytes().any(|o| o.is_ascii_alphabetic()) && text.bytes().any(|o| o.is_ascii_digit())
+}
+
+/// `prefix_`, thirty characters of base 62, and their CRC-32 as six digits of base 62.
+fn crc32_token(text: &str) -> bool {
+    let Some((_, secret)) = text.rsplit_once('_') else { return false };
+    let Some((random, check)) = secret.split_at_checked(30).filter(|(_, check)| check.len() == 6) else {
+        return false;
+    };
+    let digit = |o: u8| match o {
+        b'0'..=b'9' => Some(u64::from(o - b'0')),
+        b'A'..=b'Z' => Some(u64::from(o - b'A') + 10),
+        b'a'..=b'z' => Some(u64::from(o - b'a') + 36),
+        _ => None,
+    };
+    let stated = check.bytes().try_fold(0u64, |n, o| Some(n * 62 + digit(o)?));
+    random.bytes().all(|o| o.is_ascii_alphanumeric()) && stated == Some(u64::from(crc32(random.as_bytes())))
+}
+
+/// CRC-32 as in zip and Ethernet.
+fn crc32(octets: &[u8]) -> u32 {
+    !octets.iter().fold(u32::MAX, |crc, octet| {
+        (0..8).fold(crc ^ u32::from(*octet), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg()))
+    })
+}
+
+/// Four letters of the kind, sixteen of base 32. Ids since 2019 hold the account number, which has twelve decimal digits.
+fn aws_access_key_id(text: &str) -> bool {
+    let octets = text.as_bytes();
+    let kind = ["AKIA", "ASIA", "ABIA", "ACCA"].iter().any(|k| text.starts_with(k));
+    let Some(body) = octets.get(4..).filter(|b| b.len() == 16) else { return false };
+    let bits = body.iter().try_fold(0u128, |bits, o| Some(bits << 5 | u128::from(base32(*o)?)));
+    let Some(bits) = bits else { return false };
+    let old = matches!(body.first(), Some(b'I' | b'J'));
+    let account = (bits >> 32) as u64 & 0x7fff_ffff_ff80;
+    kind && !text.ends_with("EXAMPLE") && (old || account >> 7 <= 999_999_999_999)
+}
+
+fn base32(octet: u8) -> Option<u8> {
+    match octet {
+        b'A'..=b'Z' => Some(octet - b'A'),
+        b'2'..=b'7' => Some(octet - b'2' + 26),
+        _ => None,
+    }
+}
+
+/// Three base64url parts, of which the first two are JSON objects.
+fn jwt(text: &str) -> bool {
+    let mut parts = text.split('.');
+    let (Some(header), Some(claims), Some(signature), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    let mut room = [0u8; 1024];
+    let named = base64url(header, &mut room)
+        .is_some_and(|json| json.starts_with(b"{") && json.windows(5).any(|w| w == b"\"alg\""));
+    let mut start = [0u8; 1024];
+    let head = claims.get(..claims.len().min(64) & !3).unwrap_or("");
+    let object = base64url(head, &mut start)
+        .is_some_and(|json| matches!(json, [b'{', b'"' | b' ' | b'\n' | b'\r' | b'}', ..]));
+    named && object && signature.bytes().all(|o| o.is_ascii_alphanumeric() || o == b'-' || o == b'_')
+}
+
+fn base64url<'r>(text: &str, room: &'r mut [u8]) -> Option<&'r [u8]> {
+    let (mut bits, mut count, mut used) = (0u32, 0u32, 0usize);
+    for octet in text.bytes() {
+        let six = match octet {
+            b'A'..=b'Z' => octet - b'A',
+            b'a'..=b'z' => octet - b'a' + 26,
+            b'0'..=b'9' => octet - b'0' + 52,
+            b'-' => 62,
+            b'_' => 63,
+            _ => return None,
+        };
+        bits = (bits << 6 | u32::from(six)) & 0xffff;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            *room.get_mut(used)? = (bits >> count) as u8;
+            used += 1;
+        }
+    }
+    room.get(..used)
+}
+
+fn bech32(text: &str) -> bool {
+    const ALPHABET: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+    let Some((prefix, data)) =
+        text.rsplit_once('1').filter(|(p, d)| !p.is_empty() && d.len() >= 6 && text.len() <= 90)
+    else {
+        return false;
+    };
+    let mixed = text.bytes().any(|o| o.is_ascii_lowercase()) && text.bytes().any(|o| o.is_ascii_uppercase());
+    let lower = |o: u8| o.to_ascii_lowercase();
+    let expanded =
+        prefix.bytes().map(|o| lower(o) >> 5).chain([0]).chain(prefix.bytes().map(|o| lower(o) & 31));
+    let mut state = expanded.fold(1, bech32_step);
+    for octet in data.bytes() {
+        let Some(v) = ALPHABET.iter().position(|a| *a == lower(octet)) else { return false };
+        state = bech32_step(state, v as u8);
+    }
+    !mixed && matches!(state, 1 | 0x2bc8_30a3)
+}
+
+fn bech32_step(state: u32, v: u8) -> u32 {
+    const GENERATOR: [u32; 5] = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
+    let top = state >> 25;
+    let shifted = (state & 0x01ff_ffff) << 5 ^ u32::from(v);
+    GENERATOR.iter().enumerate().fold(shifted, |s, (bit, g)| if top >> bit & 1 == 1 { s ^ g } else { s })
+}
+
+/// Document number, nationality, birth, sex, expiry, personal number, each group checked, and the whole.
+fn mrz_td3(text: &str) -> bool {
+    let octets = text.as_bytes();
+    if octets.len() != 44 {
+        return false;
+    }
+    let checked = |from: usize, to: usize| {
+        let stated = octets.get(to).copied();
+        let sum = octets.get(from..to).and_then(|group| mrz_sum(group.iter()));
+        matches!((sum, stated), (Some(s), Some(o)) if o == b'0' + (s % 10) as u8 || (s == 0 && o == b'<'))
+    };
+    let parts = [0..10, 13..20, 21..43].into_iter().filter_map(|r| octets.get(r)).flatten();
+    let whole = mrz_sum(parts).map(|s| b'0' + (s % 10) as u8);
+    checked(0, 9) && checked(13, 19) && checked(21, 27) && checked(28, 42) && whole == octets.last().copied()
+}
+
+fn mrz_sum<'o>(octets: impl Iterator<Item = &'o u8>) -> Option<i32> {
+    octets.zip([7, 3, 1].iter().cycle()).try_fold(0, |sum, (octet, weight)| {
+        let v = if *octet == b'<' { 0 } else { super::checksum::base36(*octet)? };
+        Some(sum + v * weight)
+    })
+}
+
+fn url_with_password(text: &str) -> bool {
+    let Some((_, rest)) = text.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#', ' ', '"', '\'']).next().unwrap_or("");
+    let Some((user, host)) = authority.rsplit_once('@') else { return false };
+    let Some((name, password)) = user.split_once(':') else { return false };
+    let told = ["password", "pass", "pwd", "secret", "user", "username"];
+    !name.is_empty()
+        && password.len() >= 4
+        && host.len() >= 3
+        && !told.iter().any(|word| password.eq_ignore_ascii_case(word))
+        && not_placeholder(password)
+        && !host.starts_with(['<', '$', '{'])
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::validators::validator;
+
+    fn accepts(name: &str, text: &str) -> bool {
+        validator(name).unwrap().accepts(text)
+    }
+
+    #[test]
+    fn a_github_token_carries_the_crc_of_its_random_part() {
+        let token = ["ghp", "_zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ", "0mLq17"].concat();
+        assert!(accepts("github_token", &token));
+        assert!(!accepts("github_token", &token.replace("mLq17", "mLq18")));
+    }
+
+    #[test]
+    fn the_documentations_own_aws_key_is_an_example() {
+        assert!(!accepts("aws_access_key_id", "AKIAIOSFODNN7EXAMPLE"));
+        assert!(accepts("aws_access_key_id", &["AKIA", "Y3FDNCOXQJSB2LQM"].concat()));
+        assert!(!accepts("aws_access_key_id", "AKIA1890189018901890"));
+    }
+
+    #[test]
+    fn a_token_of_three_json_parts_is_a_jwt() {
+        let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U";
+        assert!(accepts("jwt", token));
+        assert!(!accepts("jwt", "eyJhbGciOi.example.com") && !accepts("jwt", "a.b.c"));
+    }
+
+    #[test]
+    fn placeholders_are_not_secrets() {
+        for word in [
+            "${PASSWORD}",
+            "changeme123",
+            "<your-key>",
+            "xxxxxxxxxxxx",
+            "EXAMPLEKEY",
+            "aaaaaaaa",
+            "$password",
+            "get_password()",
+        ] {
+            assert!(!accepts("not_placeholder", word), "{word}");
+        }
+        assert!(accepts("not_placeholder", "q8Zr2LmP0vT"));
+        assert!(accepts("entropy_3", "q8Zr2LmP0vT") && !accepts("entropy_3", "aaaaaaaabbbb"));
+        assert!(accepts("url_with_password", "postgres://app:q8Zr2LmP@db.internal/orders"));
+        assert!(
+            !accepts("url_with_password", "https://user:password@example.com/")
+                && !accepts("url_with_password", "https://example.com/a:b@c")
+        );
+    }
+
+    #[test]
+    fn published_bech32_and_passport_lines_pass() {
+        assert!(accepts("bech32", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"));
+        assert!(!accepts("bech32", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5"));
+        assert!(accepts("mrz_td3", "L898902C36UTO7408122F1204159ZE184226B<<<<<10"));
+        assert!(!accepts("mrz_td3", "L898902C36UTO7408122F1204159ZE184226B<<<<<11"));
+    }
+}
