@@ -114,7 +114,8 @@ impl Setup {
         self.write(dir.path());
         let instance = Postfix { port: self.port, dir };
         instance.postfix("start");
-        let up = eventually(Duration::from_secs(20), || std::net::TcpStream::connect(instance.addr()).is_ok());
+        let up =
+            eventually(Duration::from_secs(20), || std::net::TcpStream::connect(instance.addr()).is_ok());
         assert!(up, "postfix does not accept connections:\n{}", instance.log());
         Some(instance)
     }
@@ -135,7 +136,8 @@ impl Setup {
         let here = dir.to_string_lossy();
         let place = |text: &str| text.replace("@DIR@", &here).replace("/etc/postfix/", &format!("{here}/"));
         fs::write(dir.join("main.cf"), place(&format!("{}{}", base_main(), self.main))).unwrap();
-        fs::write(dir.join("master.cf"), place(&format!("{}{}", base_master(self.port), self.master))).unwrap();
+        fs::write(dir.join("master.cf"), place(&format!("{}{}", base_master(self.port), self.master)))
+            .unwrap();
         for (name, text) in &self.files {
             fs::write(dir.join(name), text).unwrap();
         }
@@ -189,7 +191,9 @@ impl Postfix {
             id: text(&entry["queue_id"]),
             recipients: entry["recipients"]
                 .as_array()
-                .map(|all| all.iter().map(|one| (text(&one["address"]), text(&one["delay_reason"]))).collect())
+                .map(|all| {
+                    all.iter().map(|one| (text(&one["address"]), text(&one["delay_reason"]))).collect()
+                })
                 .unwrap_or_default(),
         };
         lines.map(queued).collect()
@@ -199,7 +203,11 @@ impl Postfix {
     pub fn wait_for_queued(&self, queue: &str, count: usize) -> Vec<Queued> {
         insist(Duration::from_secs(30), || {
             let found: Vec<Queued> = self.queue().into_iter().filter(|entry| entry.queue == queue).collect();
-            if found.len() >= count { Ok(found) } else { Err(format!("{} in {queue}:\n{}", found.len(), self.log())) }
+            if found.len() >= count {
+                Ok(found)
+            } else {
+                Err(format!("{} in {queue}:\n{}", found.len(), self.log()))
+            }
         })
     }
 

@@ -11,9 +11,12 @@ pub fn program(name: &str, package: &str) -> Option<PathBuf> {
 
 /// True if the tests run as root, which real Postfix needs; otherwise as [`program`].
 pub fn root(what: &str) -> bool {
-    let is_root = std::fs::metadata("/proc/self").is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == 0);
+    let is_root =
+        std::fs::metadata("/proc/self").is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == 0);
     if !is_root && !skipping() {
-        panic!("{what} needs root; run the tests as root, or set WEIR_TESTS_ALLOW_SKIP=1 to leave such tests out");
+        panic!(
+            "{what} needs root; run the tests as root, or set WEIR_TESTS_ALLOW_SKIP=1 to leave such tests out"
+        );
     }
     is_root
 }

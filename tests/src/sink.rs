@@ -104,7 +104,8 @@ pub struct Manners {
 
 impl Default for Manners {
     fn default() -> Manners {
-        let extensions = ["PIPELINING", "SIZE 104857600", "8BITMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"];
+        let extensions =
+            ["PIPELINING", "SIZE 104857600", "8BITMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"];
         Manners { extensions: extensions.map(str::to_owned).to_vec(), tls: None, implicit_tls: false }
     }
 }
@@ -156,7 +157,10 @@ impl Delivered {
     /// The octets after the header lines that Weir put on top: everything from `first_line` on.
     pub fn from_line(&self, first_line: &str) -> &[u8] {
         let at = memchr::memmem::find(&self.octets, first_line.as_bytes()).unwrap_or_else(|| {
-            panic!("no {first_line:?} in\n{}", String::from_utf8_lossy(&self.octets[..self.octets.len().min(2000)]))
+            panic!(
+                "no {first_line:?} in\n{}",
+                String::from_utf8_lossy(&self.octets[..self.octets.len().min(2000)])
+            )
         });
         &self.octets[at..]
     }
@@ -335,7 +339,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             let manners = lock(&shared.manners).clone();
             let _ = stream.set_nodelay(true);
             // An error is the other side's going away; what had come by then is on record.
-            let _ = Session::new(stream, shared.clone(), manners, session).and_then(|mut session| session.run());
+            let _ =
+                Session::new(stream, shared.clone(), manners, session).and_then(|mut session| session.run());
             let open = &mut lock(&shared.records).open;
             for (_, stream) in open.extract_if(.., |(number, _)| *number == session) {
                 let _ = stream.shutdown(Shutdown::Both);
@@ -447,7 +452,9 @@ impl Session {
         self.forget();
         let mut lines = vec!["sink.example".to_owned()];
         let starttls_done = self.tls;
-        lines.extend(self.manners.extensions.iter().filter(|word| !(starttls_done && *word == "STARTTLS")).cloned());
+        lines.extend(
+            self.manners.extensions.iter().filter(|word| !(starttls_done && *word == "STARTTLS")).cloned(),
+        );
         let last = lines.len() - 1;
         let text: Vec<String> = lines
             .iter()

@@ -126,7 +126,9 @@ impl Weir {
 
     /// Everything it has logged, over restarts too.
     pub fn log(&self) -> String {
-        fs::read(self.log_path()).map(|octets| String::from_utf8_lossy(&octets).into_owned()).unwrap_or_default()
+        fs::read(self.log_path())
+            .map(|octets| String::from_utf8_lossy(&octets).into_owned())
+            .unwrap_or_default()
     }
 
     /// Waits until the log holds `text`.
@@ -154,7 +156,8 @@ impl Weir {
 
     /// Sends a signal by name (`TERM`, `HUP`).
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().unwrap();
+        let status =
+            Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().unwrap();
         assert!(status.success(), "kill -{name} failed");
     }
 

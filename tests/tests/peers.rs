@@ -21,7 +21,9 @@ fn a_sink_keeps_the_octets_it_was_sent() {
 fn a_sink_breaks_where_the_recipient_says() {
     let sink = Sink::with_faults();
     let message = mails::clean("faults");
-    for (recipient, code) in [("rcpt-550@x.example", 550), ("data-451@x.example", 451), ("dot-552@x.example", 552)] {
+    for (recipient, code) in
+        [("rcpt-550@x.example", 550), ("data-451@x.example", 451), ("dot-552@x.example", 552)]
+    {
         let answer = client::send(sink.addr(), "ann@corp.example", &[recipient], &message).unwrap();
         assert_eq!(answer.code, code, "{recipient}");
     }
@@ -73,10 +75,14 @@ fn postfix_relays_to_a_sink_and_delivers_into_maildirs() {
 
 #[test]
 fn postfix_holds_what_is_marked_and_nothing_else() {
-    let Some(hop) = Setup::new().delivers_locally("other.example").holds_marked_mail().start() else { return };
-    let marked = [b"X-dlp-uniquemsgid: 0\r\nX-dlp-policyid: 23\r\n".to_vec(), mails::clean("marked")].concat();
+    let Some(hop) = Setup::new().delivers_locally("other.example").holds_marked_mail().start() else {
+        return;
+    };
+    let marked =
+        [b"X-dlp-uniquemsgid: 0\r\nX-dlp-policyid: 23\r\n".to_vec(), mails::clean("marked")].concat();
     client::send(hop.addr(), "ann@corp.example", &["bob@other.example"], &marked).unwrap();
-    client::send(hop.addr(), "ann@corp.example", &["carl@other.example"], &mails::clean("not marked")).unwrap();
+    client::send(hop.addr(), "ann@corp.example", &["carl@other.example"], &mails::clean("not marked"))
+        .unwrap();
     hop.wait_for_mail("carl", 1);
     let held = hop.wait_for_queued("hold", 1);
     assert!(hop.maildir("bob").is_empty());
@@ -87,7 +93,9 @@ fn postfix_holds_what_is_marked_and_nothing_else() {
 #[test]
 fn swaks_and_smtplib_talk_to_a_sink() {
     let sink = Sink::start();
-    let Some(output) = client::swaks(sink.addr(), &["--from", "ann@corp.example", "--to", "bob@other.example"]) else {
+    let Some(output) =
+        client::swaks(sink.addr(), &["--from", "ann@corp.example", "--to", "bob@other.example"])
+    else {
         return;
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
