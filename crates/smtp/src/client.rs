@@ -9,7 +9,13 @@ use crate::spool::Spooled;
 use crate::tls;
 use crate::xclient::Name;
 
+mod auth;
+mod connect;
+mod hop;
+mod outgoing;
+
 pub use crate::spool::Edit;
+pub use hop::Hop;
 
 /// How to speak to a next hop.
 #[derive(Clone, Debug)]
@@ -55,7 +61,7 @@ pub enum HopTls {
 pub struct Auth {
     /// User name.
     pub user: String,
-    secret: zeroize::Zeroizing<String>,
+    pub(crate) secret: zeroize::Zeroizing<String>,
 }
 
 impl Auth {

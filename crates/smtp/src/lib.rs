@@ -3,11 +3,14 @@
 //!
 //! The upstream side is [`server`], with the seam [`server::Service`]; the client to the next hop is [`client`].
 
+mod body;
 pub mod cidr;
 pub mod client;
 pub mod command;
+pub mod proxy;
 pub mod reply;
 pub mod server;
 pub mod spool;
+mod stream;
 pub mod tls;
 pub mod xclient;

@@ -12,6 +12,14 @@ use crate::spool::{SpoolRules, Spooled};
 use crate::tls::{self, TlsInfo};
 use crate::xclient::Attributes;
 
+mod accept;
+mod fence;
+mod receive;
+mod session;
+mod wire;
+
+pub use accept::{refuse, serve};
+
 /// The seam: what a proxy, a gateway or a test answers. Each method is called only in an order that RFC 5321 allows.
 /// A panic in one becomes 451 for its command, and the session ends with 421.
 pub trait Service: Send {
