@@ -1,0 +1,537 @@
+//! Folds text to the form that patterns are matched against, and leads positions in it back to the original;
+//! text of ASCII only is never copied.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::{LazyLock, OnceLock};
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::canonical_combining_class;
+
+use super::words::Words;
+
+/// What a folded character is to the division into words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Not part of a word.
+    Other,
+    /// A letter or digit of a script with words.
+    Letter,
+    /// A word by itself (Han, kana, Thai, ..., the first part of a Hangul syllable).
+    Solo,
+    /// A later part of a Hangul syllable.
+    Trail,
+}
+
+/// A folded character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Folded {
+    /// Lower case outside ASCII; ASCII letters keep their case.
+    pub(super) folded: char,
+    /// With its case.
+    pub(super) kept: char,
+    pub(super) class: Class,
+}
+
+/// A text made ready for matching.
+///
+/// Holds the folded text, where it differs from the original, and which octets are words.
+pub struct Prepared<'t> {
+    text: &'t str,
+    folded: Form<'t>,
+    words: Words,
+    kept: OnceLock<Form<'t>>,
+    cased: bool,
+    expands: bool,
+}
+
+/// A folded text and the way back.
+struct Form<'t> {
+    text: Cow<'t, str>,
+    map: Map,
+}
+
+impl<'t> Prepared<'t> {
+    /// Folds a text: nothing to do for ASCII, one copy for anything else.
+    pub fn new(text: &'t str) -> Self {
+        let Some(first) = first_non_ascii(text.as_bytes()) else {
+            return Self {
+                text,
+                folded: Form { text: Cow::Borrowed(text), map: Map::default() },
+                words: Words::ascii(text.as_bytes()),
+                kept: OnceLock::new(),
+                cased: false,
+                expands: false,
+            };
+        };
+        let mut folder = Folder::new(text, first, false);
+        folder.run(text, first);
+        let words = Words::mixed(folder.out.as_bytes(), &folder.marks);
+        Self {
+            text,
+            folded: Form { text: Cow::Owned(folder.out), map: folder.map },
+            words,
+            kept: OnceLock::new(),
+            cased: folder.cased,
+            expands: folder.expands,
+        }
+    }
+
+    /// The original text.
+    pub fn text(&self) -> &'t str {
+        self.text
+    }
+
+    /// The matched text as folded: ASCII digits, no invisible characters; case and separators kept.
+    pub fn folded(&self, span: &Range<usize>) -> String {
+        let mut kept = String::new();
+        for c in self.text.get(span.clone()).unwrap_or_default().chars() {
+            fold_char(c, &mut |f| kept.push(f.kept));
+        }
+        kept
+    }
+
+    /// The value of a hit for telling unique ones apart: letters and digits only, upper-cased.
+    pub fn value(&self, span: &Range<usize>) -> String {
+        let folded = self.folded(span);
+        folded.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect()
+    }
+
+    /// How many words begin between two spans of the original text: 0 for neighbours or overlapping spans,
+    /// 1 when one word stands between them. Costs one step for each 64 octets between the spans.
+    pub fn words_between(&self, one: &Range<usize>, other: &Range<usize>) -> usize {
+        let (first, second) = if one.start <= other.start { (one, other) } else { (other, one) };
+        if second.start <= first.end {
+            return 0;
+        }
+        let end = self.folded.map.inward(first.end);
+        let start = self.folded.map.inward(second.start);
+        self.words.starts_in(end, start)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.folded.text.as_bytes()
+    }
+
+    pub(super) fn str(&self) -> &str {
+        &self.folded.text
+    }
+
+    pub(super) fn words(&self) -> &Words {
+        &self.words
+    }
+
+    /// Whether one original character may stand for several folded ones.
+    pub(super) fn expands(&self) -> bool {
+        self.expands
+    }
+
+    /// Whether the folded text lost the case of letters outside ASCII.
+    pub(super) fn cased(&self) -> bool {
+        self.cased
+    }
+
+    /// The original octets of a stretch of the folded text.
+    pub(super) fn original(&self, range: Range<usize>) -> Range<usize> {
+        self.folded.map.outward(range)
+    }
+
+    /// The folded text with the case of all letters, as regular expressions see it.
+    pub(super) fn kept(&self) -> &str {
+        if self.cased { &self.kept_form().text } else { &self.folded.text }
+    }
+
+    /// The original octets of a stretch of [`Self::kept`].
+    pub(super) fn original_of_kept(&self, range: Range<usize>) -> Range<usize> {
+        if self.cased { self.kept_form().map.outward(range) } else { self.original(range) }
+    }
+
+    fn kept_form(&self) -> &Form<'t> {
+        self.kept.get_or_init(|| {
+            let first = first_non_ascii(self.text.as_bytes()).unwrap_or(self.text.len());
+            let mut folder = Folder::new(self.text, first, true);
+            folder.run(self.text, first);
+            Form { text: Cow::Owned(folder.out), map: folder.map }
+        })
+    }
+}
+
+/// Where the folded text stands in the original: between listed characters both advance alike.
+#[derive(Debug, Default)]
+struct Map {
+    odd: Vec<Odd>,
+}
+
+/// A character whose folded form has another length.
+#[derive(Debug, Clone, Copy)]
+struct Odd {
+    folded: usize,
+    original: usize,
+    folded_len: u32,
+    original_len: u32,
+}
+
+impl Map {
+    /// The original octets of a stretch of folded text: whole characters, none of the invisible ones at its
+    /// ends.
+    fn outward(&self, range: Range<usize>) -> Range<usize> {
+        if self.odd.is_empty() {
+            return range;
+        }
+        if range.is_empty() {
+            let at = self.character(range.start).start;
+            return at..at;
+        }
+        self.character(range.start).start..self.character(range.end - 1).end
+    }
+
+    /// The original character that gave a folded octet; for plain stretches, that octet alone.
+    fn character(&self, folded: usize) -> Range<usize> {
+        let next = self.odd.partition_point(|odd| odd.folded <= folded);
+        // Invisible characters give no octet: step over those that stand at the same place.
+        match self.odd[..next].last() {
+            None => folded..folded + 1,
+            Some(odd) if folded < odd.folded + odd.folded_len as usize => {
+                odd.original..odd.original + odd.original_len as usize
+            }
+            Some(odd) => {
+                let at = folded - (odd.folded + odd.folded_len as usize)
+                    + odd.original
+                    + odd.original_len as usize;
+                at..at + 1
+            }
+        }
+    }
+
+    /// The folded position of an original one.
+    fn inward(&self, original: usize) -> usize {
+        let next = self.odd.partition_point(|odd| odd.original < original);
+        match self.odd[..next].last() {
+            None => original,
+            Some(odd) => {
+                let past = original - odd.original;
+                let within = past.saturating_sub(odd.original_len as usize);
+                odd.folded + odd.folded_len as usize + within
+            }
+        }
+    }
+}
+
+/// Writes the folded text.
+struct Folder {
+    out: String,
+    map: Map,
+    marks: Vec<(usize, Class, u8)>,
+    keep_case: bool,
+    cased: bool,
+    expands: bool,
+}
+
+impl Folder {
+    fn new(text: &str, first: usize, keep_case: bool) -> Self {
+        let mut out = String::with_capacity(text.len() + 16);
+        out.push_str(&text[..first]);
+        Self { out, map: Map::default(), marks: Vec::new(), keep_case, cased: false, expands: false }
+    }
+
+    fn run(&mut self, text: &str, first: usize) {
+        let bytes = text.as_bytes();
+        let mut at = first;
+        while at < bytes.len() {
+            let stretch = first_non_ascii(&bytes[at..]).map_or(bytes.len(), |more| at + more);
+            self.out.push_str(&text[at..stretch]);
+            at = stretch;
+            for c in text[at..].chars() {
+                if c.is_ascii() {
+                    break;
+                }
+                self.push(c, at);
+                at += c.len_utf8();
+            }
+        }
+    }
+
+    fn push(&mut self, c: char, original: usize) {
+        let from = self.out.len();
+        let mut count = 0;
+        let (keep_case, out, marks) = (self.keep_case, &mut self.out, &mut self.marks);
+        let mut cased = false;
+        fold_char(c, &mut |f| {
+            cased |= f.kept != f.folded;
+            let c = if keep_case { f.kept } else { f.folded };
+            if f.class != Class::Other && !c.is_ascii() {
+                marks.push((out.len(), f.class, c.len_utf8() as u8));
+            }
+            out.push(c);
+            count += 1;
+        });
+        self.cased |= cased;
+        self.expands |= count > 1;
+        let folded_len = self.out.len() - from;
+        if folded_len != c.len_utf8() || count > 1 {
+            self.map.odd.push(Odd {
+                folded: from,
+                original,
+                folded_len: folded_len as u32,
+                original_len: c.len_utf8() as u32,
+            });
+        }
+    }
+}
+
+/// Folds one character to none, one or several.
+pub(super) fn fold_char(c: char, out: &mut dyn FnMut(Folded)) {
+    if c.is_ascii() {
+        return out(ascii(c));
+    }
+    match TABLE.get(c as usize) {
+        Some(Fold::One(folded)) => out(*folded),
+        Some(Fold::None) => {}
+        _ => fold_slowly(c, out),
+    }
+}
+
+/// How the characters below U+3000 fold.
+static TABLE: LazyLock<Vec<Fold>> = LazyLock::new(|| (0..0x3000).map(fold_of).collect());
+
+enum Fold {
+    None,
+    One(Folded),
+    Many,
+}
+
+fn fold_of(code: u32) -> Fold {
+    let mut all = Vec::new();
+    if let Some(c) = char::from_u32(code) {
+        fold_slowly(c, &mut |f| all.push(f));
+    }
+    match all.as_slice() {
+        [] => Fold::None,
+        [one] => Fold::One(*one),
+        _ => Fold::Many,
+    }
+}
+
+fn fold_slowly(c: char, out: &mut dyn FnMut(Folded)) {
+    if is_invisible(c) {
+        return;
+    }
+    if let Some(plain) = plain_form(c) {
+        return out(classified(plain));
+    }
+    for part in std::iter::once(c).nfkd() {
+        if canonical_combining_class(part) != 0 || is_enclosing(part) || is_invisible(part) {
+            continue;
+        }
+        match (part, plain_form(part)) {
+            ('ß', _) => ['s', 's'].into_iter().for_each(|s| out(ascii(s))),
+            ('ẞ', _) => ['S', 'S'].into_iter().for_each(|s| out(ascii(s))),
+            (_, Some(plain)) => out(classified(plain)),
+            (part, None) => out(classified(part)),
+        }
+    }
+}
+
+fn ascii(c: char) -> Folded {
+    let class = if c.is_ascii_alphanumeric() { Class::Letter } else { Class::Other };
+    Folded { folded: c, kept: c, class }
+}
+
+fn classified(c: char) -> Folded {
+    if c.is_ascii() {
+        return ascii(c);
+    }
+    Folded { folded: lower(c), kept: c, class: class_of(c) }
+}
+
+/// One-to-one lower case, by way of upper case so that the two small sigmas are one.
+pub(super) fn lower(c: char) -> char {
+    let mut upper = c.to_uppercase();
+    let upper = match (upper.next(), upper.next()) {
+        (Some(one), None) => one,
+        _ => c,
+    };
+    let mut lower = upper.to_lowercase();
+    match (lower.next(), lower.next()) {
+        (Some(one), None) if one.is_ascii() == c.is_ascii() => one,
+        _ => c,
+    }
+}
+
+fn class_of(c: char) -> Class {
+    match c as u32 {
+        0x1160..=0x11FF | 0xD7B0..=0xD7FF => Class::Trail,
+        0x1100..=0x115F
+        | 0xA960..=0xA97F
+        | 0x0E00..=0x0EFF
+        | 0x1000..=0x109F
+        | 0x1780..=0x17FF
+        | 0x2E80..=0x2FDF
+        | 0x3005..=0x3007
+        | 0x3021..=0x3029
+        | 0x3041..=0x30FF
+        | 0x31F0..=0x31FF
+        | 0x3400..=0x4DBF
+        | 0x4E00..=0x9FFF
+        | 0xF900..=0xFAFF
+        | 0x20000..=0x323AF
+            if c.is_alphanumeric() =>
+        {
+            Class::Solo
+        }
+        _ if c.is_alphanumeric() => Class::Letter,
+        _ => Class::Other,
+    }
+}
+
+/// Characters that a reader does not see.
+fn is_invisible(c: char) -> bool {
+    matches!(c as u32,
+        0x00AD | 0x034F | 0x061C | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F
+        | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0x3164 | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0
+        | 0xFFF0..=0xFFFB | 0x1BCA0..=0x1BCA3 | 0x1D173..=0x1D17A | 0xE0000..=0xE0FFF)
+}
+
+/// Marks that enclose a character (keycaps, circles).
+fn is_enclosing(c: char) -> bool {
+    matches!(c as u32, 0x0488 | 0x0489 | 0x1ABE | 0x20DD..=0x20E0 | 0x20E2..=0x20E4 | 0xA670..=0xA672)
+}
+
+/// The plain character that people read for it, where compatibility decomposition has none.
+fn plain_form(c: char) -> Option<char> {
+    if c.is_ascii() {
+        return None;
+    }
+    if let Some(digit) = digit(c) {
+        return Some(digit);
+    }
+    Some(match c as u32 {
+        0x0085 | 0x2028 | 0x2029 => '\n',
+        _ if c.is_whitespace() => ' ',
+        0x058A
+        | 0x05BE
+        | 0x1400
+        | 0x1806
+        | 0x2010..=0x2015
+        | 0x2043
+        | 0x207B
+        | 0x208B
+        | 0x2212
+        | 0x2796
+        | 0x2E17
+        | 0x2E1A
+        | 0x2E3A
+        | 0x2E3B
+        | 0x2E40
+        | 0x2E5D
+        | 0x301C
+        | 0x3030
+        | 0x30A0
+        | 0xFE31
+        | 0xFE32
+        | 0xFE58
+        | 0xFE63
+        | 0xFF0D
+        | 0x10EAD => '-',
+        0x2018..=0x201B | 0x2032 | 0x2035 | 0x2039 | 0x203A | 0x02B9 | 0x02BC | 0x02C8 | 0x00B4 => '\'',
+        0x201C..=0x201F | 0x2033 | 0x2036 | 0x00AB | 0x00BB => '"',
+        0x2022 | 0x2219 | 0x00B7 | 0x30FB => '.',
+        0x2044 | 0x2215 => '/',
+        0x0131 => 'i',
+        // Signs that would glue letters to the word before them.
+        0x2120 | 0x2122 => c,
+        _ => return None,
+    })
+}
+
+/// The ASCII digit for any decimal digit (Unicode category Nd).
+fn digit(c: char) -> Option<char> {
+    let code = c as u32;
+    let after = DIGIT_ZEROS.partition_point(|zero| *zero <= code);
+    let zero = *DIGIT_ZEROS.get(after.checked_sub(1)?)?;
+    char::from_digit(code - zero, 10)
+}
+
+/// The zero of each run of ten decimal digits outside ASCII (UnicodeData.txt, category Nd).
+const DIGIT_ZEROS: [u32; 65] = [
+    0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6, 0xE50, 0xED0,
+    0xF20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50,
+    0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10, 0x104A0, 0x10D30, 0x11066, 0x110F0,
+    0x11136, 0x111D0, 0x112F0, 0x11450, 0x114D0, 0x11650, 0x116C0, 0x11730, 0x118E0, 0x11950, 0x11C50,
+    0x11D50, 0x11DA0, 0x16A60, 0x16AC0, 0x16B50, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6, 0x1E140,
+    0x1E2F0, 0x1E950, 0x1FBF0,
+];
+
+/// The place of the first octet outside ASCII.
+fn first_non_ascii(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while let Some(block) = bytes.get(at..at + 64) {
+        if block.iter().fold(0, |all, b| all | b) >= 0x80 {
+            break;
+        }
+        at += 64;
+    }
+    bytes[at..].iter().position(|b| *b >= 0x80).map(|more| at + more)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ascii_is_not_copied() {
+        let prepared = Prepared::new("plain text");
+        assert!(matches!(prepared.folded.text, Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn what_a_reader_sees_as_a_number_becomes_one() {
+        for text in [
+            "4\u{AD}1\u{200B}11",
+            "４１１１",
+            "٤١١١",
+            "4\u{301}111",
+            "𝟜𝟙𝟙𝟙",
+            "4\u{20E3}1\u{FE0F}\u{20E3}11",
+            "④①①①",
+        ] {
+            assert_eq!(Prepared::new(text).str(), "4111", "{text:?}");
+        }
+        assert_eq!(Prepared::new("41\u{A0}11\u{2011}3\u{2009}4").str(), "41 11-3 4");
+    }
+
+    #[test]
+    fn accents_and_case_outside_ascii_fold_away() {
+        assert_eq!(Prepared::new("Éclair ΣΊΣΥΦΟΣ").str(), "Eclair σισυφοσ");
+        assert_eq!(Prepared::new("Éclair ΣΊΣΥΦΟΣ").kept(), "Eclair ΣΙΣΥΦΟΣ");
+        assert_eq!(Prepared::new("STRAẞE Straße").str(), "STRASSE Strasse");
+    }
+
+    #[test]
+    fn positions_lead_back_to_whole_characters() {
+        let text = "aé\u{AD}\u{200B}ﬁ\u{AD}x\u{301}z";
+        let prepared = Prepared::new(text);
+        assert_eq!(prepared.str(), "aefixz");
+        let back = |range: Range<usize>| &text[prepared.original(range)];
+        assert_eq!(back(0..1), "a");
+        assert_eq!(back(1..2), "é");
+        assert_eq!(back(2..3), "ﬁ");
+        assert_eq!(back(3..4), "ﬁ");
+        assert_eq!(back(1..4), "é\u{AD}\u{200B}ﬁ");
+        assert_eq!(back(4..5), "x");
+        assert_eq!(back(4..6), "x\u{301}z");
+    }
+
+    #[test]
+    fn distance_is_counted_in_words() {
+        let text = "one two\u{A0}three — four 机密 five";
+        let prepared = Prepared::new(text);
+        let span = |word: &str| {
+            let at = text.find(word).unwrap();
+            at..at + word.len()
+        };
+        assert_eq!(prepared.words_between(&span("one"), &span("two")), 0);
+        assert_eq!(prepared.words_between(&span("four"), &span("one")), 2);
+        assert_eq!(prepared.words_between(&span("four"), &span("five")), 2);
+    }
+}

@@ -1,0 +1,246 @@
+//! The pattern engine: compiles many patterns once, reads each text in one pass and reports where every
+//! pattern stands, in octets of the original text; it knows nothing of policies, does no I/O, never
+//! panics on any text, and takes time linear in the text.
+//!
+//! # What patterns see
+//!
+//! Patterns are matched against the *folded* text (see [`Prepared`]): full-width letters and every other
+//! compatibility form become plain ones, all decimal digits become `0-9`, combining marks and invisible
+//! characters (soft hyphens, zero-width and bidirectional controls, variation selectors) disappear, every
+//! Unicode space becomes a space, every dash a `-`, typographic quotes plain ones. `ß` reads as `ss`.
+//! Patterns are folded by the same function. A text of ASCII only is its own folded text and is not copied.
+//!
+//! # Words
+//!
+//! A word is a longest run of letters and digits; `_` is not part of a word. In scripts written without
+//! spaces (Han, kana, Thai, Lao, Khmer, Burmese) and in Hangul each character (syllable) is a word.
+//!
+//! # Keywords
+//!
+//! Blanks in a keyword stand for one or more blanks or line ends in the text. With `whole_word`, a keyword
+//! begins and ends at the edge of a word wherever its own first or last character is a letter or digit, and
+//! `*` stands for up to [`STAR`] letters or digits at the beginning or the end of a word (`confiden*`,
+//! `*ware`), or for one whole word between two others (`bank * account`); `\*` is an asterisk. Without
+//! `whole_word`, outer asterisks mean nothing and inner ones are refused. Every occurrence is a hit.
+//!
+//! # Regular expressions
+//!
+//! The syntax of the `regex` crate, without look-around or back-references. Letters with marks in the
+//! pattern are folded too, so `café` finds `cafe` and `café`; case counts unless asked otherwise. A match is
+//! at most [`REACH`] octets long: for each start from left to right, the match that the leftmost-first rule
+//! gives within [`REACH`] octets of it; hits of one pattern do not overlap.
+//!
+//! # Data identifiers
+//!
+//! Shapes are regular expressions over ASCII with built-in boundaries and `~` for an optional separator; see
+//! [`IdentifierPattern`]. From left to right, at each start the longest text that fits a shape, its boundary
+//! and the validator is a hit; hits of one identifier do not overlap.
+
+mod fold;
+mod keyword;
+pub mod reference;
+mod regexes;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::fmt;
+use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
+
+pub use fold::Prepared;
+
+/// The longest match of a regular expression or an identifier, in octets of folded text.
+pub const REACH: usize = 1024;
+
+/// The most letters or digits that one `*` of a keyword stands for.
+pub const STAR: usize = 64;
+
+/// The place of a pattern in the slice that was compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PatternId(pub u32);
+
+/// Something to look for.
+#[derive(Clone)]
+pub enum Pattern {
+    /// A word or phrase.
+    Keyword {
+        /// The words, any Unicode text.
+        text: String,
+        /// Whether upper and lower case differ.
+        case_sensitive: bool,
+        /// Whether it must stand at the edges of words; gives `*` its meaning.
+        whole_word: bool,
+    },
+    /// A regular expression.
+    Regex {
+        /// Syntax of the `regex` crate; must not match the empty text.
+        pattern: String,
+        /// As if it began with `(?i)`.
+        case_insensitive: bool,
+    },
+    /// A data identifier.
+    Identifier {
+        /// The shapes that candidates have; one that fits is enough.
+        patterns: Vec<IdentifierPattern>,
+        /// Has the last word on a candidate.
+        validate: Option<ValidatorFn>,
+    },
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keyword { text, case_sensitive, whole_word } => {
+                write!(f, "Keyword({text:?}, case {case_sensitive}, whole {whole_word})")
+            }
+            Self::Regex { pattern, case_insensitive } => {
+                write!(f, "Regex({pattern:?}, any case {case_insensitive})")
+            }
+            Self::Identifier { patterns, validate } => {
+                write!(f, "Identifier({patterns:?}, validated {})", validate.is_some())
+            }
+        }
+    }
+}
+
+/// Judges a candidate: gets the matched text as folded (case and separators kept).
+pub type ValidatorFn = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// One shape of a data identifier.
+///
+/// The syntax is that of regular expressions over ASCII characters (`\d`, `[A-Z]`, groups, `?`, `{n,m}`, a
+/// leading `(?i)`), plus `~`, an optional separator: one or two blanks, or a dash or dot with at most one
+/// blank on either side. Not allowed: anchors and other look-around, anything that takes characters outside
+/// ASCII (`.`, negated classes), and shapes that fit fewer than three characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentifierPattern {
+    /// The shape.
+    pub shape: String,
+    /// What may not touch it.
+    pub boundary: Boundary,
+}
+
+impl From<&str> for IdentifierPattern {
+    fn from(shape: &str) -> Self {
+        Self { shape: shape.to_owned(), boundary: Boundary::default() }
+    }
+}
+
+/// What may not touch a candidate, on those of its ends that are a letter or a digit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Boundary {
+    /// No letter or digit of the same word.
+    #[default]
+    Word,
+    /// No digit; a letter may.
+    Digits,
+    /// As `Word`, and no digit beyond one `-` or `.` either.
+    Apart,
+    /// Anything may. Candidates still start only at a word, a run of digits or a symbol.
+    Open,
+}
+
+impl Boundary {
+    /// The name used in policy files.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "word" => Self::Word,
+            "digits" => Self::Digits,
+            "apart" => Self::Apart,
+            "open" => Self::Open,
+            _ => return None,
+        })
+    }
+}
+
+/// Where a pattern stands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Hit {
+    /// Which pattern.
+    pub pattern: PatternId,
+    /// Octets of the original text, at character boundaries.
+    pub span: Range<usize>,
+}
+
+/// Whether to go on after a hit: `Break` ends the scan.
+pub type Flow = ControlFlow<()>;
+
+/// Why a pattern cannot be compiled, in words for its author.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatternError {
+    /// Which pattern.
+    pub pattern: PatternId,
+    /// What is wrong.
+    pub message: String,
+    /// The octets of the pattern's text that are wrong, if known.
+    pub span: Option<Range<usize>>,
+}
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for PatternError {}
+
+/// A message and the place it speaks of, before the pattern's number is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Refusal {
+    message: String,
+    span: Option<Range<usize>>,
+}
+
+impl Refusal {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), span: None }
+    }
+
+    fn of(self, pattern: usize) -> PatternError {
+        PatternError {
+            pattern: PatternId(u32::try_from(pattern).unwrap_or(u32::MAX)),
+            message: self.message,
+            span: self.span,
+        }
+    }
+}
+
+/// A compiled set of patterns; immutable and shareable between threads.
+pub struct Matcher {
+    slow: reference::Reference,
+}
+
+impl fmt::Debug for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Matcher").finish_non_exhaustive()
+    }
+}
+
+impl Matcher {
+    /// Compiles the patterns; each is known by its place in the slice from then on.
+    pub fn compile(patterns: &[Pattern]) -> Result<Self, PatternError> {
+        Ok(Self { slow: reference::Reference::compile(patterns)? })
+    }
+
+    /// Tells `hits` of every hit. Hits of one pattern come in ascending order of their starts; the order of
+    /// hits of different patterns is not specified.
+    pub fn scan(&self, text: &Prepared<'_>, hits: &mut dyn FnMut(Hit) -> Flow) {
+        for hit in self.slow.scan(text.text()) {
+            if hits(hit).is_break() {
+                return;
+            }
+        }
+    }
+
+    /// The regular expressions that have no literal text to look for and so are tried at every octet.
+    pub fn without_literal(&self) -> &[PatternId] {
+        &[]
+    }
+
+    /// The memory that the compiled set holds, in octets (estimated).
+    pub fn memory(&self) -> usize {
+        0
+    }
+}

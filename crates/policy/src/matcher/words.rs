@@ -1,0 +1,122 @@
+//! Which octets of a folded text belong to words and where words begin, as bits, 64 octets a step.
+
+use super::fold::Class;
+
+/// Two bits for each octet: part of a word, and first octet of a word.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    inside: Vec<u64>,
+    starts: Vec<u64>,
+    len: usize,
+}
+
+impl Words {
+    /// Of a text in ASCII.
+    pub(super) fn ascii(text: &[u8]) -> Self {
+        let inside: Vec<u64> = text.chunks(64).map(word_bits).collect();
+        let starts = rising(&inside);
+        Self { inside, starts, len: text.len() }
+    }
+
+    /// Of a folded text with the classes of its characters outside ASCII, in order: place, class, length.
+    pub(super) fn mixed(text: &[u8], marks: &[(usize, Class, u8)]) -> Self {
+        let mut inside: Vec<u64> = text.chunks(64).map(word_bits).collect();
+        for &(at, _, len) in marks {
+            for octet in at..at + usize::from(len) {
+                inside[octet / 64] |= 1 << (octet % 64);
+            }
+        }
+        let mut words = Self { starts: rising(&inside), inside, len: text.len() };
+        for (index, &(at, class, len)) in marks.iter().enumerate() {
+            words.mark(text, marks.get(index + 1), at, class, len);
+        }
+        words
+    }
+
+    /// Adds the starts that do not follow from a change of `inside`: of characters that are words by
+    /// themselves, and of what comes directly after them.
+    fn mark(&mut self, text: &[u8], next: Option<&(usize, Class, u8)>, at: usize, class: Class, len: u8) {
+        if class == Class::Letter {
+            return;
+        }
+        if class == Class::Solo {
+            self.starts[at / 64] |= 1 << (at % 64);
+        }
+        let end = at + usize::from(len);
+        let follows = match next {
+            Some(&(next, class, _)) if next == end => class == Class::Letter,
+            _ => text.get(end).is_some_and(u8::is_ascii_alphanumeric),
+        };
+        if follows {
+            self.starts[end / 64] |= 1 << (end % 64);
+        }
+    }
+
+    /// Whether the octet is part of a word.
+    pub(super) fn inside(&self, at: usize) -> bool {
+        at < self.len && self.inside[at / 64] >> (at % 64) & 1 == 1
+    }
+
+    /// Whether a word begins at the octet.
+    pub(super) fn starts(&self, at: usize) -> bool {
+        at < self.len && self.starts[at / 64] >> (at % 64) & 1 == 1
+    }
+
+    /// Whether no word goes on across the place before this octet.
+    pub(super) fn edge(&self, at: usize) -> bool {
+        !self.inside(at) || self.starts(at)
+    }
+
+    /// How many words begin in a stretch.
+    pub(super) fn starts_in(&self, from: usize, to: usize) -> usize {
+        let to = to.min(self.len);
+        if from >= to {
+            return 0;
+        }
+        let (first, last) = (from / 64, (to - 1) / 64);
+        let mut count = 0;
+        for block in first..=last {
+            let mut bits = self.starts[block];
+            if block == first {
+                bits &= u64::MAX << (from % 64);
+            }
+            if block == last {
+                bits &= u64::MAX >> (63 - (to - 1) % 64);
+            }
+            count += bits.count_ones() as usize;
+        }
+        count
+    }
+}
+
+/// One bit for each octet of at most 64: is it an ASCII letter or digit?
+fn word_bits(block: &[u8]) -> u64 {
+    let mut flags = [0u8; 64];
+    for (flag, byte) in flags.iter_mut().zip(block) {
+        let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+        let digit = byte.wrapping_sub(b'0') < 10;
+        *flag = u8::from(letter | digit);
+    }
+    pack(&flags)
+}
+
+/// Packs 64 octets of 0 or 1 into bits, the first lowest.
+fn pack(flags: &[u8; 64]) -> u64 {
+    let mut bits = 0;
+    for (index, eight) in flags.as_chunks::<8>().0.iter().enumerate() {
+        let word = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        bits |= word << (index * 8);
+    }
+    bits
+}
+
+/// Where a run of ones begins.
+fn rising(inside: &[u64]) -> Vec<u64> {
+    let mut carry = 0;
+    let starts = inside.iter().map(|bits| {
+        let before = bits << 1 | carry;
+        carry = bits >> 63;
+        bits & !before
+    });
+    starts.collect()
+}
