@@ -1,0 +1,427 @@
+//! Opens a message: any octets in; a bounded tree of parts and text segments out, each with its path; names what it could not open.
+//!
+//! Nothing here does I/O, panics, recurses by the input or grows beyond [`Limits`]. Documents and containers are opened through
+//! [`Documents`], which the product answers with locked-in worker processes.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+use std::time::Instant;
+
+mod charset;
+mod detect;
+mod header;
+mod html;
+mod kind;
+mod open;
+mod transfer;
+
+pub use detect::detect;
+pub use kind::FileKind;
+pub use open::{open, open_file};
+
+/// What opening may cost. A bound that is met is a finding with its reason; what was read until then counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Octets that come out of decoding, unpacking and extraction, together.
+    pub octets_out: u64,
+    /// Parts of the message, containers' entries included.
+    pub parts: u32,
+    /// Parts inside parts.
+    pub depth: u16,
+    /// Header fields of one header.
+    pub headers: u32,
+    /// How much bigger than its packed form a container may get.
+    pub ratio: u32,
+    /// Plausible readings of one part.
+    pub views: u16,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { octets_out: 256 << 20, parts: 5_000, depth: 32, headers: 10_000, ratio: 1_000, views: 8 }
+    }
+}
+
+/// How to open.
+#[derive(Clone, Copy)]
+pub struct How<'a> {
+    /// Bounds.
+    pub limits: &'a Limits,
+    /// What is not opened by then is `unscannable: timeout`.
+    pub deadline: Instant,
+    /// Opens documents and containers.
+    pub documents: &'a dyn Documents,
+    /// Tried on encrypted containers.
+    pub passwords: &'a [String],
+}
+
+/// An opened message.
+#[derive(Debug, Clone, Default)]
+pub struct Opened<'m> {
+    /// Fields of the message's own header, in order.
+    pub headers: Vec<Header<'m>>,
+    /// Every part; a part's `id` is its index.
+    pub parts: Vec<Part>,
+    /// Text, in the order of the parts.
+    pub segments: Vec<Segment<'m>>,
+    /// What could not be opened, and why.
+    pub unscannable: Vec<Unscannable>,
+    /// What can be read in more than one way.
+    pub ambiguous: Vec<Ambiguity>,
+}
+
+/// A header field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header<'m> {
+    /// As sent, without white space around it.
+    pub name: &'m [u8],
+    /// Value octets as sent, without the final line end.
+    pub raw: &'m [u8],
+    /// The whole field with its final line end, in the message.
+    pub range: Range<usize>,
+    /// Unfolded, encoded words decoded.
+    pub text: Cow<'m, str>,
+}
+
+/// A part of the message, or a file inside one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Index in [`Opened::parts`].
+    pub id: u32,
+    /// The part it is in.
+    pub parent: Option<u32>,
+    /// `offer.zip > q3.xlsx`; empty for the message itself.
+    pub path: String,
+    /// What it is to the message.
+    pub role: Role,
+    /// File name, if it has one.
+    pub name: Option<String>,
+    /// Media type as declared, lower case, without parameters.
+    pub declared: String,
+    /// True type.
+    pub kind: FileKind,
+    /// Decoded octets.
+    pub size: u64,
+    /// It is encrypted.
+    pub encrypted: bool,
+}
+
+/// What a part is to the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The message itself, or a message in it.
+    Message,
+    /// A multipart: it has no text of its own.
+    Multipart,
+    /// What people read as the message's text.
+    Body,
+    /// What people see as a file.
+    Attachment,
+    /// A file in a container.
+    Entry,
+    /// An object in a document.
+    Embedded,
+}
+
+/// A piece of text and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment<'m> {
+    /// Index of its part.
+    pub part: u32,
+    /// Where in the part: `Sheet2!B7`, `page 3`, a header's name; may be empty.
+    pub place: String,
+    /// Where policies look for it.
+    pub component: Component,
+    /// What kind of text it is.
+    pub kind: Kind,
+    /// The group of alternative renderings that it belongs to.
+    pub view: Option<View>,
+    /// The text.
+    pub text: Cow<'m, str>,
+}
+
+/// Segments of one `group` with different `index` render the same thing: count a group once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct View {
+    /// The group, unique within the message.
+    pub group: u32,
+    /// The rendering; 0 is the strict or first one.
+    pub index: u16,
+}
+
+/// Where policies look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Component {
+    /// The Subject.
+    Subject,
+    /// Another header field; the segment's place is its name.
+    Header,
+    /// The message's text.
+    Body,
+    /// Attachments and what is in them.
+    Attachment,
+}
+
+/// What kind of text a segment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Shown as text.
+    Text,
+    /// There, but not shown.
+    Hidden,
+    /// An attribute that people read.
+    Attribute,
+    /// Target of a link.
+    Link,
+    /// Program text.
+    Script,
+    /// A comment.
+    Comment,
+    /// A note.
+    Note,
+    /// A property of a document.
+    Property,
+    /// A file's name.
+    FileName,
+    /// Before the first part of a multipart.
+    Preamble,
+    /// After its last part.
+    Epilogue,
+    /// Octets shown as they are.
+    Raw,
+}
+
+impl Kind {
+    /// Stable lower-case name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Hidden => "hidden",
+            Self::Attribute => "attribute",
+            Self::Link => "link",
+            Self::Script => "script",
+            Self::Comment => "comment",
+            Self::Note => "note",
+            Self::Property => "property",
+            Self::FileName => "file name",
+            Self::Preamble => "preamble",
+            Self::Epilogue => "epilogue",
+            Self::Raw => "raw",
+        }
+    }
+}
+
+impl Component {
+    /// Stable lower-case name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Subject => "subject",
+            Self::Header => "header",
+            Self::Body => "body",
+            Self::Attachment => "attachment",
+        }
+    }
+}
+
+/// Something that could not be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unscannable {
+    /// Index of the part.
+    pub part: u32,
+    /// Its path.
+    pub path: String,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why something could not be opened.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// Encrypted.
+    Encrypted,
+    /// Damaged.
+    Corrupt,
+    /// [`Limits::depth`].
+    TooDeep,
+    /// [`Limits::octets_out`].
+    TooBig,
+    /// [`Limits::parts`].
+    TooManyParts,
+    /// [`Limits::headers`].
+    TooManyHeaders,
+    /// The deadline.
+    Timeout,
+    /// [`Limits::ratio`].
+    Ratio,
+    /// The reader crashed or gave up.
+    ParserFailed,
+    /// No reader for this kind.
+    Unsupported(FileKind),
+    /// A fault of our own.
+    EngineFault,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Encrypted => "encrypted",
+            Self::Corrupt => "corrupt",
+            Self::TooDeep => "too deep",
+            Self::TooBig => "too big",
+            Self::TooManyParts => "too many parts",
+            Self::TooManyHeaders => "too many headers",
+            Self::Timeout => "timeout",
+            Self::Ratio => "compression ratio",
+            Self::ParserFailed => "parser failed",
+            Self::Unsupported(kind) => return write!(f, "unsupported type {kind}"),
+            Self::EngineFault => "engine fault",
+        })
+    }
+}
+
+/// Something that can be read in two ways.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ambiguity {
+    /// Index of the part.
+    pub part: u32,
+    /// Its path.
+    pub path: String,
+    /// What is ambiguous.
+    pub reason: AmbiguityReason,
+}
+
+/// What is ambiguous.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum AmbiguityReason {
+    DuplicateContentType,
+    DuplicateTransferEncoding,
+    DuplicateBoundary,
+    MissingBoundary,
+    UnclosedMultipart,
+    TextOutsideParts,
+    BrokenBase64,
+    BrokenQuotedPrintable,
+    WrongCharset,
+    WrongTransferEncoding,
+    ContainerDisagreement,
+}
+
+impl AmbiguityReason {
+    /// Stable words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DuplicateContentType => "duplicate content-type",
+            Self::DuplicateTransferEncoding => "duplicate content-transfer-encoding",
+            Self::DuplicateBoundary => "duplicate boundary",
+            Self::MissingBoundary => "missing boundary",
+            Self::UnclosedMultipart => "unclosed multipart",
+            Self::TextOutsideParts => "text outside parts",
+            Self::BrokenBase64 => "broken base64",
+            Self::BrokenQuotedPrintable => "broken quoted-printable",
+            Self::WrongCharset => "wrong charset",
+            Self::WrongTransferEncoding => "wrong transfer encoding",
+            Self::ContainerDisagreement => "container disagreement",
+        }
+    }
+}
+
+/// The seam to documents and containers.
+pub trait Documents: Sync {
+    /// Opens one file. Must keep to the request's limits and deadline.
+    fn open(&self, request: &DocumentRequest<'_>) -> DocumentAnswer;
+}
+
+/// A file to open.
+#[derive(Clone, Copy)]
+pub struct DocumentRequest<'a> {
+    /// Its true type.
+    pub kind: FileKind,
+    /// Its name.
+    pub name: Option<&'a str>,
+    /// Its octets.
+    pub octets: &'a [u8],
+    /// What is left of the message's budget.
+    pub limits: &'a Limits,
+    /// When to stop.
+    pub deadline: Instant,
+    /// Tried on encrypted files.
+    pub passwords: &'a [String],
+}
+
+/// What was in a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DocumentAnswer {
+    /// Texts and files, in order.
+    pub items: Vec<DocumentItem>,
+    /// What could not be opened: path below the file, reason.
+    pub unscannable: Vec<(String, Reason)>,
+    /// What can be read in two ways.
+    pub ambiguous: Vec<(String, AmbiguityReason)>,
+}
+
+/// Something in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DocumentItem {
+    /// Text at a place.
+    Text {
+        /// `Sheet2!B7`
+        place: String,
+        /// What kind of text.
+        kind: Kind,
+        /// The text.
+        text: String,
+    },
+    /// A file inside.
+    File {
+        /// Its name.
+        name: String,
+        /// Where it was.
+        place: String,
+        /// Its octets.
+        octets: Vec<u8>,
+        /// It is encrypted; the octets are then empty.
+        encrypted: bool,
+    },
+}
+
+/// Whether a kind is opened by [`Documents`].
+pub fn is_document(kind: FileKind) -> bool {
+    use FileKind::*;
+    matches!(
+        kind,
+        Zip | Tar | Gzip | Bzip2 | Xz | Lzma | Zstd | SevenZip | Cab | Iso | Ar | Deb | Rpm | Jar | Docx | Docm | Dotx | Xlsx | Xlsm
+            | Xlsb | Xltx | Pptx | Pptm | Ppsx | Potx | Odt | Ods | Odp | Odg | Doc | Xls | Ppt | Msg | Cfb | Rtf | Pdf | Epub | Sqlite
+            | Png | Jpeg | Tiff | Webp | Heic | Rar | Arj | Lha | Ace
+    )
+}
+
+/// A message that could not be opened at all.
+pub fn not_opened(reason: Reason) -> Opened<'static> {
+    let path = String::new();
+    let part = Part {
+        id: 0,
+        parent: None,
+        path: path.clone(),
+        role: Role::Message,
+        name: None,
+        declared: String::new(),
+        kind: FileKind::Eml,
+        size: 0,
+        encrypted: false,
+    };
+    Opened { parts: vec![part], unscannable: vec![Unscannable { part: 0, path, reason }], ..Opened::default() }
+}
+
+impl Opened<'_> {
+    /// The part's path and the segment's place: `offer.zip > q3.xlsx > Sheet2!B7`.
+    pub fn path_of(&self, segment: &Segment<'_>) -> String {
+        let path = self.parts.get(segment.part as usize).map_or("", |part| part.path.as_str());
+        match (path.is_empty(), segment.place.is_empty()) {
+            (_, true) => path.to_owned(),
+            (true, false) => segment.place.clone(),
+            (false, false) => format!("{path} > {}", segment.place),
+        }
+    }
+}
