@@ -141,6 +141,18 @@ impl<'t> Prepared<'t> {
         if self.cased { &self.kept_form().text } else { &self.folded.text }
     }
 
+    /// The folded characters of a stretch of folded text, with their case.
+    pub(super) fn kept_chars(&self, range: Range<usize>) -> Vec<Folded> {
+        let original = self.original(range.clone());
+        let first = self.folded.map.inward(original.start);
+        let before = self.str().get(first..range.start).map_or(0, |before| before.chars().count());
+        let mut all = Vec::new();
+        for c in self.text.get(original).unwrap_or_default().chars() {
+            fold_char(c, &mut |f| all.push(f));
+        }
+        all.split_off(before.min(all.len()))
+    }
+
     /// The original octets of a stretch of [`Self::kept`].
     pub(super) fn original_of_kept(&self, range: Range<usize>) -> Range<usize> {
         if self.cased { self.kept_form().map.outward(range) } else { self.original(range) }
@@ -358,8 +370,9 @@ pub(super) fn lower(c: char) -> char {
     }
 }
 
-fn class_of(c: char) -> Class {
+pub(super) fn class_of(c: char) -> Class {
     match c as u32 {
+        0..0x80 => ascii(c).class,
         0x1160..=0x11FF | 0xD7B0..=0xD7FF => Class::Trail,
         0x1100..=0x115F
         | 0xA960..=0xA97F

@@ -1,7 +1,7 @@
 //! Reads keywords: folds them, finds their blanks and asterisks, and matches one at a given place, slowly and
 //! plainly; the fast engine does so only where its tables say that a keyword may stand.
 
-use super::fold::{Class, Folded, fold_char, lower};
+use super::fold::{Class, Folded, class_of, fold_char, lower};
 use super::{Refusal, STAR};
 
 /// The longest keyword, in characters.
@@ -23,9 +23,12 @@ pub(super) enum Part {
     Char(KeyChar),
     /// One or more blanks or line ends.
     Blank,
-    /// From `least` (0 or 1) to [`STAR`] characters of one word.
+    /// From `least` (0 or 1) to [`STAR`] characters of one word, which may be the word that goes before or
+    /// comes after.
     Star {
         least: usize,
+        after_word: bool,
+        before_word: bool,
     },
 }
 
@@ -40,6 +43,13 @@ pub(super) struct KeyChar {
 impl KeyChar {
     pub(super) fn new(f: Folded) -> Self {
         Self { kept: f.kept, lower: lower_all(f.folded), class: f.class }
+    }
+}
+
+impl KeyChar {
+    /// Of a character of folded text.
+    pub(super) fn plain(c: char) -> Self {
+        Self::new(Folded { folded: c, kept: c, class: class_of(c) })
     }
 }
 
@@ -103,12 +113,12 @@ fn step(part: Part, case_sensitive: bool, text: &[KeyChar], at: usize, next: &mu
                 next.push(at + run);
             }
         }
-        Part::Star { least } => {
+        Part::Star { least, after_word, before_word } => {
             let room = text[at..].iter().take(STAR).enumerate();
-            let run = room
-                .take_while(|(i, t)| t.class != Class::Other && (*i == 0 || !starts(text, at + i)))
-                .count();
-            next.extend((least..=run).map(|more| at + more));
+            let same = |i: usize| i == 0 && !after_word || !starts(text, at + i);
+            let run = room.take_while(|(i, t)| t.class != Class::Other && same(*i)).count();
+            let fits = |end: &usize| *end == at || !before_word || !edge(text, *end);
+            next.extend((least..=run).map(|more| at + more).filter(fits));
         }
     }
 }
@@ -134,7 +144,7 @@ fn split(text: &str) -> Vec<Part> {
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         if c == '*' {
-            parts.push(Part::Star { least: 0 });
+            parts.push(Part::Star { least: 0, after_word: false, before_word: false });
             continue;
         }
         let literal = c == '\\' && chars.peek() == Some(&'*');
@@ -190,8 +200,10 @@ fn check(parts: &mut [Part], whole_word: bool) -> Result<(), Refusal> {
             (false, false) if at == 0 || at + 1 == parts.len() => {
                 return Err(Refusal::new("`*` alone at the edge of a keyword says nothing"));
             }
-            (false, false) => parts[at] = Part::Star { least: 1 },
-            _ => {}
+            (after_word, before_word) => {
+                let least = usize::from(!after_word && !before_word);
+                parts[at] = Part::Star { least, after_word, before_word };
+            }
         }
     }
     Ok(())

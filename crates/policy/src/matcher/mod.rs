@@ -37,10 +37,18 @@
 //! and the validator is a hit; hits of one identifier do not overlap.
 
 mod fold;
+mod identifiers;
 mod keyword;
+mod literals;
+mod needs;
+mod phrases;
+#[cfg(test)]
+mod properties;
 pub mod reference;
 mod regexes;
+mod scan;
 mod shape;
+mod table;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -209,7 +217,9 @@ impl Refusal {
 
 /// A compiled set of patterns; immutable and shareable between threads.
 pub struct Matcher {
-    slow: reference::Reference,
+    phrases: phrases::Phrases,
+    identifiers: identifiers::Identifiers,
+    regexes: regexes::Regexes,
 }
 
 impl fmt::Debug for Matcher {
@@ -221,26 +231,76 @@ impl fmt::Debug for Matcher {
 impl Matcher {
     /// Compiles the patterns; each is known by its place in the slice from then on.
     pub fn compile(patterns: &[Pattern]) -> Result<Self, PatternError> {
-        Ok(Self { slow: reference::Reference::compile(patterns)? })
+        let mut parsed = Parsed::default();
+        for (index, pattern) in patterns.iter().enumerate() {
+            parsed.add(PatternId(index as u32), pattern).map_err(|refusal| refusal.of(index))?;
+        }
+        let refused = |(id, refusal): (PatternId, Refusal)| refusal.of(id.0 as usize);
+        Ok(Self {
+            phrases: phrases::Phrases::new(parsed.keywords),
+            identifiers: identifiers::Identifiers::new(parsed.identifiers).map_err(refused)?,
+            regexes: regexes::Regexes::new(parsed.regexes).map_err(refused)?,
+        })
     }
 
     /// Tells `hits` of every hit. Hits of one pattern come in ascending order of their starts; the order of
     /// hits of different patterns is not specified.
     pub fn scan(&self, text: &Prepared<'_>, hits: &mut dyn FnMut(Hit) -> Flow) {
-        for hit in self.slow.scan(text.text()) {
-            if hits(hit).is_break() {
-                return;
-            }
-        }
+        self.scan_counting(text, hits);
+    }
+
+    /// As [`Self::scan`]; gives the work done beyond one pass over the text, in octets compared and table
+    /// steps, for tests of the worst case.
+    #[doc(hidden)]
+    pub fn scan_counting(&self, text: &Prepared<'_>, hits: &mut dyn FnMut(Hit) -> Flow) -> u64 {
+        let mut scan = scan::Scan::new(text, hits);
+        if self.scan_all(&mut scan).is_continue() { scan.finish() } else { 0 }
+    }
+
+    fn scan_all(&self, scan: &mut scan::Scan<'_, '_>) -> Flow {
+        scan.starts(&self.phrases, &self.identifiers)?;
+        self.phrases.by_pieces(scan)?;
+        self.regexes.scan(scan)
     }
 
     /// The regular expressions that have no literal text to look for and so are tried at every octet.
     pub fn without_literal(&self) -> &[PatternId] {
-        &[]
+        self.regexes.without_literal()
     }
 
     /// The memory that the compiled set holds, in octets (estimated).
     pub fn memory(&self) -> usize {
-        0
+        self.phrases.memory() + self.identifiers.memory() + self.regexes.memory()
+    }
+}
+
+/// The patterns by kind.
+#[derive(Default)]
+struct Parsed {
+    keywords: Vec<(PatternId, keyword::Keyword)>,
+    identifiers: Vec<identifiers::Source>,
+    regexes: Vec<(PatternId, regex_syntax::hir::Hir)>,
+}
+
+impl Parsed {
+    fn add(&mut self, id: PatternId, pattern: &Pattern) -> Result<(), Refusal> {
+        match pattern {
+            Pattern::Keyword { text, case_sensitive, whole_word } => {
+                self.keywords.push((id, keyword::Keyword::parse(text, *case_sensitive, *whole_word)?));
+            }
+            Pattern::Regex { pattern, case_insensitive } => {
+                self.regexes.push((id, regexes::parse(pattern, *case_insensitive)?));
+            }
+            Pattern::Identifier { patterns, .. } if patterns.is_empty() => {
+                return Err(Refusal::new("an identifier has at least one shape"));
+            }
+            Pattern::Identifier { patterns, validate } => {
+                let each = patterns.iter();
+                let shapes = each.map(|pattern| Ok((shape::parse(&pattern.shape)?, pattern.boundary)));
+                let shapes = shapes.collect::<Result<_, Refusal>>()?;
+                self.identifiers.push(identifiers::Source { id, shapes, validate: validate.clone() });
+            }
+        }
+        Ok(())
     }
 }

@@ -1,12 +1,20 @@
-//! Reads the regular expressions of policies: folds their letters as texts are folded, and refuses what could
-//! cost too much or match nothing.
+//! Finds regular expressions: near a literal that every match holds, or, where there is none, everywhere once
+//! all of those together have said which of them match at all.
+//!
+//! Folds their letters as texts are folded, and refuses what could cost too much or match nothing.
+
+use std::ops::{ControlFlow, Range};
 
 use regex_automata::meta::Regex;
+use regex_automata::{Anchored, Input, MatchKind, PatternSet};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{self, Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind};
 
 use super::fold::fold_char;
-use super::{REACH, Refusal};
+use super::literals::Literals;
+use super::needs::{Need, needs};
+use super::scan::Scan;
+use super::{Flow, PatternId, REACH, Refusal};
 
 /// The longest pattern, in octets.
 const LONGEST: usize = 10_000;
@@ -14,6 +22,179 @@ const LONGEST: usize = 10_000;
 const SIZE: usize = 4 << 20;
 /// Classes with more members outside ASCII than this are not searched for letters with marks.
 const FOLDED_MEMBERS: usize = 4096;
+
+/// All regular expressions.
+#[derive(Default)]
+pub(super) struct Regexes {
+    known: Vec<Known>,
+    literals: Literals,
+    /// Whose literal it is, and where matches that hold it begin.
+    needs: Vec<(u32, Need)>,
+    /// Those without a literal, and all of them as one.
+    free: Vec<u32>,
+    together: Option<Regex>,
+    free_ids: Vec<PatternId>,
+}
+
+struct Known {
+    id: PatternId,
+    regex: Regex,
+}
+
+/// Where matches of one expression may begin, not yet looked at.
+struct Region {
+    regex: u32,
+    starts: Range<usize>,
+}
+
+/// Regions nearer than this are looked at as one.
+const NEAR: usize = 16;
+
+impl Regexes {
+    pub(super) fn new(all: Vec<(PatternId, Hir)>) -> Result<Self, (PatternId, Refusal)> {
+        let mut regexes = Self::default();
+        let mut literals = Vec::new();
+        let mut free = Vec::new();
+        for (index, (id, hir)) in all.into_iter().enumerate() {
+            let regex = compile(&hir).map_err(|refusal| (id, refusal))?;
+            regexes.known.push(Known { id, regex });
+            match needs(&hir) {
+                Some(needs) => {
+                    for need in needs {
+                        literals.push(need.literal.clone());
+                        regexes.needs.push((index as u32, need));
+                    }
+                }
+                None => {
+                    regexes.free.push(index as u32);
+                    regexes.free_ids.push(id);
+                    free.push(hir);
+                }
+            }
+        }
+        regexes.literals = Literals::new(literals);
+        if free.len() > 1 {
+            let config =
+                Regex::config().match_kind(MatchKind::All).nfa_size_limit(None).onepass(false).dfa(false);
+            // Together they only save time: without it each is tried.
+            regexes.together = Regex::builder().configure(config).build_many_from_hir(&free).ok();
+        }
+        Ok(regexes)
+    }
+
+    pub(super) fn without_literal(&self) -> &[PatternId] {
+        &self.free_ids
+    }
+
+    pub(super) fn scan(&self, scan: &mut Scan<'_, '_>) -> Flow {
+        if self.known.is_empty() {
+            return Flow::Continue(());
+        }
+        let text = scan.text.kept();
+        let mut regions: Vec<Vec<Region>> = Vec::new();
+        if !self.literals.is_empty() {
+            scan.steps += self.literals.find(text.as_bytes(), &mut |need, at| {
+                if regions.is_empty() {
+                    regions.resize_with(self.known.len(), Vec::new);
+                }
+                let (regex, need) = &self.needs[need as usize];
+                if let Some(end) = (at + 1).checked_sub(need.least_before) {
+                    let first = at.saturating_sub(need.most_before);
+                    note(&mut regions[*regex as usize], Region { regex: *regex, starts: first..end });
+                }
+                true
+            });
+        }
+        for mut regions in regions {
+            // Literals at different distances from the start do not come in order.
+            regions.sort_by_key(|region| region.starts.start);
+            let mut from = 0;
+            for region in regions {
+                from = self.search(scan, text, region, from)?;
+            }
+        }
+        self.scan_free(scan, text)
+    }
+
+    fn scan_free(&self, scan: &mut Scan<'_, '_>, text: &str) -> Flow {
+        if text.is_empty() {
+            return Flow::Continue(());
+        }
+        let mut which = PatternSet::new(self.free.len());
+        if let Some(together) = &self.together {
+            together.which_overlapping_matches(&Input::new(text), &mut which);
+            scan.steps += text.len() as u64;
+        }
+        for (index, regex) in self.free.iter().enumerate() {
+            let number = regex_automata::PatternID::new(index);
+            if self.together.is_none() || number.is_ok_and(|number| which.contains(number)) {
+                self.search(scan, text, Region { regex: *regex, starts: 0..text.len() }, 0)?;
+            }
+        }
+        Flow::Continue(())
+    }
+
+    /// Reports the matches that begin in a region and not before `from`; gives the end of the last one.
+    fn search(
+        &self,
+        scan: &mut Scan<'_, '_>,
+        text: &str,
+        region: Region,
+        from: usize,
+    ) -> ControlFlow<(), usize> {
+        let Known { id, regex } = &self.known[region.regex as usize];
+        let mut from = from.max(region.starts.start);
+        while from < region.starts.end {
+            let last = region.starts.end.min(from + REACH);
+            let window = from..text.len().min(last - 1 + REACH);
+            let anchored = if last - from == 1 { Anchored::Yes } else { Anchored::No };
+            let found = regex.find(Input::new(text).range(window.clone()).anchored(anchored));
+            let Some(found) = found.filter(|found| found.start() < last) else {
+                scan.steps += window.len() as u64;
+                from = last;
+                continue;
+            };
+            scan.steps += (found.end() - from) as u64;
+            match within_reach(regex, text, found.range()) {
+                Some(found) => {
+                    from = found.end;
+                    scan.hit_in_kept(*id, found)?;
+                }
+                None => from = found.start() + 1,
+            }
+        }
+        ControlFlow::Continue(from)
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        let known = self.known.iter().map(|known| known.regex.memory_usage() + size_of::<Known>());
+        known.sum::<usize>()
+            + self.literals.memory()
+            + self.together.as_ref().map_or(0, Regex::memory_usage)
+            + self.needs.len() * 64
+    }
+}
+
+/// Adds a region, joined to the one before if they are near.
+fn note(regions: &mut Vec<Region>, region: Region) {
+    match regions.last_mut() {
+        Some(last)
+            if last.starts.start <= region.starts.start && region.starts.start <= last.starts.end + NEAR =>
+        {
+            last.starts.end = last.starts.end.max(region.starts.end);
+        }
+        _ => regions.push(region),
+    }
+}
+
+/// What the expression matches at the start of a match without looking further than [`REACH`] octets.
+fn within_reach(regex: &Regex, text: &str, found: Range<usize>) -> Option<Range<usize>> {
+    if found.len() <= REACH {
+        return Some(found);
+    }
+    let input = Input::new(text).range(found.start..found.start + REACH).anchored(Anchored::Yes);
+    regex.find(input).map(|found| found.range())
+}
 
 /// Parses a pattern and folds its letters.
 pub(super) fn parse(pattern: &str, case_insensitive: bool) -> Result<Hir, Refusal> {

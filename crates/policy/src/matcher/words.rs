@@ -67,6 +67,49 @@ impl Words {
         !self.inside(at) || self.starts(at)
     }
 
+    /// The bits of 64 octets: which begin a word, and before which no word goes on.
+    #[inline]
+    pub(super) fn block(&self, block: usize) -> (u64, u64) {
+        (self.starts[block], !self.inside[block] | self.starts[block])
+    }
+
+    /// How many blocks of 64 octets there are.
+    pub(super) fn blocks(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Where the word that holds the octet ends.
+    #[inline]
+    pub(super) fn end(&self, at: usize) -> usize {
+        let mut block = at / 64;
+        let mut edges = (!self.inside[block] | self.starts[block]) & (u64::MAX << (at % 64) << 1);
+        while edges == 0 {
+            block += 1;
+            if block == self.inside.len() {
+                return self.len;
+            }
+            edges = !self.inside[block] | self.starts[block];
+        }
+        (block * 64 + edges.trailing_zeros() as usize).min(self.len)
+    }
+
+    /// Where the next word begins, at this octet or later.
+    pub(super) fn next_start(&self, at: usize) -> Option<usize> {
+        let mut block = at / 64;
+        let mut starts = self.starts.get(block)? & (u64::MAX << (at % 64));
+        while starts == 0 {
+            block += 1;
+            starts = *self.starts.get(block)?;
+        }
+        Some(block * 64 + starts.trailing_zeros() as usize)
+    }
+
+    /// Where the word that holds the octet begins, if that is at most `reach` octets back.
+    pub(super) fn start_of(&self, at: usize, reach: usize) -> Option<usize> {
+        let least = at.saturating_sub(reach);
+        (least..=at).rev().find(|at| self.starts(*at))
+    }
+
     /// How many words begin in a stretch.
     pub(super) fn starts_in(&self, from: usize, to: usize) -> usize {
         let to = to.min(self.len);
@@ -101,7 +144,7 @@ fn word_bits(block: &[u8]) -> u64 {
 }
 
 /// Packs 64 octets of 0 or 1 into bits, the first lowest.
-fn pack(flags: &[u8; 64]) -> u64 {
+pub(super) fn pack(flags: &[u8; 64]) -> u64 {
     let mut bits = 0;
     for (index, eight) in flags.as_chunks::<8>().0.iter().enumerate() {
         let word = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;

@@ -1,0 +1,432 @@
+//! Finds data identifiers: all shapes in one table-driven automaton, started only where a word, a run of digits
+//! or a fixed symbol begins and three octets fit; then boundaries, then validators.
+
+use std::collections::{BTreeSet, HashMap};
+
+use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::nfa::thompson;
+use regex_automata::util::primitives::StateID;
+use regex_automata::{Anchored, Input, MatchKind};
+use regex_syntax::hir::Hir;
+
+use super::scan::Scan;
+use super::{Boundary, Flow, PatternId, REACH, Refusal, ValidatorFn};
+
+/// The most that one automaton may take while it is built, in octets; sets that need more are divided.
+const SIZE: usize = 32 << 20;
+/// The most states of one automaton.
+const STATES: usize = u16::MAX as usize;
+
+/// All identifiers.
+#[derive(Default)]
+pub(super) struct Identifiers {
+    known: Vec<Identifier>,
+    automata: Vec<Automata>,
+    /// Symbols that shapes begin with.
+    pub(super) symbols: Vec<u8>,
+    /// Whether a shape may begin with a digit after a letter.
+    pub(super) inner_digits: bool,
+}
+
+struct Identifier {
+    id: PatternId,
+    validate: Option<ValidatorFn>,
+}
+
+/// One shape of an identifier.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    identifier: u32,
+    boundary: Boundary,
+}
+
+/// Several shapes in one automaton.
+struct Automata {
+    shapes: Vec<Shape>,
+    classes: [u8; 256],
+    class_count: usize,
+    /// Next state by state and class; 0 is the end.
+    next: Vec<u16>,
+    start: u16,
+    /// States from here on say that shapes fit.
+    first_fit: u16,
+    /// Their shapes, by state from `first_fit` on.
+    fits: Vec<Vec<u16>>,
+    /// Whether a shape can begin with three octets of these classes.
+    three: Vec<u64>,
+}
+
+/// A text that fits a shape.
+#[derive(Debug, Clone, Copy)]
+struct Fit {
+    shape: u16,
+    end: usize,
+}
+
+/// Where a candidate begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    Word,
+    /// A digit after a letter.
+    InnerDigit,
+    Symbol,
+}
+
+/// What a scan remembers: where the last hit of each identifier ended.
+pub(super) struct Ends {
+    last: Vec<usize>,
+    fits: Vec<Fit>,
+}
+
+impl Identifiers {
+    pub(super) fn new(all: Vec<Source>) -> Result<Self, (PatternId, Refusal)> {
+        let mut known = Vec::new();
+        let mut shapes = Vec::new();
+        for source in all {
+            let identifier = known.len() as u32;
+            let each = source.shapes.into_iter();
+            shapes.extend(each.map(|(hir, boundary)| (hir, Shape { identifier, boundary })));
+            known.push(Identifier { id: source.id, validate: source.validate });
+        }
+        let inner_digits =
+            shapes.iter().any(|(_, shape)| matches!(shape.boundary, Boundary::Digits | Boundary::Open));
+        let mut automata = Vec::new();
+        divide(&shapes, &mut automata)
+            .map_err(|(shape, refusal)| (known[shape.identifier as usize].id, refusal))?;
+        let symbols = automata.iter().flat_map(Automata::symbols).collect::<BTreeSet<_>>();
+        Ok(Self { known, automata, symbols: symbols.into_iter().collect(), inner_digits })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    pub(super) fn ends(&self) -> Ends {
+        Ends { last: vec![0; self.known.len()], fits: Vec::new() }
+    }
+
+    /// Reports what begins at `at`; `eight` are the octets there.
+    #[inline]
+    pub(super) fn at(
+        &self,
+        scan: &mut Scan<'_, '_>,
+        ends: &mut Ends,
+        eight: u64,
+        at: usize,
+        start: Start,
+    ) -> Flow {
+        for automata in &self.automata {
+            if automata.may_begin(eight) && automata.run(scan, &mut ends.fits, at) {
+                self.judge(scan, automata, ends, at, start)?;
+            }
+        }
+        Flow::Continue(())
+    }
+
+    /// Of what fits, the longest with its boundaries and validator is a hit.
+    #[inline(never)]
+    fn judge(
+        &self,
+        scan: &mut Scan<'_, '_>,
+        automata: &Automata,
+        ends: &mut Ends,
+        at: usize,
+        start: Start,
+    ) -> Flow {
+        let mut judged: Option<(u32, usize)> = None;
+        // Longest first; the same stretch in order of identifiers.
+        ends.fits.sort_unstable_by_key(|fit| {
+            (automata.shapes[fit.shape as usize].identifier, usize::MAX - fit.end)
+        });
+        for fit in &ends.fits {
+            let shape = automata.shapes[fit.shape as usize];
+            let number = shape.identifier as usize;
+            if at < ends.last[number] || judged == Some((shape.identifier, fit.end)) {
+                continue;
+            }
+            scan.steps += 1;
+            if !stands_apart(shape.boundary, scan, at, fit.end, start) {
+                continue;
+            }
+            judged = Some((shape.identifier, fit.end));
+            let identifier = &self.known[number];
+            let candidate = scan.text.str().get(at..fit.end).unwrap_or_default();
+            if identifier.validate.as_ref().is_none_or(|validate| validate(candidate)) {
+                ends.last[number] = fit.end;
+                scan.hit(identifier.id, at..fit.end)?;
+            }
+        }
+        Flow::Continue(())
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        let automata = self.automata.iter();
+        automata.map(|a| a.next.len() * 2 + a.three.len() * 8 + a.fits.len() * 32 + 256).sum::<usize>()
+            + self.known.len() * size_of::<Identifier>()
+    }
+}
+
+/// An identifier with its shapes parsed.
+pub(super) struct Source {
+    pub(super) id: PatternId,
+    pub(super) shapes: Vec<(Hir, Boundary)>,
+    pub(super) validate: Option<ValidatorFn>,
+}
+
+fn stands_apart(boundary: Boundary, scan: &Scan<'_, '_>, at: usize, end: usize, start: Start) -> bool {
+    let octet = |at: usize| scan.bytes.get(at).copied().unwrap_or(0);
+    let digit = |at: usize| octet(at).is_ascii_digit();
+    let mark = |at: usize| matches!(octet(at), b'-' | b'.');
+    let before = start == Start::Symbol
+        || match boundary {
+            Boundary::Open => true,
+            Boundary::Digits => at == 0 || !digit(at - 1),
+            Boundary::Word => start == Start::Word,
+            Boundary::Apart => start == Start::Word && !(at >= 2 && mark(at - 1) && digit(at - 2)),
+        };
+    before
+        && (!octet(end - 1).is_ascii_alphanumeric()
+            || match boundary {
+                Boundary::Open => true,
+                Boundary::Digits => !digit(end),
+                Boundary::Word => scan.words.edge(end),
+                Boundary::Apart => scan.words.edge(end) && !(mark(end) && digit(end + 1)),
+            })
+}
+
+/// Builds one automaton, or several if one would be too large.
+fn divide(shapes: &[(Hir, Shape)], automata: &mut Vec<Automata>) -> Result<(), (Shape, Refusal)> {
+    if shapes.is_empty() {
+        return Ok(());
+    }
+    match (Automata::new(shapes), shapes) {
+        (Some(one), _) => automata.push(one),
+        (None, [(_, shape)]) => return Err((*shape, Refusal::new("this shape is too large once compiled"))),
+        (None, _) => {
+            // Shapes of one identifier stay together: its longest candidate is judged in one place.
+            let middle = shapes[shapes.len() / 2].1.identifier;
+            let mut cut = shapes.partition_point(|(_, shape)| shape.identifier < middle);
+            if cut == 0 {
+                cut = shapes.partition_point(|(_, shape)| shape.identifier <= middle);
+            }
+            if cut == shapes.len() {
+                let refusal = Refusal::new("the shapes of this identifier are too large once compiled");
+                return Err((shapes[0].1, refusal));
+            }
+            divide(&shapes[..cut], automata)?;
+            divide(&shapes[cut..], automata)?;
+        }
+    }
+    Ok(())
+}
+
+impl Automata {
+    /// `None` if it would be too large.
+    fn new(shapes: &[(Hir, Shape)]) -> Option<Self> {
+        let hirs: Vec<&Hir> = shapes.iter().map(|(hir, _)| hir).collect();
+        let config = thompson::Config::new()
+            .utf8(false)
+            .which_captures(thompson::WhichCaptures::None)
+            .nfa_size_limit(Some(SIZE));
+        let nfa = thompson::Compiler::new().configure(config).build_many_from_hir(&hirs).ok()?;
+        let config = dense::Config::new()
+            .match_kind(MatchKind::All)
+            .start_kind(StartKind::Anchored)
+            .accelerate(false)
+            .dfa_size_limit(Some(SIZE))
+            .determinize_size_limit(Some(SIZE));
+        let dfa = dense::Builder::new().configure(config).build_from_nfa(&nfa).ok()?;
+        Tables::read(&dfa)?.finish(shapes.iter().map(|(_, shape)| *shape).collect())
+    }
+
+    fn class(&self, octet: u64) -> usize {
+        usize::from(self.classes[(octet & 0xFF) as usize])
+    }
+
+    /// Whether a shape can begin with the first three of eight octets.
+    #[inline]
+    fn may_begin(&self, eight: u64) -> bool {
+        let count = self.class_count;
+        let index = (self.class(eight) * count + self.class(eight >> 8)) * count + self.class(eight >> 16);
+        self.three[index / 64] >> (index % 64) & 1 == 1
+    }
+
+    /// Collects what fits from a place on; tells whether anything does.
+    #[inline]
+    fn run(&self, scan: &mut Scan<'_, '_>, fits: &mut Vec<Fit>, at: usize) -> bool {
+        fits.clear();
+        let mut state = self.start;
+        let text = &scan.bytes[at..scan.bytes.len().min(at + REACH)];
+        for (index, octet) in text.iter().enumerate() {
+            let class = usize::from(self.classes[usize::from(*octet)]);
+            state = self.next[usize::from(state) * self.class_count + class];
+            if state == 0 {
+                scan.steps += index as u64;
+                return !fits.is_empty();
+            }
+            if state >= self.first_fit {
+                let shapes = &self.fits[usize::from(state - self.first_fit)];
+                fits.extend(shapes.iter().map(|shape| Fit { shape: *shape, end: at + index + 1 }));
+            }
+        }
+        scan.steps += text.len() as u64;
+        !fits.is_empty()
+    }
+
+    /// The symbols that a shape can begin with.
+    fn symbols(&self) -> impl Iterator<Item = u8> + '_ {
+        let first = |octet: &u8| {
+            let class = usize::from(self.classes[usize::from(*octet)]);
+            !octet.is_ascii_alphanumeric()
+                && self.next[usize::from(self.start) * self.class_count + class] != 0
+        };
+        (0..0x80u8).filter(first)
+    }
+}
+
+/// The states of a dense automaton, in the order in which they are found.
+struct Tables {
+    classes: [u8; 256],
+    class_count: usize,
+    next: Vec<u32>,
+    fits: Vec<Vec<u16>>,
+}
+
+impl Tables {
+    fn read(dfa: &dense::DFA<Vec<u32>>) -> Option<Self> {
+        let mut classes = [0; 256];
+        let mut examples: Vec<u8> = Vec::new();
+        let mut numbers = HashMap::new();
+        for octet in 0..=255u8 {
+            let class = *numbers.entry(dfa.byte_classes().get(octet)).or_insert_with(|| {
+                examples.push(octet);
+                (examples.len() - 1) as u8
+            });
+            classes[usize::from(octet)] = class;
+        }
+        let input = Input::new(b"").anchored(Anchored::Yes);
+        let start = dfa.start_state_forward(&input).ok()?;
+        let mut found: HashMap<StateID, u32> = HashMap::from([(start, 1)]);
+        let mut order = vec![start];
+        let mut tables = Self {
+            classes,
+            class_count: examples.len(),
+            next: vec![0; examples.len()],
+            fits: vec![Vec::new()],
+        };
+        let mut at = 0;
+        while at < order.len() {
+            let state = order[at];
+            at += 1;
+            let end = dfa.next_eoi_state(state);
+            let fits = if dfa.is_match_state(end) { dfa.match_len(end) } else { 0 };
+            tables.fits.push((0..fits).map(|i| dfa.match_pattern(end, i).as_u32() as u16).collect());
+            for octet in &examples {
+                let next = dfa.next_state(state, *octet);
+                let number = if leads_nowhere(dfa, next) {
+                    0
+                } else {
+                    *found.entry(next).or_insert_with(|| {
+                        order.push(next);
+                        order.len() as u32
+                    })
+                };
+                tables.next.push(number);
+            }
+        }
+        Some(tables)
+    }
+
+    /// Joins states that behave alike, orders them by whether anything fits there, and packs them.
+    fn finish(self, shapes: Vec<Shape>) -> Option<Automata> {
+        let count = self.class_count;
+        let (block_of, blocks) = self.minimal();
+        if blocks > STATES {
+            return None;
+        }
+        let mut example = vec![0; blocks];
+        for (state, block) in block_of.iter().enumerate().rev() {
+            example[*block as usize] = state;
+        }
+        // The end first, then states where nothing fits.
+        let mut order: Vec<usize> = (0..blocks).collect();
+        let end = block_of[0] as usize;
+        order.sort_by_key(|block| (*block != end, !self.fits[example[*block]].is_empty(), *block));
+        let mut place = vec![0u16; blocks];
+        for (index, block) in order.iter().enumerate() {
+            place[*block] = index as u16;
+        }
+        let first_fit = order.iter().position(|block| !self.fits[example[*block]].is_empty())?;
+        let mut next = Vec::with_capacity(blocks * count);
+        for block in &order {
+            let row = &self.next[example[*block] * count..][..count];
+            next.extend(row.iter().map(|to| place[block_of[*to as usize] as usize]));
+        }
+        let fits = order[first_fit..].iter().map(|block| self.fits[example[*block]].clone()).collect();
+        let start = place[block_of[1] as usize];
+        let mut automata = Automata {
+            shapes,
+            classes: self.classes,
+            class_count: count,
+            next,
+            start,
+            first_fit: first_fit as u16,
+            fits,
+            three: Vec::new(),
+        };
+        automata.three = automata.beginnings();
+        Some(automata)
+    }
+
+    /// Moore's partition refinement: the block of each state, and how many there are.
+    fn minimal(&self) -> (Vec<u32>, usize) {
+        let mut blocks: HashMap<&[u16], u32> = HashMap::new();
+        let mut block_of: Vec<u32> = Vec::with_capacity(self.fits.len());
+        for fits in &self.fits {
+            let number = blocks.len() as u32;
+            block_of.push(*blocks.entry(fits).or_insert(number));
+        }
+        let mut count = blocks.len();
+        loop {
+            let mut finer: HashMap<Vec<u32>, u32> = HashMap::new();
+            let mut next_of = Vec::with_capacity(block_of.len());
+            for state in 0..block_of.len() {
+                let row = &self.next[state * self.class_count..][..self.class_count];
+                let mut key = Vec::with_capacity(self.class_count + 1);
+                key.push(block_of[state]);
+                key.extend(row.iter().map(|to| block_of[*to as usize]));
+                let number = finer.len() as u32;
+                next_of.push(*finer.entry(key).or_insert(number));
+            }
+            let same = finer.len() == count;
+            count = finer.len();
+            block_of = next_of;
+            if same {
+                return (block_of, count);
+            }
+        }
+    }
+}
+
+impl Automata {
+    fn beginnings(&self) -> Vec<u64> {
+        let count = self.class_count;
+        let mut bits = vec![0; (count * count * count).div_ceil(64)];
+        let next = |state: u16, class: usize| self.next[usize::from(state) * count + class];
+        for one in 0..count {
+            let first = next(self.start, one);
+            for two in (0..count).filter(|_| first != 0) {
+                let second = next(first, two);
+                for three in (0..count).filter(|three| second != 0 && next(second, *three) != 0) {
+                    let index = (one * count + two) * count + three;
+                    bits[index / 64] |= 1 << (index % 64);
+                }
+            }
+        }
+        bits
+    }
+}
+
+fn leads_nowhere(dfa: &dense::DFA<Vec<u32>>, state: StateID) -> bool {
+    dfa.is_dead_state(state) || dfa.is_quit_state(state)
+}

@@ -1,0 +1,215 @@
+//! Finds literal strings at any place of a text, letters of ASCII in any case: samples windows of a few octets
+//! against a bitmap, every n-th octet where all strings are long enough, and compares only behind it.
+
+use memchr::{memchr_iter, memchr2_iter, memchr3_iter};
+
+use super::table::Table;
+
+/// The longest step between two sampled windows.
+const LONGEST_STRIDE: usize = 8;
+
+/// A compiled set of strings.
+#[derive(Debug, Default)]
+pub(super) struct Literals {
+    /// Lower case in ASCII.
+    strings: Vec<Box<[u8]>>,
+    single: Single,
+    windows: Vec<Windows>,
+}
+
+/// The strings of one octet.
+#[derive(Debug, Default)]
+struct Single {
+    octets: Vec<u8>,
+    by_octet: Vec<Vec<u32>>,
+}
+
+/// Strings sampled alike.
+#[derive(Debug)]
+struct Windows {
+    width: usize,
+    stride: usize,
+    table: Table,
+    /// String and where in it the window stands.
+    entries: Vec<(u32, u32)>,
+}
+
+impl Literals {
+    /// The strings are known by their place in the list; none is empty.
+    pub(super) fn new(strings: Vec<Vec<u8>>) -> Self {
+        let strings: Vec<Box<[u8]>> =
+            strings.into_iter().map(|s| s.to_ascii_lowercase().into_boxed_slice()).collect();
+        let of = |lens: std::ops::RangeInclusive<usize>| -> Vec<u32> {
+            let all = strings.iter().enumerate();
+            all.filter(|(_, s)| lens.contains(&s.len())).map(|(i, _)| i as u32).collect()
+        };
+        let single = Single::new(&strings, &of(1..=1));
+        let mut windows = Vec::new();
+        let long = of(3..=usize::MAX);
+        let shortest = long.iter().map(|i| strings[*i as usize].len()).min().unwrap_or(4);
+        let (width, stride) = if shortest < 4 { (3, 1) } else { (4, (shortest - 3).min(LONGEST_STRIDE)) };
+        for (ids, width, stride) in [(of(2..=2), 2, 1), (long, width, stride)] {
+            if !ids.is_empty() {
+                windows.push(Windows::new(&strings, &ids, width, stride));
+            }
+        }
+        Self { strings, single, windows }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.strings.is_empty()
+    }
+
+    /// Tells of each occurrence: string and place; places of one string ascend. Returns the steps taken.
+    pub(super) fn find(&self, text: &[u8], found: &mut impl FnMut(u32, usize) -> bool) -> u64 {
+        let mut steps = 0;
+        if !self.single.find(text, found) {
+            return steps;
+        }
+        for windows in &self.windows {
+            steps += windows.find(&self.strings, text, found);
+        }
+        steps
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        let strings: usize = self.strings.iter().map(|s| s.len() + 16).sum();
+        let windows = self.windows.iter().map(|w| w.table.memory() + w.entries.len() * 8);
+        strings + windows.sum::<usize>() + self.single.by_octet.len() * 24
+    }
+}
+
+impl Single {
+    fn new(strings: &[Box<[u8]>], ids: &[u32]) -> Self {
+        if ids.is_empty() {
+            return Self::default();
+        }
+        let mut single = Self { octets: Vec::new(), by_octet: vec![Vec::new(); 256] };
+        for &id in ids {
+            let octet = strings[id as usize][0];
+            for octet in [octet, octet.to_ascii_uppercase()] {
+                let ids = &mut single.by_octet[usize::from(octet)];
+                if ids.last() != Some(&id) {
+                    ids.push(id);
+                }
+                if !single.octets.contains(&octet) {
+                    single.octets.push(octet);
+                }
+            }
+        }
+        single
+    }
+
+    fn find(&self, text: &[u8], found: &mut impl FnMut(u32, usize) -> bool) -> bool {
+        let mut tell = |at: usize| {
+            let ids = text.get(at).and_then(|octet| self.by_octet.get(usize::from(*octet)));
+            ids.is_none_or(|ids| ids.iter().all(|id| found(*id, at)))
+        };
+        match *self.octets.as_slice() {
+            [] => true,
+            [a] => memchr_iter(a, text).all(tell),
+            [a, b] => memchr2_iter(a, b, text).all(tell),
+            [a, b, c] => memchr3_iter(a, b, c, text).all(tell),
+            _ => (0..text.len()).all(|at| self.by_octet[usize::from(text[at])].is_empty() || tell(at)),
+        }
+    }
+}
+
+impl Windows {
+    fn new(strings: &[Box<[u8]>], ids: &[u32], width: usize, stride: usize) -> Self {
+        // Later windows first: then the places found from one sample ascend.
+        let mut entries = Vec::new();
+        for offset in (0..stride).rev() {
+            entries.extend(ids.iter().map(|id| (*id, offset as u32)));
+        }
+        let hash = |&(id, offset): &(u32, u32)| {
+            let window = &strings[id as usize][offset as usize..][..width];
+            hash(window, width)
+        };
+        let hashed: Vec<_> = entries.iter().enumerate().map(|(i, entry)| (hash(entry), i as u32)).collect();
+        Self { width, stride, table: Table::new(&hashed), entries }
+    }
+
+    fn find(&self, strings: &[Box<[u8]>], text: &[u8], found: &mut impl FnMut(u32, usize) -> bool) -> u64 {
+        let mut steps = 0;
+        let mut at = 0;
+        // The shift keeps the octets of the window.
+        let cut = 32 - 8 * self.width as u32;
+        while let Some(four) = text.get(at..).and_then(|rest| rest.first_chunk::<4>()) {
+            let hash = mix((u32::from_le_bytes(*four) | 0x2020_2020) << cut);
+            if self.table.may_have(hash) && !self.verify(strings, text, at, hash, found, &mut steps) {
+                return steps;
+            }
+            at += self.stride;
+        }
+        // Windows narrower than four octets that stand at the very end.
+        while at + self.width <= text.len() {
+            let hash = hash(&text[at..at + self.width], self.width);
+            if !self.verify(strings, text, at, hash, found, &mut steps) {
+                return steps;
+            }
+            at += self.stride;
+        }
+        steps
+    }
+
+    #[cold]
+    fn verify(
+        &self,
+        strings: &[Box<[u8]>],
+        text: &[u8],
+        at: usize,
+        hash: u64,
+        found: &mut impl FnMut(u32, usize) -> bool,
+        steps: &mut u64,
+    ) -> bool {
+        for entry in self.table.get(hash) {
+            let (id, offset) = self.entries[entry as usize];
+            let string = &strings[id as usize];
+            *steps += string.len() as u64;
+            let Some(start) = at.checked_sub(offset as usize) else { continue };
+            let here = text.get(start..start + string.len());
+            if here.is_some_and(|here| here.eq_ignore_ascii_case(string)) && !found(id, start) {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+fn hash(window: &[u8], width: usize) -> u64 {
+    let mut four = [0; 4];
+    four[..width].copy_from_slice(&window[..width]);
+    mix((u32::from_le_bytes(four) | 0x2020_2020) << (32 - 8 * width as u32))
+}
+
+#[inline]
+fn mix(window: u32) -> u64 {
+    u64::from(window).wrapping_mul(super::table::MIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(strings: &[&str], text: &str) -> Vec<(u32, usize)> {
+        let literals = Literals::new(strings.iter().map(|s| s.as_bytes().to_vec()).collect());
+        let mut all = Vec::new();
+        literals.find(text.as_bytes(), &mut |id, at| {
+            all.push((id, at));
+            true
+        });
+        all.sort_unstable();
+        all
+    }
+
+    #[test]
+    fn every_occurrence_is_found_once_whatever_the_lengths() {
+        assert_eq!(
+            places(&["aa", "a", "aaa"], "aaaA"),
+            [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (1, 3), (2, 0), (2, 1)]
+        );
+        assert_eq!(places(&["password"], "PassWord password passwor password"), [(0, 0), (0, 9), (0, 26)]);
+        assert_eq!(places(&["abcdefghijklm", "efghijkl"], "abcdefghijklmn"), [(0, 0), (1, 4)]);
+    }
+}

@@ -1,0 +1,539 @@
+//! Finds keywords: those that begin with a whole word by a tree of words whose root is looked up at each start
+//! of a word, the others by a literal piece of them at any place.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::fold::Class;
+use super::keyword::{KeyChar, Keyword, Part, starts};
+use super::literals::Literals;
+use super::scan::Scan;
+use super::table::{MIX, Table, load, prefix_hash, word_hash};
+use super::{Flow, PatternId, STAR};
+
+/// The lengths of beginnings by which words with an asterisk are looked up.
+const BEGINNINGS: [usize; 5] = [1, 2, 3, 4, 6];
+/// The longest stretch of symbols between two words of the tree, in octets.
+const GAP: usize = 8;
+/// The most octets that an asterisk stands for.
+const STAR_OCTETS: usize = 4 * STAR;
+
+/// All keywords.
+#[derive(Debug, Default)]
+pub(super) struct Phrases {
+    keywords: Vec<Phrase>,
+    /// First words of phrases; after them, next words by the node before, the gap and the word.
+    roots: Table,
+    edges: Table,
+    nodes: Vec<Node>,
+    words: Vec<u8>,
+    /// Keywords whose first word begins so and goes on with an asterisk.
+    beginnings: Vec<(usize, Table)>,
+    /// Pieces of the keywords that do not begin with a whole word.
+    pieces: Literals,
+    piece_of: Vec<Piece>,
+}
+
+/// A keyword made ready.
+#[derive(Debug)]
+struct Phrase {
+    id: PatternId,
+    keyword: Keyword,
+    steps: Vec<Step>,
+    ascii: bool,
+}
+
+/// A step of slow matching, in octets of folded text without case.
+#[derive(Debug)]
+enum Step {
+    Literal(Box<[u8]>),
+    Blank,
+    Star { least: usize, after_word: bool, before_word: bool },
+}
+
+/// A place in the tree of words.
+#[derive(Debug, Default)]
+struct Node {
+    parent: u32,
+    gap: Gap,
+    word: Range<u32>,
+    parents: bool,
+    /// Keywords that end here.
+    ends: Vec<u32>,
+    /// Keywords that go on in a way that the tree does not hold.
+    tails: Vec<u32>,
+}
+
+/// What stands between two words, blanks as one space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+struct Gap {
+    octets: [u8; GAP],
+    len: u8,
+}
+
+/// How a found piece leads to the start of its keyword.
+#[derive(Debug)]
+struct Piece {
+    keyword: u32,
+    /// The step that the piece is of.
+    step: usize,
+    /// Whether the keyword begins with an asterisk, so that it starts where the word does.
+    star: bool,
+}
+
+impl Phrases {
+    pub(super) fn new(keywords: Vec<(PatternId, Keyword)>) -> Self {
+        let keywords: Vec<Phrase> =
+            keywords.into_iter().map(|(id, keyword)| Phrase::new(id, keyword)).collect();
+        let mut build = Builder::default();
+        for (index, phrase) in keywords.iter().enumerate() {
+            build.add(index as u32, phrase);
+        }
+        build.finish(keywords)
+    }
+
+    /// Whether there is anything to look for at the starts of words.
+    pub(super) fn at_words(&self) -> bool {
+        !self.roots.is_empty() || !self.beginnings.is_empty()
+    }
+
+    /// Reports what begins with the word at `start`; `eight` are its first octets.
+    #[inline]
+    pub(super) fn word(&self, scan: &mut Scan<'_, '_>, eight: u64, start: usize, end: usize) -> Flow {
+        let hash = word_hash(scan.bytes, start, end, eight);
+        if self.roots.may_have(hash) {
+            self.walk(scan, hash, start, end)?;
+        }
+        for (len, table) in &self.beginnings {
+            let hash = prefix_hash(eight, *len);
+            if end - start >= *len && table.may_have(hash) {
+                self.begin(scan, table, hash, start)?;
+            }
+        }
+        Flow::Continue(())
+    }
+
+    #[inline(never)]
+    fn begin(&self, scan: &mut Scan<'_, '_>, table: &Table, hash: u64, start: usize) -> Flow {
+        table.get(hash).try_for_each(|keyword| self.verify(scan, keyword, start))
+    }
+
+    /// Follows the tree from a first word on. Each node is visited at most once.
+    #[inline(never)]
+    fn walk(&self, scan: &mut Scan<'_, '_>, hash: u64, start: usize, end: usize) -> Flow {
+        let Some(mut node) = self.node(scan, &self.roots, hash, 0, Gap::default(), start..end) else {
+            return Flow::Continue(());
+        };
+        let mut end = end;
+        loop {
+            let here = &self.nodes[node as usize];
+            for keyword in &here.ends {
+                if self.case_fits(scan, *keyword, start..end) {
+                    scan.hit(self.keywords[*keyword as usize].id, start..end)?;
+                }
+            }
+            here.tails.iter().try_for_each(|keyword| self.verify(scan, *keyword, start))?;
+            if !here.parents {
+                return Flow::Continue(());
+            }
+            let Some(next) = scan.words.next_start(end) else { return Flow::Continue(()) };
+            let Some(gap) = Gap::of_text(scan.bytes, end..next, &mut scan.steps) else {
+                return Flow::Continue(());
+            };
+            end = scan.words.end(next);
+            let word = word_hash(scan.bytes, next, end, load(scan.bytes, next));
+            let hash = edge_hash(node, gap, word);
+            let Some(child) = self.node(scan, &self.edges, hash, node, gap, next..end) else {
+                return Flow::Continue(());
+            };
+            node = child;
+        }
+    }
+
+    fn node(
+        &self,
+        scan: &mut Scan<'_, '_>,
+        table: &Table,
+        hash: u64,
+        parent: u32,
+        gap: Gap,
+        word: Range<usize>,
+    ) -> Option<u32> {
+        let word = &scan.bytes[word];
+        table.get(hash).find(|node| {
+            scan.steps += 1;
+            let node = &self.nodes[*node as usize];
+            let known = &self.words[node.word.start as usize..node.word.end as usize];
+            node.parent == parent && node.gap == gap && word.eq_ignore_ascii_case(known)
+        })
+    }
+
+    /// Matches one keyword from a place on, edges included, and reports it.
+    fn verify(&self, scan: &mut Scan<'_, '_>, keyword: u32, start: usize) -> Flow {
+        let phrase = &self.keywords[keyword as usize];
+        if phrase.keyword.edge_before && !scan.words.starts(start) {
+            return Flow::Continue(());
+        }
+        let ends = ends_at(&phrase.steps, scan, start);
+        let fits = |end: &&usize| {
+            (!phrase.keyword.edge_after || scan.words.edge(**end))
+                && self.case_fits(scan, keyword, start..**end)
+        };
+        match ends.iter().rev().find(fits) {
+            Some(end) => scan.hit(phrase.id, start..*end),
+            None => Flow::Continue(()),
+        }
+    }
+
+    /// Whether the case fits, where it counts. The folded text keeps the case of ASCII letters only; for others
+    /// the original is asked.
+    fn case_fits(&self, scan: &Scan<'_, '_>, keyword: u32, range: Range<usize>) -> bool {
+        let phrase = &self.keywords[keyword as usize];
+        if !phrase.keyword.case_sensitive {
+            return true;
+        }
+        let count = scan.text.str().get(range.clone()).map_or(0, |here| here.chars().count());
+        let chars: Vec<KeyChar> = if phrase.ascii || !scan.text.cased() {
+            let here = scan.text.str().get(range).unwrap_or_default();
+            here.chars().map(KeyChar::plain).collect()
+        } else {
+            scan.text.kept_chars(range).into_iter().map(KeyChar::new).take(count).collect()
+        };
+        phrase.keyword.ends_at(&chars, 0).contains(&chars.len())
+    }
+
+    /// Reports the keywords that are found by a piece of them.
+    pub(super) fn by_pieces(&self, scan: &mut Scan<'_, '_>) -> Flow {
+        if self.pieces.is_empty() {
+            return Flow::Continue(());
+        }
+        let mut flow = Flow::Continue(());
+        let mut last = HashMap::new();
+        let bytes = scan.bytes;
+        let steps = self.pieces.find(bytes, &mut |id, at| {
+            flow = self.piece(scan, &mut last, id, at);
+            flow.is_continue()
+        });
+        scan.steps += steps;
+        flow
+    }
+
+    fn piece(&self, scan: &mut Scan<'_, '_>, last: &mut HashMap<u32, usize>, id: u32, at: usize) -> Flow {
+        let piece = &self.piece_of[id as usize];
+        let steps = &self.keywords[piece.keyword as usize].steps;
+        let start = if piece.star {
+            scan.words.start_of(at, STAR_OCTETS)
+        } else {
+            back(&steps[..piece.step], scan, at)
+        };
+        match start {
+            // One word may hold the piece several times.
+            Some(start) if piece.star && last.insert(piece.keyword, start) == Some(start) => {
+                Flow::Continue(())
+            }
+            Some(start) => self.verify(scan, piece.keyword, start),
+            None => Flow::Continue(()),
+        }
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        let nodes: usize =
+            self.nodes.iter().map(|n| size_of::<Node>() + 4 * (n.ends.len() + n.tails.len())).sum();
+        let phrase = |p: &Phrase| size_of::<Phrase>() + p.keyword.parts.len() * size_of::<Part>() * 2;
+        nodes
+            + self.keywords.iter().map(phrase).sum::<usize>()
+            + self.words.len()
+            + self.roots.memory()
+            + self.edges.memory()
+            + self.beginnings.iter().map(|(_, table)| table.memory()).sum::<usize>()
+            + self.pieces.memory()
+            + self.piece_of.len() * size_of::<Piece>()
+    }
+}
+
+/// The start of a keyword whose steps before a piece found at `at` are these; they hold no asterisk.
+fn back(steps: &[Step], scan: &mut Scan<'_, '_>, at: usize) -> Option<usize> {
+    let mut at = at;
+    for step in steps.iter().rev() {
+        let blanks = scan.bytes[..at].iter().rev().take_while(|b| is_blank(**b)).count();
+        scan.steps += 1 + blanks as u64;
+        at = match step {
+            Step::Blank if blanks > 0 => at - blanks,
+            Step::Literal(literal) => {
+                let start = at.checked_sub(literal.len())?;
+                scan.bytes[start..at].eq_ignore_ascii_case(literal).then_some(start)?
+            }
+            _ => return None,
+        };
+    }
+    Some(at)
+}
+
+/// The ends of all ways in which the steps fit from a place on, ascending.
+fn ends_at(steps: &[Step], scan: &mut Scan<'_, '_>, start: usize) -> Vec<usize> {
+    let mut ends = vec![start];
+    for step in steps {
+        let mut next = Vec::new();
+        for at in ends {
+            step.ends(scan, at, &mut next);
+        }
+        next.sort_unstable();
+        next.dedup();
+        ends = next;
+    }
+    ends
+}
+
+impl Step {
+    fn ends(&self, scan: &mut Scan<'_, '_>, at: usize, next: &mut Vec<usize>) {
+        scan.steps += 1;
+        match self {
+            Self::Literal(literal) => {
+                let end = at + literal.len();
+                if scan.bytes.get(at..end).is_some_and(|here| here.eq_ignore_ascii_case(literal)) {
+                    next.push(end);
+                }
+            }
+            Self::Blank => {
+                let blanks = scan.bytes[at..].iter().take_while(|b| is_blank(**b)).count();
+                scan.steps += blanks as u64;
+                if blanks > 0 {
+                    next.push(at + blanks);
+                }
+            }
+            Self::Star { least, after_word, before_word } => {
+                star(scan, at, *least, (*after_word, *before_word), next);
+            }
+        }
+    }
+}
+
+/// The places up to [`STAR`] characters on in one word; see [`Part::Star`].
+fn star(
+    scan: &mut Scan<'_, '_>,
+    at: usize,
+    least: usize,
+    (after, before): (bool, bool),
+    next: &mut Vec<usize>,
+) {
+    let mut end = at;
+    for count in 0..=STAR {
+        if count >= least && (count == 0 || !before || !scan.words.edge(end)) {
+            next.push(end);
+        }
+        let goes_on = scan.words.inside(end) && (count == 0 && !after || !scan.words.starts(end));
+        if !goes_on {
+            return;
+        }
+        scan.steps += 1;
+        end += 1;
+        while scan.bytes.get(end).is_some_and(|b| b & 0xC0 == 0x80) {
+            end += 1;
+        }
+    }
+}
+
+fn is_blank(octet: u8) -> bool {
+    matches!(octet, b' ' | b'\t'..=b'\r')
+}
+
+fn edge_hash(node: u32, gap: Gap, word: u64) -> u64 {
+    let gap = u64::from_le_bytes(gap.octets) ^ u64::from(gap.len) << 59;
+    (word ^ u64::from(node).wrapping_mul(MIX).rotate_left(17) ^ gap.wrapping_mul(MIX)).wrapping_mul(MIX)
+}
+
+impl Gap {
+    fn push(&mut self, octet: u8) -> bool {
+        let octet = if is_blank(octet) { b' ' } else { octet.to_ascii_lowercase() };
+        let len = usize::from(self.len);
+        if octet == b' ' && len > 0 && self.octets[len - 1] == b' ' {
+            return true;
+        }
+        let room = len < GAP;
+        if room {
+            self.octets[len] = octet;
+            self.len += 1;
+        }
+        room
+    }
+
+    /// `None` when it is too long for any keyword of the tree.
+    #[inline]
+    fn of_text(text: &[u8], range: Range<usize>, steps: &mut u64) -> Option<Self> {
+        let mut gap = Self::default();
+        let fits = text[range].iter().all(|octet| {
+            *steps += 1;
+            gap.push(*octet)
+        });
+        fits.then_some(gap)
+    }
+}
+
+impl Phrase {
+    fn new(id: PatternId, keyword: Keyword) -> Self {
+        let mut steps = Vec::new();
+        let mut literal = String::new();
+        let ascii = keyword.parts.iter().all(|part| !matches!(part, Part::Char(c) if !c.lower.is_ascii()));
+        for part in &keyword.parts {
+            let step = match *part {
+                Part::Char(c) => {
+                    literal.push(c.lower);
+                    continue;
+                }
+                Part::Blank => Step::Blank,
+                Part::Star { least, after_word, before_word } => {
+                    Step::Star { least, after_word, before_word }
+                }
+            };
+            flush(&mut literal, &mut steps);
+            steps.push(step);
+        }
+        flush(&mut literal, &mut steps);
+        Self { id, keyword, steps, ascii }
+    }
+}
+
+fn flush(literal: &mut String, steps: &mut Vec<Step>) {
+    if !literal.is_empty() {
+        steps.push(Step::Literal(std::mem::take(literal).into_bytes().into_boxed_slice()));
+    }
+}
+
+/// Collects what the tables are made of.
+#[derive(Default)]
+struct Builder {
+    nodes: Vec<Node>,
+    words: Vec<u8>,
+    roots: Vec<(u64, u32)>,
+    edges: Vec<(u64, u32)>,
+    known: HashMap<(Option<u32>, Gap, Vec<u8>), u32>,
+    beginnings: [Vec<(u64, u32)>; BEGINNINGS.len()],
+    pieces: Vec<Vec<u8>>,
+    piece_of: Vec<Piece>,
+}
+
+impl Builder {
+    fn add(&mut self, index: u32, phrase: &Phrase) {
+        let parts = &phrase.keyword.parts;
+        if !phrase.keyword.edge_before || matches!(parts.first(), Some(Part::Star { .. })) {
+            return self.add_piece(index, phrase);
+        }
+        let (words, whole) = plain_words(&phrase.keyword);
+        let mut node = None;
+        for (gap, word) in words {
+            node = Some(self.node(node, gap, word));
+        }
+        match node {
+            Some(node) if whole => self.nodes[node as usize].ends.push(index),
+            Some(node) => self.nodes[node as usize].tails.push(index),
+            None => self.add_beginning(index, phrase),
+        }
+    }
+
+    fn node(&mut self, parent: Option<u32>, gap: Gap, word: Vec<u8>) -> u32 {
+        let key = (parent, gap, word);
+        if let Some(known) = self.known.get(&key) {
+            return *known;
+        }
+        let (_, gap, word) = &key;
+        let number = self.nodes.len() as u32;
+        let hash = word_hash(word, 0, word.len(), load(word, 0));
+        match parent {
+            None => self.roots.push((hash, number)),
+            Some(parent) => {
+                self.nodes[parent as usize].parents = true;
+                self.edges.push((edge_hash(parent, *gap, hash), number));
+            }
+        }
+        let start = self.words.len() as u32;
+        self.words.extend_from_slice(word);
+        let word = start..self.words.len() as u32;
+        self.nodes.push(Node { parent: parent.unwrap_or(0), gap: *gap, word, ..Node::default() });
+        self.known.insert(key, number);
+        number
+    }
+
+    /// For a keyword whose first word goes on with an asterisk.
+    fn add_beginning(&mut self, index: u32, phrase: &Phrase) {
+        let Some(Step::Literal(literal)) = phrase.steps.first() else { return };
+        let longest = BEGINNINGS.iter().rposition(|len| *len <= literal.len()).unwrap_or(0);
+        let hash = prefix_hash(load(literal, 0), BEGINNINGS[longest]);
+        self.beginnings[longest].push((hash, index));
+    }
+
+    /// For a keyword that does not begin with a word: its longest literal before any later asterisk.
+    fn add_piece(&mut self, index: u32, phrase: &Phrase) {
+        let star = matches!(phrase.steps.first(), Some(Step::Star { .. }));
+        let literals = phrase.steps.iter().enumerate().skip(usize::from(star));
+        let mut best: Option<(usize, &[u8])> = None;
+        for (step, what) in literals {
+            match what {
+                Step::Literal(literal) if best.is_none_or(|(_, best)| best.len() < literal.len()) => {
+                    best = Some((step, literal));
+                }
+                Step::Star { .. } => break,
+                _ => {}
+            }
+            if star {
+                break;
+            }
+        }
+        if let Some((step, literal)) = best {
+            self.pieces.push(literal.to_vec());
+            self.piece_of.push(Piece { keyword: index, step, star });
+        }
+    }
+
+    fn finish(self, keywords: Vec<Phrase>) -> Phrases {
+        let beginnings =
+            BEGINNINGS.into_iter().zip(&self.beginnings).filter(|(_, entries)| !entries.is_empty());
+        Phrases {
+            keywords,
+            roots: Table::new(&self.roots),
+            edges: Table::new(&self.edges),
+            nodes: self.nodes,
+            words: self.words,
+            beginnings: beginnings.map(|(len, entries)| (len, Table::new(entries))).collect(),
+            pieces: Literals::new(self.pieces),
+            piece_of: self.piece_of,
+        }
+    }
+}
+
+/// The words that the tree can hold, each with the gap before it, and whether they are the whole keyword.
+fn plain_words(keyword: &Keyword) -> (Vec<(Gap, Vec<u8>)>, bool) {
+    let star = keyword.parts.iter().position(|part| matches!(part, Part::Star { .. }));
+    let plain: Vec<KeyChar> =
+        keyword.parts[..star.unwrap_or(keyword.parts.len())].iter().map(plain_char).collect();
+    let mut words = Vec::new();
+    let mut gap = Gap::default();
+    let mut at = 0;
+    while at < plain.len() {
+        if plain[at].class == Class::Other {
+            let mut octets = [0; 4];
+            if !plain[at].lower.encode_utf8(&mut octets).bytes().all(|octet| gap.push(octet)) {
+                return (words, false);
+            }
+            at += 1;
+            continue;
+        }
+        let more = plain[at + 1..].iter().enumerate();
+        let len =
+            1 + more.take_while(|(i, c)| c.class != Class::Other && !starts(&plain, at + 1 + i)).count();
+        let word: String = plain[at..at + len].iter().map(|c| c.lower).collect();
+        at += len;
+        let open = at == plain.len() && star.is_some();
+        if open {
+            return (words, false);
+        }
+        words.push((std::mem::take(&mut gap), word.into_bytes()));
+    }
+    (words, gap.len == 0 && star.is_none())
+}
+
+fn plain_char(part: &Part) -> KeyChar {
+    match part {
+        Part::Char(c) => *c,
+        _ => KeyChar { kept: ' ', lower: ' ', class: Class::Other },
+    }
+}
