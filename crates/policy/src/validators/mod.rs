@@ -169,6 +169,23 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn no_validator_panics_and_compact_ones_do_not_see_separators(text in "\\PC{0,40}", number in "[A-Z]{0,4}[0-9]{4,24}[A-Z]{0,2}", cut in 0usize..8) {
+            let cut = cut.min(number.len());
+            let parted = format!("{} {}", &number[..cut], &number[cut..]);
+            for v in all() {
+                v.accepts(&text);
+                v.check(&text);
+                if v.form == Form::Compact {
+                    assert_eq!(v.accepts(&number), v.accepts(&parted), "{} {number}", v.name);
+                }
+            }
+        }
+    }
+
     #[test]
     fn separators_and_case_do_not_matter_to_a_compact_validator() {
         let iban = validator("iban").unwrap();
