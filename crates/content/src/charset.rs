@@ -73,7 +73,10 @@ fn utf7(octets: &[u8]) -> String {
     while let Some(plus) = memchr::memchr(b'+', rest) {
         out.push_str(&String::from_utf8_lossy(&rest[..plus]));
         rest = &rest[plus + 1..];
-        let length = rest.iter().take_while(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/')).count();
+        let length = rest
+            .iter()
+            .take_while(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/'))
+            .count();
         if length == 0 {
             out.push('+');
         } else {

@@ -31,7 +31,11 @@ pub fn detect(octets: &[u8], name: Option<&str>) -> FileKind {
         };
     }
     if octets.get(4..8) == Some(b"ftyp") {
-        return if octets.get(8..11) == Some(b"hei") || octets.get(8..11) == Some(b"mif") { Heic } else { Mp4 };
+        return if octets.get(8..11) == Some(b"hei") || octets.get(8..11) == Some(b"mif") {
+            Heic
+        } else {
+            Mp4
+        };
     }
     if octets.get(32769..32774) == Some(b"CD001") {
         return Iso;
@@ -134,14 +138,19 @@ fn text_kind(octets: &[u8], name: Option<&str>) -> FileKind {
     let sample = &octets[..octets.len().min(4096)];
     let wide = sample.starts_with(b"\xff\xfe") || sample.starts_with(b"\xfe\xff");
     let odd = sample.iter().filter(|octet| **octet < 9 || (14..32).contains(*octet) && **octet != 27).count();
-    if !wide && odd * 100 > sample.len() * 5 && memchr::memchr(0, sample).is_none() || !wide && memchr::memchr(0, sample).is_some() && odd * 3 < sample.len() {
+    if !wide && odd * 100 > sample.len() * 5 && memchr::memchr(0, sample).is_none()
+        || !wide && memchr::memchr(0, sample).is_some() && odd * 3 < sample.len()
+    {
         return FileKind::Unknown;
     }
     if !wide && odd * 2 > sample.len() * 2 {
         return FileKind::Unknown;
     }
-    let head = String::from_utf8_lossy(sample).trim_start_matches(['\u{feff}', ' ', '\r', '\n', '\t']).to_ascii_lowercase();
-    let extension = name.and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension.to_ascii_lowercase());
+    let head = String::from_utf8_lossy(sample)
+        .trim_start_matches(['\u{feff}', ' ', '\r', '\n', '\t'])
+        .to_ascii_lowercase();
+    let extension =
+        name.and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension.to_ascii_lowercase());
     if head.starts_with("<!doctype html") || head.starts_with("<html") || head.contains("<body") {
         FileKind::Html
     } else if head.starts_with("<?xml") && head.contains("<svg") || head.starts_with("<svg") {

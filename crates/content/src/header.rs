@@ -193,10 +193,16 @@ pub(crate) fn parameters(value: &[u8]) -> Parameters {
         }
     }
     let joined = continued.into_iter().map(|(name, pieces)| (name, join(pieces)));
-    Parameters { value: value.split_whitespace().next().unwrap_or_default().to_owned(), list: joined.chain(plain).collect() }
+    Parameters {
+        value: value.split_whitespace().next().unwrap_or_default().to_owned(),
+        list: joined.chain(plain).collect(),
+    }
 }
 
-fn continued_of(all: &mut Vec<(String, Vec<(u32, bool, String)>)>, name: String) -> &mut Vec<(u32, bool, String)> {
+fn continued_of(
+    all: &mut Vec<(String, Vec<(u32, bool, String)>)>,
+    name: String,
+) -> &mut Vec<(u32, bool, String)> {
     let at = all.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
         all.push((name, Vec::new()));
         all.len() - 1
@@ -210,7 +216,10 @@ fn join(mut pieces: Vec<(u32, bool, String)>) -> String {
     let mut octets = Vec::new();
     for (index, (_, extended, value)) in pieces.into_iter().enumerate() {
         let mut value = value.as_str();
-        if extended && index == 0 && let Some((label, rest)) = value.split_once('\'') {
+        if extended
+            && index == 0
+            && let Some((label, rest)) = value.split_once('\'')
+        {
             charset = Some(label.to_owned());
             value = rest.split_once('\'').map_or(rest, |(_, text)| text);
         }
@@ -249,21 +258,35 @@ fn split(text: &str) -> impl Iterator<Item = String> {
         match c {
             _ if escaped => {
                 escaped = false;
-                if comments == 0 && let Some(piece) = piece { piece.push(c) }
+                if comments == 0
+                    && let Some(piece) = piece
+                {
+                    piece.push(c)
+                }
             }
             '\\' if quoted || comments > 0 => {
                 escaped = true;
-                if comments == 0 && let Some(piece) = piece { piece.push(c) }
+                if comments == 0
+                    && let Some(piece) = piece
+                {
+                    piece.push(c)
+                }
             }
             '"' if comments == 0 => {
                 quoted = !quoted;
-                if let Some(piece) = piece { piece.push(c) }
+                if let Some(piece) = piece {
+                    piece.push(c)
+                }
             }
             '(' if !quoted => comments += 1,
             ')' if !quoted && comments > 0 => comments -= 1,
             ';' if !quoted && comments == 0 => pieces.push(String::new()),
             _ if comments > 0 => {}
-            _ => if let Some(piece) = piece { piece.push(c) },
+            _ => {
+                if let Some(piece) = piece {
+                    piece.push(c)
+                }
+            }
         }
     }
     pieces.into_iter()

@@ -8,16 +8,59 @@ use crate::Kind;
 
 /// Elements that begin a new word; all others may stand inside one: `4<b>1</b>11`.
 const BLOCKS: &[&[u8]] = &[
-    b"p", b"div", b"br", b"tr", b"td", b"th", b"li", b"ul", b"ol", b"table", b"h1", b"h2", b"h3", b"h4", b"h5", b"h6", b"hr", b"pre",
-    b"section", b"article", b"header", b"footer", b"option", b"select", b"textarea", b"form", b"blockquote", b"dt", b"dd", b"title", b"body",
-    b"html", b"head", b"center", b"address", b"caption", b"fieldset", b"legend", b"figure", b"figcaption", b"main", b"nav", b"aside",
+    b"p",
+    b"div",
+    b"br",
+    b"tr",
+    b"td",
+    b"th",
+    b"li",
+    b"ul",
+    b"ol",
+    b"table",
+    b"h1",
+    b"h2",
+    b"h3",
+    b"h4",
+    b"h5",
+    b"h6",
+    b"hr",
+    b"pre",
+    b"section",
+    b"article",
+    b"header",
+    b"footer",
+    b"option",
+    b"select",
+    b"textarea",
+    b"form",
+    b"blockquote",
+    b"dt",
+    b"dd",
+    b"title",
+    b"body",
+    b"html",
+    b"head",
+    b"center",
+    b"address",
+    b"caption",
+    b"fieldset",
+    b"legend",
+    b"figure",
+    b"figcaption",
+    b"main",
+    b"nav",
+    b"aside",
 ];
 /// Elements without an end tag.
 const VOID: &[&[u8]] = &[
-    b"area", b"base", b"br", b"col", b"embed", b"hr", b"img", b"input", b"link", b"meta", b"param", b"source", b"track", b"wbr",
+    b"area", b"base", b"br", b"col", b"embed", b"hr", b"img", b"input", b"link", b"meta", b"param",
+    b"source", b"track", b"wbr",
 ];
-const READ: &[&[u8]] = &[b"alt", b"title", b"placeholder", b"value", b"content", b"aria-label", b"label", b"summary"];
-const LINKS: &[&[u8]] = &[b"href", b"src", b"action", b"background", b"cite", b"formaction", b"poster", b"data"];
+const READ: &[&[u8]] =
+    &[b"alt", b"title", b"placeholder", b"value", b"content", b"aria-label", b"label", b"summary"];
+const LINKS: &[&[u8]] =
+    &[b"href", b"src", b"action", b"background", b"cite", b"formaction", b"poster", b"data"];
 
 /// Texts of one page, each kind together.
 #[derive(Debug, Default)]
@@ -53,8 +96,7 @@ pub(crate) fn read(html: &str) -> Page {
     let mut page = Page::default();
     // How many elements deep we are inside one that is not shown, and the name of the raw text element we are in.
     let (mut hidden, mut raw): (u32, Option<Vec<u8>>) = (0, None);
-    let Ok(tokens) = Tokenizer::new(html).collect::<Result<Vec<Token>, _>>() else { return page };
-    for token in tokens {
+    for Ok(token) in Tokenizer::new(html) {
         match token {
             Token::String(text) => {
                 let text = String::from_utf8_lossy(&text);
@@ -121,9 +163,18 @@ fn note_attribute(page: &mut Page, key: &[u8], value: String) {
 
 fn conceals_by_style(style: &str) -> bool {
     let style: String = style.to_ascii_lowercase().split_whitespace().collect();
-    ["display:none", "visibility:hidden", "font-size:0", "opacity:0", "color:white", "color:#fff", "max-height:0", "mso-hide:all"]
-        .iter()
-        .any(|property| style.contains(property))
+    [
+        "display:none",
+        "visibility:hidden",
+        "font-size:0",
+        "opacity:0",
+        "color:white",
+        "color:#fff",
+        "max-height:0",
+        "mso-hide:all",
+    ]
+    .iter()
+    .any(|property| style.contains(property))
 }
 
 fn separate(text: &mut String) {
@@ -155,8 +206,13 @@ mod tests {
 
     #[test]
     fn what_is_not_shown_is_kept_apart() {
-        let page = read("a<span style='display: none'>b<i>c</i></span>d<script>e</script><img alt=f src='http://x/%41'>");
+        let page = read(
+            "a<span style='display: none'>b<i>c</i></span>d<script>e</script><img alt=f src='http://x/%41'>",
+        );
         assert_eq!((page.shown.as_str(), page.hidden.as_str()), ("ad", "bc"));
-        assert_eq!((page.scripts.as_str(), page.attributes.as_str(), page.links.as_str()), ("e", "f\n", "http://x/%41\nhttp://x/A\n"));
+        assert_eq!(
+            (page.scripts.as_str(), page.attributes.as_str(), page.links.as_str()),
+            ("e", "f\n", "http://x/%41\nhttp://x/A\n")
+        );
     }
 }

@@ -391,9 +391,52 @@ pub fn is_document(kind: FileKind) -> bool {
     use FileKind::*;
     matches!(
         kind,
-        Zip | Tar | Gzip | Bzip2 | Xz | Lzma | Zstd | SevenZip | Cab | Iso | Ar | Deb | Rpm | Jar | Docx | Docm | Dotx | Xlsx | Xlsm
-            | Xlsb | Xltx | Pptx | Pptm | Ppsx | Potx | Odt | Ods | Odp | Odg | Doc | Xls | Ppt | Msg | Cfb | Rtf | Pdf | Epub | Sqlite
-            | Png | Jpeg | Tiff | Webp | Heic | Rar | Arj | Lha | Ace
+        Zip | Tar
+            | Gzip
+            | Bzip2
+            | Xz
+            | Lzma
+            | Zstd
+            | SevenZip
+            | Cab
+            | Iso
+            | Ar
+            | Deb
+            | Rpm
+            | Jar
+            | Docx
+            | Docm
+            | Dotx
+            | Xlsx
+            | Xlsm
+            | Xlsb
+            | Xltx
+            | Pptx
+            | Pptm
+            | Ppsx
+            | Potx
+            | Odt
+            | Ods
+            | Odp
+            | Odg
+            | Doc
+            | Xls
+            | Ppt
+            | Msg
+            | Cfb
+            | Rtf
+            | Pdf
+            | Epub
+            | Sqlite
+            | Png
+            | Jpeg
+            | Tiff
+            | Webp
+            | Heic
+            | Rar
+            | Arj
+            | Lha
+            | Ace
     )
 }
 
@@ -411,7 +454,11 @@ pub fn not_opened(reason: Reason) -> Opened<'static> {
         size: 0,
         encrypted: false,
     };
-    Opened { parts: vec![part], unscannable: vec![Unscannable { part: 0, path, reason }], ..Opened::default() }
+    Opened {
+        parts: vec![part],
+        unscannable: vec![Unscannable { part: 0, path, reason }],
+        ..Opened::default()
+    }
 }
 
 impl Opened<'_> {

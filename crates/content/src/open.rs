@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use crate::header::{self, Head, Parameters};
 use crate::{
-    Ambiguity, AmbiguityReason, Component, DocumentItem, DocumentRequest, FileKind, Header, How, Kind, Opened, Part, Reason, Role,
-    Segment, Unscannable, View, charset, detect, html, is_document, transfer,
+    Ambiguity, AmbiguityReason, Component, DocumentItem, DocumentRequest, FileKind, Header, How, Kind,
+    Opened, Part, Reason, Role, Segment, Unscannable, View, charset, detect, html, is_document, transfer,
 };
 
 /// Opens a message. Never fails: what cannot be opened is named.
@@ -24,7 +24,11 @@ pub fn open<'m>(message: &'m [u8], how: &How<'_>) -> Opened<'m> {
 pub fn open_file<'m>(name: &str, octets: &'m [u8], how: &How<'_>) -> Opened<'m> {
     let mut walk = Walk::new(how);
     let place = Place { name: Some(name.to_owned()), ..Place::message() };
-    walk.todo.push(Task { octets: Octets::Borrowed(octets), place, what: What::File { role: Role::Attachment } });
+    walk.todo.push(Task {
+        octets: Octets::Borrowed(octets),
+        place,
+        what: What::File { role: Role::Attachment },
+    });
     walk.run();
     walk.opened
 }
@@ -47,7 +51,9 @@ impl<'m> Octets<'m> {
     fn slice(&self, range: Range<usize>) -> Self {
         match self {
             Self::Borrowed(octets) => Self::Borrowed(&octets[range]),
-            Self::Shared(octets, outer) => Self::Shared(octets.clone(), outer.start + range.start..outer.start + range.end),
+            Self::Shared(octets, outer) => {
+                Self::Shared(octets.clone(), outer.start + range.start..outer.start + range.end)
+            }
         }
     }
 
@@ -72,7 +78,15 @@ struct Place {
 
 impl Place {
     fn message() -> Self {
-        Self { parent: None, path: String::new(), name: None, depth: 0, view: None, number: 0, in_attachment: false }
+        Self {
+            parent: None,
+            path: String::new(),
+            name: None,
+            depth: 0,
+            view: None,
+            number: 0,
+            in_attachment: false,
+        }
     }
 }
 
@@ -154,7 +168,9 @@ impl<'m, 'h> Walk<'m, 'h> {
     }
 
     fn unscannable(&mut self, part: u32, path: &str, reason: Reason) {
-        if reason == Reason::Encrypted && let Some(part) = self.opened.parts.get_mut(part as usize) {
+        if reason == Reason::Encrypted
+            && let Some(part) = self.opened.parts.get_mut(part as usize)
+        {
             part.encrypted = true;
         }
         self.opened.unscannable.push(Unscannable { part, path: path.to_owned(), reason });
@@ -167,7 +183,15 @@ impl<'m, 'h> Walk<'m, 'h> {
         }
     }
 
-    fn segment(&mut self, part: u32, place: &str, component: Component, kind: Kind, view: Option<View>, text: Cow<'m, str>) {
+    fn segment(
+        &mut self,
+        part: u32,
+        place: &str,
+        component: Component,
+        kind: Kind,
+        view: Option<View>,
+        text: Cow<'m, str>,
+    ) {
         if !text.is_empty() {
             self.opened.segments.push(Segment { part, place: place.to_owned(), component, kind, view, text });
         }
@@ -209,7 +233,11 @@ impl<'m, 'h> Walk<'m, 'h> {
             self.opened.segments.push(Segment { part: 0, place, component, kind, view: None, text });
         }
         if head.cut {
-            self.opened.unscannable.push(Unscannable { part: 0, path: String::new(), reason: Reason::TooManyHeaders });
+            self.opened.unscannable.push(Unscannable {
+                part: 0,
+                path: String::new(),
+                reason: Reason::TooManyHeaders,
+            });
         }
     }
 
@@ -225,9 +253,15 @@ impl<'m, 'h> Walk<'m, 'h> {
         let encodings = all_values(&head, "content-transfer-encoding");
         let disposition = all_parameters(&head, "content-disposition").into_iter().next().unwrap_or_default();
         let body = octets.slice(head.body..octets.get().len());
-        let is_message = place.parent.is_none() || matches!(self.opened.parts.get(place.parent.unwrap_or(0) as usize), Some(part) if part.declared == "message/rfc822");
+        let is_message = place.parent.is_none()
+            || matches!(self.opened.parts.get(place.parent.unwrap_or(0) as usize), Some(part) if part.declared == "message/rfc822");
         let nested_header: Vec<(String, String)> = if place.depth > 0 && is_message {
-            head.fields.iter().map(|field| (String::from_utf8_lossy(field.name).into_owned(), header::text(field.value).into_owned())).collect()
+            head.fields
+                .iter()
+                .map(|field| {
+                    (String::from_utf8_lossy(field.name).into_owned(), header::text(field.value).into_owned())
+                })
+                .collect()
         } else {
             Vec::new()
         };
@@ -237,7 +271,8 @@ impl<'m, 'h> Walk<'m, 'h> {
         let mut place = Place { name, ..place };
         let attached = place.in_attachment
             || disposition.value == "attachment"
-            || place.name.is_some() && !(place.depth <= 1 && first.value.starts_with("text/") && disposition.value == "inline");
+            || place.name.is_some()
+                && !(place.depth <= 1 && first.value.starts_with("text/") && disposition.value == "inline");
         if place.parent.is_some() && place.path.is_empty() && (attached && place.name.is_some()) {
             place.path = place.name.clone().unwrap_or_default();
         }
@@ -251,11 +286,16 @@ impl<'m, 'h> Walk<'m, 'h> {
             let component = if place.in_attachment { Component::Attachment } else { Component::Header };
             self.segment(part, &name, component, Kind::Text, None, Cow::Owned(text));
         }
-        if types.iter().skip(1).any(|other| other.value != first.value || other.get("boundary") != first.get("boundary")) {
+        if types
+            .iter()
+            .skip(1)
+            .any(|other| other.value != first.value || other.get("boundary") != first.get("boundary"))
+        {
             let id = place.parent.unwrap_or(0);
             self.ambiguous(id, &place.path.clone(), AmbiguityReason::DuplicateContentType);
         }
-        let multipart = types.iter().find(|one| one.value.starts_with("multipart/") && one.get("boundary").is_some());
+        let multipart =
+            types.iter().find(|one| one.value.starts_with("multipart/") && one.get("boundary").is_some());
         if let Some(multipart) = multipart {
             let others_are_not = types.iter().any(|one| !one.value.starts_with("multipart/"));
             if others_are_not {
@@ -279,13 +319,15 @@ impl<'m, 'h> Walk<'m, 'h> {
         }
         let (inner, _) = self.decode(body, encodings, 0, "");
         let id = self.part(&place, Role::Message, declared, FileKind::Eml, inner.get().len() as u64);
-        let below = Place { parent: Some(id), depth: place.depth + 1, name: None, in_attachment: true, ..place };
+        let below =
+            Place { parent: Some(id), depth: place.depth + 1, name: None, in_attachment: true, ..place };
         self.todo.push(Task::entity(inner, below));
     }
 
     fn multipart(&mut self, body: &Octets<'m>, mut place: Place, types: &[Parameters], declared: &str) {
         let id = self.part(&place, Role::Multipart, declared, FileKind::Unknown, body.get().len() as u64);
-        let mut boundaries: Vec<String> = types.iter().flat_map(|one| one.all("boundary").map(str::to_owned)).collect();
+        let mut boundaries: Vec<String> =
+            types.iter().flat_map(|one| one.all("boundary").map(str::to_owned)).collect();
         boundaries.dedup();
         boundaries.truncate(self.how.limits.views.into());
         if boundaries.len() > 1 {
@@ -307,7 +349,14 @@ impl<'m, 'h> Walk<'m, 'h> {
             let alternatives = alternative.then(|| self.new_group());
             for (number, range) in split.parts.into_iter().enumerate() {
                 let view = view.or(alternatives.map(|group| View { group, index: number as u16 }));
-                let below = Place { parent: Some(id), depth: place.depth + 1, view, number: number + 1, name: None, ..place.clone() };
+                let below = Place {
+                    parent: Some(id),
+                    depth: place.depth + 1,
+                    view,
+                    number: number + 1,
+                    name: None,
+                    ..place.clone()
+                };
                 let digest = declared == "multipart/digest";
                 tasks.push(Task { octets: body.slice(range), place: below, what: What::Entity { digest } });
             }
@@ -324,7 +373,9 @@ impl<'m, 'h> Walk<'m, 'h> {
             if text.is_empty() {
                 continue;
             }
-            let usual = text.len() < 200 && (text.contains("multi-part message in MIME") || text.contains("multipart message in MIME"));
+            let usual = text.len() < 200
+                && (text.contains("multi-part message in MIME")
+                    || text.contains("multipart message in MIME"));
             if !usual && *kind == Kind::Epilogue {
                 self.ambiguous(id, path, AmbiguityReason::TextOutsideParts);
             }
@@ -334,7 +385,14 @@ impl<'m, 'h> Walk<'m, 'h> {
 
     // ---- leaves
 
-    fn leaf(&mut self, body: &Octets<'m>, mut place: Place, declared: &Parameters, encodings: &[String], attached: bool) {
+    fn leaf(
+        &mut self,
+        body: &Octets<'m>,
+        mut place: Place,
+        declared: &Parameters,
+        encodings: &[String],
+        attached: bool,
+    ) {
         let role = if attached || place.in_attachment { Role::Attachment } else { Role::Body };
         let text_like = declared.value.is_empty() || declared.value.starts_with("text/");
         if place.path.is_empty() && (role == Role::Attachment || !text_like) {
@@ -346,7 +404,13 @@ impl<'m, 'h> Walk<'m, 'h> {
         let mut differing: Vec<&String> = encodings.iter().collect();
         differing.dedup();
         let role = if !text_like && role == Role::Body { Role::Attachment } else { role };
-        self.file(octets, place.clone(), role, declared.value.clone(), declared.get("charset").map(str::to_owned));
+        self.file(
+            octets,
+            place.clone(),
+            role,
+            declared.value.clone(),
+            declared.get("charset").map(str::to_owned),
+        );
         if broken {
             self.ambiguous(id, &path, AmbiguityReason::BrokenBase64);
         }
@@ -372,7 +436,14 @@ impl<'m, 'h> Walk<'m, 'h> {
         (Octets::owned(decoded.octets), decoded.broken && encoding == "base64")
     }
 
-    fn file(&mut self, octets: Octets<'m>, place: Place, role: Role, declared: String, charset: Option<String>) {
+    fn file(
+        &mut self,
+        octets: Octets<'m>,
+        place: Place,
+        role: Role,
+        declared: String,
+        charset: Option<String>,
+    ) {
         let kind = detect::detect(octets.get(), place.name.as_deref());
         let id = self.part(&place, role, &declared, kind, octets.get().len() as u64);
         let component = if role == Role::Body { Component::Body } else { Component::Attachment };
@@ -385,7 +456,13 @@ impl<'m, 'h> Walk<'m, 'h> {
                 self.unscannable(id, &place.path, Reason::Encrypted);
             }
             FileKind::Eml if role != Role::Body => {
-                let below = Place { parent: Some(id), depth: place.depth + 1, name: None, in_attachment: true, ..place };
+                let below = Place {
+                    parent: Some(id),
+                    depth: place.depth + 1,
+                    name: None,
+                    in_attachment: true,
+                    ..place
+                };
                 self.todo.push(Task::entity(octets, below));
             }
             FileKind::Html => self.html(id, &octets, component, &place, charset.as_deref()),
@@ -396,7 +473,14 @@ impl<'m, 'h> Walk<'m, 'h> {
         }
     }
 
-    fn text(&mut self, id: u32, octets: &Octets<'m>, component: Component, place: &Place, charset: Option<&str>) {
+    fn text(
+        &mut self,
+        id: u32,
+        octets: &Octets<'m>,
+        component: Component,
+        place: &Place,
+        charset: Option<&str>,
+    ) {
         let (text, mislabelled): (Cow<'m, str>, bool) = match octets {
             Octets::Borrowed(octets) => {
                 let decoded = charset::decode(octets, charset);
@@ -416,7 +500,14 @@ impl<'m, 'h> Walk<'m, 'h> {
         self.segment(id, "", component, Kind::Text, place.view, text);
     }
 
-    fn html(&mut self, id: u32, octets: &Octets<'m>, component: Component, place: &Place, charset: Option<&str>) {
+    fn html(
+        &mut self,
+        id: u32,
+        octets: &Octets<'m>,
+        component: Component,
+        place: &Place,
+        charset: Option<&str>,
+    ) {
         let text = charset::decode(octets.get(), charset).text;
         let page = html::read(&text);
         if !self.spend(text.len(), id, &place.path) {
@@ -428,9 +519,17 @@ impl<'m, 'h> Walk<'m, 'h> {
                 true => transfer::base64(&header::percent(data)).octets,
                 false => header::percent(data),
             };
-            let path = if place.path.is_empty() { "data URI".to_owned() } else { format!("{} > data URI", place.path) };
+            let path = if place.path.is_empty() {
+                "data URI".to_owned()
+            } else {
+                format!("{} > data URI", place.path)
+            };
             let below = Place { parent: Some(id), depth: place.depth + 1, path, name: None, ..place.clone() };
-            self.todo.push(Task { octets: Octets::owned(octets), place: below, what: What::File { role: Role::Embedded } });
+            self.todo.push(Task {
+                octets: Octets::owned(octets),
+                place: below,
+                what: What::File { role: Role::Embedded },
+            });
         }
         for (kind, text) in page.into_texts() {
             self.segment(id, "", component, kind, place.view, Cow::Owned(text));
@@ -438,7 +537,15 @@ impl<'m, 'h> Walk<'m, 'h> {
     }
 
     /// Octets of no kind that we know: what of them is text is read as text.
-    fn binary(&mut self, id: u32, octets: &Octets<'m>, component: Component, place: &Place, declared: &str, charset: Option<&str>) {
+    fn binary(
+        &mut self,
+        id: u32,
+        octets: &Octets<'m>,
+        component: Component,
+        place: &Place,
+        declared: &str,
+        charset: Option<&str>,
+    ) {
         if matches!(declared, "application/pkcs7-mime" | "application/x-pkcs7-mime") {
             return self.unscannable(id, &place.path, Reason::Encrypted);
         }
@@ -502,7 +609,11 @@ impl<'m, 'h> Walk<'m, 'h> {
                         in_attachment: true,
                         ..place.clone()
                     };
-                    tasks.push(Task { octets: Octets::owned(octets), place: inner, what: What::File { role: Role::Entry } });
+                    tasks.push(Task {
+                        octets: Octets::owned(octets),
+                        place: inner,
+                        what: What::File { role: Role::Entry },
+                    });
                 }
             }
         }
@@ -511,7 +622,12 @@ impl<'m, 'h> Walk<'m, 'h> {
 }
 
 fn all_parameters(head: &Head<'_>, name: &str) -> Vec<Parameters> {
-    head.fields.iter().filter(|field| field.is(name)).take(16).map(|field| header::parameters(field.value)).collect()
+    head.fields
+        .iter()
+        .filter(|field| field.is(name))
+        .take(16)
+        .map(|field| header::parameters(field.value))
+        .collect()
 }
 
 fn all_values(head: &Head<'_>, name: &str) -> Vec<String> {

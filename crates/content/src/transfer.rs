@@ -39,7 +39,12 @@ pub(crate) fn base64(text: &[u8]) -> Decoded {
     while at < text.len() {
         // Whole quanta of clean text go four at a time.
         while count == 0 && at + 4 <= text.len() {
-            let q = [SEXTET[text[at] as usize], SEXTET[text[at + 1] as usize], SEXTET[text[at + 2] as usize], SEXTET[text[at + 3] as usize]];
+            let q = [
+                SEXTET[text[at] as usize],
+                SEXTET[text[at + 1] as usize],
+                SEXTET[text[at + 2] as usize],
+                SEXTET[text[at + 3] as usize],
+            ];
             if q[0] | q[1] | q[2] | q[3] >= 64 {
                 break;
             }

@@ -77,6 +77,7 @@ struct Gauge {
 pub(crate) enum Job {
     Record(Box<NewMessage>, oneshot::Sender<Result<Recorded, Error>>),
     Outcome(Recorded, Outcome, Timestamp),
+    Flush(oneshot::Sender<()>),
 }
 
 impl Journal {
@@ -88,7 +89,12 @@ impl Journal {
         let file = data.join(FILE);
         let connection = store::sqlite::writer(&file, &MIGRATIONS).await?;
         let readers = store::sqlite::readers(&file).await?;
-        let gauge = Gauge { data: data.to_owned(), options, octets: AtomicU64::new(0), disk_percent: AtomicU64::new(0) };
+        let gauge = Gauge {
+            data: data.to_owned(),
+            options,
+            octets: AtomicU64::new(0),
+            disk_percent: AtomicU64::new(0),
+        };
         let gauge = Arc::new(gauge);
         gauge.look();
         let (jobs, waiting) = mpsc::channel(WAITING);
@@ -152,14 +158,13 @@ impl Journal {
         self.gauge.state()
     }
 
-    /// Waits until everything handed over before is written.
-    pub async fn close(mut self) {
-        let Some(jobs) = self.jobs.take() else { return };
-        let (capacity, closed) = (jobs.max_capacity(), jobs.clone());
-        drop(jobs);
-        // All places free means that nothing waits.
-        let _ = closed.reserve_many(capacity).await;
-        self.readers.close().await;
+    /// Returns when everything that was handed over before is written.
+    pub async fn flush(&self) {
+        let Some(jobs) = &self.jobs else { return };
+        let (done, flushed) = oneshot::channel();
+        if jobs.send(Job::Flush(done)).await.is_ok() {
+            let _ = flushed.await;
+        }
     }
 }
 
@@ -176,12 +181,18 @@ impl Gauge {
     fn state(&self) -> JournalState {
         let octets = self.octets.load(Ordering::Relaxed);
         let max_octets = self.options.max_octets;
-        let full = octets >= max_octets || self.disk_percent.load(Ordering::Relaxed) >= self.options.max_disk_percent;
+        let full = octets >= max_octets
+            || self.disk_percent.load(Ordering::Relaxed) >= self.options.max_disk_percent;
         JournalState { octets, max_octets, full, warn: octets >= max_octets / 10 * 7 }
     }
 }
 
-async fn write_all(mut connection: SqliteConnection, keys: Arc<Keys>, mut waiting: mpsc::Receiver<Job>, gauge: Arc<Gauge>) {
+async fn write_all(
+    mut connection: SqliteConnection,
+    keys: Arc<Keys>,
+    mut waiting: mpsc::Receiver<Job>,
+    gauge: Arc<Gauge>,
+) {
     let mut looked = std::time::Instant::now();
     let mut warned = false;
     while let Some(first) = waiting.recv().await {
@@ -200,7 +211,11 @@ async fn write_all(mut connection: SqliteConnection, keys: Arc<Keys>, mut waitin
             gauge.look();
             let state = gauge.state();
             if state.warn && !warned {
-                tracing::warn!(octets = state.octets, max = state.max_octets, "the incidents take 70 % of the room they may take");
+                tracing::warn!(
+                    octets = state.octets,
+                    max = state.max_octets,
+                    "the incidents take 70 % of the room they may take"
+                );
             }
             warned = state.warn;
         }

@@ -7,8 +7,8 @@ mod write;
 
 pub use journal::{Journal, JournalOptions, JournalState};
 pub use record::{
-    Disposition, Effect, Entry, Filter, Incident, Match, NewMessage, NewViolation, Outcome, Recorded, RecordedIncident, Severity,
-    Status, Summary, mask,
+    Disposition, Effect, Entry, Filter, Incident, Match, NewMessage, NewViolation, Outcome, Recorded,
+    RecordedIncident, Severity, Status, Summary, mask,
 };
 
 /// Why something was not recorded, or cannot be read.

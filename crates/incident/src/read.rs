@@ -6,8 +6,8 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 use store::cipher;
 use store::keys::Keys;
 
-use crate::record::{Entry, Filter, Incident, Severity, Status, Summary};
 use crate::Error;
+use crate::record::{Entry, Filter, Incident, Severity, Status, Summary};
 
 const MOST: u32 = 100;
 const COLUMNS: &str = "SELECT id, unique_id, message_id, sender, recipients, subject, policy, policy_id, severity, status, \
@@ -53,7 +53,8 @@ pub(crate) async fn show(db: &SqlitePool, keys: &Keys, id: u64) -> Result<Option
         .bind(id as i64)
         .fetch_all(db)
         .await?;
-    let siblings = siblings.iter().map(|row| Ok(row.try_get::<i64, _>(0)? as u64)).collect::<Result<_, Error>>()?;
+    let siblings =
+        siblings.iter().map(|row| Ok(row.try_get::<i64, _>(0)? as u64)).collect::<Result<_, Error>>()?;
     Ok(Some(Incident {
         summary,
         policy_version: row.try_get("policy_version")?,
@@ -72,10 +73,11 @@ pub(crate) async fn show(db: &SqlitePool, keys: &Keys, id: u64) -> Result<Option
 }
 
 pub(crate) async fn original(db: &SqlitePool, keys: &Keys, id: u64) -> Result<Option<Vec<u8>>, Error> {
-    let row = sqlx::query("SELECT sealed FROM original WHERE id = (SELECT original_id FROM incident WHERE id = ?)")
-        .bind(id as i64)
-        .fetch_optional(db)
-        .await?;
+    let row =
+        sqlx::query("SELECT sealed FROM original WHERE id = (SELECT original_id FROM incident WHERE id = ?)")
+            .bind(id as i64)
+            .fetch_optional(db)
+            .await?;
     let sealed: Option<Vec<u8>> = match row {
         Some(row) => row.try_get(0)?,
         None => None,
@@ -89,7 +91,12 @@ async fn history(db: &SqlitePool, id: u64) -> Result<Vec<Entry>, Error> {
         .fetch_all(db)
         .await?;
     let entry = |row: &SqliteRow| {
-        Ok(Entry { at: time(row.try_get(0)?), who: row.try_get(1)?, action: row.try_get(2)?, detail: row.try_get(3)? })
+        Ok(Entry {
+            at: time(row.try_get(0)?),
+            who: row.try_get(1)?,
+            action: row.try_get(2)?,
+            detail: row.try_get(3)?,
+        })
     };
     rows.iter().map(entry).collect()
 }

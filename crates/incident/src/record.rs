@@ -366,6 +366,6 @@ mod tests {
     fn masking_leaves_the_last_four_of_a_long_number_and_nothing_of_a_short_one() {
         assert_eq!(mask("4111 1111 1111 1234"), "**** **** **** 1234");
         assert_eq!(mask("Pin: 12"), "***: **");
-        assert_eq!(mask("naïveté-über"), "*******-*ber".replace("*ber", "über"));
+        assert_eq!(mask("naïveté-über"), "*******-über");
     }
 }

@@ -7,9 +7,9 @@ use store::cipher;
 use store::keys::Keys;
 use tokio::sync::oneshot;
 
+use crate::Error;
 use crate::journal::Job;
 use crate::record::{NewMessage, NewViolation, Outcome, Recorded, RecordedIncident, Status};
-use crate::Error;
 
 /// A repeat within this time joins its open incident.
 const MERGE_WITHIN: SignedDuration = SignedDuration::from_hours(5 * 24);
@@ -21,10 +21,12 @@ pub(crate) async fn batch(connection: &mut SqliteConnection, keys: &Keys, jobs: 
     let mut waiting = Vec::new();
     let mut messages = Vec::new();
     let mut outcomes = Vec::new();
+    let mut flushed: Vec<oneshot::Sender<()>> = Vec::new();
     for job in jobs {
         match job {
             Job::Record(new, done) => messages.push((new, done)),
             Job::Outcome(recorded, outcome, at) => outcomes.push((recorded, outcome, at)),
+            Job::Flush(done) => flushed.push(done),
         }
     }
     let mut answers: Vec<Answer> = Vec::new();
@@ -48,13 +50,22 @@ pub(crate) async fn batch(connection: &mut SqliteConnection, keys: &Keys, jobs: 
     }
     .await;
     match written {
-        Ok(()) => answers.into_iter().for_each(|(done, recorded)| drop(done.send(Ok(recorded)))),
+        Ok(()) => {
+            for (done, recorded) in answers {
+                let _ = done.send(Ok(recorded));
+            }
+        }
         Err(error) => {
             tracing::error!(%error, "a batch of incidents was not written");
             // Those whose turn did not come hear it by their closed channel.
             let all = answers.into_iter().map(|(done, _)| done).chain(waiting);
-            all.for_each(|done| drop(done.send(Err(Error::Batch(error.to_string())))));
+            for done in all {
+                let _ = done.send(Err(Error::Batch(error.to_string())));
+            }
         }
+    }
+    for done in flushed {
+        let _ = done.send(());
     }
 }
 
@@ -65,7 +76,9 @@ async fn record(db: &mut SqliteConnection, keys: &Keys, new: &NewMessage) -> Res
         incidents.push(one(db, keys, new, violation, original).await?);
     }
     for effect in &new.effects {
-        let Some(incident) = incidents.iter().find(|incident| incident.policy_id == effect.policy_id) else { continue };
+        let Some(incident) = incidents.iter().find(|incident| incident.policy_id == effect.policy_id) else {
+            continue;
+        };
         sqlx::query("INSERT INTO effect (incident_id, rule, kind, payload, due_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
             .bind(incident.id as i64)
             .bind(&effect.rule)
@@ -79,20 +92,29 @@ async fn record(db: &mut SqliteConnection, keys: &Keys, new: &NewMessage) -> Res
 }
 
 /// The message is kept once, however many policies it violates and however often it is tried.
-async fn keep_original(db: &mut SqliteConnection, keys: &Keys, new: &NewMessage) -> Result<Option<i64>, Error> {
+async fn keep_original(
+    db: &mut SqliteConnection,
+    keys: &Keys,
+    new: &NewMessage,
+) -> Result<Option<i64>, Error> {
     let Some(octets) = &new.original else { return Ok(None) };
-    let known = sqlx::query("SELECT id FROM original WHERE unique_id = ?").bind(&new.unique_id).fetch_optional(&mut *db).await?;
+    let known = sqlx::query("SELECT id FROM original WHERE unique_id = ?")
+        .bind(&new.unique_id)
+        .fetch_optional(&mut *db)
+        .await?;
     if let Some(row) = known {
         return Ok(Some(row.try_get(0)?));
     }
     let sealed = cipher::seal(keys, octets)?;
-    let row = sqlx::query("INSERT INTO original (unique_id, size, stored_at, sealed) VALUES (?, ?, ?, ?) RETURNING id")
-        .bind(&new.unique_id)
-        .bind(octets.len() as i64)
-        .bind(Timestamp::now().as_millisecond())
-        .bind(sealed)
-        .fetch_one(&mut *db)
-        .await?;
+    let row = sqlx::query(
+        "INSERT INTO original (unique_id, size, stored_at, sealed) VALUES (?, ?, ?, ?) RETURNING id",
+    )
+    .bind(&new.unique_id)
+    .bind(octets.len() as i64)
+    .bind(Timestamp::now().as_millisecond())
+    .bind(sealed)
+    .fetch_one(&mut *db)
+    .await?;
     Ok(Some(row.try_get(0)?))
 }
 
@@ -115,8 +137,10 @@ async fn one(
         let id: i64 = row.try_get(0)?;
         let status = Status::parse(row.try_get(1)?);
         let recipients: Vec<String> = serde_json::from_str(row.try_get(2)?).unwrap_or_default();
-        let recent = new.received_at.as_millisecond() - row.try_get::<i64, _>(3)? <= MERGE_WITHIN.as_millis() as i64;
-        let fresh: Vec<&String> = new.recipients.iter().filter(|recipient| !recipients.contains(recipient)).collect();
+        let recent =
+            new.received_at.as_millisecond() - row.try_get::<i64, _>(3)? <= MERGE_WITHIN.as_millis() as i64;
+        let fresh: Vec<&String> =
+            new.recipients.iter().filter(|recipient| !recipients.contains(recipient)).collect();
         // New recipients never hide under an old decision.
         if recent && (!status.is_closed() || fresh.is_empty()) {
             join(db, id, new, recipients.iter().chain(fresh).collect()).await?;
@@ -134,7 +158,12 @@ async fn one(
     Ok(RecordedIncident { id: id as u64, policy_id: violation.policy_id, merged: false })
 }
 
-async fn join(db: &mut SqliteConnection, id: i64, new: &NewMessage, recipients: Vec<&String>) -> Result<(), Error> {
+async fn join(
+    db: &mut SqliteConnection,
+    id: i64,
+    new: &NewMessage,
+    recipients: Vec<&String>,
+) -> Result<(), Error> {
     sqlx::query("UPDATE incident SET recipients = ?, last_seen = ? WHERE id = ?")
         .bind(json(&recipients))
         .bind(new.received_at.as_millisecond())
@@ -189,7 +218,12 @@ async fn insert(
     Ok(row.try_get(0)?)
 }
 
-async fn add_outcome(db: &mut SqliteConnection, recorded: &Recorded, outcome: &Outcome, at: Timestamp) -> Result<(), Error> {
+async fn add_outcome(
+    db: &mut SqliteConnection,
+    recorded: &Recorded,
+    outcome: &Outcome,
+    at: Timestamp,
+) -> Result<(), Error> {
     let (action, detail) = match outcome {
         Outcome::Relayed { text, .. } => ("RELAYED", format!("next hop answered {text}")),
         Outcome::Redirected { text, .. } => ("REDIRECTED", format!("next hop answered {text}")),

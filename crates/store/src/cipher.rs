@@ -26,7 +26,9 @@ pub fn seal(keys: &Keys, plain: &[u8]) -> Result<Vec<u8>, Error> {
     getrandom::fill(&mut *random).map_err(|why| Error::Key(format!("no random octets: {why}")))?;
     let (key, rest) = random.split_at(32);
     let (nonce, base) = rest.split_at(24);
-    let wrapped = cipher(&**master)?.encrypt(&xnonce(nonce)?, Payload { msg: key, aad: MAGIC }).map_err(|_| Error::Damaged)?;
+    let wrapped = cipher(&**master)?
+        .encrypt(&xnonce(nonce)?, Payload { msg: key, aad: MAGIC })
+        .map_err(|_| Error::Damaged)?;
     let mut out = Vec::with_capacity(HEAD + plain.len() + (plain.len() / CHUNK + 1) * TAG);
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&id.to_be_bytes());
@@ -120,7 +122,10 @@ mod tests {
         keys.rotate(dir.path()).unwrap();
         let new = seal(&keys, b"new").unwrap();
         let again = Keys::open(dir.path()).unwrap();
-        assert_eq!((open(&again, &old).unwrap(), open(&again, &new).unwrap()), (b"old".to_vec(), b"new".to_vec()));
+        assert_eq!(
+            (open(&again, &old).unwrap(), open(&again, &new).unwrap()),
+            (b"old".to_vec(), b"new".to_vec())
+        );
         assert!(open(&self::keys(), &new).is_err());
     }
 

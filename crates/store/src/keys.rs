@@ -31,10 +31,12 @@ impl Keys {
     pub fn open(dir: &Path) -> Result<Self, Error> {
         let path = dir.join("master.keys");
         match fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&Zeroizing::new(text)).map_err(|why| Error::Key(format!("{}: {why}", path.display()))),
+            Ok(text) => Self::parse(&Zeroizing::new(text))
+                .map_err(|why| Error::Key(format!("{}: {why}", path.display()))),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let keys = Self { newest: 1, keys: BTreeMap::from([(1, random_key()?)]) };
-                keys.write(dir).map_err(|why| Error::File { what: format!("cannot write {}", path.display()), why })?;
+                keys.write(dir)
+                    .map_err(|why| Error::File { what: format!("cannot write {}", path.display()), why })?;
                 Ok(keys)
             }
             Err(why) => Err(Error::File { what: format!("cannot read {}", path.display()), why }),
@@ -46,7 +48,8 @@ impl Keys {
         let newest = self.newest + 1;
         self.keys.insert(newest, random_key()?);
         self.newest = newest;
-        self.write(dir).map_err(|why| Error::File { what: format!("cannot write keys to {}", dir.display()), why })
+        self.write(dir)
+            .map_err(|why| Error::File { what: format!("cannot write keys to {}", dir.display()), why })
     }
 
     pub(crate) fn newest(&self) -> Option<(u32, &Secret)> {
