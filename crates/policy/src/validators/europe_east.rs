@@ -40,7 +40,7 @@ pub(super) const TABLE: &[Validator] = &[
     ),
     compacted(
         "mk_edb",
-        |c| all_digits::<13>(c.strip_prefix("MK").unwrap_or(c), |d| mod11_of_twelve(d)),
+        |c| all_digits::<13>(c.strip_prefix("MK").unwrap_or(c), mod11_of_twelve),
         "North Macedonia tax number (EDB)",
     ),
     compacted("pl_pesel", pl_pesel, "Poland PESEL: date and check digit"),

@@ -147,7 +147,7 @@ fn italian_value(octet: u8, at: usize) -> i32 {
         b'0'..=b'9' => usize::from(octet - b'0'),
         _ => usize::from(octet.saturating_sub(b'A')),
     };
-    if at % 2 == 0 { ODD_PLACES.get(plain).copied().unwrap_or(0) } else { plain as i32 }
+    if at.is_multiple_of(2) { ODD_PLACES.get(plain).copied().unwrap_or(0) } else { plain as i32 }
 }
 
 fn it_iva(c: &str) -> bool {

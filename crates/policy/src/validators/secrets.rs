@@ -23,6 +23,11 @@ pub(super) const TABLE: &[Validator] = &[
         not_placeholder,
         "refuses examples, variables, masks and words that stand for a secret",
     ),
+    verbatim(
+        "assigned_secret",
+        assigned_secret,
+        "what stands behind the first = or : has letters and digits, 2.8 bits a character, and is no placeholder",
+    ),
     verbatim("mixed_characters", mixed_characters, "at least one letter and one digit"),
     verbatim(
         "github_token",
@@ -103,7 +108,22 @@ fn not_placeholder(text: &str) -> bool {
         |word: &&str| octets.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()));
     let same = octets.windows(2).all(|w| w.first() == w.last());
     let variable = text.starts_with(['$', '%', '@', '&']) || text.contains("()") || text.ends_with("()");
-    !octets.is_empty() && !same && !variable && !PLACEHOLDERS.iter().any(|word| holds(&word))
+    !octets.is_empty() && !same && !variable && !PLACEHOLDERS.iter().any(holds)
+}
+
+/// `password = "value"`: the value alone is judged. Values that look like code (calls, members, paths) are refused.
+fn assigned_secret(text: &str) -> bool {
+    let Some((_, value)) = text.split_once(['=', ':']) else { return false };
+    let value = value.trim_matches(|c: char| matches!(c, ' ' | '"' | '\'' | '=' | '>' | ':'));
+    let code = value.contains('(') && value.contains(')')
+        || value.contains("::")
+        || value.split('.').filter(|word| word.len() > 1 && is_identifier(word)).count() > 1;
+    value.len() >= 8 && !code && mixed_characters(value) && entropy(value) >= 2.8 && not_placeholder(value)
+}
+
+/// A lower-case word as programs name things: no digit but at its end.
+fn is_identifier(word: &str) -> bool {
+    word.trim_end_matches(|c: char| c.is_ascii_digit()).bytes().all(|o| o.is_ascii_lowercase() || o == b'_')
 }
 
 fn mixed_characters(text: &str) -> bool {
@@ -306,6 +326,23 @@ mod tests {
             !accepts("url_with_password", "https://user:password@example.com/")
                 && !accepts("url_with_password", "https://example.com/a:b@c")
         );
+    }
+
+    #[test]
+    fn only_the_assigned_value_is_judged() {
+        assert!(
+            accepts("assigned_secret", "password = \"q8Zr2LmP0vT!\"")
+                && accepts("assigned_secret", "Passwort: Zx7!qWe92rTk")
+        );
+        for code in [
+            "password: self.password1",
+            "api_key=settings.api_key2",
+            "password = \"changeme123\"",
+            "password: aaaaaaa1",
+            "token = get(1)x",
+        ] {
+            assert!(!accepts("assigned_secret", code), "{code}");
+        }
     }
 
     #[test]
