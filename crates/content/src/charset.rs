@@ -23,7 +23,7 @@ pub(crate) fn decode<'m>(octets: &'m [u8], label: Option<&str>) -> Text<'m> {
     if label.is_some_and(|label| label.eq_ignore_ascii_case("utf-7")) {
         return Text { text: Cow::Owned(utf7(octets)), mislabelled: false };
     }
-    if octets.is_ascii() && label.is_none_or(|label| ascii_compatible(label)) {
+    if octets.is_ascii() && label.is_none_or(ascii_compatible) {
         return Text { text: utf8_or_guess(octets), mislabelled: false };
     }
     match label.and_then(|label| Encoding::for_label(label.as_bytes())) {

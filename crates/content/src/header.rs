@@ -149,6 +149,9 @@ fn encoded_word(text: &str) -> Option<((String, Vec<u8>), usize)> {
     Some(((charset, octets), length))
 }
 
+/// A parameter in pieces (RFC 2231 3): its name, and number, whether percent-encoded, and value of each piece.
+type Continued = (String, Vec<(u32, bool, String)>);
+
 /// A media type, or a disposition, with its parameters.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Parameters {
@@ -176,7 +179,7 @@ pub(crate) fn parameters(value: &[u8]) -> Parameters {
     let mut pieces = split(&unfolded);
     let value = pieces.next().unwrap_or_default().trim().to_ascii_lowercase();
     let mut plain = Vec::new();
-    let mut continued: Vec<(String, Vec<(u32, bool, String)>)> = Vec::new();
+    let mut continued: Vec<Continued> = Vec::new();
     for piece in pieces.take(256) {
         let Some((name, value)) = piece.split_once('=') else { continue };
         let name = name.trim().to_ascii_lowercase();
@@ -199,10 +202,7 @@ pub(crate) fn parameters(value: &[u8]) -> Parameters {
     }
 }
 
-fn continued_of(
-    all: &mut Vec<(String, Vec<(u32, bool, String)>)>,
-    name: String,
-) -> &mut Vec<(u32, bool, String)> {
+fn continued_of(all: &mut Vec<Continued>, name: String) -> &mut Vec<(u32, bool, String)> {
     let at = all.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
         all.push((name, Vec::new()));
         all.len() - 1

@@ -10,11 +10,13 @@ use std::time::Instant;
 
 mod charset;
 mod detect;
+pub mod documents;
 mod header;
 mod html;
 mod kind;
 mod open;
 mod transfer;
+pub mod worker;
 
 pub use detect::detect;
 pub use kind::FileKind;

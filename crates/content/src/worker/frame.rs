@@ -1,0 +1,290 @@
+//! The octets between pool and worker: bounded, and read as if from a stranger.
+
+use std::io::{self, Read, Write};
+use std::time::Duration;
+
+use crate::{AmbiguityReason, DocumentAnswer, DocumentItem, FileKind, Kind, Limits, Reason};
+
+/// The longest frame (octets).
+const MAX_FRAME: u32 = 1 << 30;
+
+/// What a worker is asked: as a document request, with the time that is left instead of an instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Request {
+    pub(super) kind: FileKind,
+    pub(super) name: Option<String>,
+    pub(super) octets: Vec<u8>,
+    pub(super) limits: Limits,
+    pub(super) time: Duration,
+    pub(super) passwords: Vec<String>,
+}
+
+/// Writes one frame: its length, then its octets.
+pub(super) fn write(to: &mut impl Write, octets: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(octets.len()).ok().filter(|length| *length <= MAX_FRAME);
+    let length = length.ok_or(io::ErrorKind::InvalidInput)?;
+    to.write_all(&length.to_le_bytes())?;
+    to.write_all(octets)?;
+    to.flush()
+}
+
+/// Reads one frame; none at the end of the stream. Memory grows with what comes, not with what is announced.
+pub(super) fn read(from: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+    let mut length = [0; 4];
+    match from.read_exact(&mut length) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    let length = u32::from_le_bytes(length);
+    if length > MAX_FRAME {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut octets = Vec::new();
+    from.take(length.into()).read_to_end(&mut octets)?;
+    if octets.len() < length as usize { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(Some(octets)) }
+}
+
+/// Puts values together.
+#[derive(Default)]
+pub(super) struct Writer(pub(super) Vec<u8>);
+
+impl Writer {
+    fn number(&mut self, number: u64) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn octets(&mut self, octets: &[u8]) {
+        self.number(octets.len() as u64);
+        self.0.extend_from_slice(octets);
+    }
+}
+
+/// Takes values apart; `None` where the octets are not what they should be.
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn number(&mut self) -> Option<u64> {
+        let (number, rest) = self.0.split_first_chunk::<8>()?;
+        self.0 = rest;
+        Some(u64::from_le_bytes(*number))
+    }
+
+    fn octets(&mut self) -> Option<&'a [u8]> {
+        let length = usize::try_from(self.number()?).ok()?;
+        let (octets, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(octets)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        String::from_utf8(self.octets()?.to_vec()).ok()
+    }
+
+    /// A count of things that take at least `least` octets each.
+    fn count(&mut self, least: usize) -> Option<usize> {
+        let count = usize::try_from(self.number()?).ok()?;
+        (count <= self.0.len() / least + 1).then_some(count)
+    }
+}
+
+pub(super) fn encode_request(
+    kind: FileKind,
+    name: Option<&str>,
+    octets: &[u8],
+    limits: &Limits,
+    time: Duration,
+    passwords: &[String],
+) -> Vec<u8> {
+    let mut out = Writer(Vec::with_capacity(octets.len() + 256));
+    out.octets(kind.as_str().as_bytes());
+    out.number(name.is_some().into());
+    out.octets(name.unwrap_or_default().as_bytes());
+    out.octets(octets);
+    for number in [
+        limits.octets_out,
+        limits.parts.into(),
+        limits.depth.into(),
+        limits.headers.into(),
+        limits.ratio.into(),
+        limits.views.into(),
+    ] {
+        out.number(number);
+    }
+    out.number(time.as_millis() as u64);
+    out.number(passwords.len() as u64);
+    passwords.iter().for_each(|password| out.octets(password.as_bytes()));
+    out.0
+}
+
+pub(super) fn decode_request(octets: &[u8]) -> Option<Request> {
+    let mut from = Reader(octets);
+    let kind = FileKind::parse(&from.text()?)?;
+    let named = from.number()? == 1;
+    let name = from.text()?;
+    let octets = from.octets()?.to_vec();
+    let limits = Limits {
+        octets_out: from.number()?,
+        parts: from.number()?.try_into().ok()?,
+        depth: from.number()?.try_into().ok()?,
+        headers: from.number()?.try_into().ok()?,
+        ratio: from.number()?.try_into().ok()?,
+        views: from.number()?.try_into().ok()?,
+    };
+    let time = Duration::from_millis(from.number()?);
+    let passwords = (0..from.count(8)?).map(|_| from.text()).collect::<Option<_>>()?;
+    Some(Request { kind, name: named.then_some(name), octets, limits, time, passwords })
+}
+
+pub(super) fn encode_answer(answer: &DocumentAnswer) -> Vec<u8> {
+    let mut out = Writer::default();
+    out.number(answer.items.len() as u64);
+    for item in &answer.items {
+        match item {
+            DocumentItem::Text { place, kind, text } => {
+                out.number(0);
+                out.octets(place.as_bytes());
+                out.number(KINDS.iter().position(|known| known == kind).unwrap_or(0) as u64);
+                out.octets(text.as_bytes());
+            }
+            DocumentItem::File { name, place, octets, encrypted } => {
+                out.number(1);
+                out.octets(name.as_bytes());
+                out.octets(place.as_bytes());
+                out.octets(octets);
+                out.number((*encrypted).into());
+            }
+        }
+    }
+    out.number(answer.unscannable.len() as u64);
+    for (path, reason) in &answer.unscannable {
+        out.octets(path.as_bytes());
+        let (number, kind) = number_of(reason);
+        out.number(number);
+        out.octets(kind.as_bytes());
+    }
+    out.number(answer.ambiguous.len() as u64);
+    for (path, reason) in &answer.ambiguous {
+        out.octets(path.as_bytes());
+        out.number(AMBIGUITIES.iter().position(|known| known == reason).unwrap_or(0) as u64);
+    }
+    out.0
+}
+
+pub(super) fn decode_answer(octets: &[u8]) -> Option<DocumentAnswer> {
+    let mut from = Reader(octets);
+    let items = (0..from.count(24)?).map(|_| item(&mut from)).collect::<Option<_>>()?;
+    let unscannable = (0..from.count(24)?)
+        .map(|_| {
+            let path = from.text()?;
+            let number = from.number()?;
+            let kind = from.text()?;
+            Some((path, reason_of(number, &kind)?))
+        })
+        .collect::<Option<_>>()?;
+    let ambiguous = (0..from.count(16)?)
+        .map(|_| {
+            let path = from.text()?;
+            Some((path, *AMBIGUITIES.get(usize::try_from(from.number()?).ok()?)?))
+        })
+        .collect::<Option<_>>()?;
+    Some(DocumentAnswer { items, unscannable, ambiguous })
+}
+
+fn item(from: &mut Reader<'_>) -> Option<DocumentItem> {
+    if from.number()? == 0 {
+        let place = from.text()?;
+        let kind = *KINDS.get(usize::try_from(from.number()?).ok()?)?;
+        return Some(DocumentItem::Text { place, kind, text: from.text()? });
+    }
+    Some(DocumentItem::File {
+        name: from.text()?,
+        place: from.text()?,
+        octets: from.octets()?.to_vec(),
+        encrypted: from.number()? == 1,
+    })
+}
+
+const KINDS: &[Kind] = &[
+    Kind::Text,
+    Kind::Hidden,
+    Kind::Attribute,
+    Kind::Link,
+    Kind::Script,
+    Kind::Comment,
+    Kind::Note,
+    Kind::Property,
+    Kind::FileName,
+    Kind::Preamble,
+    Kind::Epilogue,
+    Kind::Raw,
+];
+
+const AMBIGUITIES: &[AmbiguityReason] = &[AmbiguityReason::ContainerDisagreement];
+
+const REASONS: &[Reason] = &[
+    Reason::Encrypted,
+    Reason::Corrupt,
+    Reason::TooDeep,
+    Reason::TooBig,
+    Reason::TooManyParts,
+    Reason::TooManyHeaders,
+    Reason::Timeout,
+    Reason::Ratio,
+    Reason::ParserFailed,
+    Reason::EngineFault,
+];
+
+fn number_of(reason: &Reason) -> (u64, &'static str) {
+    match reason {
+        Reason::Unsupported(kind) => (u64::MAX, kind.as_str()),
+        other => (REASONS.iter().position(|known| known == other).unwrap_or(1) as u64, ""),
+    }
+}
+
+fn reason_of(number: u64, kind: &str) -> Option<Reason> {
+    match number {
+        u64::MAX => FileKind::parse(kind).map(Reason::Unsupported),
+        number => REASONS.get(usize::try_from(number).ok()?).cloned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_answer_comes_back_as_it_went() {
+        let answer = DocumentAnswer {
+            items: vec![
+                DocumentItem::Text { place: "Sheet1!A1".into(), kind: Kind::Hidden, text: "é".into() },
+                DocumentItem::File {
+                    name: "a".into(),
+                    place: "b".into(),
+                    octets: vec![0, 255],
+                    encrypted: true,
+                },
+            ],
+            unscannable: vec![("x".into(), Reason::Unsupported(FileKind::Rar)), ("y".into(), Reason::Ratio)],
+            ambiguous: vec![("z".into(), AmbiguityReason::ContainerDisagreement)],
+        };
+        assert_eq!(decode_answer(&encode_answer(&answer)), Some(answer));
+    }
+
+    proptest! {
+        #[test]
+        fn no_octets_of_a_worker_panic_or_ask_for_memory(octets in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode_answer(&octets);
+            let _ = decode_request(&octets);
+        }
+
+        #[test]
+        fn a_request_comes_back_as_it_went(octets in prop::collection::vec(any::<u8>(), 0..50), name in prop::option::of("[a-zé]{0,9}"), passwords in prop::collection::vec("[a-z]{0,5}", 0..3)) {
+            let limits = Limits::default();
+            let sent = encode_request(FileKind::Zip, name.as_deref(), &octets, &limits, Duration::from_millis(5), &passwords);
+            let read = decode_request(&sent).unwrap();
+            prop_assert_eq!((read.octets, read.name, read.passwords, read.limits), (octets, name, passwords, limits));
+        }
+    }
+}
