@@ -293,40 +293,38 @@ pub struct Ambiguity {
     pub reason: AmbiguityReason,
 }
 
-/// What is ambiguous.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs)]
-pub enum AmbiguityReason {
-    DuplicateContentType,
-    DuplicateTransferEncoding,
-    DuplicateBoundary,
-    MissingBoundary,
-    UnclosedMultipart,
-    TextOutsideParts,
-    BrokenBase64,
-    BrokenQuotedPrintable,
-    WrongCharset,
-    WrongTransferEncoding,
-    ContainerDisagreement,
+/// One table for the ambiguities and their words: what policies may name is what opening may report.
+macro_rules! ambiguities {
+    ($($reason:ident = $words:literal;)*) => {
+        /// What is ambiguous.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[allow(missing_docs)]
+        pub enum AmbiguityReason { $($reason,)* }
+
+        impl AmbiguityReason {
+            /// Every ambiguity.
+            pub const ALL: &'static [Self] = &[$(Self::$reason,)*];
+
+            /// Stable words.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$reason => $words,)* }
+            }
+        }
+    };
 }
 
-impl AmbiguityReason {
-    /// Stable words.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::DuplicateContentType => "duplicate content-type",
-            Self::DuplicateTransferEncoding => "duplicate content-transfer-encoding",
-            Self::DuplicateBoundary => "duplicate boundary",
-            Self::MissingBoundary => "missing boundary",
-            Self::UnclosedMultipart => "unclosed multipart",
-            Self::TextOutsideParts => "text outside parts",
-            Self::BrokenBase64 => "broken base64",
-            Self::BrokenQuotedPrintable => "broken quoted-printable",
-            Self::WrongCharset => "wrong charset",
-            Self::WrongTransferEncoding => "wrong transfer encoding",
-            Self::ContainerDisagreement => "container disagreement",
-        }
-    }
+ambiguities! {
+    DuplicateContentType = "duplicate content-type";
+    DuplicateTransferEncoding = "duplicate content-transfer-encoding";
+    DuplicateBoundary = "duplicate boundary";
+    MissingBoundary = "missing boundary";
+    UnclosedMultipart = "unclosed multipart";
+    TextOutsideParts = "text outside parts";
+    BrokenBase64 = "broken base64";
+    BrokenQuotedPrintable = "broken quoted-printable";
+    WrongCharset = "wrong charset";
+    WrongTransferEncoding = "wrong transfer encoding";
+    ContainerDisagreement = "container disagreement";
 }
 
 /// The seam to documents and containers.
