@@ -224,7 +224,9 @@ impl HopError {
     /// What the sender is told. Always 4xx, but for a refusal, which goes through as it came.
     pub fn reply(&self) -> Reply {
         match self {
-            Self::Connect(_) | Self::Timeout(Phase::Connect | Phase::Greeting) => own::forwarding_unavailable(),
+            Self::Connect(_) | Self::Timeout(Phase::Connect | Phase::Greeting) => {
+                own::forwarding_unavailable()
+            }
             Self::Closed(_) | Self::Io(_) | Self::Broken => own::forwarding_lost(),
             Self::Timeout(_) => own::forwarding_timeout(),
             Self::Malformed(_) | Self::Surplus(_) | Self::WrongCode(..) => own::forwarding_protocol(),

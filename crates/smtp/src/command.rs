@@ -173,7 +173,9 @@ impl Syntax {
             Self::LineTooLong => own::line_too_long(),
             Self::ControlOctet | Self::NotUtf8 => own::forbidden_octet(),
             Self::BadArgument => own::bad_arguments(),
-            Self::Sender(path::BadPath::TooLong) | Self::Recipient(path::BadPath::TooLong) => own::path_too_long(),
+            Self::Sender(path::BadPath::TooLong) | Self::Recipient(path::BadPath::TooLong) => {
+                own::path_too_long()
+            }
             Self::Sender(_) => own::bad_sender(),
             Self::Recipient(_) => own::bad_recipient(),
             Self::Parameter(param::BadParam::TooMany) => own::unknown_parameter(),

@@ -7,6 +7,7 @@ mod body;
 pub mod cidr;
 pub mod client;
 pub mod command;
+pub mod mx;
 pub mod proxy;
 pub mod reply;
 pub mod server;

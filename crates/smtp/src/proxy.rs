@@ -51,7 +51,9 @@ fn source_1(line: &str) -> Result<Option<SocketAddr>, BadHeader> {
         return Ok(None);
     }
     let words: Vec<&str> = line.split(' ').collect();
-    let [family, source, destination, source_port, destination_port] = words[..] else { return Err(BadHeader) };
+    let [family, source, destination, source_port, destination_port] = words[..] else {
+        return Err(BadHeader);
+    };
     let address = |text: &str| -> Result<IpAddr, BadHeader> {
         match family {
             "TCP4" => text.parse::<Ipv4Addr>().map(IpAddr::V4).map_err(|_| BadHeader),
@@ -70,7 +72,8 @@ fn port(text: &str) -> Result<u16, BadHeader> {
 }
 
 fn version_2(input: &[u8]) -> Result<Option<Header>, BadHeader> {
-    let Some((&[command, family, high, low], rest)) = input[SIGNATURE.len()..].split_first_chunk::<4>() else {
+    let Some((&[command, family, high, low], rest)) = input[SIGNATURE.len()..].split_first_chunk::<4>()
+    else {
         return Ok(None);
     };
     let body = usize::from(u16::from_be_bytes([high, low]));

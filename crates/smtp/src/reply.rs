@@ -270,7 +270,9 @@ fn common_enhanced(code: u16, lines: &[Vec<u8>]) -> Option<Enhanced> {
 }
 
 fn printable(line: &str) -> Vec<u8> {
-    line.bytes().map(|octet| if octet < b' ' && octet != b'\t' || octet == 0x7f { b'?' } else { octet }).collect()
+    line.bytes()
+        .map(|octet| if octet < b' ' && octet != b'\t' || octet == 0x7f { b'?' } else { octet })
+        .collect()
 }
 
 fn up_to_999(digits: &[u8]) -> Option<u16> {

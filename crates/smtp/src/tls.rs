@@ -196,7 +196,8 @@ impl AcceptorFiles {
                 builder.with_client_cert_verifier(verifier.map_err(|error| content(file, error))?)
             }
         };
-        let mut config = builder.with_single_cert(chain, key).map_err(|error| self.certificate.pair(error))?;
+        let mut config =
+            builder.with_single_cert(chain, key).map_err(|error| self.certificate.pair(error))?;
         // Sessions with gateways are long; stateless tickets keep resumption cheap without a cache of our own.
         config.send_tls13_tickets = 1;
         Ok(Loaded { config: Arc::new(config), expires: Some(expires) })
@@ -211,7 +212,9 @@ impl ConnectorFiles {
             Trust::Anyone => builder
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(unverified::Anyone::new(provider()))),
-            Trust::System => builder.with_webpki_verifier(verifier(system_roots()?, Path::new("system roots"))?),
+            Trust::System => {
+                builder.with_webpki_verifier(verifier(system_roots()?, Path::new("system roots"))?)
+            }
             Trust::File(file) => builder.with_webpki_verifier(verifier(read_roots(file)?, file)?),
         };
         let Some(files) = &self.certificate else {

@@ -47,8 +47,16 @@ pub enum Value {
 pub struct BadAttributes;
 
 /// The names that we offer for XCLIENT and for XFORWARD.
-pub const XCLIENT_NAMES: &[Name] =
-    &[Name::Name, Name::Addr, Name::Port, Name::Proto, Name::Helo, Name::Login, Name::DestAddr, Name::DestPort];
+pub const XCLIENT_NAMES: &[Name] = &[
+    Name::Name,
+    Name::Addr,
+    Name::Port,
+    Name::Proto,
+    Name::Helo,
+    Name::Login,
+    Name::DestAddr,
+    Name::DestPort,
+];
 /// The names that we offer for XFORWARD.
 pub const XFORWARD_NAMES: &[Name] =
     &[Name::Name, Name::Addr, Name::Port, Name::Proto, Name::Helo, Name::Ident, Name::Source];
@@ -235,7 +243,8 @@ mod tests {
 
     #[test]
     fn attributes_of_a_postfix_are_read() {
-        let attributes = Attributes::parse(b"NAME=spike.example ADDR=IPV6:2001:db8::1 PROTO=ESMTP HELO=[TEMPUNAVAIL]");
+        let attributes =
+            Attributes::parse(b"NAME=spike.example ADDR=IPV6:2001:db8::1 PROTO=ESMTP HELO=[TEMPUNAVAIL]");
         let attributes = attributes.expect("valid");
         assert_eq!(attributes.text(Name::Name), Some("spike.example"));
         assert_eq!(attributes.address(), "2001:db8::1".parse().ok());
@@ -249,8 +258,17 @@ mod tests {
     #[test]
     fn bad_attributes_are_refused() {
         for text in [
-            &b""[..], b"NAME", b"COLOUR=red", b"ADDR=here", b"PORT=65536", b"PROTO=HTTP", b"NAME=", b"NAME=a+0Ab",
-            b"NAME=a+zz", b"NAME=\xff", b"SOURCE=MARS",
+            &b""[..],
+            b"NAME",
+            b"COLOUR=red",
+            b"ADDR=here",
+            b"PORT=65536",
+            b"PROTO=HTTP",
+            b"NAME=",
+            b"NAME=a+0Ab",
+            b"NAME=a+zz",
+            b"NAME=\xff",
+            b"SOURCE=MARS",
         ] {
             assert_eq!(Attributes::parse(text), Err(BadAttributes), "{}", String::from_utf8_lossy(text));
         }

@@ -129,9 +129,18 @@ fn dot_stuffing_is_removed_and_the_end_is_found() {
 
 #[test]
 fn nothing_but_crlf_dot_crlf_ends_a_message() {
-    for end in
-        ["\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r\n.\r", "\r.\r\n", "\r\n.\r\r\n", "\r\n.\0\r\n", "\r\n\0.\r\n", "\n\n.\r\n"]
-    {
+    for end in [
+        "\n.\n",
+        "\n.\r\n",
+        "\r\n.\n",
+        "\r.\r",
+        "\r\n.\r",
+        "\r.\r\n",
+        "\r\n.\r\r\n",
+        "\r\n.\0\r\n",
+        "\r\n\0.\r\n",
+        "\n\n.\r\n",
+    ] {
         let wire = format!("a{end}MAIL FROM:<b@c>\r\n");
         let (_, rest, _, refused) = dots(wire.as_bytes());
         assert_eq!(rest, None, "{end:?}");

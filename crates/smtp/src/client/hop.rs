@@ -184,7 +184,12 @@ impl Hop {
         Err(if goodbye { HopError::Closed(phase) } else { HopError::Surplus(phase) })
     }
 
-    pub(super) async fn write(&mut self, octets: &[u8], phase: Phase, wait: Duration) -> Result<(), HopError> {
+    pub(super) async fn write(
+        &mut self,
+        octets: &[u8],
+        phase: Phase,
+        wait: Duration,
+    ) -> Result<(), HopError> {
         let stream = &mut self.stream;
         let write = async {
             stream.write_all(octets).await?;

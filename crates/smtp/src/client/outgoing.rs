@@ -38,7 +38,10 @@ impl Outgoing<'_> {
         let mut at = 0;
         for Edit { range, replacement } in self.edits {
             if range.start < at || range.end < range.start || range.end > self.message.len() {
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, "edits out of order or out of range"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "edits out of order or out of range",
+                ));
             }
             pieces.push(original(self.message, at..range.start));
             pieces.push(Piece::Octets(replacement));

@@ -185,7 +185,8 @@ fn bracketed<'l>(text: &'l [u8], limits: &Limits) -> Result<(Address, &'l [u8]),
     let end = memchr::memchr(b'>', rest).ok_or(BadPath::Brackets)?;
     let after = followed_by_space(&rest[end + 1..])?;
     let name = &rest[..end];
-    if local.len() > limits.local_part || name.len() > limits.domain || text.len() - after.len() > limits.path {
+    if local.len() > limits.local_part || name.len() > limits.domain || text.len() - after.len() > limits.path
+    {
         return Err(BadPath::TooLong);
     }
     let domain = domain(name)?;
@@ -265,7 +266,11 @@ fn domain(text: &[u8]) -> Result<Domain, BadPath> {
     }
     let labels_are_good = text.split(|octet| *octet == b'.').all(is_label);
     let text = std::str::from_utf8(text).map_err(|_| BadPath::Domain)?;
-    if labels_are_good && text.len() <= 255 { Ok(Domain(text.to_ascii_lowercase())) } else { Err(BadPath::Domain) }
+    if labels_are_good && text.len() <= 255 {
+        Ok(Domain(text.to_ascii_lowercase()))
+    } else {
+        Err(BadPath::Domain)
+    }
 }
 
 fn is_label(label: &[u8]) -> bool {

@@ -130,7 +130,7 @@ impl<S: Service> Session<'_, S> {
     /// Waits for the peer. A session between transactions ends when the server does.
     async fn wait(&mut self) -> Flow {
         let between = matches!(self.transaction, Transaction::Idle);
-        let shutdown = between.then(|| self.shutdown.as_mut());
+        let shutdown = between.then_some(self.shutdown.as_mut());
         let filled = self.wire.fill(self.config.timeouts.command, shutdown).await;
         filled.map_err(|stop| self.stopped(stop))
     }
@@ -262,7 +262,8 @@ impl<S: Service> Session<'_, S> {
         add(offer.dsn, "DSN");
         add(offer.enhanced_status_codes, "ENHANCEDSTATUSCODES");
         add(!matches!(self.config.tls, ServerTls::Off) && self.peer.tls.is_none(), "STARTTLS");
-        let names = |names: &[crate::xclient::Name]| names.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(" ");
+        let names =
+            |names: &[crate::xclient::Name]| names.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(" ");
         add(self.may_xclient(), &format!("XCLIENT {}", names(XCLIENT_NAMES)));
         add(offer.xforward && self.may_xforward(), &format!("XFORWARD {}", names(XFORWARD_NAMES)));
         lines
@@ -349,7 +350,12 @@ impl<S: Service> Session<'_, S> {
             return self.error(refusal);
         }
         // Only a session between transactions ends by the shutdown, so none is begun after it.
-        if self.shutdown.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_ready() {
+        if self
+            .shutdown
+            .as_mut()
+            .poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
+            .is_ready()
+        {
             return Err(self.stopped(Stop::Shutdown));
         }
         let expected = mail.size().unwrap_or(0);

@@ -53,5 +53,5 @@ fn time(tag: u8, text: &str) -> Option<Timestamp> {
         _ => return None,
     };
     let time = DateTime::strptime("%Y%m%d%H%M%SZ", &text).ok()?;
-    Some(TimeZone::UTC.to_timestamp(time).ok()?)
+    TimeZone::UTC.to_timestamp(time).ok()
 }
