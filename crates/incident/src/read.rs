@@ -8,6 +8,7 @@ use store::keys::Keys;
 
 use crate::Error;
 use crate::record::{Entry, Filter, Incident, Severity, Status, Summary};
+use crate::write::{matches_context, original_context};
 
 const MOST: u32 = 100;
 const COLUMNS: &str = "SELECT id, unique_id, message_id, sender, recipients, subject, policy, policy_id, severity, status, \
@@ -46,8 +47,9 @@ pub(crate) async fn show(db: &SqlitePool, keys: &Keys, id: u64) -> Result<Option
     let Some(row) = query.build().fetch_optional(db).await? else { return Ok(None) };
     let damaged = |why: &dyn std::fmt::Display| Error::Damaged { id, why: why.to_string() };
     let sealed: Vec<u8> = row.try_get("matches")?;
-    let details = cipher::open(keys, &sealed).map_err(|why| damaged(&why))?;
     let summary = summary(&row)?;
+    let context = matches_context(&summary.unique_message_id, summary.policy_id);
+    let details = cipher::open(keys, &context, &sealed).map_err(|why| damaged(&why))?;
     let siblings = sqlx::query("SELECT id FROM incident WHERE unique_id = ? AND id <> ? ORDER BY id")
         .bind(&summary.unique_message_id)
         .bind(id as i64)
@@ -65,7 +67,7 @@ pub(crate) async fn show(db: &SqlitePool, keys: &Keys, id: u64) -> Result<Option
         direction: row.try_get("direction")?,
         response_rules: serde_json::from_str(row.try_get("response_rules")?).map_err(|why| damaged(&why))?,
         unscannable: serde_json::from_str(row.try_get("unscannable")?).map_err(|why| damaged(&why))?,
-        details: serde_json::from_slice(&details).map_err(|why| damaged(&why))?,
+        matches: serde_json::from_slice(&details).map_err(|why| damaged(&why))?,
         linked_to: row.try_get::<Option<i64>, _>("linked_to")?.map(|id| id as u64),
         siblings,
         history: history(db, id).await?,
@@ -73,16 +75,12 @@ pub(crate) async fn show(db: &SqlitePool, keys: &Keys, id: u64) -> Result<Option
 }
 
 pub(crate) async fn original(db: &SqlitePool, keys: &Keys, id: u64) -> Result<Option<Vec<u8>>, Error> {
-    let row =
-        sqlx::query("SELECT sealed FROM original WHERE id = (SELECT original_id FROM incident WHERE id = ?)")
-            .bind(id as i64)
-            .fetch_optional(db)
-            .await?;
-    let sealed: Option<Vec<u8>> = match row {
-        Some(row) => row.try_get(0)?,
-        None => None,
-    };
-    sealed.map(|sealed| cipher::open(keys, &sealed).map_err(Error::from)).transpose()
+    let query =
+        "SELECT unique_id, sealed FROM original WHERE id = (SELECT original_id FROM incident WHERE id = ?)";
+    let Some(row) = sqlx::query(query).bind(id as i64).fetch_optional(db).await? else { return Ok(None) };
+    let sealed: Option<Vec<u8>> = row.try_get(1)?;
+    let context = original_context(row.try_get(0)?);
+    sealed.map(|sealed| cipher::open(keys, &context, &sealed).map_err(Error::from)).transpose()
 }
 
 async fn history(db: &SqlitePool, id: u64) -> Result<Vec<Entry>, Error> {

@@ -306,8 +306,9 @@ pub struct Incident {
     pub response_rules: Vec<String>,
     /// What could not be inspected.
     pub unscannable: Vec<(String, String)>,
-    /// Kept matches.
-    pub details: Vec<Match>,
+    /// Kept matches; `details` in JSON, where `matches` is their number.
+    #[serde(rename = "details")]
+    pub matches: Vec<Match>,
     /// The closed incident of the same message and policy that this one follows.
     pub linked_to: Option<u64>,
     /// Other incidents of the same message.
@@ -319,7 +320,7 @@ pub struct Incident {
 impl Incident {
     /// The same with matches covered and their context left out.
     pub fn into_masked(mut self) -> Self {
-        for found in &mut self.details {
+        for found in &mut self.matches {
             found.text = found.masked();
             found.before = mask(&found.before);
             found.after = mask(&found.after);

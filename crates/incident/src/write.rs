@@ -105,7 +105,7 @@ async fn keep_original(
     if let Some(row) = known {
         return Ok(Some(row.try_get(0)?));
     }
-    let sealed = cipher::seal(keys, octets)?;
+    let sealed = cipher::seal(keys, &original_context(&new.unique_id), octets)?;
     let row = sqlx::query(
         "INSERT INTO original (unique_id, size, stored_at, sealed) VALUES (?, ?, ?, ?) RETURNING id",
     )
@@ -181,7 +181,8 @@ async fn insert(
     original: Option<i64>,
     follows: Option<i64>,
 ) -> Result<i64, Error> {
-    let matches = cipher::seal(keys, json(&violation.matches).as_bytes())?;
+    let context = matches_context(&new.unique_id, violation.policy_id);
+    let matches = cipher::seal(keys, &context, json(&violation.matches).as_bytes())?;
     let row = sqlx::query(
         "INSERT INTO incident (unique_id, policy_id, policy, policy_version, policy_set, severity, status, prevent_status, message_id, \
          sender, recipients, subject, peer, direction, server, received_at, size, match_count, count_is_complete, trial, \
@@ -258,6 +259,16 @@ async fn history(
 
 fn sent_to(new: &NewMessage) -> String {
     format!("to {}", new.recipients.join(", "))
+}
+
+/// What a sealed original is bound to: it does not open as another message's.
+pub(crate) fn original_context(unique_id: &str) -> String {
+    format!("original {unique_id}")
+}
+
+/// What sealed matches are bound to.
+pub(crate) fn matches_context(unique_id: &str, policy_id: u32) -> String {
+    format!("matches {unique_id} {policy_id}")
 }
 
 /// Plain records always serialise.

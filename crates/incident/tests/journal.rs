@@ -1,5 +1,7 @@
 //! The journal's promises: durable when recorded, one incident a message and policy, nothing half written, readable beside the writer.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -79,8 +81,8 @@ async fn each_violated_policy_has_its_incident_and_they_know_each_other() {
         (first.summary.matches, first.summary.severity, first.summary.status),
         (3, Severity::High, Status::New)
     );
-    assert_eq!(first.details[0].text, "4111 1111 1111 1111");
-    assert_eq!(first.clone().into_masked().details[0].text, "**** **** **** 1111");
+    assert_eq!(first.matches[0].text, "4111 1111 1111 1111");
+    assert_eq!(first.clone().into_masked().matches[0].text, "**** **** **** 1111");
     let actions: Vec<&str> = first.history.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions, ["DETECTED", "RESPONSE_RULE_EXECUTED", "RELAYED"]);
     assert_eq!(
