@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// A certificate authority made for one test.
@@ -52,9 +53,20 @@ impl Authority {
 
     /// What a client that trusts only this authority uses.
     pub fn client_config(&self) -> Arc<ClientConfig> {
+        Arc::new(ClientConfig::builder().with_root_certificates(self.roots()).with_no_client_auth())
+    }
+
+    /// Writes the authority's certificate to `NAME.pem` in a directory; gives its path.
+    pub fn write(&self, dir: &Path, name: &str) -> PathBuf {
+        let path = dir.join(format!("{name}.pem"));
+        fs::write(&path, &self.pem).expect("the authority's file");
+        path
+    }
+
+    fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.pem.as_bytes()).expect("PEM")).expect("a root");
-        Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+        roots
     }
 
     fn issue_until(&self, name: &str, days: Option<i64>) -> Identity {
@@ -78,9 +90,22 @@ impl Default for Authority {
 impl Identity {
     /// What a server that shows this certificate uses.
     pub fn server_config(&self) -> Arc<ServerConfig> {
-        let chain = vec![CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("PEM")];
-        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("PEM");
+        let (chain, key) = self.pair();
         Arc::new(ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).expect("a pair"))
+    }
+
+    fn pair(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        let chain = vec![CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("PEM")];
+        (chain, PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("PEM"))
+    }
+
+    /// The same for a server that takes only clients with a certificate of this authority.
+    pub fn server_config_for_clients_of(&self, authority: &Authority) -> Arc<ServerConfig> {
+        let verifier =
+            WebPkiClientVerifier::builder(Arc::new(authority.roots())).build().expect("a verifier");
+        let (chain, key) = self.pair();
+        let config = ServerConfig::builder().with_client_cert_verifier(verifier);
+        Arc::new(config.with_single_cert(chain, key).expect("a pair"))
     }
 
     /// Writes `NAME.pem` and `NAME.key` into a directory; gives their paths.

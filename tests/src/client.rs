@@ -283,8 +283,11 @@ pub fn swaks(addr: SocketAddr, arguments: &[&str]) -> Option<Output> {
 
 /// Runs a Python program with `host` and `port` as its arguments; none if skipped.
 pub fn python(addr: SocketAddr, program_text: &str) -> Option<Output> {
+    python_with(program_text, &[&addr.ip().to_string(), &addr.port().to_string()])
+}
+
+/// Runs a Python program with these arguments; none if skipped.
+pub fn python_with(program_text: &str, arguments: &[&str]) -> Option<Output> {
     let path = program("python3", "python3")?;
-    let mut command = Command::new(path);
-    command.arg("-c").arg(program_text).arg(addr.ip().to_string()).arg(addr.port().to_string());
-    Some(command.output().expect("python3 runs"))
+    Some(Command::new(path).arg("-c").arg(program_text).args(arguments).output().expect("python3 runs"))
 }

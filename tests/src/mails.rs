@@ -20,6 +20,26 @@ pub fn redirected(what: &str) -> Vec<u8> {
     mail(what, "These are the minutes of the Wagtail committee.\r\n")
 }
 
+/// A mail whose subject the policy "Tagged words" tags.
+pub fn tagged(what: &str) -> Vec<u8> {
+    mail(what, "Here are the Sandpiper minutes of last week.\r\n")
+}
+
+/// A mail that the policy "Copied words" sends to one recipient more.
+pub fn copied(what: &str) -> Vec<u8> {
+    mail(what, "The Curlew contract is signed.\r\n")
+}
+
+/// A mail that violates "Tried words", a policy in trial that would block.
+pub fn tried(what: &str) -> Vec<u8> {
+    mail(what, "The Dunlin budget is out.\r\n")
+}
+
+/// A mail that violates two policies with Email Quarantine Connect, 23 and 7.
+pub fn doubly_marked(what: &str) -> Vec<u8> {
+    mail(what, "The Avocet list: card 4111 1111 1111 1111.\r\n")
+}
+
 /// A plain mail with this body (CRLF line ends are the caller's).
 pub fn mail(what: &str, body: &str) -> Vec<u8> {
     format!(

@@ -38,6 +38,8 @@ pub enum Stage {
     Quit,
     /// STARTTLS.
     StartTls,
+    /// AUTH, once all of it has been said.
+    Auth,
     /// XCLIENT or XFORWARD.
     Extended,
 }
@@ -205,8 +207,13 @@ impl Sink {
 
     /// A sink on a given port, for a hop that comes back after it was down.
     pub fn on_port(port: u16) -> Sink {
+        Sink::at((Ipv4Addr::LOCALHOST, port).into())
+    }
+
+    /// A sink on a given address, such as 127.0.0.2.
+    pub fn at(addr: SocketAddr) -> Sink {
         let listener = crate::client::insist(Duration::from_secs(5), || {
-            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| error.to_string())
+            TcpListener::bind(addr).map_err(|error| error.to_string())
         });
         Sink::on(listener, Manners::default(), Arc::new(|_| Reaction::Good))
     }
@@ -422,7 +429,7 @@ impl Session {
             let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
             match verb.as_str() {
                 "EHLO" => self.ehlo(&line)?,
-                "HELO" => drop(self.react(Stage::Helo, &line, "250 sink.example")?),
+                "HELO" => self.react(Stage::Helo, &line, "250 sink.example").map(|_| ())?,
                 "MAIL" => self.mail(&line)?,
                 "RCPT" => self.rcpt(&line)?,
                 "DATA" => self.data(&line)?,
@@ -431,13 +438,14 @@ impl Session {
                     self.forget();
                     self.react(Stage::Rset, &line, "250 2.0.0 Ok")?;
                 }
-                "NOOP" => drop(self.react(Stage::Noop, &line, "250 2.0.0 Ok")?),
+                "NOOP" => self.react(Stage::Noop, &line, "250 2.0.0 Ok").map(|_| ())?,
                 "STARTTLS" => self.starttls(&line)?,
                 "XCLIENT" => {
                     self.forget();
                     self.react(Stage::Extended, &line, "220 sink.example ESMTP")?;
                 }
-                "XFORWARD" => drop(self.react(Stage::Extended, &line, "250 2.0.0 Ok")?),
+                "AUTH" => self.auth(&line)?,
+                "XFORWARD" => self.react(Stage::Extended, &line, "250 2.0.0 Ok").map(|_| ())?,
                 "QUIT" => {
                     self.react(Stage::Quit, &line, "221 2.0.0 Bye")?;
                     return Ok(());
@@ -527,6 +535,18 @@ impl Session {
             self.tls = true;
         }
         Ok(())
+    }
+
+    /// PLAIN with its initial response, or LOGIN step by step; what is said stands among the session's lines.
+    fn auth(&mut self, line: &str) -> io::Result<()> {
+        if line.to_ascii_uppercase().starts_with("AUTH LOGIN") {
+            for prompt in ["334 VXNlcm5hbWU6\r\n", "334 UGFzc3dvcmQ6\r\n"] {
+                self.write(prompt.as_bytes())?;
+                let Some(said) = self.line()? else { return Ok(()) };
+                lock(&self.shared.records).sessions[self.number].push(said);
+            }
+        }
+        self.react(Stage::Auth, line, "235 2.7.0 welcome").map(drop)
     }
 
     /// Records the message if it is taken, before the answer goes out.

@@ -12,6 +12,10 @@ use tempfile::TempDir;
 
 use crate::ports::free_port;
 
+/// What the log says of a reload.
+const RELOADED: &str = "configuration, certificates and policies reloaded";
+const RELOAD_REFUSED: &str = "reload refused";
+
 /// What a `weir prevent` is started with. Nothing is said to it that its user would not say.
 #[derive(Debug, Clone)]
 pub struct Prevent {
@@ -156,14 +160,41 @@ impl Weir {
 
     /// Sends a signal by name (`TERM`, `HUP`).
     pub fn signal(&self, name: &str) {
+        // The shell's own `kill`: the program is in a package that a small machine may lack.
         let status =
-            Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().unwrap();
+            Command::new("sh").args(["-c", &format!("kill -{name} {}", self.pid())]).status().unwrap();
         assert!(status.success(), "kill -{name} failed");
     }
 
     /// Replaces the configuration file; SIGHUP makes it count.
     pub fn rewrite_config(&self, text: &str) {
         fs::write(self.config_path(), text).unwrap();
+    }
+
+    /// SIGHUP, and waits until it was heard: true if the new configuration was taken, false if it was refused.
+    pub fn reload(&self) -> bool {
+        let said = |log: &str| (log.matches(RELOADED).count(), log.matches(RELOAD_REFUSED).count());
+        let before = said(&self.log());
+        self.signal("HUP");
+        let heard = crate::client::eventually(Duration::from_secs(20), || said(&self.log()) != before);
+        assert!(heard, "SIGHUP was not heard:\n{}", self.log());
+        said(&self.log()).0 > before.0
+    }
+
+    /// One incident as `weir incidents show --format json` prints it, matches unmasked.
+    pub fn incident(&self, id: u64) -> serde_json::Value {
+        let data = self.data.to_string_lossy();
+        let output =
+            run(&["incidents", "show", &id.to_string(), "--format", "json", "--unmask", "--data", &data]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
+    /// The value of a metric without labels, or with these (`name{label="value"}`); 0 if it is not there.
+    pub fn metric(&self, name: &str) -> f64 {
+        let page = self.ops("/metrics").expect("metrics");
+        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.trim().parse().expect("a number"))
     }
 
     /// Waits for the process to end by itself.
@@ -194,7 +225,12 @@ impl Weir {
 
     /// Incidents on record, as `weir incidents list --format json` prints them.
     pub fn incidents(&self) -> Vec<serde_json::Value> {
-        incidents(&self.data)
+        incidents(&self.data, 100)
+    }
+
+    /// As [`Weir::incidents`], at most this many.
+    pub fn incidents_up_to(&self, limit: u32) -> Vec<serde_json::Value> {
+        incidents(&self.data, limit)
     }
 
     fn spawn(&mut self) {
@@ -267,8 +303,9 @@ pub fn memory_of(pid: u32) -> Memory {
 }
 
 /// The incidents under a data directory, whether a server runs on it or not.
-pub fn incidents(data: &Path) -> Vec<serde_json::Value> {
-    let output = run(&["incidents", "list", "--format", "json", "--data", &data.to_string_lossy()]);
+pub fn incidents(data: &Path, limit: u32) -> Vec<serde_json::Value> {
+    let (data, limit) = (data.to_string_lossy(), limit.to_string());
+    let output = run(&["incidents", "list", "--format", "json", "--limit", &limit, "--data", &data]);
     assert!(output.status.success(), "weir incidents list: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8_lossy(&output.stdout);
     match serde_json::from_str(&text) {

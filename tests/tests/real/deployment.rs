@@ -1,0 +1,63 @@
+//! The files of `deploy/`: systemd accepts the unit and finds it tight, Weir accepts the example configuration.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+use weir_tests::requirement::program;
+use weir_tests::weir::binary;
+
+fn deployed(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(name)
+}
+
+#[test]
+fn the_unit_is_under_2_0_by_systemd_analyze_security() {
+    let Some(analyze) = program("systemd-analyze", "systemd") else { return };
+    let output = Command::new(analyze)
+        .args(["security", "--offline=true", "--threshold=20"])
+        .arg(deployed("systemd/weir-prevent.service"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && said.contains("Overall exposure level"), "{said}");
+}
+
+#[test]
+fn systemd_understands_every_line_of_the_unit() {
+    let Some(analyze) = program("systemd-analyze", "systemd") else { return };
+    let dir = TempDir::new().unwrap();
+    // The program lies elsewhere in a build than on an installed system; systemd asks that it exists.
+    let unit = fs::read_to_string(deployed("systemd/weir-prevent.service")).unwrap();
+    let unit = unit.replace("/usr/bin/weir", &binary().to_string_lossy());
+    let path = dir.path().join("weir-prevent.service");
+    fs::write(&path, unit).unwrap();
+    let output = Command::new(analyze).args(["verify", "--man=no"]).arg(&path).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let complaints: Vec<&str> = said.lines().filter(|line| line.contains("weir-prevent.service")).collect();
+    assert!(complaints.is_empty(), "{said}");
+}
+
+#[test]
+fn the_example_configuration_is_right() {
+    let dir = TempDir::new().unwrap();
+    let mut command = Command::new(binary());
+    command.args(["config", "check", "--config"]).arg(deployed("weir.toml"));
+    let output = command.env("WEIR_PREVENT_DATA", dir.path()).output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+}
+
+#[test]
+fn every_configuration_key_is_documented() {
+    let text = fs::read_to_string(deployed("../docs/configuration.md")).unwrap();
+    let output = Command::new(binary()).args(["config", "show"]).output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    let keys: Vec<&str> = shown.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(keys.iter().any(|key| key.ends_with("listen")), "{shown}");
+    for key in keys.iter().filter(|key| key.contains('.')) {
+        let last = key.rsplit('.').next().unwrap();
+        assert!(text.contains(&format!("`{last}`")), "docs/configuration.md does not name {key}");
+    }
+}

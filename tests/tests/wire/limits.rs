@@ -1,0 +1,112 @@
+//! Each limit has its reply: 4xx where trying again helps, 5xx where it does not, never a refused connection.
+
+use std::time::{Duration, Instant};
+
+use weir_tests::client::{Client, send};
+use weir_tests::mails;
+use weir_tests::sink::Sink;
+use weir_tests::weir::{Prevent, Weir};
+
+fn limited(settings: &str) -> (Sink, Weir) {
+    let sink = Sink::start();
+    let weir = Prevent::forward(&[sink.addr()]).config(settings).start();
+    // The connection by which the start was noticed must not count any more.
+    std::thread::sleep(Duration::from_millis(100));
+    (sink, weir)
+}
+
+#[test]
+fn sessions_over_the_limit_of_an_address_hear_421() {
+    let (_sink, weir) = limited("[prevent.limits]\nsessions_per_address = 2");
+    let _held = [Client::greeted(weir.addr()), Client::greeted(weir.addr())];
+    let mut third = Client::connect(weir.addr()).unwrap();
+    assert_eq!(third.answer().unwrap().code, 421);
+    assert!(third.is_closed());
+}
+
+#[test]
+fn sessions_over_the_limit_in_all_hear_421_and_room_comes_back() {
+    let (_sink, weir) = limited("[prevent.limits]\nsessions = 2");
+    let mut held = vec![Client::greeted(weir.addr()), Client::greeted(weir.addr())];
+    assert_eq!(Client::connect(weir.addr()).unwrap().answer().unwrap().code, 421);
+    held.pop();
+    let again = weir_tests::client::eventually(Duration::from_secs(5), || {
+        Client::connect(weir.addr()).unwrap().answer().is_ok_and(|answer| answer.code == 220)
+    });
+    assert!(again);
+}
+
+#[test]
+fn hosts_that_are_not_allowed_hear_554_5_7_1() {
+    let (_sink, weir) = limited("[prevent]\nallowed_hosts = [\"192.0.2.0/24\"]");
+    let greeting = Client::connect(weir.addr()).unwrap().answer().unwrap();
+    assert_eq!(greeting.code, 554, "{greeting:?}");
+    assert!(greeting.text().starts_with("5.7.1"), "{greeting:?}");
+}
+
+#[test]
+fn recipients_over_the_limit_are_452_and_the_others_get_the_mail() {
+    let (sink, weir) = limited("[prevent.limits]\nrecipients = 3");
+    let mut client = Client::greeted(weir.addr());
+    assert_eq!(client.command("MAIL FROM:<ann@corp.example>").unwrap().code, 250);
+    for number in 0..3 {
+        assert_eq!(client.command(&format!("RCPT TO:<r{number}@other.example>")).unwrap().code, 250);
+    }
+    assert_eq!(client.command("RCPT TO:<r4@other.example>").unwrap().code, 452);
+    assert_eq!(client.command("DATA").unwrap().code, 354);
+    assert_eq!(client.body(&mails::clean("three")).unwrap().code, 250);
+    assert_eq!(sink.only_message().recipients.len(), 3);
+}
+
+#[test]
+fn a_message_too_large_is_552_when_announced_and_when_sent() {
+    let (sink, weir) = limited("[prevent.limits]\nmessage_size = 100000");
+    let mut client = Client::greeted(weir.addr());
+    assert_eq!(client.command("MAIL FROM:<ann@corp.example> SIZE=200000").unwrap().code, 552);
+    let answer =
+        client.send("ann@corp.example", &["bob@other.example"], &mails::large("big", 300_000)).unwrap();
+    assert_eq!(answer.code, 552, "{answer:?}");
+    let fits =
+        client.send("ann@corp.example", &["bob@other.example"], &mails::large("fits", 90_000)).unwrap();
+    assert_eq!(fits.code, 250, "{fits:?}");
+    sink.only_message();
+}
+
+#[test]
+fn too_many_errors_end_the_session_with_421() {
+    let (_sink, weir) = limited("[prevent.limits]\nerrors = 5");
+    let mut client = Client::greeted(weir.addr());
+    let codes: Vec<u16> =
+        (0..10).map_while(|_| client.command("WRONG").ok()).map(|answer| answer.code).collect();
+    assert!(codes.contains(&421) && codes.len() <= 7, "{codes:?}");
+    assert!(client.is_closed());
+}
+
+#[test]
+fn a_silent_sender_is_told_421_and_closed() {
+    let (_sink, weir) = limited("[prevent.timeouts]\ncommand = \"1s\"");
+    let mut client = Client::greeted(weir.addr());
+    let began = Instant::now();
+    assert_eq!(client.answer().unwrap().code, 421);
+    assert!(client.is_closed());
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_sender_that_stops_inside_the_message_is_closed_and_nothing_goes_on() {
+    let (sink, weir) = limited("[prevent.timeouts]\ndata_block = \"1s\"");
+    let mut client = Client::greeted(weir.addr());
+    assert_eq!(client.envelope("ann@corp.example", &["bob@other.example"]).unwrap().code, 354);
+    client.write(b"Subject: never finished\r\n\r\n").unwrap();
+    assert!(client.is_closed());
+    assert_eq!(sink.count(), 0);
+}
+
+#[test]
+fn large_messages_go_to_a_file_not_to_memory() {
+    let (sink, weir) = limited("[prevent.limits]\nmemory_per_message = 65536");
+    let message = mails::large("spooled", 8 << 20);
+    let answer = send(weir.addr(), "ann@corp.example", &["bob@other.example"], &message).unwrap();
+    assert_eq!(answer.code, 250, "{answer:?}");
+    assert!(sink.only_message().octets.ends_with(&message));
+}

@@ -1,0 +1,137 @@
+//! What an administrator sees: metrics, health, the log line of a message, refusals at start that say what to do.
+
+use weir_tests::client::send;
+use weir_tests::mails;
+use weir_tests::sink::Sink;
+use weir_tests::weir::{Prevent, run};
+
+#[test]
+fn messages_are_counted_by_what_became_of_them() {
+    let sink = Sink::with_faults();
+    let weir = Prevent::forward(&[sink.addr()]).start();
+    assert_eq!(weir.ops("/healthz").unwrap(), "ok\n");
+    for (recipient, message) in [
+        ("bob@other.example", mails::clean("passed")),
+        ("bob@other.example", mails::with_card_number("modified")),
+        ("bob@other.example", mails::blocked("blocked")),
+        ("bob@other.example", mails::redirected("redirected")),
+        ("dot-451@other.example", mails::clean("deferred")),
+        ("dot-554@other.example", mails::clean("refused")),
+    ] {
+        send(weir.addr(), "ann@corp.example", &[recipient], &message).unwrap();
+    }
+    for result in ["Passed", "Modified", "Blocked", "Redirected", "Deferred", "Refused"] {
+        let metric = format!("weir_prevent_messages_total{{result=\"{result}\"}}");
+        assert!((weir.metric(&metric) - 1.0).abs() < 0.01, "{metric}:\n{}", weir.ops("/metrics").unwrap());
+    }
+    assert!((weir.metric("weir_prevent_violations_total{policy=\"23\"}") - 1.0).abs() < 0.01);
+}
+
+#[test]
+fn metrics_never_hold_anything_from_a_mail() {
+    let sink = Sink::start();
+    let weir = Prevent::forward(&[sink.addr()]).start();
+    let message = mails::with_card_number("Zaunkoenig");
+    send(weir.addr(), "zaunkoenig@corp.example", &["bob@other.example"], &message).unwrap();
+    let page = weir.ops("/metrics").unwrap().to_lowercase();
+    assert!(!page.contains("zaunkoenig") && !page.contains("other.example"), "{page}");
+}
+
+#[test]
+fn each_message_has_one_line_with_ids_verdict_reply_and_three_times() {
+    let sink = Sink::start();
+    let weir = Prevent::forward(&[sink.addr()]).flag("--log-format").flag("json").start();
+    let hostile = "two\u{1b}[31mlines\u{7}";
+    let message = mails::mail(hostile, "Card 4111 1111 1111 1111.\r\n");
+    send(weir.addr(), "ann@corp.example", &["bob@other.example"], &message).unwrap();
+    weir.wait_for_log("relay_ms");
+    let log = weir.log();
+    let lines: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let line = lines.iter().map(ToString::to_string).find(|line| line.contains("relay_ms")).unwrap();
+    for word in [
+        "dlp_id",
+        "message_id",
+        "ann@corp.example",
+        "verdict",
+        "taken as 1",
+        "receive_ms",
+        "inspect_ms",
+        "23",
+    ] {
+        assert!(line.contains(word), "{word}: {line}");
+    }
+}
+
+#[test]
+fn nothing_in_a_mail_can_forge_or_colour_a_log_line() {
+    let sink = Sink::start();
+    let weir = Prevent::forward(&[sink.addr()]).start();
+    let message = b"From: a@corp.example\r\nSubject: x\r\nMessage-ID: <a\x1b[31m\xff\r\n\tlevel=ERROR forged@corp.example>\r\n\r\n\
+        Card 4111 1111 1111 1111.\r\n";
+    let answer = send(weir.addr(), "ann@corp.example", &["bob@other.example"], message).unwrap();
+    assert_eq!(answer.code, 250);
+    weir.wait_for_log("relay_ms");
+    let log = weir.log();
+    assert!(!log.contains('\u{1b}'), "an escape sequence reached the log: {log:?}");
+    assert!(!log.lines().any(|line| line.trim_start().starts_with("level=ERROR")), "{log}");
+}
+
+#[test]
+fn an_incident_shown_on_a_terminal_has_no_control_octets() {
+    let sink = Sink::start();
+    let weir = Prevent::forward(&[sink.addr()]).start();
+    let message = mails::mail("x\u{1b}]0;owned\u{7}", "Card 4111 1111 1111 1111 \u{1b}[2J.\r\n");
+    send(weir.addr(), "ann@corp.example", &["bob@other.example"], &message).unwrap();
+    let data = weir.data().to_string_lossy().into_owned();
+    for arguments in [
+        &["incidents", "show", "1", "--unmask", "--data", &data][..],
+        &["incidents", "list", "--data", &data],
+    ] {
+        let output = run(arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(!output.stdout.contains(&0x1b) && !output.stdout.contains(&7), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_so() {
+    let sink = Sink::start();
+    let mut prevent = Prevent::forward(&[sink.addr()]);
+    prevent.listen = sink.addr();
+    let (status, said) = prevent.start_and_fail();
+    assert!(!status.success());
+    assert!(said.contains("cannot listen on"), "{said}");
+}
+
+#[test]
+fn forwarding_without_a_next_hop_is_refused_with_a_remedy() {
+    let (status, said) = Prevent::forward(&[]).start_and_fail();
+    assert!(!status.success());
+    assert!(said.contains("--next-hop"), "{said}");
+}
+
+#[test]
+fn a_bad_policy_directory_is_refused_at_start_with_file_and_line() {
+    let dir = tempfile::TempDir::new().unwrap();
+    std::fs::write(
+        dir.path().join("wrong.toml"),
+        "id = 1\nname = \"Wrong\"\n[[rule]]\nname = \"r\"\nkeyword = [\"x\"]\n",
+    )
+    .unwrap();
+    let sink = Sink::start();
+    let (status, said) = Prevent::forward(&[sink.addr()]).policies(dir.path()).start_and_fail();
+    assert!(!status.success());
+    assert!(said.contains("wrong.toml") && said.contains("keyword"), "{said}");
+}
+
+#[test]
+fn a_second_server_on_the_same_data_is_refused() {
+    let sink = Sink::start();
+    let weir = Prevent::forward(&[sink.addr()]).start();
+    let mut second = Prevent::forward(&[sink.addr()]);
+    second.data = Some(weir.data().to_path_buf());
+    let (status, said) = second.start_and_fail();
+    assert!(!status.success(), "{said}");
+    assert!(said.contains("data") || said.contains("incidents"), "{said}");
+}

@@ -1,0 +1,149 @@
+//! Who the client is, told by PROXY (balancers), XCLIENT and XFORWARD (mail servers): believed only from whom it is configured.
+
+use weir_tests::client::Client;
+use weir_tests::mails;
+use weir_tests::sink::{Manners, Reaction, Sink};
+use weir_tests::weir::{Prevent, Weir};
+
+fn trusting(settings: &str, manners: Manners) -> (Sink, Weir) {
+    let sink = Sink::with(manners, |_| Reaction::Good);
+    let weir = Prevent::forward(&[sink.addr()]).config(&format!("[prevent]\n{settings}")).start();
+    (sink, weir)
+}
+
+fn sends_one(client: &mut Client, weir: &Weir) {
+    let answer = client.send("ann@corp.example", &["bob@other.example"], &mails::clean("proxied")).unwrap();
+    assert_eq!(answer.code, 250, "{answer:?}\n{}", weir.log());
+}
+
+#[test]
+fn proxy_v1_names_the_peer() {
+    let (sink, weir) = trusting(
+        "proxy_protocol_hosts = [\"127.0.0.1\"]\nallowed_hosts = [\"192.0.2.0/24\"]",
+        Manners::default(),
+    );
+    let mut client = Client::connect(weir.addr()).unwrap();
+    client.write(b"PROXY TCP4 192.0.2.7 192.0.2.1 40000 25\r\n").unwrap();
+    assert_eq!(client.answer().unwrap().code, 220);
+    assert_eq!(client.command("EHLO client.example").unwrap().code, 250);
+    sends_one(&mut client, &weir);
+    sink.only_message();
+    weir.wait_for_log("192.0.2.7");
+}
+
+#[test]
+fn proxy_v2_names_the_peer() {
+    let (sink, weir) = trusting(
+        "proxy_protocol_hosts = [\"127.0.0.1\"]\nallowed_hosts = [\"192.0.2.0/24\"]",
+        Manners::default(),
+    );
+    let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
+    header.extend([192, 0, 2, 8, 192, 0, 2, 1, 0x9c, 0x40, 0, 25]);
+    let mut client = Client::connect(weir.addr()).unwrap();
+    client.write(&header).unwrap();
+    assert_eq!(client.answer().unwrap().code, 220);
+    assert_eq!(client.command("EHLO client.example").unwrap().code, 250);
+    sends_one(&mut client, &weir);
+    sink.only_message();
+    weir.wait_for_log("192.0.2.8");
+}
+
+#[test]
+fn a_peer_that_a_balancer_names_must_be_allowed_itself() {
+    let (sink, weir) = trusting(
+        "proxy_protocol_hosts = [\"127.0.0.1\"]\nallowed_hosts = [\"192.0.2.0/24\"]",
+        Manners::default(),
+    );
+    let mut client = Client::connect(weir.addr()).unwrap();
+    client.write(b"PROXY TCP4 198.51.100.7 192.0.2.1 40000 25\r\n").unwrap();
+    let mut answer = client.answer().unwrap();
+    if answer.code == 220 {
+        answer = client.command("EHLO client.example").unwrap();
+    }
+    assert_eq!(answer.code, 554, "{answer:?}");
+    assert_eq!(sink.count(), 0);
+}
+
+#[test]
+fn a_proxy_header_from_anybody_else_is_no_command() {
+    let (_sink, weir) = trusting("", Manners::default());
+    let mut client = Client::connect(weir.addr()).unwrap();
+    assert_eq!(client.answer().unwrap().code, 220);
+    let answer = client.command("PROXY TCP4 192.0.2.7 192.0.2.1 40000 25").unwrap();
+    assert_eq!(answer.code / 100, 5, "{answer:?}");
+    assert!(!weir.log().contains("192.0.2.7 "));
+}
+
+#[test]
+fn a_broken_proxy_header_ends_the_connection() {
+    for header in [
+        &b"EHLO client.example\r\n"[..],
+        b"PROXY TCP4 not an address\r\n",
+        b"\r\n\r\n\0\r\nQUIX\n\x21\x11\0\x0c",
+    ] {
+        let (sink, weir) = trusting("proxy_protocol_hosts = [\"127.0.0.1\"]", Manners::default());
+        let mut client = Client::connect(weir.addr()).unwrap();
+        client.write(header).unwrap();
+        let answered = client.answer();
+        assert!(answered.is_err() || answered.is_ok_and(|answer| answer.code / 100 != 2));
+        assert!(client.is_closed());
+        assert_eq!(sink.count(), 0);
+    }
+}
+
+#[test]
+fn xclient_from_a_trusted_peer_restarts_both_sessions_and_goes_on_if_the_hop_has_it() {
+    let manners = Manners::default().and("XCLIENT NAME ADDR PROTO HELO");
+    let (sink, weir) = trusting("xclient_hosts = [\"127.0.0.1\"]", manners);
+    let mut client = Client::connect(weir.addr()).unwrap();
+    client.answer().unwrap();
+    let offered = client.command("EHLO client.example").unwrap();
+    assert!(offered.lines.iter().any(|line| line.starts_with("XCLIENT ")), "{offered:?}");
+    assert_eq!(client.command("XCLIENT ADDR=192.0.2.9 NAME=origin.example HELO=origin").unwrap().code, 220);
+    assert_eq!(client.command("MAIL FROM:<ann@corp.example>").unwrap().code, 503);
+    assert_eq!(client.command("EHLO origin").unwrap().code, 250);
+    sends_one(&mut client, &weir);
+    let lines = sink.lines();
+    assert!(
+        lines.iter().any(|line| line.starts_with("XCLIENT ") && line.contains("ADDR=192.0.2.9")),
+        "{lines:?}"
+    );
+    weir.wait_for_log("192.0.2.9");
+}
+
+#[test]
+fn xclient_stays_here_when_the_hop_does_not_offer_it() {
+    let (sink, weir) = trusting("xclient_hosts = [\"127.0.0.1\"]", Manners::default());
+    let mut client = Client::greeted(weir.addr());
+    assert_eq!(client.command("XCLIENT ADDR=192.0.2.9").unwrap().code, 220);
+    assert_eq!(client.command("EHLO origin").unwrap().code, 250);
+    sends_one(&mut client, &weir);
+    assert!(!sink.lines().iter().any(|line| line.starts_with("XCLIENT")), "{:?}", sink.lines());
+}
+
+#[test]
+fn xclient_and_xforward_are_not_for_everybody() {
+    let manners = Manners::default().and("XCLIENT ADDR").and("XFORWARD ADDR");
+    let (sink, weir) = trusting("", manners);
+    let mut client = Client::connect(weir.addr()).unwrap();
+    client.answer().unwrap();
+    let offered = client.command("EHLO client.example").unwrap();
+    assert!(!offered.lines.iter().any(|line| line.starts_with('X')), "{offered:?}");
+    for command in ["XCLIENT ADDR=192.0.2.9", "XFORWARD ADDR=192.0.2.9"] {
+        let answer = client.command(command).unwrap();
+        assert_eq!(answer.code / 100, 5, "{command}: {answer:?}");
+    }
+    sends_one(&mut client, &weir);
+    assert!(!sink.lines().iter().any(|line| line.contains("192.0.2.9")));
+}
+
+#[test]
+fn xforward_goes_on_to_a_hop_that_offers_it() {
+    let manners = Manners::default().and("XFORWARD NAME ADDR PROTO HELO SOURCE");
+    let (sink, weir) = trusting("xforward_hosts = [\"127.0.0.1\"]", manners);
+    let mut client = Client::greeted(weir.addr());
+    let answer = client.command("XFORWARD NAME=origin.example ADDR=192.0.2.10").unwrap();
+    assert_eq!(answer.code, 250, "{answer:?}");
+    sends_one(&mut client, &weir);
+    assert!(sink.lines().iter().any(|line| line.starts_with("XFORWARD ") && line.contains("192.0.2.10")));
+}
