@@ -35,7 +35,8 @@ pub(super) struct Folded {
 
 /// A text made ready for matching.
 ///
-/// Holds the folded text, where it differs from the original, and which octets are words.
+/// Holds the folded text, where it differs from the original, and which octets are words. Texts are shorter than
+/// 4 GiB.
 pub struct Prepared<'t> {
     text: &'t str,
     folded: Form<'t>,
@@ -47,7 +48,8 @@ pub struct Prepared<'t> {
 
 /// A folded text and the way back.
 struct Form<'t> {
-    text: Cow<'t, str>,
+    /// Well-formed UTF-8.
+    text: Cow<'t, [u8]>,
     map: Map,
 }
 
@@ -57,7 +59,7 @@ impl<'t> Prepared<'t> {
         let Some(first) = first_non_ascii(text.as_bytes()) else {
             return Self {
                 text,
-                folded: Form { text: Cow::Borrowed(text), map: Map::default() },
+                folded: Form { text: Cow::Borrowed(text.as_bytes()), map: Map::default() },
                 words: Words::ascii(text.as_bytes()),
                 kept: OnceLock::new(),
                 cased: false,
@@ -66,7 +68,7 @@ impl<'t> Prepared<'t> {
         };
         let mut folder = Folder::new(text, first, false);
         folder.run(text, first);
-        let words = Words::mixed(folder.out.as_bytes(), &folder.marks);
+        let words = Words::mixed(&folder.out, &folder.marks);
         Self {
             text,
             folded: Form { text: Cow::Owned(folder.out), map: folder.map },
@@ -109,12 +111,15 @@ impl<'t> Prepared<'t> {
         self.words.starts_in(end, start)
     }
 
+    /// The folded text, well-formed UTF-8.
     pub(super) fn bytes(&self) -> &[u8] {
-        self.folded.text.as_bytes()
+        &self.folded.text
     }
 
-    pub(super) fn str(&self) -> &str {
-        &self.folded.text
+    /// A stretch of the folded text.
+    pub(super) fn str(&self, range: Range<usize>) -> &str {
+        let octets = self.folded.text.get(range).unwrap_or_default();
+        std::str::from_utf8(octets).unwrap_or_default()
     }
 
     pub(super) fn words(&self) -> &Words {
@@ -137,7 +142,7 @@ impl<'t> Prepared<'t> {
     }
 
     /// The folded text with the case of all letters, as regular expressions see it.
-    pub(super) fn kept(&self) -> &str {
+    pub(super) fn kept(&self) -> &[u8] {
         if self.cased { &self.kept_form().text } else { &self.folded.text }
     }
 
@@ -145,7 +150,7 @@ impl<'t> Prepared<'t> {
     pub(super) fn kept_chars(&self, range: Range<usize>) -> Vec<Folded> {
         let original = self.original(range.clone());
         let first = self.folded.map.inward(original.start);
-        let before = self.str().get(first..range.start).map_or(0, |before| before.chars().count());
+        let before = self.str(first..range.start).chars().count();
         let mut all = Vec::new();
         for c in self.text.get(original).unwrap_or_default().chars() {
             fold_char(c, &mut |f| all.push(f));
@@ -177,10 +182,28 @@ struct Map {
 /// A character whose folded form has another length.
 #[derive(Debug, Clone, Copy)]
 struct Odd {
-    folded: usize,
-    original: usize,
-    folded_len: u32,
-    original_len: u32,
+    folded: u32,
+    original: u32,
+    folded_len: u8,
+    original_len: u8,
+}
+
+impl Odd {
+    fn folded(self) -> usize {
+        self.folded as usize
+    }
+
+    fn original(self) -> usize {
+        self.original as usize
+    }
+
+    fn folded_end(self) -> usize {
+        self.folded() + usize::from(self.folded_len)
+    }
+
+    fn original_end(self) -> usize {
+        self.original() + usize::from(self.original_len)
+    }
 }
 
 impl Map {
@@ -199,17 +222,13 @@ impl Map {
 
     /// The original character that gave a folded octet; for plain stretches, that octet alone.
     fn character(&self, folded: usize) -> Range<usize> {
-        let next = self.odd.partition_point(|odd| odd.folded <= folded);
+        let next = self.odd.partition_point(|odd| odd.folded() <= folded);
         // Invisible characters give no octet: step over those that stand at the same place.
         match self.odd[..next].last() {
             None => folded..folded + 1,
-            Some(odd) if folded < odd.folded + odd.folded_len as usize => {
-                odd.original..odd.original + odd.original_len as usize
-            }
+            Some(odd) if folded < odd.folded_end() => odd.original()..odd.original_end(),
             Some(odd) => {
-                let at = folded - (odd.folded + odd.folded_len as usize)
-                    + odd.original
-                    + odd.original_len as usize;
+                let at = folded - odd.folded_end() + odd.original_end();
                 at..at + 1
             }
         }
@@ -217,77 +236,177 @@ impl Map {
 
     /// The folded position of an original one.
     fn inward(&self, original: usize) -> usize {
-        let next = self.odd.partition_point(|odd| odd.original < original);
+        let next = self.odd.partition_point(|odd| odd.original() < original);
         match self.odd[..next].last() {
             None => original,
-            Some(odd) => {
-                let past = original - odd.original;
-                let within = past.saturating_sub(odd.original_len as usize);
-                odd.folded + odd.folded_len as usize + within
-            }
+            Some(odd) => odd.folded_end() + original.saturating_sub(odd.original_end()),
         }
     }
 }
 
 /// Writes the folded text.
 struct Folder {
-    out: String,
+    out: Vec<u8>,
     map: Map,
-    marks: Vec<(usize, Class, u8)>,
+    /// For each octet written: [`INSIDE`] and [`STARTS`] where the class of a character outside ASCII says so.
+    marks: Vec<u8>,
     keep_case: bool,
     cased: bool,
     expands: bool,
+    /// The class of the last character, if a letter right after it begins a word.
+    solo: bool,
 }
+
+/// The octet belongs to a word.
+pub(super) const INSIDE: u8 = 1;
+/// A word begins, though nothing says so but the class of the character.
+pub(super) const STARTS: u8 = 2;
 
 impl Folder {
     fn new(text: &str, first: usize, keep_case: bool) -> Self {
-        let mut out = String::with_capacity(text.len() + 16);
-        out.push_str(&text[..first]);
-        Self { out, map: Map::default(), marks: Vec::new(), keep_case, cased: false, expands: false }
+        let mut folder = Self {
+            out: Vec::with_capacity(text.len() + text.len() / 16 + 16),
+            map: Map::default(),
+            marks: Vec::with_capacity(text.len() + text.len() / 16 + 16),
+            keep_case,
+            cased: false,
+            expands: false,
+            solo: false,
+        };
+        folder.plain(&text.as_bytes()[..first]);
+        folder
     }
 
     fn run(&mut self, text: &str, first: usize) {
         let bytes = text.as_bytes();
+        let table = TABLE.as_slice();
+        let pairs = if self.keep_case { KEPT_PAIRS.as_slice() } else { FOLDED_PAIRS.as_slice() };
         let mut at = first;
         while at < bytes.len() {
-            let stretch = first_non_ascii(&bytes[at..]).map_or(bytes.len(), |more| at + more);
-            self.out.push_str(&text[at..stretch]);
-            at = stretch;
-            for c in text[at..].chars() {
-                if c.is_ascii() {
-                    break;
-                }
-                self.push(c, at);
-                at += c.len_utf8();
+            at = self.letters(bytes, at, pairs);
+            if at == bytes.len() {
+                return;
             }
+            let (code, len) = match bytes[at..] {
+                [one, ..] if one < 0x80 => {
+                    let len = ascii_run(&bytes[at..]);
+                    self.plain(&bytes[at..at + len]);
+                    at += len;
+                    continue;
+                }
+                [one @ ..0xE0, two, ..] => (usize::from(one & 0x1F) << 6 | usize::from(two & 0x3F), 2),
+                [one @ ..0xF0, two, three, ..] => {
+                    let low = usize::from(two & 0x3F) << 6 | usize::from(three & 0x3F);
+                    (usize::from(one & 0x0F) << 12 | low, 3)
+                }
+                _ => (usize::MAX, 4),
+            };
+            match table.get(code) {
+                Some(Fold::One(folded)) => self.one(*folded, at, len),
+                _ => self.slowly(text, at, len),
+            }
+            at += len;
         }
     }
 
-    fn push(&mut self, c: char, original: usize) {
-        let from = self.out.len();
-        let mut count = 0;
-        let (keep_case, out, marks) = (self.keep_case, &mut self.out, &mut self.marks);
-        let mut cased = false;
-        fold_char(c, &mut |f| {
-            cased |= f.kept != f.folded;
-            let c = if keep_case { f.kept } else { f.folded };
-            if f.class != Class::Other && !c.is_ascii() {
-                marks.push((out.len(), f.class, c.len_utf8() as u8));
+    /// Takes the letters of two octets that stay two octets, as most of Greek and Cyrillic; gives where it stopped.
+    #[inline]
+    fn letters(&mut self, bytes: &[u8], from: usize, pairs: &[u16]) -> usize {
+        let mut at = from;
+        let first = self.out.len();
+        while let Some([one @ 0xC2..0xE0, two]) = bytes.get(at..at + 2) {
+            let folded = pairs[usize::from(one & 0x1F) << 6 | usize::from(two & 0x3F)];
+            if folded == 0 {
+                break;
             }
-            out.push(c);
-            count += 1;
-        });
-        self.cased |= cased;
-        self.expands |= count > 1;
-        let folded_len = self.out.len() - from;
-        if folded_len != c.len_utf8() || count > 1 {
-            self.map.odd.push(Odd {
-                folded: from,
-                original,
-                folded_len: folded_len as u32,
-                original_len: c.len_utf8() as u32,
+            // Whatever changes here may have been a matter of case.
+            self.cased |= folded != u16::from_le_bytes([*one, *two]);
+            self.out.extend_from_slice(&folded.to_le_bytes());
+            at += 2;
+        }
+        if at > from {
+            self.marks.resize(self.out.len(), INSIDE);
+            if std::mem::take(&mut self.solo) {
+                self.marks[first] |= STARTS;
+            }
+        }
+        at
+    }
+
+    fn plain(&mut self, ascii: &[u8]) {
+        let Some(first) = ascii.first() else { return };
+        let begins = self.solo && first.is_ascii_alphanumeric();
+        self.solo = false;
+        self.marks.push(if begins { STARTS } else { 0 });
+        self.out.extend_from_slice(ascii);
+        self.marks.resize(self.out.len(), 0);
+    }
+
+    #[inline]
+    fn one(&mut self, f: Folded, original: usize, original_len: usize) {
+        let folded = self.out.len();
+        self.push(f);
+        let folded_len = self.out.len() - folded;
+        if folded_len != original_len {
+            self.odd(folded, original, original_len);
+        }
+    }
+
+    #[cold]
+    fn slowly(&mut self, text: &str, original: usize, original_len: usize) {
+        let folded = self.out.len();
+        let mut count = 0;
+        if let Some(c) = text[original..].chars().next() {
+            fold_char(c, &mut |f| {
+                self.push(f);
+                count += 1;
             });
         }
+        self.expands |= count > 1;
+        if count != 1 || self.out.len() - folded != original_len {
+            self.odd(folded, original, original_len);
+        }
+    }
+
+    fn odd(&mut self, folded: usize, original: usize, original_len: usize) {
+        self.map.odd.push(Odd {
+            folded: folded as u32,
+            original: original as u32,
+            folded_len: (self.out.len() - folded) as u8,
+            original_len: original_len as u8,
+        });
+    }
+
+    #[inline]
+    fn push(&mut self, f: Folded) {
+        self.cased |= f.kept != f.folded;
+        let c = if self.keep_case { f.kept } else { f.folded };
+        let mut mark = if f.class == Class::Other || c.is_ascii() { 0 } else { INSIDE };
+        let first = if f.class == Class::Solo || f.class == Class::Letter && self.solo { STARTS } else { 0 };
+        self.solo = matches!(f.class, Class::Solo | Class::Trail);
+        self.marks.push(mark | first);
+        match c as u32 {
+            code @ ..0x80 => self.out.push(code as u8),
+            code @ ..0x800 => {
+                self.out.extend_from_slice(&[0xC0 | (code >> 6) as u8, 0x80 | (code & 0x3F) as u8]);
+                self.marks.push(mark);
+            }
+            _ => {
+                let mut octets = [0; 4];
+                self.out.extend_from_slice(c.encode_utf8(&mut octets).as_bytes());
+                mark &= INSIDE;
+                self.marks.resize(self.out.len(), mark);
+            }
+        }
+    }
+}
+
+/// How many octets of ASCII a text begins with.
+fn ascii_run(bytes: &[u8]) -> usize {
+    // Most stretches between characters outside ASCII are short.
+    match bytes.iter().take(32).position(|octet| *octet >= 0x80) {
+        Some(len) => len,
+        None => first_non_ascii(bytes).unwrap_or(bytes.len()),
     }
 }
 
@@ -305,6 +424,22 @@ pub(super) fn fold_char(c: char, out: &mut dyn FnMut(Folded)) {
 
 /// How the characters below U+3000 fold.
 static TABLE: LazyLock<Vec<Fold>> = LazyLock::new(|| (0..0x3000).map(fold_of).collect());
+
+/// The two octets that a letter of two octets (below U+0800) folds to; 0 if it is anything else.
+static FOLDED_PAIRS: LazyLock<Vec<u16>> = LazyLock::new(|| pairs(|f| f.folded));
+static KEPT_PAIRS: LazyLock<Vec<u16>> = LazyLock::new(|| pairs(|f| f.kept));
+
+fn pairs(form: fn(&Folded) -> char) -> Vec<u16> {
+    let pair = |fold: &Fold| match fold {
+        Fold::One(f) if f.class == Class::Letter && (0x80..0x800).contains(&(form(f) as u32)) => {
+            let mut octets = [0; 2];
+            form(f).encode_utf8(&mut octets);
+            u16::from_le_bytes(octets)
+        }
+        _ => 0,
+    };
+    TABLE[..0x800].iter().map(pair).collect()
+}
 
 enum Fold {
     None,
@@ -491,6 +626,10 @@ fn first_non_ascii(bytes: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
+    fn folded(text: &str) -> String {
+        String::from_utf8(Prepared::new(text).bytes().to_vec()).unwrap()
+    }
+
     #[test]
     fn ascii_is_not_copied() {
         let prepared = Prepared::new("plain text");
@@ -508,23 +647,23 @@ mod tests {
             "4\u{20E3}1\u{FE0F}\u{20E3}11",
             "④①①①",
         ] {
-            assert_eq!(Prepared::new(text).str(), "4111", "{text:?}");
+            assert_eq!(folded(text), "4111", "{text:?}");
         }
-        assert_eq!(Prepared::new("41\u{A0}11\u{2011}3\u{2009}4").str(), "41 11-3 4");
+        assert_eq!(folded("41\u{A0}11\u{2011}3\u{2009}4"), "41 11-3 4");
     }
 
     #[test]
     fn accents_and_case_outside_ascii_fold_away() {
-        assert_eq!(Prepared::new("Éclair ΣΊΣΥΦΟΣ").str(), "Eclair σισυφοσ");
-        assert_eq!(Prepared::new("Éclair ΣΊΣΥΦΟΣ").kept(), "Eclair ΣΙΣΥΦΟΣ");
-        assert_eq!(Prepared::new("STRAẞE Straße").str(), "STRASSE Strasse");
+        assert_eq!(folded("Éclair ΣΊΣΥΦΟΣ"), "Eclair σισυφοσ");
+        assert_eq!(Prepared::new("Éclair ΣΊΣΥΦΟΣ").kept(), "Eclair ΣΙΣΥΦΟΣ".as_bytes());
+        assert_eq!(folded("STRAẞE Straße"), "STRASSE Strasse");
     }
 
     #[test]
     fn positions_lead_back_to_whole_characters() {
         let text = "aé\u{AD}\u{200B}ﬁ\u{AD}x\u{301}z";
         let prepared = Prepared::new(text);
-        assert_eq!(prepared.str(), "aefixz");
+        assert_eq!(prepared.bytes(), b"aefixz");
         let back = |range: Range<usize>| &text[prepared.original(range)];
         assert_eq!(back(0..1), "a");
         assert_eq!(back(1..2), "é");

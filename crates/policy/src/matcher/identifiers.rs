@@ -54,13 +54,36 @@ struct Automata {
     fits: Vec<Vec<u16>>,
     /// Whether a shape can begin with three octets of these classes.
     three: Vec<u64>,
+    runs: Runs,
 }
+
+/// How long the runs of letters or of digits may be with which shapes begin.
+#[derive(Debug, Default)]
+struct Runs {
+    /// By kind, length of the run, and class of the octet after it.
+    first: Vec<bool>,
+    /// By length of a run of digits, class of the one octet after it, and length of the next run of digits.
+    second: Vec<bool>,
+}
+
+/// The longest run that the tables tell apart; longer ones pass.
+const RUN: usize = 32;
+/// The same for the second run.
+const SECOND: usize = 16;
 
 /// A text that fits a shape.
 #[derive(Debug, Clone, Copy)]
 struct Fit {
     shape: u16,
     end: usize,
+}
+
+/// The octets from a candidate on: which are digits, which letters, up to 64 of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct View {
+    pub(super) eight: u64,
+    pub(super) digits: u64,
+    pub(super) letters: u64,
 }
 
 /// Where a candidate begins.
@@ -105,20 +128,35 @@ impl Identifiers {
         Ends { last: vec![0; self.known.len()], fits: Vec::new() }
     }
 
-    /// Reports what begins at `at`; `eight` are the octets there.
+    /// Reports what begins at `at`.
     #[inline]
     pub(super) fn at(
         &self,
         scan: &mut Scan<'_, '_>,
         ends: &mut Ends,
-        eight: u64,
+        view: View,
         at: usize,
         start: Start,
     ) -> Flow {
         for automata in &self.automata {
-            if automata.may_begin(eight) && automata.run(scan, &mut ends.fits, at) {
-                self.judge(scan, automata, ends, at, start)?;
+            if automata.may_go_on(scan.bytes, view, at) && automata.may_begin(view.eight) {
+                self.try_at(scan, automata, ends, at, start)?;
             }
+        }
+        Flow::Continue(())
+    }
+
+    #[inline(never)]
+    fn try_at(
+        &self,
+        scan: &mut Scan<'_, '_>,
+        automata: &Automata,
+        ends: &mut Ends,
+        at: usize,
+        start: Start,
+    ) -> Flow {
+        if automata.run(scan, &mut ends.fits, at) {
+            return self.judge(scan, automata, ends, at, start);
         }
         Flow::Continue(())
     }
@@ -150,7 +188,7 @@ impl Identifiers {
             }
             judged = Some((shape.identifier, fit.end));
             let identifier = &self.known[number];
-            let candidate = scan.text.str().get(at..fit.end).unwrap_or_default();
+            let candidate = scan.text.str(at..fit.end);
             if identifier.validate.as_ref().is_none_or(|validate| validate(candidate)) {
                 ends.last[number] = fit.end;
                 scan.hit(identifier.id, at..fit.end)?;
@@ -249,6 +287,28 @@ impl Automata {
         let count = self.class_count;
         let index = (self.class(eight) * count + self.class(eight >> 8)) * count + self.class(eight >> 16);
         self.three[index / 64] >> (index % 64) & 1 == 1
+    }
+
+    /// Whether a shape can begin with the runs of letters or digits here.
+    #[inline]
+    fn may_go_on(&self, text: &[u8], view: View, at: usize) -> bool {
+        let digits = view.digits.trailing_ones() as usize;
+        let letters = view.letters.trailing_ones() as usize;
+        let run = digits | letters;
+        if run == 0 || run >= RUN {
+            return true;
+        }
+        let Some(after) = text.get(at + run) else { return true };
+        let class = usize::from(self.classes[usize::from(*after)]);
+        let kind = usize::from(digits == 0);
+        if !self.runs.first[(kind * RUN + run) * self.class_count + class] {
+            return false;
+        }
+        let second = (view.digits >> run >> 1).trailing_ones() as usize;
+        if kind == 1 || second == 0 || second >= SECOND {
+            return true;
+        }
+        self.runs.second[(run * self.class_count + class) * SECOND + second]
     }
 
     /// Collects what fits from a place on; tells whether anything does.
@@ -373,8 +433,10 @@ impl Tables {
             first_fit: first_fit as u16,
             fits,
             three: Vec::new(),
+            runs: Runs::default(),
         };
         automata.three = automata.beginnings();
+        automata.runs = automata.runs();
         Some(automata)
     }
 
@@ -424,6 +486,84 @@ impl Automata {
             }
         }
         bits
+    }
+}
+
+impl Automata {
+    /// Explores the automaton with sets of states: which runs lead on, or end where a shape fits.
+    fn runs(&self) -> Runs {
+        let count = self.class_count;
+        let mut runs =
+            Runs { first: vec![false; 2 * RUN * count], second: vec![false; RUN * count * SECOND] };
+        let digits = self.classes_of(|octet| octet.is_ascii_digit());
+        let letters = self.classes_of(|octet| octet.is_ascii_alphabetic());
+        for (kind, classes) in [&digits, &letters].into_iter().enumerate() {
+            let mut states = BTreeSet::from([self.start]);
+            let mut loose = false;
+            for run in 1..RUN {
+                states = self.after(&states, classes);
+                // Some shapes may end with the word going on.
+                let fits = states.iter().any(|state| self.fits_here(*state, |_| true));
+                for class in 0..count {
+                    let on = self.after(&states, &[class]);
+                    runs.first[(kind * RUN + run) * count + class] = loose || fits || !on.is_empty();
+                    if kind == 0 {
+                        self.second_runs(&mut runs, run, class, on, &digits, loose || fits);
+                    }
+                }
+                loose |= states
+                    .iter()
+                    .any(|state| self.fits_here(*state, |b| matches!(b, Boundary::Digits | Boundary::Open)));
+            }
+        }
+        runs
+    }
+
+    fn second_runs(
+        &self,
+        runs: &mut Runs,
+        run: usize,
+        class: usize,
+        mut states: BTreeSet<u16>,
+        digits: &[usize],
+        mut known: bool,
+    ) {
+        let others: Vec<usize> = (0..self.class_count).filter(|class| !digits.contains(class)).collect();
+        // A shape may end with the octet between the runs.
+        known |= states.iter().any(|state| self.fits_here(*state, |_| true));
+        for second in 1..SECOND {
+            states = self.after(&states, digits);
+            let fits = states.iter().any(|state| self.fits_here(*state, |_| true));
+            let goes_on = fits || !self.after(&states, &others).is_empty();
+            runs.second[(run * self.class_count + class) * SECOND + second] = known || goes_on;
+            known |= states
+                .iter()
+                .any(|state| self.fits_here(*state, |b| matches!(b, Boundary::Digits | Boundary::Open)));
+        }
+    }
+
+    fn after(&self, states: &BTreeSet<u16>, classes: &[usize]) -> BTreeSet<u16> {
+        let next = |state: &u16| {
+            let row = usize::from(*state) * self.class_count;
+            classes.iter().map(move |class| self.next[row + class]).filter(|next| *next != 0)
+        };
+        states.iter().flat_map(next).collect()
+    }
+
+    /// Whether a shape with such a boundary fits in the state.
+    fn fits_here(&self, state: u16, boundary: impl Fn(Boundary) -> bool) -> bool {
+        let fits = state.checked_sub(self.first_fit).map(|index| &self.fits[usize::from(index)]);
+        fits.is_some_and(|shapes| {
+            shapes.iter().any(|shape| boundary(self.shapes[usize::from(*shape)].boundary))
+        })
+    }
+
+    fn classes_of(&self, is: impl Fn(u8) -> bool) -> Vec<usize> {
+        let classes: BTreeSet<usize> = (0..0x80u8)
+            .filter(|octet| is(*octet))
+            .map(|octet| usize::from(self.classes[usize::from(octet)]))
+            .collect();
+        classes.into_iter().collect()
     }
 }
 

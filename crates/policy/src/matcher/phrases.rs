@@ -8,7 +8,7 @@ use super::fold::Class;
 use super::keyword::{KeyChar, Keyword, Part, starts};
 use super::literals::Literals;
 use super::scan::Scan;
-use super::table::{MIX, Table, load, prefix_hash, word_hash};
+use super::table::{MIX, Table, load, pair_hash, prefix_hash, word_hash};
 use super::{Flow, PatternId, STAR};
 
 /// The lengths of beginnings by which words with an asterisk are looked up.
@@ -22,8 +22,10 @@ const STAR_OCTETS: usize = 4 * STAR;
 #[derive(Debug, Default)]
 pub(super) struct Phrases {
     keywords: Vec<Phrase>,
-    /// First words of phrases; after them, next words by the node before, the gap and the word.
+    /// Keywords of one word (or whose rest the tree does not hold); the first two words of longer ones, so that
+    /// common first words cost nothing; from there on, next words by the node before, the gap and the word.
     roots: Table,
+    pairs: Table,
     edges: Table,
     nodes: Vec<Node>,
     words: Vec<u8>,
@@ -57,6 +59,7 @@ struct Node {
     parent: u32,
     gap: Gap,
     word: Range<u32>,
+    depth: u32,
     parents: bool,
     /// Keywords that end here.
     ends: Vec<u32>,
@@ -69,6 +72,13 @@ struct Node {
 struct Gap {
     octets: [u8; GAP],
     len: u8,
+}
+
+/// The word before the one looked at.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    hash: u64,
+    word: Range<usize>,
 }
 
 /// How a found piece leads to the start of its keyword.
@@ -94,22 +104,34 @@ impl Phrases {
 
     /// Whether there is anything to look for at the starts of words.
     pub(super) fn at_words(&self) -> bool {
-        !self.roots.is_empty() || !self.beginnings.is_empty()
+        !self.nodes.is_empty() || !self.beginnings.is_empty()
     }
 
-    /// Reports what begins with the word at `start`; `eight` are its first octets.
+    /// Reports what begins with a word, or began with the word before and needs this one; `eight` are its first
+    /// octets.
     #[inline]
-    pub(super) fn word(&self, scan: &mut Scan<'_, '_>, eight: u64, start: usize, end: usize) -> Flow {
-        let hash = word_hash(scan.bytes, start, end, eight);
+    pub(super) fn word(
+        &self,
+        scan: &mut Scan<'_, '_>,
+        before: &mut Before,
+        eight: u64,
+        word: Range<usize>,
+    ) -> Flow {
+        let hash = word_hash(eight, word.len());
+        let pair = pair_hash(before.hash, hash);
         if self.roots.may_have(hash) {
-            self.walk(scan, hash, start, end)?;
+            self.one(scan, hash, word.clone())?;
+        }
+        if self.pairs.may_have(pair) {
+            self.two(scan, pair, before.word.clone(), word.clone())?;
         }
         for (len, table) in &self.beginnings {
             let hash = prefix_hash(eight, *len);
-            if end - start >= *len && table.may_have(hash) {
-                self.begin(scan, table, hash, start)?;
+            if word.len() >= *len && table.may_have(hash) {
+                self.begin(scan, table, hash, word.start)?;
             }
         }
+        *before = Before { hash, word };
         Flow::Continue(())
     }
 
@@ -118,54 +140,65 @@ impl Phrases {
         table.get(hash).try_for_each(|keyword| self.verify(scan, keyword, start))
     }
 
-    /// Follows the tree from a first word on. Each node is visited at most once.
     #[inline(never)]
-    fn walk(&self, scan: &mut Scan<'_, '_>, hash: u64, start: usize, end: usize) -> Flow {
-        let Some(mut node) = self.node(scan, &self.roots, hash, 0, Gap::default(), start..end) else {
-            return Flow::Continue(());
-        };
-        let mut end = end;
-        loop {
-            let here = &self.nodes[node as usize];
-            for keyword in &here.ends {
-                if self.case_fits(scan, *keyword, start..end) {
-                    scan.hit(self.keywords[*keyword as usize].id, start..end)?;
-                }
-            }
-            here.tails.iter().try_for_each(|keyword| self.verify(scan, *keyword, start))?;
-            if !here.parents {
-                return Flow::Continue(());
-            }
-            let Some(next) = scan.words.next_start(end) else { return Flow::Continue(()) };
-            let Some(gap) = Gap::of_text(scan.bytes, end..next, &mut scan.steps) else {
-                return Flow::Continue(());
-            };
-            end = scan.words.end(next);
-            let word = word_hash(scan.bytes, next, end, load(scan.bytes, next));
-            let hash = edge_hash(node, gap, word);
-            let Some(child) = self.node(scan, &self.edges, hash, node, gap, next..end) else {
-                return Flow::Continue(());
-            };
-            node = child;
+    fn one(&self, scan: &mut Scan<'_, '_>, hash: u64, word: Range<usize>) -> Flow {
+        match self.roots.get(hash).find(|node| self.is_word(scan, *node, &word)) {
+            Some(node) => self.reach(scan, node, word),
+            None => Flow::Continue(()),
         }
     }
 
-    fn node(
-        &self,
-        scan: &mut Scan<'_, '_>,
-        table: &Table,
-        hash: u64,
-        parent: u32,
-        gap: Gap,
-        word: Range<usize>,
-    ) -> Option<u32> {
-        let word = &scan.bytes[word];
-        table.get(hash).find(|node| {
-            scan.steps += 1;
-            let node = &self.nodes[*node as usize];
-            let known = &self.words[node.word.start as usize..node.word.end as usize];
-            node.parent == parent && node.gap == gap && word.eq_ignore_ascii_case(known)
+    /// Follows the tree from two first words on. Each node is visited at most once.
+    #[inline(never)]
+    fn two(&self, scan: &mut Scan<'_, '_>, pair: u64, first: Range<usize>, second: Range<usize>) -> Flow {
+        let Some(gap) = Gap::of_text(scan.bytes, first.end..second.start, &mut scan.steps) else {
+            return Flow::Continue(());
+        };
+        let mut node = self.pairs.get(pair).find(|node| {
+            let parent = self.nodes[*node as usize].parent;
+            self.nodes[*node as usize].gap == gap
+                && self.is_word(scan, *node, &second)
+                && self.is_word(scan, parent, &first)
+        });
+        let mut end = second.end;
+        while let Some(here) = node {
+            self.reach(scan, here, first.start..end)?;
+            node = None;
+            if self.nodes[here as usize].parents {
+                node = self.next(scan, here, &mut end);
+            }
+        }
+        Flow::Continue(())
+    }
+
+    /// The node of the next word, if there is one.
+    fn next(&self, scan: &mut Scan<'_, '_>, node: u32, end: &mut usize) -> Option<u32> {
+        let start = scan.words.next_start(*end)?;
+        let gap = Gap::of_text(scan.bytes, *end..start, &mut scan.steps)?;
+        *end = scan.words.end(start);
+        let word = word_hash(load(scan.bytes, start), *end - start);
+        self.edges.get(edge_hash(node, gap, word)).find(|child| {
+            let known = &self.nodes[*child as usize];
+            known.parent == node && known.gap == gap && self.is_word(scan, *child, &(start..*end))
         })
+    }
+
+    fn is_word(&self, scan: &mut Scan<'_, '_>, node: u32, word: &Range<usize>) -> bool {
+        scan.steps += 1;
+        let known = &self.nodes[node as usize].word;
+        let known = &self.words[known.start as usize..known.end as usize];
+        scan.bytes[word.clone()].eq_ignore_ascii_case(known)
+    }
+
+    /// Reports what ends at a node, and tries what goes on from it in other ways.
+    fn reach(&self, scan: &mut Scan<'_, '_>, node: u32, range: Range<usize>) -> Flow {
+        let node = &self.nodes[node as usize];
+        for keyword in &node.ends {
+            if self.case_fits(scan, *keyword, range.clone()) {
+                scan.hit(self.keywords[*keyword as usize].id, range.clone())?;
+            }
+        }
+        node.tails.iter().try_for_each(|keyword| self.verify(scan, *keyword, range.start))
     }
 
     /// Matches one keyword from a place on, edges included, and reports it.
@@ -192,9 +225,9 @@ impl Phrases {
         if !phrase.keyword.case_sensitive {
             return true;
         }
-        let count = scan.text.str().get(range.clone()).map_or(0, |here| here.chars().count());
+        let here = scan.text.str(range.clone());
+        let count = here.chars().count();
         let chars: Vec<KeyChar> = if phrase.ascii || !scan.text.cased() {
-            let here = scan.text.str().get(range).unwrap_or_default();
             here.chars().map(KeyChar::plain).collect()
         } else {
             scan.text.kept_chars(range).into_iter().map(KeyChar::new).take(count).collect()
@@ -244,6 +277,7 @@ impl Phrases {
             + self.keywords.iter().map(phrase).sum::<usize>()
             + self.words.len()
             + self.roots.memory()
+            + self.pairs.memory()
             + self.edges.memory()
             + self.beginnings.iter().map(|(_, table)| table.memory()).sum::<usize>()
             + self.pieces.memory()
@@ -404,8 +438,6 @@ fn flush(literal: &mut String, steps: &mut Vec<Step>) {
 struct Builder {
     nodes: Vec<Node>,
     words: Vec<u8>,
-    roots: Vec<(u64, u32)>,
-    edges: Vec<(u64, u32)>,
     known: HashMap<(Option<u32>, Gap, Vec<u8>), u32>,
     beginnings: [Vec<(u64, u32)>; BEGINNINGS.len()],
     pieces: Vec<Vec<u8>>,
@@ -437,18 +469,14 @@ impl Builder {
         }
         let (_, gap, word) = &key;
         let number = self.nodes.len() as u32;
-        let hash = word_hash(word, 0, word.len(), load(word, 0));
-        match parent {
-            None => self.roots.push((hash, number)),
-            Some(parent) => {
-                self.nodes[parent as usize].parents = true;
-                self.edges.push((edge_hash(parent, *gap, hash), number));
-            }
+        let depth = parent.map_or(0, |parent| self.nodes[parent as usize].depth + 1);
+        if let Some(parent) = parent {
+            self.nodes[parent as usize].parents = true;
         }
         let start = self.words.len() as u32;
         self.words.extend_from_slice(word);
         let word = start..self.words.len() as u32;
-        self.nodes.push(Node { parent: parent.unwrap_or(0), gap: *gap, word, ..Node::default() });
+        self.nodes.push(Node { parent: parent.unwrap_or(0), gap: *gap, word, depth, ..Node::default() });
         self.known.insert(key, number);
         number
     }
@@ -484,13 +512,29 @@ impl Builder {
         }
     }
 
+    fn hash(&self, node: &Node) -> u64 {
+        let word = &self.words[node.word.start as usize..node.word.end as usize];
+        word_hash(load(word, 0), word.len())
+    }
+
     fn finish(self, keywords: Vec<Phrase>) -> Phrases {
         let beginnings =
             BEGINNINGS.into_iter().zip(&self.beginnings).filter(|(_, entries)| !entries.is_empty());
+        let (mut roots, mut pairs, mut edges) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, node) in self.nodes.iter().enumerate() {
+            let (number, hash) = (number as u32, self.hash(node));
+            match node.depth {
+                0 if !node.ends.is_empty() || !node.tails.is_empty() => roots.push((hash, number)),
+                0 => {}
+                1 => pairs.push((pair_hash(self.hash(&self.nodes[node.parent as usize]), hash), number)),
+                _ => edges.push((edge_hash(node.parent, node.gap, hash), number)),
+            }
+        }
         Phrases {
             keywords,
-            roots: Table::new(&self.roots),
-            edges: Table::new(&self.edges),
+            roots: Table::new(&roots),
+            pairs: Table::new(&pairs),
+            edges: Table::new(&edges),
             nodes: self.nodes,
             words: self.words,
             beginnings: beginnings.map(|(len, entries)| (len, Table::new(entries))).collect(),

@@ -182,8 +182,9 @@ fn regex() -> impl Strategy<Value = Pattern> {
 
 fn patterns() -> impl Strategy<Value = Vec<Pattern>> {
     let any = prop_oneof![3 => keyword(), 2 => identifier(), 2 => regex()];
-    prop::collection::vec(any, 1..8)
-        .prop_map(|all| all.into_iter().filter(|one| Matcher::compile(&[one.clone()]).is_ok()).collect())
+    prop::collection::vec(any, 1..8).prop_map(|all| {
+        all.into_iter().filter(|one| Matcher::compile(std::slice::from_ref(one)).is_ok()).collect()
+    })
 }
 
 fn fast(patterns: &[Pattern], text: &str) -> Vec<Hit> {
@@ -210,7 +211,7 @@ proptest! {
     #[test]
     fn keywords_alone_equal_the_slow_engine(patterns in prop::collection::vec(keyword(), 1..12), text in text(60)) {
         let patterns: Vec<_> =
-            patterns.into_iter().filter(|one| Matcher::compile(&[one.clone()]).is_ok()).collect();
+            patterns.into_iter().filter(|one| Matcher::compile(std::slice::from_ref(one)).is_ok()).collect();
         let slow = Reference::compile(&patterns).unwrap().scan(&text);
         prop_assert_eq!(fast(&patterns, &text), slow);
     }
@@ -240,7 +241,7 @@ proptest! {
         one in text(20), two in text(20)) {
         // Cut at a wall that no pattern crosses, each piece gives its own hits.
         let patterns: Vec<_> =
-            patterns.into_iter().filter(|one| Matcher::compile(&[one.clone()]).is_ok()).collect();
+            patterns.into_iter().filter(|one| Matcher::compile(std::slice::from_ref(one)).is_ok()).collect();
         let wall = "\n=====\n";
         let whole = fast(&patterns, &format!("{one}{wall}{two}"));
         let shift = one.len() + wall.len();
@@ -309,7 +310,8 @@ fn the_work_is_linear_on_hostile_text() {
     for (pattern, unit) in rows {
         let long = |len: usize| unit.repeat(len / unit.len());
         let (small, large) = (long(20_000), long(160_000));
-        let (few, many) = (effort(&[pattern.clone()], &small), effort(&[pattern.clone()], &large));
+        let (few, many) =
+            (effort(std::slice::from_ref(&pattern), &small), effort(std::slice::from_ref(&pattern), &large));
         assert!(many <= few + few / 4 + 1, "{pattern:?}: {few} then {many} steps an octet");
         assert!(many <= 4 * REACH as u64, "{pattern:?}: {many} steps an octet");
     }

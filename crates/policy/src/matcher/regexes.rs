@@ -93,7 +93,7 @@ impl Regexes {
         let text = scan.text.kept();
         let mut regions: Vec<Vec<Region>> = Vec::new();
         if !self.literals.is_empty() {
-            scan.steps += self.literals.find(text.as_bytes(), &mut |need, at| {
+            scan.steps += self.literals.find(text, &mut |need, at| {
                 if regions.is_empty() {
                     regions.resize_with(self.known.len(), Vec::new);
                 }
@@ -116,7 +116,7 @@ impl Regexes {
         self.scan_free(scan, text)
     }
 
-    fn scan_free(&self, scan: &mut Scan<'_, '_>, text: &str) -> Flow {
+    fn scan_free(&self, scan: &mut Scan<'_, '_>, text: &[u8]) -> Flow {
         if text.is_empty() {
             return Flow::Continue(());
         }
@@ -138,7 +138,7 @@ impl Regexes {
     fn search(
         &self,
         scan: &mut Scan<'_, '_>,
-        text: &str,
+        text: &[u8],
         region: Region,
         from: usize,
     ) -> ControlFlow<(), usize> {
@@ -188,7 +188,7 @@ fn note(regions: &mut Vec<Region>, region: Region) {
 }
 
 /// What the expression matches at the start of a match without looking further than [`REACH`] octets.
-fn within_reach(regex: &Regex, text: &str, found: Range<usize>) -> Option<Range<usize>> {
+fn within_reach(regex: &Regex, text: &[u8], found: Range<usize>) -> Option<Range<usize>> {
     if found.len() <= REACH {
         return Some(found);
     }

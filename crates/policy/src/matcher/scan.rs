@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::fold::Prepared;
-use super::identifiers::{Ends, Identifiers, Start};
-use super::phrases::Phrases;
+use super::identifiers::{Identifiers, Start, View};
+use super::phrases::{Before, Phrases};
 use super::table::load;
 use super::words::{Words, pack};
 use super::{Flow, Hit, PatternId};
@@ -72,11 +72,21 @@ impl Scan<'_, '_> {
             return Flow::Continue(());
         }
         let mut ends = identifiers.ends();
+        let mut before = Before::default();
         let special = identifiers.inner_digits || !identifiers.symbols.is_empty();
         let mut carry = 0;
+        let mut next = if shapes { self.digits(0) } else { 0 };
         for block in 0..self.words.blocks() {
             let (starts, edges) = self.words.block(block);
-            let mut others = if special { self.others(identifiers, block, &mut carry) & !starts } else { 0 };
+            let mut others = 0;
+            let mut kinds = Kinds::default();
+            if shapes {
+                let digits = std::mem::replace(&mut next, self.digits(block + 1));
+                kinds = Kinds::new(digits, next, self.words, block);
+                if special {
+                    others = self.others(identifiers, block, digits, &mut carry) & !starts;
+                }
+            }
             let mut starts = starts;
             while starts | others != 0 {
                 let offset = (starts | others).trailing_zeros();
@@ -84,7 +94,9 @@ impl Scan<'_, '_> {
                 let eight = load(self.bytes, at);
                 if starts >> offset & 1 == 0 {
                     others &= others - 1;
-                    self.other(identifiers, &mut ends, eight, at)?;
+                    let start =
+                        if kinds.digits >> offset & 1 == 1 { Start::InnerDigit } else { Start::Symbol };
+                    identifiers.at(self, &mut ends, kinds.view(offset, eight), at, start)?;
                     continue;
                 }
                 starts &= starts - 1;
@@ -93,27 +105,29 @@ impl Scan<'_, '_> {
                         0 => self.words.end(at),
                         edges => at + 1 + edges.trailing_zeros() as usize,
                     };
-                    phrases.word(self, eight, at, end)?;
+                    phrases.word(self, &mut before, eight, at..end)?;
                 }
                 if shapes {
-                    identifiers.at(self, &mut ends, eight, at, Start::Word)?;
+                    identifiers.at(self, &mut ends, kinds.view(offset, eight), at, Start::Word)?;
                 }
             }
         }
         Flow::Continue(())
     }
 
-    fn other(&mut self, identifiers: &Identifiers, ends: &mut Ends, eight: u64, at: usize) -> Flow {
-        let start = if self.bytes[at].is_ascii_digit() { Start::InnerDigit } else { Start::Symbol };
-        identifiers.at(self, ends, eight, at, start)
+    /// Which of 64 octets are digits; none past the end.
+    fn digits(&self, block: usize) -> u64 {
+        match self.bytes.get(block * 64..) {
+            Some(rest) => flags(&rest[..rest.len().min(64)], |octet| octet.wrapping_sub(b'0') < 10),
+            None => 0,
+        }
     }
 
     /// The bits of 64 octets at which a run of digits or a shape's first symbol stands.
-    fn others(&self, identifiers: &Identifiers, block: usize, carry: &mut u64) -> u64 {
+    fn others(&self, identifiers: &Identifiers, block: usize, digits: u64, carry: &mut u64) -> u64 {
         let text = &self.bytes[block * 64..self.bytes.len().min(block * 64 + 64)];
         let mut bits = 0;
         if identifiers.inner_digits {
-            let digits = flags(text, |octet| octet.wrapping_sub(b'0') < 10);
             bits = digits & !(digits << 1 | *carry);
             *carry = digits >> 63;
         }
@@ -121,6 +135,43 @@ impl Scan<'_, '_> {
             bits |= flags(text, |octet| octet == *symbol);
         }
         bits
+    }
+}
+
+/// Digits and letters of 128 octets.
+#[derive(Default)]
+struct Kinds {
+    digits: u64,
+    /// Without the first of each word: a run of letters ends where the next word begins, even without a gap.
+    letters: u64,
+    firsts: u64,
+    next_digits: u64,
+    next_letters: u64,
+}
+
+impl Kinds {
+    fn new(digits: u64, next_digits: u64, words: &Words, block: usize) -> Self {
+        let letters = |block: usize, digits: u64| words.insides(block) & !digits;
+        let (here, next) = (letters(block, digits), letters(block + 1, next_digits));
+        let firsts = here & words.beginnings(block);
+        Self {
+            digits,
+            letters: here & !firsts,
+            firsts,
+            next_digits,
+            next_letters: next & !words.beginnings(block + 1),
+        }
+    }
+
+    /// The 64 octets from an offset on.
+    #[inline]
+    fn view(&self, offset: u32, eight: u64) -> View {
+        let from = |low: u64, high: u64| low >> offset | (high << 1) << (63 - offset);
+        View {
+            eight,
+            digits: from(self.digits, self.next_digits),
+            letters: from(self.letters, self.next_letters) | self.firsts >> offset & 1,
+        }
     }
 }
 

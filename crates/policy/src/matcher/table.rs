@@ -31,15 +31,17 @@ pub(super) fn prefix_hash(eight: u64, len: usize) -> u64 {
     ((eight | LOWER) & (u64::MAX >> (64 - 8 * len))).wrapping_mul(MIX)
 }
 
-/// A hash of a word of any length, letters in any case; `eight` are its first octets.
+/// A hash of a word by its length and first eight octets, letters in any case; `eight` are loaded from its start.
 #[inline]
-pub(super) fn word_hash(text: &[u8], start: usize, end: usize, eight: u64) -> u64 {
-    let len = end - start;
-    if len <= 8 {
-        return prefix_hash(eight, len);
-    }
-    let last = load(text, end - 8) | LOWER;
-    ((eight | LOWER) ^ last.rotate_left(29) ^ len as u64).wrapping_mul(MIX)
+pub(super) fn word_hash(eight: u64, len: usize) -> u64 {
+    let mask = u64::MAX >> (64 - 8 * len.clamp(1, 8));
+    (((eight | LOWER) & mask) ^ (len as u64) << 56).wrapping_mul(MIX)
+}
+
+/// A hash of two words that follow one another.
+#[inline]
+pub(super) fn pair_hash(one: u64, other: u64) -> u64 {
+    (one.rotate_left(32) ^ other).wrapping_mul(MIX)
 }
 
 /// Values by hash; several values may share one hash, and the caller compares what it hashed.
@@ -75,10 +77,6 @@ impl Table {
             table.slots[at] = (hash, value);
         }
         table
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.slots.is_empty()
     }
 
     /// Whether the hash may be in the table.
@@ -134,8 +132,8 @@ mod tests {
         for word in ["a", "Weir", "exactly8", "something longer"] {
             let text = format!("x{}y", word.to_uppercase());
             let (one, other) = (word.as_bytes(), text.as_bytes());
-            let hash = word_hash(one, 0, one.len(), load(one, 0));
-            assert_eq!(hash, word_hash(other, 1, 1 + word.len(), load(other, 1)));
+            let hash = word_hash(load(one, 0), word.len());
+            assert_eq!(hash, word_hash(load(other, 1), word.len()));
         }
     }
 }

@@ -50,6 +50,12 @@ fn refused(pattern: Pattern) -> PatternError {
 }
 
 #[test]
+fn a_run_of_letters_ends_where_the_next_word_begins_without_a_gap() {
+    assert_eq!(found(bounded(r"\w{3,5}", Boundary::Apart), "aaaa机x1"), ["aaaa"]);
+    assert_eq!(found(shape("[a-z]{3}"), "机abc机defg"), ["abc"]);
+}
+
+#[test]
 fn a_whole_word_stands_between_edges() {
     assert_eq!(
         found(word("salary"), "salary Salary2 my_salary_2024 salary's asalary SALARY"),

@@ -1,6 +1,6 @@
 //! Which octets of a folded text belong to words and where words begin, as bits, 64 octets a step.
 
-use super::fold::Class;
+use super::fold::{INSIDE, STARTS};
 
 /// Two bits for each octet: part of a word, and first octet of a word.
 #[derive(Debug, Default)]
@@ -18,38 +18,16 @@ impl Words {
         Self { inside, starts, len: text.len() }
     }
 
-    /// Of a folded text with the classes of its characters outside ASCII, in order: place, class, length.
-    pub(super) fn mixed(text: &[u8], marks: &[(usize, Class, u8)]) -> Self {
-        let mut inside: Vec<u64> = text.chunks(64).map(word_bits).collect();
-        for &(at, _, len) in marks {
-            for octet in at..at + usize::from(len) {
-                inside[octet / 64] |= 1 << (octet % 64);
-            }
+    /// Of a folded text with the marks of its characters outside ASCII.
+    pub(super) fn mixed(text: &[u8], marks: &[u8]) -> Self {
+        let pairs = || text.chunks(64).zip(marks.chunks(64));
+        let inside: Vec<u64> =
+            pairs().map(|(text, marks)| word_bits(text) | bits_of(marks, INSIDE)).collect();
+        let mut starts = rising(&inside);
+        for (starts, (_, marks)) in starts.iter_mut().zip(pairs()) {
+            *starts |= bits_of(marks, STARTS);
         }
-        let mut words = Self { starts: rising(&inside), inside, len: text.len() };
-        for (index, &(at, class, len)) in marks.iter().enumerate() {
-            words.mark(text, marks.get(index + 1), at, class, len);
-        }
-        words
-    }
-
-    /// Adds the starts that do not follow from a change of `inside`: of characters that are words by
-    /// themselves, and of what comes directly after them.
-    fn mark(&mut self, text: &[u8], next: Option<&(usize, Class, u8)>, at: usize, class: Class, len: u8) {
-        if class == Class::Letter {
-            return;
-        }
-        if class == Class::Solo {
-            self.starts[at / 64] |= 1 << (at % 64);
-        }
-        let end = at + usize::from(len);
-        let follows = match next {
-            Some(&(next, class, _)) if next == end => class == Class::Letter,
-            _ => text.get(end).is_some_and(u8::is_ascii_alphanumeric),
-        };
-        if follows {
-            self.starts[end / 64] |= 1 << (end % 64);
-        }
+        Self { inside, starts, len: text.len() }
     }
 
     /// Whether the octet is part of a word.
@@ -71,6 +49,18 @@ impl Words {
     #[inline]
     pub(super) fn block(&self, block: usize) -> (u64, u64) {
         (self.starts[block], !self.inside[block] | self.starts[block])
+    }
+
+    /// Which of 64 octets are inside words; none past the end.
+    #[inline]
+    pub(super) fn insides(&self, block: usize) -> u64 {
+        self.inside.get(block).copied().unwrap_or(0)
+    }
+
+    /// Which of 64 octets begin words; none past the end.
+    #[inline]
+    pub(super) fn beginnings(&self, block: usize) -> u64 {
+        self.starts.get(block).copied().unwrap_or(0)
     }
 
     /// How many blocks of 64 octets there are.
@@ -139,6 +129,15 @@ fn word_bits(block: &[u8]) -> u64 {
         let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
         let digit = byte.wrapping_sub(b'0') < 10;
         *flag = u8::from(letter | digit);
+    }
+    pack(&flags)
+}
+
+/// One bit for each of at most 64 marks.
+fn bits_of(marks: &[u8], which: u8) -> u64 {
+    let mut flags = [0u8; 64];
+    for (flag, mark) in flags.iter_mut().zip(marks) {
+        *flag = u8::from(mark & which != 0);
     }
     pack(&flags)
 }

@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn published_devices_pass_and_their_neighbours_fail() {
         assert!(imei("490154203237518") && !imei("490154203237519") && !imei("000000000000000"));
-        assert!(vin("1M8GDM9AXKP042788") && vin("11111111111111111") == false && !vin("1M8GDM9A1KP042788"));
+        assert!(vin("1M8GDM9AXKP042788") && !vin("11111111111111111") && !vin("1M8GDM9A1KP042788"));
         assert!(iso6346("CSQU3054383") && iso6346("TASU1170000") && !iso6346("CSQU3054384"));
         assert!(meid("AF0123450ABCDEC") || meid("AF0123450ABCDE"));
         assert!(iccid("8901260390012345679") == luhn(&number("8901260390012345679").unwrap()));
