@@ -16,6 +16,7 @@ mod outgoing;
 
 pub use crate::spool::Edit;
 pub use hop::Hop;
+pub(crate) use outgoing::dot_stuffed;
 
 /// How to speak to a next hop.
 #[derive(Clone, Debug)]

@@ -299,3 +299,6 @@ fn bdat(argument: Option<&[u8]>) -> Result<Command, Syntax> {
 fn text(octets: &[u8]) -> String {
     String::from_utf8_lossy(octets).into_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@ mod body;
 pub mod cidr;
 pub mod client;
 pub mod command;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod mx;
 pub mod proxy;
 pub mod reply;

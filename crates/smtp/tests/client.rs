@@ -317,6 +317,47 @@ async fn a_421_is_passed_on_and_the_session_is_not_used_again() {
 }
 
 #[tokio::test]
+async fn a_421_within_a_pipelined_envelope_is_the_answer_to_all_the_rest() {
+    let (hop, _task) = session(&format!(
+        "{FULL}
+         C: MAIL FROM:<a@a.example>
+         C: RCPT TO:<b@b.example>
+         C: RCPT TO:<c@b.example>
+         S: 250 ok
+         S: 421 4.3.2 going down
+         X"
+    ))
+    .await;
+    let mut hop = hop.unwrap();
+    let replies =
+        hop.envelope(&[mail("a@a.example"), rcpt("b@b.example"), rcpt("c@b.example")]).await.unwrap();
+    assert_eq!(replies.iter().map(|reply| reply.code).collect::<Vec<_>>(), [250, 421, 421]);
+    assert!(hop.is_broken());
+}
+
+#[tokio::test]
+async fn a_hop_that_reset_the_connection_while_idle_is_closed_not_in_disorder() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let task = tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"220 hop\r\n").await.unwrap();
+        let mut sink = [0; 100];
+        let _ = stream.read(&mut sink).await;
+        stream.write_all(b"250 hop\r\n").await.unwrap();
+        // Without lingering the close is a reset.
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    });
+    let mut hop = Hop::connect(addr, &hop_config()).await.unwrap();
+    task.await.unwrap();
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    let message = Spooled::from_vec(b"x\r\n".to_vec());
+    let error = hop.send(&outgoing(&message)).await.expect_err("reset");
+    assert!(matches!(error, HopError::Closed(Phase::DataInit)), "{error}");
+}
+
+#[tokio::test]
 async fn xforward_and_xclient_go_on_as_far_as_the_hop_knows_them() {
     let (hop, _task) = session(&format!(
         "{FULL}

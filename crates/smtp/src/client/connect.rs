@@ -20,8 +20,8 @@ impl Hop {
     pub async fn connect(addr: SocketAddr, config: &HopConfig) -> Result<Self, HopError> {
         let connected = open(addr, config, true).await;
         match (&config.tls, connected) {
-            (HopTls::Opportunistic(_), Err(HopError::Tls(why))) => {
-                tracing::warn!(hop = %addr, %why, "opportunistic TLS failed, going on in clear");
+            (HopTls::Opportunistic(_), Err(error @ (HopError::Tls(_) | HopError::Timeout(Phase::Tls)))) => {
+                tracing::warn!(hop = %addr, %error, "opportunistic TLS failed, going on in clear");
                 open(addr, config, false).await
             }
             (_, connected) => connected,

@@ -70,7 +70,8 @@ impl Hop {
     /// the only successes.
     pub async fn envelope(&mut self, commands: &[EnvelopeCommand]) -> Result<Vec<Reply>, HopError> {
         let batch = if self.extensions.pipelining { BATCH } else { 1 };
-        let mut replies = Vec::with_capacity(commands.len());
+        let total = commands.len();
+        let mut replies = Vec::with_capacity(total);
         for commands in commands.chunks(batch) {
             self.begin(Phase::Envelope).await?;
             let mut lines = Vec::with_capacity(128 * commands.len());
@@ -85,9 +86,13 @@ impl Hop {
                     EnvelopeCommand::Rcpt(_) => &[250, 251],
                 };
                 replies.push(expect(reply, good, Phase::Envelope)?);
+                if let Some(goodbye) = replies.last().filter(|reply| reply.code == 421).cloned() {
+                    // The hop goes (RFC 5321 3.8): nothing more of it is waited for, and that is every other answer.
+                    replies.resize(total, goodbye);
+                    return Ok(replies);
+                }
             }
-            let lost = replies.iter().any(|reply| reply.code == 421);
-            self.end(lost);
+            self.end(false);
         }
         Ok(replies)
     }
@@ -175,7 +180,7 @@ impl Hop {
             match poll_fn(|cx| Poll::Ready(poll_read_more(stream, cx, input, READ))).await {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(0)) => return Err(HopError::Closed(phase)),
-                Poll::Ready(Err(error)) => return Err(HopError::Io(error)),
+                Poll::Ready(Err(error)) => return Err(lost(error, phase)),
                 Poll::Ready(Ok(_)) => {}
             }
         }

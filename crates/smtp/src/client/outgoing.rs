@@ -185,7 +185,7 @@ async fn read_block(message: Spooled, at: u64, length: usize, mut block: Vec<u8>
 }
 
 /// How the octets are put on the wire.
-pub(crate) struct Framing {
+struct Framing {
     start: Vec<u8>,
     dots: bool,
     last: Last,
@@ -201,7 +201,7 @@ enum Last {
 }
 
 impl Framing {
-    pub(crate) fn dots() -> Self {
+    fn dots() -> Self {
         Self { start: Vec::new(), dots: true, last: Last::LineEnd }
     }
 
@@ -210,7 +210,7 @@ impl Framing {
     }
 
     /// Cuts `octets` (not empty): what goes now, what comes later, and whether a dot goes between.
-    pub(crate) fn next<'a>(&mut self, octets: &'a [u8]) -> (&'a [u8], &'a [u8], bool) {
+    fn next<'a>(&mut self, octets: &'a [u8]) -> (&'a [u8], &'a [u8], bool) {
         if !self.dots {
             return (octets, b"", false);
         }
@@ -240,11 +240,29 @@ impl Framing {
     }
 
     /// What ends the message. The one octet pair that we add: a CRLF that is missing before the dot.
-    pub(crate) fn end(&self) -> &'static [u8] {
+    fn end(&self) -> &'static [u8] {
         match (self.dots, self.last) {
             (false, _) => b"",
             (true, Last::LineEnd) => b".\r\n",
             (true, _) => b"\r\n.\r\n",
         }
     }
+}
+
+/// A message that lies in pieces, as DATA sends it, with its end.
+pub(crate) fn dot_stuffed(pieces: &[&[u8]]) -> Vec<u8> {
+    let (mut framing, mut out) = (Framing::dots(), Vec::new());
+    for piece in pieces {
+        let mut rest = *piece;
+        while !rest.is_empty() {
+            let (now, later, dot) = framing.next(rest);
+            out.extend_from_slice(now);
+            if dot {
+                out.push(b'.');
+            }
+            rest = later;
+        }
+    }
+    out.extend_from_slice(framing.end());
+    out
 }

@@ -50,6 +50,8 @@ replies! {
     busy = 451 (4, 3, 2) "Error: Server busy, try again later.";
     /// A limit on sessions is reached, said at the greeting.
     too_many_sessions = 421 (4, 3, 2) "Too many connections, try again later.";
+    /// A limit on sessions from one address is reached, said at the greeting.
+    too_many_from_address = 421 (4, 7, 0) "Too many connections from your address, try again later.";
     /// The peer is not among the allowed hosts, said at the greeting.
     host_not_allowed = 554 (5, 7, 1) "Access denied.";
     /// Shutting down.
@@ -122,6 +124,8 @@ replies! {
     bad_recipient = 501 (5, 1, 3) "Bad recipient address syntax.";
     /// A path, domain or local part over its limit.
     path_too_long = 501 (5, 1, 7) "Address too long.";
+    /// More header lines that only we may write than any honest mail has.
+    too_many_forged = 554 (5, 6, 0) "Message refused: too many forged X-dlp header lines.";
     /// Loop of mail (RFC 5321 6.3).
     mail_loop = 554 (5, 4, 6) "Routing loop detected: too many Received header lines.";
 }

@@ -179,7 +179,11 @@ impl<S: Service> Session<'_, S> {
 
     async fn obey(&mut self, command: Command) -> Flow {
         if self.wants_tls_first(&command) {
-            return self.error(own::tls_required());
+            return match command {
+                // The octets of the chunk come all the same, and are no commands.
+                Command::Bdat { size, last } => self.refuse_chunk(size, last, own::tls_required()).await,
+                _ => self.error(own::tls_required()),
+            };
         }
         match command {
             Command::Ehlo(domain) => self.hello(true, domain).await,

@@ -6,6 +6,7 @@
 //! `S.` the server closes; `S- n` nothing comes for n milliseconds; `W n` waits n milliseconds; `#` is a remark.
 #![allow(dead_code, clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+pub mod certs;
 pub mod hop;
 
 use std::sync::{Arc, Mutex};

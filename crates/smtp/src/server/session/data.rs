@@ -172,7 +172,7 @@ impl<S: Service> Session<'_, S> {
     }
 
     /// Reads a refused chunk and throws it away; what follows it are commands again.
-    async fn refuse_chunk(&mut self, size: u64, last: bool, refusal: Reply) -> Flow {
+    pub(super) async fn refuse_chunk(&mut self, size: u64, last: bool, refusal: Reply) -> Flow {
         if size > self.config.max_drain {
             self.wire.reply(&refusal);
             return Err(Over(EndReason::Flood));
