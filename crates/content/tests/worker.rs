@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use content::worker::{Pool, PoolOptions, Sandbox};
-use content::{DocumentAnswer, DocumentItem, DocumentRequest, Documents, FileKind, Limits, Reason};
+use content::{DocumentAnswer, DocumentItem, DocumentRequest, Documents, FileKind, Kind, Limits, Reason};
 
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
@@ -22,6 +22,10 @@ fn main() -> ExitCode {
             });
         }
         Some("exit") => return ExitCode::FAILURE,
+        Some("deaf") => {
+            return misbehave(|| std::thread::sleep(Duration::from_secs(60)));
+        }
+        Some("bad") => return content::worker::main_with(&do_as_the_name_says),
         _ => {}
     }
     let tests: &[(&str, fn())] = &[
@@ -30,6 +34,12 @@ fn main() -> ExitCode {
         ("a_worker_that_is_late_is_ended_at_the_deadline", late),
         ("a_program_that_is_no_worker_is_refused_at_the_start", no_worker),
         ("many_threads_share_the_workers", many),
+        ("whatever_a_document_makes_a_worker_do_the_next_document_is_opened", survives),
+        ("what_a_worker_read_before_it_died_counts", half),
+        ("a_worker_that_reads_nothing_does_not_hold_its_pool_up", deaf),
+        ("a_worker_that_never_stops_talking_is_ended", babbling),
+        ("workers_that_die_in_a_row_are_replaced_ever_more_slowly", backing_off),
+        ("a_workers_cpu_time_ends_even_when_its_pool_is_gone", orphan),
     ];
     for (name, test) in tests {
         test();
@@ -37,6 +47,51 @@ fn main() -> ExitCode {
     }
     println!("test result: ok. {} passed; 0 failed; 0 ignored; 0 measured; 0 filtered out", tests.len());
     ExitCode::SUCCESS
+}
+
+/// A worker that is locked in like the real one and does what the document's name says.
+fn do_as_the_name_says(
+    request: &DocumentRequest<'_>,
+    send: &mut dyn FnMut(DocumentAnswer),
+) -> DocumentAnswer {
+    let said = |text: &str| DocumentAnswer {
+        items: vec![DocumentItem::Text { place: String::new(), kind: Kind::Text, text: text.into() }],
+        ..DocumentAnswer::default()
+    };
+    match request.name.unwrap_or_default() {
+        "overflow" => {
+            overflow(0);
+        }
+        "gigabytes" => {
+            std::hint::black_box(vec![1_u8; 64 << 30]);
+        }
+        "grow" => {
+            let mut all = Vec::new();
+            loop {
+                all.push(std::hint::black_box(vec![1_u8; 16 << 20]));
+            }
+        }
+        "spin" => loop {
+            std::hint::spin_loop();
+        },
+        "abort" => std::process::abort(),
+        "panic" => panic!("as asked"),
+        "read a file" => drop(std::fs::read("/etc/passwd")),
+        "write a file" => drop(std::fs::write("/tmp/weir-worker-was-here", "x")),
+        "connect" => drop(std::net::TcpStream::connect("127.0.0.1:9")),
+        "listen" => drop(std::net::TcpListener::bind("127.0.0.1:0")),
+        "run a program" => drop(std::process::Command::new("/bin/true").status()),
+        "start a thread" => drop(std::thread::Builder::new().spawn(|| {})),
+        "half" => {
+            send(said("the first half"));
+            overflow(0);
+        }
+        "babble" => loop {
+            send(said(&"x".repeat(1 << 20)));
+        },
+        _ => return said("well"),
+    }
+    said("still here")
 }
 
 /// Says hello, takes one request, then does something bad.
@@ -65,10 +120,20 @@ fn pool(mode: &str, size: usize) -> std::io::Result<Pool> {
 }
 
 fn ask(pool: &Pool, kind: FileKind, octets: &[u8], time: Duration) -> DocumentAnswer {
-    let limits = Limits::default();
+    ask_for(pool, None, kind, octets, time)
+}
+
+fn ask_for(
+    pool: &Pool,
+    name: Option<&str>,
+    kind: FileKind,
+    octets: &[u8],
+    time: Duration,
+) -> DocumentAnswer {
+    let limits = Limits { octets_out: 4 << 20, ..Limits::default() };
     pool.open(&DocumentRequest {
         kind,
-        name: None,
+        name,
         octets,
         limits: &limits,
         deadline: Instant::now() + time,
@@ -124,4 +189,91 @@ fn many() {
         }
     });
     assert!(pool.counts().starts <= 2);
+}
+
+fn survives() {
+    let pool = pool("bad", 1).unwrap();
+    let well = |pool: &Pool| {
+        let answer = ask_for(pool, Some("well"), FileKind::Zip, b"PK", Duration::from_secs(20));
+        assert!(answer.unscannable.is_empty() && answer.items.len() == 1, "{answer:?}");
+    };
+    let deadly = [
+        "overflow", "gigabytes", "grow", "abort", "panic", "read a file", "write a file", "connect", "listen",
+        "run a program", "start a thread",
+    ];
+    for name in deadly {
+        let before = pool.counts().deaths;
+        let answer = ask_for(&pool, Some(name), FileKind::Zip, b"PK", Duration::from_secs(20));
+        assert_eq!(answer.unscannable, [(String::new(), Reason::ParserFailed)], "{name}");
+        assert!(answer.items.is_empty(), "{name}: the lock did not hold");
+        assert_eq!(pool.counts().deaths, before + 1, "{name}");
+        well(&pool);
+    }
+    assert!(!std::path::Path::new("/tmp/weir-worker-was-here").exists());
+    let answer = ask_for(&pool, Some("spin"), FileKind::Zip, b"PK", Duration::from_millis(300));
+    assert_eq!(answer.unscannable, [(String::new(), Reason::Timeout)]);
+    well(&pool);
+    assert!(pool.healthy());
+}
+
+fn half() {
+    let pool = pool("bad", 1).unwrap();
+    let answer = ask_for(&pool, Some("half"), FileKind::Zip, b"PK", Duration::from_secs(20));
+    assert!(matches!(&answer.items[..], [DocumentItem::Text { text, .. }] if text == "the first half"));
+    assert_eq!(answer.unscannable, [(String::new(), Reason::ParserFailed)]);
+}
+
+fn deaf() {
+    let pool = pool("deaf", 1).unwrap();
+    let began = Instant::now();
+    let answer = ask(&pool, FileKind::Zip, &vec![0; 16 << 20], Duration::from_millis(200));
+    assert_eq!(answer.unscannable, [(String::new(), Reason::Timeout)]);
+    assert!(began.elapsed() < Duration::from_secs(8));
+}
+
+fn babbling() {
+    let pool = pool("bad", 1).unwrap();
+    let answer = ask_for(&pool, Some("babble"), FileKind::Zip, b"PK", Duration::from_secs(30));
+    assert_eq!(answer.unscannable, [(String::new(), Reason::ParserFailed)]);
+    assert!(answer.items.len() < 200, "an answer is bounded by what was asked for");
+}
+
+fn backing_off() {
+    let pool = pool("bad", 1).unwrap();
+    for _ in 0..5 {
+        ask_for(&pool, Some("abort"), FileKind::Zip, b"PK", Duration::from_secs(20));
+    }
+    assert!(!pool.healthy());
+    let began = Instant::now();
+    let answer = ask_for(&pool, Some("well"), FileKind::Zip, b"PK", Duration::from_secs(20));
+    assert!(answer.unscannable.is_empty());
+    assert!(began.elapsed() >= Duration::from_millis(200), "{:?}", began.elapsed());
+    assert!(pool.healthy(), "an answer ends the row");
+    for _ in 0..5 {
+        ask_for(&pool, Some("abort"), FileKind::Zip, b"PK", Duration::from_secs(20));
+    }
+    let answer = ask_for(&pool, Some("well"), FileKind::Zip, b"PK", Duration::from_millis(20));
+    assert_eq!(answer.unscannable, [(String::new(), Reason::Timeout)], "waiting ends at the deadline");
+}
+
+/// The pool is killed while its worker loops: the kernel ends the worker by its CPU time.
+fn orphan() {
+    use std::io::{Read, Write};
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    let mut worker = std::process::Command::new(std::env::current_exe().unwrap())
+        .arg("bad")
+        .stdin(OwnedFd::from(theirs.try_clone().unwrap()))
+        .stdout(OwnedFd::from(theirs))
+        .spawn()
+        .unwrap();
+    let mut hello = [0; 4];
+    ours.read_exact(&mut hello).unwrap();
+    let frame = content::worker::request_for_tests("spin", Duration::from_millis(1));
+    ours.write_all(&frame).unwrap();
+    drop(ours);
+    let began = Instant::now();
+    let status = worker.wait().unwrap();
+    assert!(!status.success() && began.elapsed() < Duration::from_secs(30));
 }

@@ -1,108 +1,132 @@
-//! Zip archives. The central directory says what is in them; local headers are read too, for some programs believe those.
-
-use std::collections::BTreeSet;
-use std::io::Cursor;
-
-use zip::ZipArchive;
-use zip::result::ZipError;
+//! Zip archives, in every reading: what the central directory lists, what local headers say, and what neither admits.
 
 use super::Output;
-use crate::{AmbiguityReason, DocumentRequest, Reason};
+use crate::{AmbiguityReason, DocumentRequest, FileKind, Kind, Reason};
+
+mod content;
+mod directory;
+mod name;
+
+pub(super) use directory::{Directory, Entry};
+
+/// Passwords tried on an entry, and attempts on an archive.
+const MOST_PASSWORDS: usize = 64;
+const MOST_ATTEMPTS: usize = 2_000;
 
 /// Every file of the archive.
 pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
-    let mut archive = ZipArchive::new(Cursor::new(request.octets)).map_err(|_| Reason::Corrupt)?;
-    let mut listed = BTreeSet::new();
-    for index in 0..archive.len() {
-        if index >= request.limits.parts as usize {
-            return Err(Reason::TooManyParts);
+    let mut archive = Archive::read(request, out)?;
+    let comment = std::mem::take(&mut archive.directory.comment);
+    out.text("comment", Kind::Comment, comment)?;
+    for entry in std::mem::take(&mut archive.directory.entries) {
+        archive.file(&entry, out)?;
+    }
+    archive.rest(out)
+}
+
+/// An archive that is being read.
+pub(super) struct Archive<'a> {
+    pub(super) octets: &'a [u8],
+    pub(super) directory: Directory,
+    passwords: &'a [String],
+    /// The password that opened the last entry opens the next one, usually.
+    last_good: usize,
+    attempts: usize,
+}
+
+impl<'a> Archive<'a> {
+    /// Reads what is in the archive, and reports what is wrong with it.
+    pub(super) fn read(request: &DocumentRequest<'a>, out: &mut Output<'_>) -> Result<Self, Reason> {
+        let directory = directory::read(request.octets, request.limits.parts as usize);
+        if directory.entries.is_empty() && directory.damaged {
+            return Err(Reason::Corrupt);
         }
-        let name = entry(&mut archive, index, request, out)?;
-        listed.insert(name);
-    }
-    if local_names(request.octets).any(|name| !listed.contains(&name)) {
-        out.ambiguous("", AmbiguityReason::ContainerDisagreement);
-    }
-    Ok(())
-}
-
-fn entry(
-    archive: &mut ZipArchive<Cursor<&[u8]>>,
-    index: usize,
-    request: &DocumentRequest<'_>,
-    out: &mut Output<'_>,
-) -> Result<String, Reason> {
-    let (name, encrypted, is_dir) = match archive.by_index_raw(index) {
-        Ok(file) => (name_of(&file, index), file.encrypted(), file.is_dir()),
-        Err(_) => {
-            out.unscannable(&format!("entry {}", index + 1), Reason::Corrupt);
-            return Ok(String::new());
+        if directory.ambiguous {
+            out.ambiguous("", AmbiguityReason::ContainerDisagreement);
         }
-    };
-    if is_dir {
-        return Ok(name);
+        if directory.damaged {
+            out.unscannable("", Reason::Corrupt);
+        }
+        if directory.cut {
+            out.unscannable("", Reason::TooManyParts);
+        }
+        Ok(Self { octets: request.octets, directory, passwords: request.passwords, last_good: 0, attempts: 0 })
     }
-    if encrypted {
-        unlock(archive, index, &name, request, out)?;
-        return Ok(name);
-    }
-    match archive.by_index(index) {
-        Ok(file) => take(file, &name, out)?,
-        Err(ZipError::UnsupportedArchive(_)) => out.unscannable(&name, Reason::Unsupported(request.kind)),
-        Err(_) => out.unscannable(&name, Reason::Corrupt),
-    }
-    Ok(name)
-}
 
-/// The entry's name; one that cannot be read is called by its number.
-fn name_of<R: std::io::Read + ?Sized>(file: &zip::read::ZipFile<'_, R>, index: usize) -> String {
-    file.name().map_or_else(|_| format!("entry {}", index + 1), |name| name.into_owned())
-}
+    /// One entry as a file, or as a finding with its name.
+    fn file(&mut self, entry: &Entry, out: &mut Output<'_>) -> Result<(), Reason> {
+        out.at(&entry.name);
+        if let Some(other) = &entry.other_name {
+            out.text("", Kind::FileName, other.clone())?;
+        }
+        out.text(entry.name.clone(), Kind::Comment, entry.comment.clone())?;
+        if entry.is_folder() {
+            return out.text("", Kind::FileName, entry.name.clone());
+        }
+        match self.octets_of(entry, out)? {
+            Some(octets) => out.file(entry.name.clone(), octets),
+            None => Ok(()),
+        }
+    }
 
-fn unlock(
-    archive: &mut ZipArchive<Cursor<&[u8]>>,
-    index: usize,
-    name: &str,
-    request: &DocumentRequest<'_>,
-    out: &mut Output<'_>,
-) -> Result<(), Reason> {
-    for password in request.passwords.iter().take(32) {
-        if let Ok(file) = archive.by_index_decrypt(index, password.as_bytes()) {
-            let (octets, read) = out.read(file);
-            // The old cipher tells a wrong password only by chance: the checksum tells for sure.
-            if read.is_ok() {
-                return out.file(name.to_owned(), octets);
+    /// The octets of an entry; none if it stays closed, and then it is named.
+    pub(super) fn octets_of(&mut self, entry: &Entry, out: &mut Output<'_>) -> Result<Option<Vec<u8>>, Reason> {
+        out.at(&entry.name);
+        if entry.encrypted() {
+            let opened = self.unlock(entry, out)?;
+            if opened.is_none() {
+                out.locked(entry.name.clone());
+            }
+            return Ok(opened);
+        }
+        let (octets, read) = content::unpack(self.octets, entry, out);
+        match read {
+            Ok(()) => Ok(Some(octets)),
+            // A reading that no program gets anything from is no loss.
+            Err(Reason::Corrupt) if entry.hidden && octets.is_empty() => Ok(None),
+            Err(reason @ (Reason::Corrupt | Reason::Unsupported(_))) if octets.is_empty() => {
+                out.named(&entry.name, reason)?;
+                Ok(None)
+            }
+            Err(Reason::Corrupt) => {
+                out.unscannable(&entry.name, Reason::Corrupt);
+                Ok(Some(octets))
+            }
+            Err(reason) => {
+                // What came out until a bound was met counts.
+                let _ = out.partial_file(entry.name.clone(), octets);
+                Err(reason)
             }
         }
     }
-    out.locked(name.to_owned());
-    Ok(())
-}
 
-fn take(file: impl std::io::Read, name: &str, out: &mut Output<'_>) -> Result<(), Reason> {
-    let (octets, read) = out.read(file);
-    if !octets.is_empty() || read.is_ok() {
-        out.file(name.to_owned(), octets)?;
-    }
-    match read {
-        Ok(()) => Ok(()),
-        Err(Reason::Corrupt) => {
-            out.unscannable(name, Reason::Corrupt);
-            Ok(())
+    fn unlock(&mut self, entry: &Entry, out: &mut Output<'_>) -> Result<Option<Vec<u8>>, Reason> {
+        let count = self.passwords.len().min(MOST_PASSWORDS);
+        for number in 0..count {
+            let index = (self.last_good + number) % count;
+            self.attempts += 1;
+            if self.attempts > MOST_ATTEMPTS {
+                return Ok(None);
+            }
+            out.spend(0)?;
+            if let Some(octets) = content::unlock(self.octets, entry, &self.passwords[index], out)? {
+                self.last_good = index;
+                self.attempts = 0;
+                return Ok(Some(octets));
+            }
         }
-        Err(reason) => Err(reason),
+        Ok(None)
     }
-}
 
-/// Names in local headers, from front to back.
-fn local_names(octets: &[u8]) -> impl Iterator<Item = String> {
-    let starts = memchr::memmem::find_iter(octets, b"PK\x03\x04").take(10_000);
-    starts.filter_map(|at| {
-        let length = usize::from(u16::from_le_bytes(octets.get(at + 26..at + 28)?.try_into().ok()?));
-        let method = u16::from_le_bytes(octets.get(at + 8..at + 10)?.try_into().ok()?);
-        let name = octets.get(at + 30..at + 30 + length)?;
-        // A signature inside packed octets is no header: its method and name would be noise.
-        let plausible = length > 0 && length < 512 && method <= 99 && name.iter().all(|octet| *octet >= b' ');
-        plausible.then(|| String::from_utf8_lossy(name).into_owned())
-    })
+    /// What stands before, between and behind the entries, where it is something.
+    fn rest(&self, out: &mut Output<'_>) -> Result<(), Reason> {
+        for (number, range) in self.directory.around.iter().enumerate().take(16) {
+            let octets = &self.octets[range.clone()];
+            if !matches!(crate::detect(octets, None), FileKind::Unknown | FileKind::Empty) {
+                out.spend(octets.len() as u64)?;
+                out.file(format!("outside the entries {}", number + 1), octets.to_vec())?;
+            }
+        }
+        Ok(())
+    }
 }

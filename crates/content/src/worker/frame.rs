@@ -3,28 +3,33 @@
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
-use crate::{AmbiguityReason, DocumentAnswer, DocumentItem, FileKind, Kind, Limits, Reason};
+use crate::{AmbiguityReason, DocumentAnswer, DocumentItem, DocumentRequest, FileKind, Kind, Limits, Reason};
 
 /// The longest frame (octets).
 const MAX_FRAME: u32 = 1 << 30;
+/// Memory taken for a frame before any of it came (octets).
+const FIRST_BLOCK: usize = 256 << 10;
 
 /// What a worker is asked: as a document request, with the time that is left instead of an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Request {
+pub(super) struct Request<'a> {
     pub(super) kind: FileKind,
     pub(super) name: Option<String>,
-    pub(super) octets: Vec<u8>,
+    pub(super) octets: &'a [u8],
     pub(super) limits: Limits,
     pub(super) time: Duration,
     pub(super) passwords: Vec<String>,
 }
 
-/// Writes one frame: its length, then its octets.
-pub(super) fn write(to: &mut impl Write, octets: &[u8]) -> io::Result<()> {
-    let length = u32::try_from(octets.len()).ok().filter(|length| *length <= MAX_FRAME);
+/// Writes one frame of two pieces: its length, then its octets. The second piece is not copied.
+pub(super) fn write(to: &mut impl Write, head: &[u8], tail: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(head.len() + tail.len()).ok().filter(|length| *length <= MAX_FRAME);
     let length = length.ok_or(io::ErrorKind::InvalidInput)?;
-    to.write_all(&length.to_le_bytes())?;
-    to.write_all(octets)?;
+    let mut first = Vec::with_capacity(4 + head.len());
+    first.extend_from_slice(&length.to_le_bytes());
+    first.extend_from_slice(head);
+    to.write_all(&first)?;
+    to.write_all(tail)?;
     to.flush()
 }
 
@@ -40,14 +45,14 @@ pub(super) fn read(from: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     if length > MAX_FRAME {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    let mut octets = Vec::new();
+    let mut octets = Vec::with_capacity((length as usize).min(FIRST_BLOCK));
     from.take(length.into()).read_to_end(&mut octets)?;
     if octets.len() < length as usize { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(Some(octets)) }
 }
 
 /// Puts values together.
 #[derive(Default)]
-pub(super) struct Writer(pub(super) Vec<u8>);
+struct Writer(Vec<u8>);
 
 impl Writer {
     fn number(&mut self, number: u64) {
@@ -61,7 +66,7 @@ impl Writer {
 }
 
 /// Takes values apart; `None` where the octets are not what they should be.
-pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     fn number(&mut self) -> Option<u64> {
@@ -88,19 +93,13 @@ impl<'a> Reader<'a> {
     }
 }
 
-pub(super) fn encode_request(
-    kind: FileKind,
-    name: Option<&str>,
-    octets: &[u8],
-    limits: &Limits,
-    time: Duration,
-    passwords: &[String],
-) -> Vec<u8> {
-    let mut out = Writer(Vec::with_capacity(octets.len() + 256));
+/// A request without the file's octets, which follow.
+pub(super) fn encode_request(request: &DocumentRequest<'_>, time: Duration) -> Vec<u8> {
+    let DocumentRequest { kind, name, limits, passwords, .. } = *request;
+    let mut out = Writer(Vec::with_capacity(256));
     out.octets(kind.as_str().as_bytes());
     out.number(name.is_some().into());
     out.octets(name.unwrap_or_default().as_bytes());
-    out.octets(octets);
     for number in [
         limits.octets_out,
         limits.parts.into(),
@@ -117,12 +116,11 @@ pub(super) fn encode_request(
     out.0
 }
 
-pub(super) fn decode_request(octets: &[u8]) -> Option<Request> {
+pub(super) fn decode_request(octets: &[u8]) -> Option<Request<'_>> {
     let mut from = Reader(octets);
     let kind = FileKind::parse(&from.text()?)?;
     let named = from.number()? == 1;
     let name = from.text()?;
-    let octets = from.octets()?.to_vec();
     let limits = Limits {
         octets_out: from.number()?,
         parts: from.number()?.try_into().ok()?,
@@ -133,11 +131,13 @@ pub(super) fn decode_request(octets: &[u8]) -> Option<Request> {
     };
     let time = Duration::from_millis(from.number()?);
     let passwords = (0..from.count(8)?).map(|_| from.text()).collect::<Option<_>>()?;
-    Some(Request { kind, name: named.then_some(name), octets, limits, time, passwords })
+    Some(Request { kind, name: named.then_some(name), octets: from.0, limits, time, passwords })
 }
 
-pub(super) fn encode_answer(answer: &DocumentAnswer) -> Vec<u8> {
+/// An answer, or a part of one: `last` says that no more of it comes.
+pub(super) fn encode_answer(answer: &DocumentAnswer, last: bool) -> Vec<u8> {
     let mut out = Writer::default();
+    out.number(last.into());
     out.number(answer.items.len() as u64);
     for item in &answer.items {
         match item {
@@ -171,8 +171,10 @@ pub(super) fn encode_answer(answer: &DocumentAnswer) -> Vec<u8> {
     out.0
 }
 
-pub(super) fn decode_answer(octets: &[u8]) -> Option<DocumentAnswer> {
+/// A part of an answer, and whether it is the last one.
+pub(super) fn decode_answer(octets: &[u8]) -> Option<(DocumentAnswer, bool)> {
     let mut from = Reader(octets);
+    let last = from.number()? == 1;
     let items = (0..from.count(24)?).map(|_| item(&mut from)).collect::<Option<_>>()?;
     let unscannable = (0..from.count(24)?)
         .map(|_| {
@@ -188,7 +190,7 @@ pub(super) fn decode_answer(octets: &[u8]) -> Option<DocumentAnswer> {
             Some((path, *AMBIGUITIES.get(usize::try_from(from.number()?).ok()?)?))
         })
         .collect::<Option<_>>()?;
-    Some(DocumentAnswer { items, unscannable, ambiguous })
+    Some((DocumentAnswer { items, unscannable, ambiguous }, last))
 }
 
 fn item(from: &mut Reader<'_>) -> Option<DocumentItem> {
@@ -269,7 +271,7 @@ mod tests {
             unscannable: vec![("x".into(), Reason::Unsupported(FileKind::Rar)), ("y".into(), Reason::Ratio)],
             ambiguous: vec![("z".into(), AmbiguityReason::ContainerDisagreement)],
         };
-        assert_eq!(decode_answer(&encode_answer(&answer)), Some(answer));
+        assert_eq!(decode_answer(&encode_answer(&answer, false)), Some((answer, false)));
     }
 
     proptest! {
@@ -281,10 +283,20 @@ mod tests {
 
         #[test]
         fn a_request_comes_back_as_it_went(octets in prop::collection::vec(any::<u8>(), 0..50), name in prop::option::of("[a-zé]{0,9}"), passwords in prop::collection::vec("[a-z]{0,5}", 0..3)) {
-            let limits = Limits::default();
-            let sent = encode_request(FileKind::Zip, name.as_deref(), &octets, &limits, Duration::from_millis(5), &passwords);
-            let read = decode_request(&sent).unwrap();
-            prop_assert_eq!((read.octets, read.name, read.passwords, read.limits), (octets, name, passwords, limits));
+            let limits = Limits { parts: 7, ..Limits::default() };
+            let asked = DocumentRequest {
+                kind: FileKind::Zip,
+                name: name.as_deref(),
+                octets: &octets,
+                limits: &limits,
+                deadline: std::time::Instant::now(),
+                passwords: &passwords,
+            };
+            let mut sent = Vec::new();
+            write(&mut sent, &encode_request(&asked, Duration::from_millis(5)), &octets).unwrap();
+            let frame = read(&mut sent.as_slice()).unwrap().unwrap();
+            let read = decode_request(&frame).unwrap();
+            prop_assert_eq!((read.octets, &read.name, &read.passwords, &read.limits), (octets.as_slice(), &name, &passwords, &limits));
         }
     }
 }

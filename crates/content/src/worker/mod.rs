@@ -1,7 +1,8 @@
 //! Documents are opened in worker processes that may die: the pool on the server's side, and what a worker does.
 //!
 //! A worker is the same binary, locked in before it reads its first document. Requests and answers are length-prefixed
-//! frames on its standard input and output. The pool trusts no answer, waits for none beyond the deadline, ends a worker
+//! frames on a socket that is its standard input and output; an answer comes in parts, so that a worker that dies half way
+//! loses only the other half. The pool trusts no answer, waits for none beyond the deadline, ends a worker
 //! that is late, and starts another in its place. A worker's death is a finding (`parser failed`), never an outage.
 
 mod child;
@@ -9,7 +10,7 @@ mod frame;
 mod pool;
 mod sandbox;
 
-pub use child::main;
+pub use child::{main, main_with};
 pub use pool::{Counts, Pool, PoolOptions};
 
 /// How a worker must be locked in.
@@ -20,4 +21,21 @@ pub enum Sandbox {
     Required,
     /// What the kernel has.
     BestEffort,
+}
+
+/// A framed request for a file of that name without octets, as a pool would send it.
+#[doc(hidden)]
+pub fn request_for_tests(name: &str, time: std::time::Duration) -> Vec<u8> {
+    let limits = crate::Limits::default();
+    let request = crate::DocumentRequest {
+        kind: crate::FileKind::Zip,
+        name: Some(name),
+        octets: &[],
+        limits: &limits,
+        deadline: std::time::Instant::now(),
+        passwords: &[],
+    };
+    let mut out = Vec::new();
+    let _ = frame::write(&mut out, &frame::encode_request(&request, time), &[]);
+    out
 }

@@ -1,10 +1,11 @@
 //! The pool: long-lived workers, one document at a time each, replaced when they die or are late.
 
-use std::io;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,9 @@ const LATE: Duration = Duration::from_millis(500);
 /// Deaths in a row after which starting another waits, and how long at most.
 const PATIENCE: u64 = 3;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What an answer may be longer than the octets that it may hold: findings and their paths.
+const ANSWER_ROOM: u64 = 128 << 20;
 
 /// How to start workers.
 #[derive(Debug, Clone)]
@@ -76,8 +80,7 @@ struct State {
 #[derive(Debug)]
 struct Worker {
     child: Child,
-    input: ChildStdin,
-    answers: Receiver<io::Result<Option<Vec<u8>>>>,
+    socket: UnixStream,
 }
 
 /// Why a worker gave no answer.
@@ -139,17 +142,24 @@ impl Pool {
             if state.alive < self.options.size.max(1) {
                 state.alive += 1;
                 drop(state);
-                return self.another();
+                return self.another(deadline);
             }
             let left = deadline.checked_duration_since(Instant::now())?;
             state = self.freed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    fn another(&self) -> Option<Worker> {
+    /// Starts a worker; after deaths in a row it waits first, longer each time, but not beyond the deadline.
+    fn another(&self, deadline: Instant) -> Option<Worker> {
         let deaths = self.deaths_in_a_row.load(Ordering::Relaxed);
         if deaths >= PATIENCE {
-            std::thread::sleep(LONGEST_PAUSE.min(Duration::from_millis(50 << (deaths - PATIENCE).min(6))));
+            let pause = LONGEST_PAUSE.min(Duration::from_millis(50 << (deaths - PATIENCE).min(7)));
+            let left = deadline.saturating_duration_since(Instant::now());
+            std::thread::sleep(pause.min(left));
+            if pause >= left {
+                self.gone();
+                return None;
+            }
         }
         self.starts.fetch_add(1, Ordering::Relaxed);
         match Worker::start(&self.options) {
@@ -174,6 +184,20 @@ impl Pool {
         self.freed.notify_one();
     }
 
+    /// Counts a failure; what it is to the document.
+    fn failed(&self, failure: Failure) -> Reason {
+        match failure {
+            Failure::Late => {
+                self.timeouts.fetch_add(1, Ordering::Relaxed);
+                Reason::Timeout
+            }
+            Failure::Died => {
+                self.deaths_in_a_row.fetch_add(1, Ordering::Relaxed);
+                Reason::ParserFailed
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -182,72 +206,103 @@ impl Pool {
 impl Documents for Pool {
     fn open(&self, request: &DocumentRequest<'_>) -> DocumentAnswer {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let failed = |reason| DocumentAnswer {
-            unscannable: vec![(String::new(), reason)],
-            ..DocumentAnswer::default()
+        let mut answer = DocumentAnswer::default();
+        let Some(mut worker) = self.take(request.deadline) else {
+            answer.unscannable.push((String::new(), Reason::Timeout));
+            return answer;
         };
-        let Some(mut worker) = self.take(request.deadline) else { return failed(Reason::Timeout) };
-        match worker.ask(request) {
-            Ok(answer) => {
-                self.deaths_in_a_row.store(0, Ordering::Relaxed);
-                self.give_back(worker);
-                answer
-            }
-            Err(failure) => {
-                drop(worker);
-                self.deaths.fetch_add(1, Ordering::Relaxed);
-                self.gone();
-                match failure {
-                    Failure::Late => {
-                        self.timeouts.fetch_add(1, Ordering::Relaxed);
-                        failed(Reason::Timeout)
-                    }
-                    Failure::Died => {
-                        self.deaths_in_a_row.fetch_add(1, Ordering::Relaxed);
-                        failed(Reason::ParserFailed)
-                    }
-                }
-            }
+        let Err(failure) = worker.ask(request, &mut answer) else {
+            self.deaths_in_a_row.store(0, Ordering::Relaxed);
+            self.give_back(worker);
+            return answer;
+        };
+        drop(worker);
+        self.deaths.fetch_add(1, Ordering::Relaxed);
+        self.gone();
+        // What the worker sent until then counts.
+        answer.unscannable.push((String::new(), self.failed(failure)));
+        answer
+    }
+}
+
+/// The socket to a worker, until a deadline.
+struct Until<'a> {
+    socket: &'a UnixStream,
+    deadline: Instant,
+}
+
+impl Until<'_> {
+    fn left(&self) -> io::Result<Option<Duration>> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
+    }
+}
+
+impl Read for Until<'_> {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        self.socket.set_read_timeout(self.left()?)?;
+        self.socket.read(octets)
+    }
+}
+
+impl Write for Until<'_> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.socket.set_write_timeout(self.left()?)?;
+        self.socket.write(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::Late,
+            _ => Self::Died,
         }
     }
 }
 
 impl Worker {
     fn start(options: &PoolOptions) -> io::Result<(Self, String)> {
-        let mut child = Command::new(&options.program)
+        let (socket, theirs) = UnixStream::pair()?;
+        let child = Command::new(&options.program)
             .args(&options.args)
             .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdin(Stdio::from(OwnedFd::from(theirs.try_clone()?)))
+            .stdout(Stdio::from(OwnedFd::from(theirs)))
             .stderr(Stdio::null())
             .spawn()?;
-        let (input, output) = (child.stdin.take(), child.stdout.take());
-        let (Some(input), Some(output)) = (input, output) else {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        };
-        let worker = Self { child, input, answers: listen(output) };
-        match worker.answers.recv_timeout(HELLO) {
-            Ok(Ok(Some(hello))) => Ok((worker, String::from_utf8_lossy(&hello).into_owned())),
+        let worker = Self { child, socket };
+        match frame::read(&mut worker.until(Instant::now() + HELLO)) {
+            Ok(Some(hello)) => Ok((worker, String::from_utf8_lossy(&hello).into_owned())),
             _ => Err(io::Error::other("a document worker did not start")),
         }
     }
 
-    fn ask(&mut self, request: &DocumentRequest<'_>) -> Result<DocumentAnswer, Failure> {
+    fn until(&self, deadline: Instant) -> Until<'_> {
+        Until { socket: &self.socket, deadline }
+    }
+
+    /// Asks, and takes the parts of the answer as they come.
+    fn ask(&mut self, request: &DocumentRequest<'_>, answer: &mut DocumentAnswer) -> Result<(), Failure> {
         let time = request.deadline.saturating_duration_since(Instant::now());
-        let octets = frame::encode_request(
-            request.kind,
-            request.name,
-            request.octets,
-            request.limits,
-            time,
-            request.passwords,
-        );
-        // The worker reads a whole request before it computes: writing cannot block for long, and its death ends it.
-        frame::write(&mut self.input, &octets).map_err(|_| Failure::Died)?;
-        match self.answers.recv_timeout(time + LATE) {
-            Ok(Ok(Some(answer))) => frame::decode_answer(&answer).ok_or(Failure::Died),
-            Err(RecvTimeoutError::Timeout) => Err(Failure::Late),
-            _ => Err(Failure::Died),
+        let head = frame::encode_request(request, time);
+        let mut worker = self.until(request.deadline + LATE);
+        frame::write(&mut worker, &head, request.octets)?;
+        let mut allowed = request.limits.octets_out.saturating_add(ANSWER_ROOM);
+        loop {
+            let octets = frame::read(&mut worker)?.ok_or(Failure::Died)?;
+            allowed = allowed.checked_sub(octets.len() as u64).ok_or(Failure::Died)?;
+            let (part, last) = frame::decode_answer(&octets).ok_or(Failure::Died)?;
+            answer.items.extend(part.items);
+            answer.unscannable.extend(part.unscannable);
+            answer.ambiguous.extend(part.ambiguous);
+            if last {
+                return Ok(());
+            }
         }
     }
 }
@@ -257,19 +312,4 @@ impl Drop for Worker {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Reads answers on a thread of its own, so that waiting can end at the deadline.
-fn listen(mut output: ChildStdout) -> Receiver<io::Result<Option<Vec<u8>>>> {
-    let (send, answers) = sync_channel(1);
-    std::thread::spawn(move || {
-        loop {
-            let answer = frame::read(&mut output);
-            let over = !matches!(answer, Ok(Some(_)));
-            if send.send(answer).is_err() || over {
-                return;
-            }
-        }
-    });
-    answers
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use landlock::{ABI, Access, AccessFs, Ruleset, RulesetAttr, RulesetStatus};
 use rlimit::Resource;
@@ -9,6 +10,9 @@ use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 
 /// Address space of a worker (octets).
 const MEMORY: u64 = 2 << 30;
+
+/// CPU time beyond the deadline, for a worker that only finishes its answer.
+const SPARE_SECONDS: u64 = 5;
 
 /// What was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +33,8 @@ impl fmt::Display for Locked {
 
 /// Locks this process in, as far as the kernel can.
 pub(super) fn lock_in() -> Locked {
+    // The first look at the clock makes calls that the filter does not allow.
+    let _ = used_seconds();
     Locked { limits: limits().is_ok(), landlock: no_files(), seccomp: few_calls().is_some() }
 }
 
@@ -43,6 +49,19 @@ fn limits() -> std::io::Result<()> {
         resource.set(bound, bound)?;
     }
     Ok(())
+}
+
+/// Bounds the CPU time of the next document: a worker whose pool is gone does not loop for ever.
+pub(super) fn allow_time(time: Duration) {
+    let bound = used_seconds() + time.as_secs() + SPARE_SECONDS;
+    // Without the bound the pool's deadline still holds.
+    let _ = Resource::CPU.set(bound, rlimit::INFINITY);
+}
+
+/// CPU time of this process until now.
+fn used_seconds() -> u64 {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    u64::try_from(used.tv_sec).unwrap_or(0)
 }
 
 fn no_files() -> bool {

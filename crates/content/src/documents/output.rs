@@ -1,0 +1,191 @@
+//! What comes out of one file: texts, files, findings; within the budget, and sent on while the rest is still being read.
+
+use std::io::Read;
+use std::time::Instant;
+
+use crate::{AmbiguityReason, DocumentAnswer, DocumentItem, DocumentRequest, Kind, Limits, Reason};
+
+/// What an item costs beside its octets, so that millions of tiny ones are bounded too.
+const ITEM_COST: u64 = 48;
+/// Octets after which what is there is sent on: a reader that dies later loses no more than this.
+const BATCH: usize = 128 << 10;
+/// Findings of one file; more of them say nothing new.
+const MAX_FINDINGS: usize = 1_000;
+
+/// Where parts of an answer go.
+pub(crate) type Sink<'a> = &'a mut dyn FnMut(DocumentAnswer);
+
+/// What comes out of one file.
+pub(crate) struct Output<'a> {
+    pub(crate) answer: DocumentAnswer,
+    pub(crate) limits: &'a Limits,
+    pub(crate) deadline: Instant,
+    sink: Option<Sink<'a>>,
+    octets: u64,
+    packed: u64,
+    files: u32,
+    pending: usize,
+    at: String,
+}
+
+impl<'a> Output<'a> {
+    /// Collects everything in `answer`.
+    pub(crate) fn new(request: &DocumentRequest<'a>) -> Self {
+        Self {
+            answer: DocumentAnswer::default(),
+            limits: request.limits,
+            deadline: request.deadline,
+            sink: None,
+            octets: 0,
+            packed: request.octets.len() as u64,
+            files: 0,
+            pending: 0,
+            at: String::new(),
+        }
+    }
+
+    /// Sends parts of the answer on as they come.
+    pub(crate) fn streaming(request: &DocumentRequest<'a>, sink: Sink<'a>) -> Self {
+        Self { sink: Some(sink), ..Self::new(request) }
+    }
+
+    /// Text at a place. Empty text is nothing.
+    pub(crate) fn text(&mut self, place: impl Into<String>, kind: Kind, text: String) -> Result<(), Reason> {
+        if text.trim().is_empty() {
+            return Ok(());
+        }
+        let place = place.into();
+        self.spend((text.len() + place.len()) as u64 + ITEM_COST)?;
+        self.push(text.len() + place.len(), DocumentItem::Text { place, kind, text });
+        Ok(())
+    }
+
+    /// A file whose octets are already paid for.
+    pub(crate) fn file(&mut self, name: String, octets: Vec<u8>) -> Result<(), Reason> {
+        self.count_file()?;
+        self.spend(name.len() as u64 + ITEM_COST)?;
+        let size = octets.len() + name.len();
+        self.push(size, DocumentItem::File { name, place: String::new(), octets, encrypted: false });
+        Ok(())
+    }
+
+    /// What was read of a file when a bound was met: it is past the budget already, and counts nevertheless.
+    pub(crate) fn partial_file(&mut self, name: String, octets: Vec<u8>) -> Result<(), Reason> {
+        self.count_file()?;
+        let size = octets.len() + name.len();
+        self.push(size, DocumentItem::File { name, place: String::new(), octets, encrypted: false });
+        Ok(())
+    }
+
+    /// A stretch of the file itself, copied out as a file.
+    pub(crate) fn copied(&mut self, name: String, octets: &[u8]) -> Result<(), Reason> {
+        let (octets, read) = self.read(octets);
+        match read {
+            Ok(()) => self.file(name, octets),
+            Err(reason) => self.partial_file(name, octets).and(Err(reason)),
+        }
+    }
+
+    /// A file that stays closed; it is named.
+    pub(crate) fn locked(&mut self, name: String) {
+        self.unscannable(&name, Reason::Encrypted);
+        if self.count_file().is_ok() {
+            let size = name.len();
+            let file = DocumentItem::File { name, place: String::new(), octets: Vec::new(), encrypted: true };
+            self.push(size, file);
+        }
+    }
+
+    /// A file that no reader opens; its name is text that people see.
+    pub(crate) fn named(&mut self, name: &str, reason: Reason) -> Result<(), Reason> {
+        self.count_file()?;
+        self.unscannable(name, reason);
+        self.text("", Kind::FileName, name.to_owned())
+    }
+
+    fn count_file(&mut self) -> Result<(), Reason> {
+        self.files += 1;
+        if self.files > self.limits.parts { Err(Reason::TooManyParts) } else { Ok(()) }
+    }
+
+    fn push(&mut self, size: usize, item: DocumentItem) {
+        self.answer.items.push(item);
+        self.pending += size + ITEM_COST as usize;
+        if self.pending >= BATCH
+            && let Some(sink) = &mut self.sink
+        {
+            self.pending = 0;
+            sink(std::mem::take(&mut self.answer));
+        }
+    }
+
+    /// Says what is being read: where a bound is met, this is what it names.
+    pub(crate) fn at(&mut self, place: &str) {
+        self.at.clear();
+        self.at.push_str(place);
+    }
+
+    /// A bound or a fault that ends the reading, at the place that was being read.
+    pub(crate) fn end(&mut self, reason: Reason) {
+        let at = std::mem::take(&mut self.at);
+        let known = self.answer.unscannable.last().is_some_and(|last| last.0 == at && last.1 == reason);
+        if !known {
+            self.answer.unscannable.push((at, reason));
+        }
+    }
+
+    pub(crate) fn unscannable(&mut self, path: &str, reason: Reason) {
+        if self.answer.unscannable.len() < MAX_FINDINGS {
+            self.answer.unscannable.push((path.to_owned(), reason));
+        }
+    }
+
+    pub(crate) fn ambiguous(&mut self, path: &str, reason: AmbiguityReason) {
+        let known = self.answer.ambiguous.iter().any(|known| known.0 == path && known.1 == reason);
+        if !known && self.answer.ambiguous.len() < MAX_FINDINGS {
+            self.answer.ambiguous.push((path.to_owned(), reason));
+        }
+    }
+
+    /// Takes octets from the budget.
+    pub(crate) fn spend(&mut self, octets: u64) -> Result<(), Reason> {
+        self.octets = self.octets.saturating_add(octets);
+        if Instant::now() >= self.deadline {
+            return Err(Reason::Timeout);
+        }
+        if self.octets > self.limits.octets_out {
+            return Err(Reason::TooBig);
+        }
+        let allowed = self.packed.max(64 << 10).saturating_mul(self.limits.ratio.into());
+        if self.octets > allowed { Err(Reason::Ratio) } else { Ok(()) }
+    }
+
+    /// Octets that may still come out.
+    pub(crate) fn left(&self) -> u64 {
+        self.limits.octets_out.saturating_sub(self.octets)
+    }
+
+    /// Reads to the end within the budget; what was read before a failure comes with it.
+    pub(crate) fn read(&mut self, mut from: impl Read) -> (Vec<u8>, Result<(), Reason>) {
+        let mut octets = Vec::new();
+        let mut block = [0; 32 << 10];
+        loop {
+            match from.read(&mut block) {
+                Ok(0) => return (octets, Ok(())),
+                Ok(count) => {
+                    // Of what goes over the bound, no octet is kept: what is handed on is within the budget.
+                    let room = count.min(usize::try_from(self.left()).unwrap_or(usize::MAX));
+                    octets.extend_from_slice(&block[..room]);
+                    if let Err(reason) = self.spend(count as u64) {
+                        return (octets, Err(reason));
+                    }
+                }
+                Err(error) => match error.kind() {
+                    std::io::ErrorKind::Interrupted => {}
+                    std::io::ErrorKind::OutOfMemory => return (octets, Err(Reason::TooBig)),
+                    _ => return (octets, Err(Reason::Corrupt)),
+                },
+            }
+        }
+    }
+}
