@@ -1,4 +1,40 @@
-//! Compiles policy files into one immutable set and says which policies a message violates.
+//! Compiles policy files into one immutable set; says which policies a message violates, by which matches, and what the
+//! response rules make of it.
+//!
+//! ```text
+//! files -> syntax -> compile -> Set          Set + Mail -> inspect -> Inspection -> respond -> Response
+//! ```
+//!
+//! The language is described in `docs/policy-language.md`. Compiling reports everything wrong at once ([`Diagnostic`]) and
+//! uses nothing half good. Inspecting never fails, never panics and takes time linear in the text; what was not inspected
+//! is a finding like any other.
 
+mod address;
+// mod codes;
+// mod cases;
+mod compile;
+mod diagnostic;
+mod directory;
+mod inspect;
+mod mail;
 pub mod matcher;
+mod respond;
+// mod schema;
+mod set;
+mod syntax;
 pub mod validators;
+mod verdict;
+
+// pub use cases::{CaseResult, run_cases};
+// pub use codes::CODES;
+pub use compile::NOT_FULLY_INSPECTED;
+pub use compile::files::SourceFile;
+pub use diagnostic::{Diagnostic, Gravity};
+pub use inspect::{ConditionOutcome, Explanation, PolicyOutcome, RuleOutcome};
+pub use mail::{Direction, Envelope, Mail};
+pub use respond::{
+    Disposition, Effect, Modifications, Response, SideAction, SubjectChange, ViolationResponse, respond,
+};
+// pub use schema::schema;
+pub use set::{Loaded, Set};
+pub use verdict::{Inspection, Match, Mode, PolicyInfo, RuleHit, Severity, Violation, mask};

@@ -1,0 +1,196 @@
+//! Warnings for what is legal but surely wrong: rules that can never match, thresholds out of reach, exceptions that
+//! swallow their policy.
+
+use jiff::civil;
+
+use super::library::Library;
+use super::model::{Leaf, Node, Policy, Rule, Settings, Test};
+use crate::diagnostic::{Diagnostics, Place};
+use crate::syntax::condition::{Condition, Count, Test as Written};
+use crate::syntax::policy as syntax;
+
+/// A compiled policy beside what was written.
+pub(crate) struct Doubts<'d> {
+    pub(crate) atoms: &'d [super::model::Atom],
+    pub(crate) library: &'d Library<'d>,
+    pub(crate) settings: &'d Settings,
+    pub(crate) today: civil::Date,
+}
+
+impl Doubts<'_> {
+    /// Looks at one policy.
+    pub(crate) fn policy(&self, written: &syntax::Policy, policy: &Policy, rules: &[Rule], out: &mut Diagnostics) {
+        let own = &rules[policy.rules.start as usize..policy.rules.end as usize];
+        for rule in own {
+            let Some(source) = written.rules.iter().find(|source| source.name.value == rule.name) else { continue };
+            let place = written.place.at(source.name.span.clone());
+            if let Some(why) = self.never(&rule.tree, rule.per_component) {
+                out.warn("W0204", &place, "this rule can never match").label(why).remedy("change or remove one of its conditions");
+            }
+            self.thresholds(&source.condition, source.count, &written.place, out);
+            tiers(source, &written.place, out);
+        }
+        for (exception, source) in policy.exceptions.iter().zip(&written.exceptions) {
+            let place = written.place.at(source.span.clone());
+            if exception.until.is_some_and(|until| until < self.today) {
+                let span = source.until.as_ref().map_or(source.span.clone(), |until| until.span.clone());
+                out.warn("W0208", &written.place.at(span), "this exception is over")
+                    .label("this day has passed")
+                    .remedy("remove the exception, or set a later day");
+            }
+            let concerns = |rule: usize| exception.rules.is_empty() || exception.rules.contains(&(policy.rules.start + rule as u32));
+            let swallowed = own.iter().enumerate().filter(|(number, _)| concerns(*number)).all(|(_, rule)| {
+                exception.at_least <= rule.at_least.max(1) && self.implied(&exception.tree, &rule.tree)
+            });
+            if swallowed && !own.is_empty() {
+                out.warn("W0205", &place, "this exception swallows the rules that it is for")
+                    .label("holds whenever they match")
+                    .remedy("ask for something that the rules do not ask for");
+            }
+            self.one_recipient(&source.condition, &written.place, out);
+        }
+    }
+
+    /// Why a tree can never hold.
+    fn never(&self, node: &Node, per_component: bool) -> Option<&'static str> {
+        match node {
+            Node::Leaf(leaf) => self.never_alone(leaf),
+            Node::Any(nodes) => {
+                let mut whys = nodes.iter().map(|node| self.never(node, per_component));
+                let first = whys.next()??;
+                whys.all(|why| why.is_some()).then_some(first)
+            }
+            Node::All(nodes) => {
+                let inner = nodes.iter().find_map(|node| self.never(node, per_component));
+                inner.or_else(|| self.contradiction(nodes)).or_else(|| per_component.then(|| self.apart(nodes)).flatten())
+            }
+            Node::None(_) => None,
+        }
+    }
+
+    fn never_alone(&self, leaf: &Leaf) -> Option<&'static str> {
+        match &self.atoms.get(leaf.atom as usize)?.test {
+            Test::Direction(bits) if !self.settings.has_internal && bits >> crate::Direction::Unknown as u8 & 1 == 0 => {
+                Some("the direction is unknown without internal_domains in settings.toml")
+            }
+            Test::Content(content) if content.places.is_empty() => Some("looks nowhere"),
+            _ => None,
+        }
+    }
+
+    /// A condition and its opposite, or two sizes that exclude each other.
+    fn contradiction(&self, nodes: &[Node]) -> Option<&'static str> {
+        let wanted: Vec<&Leaf> = nodes.iter().filter_map(|node| if let Node::Leaf(leaf) = node { Some(leaf) } else { None }).collect();
+        let refused = nodes.iter().filter_map(|node| if let Node::None(inner) = node { Some(inner) } else { None }).flatten();
+        for node in refused {
+            if let Node::Leaf(leaf) = node
+                && wanted.iter().any(|one| one.atom == leaf.atom && one.at_least >= leaf.at_least)
+            {
+                return Some("a condition stands in `all` and in `none`");
+            }
+        }
+        let amounts = |pick: fn(&Test) -> Option<&crate::syntax::amount::Amount>| {
+            let all: Vec<_> = wanted.iter().filter_map(|leaf| pick(&self.atoms.get(leaf.atom as usize)?.test)).collect();
+            let least = all.iter().map(|amount| amount.least).max();
+            let most = all.iter().map(|amount| amount.most).min();
+            least.zip(most).is_some_and(|(least, most)| least > most)
+        };
+        fn size(test: &Test) -> Option<&crate::syntax::amount::Amount> {
+            if let Test::MessageSize(amount) = test { Some(amount) } else { None }
+        }
+        fn count(test: &Test) -> Option<&crate::syntax::amount::Amount> {
+            if let Test::AttachmentCount(amount) = test { Some(amount) } else { None }
+        }
+        (amounts(size) || amounts(count)).then_some("two of its numbers exclude each other")
+    }
+
+    /// Two contents that must be in one component, but look in different ones.
+    fn apart(&self, nodes: &[Node]) -> Option<&'static str> {
+        let places: Vec<_> = nodes
+            .iter()
+            .filter_map(|node| match node {
+                Node::Leaf(leaf) => match &self.atoms.get(leaf.atom as usize)?.test {
+                    Test::Content(content) => Some(&content.places),
+                    _ => None,
+                },
+                _ => None,
+            })
+            .collect();
+        let disjoint = places.iter().enumerate().any(|(at, one)| places[..at].iter().any(|other| one.disjoint(other)));
+        disjoint.then_some("its conditions look in different components, but must hold in one")
+    }
+
+    /// Whether `exception` holds whenever `rule` does: each of its conditions is one that the rule must have.
+    fn implied(&self, exception: &Node, rule: &Node) -> bool {
+        match exception {
+            Node::Leaf(leaf) => {
+                let everyone = match self.atoms.get(leaf.atom as usize).map(|atom| &atom.test) {
+                    Some(Test::Sender(addresses)) => addresses.is_everyone(),
+                    Some(Test::Recipients { patterns, .. }) => patterns.is_everyone(),
+                    _ => false,
+                };
+                everyone || musts(rule).iter().any(|must| must.atom == leaf.atom && must.at_least >= leaf.at_least)
+            }
+            Node::All(nodes) => nodes.iter().all(|node| self.implied(node, rule)),
+            Node::Any(nodes) => nodes.iter().any(|node| self.implied(node, rule)),
+            Node::None(_) => false,
+        }
+    }
+
+    /// A number of different words that is more than there are.
+    fn thresholds(&self, condition: &Condition, count: Count, place: &Place, out: &mut Diagnostics) {
+        match &condition.test {
+            Written::All(inner) | Written::Any(inner) | Written::None(inner) => {
+                inner.iter().for_each(|condition| self.thresholds(condition, count, place, out));
+            }
+            Written::Words { words, .. } => {
+                let unique = condition.count.as_ref().map_or(count, |count| count.value) == Count::Unique;
+                let (Some(least), Some(known), true) = (&condition.at_least, self.library.plain_words(words), unique) else { return };
+                if least.value > known as u64 {
+                    out.warn("W0207", &place.at(least.span.clone()), format!("{} different words are asked for, but only {known} are given", least.value))
+                        .label("out of reach")
+                        .remedy("lower the number, add words, or count all matches (count = \"all\")");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// An exception for one recipient of ours lets the mail go to outsiders as well.
+    fn one_recipient(&self, condition: &Condition, place: &Place, out: &mut Diagnostics) {
+        match &condition.test {
+            Written::All(inner) | Written::Any(inner) => inner.iter().for_each(|condition| self.one_recipient(condition, place, out)),
+            Written::Recipient { all, .. } => {
+                let some = all.as_ref().is_some_and(|all| !all.value) || condition.at_least.is_some();
+                if some {
+                    out.warn("W0210", &place.at(condition.span.clone()), "one such recipient is enough for this exception, whoever else gets the mail")
+                        .label("others may be among the recipients")
+                        .remedy("leave `at_least` and `all_recipients = false` out: then every recipient must match");
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The conditions that a tree cannot hold without.
+fn musts(node: &Node) -> Vec<&Leaf> {
+    match node {
+        Node::Leaf(leaf) => vec![leaf],
+        Node::All(nodes) => nodes.iter().flat_map(musts).collect(),
+        Node::Any(nodes) if nodes.len() == 1 => musts(&nodes[0]),
+        _ => Vec::new(),
+    }
+}
+
+fn tiers(source: &syntax::Rule, place: &Place, out: &mut Diagnostics) {
+    let mut seen = Vec::new();
+    for tier in &source.tiers {
+        if seen.contains(&tier.at_least.value) {
+            out.warn("W0209", &place.at(tier.at_least.span.clone()), "two tiers begin at the same count")
+                .label("the second is never used")
+                .remedy("give each tier a count of its own");
+        }
+        seen.push(tier.at_least.value);
+    }
+}

@@ -1,0 +1,346 @@
+//! Answers to questions about one message, each worked out when it is first asked for.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use content::{Reason, Role, Unscannable};
+use jiff::civil::Weekday;
+
+use super::gather::{Found, Gathered, value_of};
+use super::pieces::{Pieces, Scope, Spot, file_scope};
+use crate::address::glob_matches;
+use crate::compile::model::{Compiled, Content, FileTest, Leaf, Need, Reasons, Test, TimeTest};
+use crate::mail::{Direction, Mail};
+use crate::syntax::condition::Count;
+
+/// Where something is that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum At {
+    Text(Found),
+    /// A part that is a file.
+    File(u32),
+    /// A place among what could not be inspected.
+    Unscannable(u32),
+    /// A place among what is ambiguous.
+    Ambiguous(u32),
+}
+
+/// Something that counts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Item {
+    pub(super) scope: Scope,
+    pub(super) at: At,
+    /// Equal for equal values.
+    value: u32,
+    /// How often it is there; more than once where equal ones were only counted.
+    weight: u64,
+}
+
+/// An answer.
+#[derive(Debug)]
+enum Answer {
+    /// In the order of components, within one in the order of the message.
+    Items(Vec<Item>),
+    Fact(bool),
+}
+
+/// Where to count.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Within<'w> {
+    /// In all components but these.
+    All(&'w HashSet<Scope>),
+    /// In one component.
+    One(Scope),
+}
+
+/// The answers about one message.
+pub(super) struct Answers<'a> {
+    set: &'a Compiled,
+    mail: &'a Mail<'a>,
+    pub(super) pieces: &'a Pieces<'a>,
+    gathered: &'a Gathered,
+    pub(super) unscannable: &'a [Unscannable],
+    direction: Direction,
+    known: HashMap<u32, Answer>,
+}
+
+impl<'a> Answers<'a> {
+    pub(super) fn new(
+        set: &'a Compiled,
+        mail: &'a Mail<'a>,
+        pieces: &'a Pieces<'a>,
+        gathered: &'a Gathered,
+        unscannable: &'a [Unscannable],
+        direction: Direction,
+    ) -> Self {
+        Self { set, mail, pieces, gathered, unscannable, direction, known: HashMap::new() }
+    }
+
+    /// Whether all matches were counted.
+    pub(super) fn complete(&self) -> bool {
+        self.gathered.overflowing.is_empty()
+    }
+
+    /// Whether the leaf holds, and how much it counts there: 0 for what is no number.
+    pub(super) fn count(&mut self, leaf: &Leaf, within: Within<'_>) -> (bool, u64) {
+        match self.answer(leaf.atom) {
+            Answer::Fact(fact) => (*fact, 0),
+            Answer::Items(items) => {
+                let count = counted(items, leaf.mode, within);
+                (count >= leaf.at_least, count)
+            }
+        }
+    }
+
+    /// What counts there, in order.
+    pub(super) fn items(&mut self, atom: u32, within: Within<'_>) -> Vec<Item> {
+        match self.answer(atom) {
+            Answer::Fact(_) => Vec::new(),
+            Answer::Items(items) => select(items, within).copied().collect(),
+        }
+    }
+
+    /// The components in which it counts something.
+    pub(super) fn scopes(&mut self, atom: u32, all: &mut HashSet<Scope>) {
+        if let Answer::Items(items) = self.answer(atom) {
+            all.extend(items.iter().map(|item| item.scope));
+        }
+    }
+
+    fn answer(&mut self, atom: u32) -> &Answer {
+        if !self.known.contains_key(&atom) {
+            let answer = self.work_out(atom);
+            self.known.insert(atom, answer);
+        }
+        &self.known[&atom]
+    }
+
+    fn work_out(&self, atom: u32) -> Answer {
+        let envelope = self.mail.envelope;
+        match &self.set.engine.atoms[atom as usize].test {
+            Test::Content(content) => Answer::Items(self.content(content)),
+            Test::File(test) => Answer::Items(self.files(test)),
+            Test::Encrypted => Answer::Items(self.encrypted()),
+            Test::Unscannable(reasons) => Answer::Items(self.unscannable(reasons)),
+            Test::Ambiguous(names) => Answer::Items(self.ambiguous(names)),
+            Test::AttachmentCount(amount) => Answer::Fact(amount.holds(self.attachments())),
+            Test::MessageSize(amount) => Answer::Fact(amount.holds(self.mail.size)),
+            Test::Sender(addresses) => Answer::Fact(addresses.contains(&envelope.sender)),
+            Test::Recipients { patterns, need } => {
+                let matching = envelope.recipients.iter().filter(|recipient| patterns.contains(recipient)).count();
+                Answer::Fact(match need {
+                    Need::All => matching == envelope.recipients.len() && matching > 0,
+                    Need::AtLeast(least) => matching as u64 >= *least,
+                })
+            }
+            Test::HeaderPresent { name, present } => Answer::Fact(self.headers(name).next().is_some() == *present),
+            Test::HeaderEquals { name, values } => {
+                Answer::Fact(self.headers(name).any(|text| values.contains(&text.trim().to_lowercase())))
+            }
+            Test::Time(test) => Answer::Fact(is_time(test, &self.mail.now)),
+            Test::Direction(bits) => Answer::Fact(bits >> self.direction as u8 & 1 == 1),
+        }
+    }
+
+    fn headers<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s str> {
+        let fields = self.mail.opened.headers.iter();
+        fields.filter(|header| header.name.eq_ignore_ascii_case(name.as_bytes())).map(|header| header.text.as_ref())
+    }
+
+    // ---- content
+
+    fn content(&self, content: &Content) -> Vec<Item> {
+        let mut found: Vec<(Found, u64, String)> = Vec::new();
+        for source in &content.sources {
+            let Some(source) = self.gathered.sources.get(self.set.engine.index(*source)) else { continue };
+            let mut counted = source.counted.clone();
+            for one in &source.found {
+                let piece = self.pieces.get(one.piece);
+                if !piece.admitted_by(&content.places) {
+                    continue;
+                }
+                let value = value_of(piece.text, &one.span());
+                if !content.exclude.is_empty() && content.exclude.contains(&value) {
+                    continue;
+                }
+                let more = if counted.is_empty() { 0 } else { counted.remove(&(piece.scope(), value.clone())).unwrap_or(0) };
+                found.push((*one, 1 + more, value));
+            }
+        }
+        found.sort_by_key(|(one, ..)| (one.piece, one.start, std::cmp::Reverse(one.end)));
+        if content.sources.len() > 1 {
+            drop_inner(&mut found);
+        }
+        let mut values: HashMap<String, u32> = HashMap::new();
+        let mut items: Vec<Item> = found
+            .into_iter()
+            .map(|(one, weight, value)| {
+                let next = values.len() as u32;
+                let value = *values.entry(value).or_insert(next);
+                Item { scope: self.pieces.get(one.piece).scope(), at: At::Text(one), value, weight }
+            })
+            .collect();
+        self.once_for_each_view(&mut items);
+        items.sort_by_key(|item| item.scope);
+        items
+    }
+
+    /// Renderings of one thing count once: of each value, those of the rendering that has it most often.
+    fn once_for_each_view(&self, items: &mut Vec<Item>) {
+        let view = |item: &Item| match item.at {
+            At::Text(found) => self.pieces.get(found.piece).view,
+            _ => None,
+        };
+        let mut counts: BTreeMap<(u32, u32), BTreeMap<u16, u64>> = BTreeMap::new();
+        for item in items.iter() {
+            if let Some(view) = view(item) {
+                *counts.entry((view.group, item.value)).or_default().entry(view.index).or_default() += item.weight;
+            }
+        }
+        if counts.is_empty() {
+            return;
+        }
+        let best = |group: u32, value: u32| {
+            let by_index = counts.get(&(group, value))?;
+            by_index.iter().max_by_key(|(index, count)| (**count, std::cmp::Reverse(**index))).map(|(index, _)| *index)
+        };
+        items.retain(|item| view(item).is_none_or(|view| best(view.group, item.value) == Some(view.index)));
+    }
+
+    // ---- files and findings
+
+    fn files(&self, test: &FileTest) -> Vec<Item> {
+        let parts = self.mail.opened.parts.iter().filter(|part| is_file(part.role));
+        let matching = parts.filter(|part| {
+            let kind = test.kinds.is_empty() || test.kinds.contains(&part.kind);
+            let size = test.size.is_none_or(|size| size.holds(part.size));
+            kind && size && (test.names.is_empty() || name_matches(part.name.as_deref(), &test.names))
+        });
+        matching.enumerate().map(|(value, part)| item(file_scope(part.id), At::File(part.id), value)).collect()
+    }
+
+    fn encrypted(&self) -> Vec<Item> {
+        let encrypted = Reasons { any: false, words: vec![Reason::Encrypted.to_string()] };
+        let mut items = self.unscannable(&encrypted);
+        let named: HashSet<u32> = self.unscannable.iter().filter(|found| found.reason == Reason::Encrypted).map(|found| found.part).collect();
+        let parts = self.mail.opened.parts.iter().filter(|part| part.encrypted && !named.contains(&part.id));
+        let from = items.len();
+        items.extend(parts.enumerate().map(|(value, part)| item(file_scope(part.id), At::File(part.id), from + value)));
+        items.sort_by_key(|item| item.scope);
+        items
+    }
+
+    fn unscannable(&self, reasons: &Reasons) -> Vec<Item> {
+        let matching = self.unscannable.iter().enumerate().filter(|(_, found)| {
+            reasons.any || {
+                let said = found.reason.to_string();
+                let unsupported = matches!(found.reason, Reason::Unsupported(_));
+                reasons.words.iter().any(|word| *word == said || unsupported && word == "unsupported")
+            }
+        });
+        let mut items: Vec<Item> = matching
+            .map(|(at, found)| item(self.scope_of_part(found.part), At::Unscannable(at as u32), at))
+            .collect();
+        items.sort_by_key(|item| item.scope);
+        items
+    }
+
+    fn ambiguous(&self, names: &[String]) -> Vec<Item> {
+        let any = names.iter().any(|name| name == "any");
+        let matching = self.mail.opened.ambiguous.iter().enumerate();
+        let matching = matching.filter(|(_, found)| any || names.iter().any(|name| name == found.reason.as_str()));
+        let mut items: Vec<Item> =
+            matching.map(|(at, found)| item(self.scope_of_part(found.part), At::Ambiguous(at as u32), at)).collect();
+        items.sort_by_key(|item| item.scope);
+        items
+    }
+
+    fn scope_of_part(&self, part: u32) -> Scope {
+        let file = self.mail.opened.parts.get(part as usize).is_some_and(|part| is_file(part.role));
+        if file { file_scope(part) } else { Spot::BODY_SCOPE }
+    }
+
+    /// Files that the mail's reader sees attached: not those inside other files or attached mails.
+    fn attachments(&self) -> u64 {
+        let parts = &self.mail.opened.parts;
+        let inside = |mut parent: Option<u32>| {
+            while let Some(part) = parent.and_then(|parent| parts.get(parent as usize)) {
+                if is_file(part.role) || part.role == Role::Message && part.parent.is_some() {
+                    return true;
+                }
+                parent = part.parent;
+            }
+            false
+        };
+        let attached = |role| matches!(role, Role::Attachment | Role::Message);
+        parts.iter().filter(|part| attached(part.role) && part.parent.is_some() && !inside(part.parent)).count() as u64
+    }
+}
+
+/// Whether a part is a file of its own.
+pub(super) fn is_file(role: Role) -> bool {
+    matches!(role, Role::Attachment | Role::Entry | Role::Embedded)
+}
+
+impl Spot {
+    const BODY_SCOPE: Scope = 2;
+}
+
+fn item(scope: Scope, at: At, value: usize) -> Item {
+    Item { scope, at, value: value as u32, weight: 1 }
+}
+
+fn name_matches(name: Option<&str>, globs: &[String]) -> bool {
+    let Some(name) = name else { return false };
+    let name = name.to_lowercase();
+    globs.iter().any(|glob| glob_matches(glob, &name))
+}
+
+/// Lists that are counted together may find the same text: the outermost counts.
+fn drop_inner(found: &mut Vec<(Found, u64, String)>) {
+    let mut furthest = (0, 0);
+    found.retain(|(one, ..)| {
+        let outer = (one.piece, one.end) > furthest;
+        if outer {
+            furthest = (one.piece, one.end);
+        }
+        outer
+    });
+}
+
+fn select<'i>(items: &'i [Item], within: Within<'_>) -> impl Iterator<Item = &'i Item> {
+    let (range, except) = match within {
+        Within::All(except) => (0..items.len(), Some(except)),
+        Within::One(scope) => {
+            let start = items.partition_point(|item| item.scope < scope);
+            let end = items.partition_point(|item| item.scope <= scope);
+            (start..end, None)
+        }
+    };
+    let excluded: HashSet<Scope> = except.cloned().unwrap_or_default();
+    items[range].iter().filter(move |item| !excluded.contains(&item.scope))
+}
+
+fn counted(items: &[Item], mode: Count, within: Within<'_>) -> u64 {
+    match mode {
+        Count::All => select(items, within).map(|item| item.weight).sum(),
+        Count::Unique => select(items, within).map(|item| item.value).collect::<HashSet<u32>>().len() as u64,
+    }
+}
+
+fn is_time(test: &TimeTest, now: &jiff::ZonedDateTime) -> bool {
+    let local = now.with_time_zone(test.zone.clone());
+    let day = match local.weekday() {
+        Weekday::Monday => 0,
+        Weekday::Tuesday => 1,
+        Weekday::Wednesday => 2,
+        Weekday::Thursday => 3,
+        Weekday::Friday => 4,
+        Weekday::Saturday => 5,
+        Weekday::Sunday => 6,
+    };
+    if test.days >> day & 1 == 0 {
+        return false;
+    }
+    let time = local.time();
+    test.of_day.is_none_or(|(from, to)| if from < to { from <= time && time < to } else { time >= from || time < to })
+}

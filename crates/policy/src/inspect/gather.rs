@@ -1,0 +1,271 @@
+//! One pass over each text: every match of every pattern goes to the lists it belongs to.
+//!
+//! Within a list a match inside another one is none of its own ("card" in "credit card"), equal texts at one place count
+//! once. Matches in ignored text are dropped. How many are kept is bounded; beyond the bound equal values are only counted.
+
+use std::collections::HashMap;
+use std::ops::{ControlFlow, Range};
+use std::time::Instant;
+
+use super::ignore;
+use super::near::near_by;
+use super::pieces::{Pieces, Scope, Spot};
+use crate::compile::model::Compiled;
+use crate::matcher::Prepared;
+
+/// Matches of one list in texts that go on in each other; more of them are a finding.
+const MOST_IN_A_ROW: usize = 1 << 20;
+/// Equal values of a component that are kept where a list has no room for all.
+const EQUALS_KEPT: u32 = 100;
+/// Matches that are kept of one source whatever happens.
+const MOST: usize = 1 << 22;
+
+/// A match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) piece: u32,
+    pub(super) start: u32,
+    pub(super) end: u32,
+    pub(super) pattern: u32,
+    /// Words before its start and before its end, counted over texts that go on in each other.
+    pub(super) words: (u32, u32),
+}
+
+impl Found {
+    pub(super) fn span(&self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// All matches of a list, or of a list near another.
+#[derive(Debug, Default)]
+pub(super) struct Source {
+    pub(super) found: Vec<Found>,
+    /// By component and value: matches that were only counted.
+    pub(super) counted: HashMap<(Scope, String), u64>,
+    room: usize,
+}
+
+/// What one pass found.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    /// By list, then by near question.
+    pub(super) sources: Vec<Source>,
+    /// The first text that was not looked at, for want of time.
+    pub(super) late: Option<u32>,
+    /// Texts with more matches than can be kept.
+    pub(super) overflowing: Vec<u32>,
+    /// Something was found.
+    pub(super) any: bool,
+}
+
+/// Looks through all texts until the deadline.
+pub(super) fn gather(set: &Compiled, pieces: &Pieces<'_>, deadline: Instant) -> Gathered {
+    let mut gatherer = Gatherer::new(set, pieces);
+    for (number, piece) in pieces.iter().enumerate() {
+        let number = number as u32;
+        if Instant::now() >= deadline {
+            gatherer.out.late = Some(number);
+            break;
+        }
+        if !piece.continues {
+            gatherer.end_row();
+        }
+        gatherer.piece(number);
+    }
+    gatherer.end_row();
+    gatherer.out
+}
+
+struct Gatherer<'g, 'm> {
+    set: &'g Compiled,
+    pieces: &'g Pieces<'m>,
+    /// By list: matches in texts that go on in each other.
+    row: Vec<Vec<Found>>,
+    /// Lists with matches in this row, and where their matches in the present text begin.
+    touched: Vec<(u32, usize)>,
+    /// Words before the present text.
+    words: u32,
+    out: Gathered,
+}
+
+impl<'g, 'm> Gatherer<'g, 'm> {
+    fn new(set: &'g Compiled, pieces: &'g Pieces<'m>) -> Self {
+        Self { set, pieces, row: Vec::new(), touched: Vec::new(), words: 0, out: Gathered::default() }
+    }
+
+    /// Most mails have no match at all: room for matches is made at the first one.
+    fn make_room(&mut self) {
+        let engine = &self.set.engine;
+        self.row.resize_with(engine.lists.len(), Vec::new);
+        let lists = engine.lists.iter().map(|list| list.room);
+        let nears = engine.nears.iter().map(|near| engine.lists[near.list as usize].room);
+        self.out.sources = lists.chain(nears).map(|room| Source { room, ..Source::default() }).collect();
+        self.out.any = true;
+    }
+
+    fn piece(&mut self, number: u32) {
+        let piece = *self.pieces.get(number);
+        if piece.text.is_empty() || piece.text.len() > u32::MAX as usize {
+            return;
+        }
+        for (list, from) in &mut self.touched {
+            *from = self.row[*list as usize].len();
+        }
+        let text = Prepared::new(piece.text);
+        let engine = &self.set.engine;
+        let mut overflow = false;
+        engine.matcher.scan(&text, &mut |hit| {
+            if !self.out.any {
+                self.make_room();
+            }
+            for list in engine.patterns.lists_of(hit.pattern.0) {
+                let index = *list as usize;
+                if !piece.admitted_by(&engine.lists[index].places) {
+                    continue;
+                }
+                let row = &mut self.row[index];
+                if row.len() >= MOST_IN_A_ROW {
+                    overflow = true;
+                    continue;
+                }
+                if row.is_empty() {
+                    self.touched.push((*list, 0));
+                }
+                let (start, end) = (hit.span.start as u32, hit.span.end as u32);
+                row.push(Found { piece: number, start, end, pattern: hit.pattern.0, words: (0, 0) });
+            }
+            ControlFlow::Continue(())
+        });
+        if overflow {
+            self.out.overflowing.push(number);
+        }
+        self.tidy(&text, piece.spot);
+    }
+
+    /// Puts the text's matches in order, drops those inside others or in ignored text, and counts words.
+    fn tidy(&mut self, text: &Prepared<'_>, spot: Spot) {
+        let settings = &self.set.settings;
+        let fresh = self.touched.iter().any(|(list, from)| self.row[*list as usize].len() > *from);
+        let ignored = if fresh { ignore::ranges(settings, text.text(), spot == Spot::Body) } else { Vec::new() };
+        for (list, from) in &self.touched {
+            let row = &mut self.row[*list as usize];
+            if row.len() == *from {
+                continue;
+            }
+            drop_inner(row, *from);
+            if !ignored.is_empty() {
+                drop_ignored(row, *from, &ignored);
+            }
+            if self.set.engine.lists[*list as usize].distances {
+                count_words(&mut row[*from..], text, self.words);
+            }
+        }
+        let end = text.text().len();
+        if !self.set.engine.nears.is_empty() {
+            self.words = self.words.saturating_add(text.words_between(&(0..0), &(end..end)) as u32);
+        }
+    }
+
+    /// Hands the matches of a row of texts on.
+    fn end_row(&mut self) {
+        self.words = 0;
+        if self.touched.is_empty() {
+            return;
+        }
+        let engine = &self.set.engine;
+        for (number, near) in engine.nears.iter().enumerate() {
+            let (list, others) = (&self.row[near.list as usize], &self.row[near.near as usize]);
+            if list.is_empty() || others.is_empty() {
+                continue;
+            }
+            let source = &mut self.out.sources[engine.lists.len() + number];
+            source.found.extend(near_by(list, others, near.within));
+            source.keep_within_room(self.pieces, &mut self.out.overflowing);
+        }
+        for (list, _) in self.touched.drain(..) {
+            let source = &mut self.out.sources[list as usize];
+            source.found.append(&mut self.row[list as usize]);
+            source.keep_within_room(self.pieces, &mut self.out.overflowing);
+        }
+    }
+}
+
+/// Sorts and keeps the outermost of matches that lie in each other.
+fn drop_inner(row: &mut Vec<Found>, from: usize) {
+    row[from..].sort_unstable_by_key(|found| (found.start, std::cmp::Reverse(found.end), found.pattern));
+    let (mut kept, mut furthest) = (from, 0);
+    for at in from..row.len() {
+        let found = row[at];
+        if found.end > furthest {
+            furthest = found.end;
+            row[kept] = found;
+            kept += 1;
+        }
+    }
+    row.truncate(kept);
+}
+
+/// Both are in order.
+fn drop_ignored(row: &mut Vec<Found>, from: usize, ignored: &[Range<usize>]) {
+    let inside = |found: &Found| {
+        let next = ignored.partition_point(|range| range.start <= found.start as usize);
+        next > 0 && ignored[next - 1].end >= found.end as usize
+    };
+    let mut kept = from;
+    for at in from..row.len() {
+        if !inside(&row[at]) {
+            row[kept] = row[at];
+            kept += 1;
+        }
+    }
+    row.truncate(kept);
+}
+
+/// Counts the words before each match, going once through the text.
+fn count_words(row: &mut [Found], text: &Prepared<'_>, before: u32) {
+    let (mut at, mut words) = (0, before);
+    for found in row {
+        let (start, end) = (found.start as usize, found.end as usize);
+        words = words.saturating_add(text.words_between(&(at..at), &(start..start)) as u32);
+        at = at.max(start);
+        let inner = text.words_between(&(start..start), &(end..end)) as u32;
+        found.words = (words, words.saturating_add(inner));
+    }
+}
+
+impl Source {
+    /// Where there is no room for all matches, equal values of a component are only counted from the hundred and first on.
+    fn keep_within_room(&mut self, pieces: &Pieces<'_>, overflowing: &mut Vec<u32>) {
+        if self.found.len() <= self.room {
+            return;
+        }
+        let mut seen: HashMap<(Scope, String), u32> = HashMap::new();
+        let found = std::mem::take(&mut self.found);
+        for one in found {
+            let piece = pieces.get(one.piece);
+            let key = (piece.scope(), value_of(piece.text, &one.span()));
+            let count = seen.entry(key.clone()).or_default();
+            *count += 1;
+            if *count <= EQUALS_KEPT {
+                self.found.push(one);
+            } else {
+                *self.counted.entry(key).or_default() += 1;
+            }
+        }
+        if self.found.len() > MOST {
+            overflowing.extend(self.found.last().map(|last| last.piece));
+            self.found.truncate(MOST);
+        }
+        self.room = self.room.max(self.found.len().saturating_mul(2));
+    }
+}
+
+/// The value of a match: letters and digits, upper case.
+pub(super) fn value_of(text: &str, span: &Range<usize>) -> String {
+    let text = text.get(span.clone()).unwrap_or_default();
+    if text.is_ascii() {
+        return text.bytes().filter(u8::is_ascii_alphanumeric).map(|octet| octet.to_ascii_uppercase() as char).collect();
+    }
+    Prepared::new(text).value(&(0..text.len()))
+}

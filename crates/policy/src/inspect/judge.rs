@@ -1,0 +1,241 @@
+//! Judges the rules that may hold: trees of conditions, thresholds, exceptions, severities.
+
+use std::collections::HashSet;
+
+use super::answers::{Answers, Within, is_file};
+use super::gather::Gathered;
+use super::pieces::Scope;
+use super::report;
+use crate::compile::model::{Compiled, Engine, Exception, Leaf, Node, Policy, Rule};
+use crate::mail::Mail;
+use crate::verdict::{RuleHit, Severity, Violation};
+
+/// A rule that matched, before exceptions or after.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    pub(super) rule: u32,
+    pub(super) count: u64,
+    /// Its conditions that held and count.
+    pub(super) leaves: Vec<Leaf>,
+    /// The components that do not count; or, for a rule that holds in single components, those that do.
+    pub(super) except: HashSet<Scope>,
+    pub(super) only: Option<Vec<Scope>>,
+}
+
+/// The rules that something in the message may make true, in order; none for most mails.
+pub(super) fn candidates(engine: &Engine, mail: &Mail<'_>, gathered: &Gathered, findings: bool) -> Option<Vec<u32>> {
+    let triggers = &engine.triggers;
+    let mut rules: Vec<u32> = triggers.always.clone();
+    if gathered.any {
+        for (source, rules_of) in gathered.sources.iter().zip(&triggers.by_source) {
+            if !source.found.is_empty() {
+                rules.extend(rules_of);
+            }
+        }
+    }
+    if !triggers.files.is_empty() && mail.opened.parts.iter().any(|part| is_file(part.role)) {
+        rules.extend(&triggers.files);
+    }
+    if findings || !mail.opened.ambiguous.is_empty() || mail.opened.parts.iter().any(|part| part.encrypted) {
+        rules.extend(&triggers.findings);
+    }
+    rules.sort_unstable();
+    rules.dedup();
+    (!rules.is_empty()).then_some(rules)
+}
+
+/// Judges rules by the answers about one message.
+pub(super) struct Judge<'j, 'a> {
+    set: &'j Compiled,
+    pub(super) answers: &'j mut Answers<'a>,
+    mail: &'j Mail<'j>,
+    nothing: HashSet<Scope>,
+}
+
+impl<'j, 'a> Judge<'j, 'a> {
+    pub(super) fn new(set: &'j Compiled, answers: &'j mut Answers<'a>, mail: &'j Mail<'j>) -> Self {
+        Self { set, answers, mail, nothing: HashSet::new() }
+    }
+
+    /// The violations that these rules make, by policy number.
+    pub(super) fn violations(&mut self, rules: &[u32]) -> Vec<Violation> {
+        let mut all = Vec::new();
+        let mut rest = rules;
+        while let Some(first) = rest.first() {
+            let policy = &self.set.engine.policies[self.set.engine.rules[*first as usize].policy as usize];
+            let own = rest.partition_point(|rule| *rule < policy.rules.end);
+            all.extend(self.policy(policy, &rest[..own]));
+            rest = &rest[own..];
+        }
+        all
+    }
+
+    fn policy(&mut self, policy: &Policy, rules: &[u32]) -> Option<Violation> {
+        let held: Vec<Held> = rules.iter().filter_map(|rule| self.after_exceptions(policy, *rule)).collect();
+        if held.is_empty() {
+            return None;
+        }
+        let complete = self.answers.complete();
+        let hits: Vec<RuleHit> = held.iter().map(|held| self.hit(held, complete)).collect();
+        Some(Violation {
+            policy: policy.info.clone(),
+            severity: hits.iter().fold(Severity::Info, |worst, hit| worst.worse(hit.severity)),
+            match_count: hits.iter().fold(0, |sum, hit| sum.saturating_add(hit.count)),
+            count_is_complete: complete,
+            rules: hits,
+            matches: report::matches(self.set, self.answers, self.mail, &held),
+        })
+    }
+
+    fn hit(&self, held: &Held, complete: bool) -> RuleHit {
+        let rule = &self.set.engine.rules[held.rule as usize];
+        RuleHit { name: rule.name.clone(), severity: severity(rule, held.count), count: held.count, count_is_complete: complete }
+    }
+
+    /// The rule, if it holds and no exception takes it away.
+    fn after_exceptions(&mut self, policy: &Policy, number: u32) -> Option<Held> {
+        let held = self.rule(number, &HashSet::new())?;
+        let mut except = HashSet::new();
+        for exception in &policy.exceptions {
+            if !self.concerns(exception, number) {
+                continue;
+            }
+            if exception.whole_message {
+                if self.exception_holds(exception, Within::All(&HashSet::new())) {
+                    return None;
+                }
+                continue;
+            }
+            let mut scopes = HashSet::new();
+            exception.tree.leaves().iter().for_each(|leaf| self.answers.scopes(leaf.atom, &mut scopes));
+            self.set.engine.rules[number as usize].tree.leaves().iter().for_each(|leaf| self.answers.scopes(leaf.atom, &mut scopes));
+            for scope in scopes {
+                if self.exception_holds(exception, Within::One(scope)) {
+                    except.insert(scope);
+                }
+            }
+        }
+        if except.is_empty() { Some(held) } else { self.rule(number, &except) }
+    }
+
+    /// The exceptions that take the rule away or some of its components, by name; for explaining.
+    pub(super) fn excepted_by(&mut self, policy: &Policy, number: u32) -> Option<String> {
+        let before = self.rule(number, &HashSet::new())?;
+        let after = self.after_exceptions(policy, number);
+        if after.as_ref().is_some_and(|after| after.count == before.count) {
+            return None;
+        }
+        let concerned = policy.exceptions.iter().filter(|exception| self.concerns(exception, number));
+        let names: Vec<&str> = concerned.map(|exception| exception.name.as_str()).collect();
+        Some(names.join(", "))
+    }
+
+    fn concerns(&self, exception: &Exception, rule: u32) -> bool {
+        let today = || self.mail.now.with_time_zone(self.set.settings.zone.clone()).date();
+        (exception.rules.is_empty() || exception.rules.contains(&rule)) && exception.until.is_none_or(|until| today() <= until)
+    }
+
+    fn exception_holds(&mut self, exception: &Exception, within: Within<'_>) -> bool {
+        let mut leaves = Vec::new();
+        self.holds(&exception.tree, within, &mut leaves) && self.total(&leaves, within) >= exception.at_least
+    }
+
+    /// Whether the rule holds in the components that are left.
+    pub(super) fn rule(&mut self, number: u32, except: &HashSet<Scope>) -> Option<Held> {
+        let rule = &self.set.engine.rules[number as usize];
+        if rule.per_component {
+            return self.in_components(number, rule, except);
+        }
+        let mut leaves = Vec::new();
+        let within = Within::All(except);
+        if !self.holds(&rule.tree, within, &mut leaves) {
+            return None;
+        }
+        let count = self.total(&leaves, within);
+        (count >= rule.at_least).then(|| Held { rule: number, count, leaves, except: except.clone(), only: None })
+    }
+
+    /// All of the rule must hold within one component; its count is that of all components in which it does.
+    fn in_components(&mut self, number: u32, rule: &Rule, except: &HashSet<Scope>) -> Option<Held> {
+        let mut scopes = HashSet::new();
+        rule.tree.leaves().iter().for_each(|leaf| self.answers.scopes(leaf.atom, &mut scopes));
+        if rule.holds_empty {
+            scopes.extend(self.answers.pieces.iter().map(super::pieces::Piece::scope));
+        }
+        let mut scopes: Vec<Scope> = scopes.difference(except).copied().collect();
+        scopes.sort_unstable();
+        let (mut count, mut all, mut only) = (0u64, Vec::new(), Vec::new());
+        for scope in scopes {
+            let mut leaves = Vec::new();
+            if !self.holds(&rule.tree, Within::One(scope), &mut leaves) {
+                continue;
+            }
+            let here = self.total(&leaves, Within::One(scope));
+            if here < rule.at_least {
+                continue;
+            }
+            count = count.saturating_add(here);
+            only.push(scope);
+            all.extend(leaves.into_iter().filter(|leaf| !all.contains(leaf)).collect::<Vec<Leaf>>());
+        }
+        (!only.is_empty()).then(|| Held { rule: number, count, leaves: all, except: HashSet::new(), only: Some(only) })
+    }
+
+    /// Whether a tree holds; collects the conditions that held, those under `none` left out.
+    fn holds(&mut self, node: &Node, within: Within<'_>, leaves: &mut Vec<Leaf>) -> bool {
+        let before = leaves.len();
+        let holds = match node {
+            Node::Leaf(leaf) => {
+                let (holds, _) = self.answers.count(leaf, within);
+                if holds {
+                    leaves.push(*leaf);
+                }
+                holds
+            }
+            Node::All(nodes) => nodes.iter().all(|node| self.holds(node, within, leaves)),
+            Node::Any(nodes) => nodes.iter().fold(false, |any, node| self.holds(node, within, leaves) || any),
+            Node::None(nodes) => {
+                let any = nodes.iter().any(|node| self.holds(node, within, leaves));
+                leaves.truncate(before);
+                !any
+            }
+        };
+        if !holds {
+            leaves.truncate(before);
+        }
+        holds
+    }
+
+    /// What the conditions count together; a rule that holds without anything to count counts as one.
+    fn total(&mut self, leaves: &[Leaf], within: Within<'_>) -> u64 {
+        let mut sum = 0u64;
+        for (at, leaf) in leaves.iter().enumerate() {
+            let same = |other: &Leaf| other.atom == leaf.atom && other.mode == leaf.mode && other.counts;
+            if leaf.counts && !leaves[..at].iter().any(same) {
+                sum = sum.saturating_add(self.answers.count(leaf, within).1);
+            }
+        }
+        sum.max(1)
+    }
+
+    /// What each condition of a rule counts in the whole message; for explaining.
+    pub(super) fn conditions(&mut self, rule: u32) -> Vec<(Leaf, bool, u64)> {
+        let set = self.set;
+        let leaves = set.engine.rules[rule as usize].tree.leaves();
+        let nothing = std::mem::take(&mut self.nothing);
+        let all = leaves
+            .into_iter()
+            .map(|leaf| {
+                let (holds, count) = self.answers.count(leaf, Within::All(&nothing));
+                (*leaf, holds, count)
+            })
+            .collect();
+        self.nothing = nothing;
+        all
+    }
+}
+
+/// The severity of a rule by its count.
+pub(super) fn severity(rule: &Rule, count: u64) -> Severity {
+    rule.tiers.iter().find(|(at_least, _)| count >= *at_least).map_or(rule.severity, |(_, severity)| *severity)
+}

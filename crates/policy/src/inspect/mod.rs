@@ -1,0 +1,120 @@
+//! Asks a compiled set about a message: gather matches in one pass over each text, answer the questions that they raise,
+//! judge the rules that may hold.
+//!
+//! ```text
+//! pieces -> gather -> answers -> judge -> report
+//! ```
+//!
+//! A message in which nothing is found costs the pass and no more, however many policies there are.
+
+mod answers;
+mod explain;
+mod gather;
+pub(crate) mod ignore;
+mod judge;
+mod near;
+mod pieces;
+mod report;
+
+use content::{Reason, Unscannable};
+
+use crate::compile::NOT_FULLY_INSPECTED;
+use crate::compile::model::{Compiled, Settings};
+use crate::mail::{Direction, Envelope, Mail};
+use crate::verdict::{Inspection, Mode, Violation};
+
+pub use explain::{ConditionOutcome, Explanation, PolicyOutcome, RuleOutcome};
+
+use answers::Answers;
+use gather::Gathered;
+use judge::Judge;
+use pieces::Pieces;
+
+/// Which policies the message violates.
+pub(crate) fn inspect(set: &Compiled, mail: &Mail<'_>) -> Inspection {
+    let direction = direction(&set.settings, mail.envelope);
+    let pieces = Pieces::new(&set.engine, mail);
+    let gathered = gather::gather(set, &pieces, mail.deadline);
+    let unscannable = findings(mail, &pieces, &gathered);
+    let rules = judge::candidates(&set.engine, mail, &gathered, !unscannable.is_empty());
+    let violations = match rules {
+        None => Vec::new(),
+        Some(rules) => {
+            let mut answers = Answers::new(set, mail, &pieces, &gathered, &unscannable, direction);
+            let mut violations = Judge::new(set, &mut answers, mail).violations(&rules);
+            leave_to_others(&mut violations);
+            violations
+        }
+    };
+    Inspection { violations, unscannable, direction }
+}
+
+/// Why each policy is or is not violated.
+pub(crate) fn explain(set: &Compiled, mail: &Mail<'_>) -> Explanation {
+    let direction = direction(&set.settings, mail.envelope);
+    let pieces = Pieces::new(&set.engine, mail);
+    let gathered = gather::gather(set, &pieces, mail.deadline);
+    let unscannable = findings(mail, &pieces, &gathered);
+    let inspection = inspect(set, mail);
+    let mut answers = Answers::new(set, mail, &pieces, &gathered, &unscannable, direction);
+    explain::explain(set, &mut answers, mail, inspection)
+}
+
+/// What opening reported, and what inspection itself had to leave.
+fn findings(mail: &Mail<'_>, pieces: &Pieces<'_>, gathered: &Gathered) -> Vec<Unscannable> {
+    let mut all = mail.opened.unscannable.clone();
+    let mut add = |piece: u32, reason: Reason| {
+        let part = pieces.get(piece).part;
+        let path = mail.opened.parts.get(part as usize).map(|part| part.path.clone()).unwrap_or_default();
+        let found = Unscannable { part, path, reason };
+        if !all.contains(&found) {
+            all.push(found);
+        }
+    };
+    if let Some(piece) = gathered.late {
+        add(piece, Reason::Timeout);
+    }
+    for piece in &gathered.overflowing {
+        add(*piece, Reason::TooBig);
+    }
+    all
+}
+
+/// The built-in policy decides what no other policy decided: findings that an acting policy answers for are not its
+/// business.
+fn leave_to_others(violations: &mut Vec<Violation>) {
+    let answered: Vec<(String, String)> = violations
+        .iter()
+        .filter(|violation| violation.policy.id != NOT_FULLY_INSPECTED && violation.policy.mode == Mode::On)
+        .flat_map(|violation| violation.matches.iter().filter(|found| found.kind == report::FINDING))
+        .map(|found| (found.path.clone(), found.text.clone()))
+        .collect();
+    if answered.is_empty() {
+        return;
+    }
+    if let Some(own) = violations.iter_mut().find(|violation| violation.policy.id == NOT_FULLY_INSPECTED) {
+        let before = own.matches.len();
+        own.matches.retain(|found| !answered.contains(&(found.path.clone(), found.text.clone())));
+        let gone = (before - own.matches.len()) as u64;
+        own.match_count = own.match_count.saturating_sub(gone);
+        for rule in &mut own.rules {
+            rule.count = rule.count.saturating_sub(gone);
+        }
+    }
+    violations.retain(|violation| violation.policy.id != NOT_FULLY_INSPECTED || violation.match_count > 0);
+}
+
+/// Where the message goes, seen from our domains.
+pub(crate) fn direction(settings: &Settings, envelope: &Envelope) -> Direction {
+    if !settings.has_internal {
+        return Direction::Unknown;
+    }
+    let from_us = settings.internal.contains(&envelope.sender);
+    let to_us = envelope.recipients.iter().filter(|recipient| settings.internal.contains(recipient)).count();
+    match (from_us, to_us) {
+        (true, ours) if ours == envelope.recipients.len() && ours > 0 => Direction::Internal,
+        (true, _) => Direction::Outbound,
+        (false, 0) => Direction::Passing,
+        (false, _) => Direction::Inbound,
+    }
+}

@@ -1,0 +1,132 @@
+//! The texts that some question looks into, in the order of the message, each with its place.
+
+use content::{Component, Kind, View};
+
+use crate::compile::model::{Engine, Places};
+use crate::mail::Mail;
+
+/// Where a text stands, as rules tell components apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spot {
+    Subject,
+    Header,
+    Body,
+    /// Attachments and what is in them: each file is a component.
+    File,
+    Envelope,
+}
+
+/// A component's number: what "in one component" means.
+pub(super) type Scope = u32;
+
+/// Numbers of the components that are not files.
+const OTHER_SCOPES: u32 = 4;
+
+/// A text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece<'m> {
+    pub(super) text: &'m str,
+    pub(super) part: u32,
+    /// `Sheet2!B7`, a header's name, `sender`.
+    pub(super) place: &'m str,
+    pub(super) spot: Spot,
+    pub(super) kind: &'static str,
+    pub(super) view: Option<View>,
+    /// It goes on where the piece before it ends: words near each other may stand in both.
+    pub(super) continues: bool,
+}
+
+impl Piece<'_> {
+    /// The component that it belongs to.
+    pub(super) fn scope(&self) -> Scope {
+        match self.spot {
+            Spot::Subject => 0,
+            Spot::Header => 1,
+            Spot::Body => 2,
+            Spot::Envelope => 3,
+            Spot::File => file_scope(self.part),
+        }
+    }
+
+    /// Whether a question that looks in `places` looks here.
+    pub(super) fn admitted_by(&self, places: &Places) -> bool {
+        match self.spot {
+            Spot::Subject => places.subject || places.headers.all,
+            Spot::Header => places.headers.admit(self.place),
+            Spot::Body => places.body,
+            Spot::File => places.attachments,
+            Spot::Envelope => places.envelope,
+        }
+    }
+
+    /// Stable lower-case name of the component.
+    pub(super) fn component(&self) -> &'static str {
+        match self.spot {
+            Spot::Subject => "subject",
+            Spot::Header => "header",
+            Spot::Body => "body",
+            Spot::File => "attachment",
+            Spot::Envelope => "envelope",
+        }
+    }
+}
+
+/// The component of a file.
+pub(super) fn file_scope(part: u32) -> Scope {
+    part.saturating_add(OTHER_SCOPES)
+}
+
+/// All texts of a message that some question looks into.
+#[derive(Debug)]
+pub(super) struct Pieces<'m> {
+    all: Vec<Piece<'m>>,
+}
+
+impl<'m> Pieces<'m> {
+    pub(super) fn new(engine: &Engine, mail: &Mail<'m>) -> Self {
+        let mut all: Vec<Piece<'m>> = Vec::with_capacity(mail.opened.segments.len() + 1);
+        if engine.envelope {
+            all.push(envelope("sender", &mail.envelope.sender));
+            all.extend(mail.envelope.recipients.iter().map(|recipient| envelope("recipient", recipient)));
+        }
+        for segment in &mail.opened.segments {
+            let spot = match segment.component {
+                Component::Subject => Spot::Subject,
+                Component::Header => Spot::Header,
+                Component::Body => Spot::Body,
+                Component::Attachment => Spot::File,
+            };
+            if spot == Spot::Header && !engine.headers.admit(&segment.place) {
+                continue;
+            }
+            let before = all.last();
+            let continues = segment.kind == Kind::Text
+                && before.is_some_and(|before| {
+                    (before.part, before.spot, before.view, before.kind) == (segment.part, spot, segment.view, Kind::Text.as_str())
+                        && matches!(spot, Spot::Body | Spot::File)
+                });
+            all.push(Piece {
+                text: &segment.text,
+                part: segment.part,
+                place: &segment.place,
+                spot,
+                kind: segment.kind.as_str(),
+                view: segment.view,
+                continues,
+            });
+        }
+        Self { all }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Piece<'m>> {
+        self.all.iter()
+    }
+
+    pub(super) fn get(&self, piece: u32) -> &Piece<'m> {
+        &self.all[piece as usize]
+    }
+}
+
+fn envelope<'m>(place: &'m str, text: &'m str) -> Piece<'m> {
+    Piece { text, part: 0, place, spot: Spot::Envelope, kind: "envelope", view: None, continues: false }
+}
