@@ -1,0 +1,44 @@
+//! Prints what inspection sees of files: `extract [--text] FILE...`; each text with its path, then what stayed closed.
+
+use std::time::{Duration, Instant};
+
+use content::documents::InProcess;
+use content::{How, Limits, open_file};
+
+fn main() {
+    let mut bare = false;
+    let limits = Limits::default();
+    for argument in std::env::args().skip(1) {
+        if argument == "--text" {
+            bare = true;
+            continue;
+        }
+        let octets = match std::fs::read(&argument) {
+            Ok(octets) => octets,
+            Err(error) => {
+                eprintln!("{argument}: {error}");
+                continue;
+            }
+        };
+        let how = How {
+            limits: &limits,
+            deadline: Instant::now() + Duration::from_secs(20),
+            documents: &InProcess,
+            passwords: &[],
+        };
+        let name = std::path::Path::new(&argument).file_name().and_then(|name| name.to_str());
+        show(&open_file(name.unwrap_or_default(), &octets, &how), bare);
+    }
+}
+
+fn show(opened: &content::Opened<'_>, bare: bool) {
+    for segment in &opened.segments {
+        match bare {
+            true => println!("{}", segment.text),
+            false => println!("[{} | {}] {}", opened.path_of(segment), segment.kind.as_str(), segment.text),
+        }
+    }
+    for closed in &opened.unscannable {
+        eprintln!("unscannable: {}: {}", closed.path, closed.reason);
+    }
+}

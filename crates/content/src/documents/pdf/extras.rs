@@ -1,0 +1,251 @@
+//! What a PDF holds beside its pages: annotations, form fields, links, scripts, outline, properties, images and attached files.
+
+use std::collections::HashSet;
+
+use lopdf::{Dictionary, Document, Object, ObjectId, Stream};
+
+use super::font::name;
+use super::page::Runner;
+use super::{layout, text_string, unpack};
+use crate::documents::Output;
+use crate::documents::xml::{Node, walk};
+use crate::{Kind, Reason};
+
+/// Annotations of one page.
+const MAX_ANNOTATIONS: usize = 20_000;
+/// Pictures that are handed on.
+const MAX_IMAGES: usize = 256;
+/// Octets of a property, script or form stream.
+const MAX_STREAM: usize = 16 << 20;
+
+/// Notes, links and what form fields show on one page.
+pub(super) fn annotations<'a>(
+    doc: &'a Document,
+    page: &'a Dictionary,
+    place: &str,
+    runner: &mut Runner<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Reason> {
+    let Ok(Object::Array(list)) = page.get_deref(b"Annots", doc) else { return Ok(()) };
+    for entry in list.iter().take(MAX_ANNOTATIONS) {
+        let Ok((_, Object::Dictionary(annotation))) = doc.dereference(entry) else { continue };
+        let mut said = String::new();
+        for (key, kind) in [(&b"Contents"[..], Kind::Comment), (b"RC", Kind::Comment), (b"T", Kind::Attribute)] {
+            let widget_name = key == b"T" && annotation.has(b"FT");
+            let Some(text) = string(annotation, key, doc).filter(|_| !widget_name) else { continue };
+            said.push_str(&text);
+            out.text(place, kind, text)?;
+        }
+        if let Some(value) = string(annotation, b"V", doc) {
+            said.push_str(&value);
+        }
+        appearance(doc, annotation, place, &said, runner, out)?;
+    }
+    Ok(())
+}
+
+/// What an annotation draws, where that is not what it says.
+fn appearance<'a>(
+    doc: &'a Document,
+    annotation: &'a Dictionary,
+    place: &str,
+    said: &str,
+    runner: &mut Runner<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Reason> {
+    let normal = annotation.get_deref(b"AP", doc).and_then(Object::as_dict).and_then(|ap| ap.get_deref(b"N", doc));
+    let form = match normal {
+        Ok(Object::Stream(form)) => form,
+        Ok(Object::Dictionary(states)) => {
+            let state = name(annotation, b"AS", doc).unwrap_or_default();
+            let Ok(Object::Stream(form)) = states.get_deref(&state, doc) else { return Ok(()) };
+            form
+        }
+        _ => return Ok(()),
+    };
+    let content = unpack(form, MAX_STREAM).0;
+    out.spend(0)?;
+    let resources = form.dict.get_deref(b"Resources", doc).and_then(Object::as_dict).ok();
+    let (shown, ran) = runner.run(content, resources);
+    let text = layout::text(shown.runs);
+    let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+    if !letters(said).contains(&letters(&text)) {
+        out.text(place, Kind::Text, text)?;
+    }
+    ran
+}
+
+fn string(dict: &Dictionary, key: &[u8], doc: &Document) -> Option<String> {
+    let text = match dict.get_deref(key, doc).ok()? {
+        Object::String(octets, _) => text_string(octets),
+        Object::Name(name) => String::from_utf8_lossy(name).into_owned(),
+        Object::Stream(stream) => text_string(&unpack(stream, MAX_STREAM).0),
+        Object::Array(each) => {
+            let texts = each.iter().take(1000).filter_map(|entry| match doc.dereference(entry).ok()?.1 {
+                Object::String(octets, _) => Some(text_string(octets)),
+                _ => None,
+            });
+            texts.collect::<Vec<_>>().join("\n")
+        }
+        _ => return None,
+    };
+    (!text.trim().is_empty()).then_some(text)
+}
+
+struct Found<'a, 'o, 'l> {
+    doc: &'a Document,
+    out: &'o mut Output<'l>,
+    files: HashSet<ObjectId>,
+    links: HashSet<Vec<u8>>,
+    images: usize,
+}
+
+/// Everything that is found by looking at each object once, wherever it hangs.
+pub(super) fn read(doc: &Document, out: &mut Output<'_>) -> Result<(), Reason> {
+    properties(doc, out)?;
+    xfa(doc, out)?;
+    let mut found = Found { doc, out, files: HashSet::new(), links: HashSet::new(), images: 0 };
+    let mut todo: Vec<&Object> = Vec::new();
+    for (id, object) in &doc.objects {
+        todo.push(object);
+        while let Some(object) = todo.pop() {
+            match object {
+                Object::Array(each) => todo.extend(each),
+                Object::Dictionary(dict) => {
+                    found.dictionary(dict)?;
+                    todo.extend(dict.iter().map(|(_, value)| value));
+                }
+                Object::Stream(stream) => {
+                    found.stream(stream, *id)?;
+                    found.dictionary(&stream.dict)?;
+                    todo.extend(stream.dict.iter().map(|(_, value)| value));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Found<'_, '_, '_> {
+    fn dictionary(&mut self, dict: &Dictionary) -> Result<(), Reason> {
+        if dict.has(b"EF") {
+            self.file(dict)?;
+        }
+        if let Ok(Object::String(link, _)) = dict.get(b"URI")
+            && self.links.len() < 50_000
+            && self.links.insert(link.clone())
+        {
+            self.out.text("link", Kind::Link, text_string(link))?;
+        }
+        if let Some(script) = string(dict, b"JS", self.doc) {
+            self.out.text("script", Kind::Script, script)?;
+        }
+        if dict.has(b"T") && (dict.has(b"FT") || dict.has(b"V") || dict.has(b"TU")) && !dict.has(b"S") {
+            self.field(dict)?;
+        }
+        if dict.has(b"Title") && dict.has(b"Parent") {
+            let title = string(dict, b"Title", self.doc).unwrap_or_default();
+            self.out.text("outline", Kind::Text, title)?;
+        }
+        Ok(())
+    }
+
+    fn field(&mut self, dict: &Dictionary) -> Result<(), Reason> {
+        let title = string(dict, b"T", self.doc).unwrap_or_default();
+        let place = format!("form field {}", title.chars().take(80).collect::<String>());
+        for (key, kind) in [(&b"V"[..], Kind::Text), (b"TU", Kind::Attribute)] {
+            // A value that hangs on its own is no field: signatures are dictionaries.
+            if let Some(value) = string(dict, key, self.doc).filter(|value| value != "Off") {
+                self.out.text(&place, kind, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, dict: &Dictionary) -> Result<(), Reason> {
+        let Ok(Object::Dictionary(files)) = dict.get_deref(b"EF", self.doc) else { return Ok(()) };
+        let name = string(dict, b"UF", self.doc).or_else(|| string(dict, b"F", self.doc));
+        let name = name.unwrap_or_else(|| "attachment".to_owned());
+        if let Some(about) = string(dict, b"Desc", self.doc) {
+            self.out.text("attachment", Kind::Attribute, about)?;
+        }
+        for (_, entry) in files.iter().take(16) {
+            let Ok((Some(id), Object::Stream(stream))) = self.doc.dereference(entry) else { continue };
+            if self.files.insert(id) {
+                let limit = self.out.left();
+                let (octets, whole) = unpack(stream, limit as usize);
+                self.out.spend(octets.len() as u64)?;
+                if !whole {
+                    self.out.unscannable(&name, Reason::Corrupt);
+                }
+                if whole || !octets.is_empty() {
+                    self.out.file(name.clone(), octets)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn stream(&mut self, stream: &Stream, id: ObjectId) -> Result<(), Reason> {
+        if stream.dict.has_type(b"Metadata") {
+            let octets = unpack(stream, MAX_STREAM).0;
+            return self.out.text("properties", Kind::Property, xml_text(&octets));
+        }
+        let is_image = name(&stream.dict, b"Subtype", self.doc).as_deref() == Some(b"Image");
+        let jpeg = stream.filters().is_ok_and(|filters| filters == [b"DCTDecode".as_slice()]);
+        if is_image && jpeg && self.images < MAX_IMAGES {
+            self.images += 1;
+            self.out.spend(stream.content.len() as u64)?;
+            self.out.file(format!("image {}.jpg", id.0), stream.content.clone())?;
+        }
+        Ok(())
+    }
+}
+
+fn properties(doc: &Document, out: &mut Output<'_>) -> Result<(), Reason> {
+    let Ok(Object::Dictionary(info)) = doc.trailer.get_deref(b"Info", doc) else { return Ok(()) };
+    for (key, _) in info.iter().take(500) {
+        if let Some(value) = string(info, key, doc).filter(|_| key != b"Trapped") {
+            out.text("properties", Kind::Property, format!("{}: {value}", String::from_utf8_lossy(key)))?;
+        }
+    }
+    Ok(())
+}
+
+/// The XML form that some programs show instead of the pages.
+fn xfa(doc: &Document, out: &mut Output<'_>) -> Result<(), Reason> {
+    let Ok(form) = doc.catalog().and_then(|catalog| catalog.get_deref(b"AcroForm", doc)) else { return Ok(()) };
+    let Ok(xfa) = form.as_dict().and_then(|form| form.get_deref(b"XFA", doc)) else { return Ok(()) };
+    let mut octets = Vec::new();
+    let mut take = |object: &Object| {
+        if let Object::Stream(stream) = object {
+            octets.extend(unpack(stream, MAX_STREAM).0);
+        }
+    };
+    match xfa {
+        Object::Array(each) => {
+            each.iter().take(200).filter_map(|entry| doc.dereference(entry).ok()).for_each(|(_, object)| take(object));
+        }
+        object => take(object),
+    }
+    out.spend(octets.len() as u64)?;
+    out.text("form", Kind::Text, xml_text(&octets))
+}
+
+/// The texts of an XML document, attributes' values included, as far as it can be read.
+fn xml_text(octets: &[u8]) -> String {
+    let mut text = String::new();
+    let walked = walk(octets, |node| {
+        if let Node::Text(piece) = node
+            && !piece.trim().is_empty()
+        {
+            text.push_str(piece.trim());
+            text.push('\n');
+        }
+        Ok(())
+    });
+    // Damage ends the walk; what was read counts.
+    drop(walked);
+    text
+}

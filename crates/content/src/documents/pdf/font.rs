@@ -1,0 +1,330 @@
+//! Fonts: from the octets of a shown string to text and advance widths, as far as the file tells.
+
+use std::collections::HashMap;
+
+use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, SHIFT_JIS, UTF_16BE};
+use lopdf::{Dictionary, Document, Object};
+
+use super::cmap::{CMap, Code};
+use super::names::{self, Names};
+use super::widths;
+
+/// Octets of one CMap or font program.
+const MAX_STREAM: usize = 8 << 20;
+
+/// A font, ready to read strings.
+#[derive(Debug)]
+pub(super) struct Font {
+    coding: Coding,
+    to_unicode: Option<CMap>,
+    widths: HashMap<u32, f64>,
+    default_width: f64,
+    pub(super) vertical: bool,
+}
+
+#[derive(Debug)]
+enum Coding {
+    /// One octet, one glyph.
+    Simple(Vec<String>),
+    /// Two octets are the glyph's number.
+    Identity { latin_collection: bool },
+    /// The file's own CMap.
+    Own(Box<CMap>),
+    /// A CMap that Adobe defined, as a character set.
+    Charset(&'static Encoding),
+}
+
+/// One glyph of a shown string.
+pub(super) struct Shown<'a> {
+    /// What it stands for; nothing if the file does not tell.
+    pub(super) text: Option<&'a str>,
+    /// Advance in ems.
+    pub(super) advance: f64,
+    /// The single octet 32, to which word spacing applies.
+    pub(super) is_space: bool,
+}
+
+impl Font {
+    pub(super) fn load(dict: &Dictionary, doc: &Document, names: &mut Names) -> Self {
+        let to_unicode = dict.get_deref(b"ToUnicode", doc).ok().and_then(|object| stream(object));
+        let to_unicode = to_unicode.map(|octets| CMap::parse(&octets)).filter(|map| !map.is_empty());
+        match name(dict, b"Subtype", doc).as_deref() {
+            Some(b"Type0") => Self::composite(dict, doc, to_unicode),
+            subtype => Self::simple(dict, doc, names, to_unicode, subtype == Some(b"Type3")),
+        }
+    }
+
+    /// For text shown without a font that can be found.
+    pub(super) fn fallback(doc: &Document, names: &mut Names) -> Self {
+        Self::simple(&Dictionary::new(), doc, names, None, false)
+    }
+
+    fn simple(
+        dict: &Dictionary,
+        doc: &Document,
+        names: &mut Names,
+        to_unicode: Option<CMap>,
+        drawn: bool,
+    ) -> Self {
+        let base_font = name(dict, b"BaseFont", doc).unwrap_or_default();
+        let mut table = base_table(dict, doc, names, &base_font);
+        let differences = dict.get_deref(b"Encoding", doc).ok().and_then(|object| object.as_dict().ok());
+        if let Some(list) = differences.and_then(|encoding| encoding.get_deref(b"Differences", doc).ok()) {
+            apply_differences(list.as_array().map_or(&[][..], Vec::as_slice), doc, names, &mut table);
+        }
+        if let Some(map) = &to_unicode {
+            for (code, text) in table.iter_mut().enumerate() {
+                let mapped = map.text((1, code as u32)).or_else(|| map.text((2, code as u32)));
+                if let Some(mapped) = mapped.filter(|mapped| names::is_text(mapped)) {
+                    *text = mapped;
+                }
+            }
+        }
+        let unit = if drawn { matrix_scale(dict, doc) } else { 0.001 };
+        let (widths, default_width) = simple_widths(dict, doc, unit, &base_font, &table);
+        Self { coding: Coding::Simple(table), to_unicode: None, widths, default_width, vertical: false }
+    }
+
+    fn composite(dict: &Dictionary, doc: &Document, to_unicode: Option<CMap>) -> Self {
+        let descendant = dict.get_deref(b"DescendantFonts", doc).ok().and_then(|list| match list {
+            Object::Array(list) => doc.dereference(list.first()?).ok()?.1.as_dict().ok(),
+            other => other.as_dict().ok(),
+        });
+        let (coding, vertical) = composite_coding(dict, descendant, doc);
+        let mut font = Self { coding, to_unicode, widths: HashMap::new(), default_width: 1.0, vertical };
+        let Some(descendant) = descendant else { return font };
+        if let Some(width) = descendant.get_deref(b"DW", doc).ok().and_then(number) {
+            font.default_width = width / 1000.0;
+        }
+        if let Ok(Object::Array(list)) = descendant.get_deref(b"W", doc) {
+            font.widths = composite_widths(list, doc);
+        }
+        font
+    }
+
+    /// Reads a shown string glyph by glyph.
+    pub(super) fn read(&self, octets: &[u8], mut hear: impl FnMut(Shown<'_>)) {
+        if let Coding::Simple(table) = &self.coding {
+            for octet in octets {
+                let text = table.get(usize::from(*octet)).map(String::as_str).filter(|text| !text.is_empty());
+                hear(Shown { text, advance: self.width(u32::from(*octet)), is_space: *octet == 32 });
+            }
+            return;
+        }
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let code = self.next_code(rest);
+            let taken = usize::from(code.0).clamp(1, rest.len());
+            let text = self.text(code, &rest[..taken]);
+            let advance = match self.vertical {
+                true => 1.0,
+                false => self.width(self.character(code)),
+            };
+            hear(Shown { text: text.as_deref(), advance, is_space: code == (1, 32) });
+            rest = &rest[taken..];
+        }
+    }
+
+    fn width(&self, character: u32) -> f64 {
+        self.widths.get(&character).copied().unwrap_or(self.default_width)
+    }
+
+    fn next_code(&self, rest: &[u8]) -> Code {
+        let length = match &self.coding {
+            Coding::Own(map) if map.has_spaces() => return map.next_code(rest),
+            Coding::Charset(encoding) if *encoding != UTF_16BE => match rest[0] {
+                0xa1..=0xdf if *encoding == SHIFT_JIS => 1,
+                0x81..=0xfe if rest.len() > 1 => 2,
+                _ => 1,
+            },
+            _ => 2,
+        };
+        let taken = rest.len().min(length);
+        (taken as u8, rest[..taken].iter().fold(0, |value, octet| value << 8 | u32::from(*octet)))
+    }
+
+    fn character(&self, code: Code) -> u32 {
+        match &self.coding {
+            Coding::Own(map) => map.character(code).unwrap_or(code.1),
+            _ => code.1,
+        }
+    }
+
+    fn text(&self, code: Code, octets: &[u8]) -> Option<String> {
+        let mapped = self.to_unicode.as_ref().and_then(|map| map.text(code));
+        if let Some(mapped) = mapped.filter(|mapped| names::is_text(mapped)) {
+            return Some(mapped);
+        }
+        match &self.coding {
+            Coding::Charset(encoding) => {
+                let (text, wrong) = encoding.decode_without_bom_handling(octets);
+                (!wrong && names::is_text(&text)).then(|| text.into_owned())
+            }
+            Coding::Own(map) => map.text(code).filter(|text| names::is_text(text)),
+            // Adobe's collections for Chinese, Japanese and Korean begin with ASCII.
+            Coding::Identity { latin_collection: true } if (1..=95).contains(&code.1) => {
+                char::from_u32(code.1 + 31).map(String::from)
+            }
+            _ => None,
+        }
+    }
+}
+
+fn composite_coding(
+    dict: &Dictionary,
+    descendant: Option<&Dictionary>,
+    doc: &Document,
+) -> (Coding, bool) {
+    let collection = descendant
+        .and_then(|font| font.get_deref(b"CIDSystemInfo", doc).ok()?.as_dict().ok())
+        .and_then(|info| info.get_deref(b"Ordering", doc).ok()?.as_str().ok());
+    let latin_collection =
+        collection.is_some_and(|name| matches!(name, b"Japan1" | b"GB1" | b"CNS1" | b"Korea1" | b"KR"));
+    let encoding = dict.get_deref(b"Encoding", doc).ok();
+    if let Some(octets) = encoding.and_then(|object| stream(object)) {
+        let map = CMap::parse(&octets);
+        let vertical = map.vertical;
+        return (Coding::Own(Box::new(map)), vertical);
+    }
+    let name = encoding.and_then(|object| object.as_name().ok()).unwrap_or_default();
+    let has = |part: &[u8]| memchr::memmem::find(name, part).is_some();
+    let coding = if has(b"UCS2") || has(b"UTF16") {
+        Coding::Charset(UTF_16BE)
+    } else if has(b"RKSJ") {
+        Coding::Charset(SHIFT_JIS)
+    } else if has(b"GB") {
+        Coding::Charset(GB18030)
+    } else if has(b"B5") || has(b"HKscs") {
+        Coding::Charset(BIG5)
+    } else if has(b"KSC") {
+        Coding::Charset(EUC_KR)
+    } else if has(b"EUC") {
+        Coding::Charset(EUC_JP)
+    } else {
+        Coding::Identity { latin_collection }
+    };
+    (coding, name.ends_with(b"-V"))
+}
+
+fn base_table(dict: &Dictionary, doc: &Document, names: &mut Names, base_font: &[u8]) -> Vec<String> {
+    let encoding = dict.get_deref(b"Encoding", doc).ok();
+    let named = match encoding {
+        Some(Object::Name(name)) => Some(name.clone()),
+        Some(Object::Dictionary(encoding)) => name(encoding, b"BaseEncoding", doc),
+        _ => None,
+    };
+    let descriptor = dict.get_deref(b"FontDescriptor", doc).ok().and_then(|object| object.as_dict().ok());
+    if named.is_none() {
+        let program = descriptor.and_then(|font| font.get_deref(b"FontFile", doc).ok());
+        if let Some(octets) = program.and_then(|object| stream(object)) {
+            let own = names.of_type1_program(&octets);
+            if own.iter().any(|text| !text.is_empty()) {
+                return own;
+            }
+        }
+        if memchr::memmem::find(base_font, b"Symbol").is_some() {
+            return names::symbol();
+        }
+    }
+    match named.as_deref() {
+        Some(name @ (b"WinAnsiEncoding" | b"MacRomanEncoding" | b"MacExpertEncoding")) => names.table(name),
+        Some(_) => names.table(b"StandardEncoding"),
+        None if name(dict, b"Subtype", doc).as_deref() == Some(b"TrueType") => names.table(b"WinAnsiEncoding"),
+        None => names.table(b"StandardEncoding"),
+    }
+}
+
+fn apply_differences(list: &[Object], doc: &Document, names: &mut Names, table: &mut [String]) {
+    let mut code = 0_usize;
+    for entry in list.iter().take(4096) {
+        match doc.dereference(entry).map(|(_, object)| object) {
+            Ok(Object::Name(name)) => {
+                if let Some(slot) = table.get_mut(code) {
+                    let text = names.text(name);
+                    // A name that says nothing (`g17`) leaves what the code itself would say.
+                    if !text.is_empty() || name == b".notdef" {
+                        *slot = text;
+                    }
+                }
+                code += 1;
+            }
+            Ok(object) => code = number(object).map_or(code, |code| code.max(0.0) as usize),
+            Err(_) => {}
+        }
+    }
+}
+
+fn simple_widths(
+    dict: &Dictionary,
+    doc: &Document,
+    unit: f64,
+    base_font: &[u8],
+    table: &[String],
+) -> (HashMap<u32, f64>, f64) {
+    let mut widths = HashMap::new();
+    let descriptor = dict.get_deref(b"FontDescriptor", doc).ok().and_then(|object| object.as_dict().ok());
+    let missing = descriptor.and_then(|font| number(font.get_deref(b"MissingWidth", doc).ok()?));
+    let Ok(Object::Array(list)) = dict.get_deref(b"Widths", doc) else {
+        for (code, text) in table.iter().enumerate() {
+            widths.insert(code as u32, widths::standard(base_font, text));
+        }
+        return (widths, 0.5);
+    };
+    let first = dict.get_deref(b"FirstChar", doc).ok().and_then(number).unwrap_or(0.0).max(0.0) as u32;
+    for (index, entry) in list.iter().take(256).enumerate() {
+        if let Some(width) = doc.dereference(entry).ok().and_then(|(_, object)| number(object)) {
+            widths.insert(first.saturating_add(index as u32), width * unit);
+        }
+    }
+    (widths, missing.unwrap_or(0.0) * unit)
+}
+
+fn composite_widths(list: &[Object], doc: &Document) -> HashMap<u32, f64> {
+    let mut widths = HashMap::new();
+    let mut at = 0;
+    let get = |at: usize| list.get(at).and_then(|entry| doc.dereference(entry).ok()).map(|(_, object)| object);
+    while let Some(first) = get(at).and_then(number) {
+        let first = first.max(0.0) as u32;
+        if let Some(Object::Array(each)) = get(at + 1) {
+            for (index, entry) in each.iter().take(70_000).enumerate() {
+                let width = doc.dereference(entry).ok().and_then(|(_, object)| number(object));
+                widths.insert(first.saturating_add(index as u32), width.unwrap_or(0.0) / 1000.0);
+            }
+            at += 2;
+        } else if let (Some(last), Some(width)) = (get(at + 1).and_then(number), get(at + 2).and_then(number))
+        {
+            for code in first..=(last.max(0.0) as u32).min(first.saturating_add(70_000)).min(70_000) {
+                widths.insert(code, width / 1000.0);
+            }
+            at += 3;
+        } else {
+            break;
+        }
+        if widths.len() > 200_000 {
+            break;
+        }
+    }
+    widths
+}
+
+fn matrix_scale(dict: &Dictionary, doc: &Document) -> f64 {
+    let matrix = dict.get_deref(b"FontMatrix", doc).ok().and_then(|object| object.as_array().ok());
+    let first = matrix.and_then(|matrix| number(matrix.first()?));
+    first.map(f64::abs).filter(|scale| *scale > 0.0).unwrap_or(0.001)
+}
+
+pub(super) fn stream(object: &Object) -> Option<Vec<u8>> {
+    object.as_stream().ok()?.get_plain_content_with_limit(MAX_STREAM).ok()
+}
+
+pub(super) fn name(dict: &Dictionary, key: &[u8], doc: &Document) -> Option<Vec<u8>> {
+    dict.get_deref(key, doc).ok()?.as_name().ok().map(<[u8]>::to_vec)
+}
+
+pub(super) fn number(object: &Object) -> Option<f64> {
+    match object {
+        Object::Integer(value) => Some(*value as f64),
+        Object::Real(value) => Some(f64::from(*value)),
+        _ => None,
+    }
+}

@@ -1,0 +1,193 @@
+//! PDF: lopdf reads the objects, our own walker the text. Pages in order, then annotations, forms, properties, scripts, attachments.
+//!
+//! What is drawn in a font whose text the file does not tell is named `unsupported type font`, not passed over.
+
+use std::io::Read;
+
+use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId, Stream};
+
+use super::Output;
+use crate::{DocumentRequest, FileKind, Kind, Reason};
+
+mod cmap;
+mod extras;
+mod font;
+mod layout;
+mod lexer;
+mod names;
+mod page;
+mod widths;
+
+use page::Runner;
+
+/// Octets that one stream may unpack to while the file is read.
+const MAX_STREAM: u64 = 64 << 20;
+/// Parents of a page that are asked for what it inherits.
+const MAX_PARENTS: usize = 64;
+
+/// Every text of the file, and the files attached to it.
+pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
+    let limit = request.limits.octets_out.min(MAX_STREAM) as usize;
+    let doc = match load(request, limit) {
+        Ok(doc) => doc,
+        Err(Reason::Corrupt) => {
+            salvage(request, out)?;
+            return Err(Reason::Corrupt);
+        }
+        Err(reason) => return Err(reason),
+    };
+    let left = out.left();
+    let mut runner = Runner::new(&doc, left, request.deadline);
+    let shown = pages(&doc, &mut runner, out);
+    let (known, unknown) = (runner.known, runner.unknown);
+    if unknown >= 16 && unknown > known / 4 {
+        out.unscannable("", Reason::Unsupported(FileKind::Font));
+    }
+    let more = extras::read(&doc, out);
+    shown.and(more)
+}
+
+fn load(request: &DocumentRequest<'_>, limit: usize) -> Result<Document, Reason> {
+    let first = [None].into_iter();
+    let given = request.passwords.iter().take(32).map(|password| Some(password.clone()));
+    let mut locked = false;
+    for password in first.chain(given) {
+        let options =
+            LoadOptions { password, max_decompressed_size: Some(limit), ..LoadOptions::default() };
+        match Document::load_mem_with_options(request.octets, options) {
+            Ok(doc) if !doc.is_encrypted() => return Ok(doc),
+            Ok(_) => locked = true,
+            Err(lopdf::Error::Decryption(_) | lopdf::Error::InvalidPassword) => locked = true,
+            Err(_) if locked => {}
+            Err(_) => {
+                let marked = memchr::memmem::find(request.octets, b"/Encrypt").is_some();
+                return Err(if marked { Reason::Encrypted } else { Reason::Corrupt });
+            }
+        }
+        if std::time::Instant::now() >= request.deadline {
+            return Err(Reason::Timeout);
+        }
+    }
+    Err(Reason::Encrypted)
+}
+
+fn pages<'a>(doc: &'a Document, runner: &mut Runner<'a>, out: &mut Output<'_>) -> Result<(), Reason> {
+    let mut ids: Vec<ObjectId> = doc.page_iter().take(200_000).collect();
+    if ids.is_empty() {
+        // A page tree that leads nowhere: the pages are there all the same.
+        let is_page = |object: &Object| object.as_dict().is_ok_and(|dict| dict.has_type(b"Page"));
+        ids = doc.objects.iter().filter(|(_, object)| is_page(object)).map(|(id, _)| *id).collect();
+    }
+    for (index, id) in ids.into_iter().enumerate() {
+        let place = format!("page {}", index + 1);
+        out.at(&place);
+        let Ok(page) = doc.get_dictionary(id) else { continue };
+        let limit = usize::try_from(out.left()).unwrap_or(usize::MAX);
+        let (content, whole) = contents(doc, id, limit.min(MAX_STREAM as usize));
+        out.spend(0)?;
+        let (shown, ran) = runner.run(content, resources(doc, page));
+        out.text(&place, Kind::Text, layout::text(shown.runs))?;
+        out.text(&place, Kind::Hidden, shown.replacements.join("\n"))?;
+        if !whole {
+            out.unscannable(&place, Reason::Corrupt);
+        }
+        ran?;
+        extras::annotations(doc, page, &place, runner, out)?;
+    }
+    Ok(())
+}
+
+/// The page's content streams as one.
+fn contents(doc: &Document, id: ObjectId, limit: usize) -> (Vec<u8>, bool) {
+    let mut content = Vec::new();
+    let mut whole = true;
+    for id in doc.get_page_contents(id).into_iter().take(10_000) {
+        if let Ok(Object::Stream(stream)) = doc.get_object(id) {
+            let (octets, ok) = unpack(stream, limit.saturating_sub(content.len()));
+            whole &= ok;
+            content.extend(octets);
+            content.push(b'\n');
+        }
+    }
+    (content, whole)
+}
+
+/// What the page or the nearest of its parents has for resources.
+fn resources<'a>(doc: &'a Document, page: &'a Dictionary) -> Option<&'a Dictionary> {
+    let mut node = page;
+    for _ in 0..MAX_PARENTS {
+        if let Ok(Object::Dictionary(resources)) = node.get_deref(b"Resources", doc) {
+            return Some(resources);
+        }
+        node = node.get_deref(b"Parent", doc).ok()?.as_dict().ok()?;
+    }
+    None
+}
+
+/// A stream's octets, and whether that is all of them: damage in a compressed stream does not take what came before it.
+pub(super) fn unpack(stream: &Stream, limit: usize) -> (Vec<u8>, bool) {
+    if let Ok(octets) = stream.get_plain_content_with_limit(limit) {
+        return (octets, true);
+    }
+    let filters = stream.filters().unwrap_or_default();
+    if filters != [b"FlateDecode".as_slice()] && filters != [b"Fl".as_slice()] {
+        return (Vec::new(), false);
+    }
+    let octets = inflate(&stream.content, limit);
+    (octets, false)
+}
+
+/// Inflates as far as it goes.
+fn inflate(packed: &[u8], limit: usize) -> Vec<u8> {
+    let mut octets = Vec::new();
+    let mut block = [0; 8192];
+    let mut from = flate2::read::ZlibDecoder::new(packed);
+    while let Ok(count) = from.read(&mut block) {
+        if count == 0 || octets.len() + count > limit {
+            break;
+        }
+        octets.extend_from_slice(&block[..count]);
+    }
+    octets
+}
+
+/// A file whose objects cannot be read at all: whatever looks like a content stream is shown with a plain font.
+fn salvage(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
+    let nowhere = Document::new();
+    let mut runner = Runner::new(&nowhere, request.limits.octets_out, request.deadline);
+    for at in memchr::memmem::find_iter(request.octets, b"stream").take(10_000) {
+        if request.octets[..at].ends_with(b"end") {
+            continue;
+        }
+        let data = request.octets[at + 6..].trim_ascii_start();
+        let end = memchr::memmem::find(data, b"endstream").unwrap_or(data.len());
+        let unpacked = inflate(&data[..end], 4 << 20);
+        out.spend(unpacked.len() as u64)?;
+        let content = if unpacked.is_empty() { data[..end].to_vec() } else { unpacked };
+        let shows = memchr::memmem::find(&content, b"Tj").or_else(|| memchr::memmem::find(&content, b"TJ"));
+        if shows.is_some() && memchr::memmem::find(&content, b"BT").is_some() {
+            let (shown, ran) = runner.run(content, None);
+            out.text("damaged page", Kind::Text, layout::text(shown.runs))?;
+            ran?;
+        }
+    }
+    Ok(())
+}
+
+/// A text string (7.9.2.2) as text.
+pub(super) fn text_string(octets: &[u8]) -> String {
+    use encoding_rs::{UTF_8, UTF_16BE, UTF_16LE};
+    let decode = |encoding: &'static encoding_rs::Encoding, from: usize| {
+        encoding.decode_without_bom_handling(&octets[from..]).0.into_owned()
+    };
+    match octets {
+        [0xfe, 0xff, ..] => decode(UTF_16BE, 2),
+        [0xff, 0xfe, ..] => decode(UTF_16LE, 2),
+        [0xef, 0xbb, 0xbf, ..] => decode(UTF_8, 3),
+        _ => {
+            let object = Object::String(octets.to_vec(), lopdf::StringFormat::Literal);
+            lopdf::decode_text_string(&object)
+                .unwrap_or_else(|_| String::from_utf8_lossy(octets).into_owned())
+        }
+    }
+}
