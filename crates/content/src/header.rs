@@ -1,8 +1,14 @@
-//! Header fields, their parameters and encoded words (RFC 5322 2.2, RFC 2045 5.1, RFC 2047, RFC 2231), read tolerantly.
+//! Header fields (RFC 5322 2.2) and where the body begins, in the reading of forgiving clients and, where they differ, in the others'.
 
 use std::borrow::Cow;
 
+use crate::AmbiguityReason;
 use crate::charset;
+
+mod parameters;
+mod words;
+
+pub(crate) use parameters::{Parameters, boundaries, parameters, percent};
 
 /// One field of a header: octets of name and value, and where the field is in its entity.
 #[derive(Debug, Clone)]
@@ -17,6 +23,11 @@ impl Field<'_> {
     pub(crate) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
+
+    /// It says how the body is to be read.
+    fn rules_the_body(&self) -> bool {
+        self.is("content-type") || self.is("content-transfer-encoding") || self.is("content-disposition")
+    }
 }
 
 /// A header and where the body begins.
@@ -26,32 +37,124 @@ pub(crate) struct Head<'m> {
     pub(crate) body: usize,
     /// More fields than the bound.
     pub(crate) cut: bool,
+    /// It ended with an empty line.
+    ended: bool,
+    odd: Odd,
 }
+
+impl<'m> Head<'m> {
+    pub(crate) fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'m [u8]> + 'a {
+        self.fields.iter().filter(move |field| field.is(name)).map(|field| field.value)
+    }
+
+    /// Two headers with the same fields about the same body are one reading.
+    fn same_reading(&self, other: &Head<'_>) -> bool {
+        let ruling = |head: &Head<'m>| {
+            let fields = head.fields.iter().filter(|field| field.rules_the_body());
+            fields.map(|field| field.value).collect::<Vec<_>>()
+        };
+        let others = other.fields.iter().filter(|field| field.rules_the_body()).map(|field| field.value);
+        self.body == other.body && ruling(self).into_iter().eq(others)
+    }
+
+    fn rules_the_body(&self) -> bool {
+        self.fields.iter().any(Field::rules_the_body)
+    }
+}
+
+/// What a header has that parsers take in different ways.
+#[derive(Debug, Default, Clone, Copy)]
+struct Odd {
+    /// CR without LF.
+    bare_cr: bool,
+    /// LF without CR.
+    bare_lf: bool,
+    crlf: bool,
+    /// A continuation of nothing but white space.
+    blank_fold: bool,
+    /// White space before the colon, or octets in a name that are not ASCII.
+    name: bool,
+    /// A line that is no field.
+    junk: bool,
+}
+
+/// How to take them.
+#[derive(Debug, Clone, Copy)]
+struct Rules {
+    cr_ends: bool,
+    lf_ends: bool,
+    blank_ends: bool,
+    odd_names: bool,
+    skip_junk: bool,
+}
+
+/// The forgiving reading: any line end, odd names; a line that is no field ends the header.
+const FORGIVING: Rules =
+    Rules { cr_ends: true, lf_ends: true, blank_ends: false, odd_names: true, skip_junk: false };
 
 /// Reads fields up to the first empty line, or to a line that is no field: what follows is body then.
 pub(crate) fn read(entity: &[u8], most: usize) -> Head<'_> {
+    read_by(entity, most, FORGIVING)
+}
+
+/// The readings that differ from the forgiving one in what they say about the body, and what makes them differ.
+pub(crate) fn other_readings<'m>(
+    entity: &'m [u8],
+    most: usize,
+    first: &Head<'m>,
+) -> Vec<(Head<'m>, AmbiguityReason)> {
+    let odd = first.odd;
+    let mut others: Vec<(Head<'m>, AmbiguityReason)> = Vec::new();
+    let mut note = |rules: Rules, reason: AmbiguityReason| {
+        let head = read_by(entity, most, rules);
+        let found_body = head.ended || !rules.skip_junk && head.body < entity.len();
+        let says_more = found_body && (head.rules_the_body() || first.rules_the_body());
+        let new = !head.same_reading(first) && others.iter().all(|(other, _)| !head.same_reading(other));
+        if says_more && new {
+            others.push((head, reason));
+        }
+    };
+    if odd.junk {
+        note(Rules { skip_junk: true, ..FORGIVING }, AmbiguityReason::JunkInHeader);
+    }
+    if odd.name {
+        note(Rules { odd_names: false, ..FORGIVING }, AmbiguityReason::OddFieldName);
+        note(Rules { odd_names: false, skip_junk: true, ..FORGIVING }, AmbiguityReason::OddFieldName);
+    }
+    if odd.blank_fold {
+        note(Rules { blank_ends: true, ..FORGIVING }, AmbiguityReason::OddFolding);
+    }
+    if odd.bare_cr {
+        note(Rules { cr_ends: false, ..FORGIVING }, AmbiguityReason::BareLineEnd);
+        note(Rules { cr_ends: false, skip_junk: true, ..FORGIVING }, AmbiguityReason::BareLineEnd);
+    }
+    if odd.crlf && odd.bare_lf {
+        note(Rules { lf_ends: false, cr_ends: false, ..FORGIVING }, AmbiguityReason::BareLineEnd);
+    }
+    others
+}
+
+fn read_by(entity: &[u8], most: usize, rules: Rules) -> Head<'_> {
     let mut head = Head::default();
-    let mut at = 0;
+    let mut at = envelope_line(entity, rules);
     while at < entity.len() {
-        let line = line_end(entity, at);
-        if matches!(&entity[at..line], b"\r\n" | b"\n" | b"\r") {
-            head.body = line;
+        let line = next_line(entity, at, rules, &mut head.odd);
+        let content = &entity[at..line];
+        if matches!(content, b"\r\n" | b"\n" | b"\r") || rules.blank_ends && is_blank(content) {
+            (head.body, head.ended) = (line, true);
             return head;
         }
-        let mut end = line;
-        while matches!(entity.get(end), Some(b' ' | b'\t')) {
-            end = line_end(entity, end);
-        }
-        let field = &entity[at..end];
-        let Some(colon) = memchr::memchr(b':', field).filter(|colon| is_name(&field[..*colon])) else {
-            head.body = at;
-            return head;
-        };
-        if head.fields.len() >= most {
-            head.cut = true;
-        } else {
-            let value = trim_end(&field[colon + 1..]);
-            head.fields.push(Field { name: field[..colon].trim_ascii(), value, start: at, end });
+        let end = field_end(entity, line, rules, &mut head.odd);
+        match field(entity, at..end, rules, &mut head.odd) {
+            Some(_) if head.fields.len() >= most => head.cut = true,
+            Some(field) => head.fields.push(field),
+            None => {
+                head.odd.junk = true;
+                if !rules.skip_junk {
+                    head.body = at;
+                    return head;
+                }
+            }
         }
         at = end;
     }
@@ -59,9 +162,59 @@ pub(crate) fn read(entity: &[u8], most: usize) -> Head<'_> {
     head
 }
 
-fn is_name(name: &[u8]) -> bool {
-    let name = name.trim_ascii_end();
-    !name.is_empty() && name.len() <= 256 && name.iter().all(|octet| *octet > b' ' && *octet != 0x7f)
+/// The end of the `From ` line of an mbox, which is no field.
+fn envelope_line(entity: &[u8], rules: Rules) -> usize {
+    match entity.starts_with(b"From ") || entity.starts_with(b">From ") {
+        true => next_line(entity, 0, rules, &mut Odd::default()),
+        false => 0,
+    }
+}
+
+fn field_end(entity: &[u8], line: usize, rules: Rules, odd: &mut Odd) -> usize {
+    let mut end = line;
+    while matches!(entity.get(end), Some(b' ' | b'\t')) {
+        let next = next_line(entity, end, rules, odd);
+        if is_blank(&entity[end..next]) {
+            odd.blank_fold = true;
+            if rules.blank_ends {
+                break;
+            }
+        }
+        end = next;
+    }
+    end
+}
+
+fn field<'m>(
+    entity: &'m [u8],
+    range: std::ops::Range<usize>,
+    rules: Rules,
+    odd: &mut Odd,
+) -> Option<Field<'m>> {
+    let octets = &entity[range.clone()];
+    let colon = memchr::memchr(b':', octets)?;
+    let name = &octets[..colon];
+    let strict = !name.is_empty() && name.iter().all(|octet| (33..=126).contains(octet));
+    if !strict {
+        let trimmed = name.trim_ascii_end();
+        let known = if rules.skip_junk { trimmed.trim_ascii_start() } else { trimmed };
+        let nearly = !known.is_empty()
+            && known.len() <= 256
+            && known.iter().all(|octet| *octet > b' ' && *octet != 0x7f);
+        if !nearly {
+            return None;
+        }
+        odd.name = true;
+        if !rules.odd_names {
+            return None;
+        }
+    }
+    let value = trim_end(&octets[colon + 1..]);
+    Some(Field { name: name.trim_ascii(), value, start: range.start, end: range.end })
+}
+
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(u8::is_ascii_whitespace)
 }
 
 fn trim_end(value: &[u8]) -> &[u8] {
@@ -69,13 +222,36 @@ fn trim_end(value: &[u8]) -> &[u8] {
     &value[..end]
 }
 
+/// The start of the next line, by the rules.
+fn next_line(octets: &[u8], at: usize, rules: Rules, odd: &mut Odd) -> usize {
+    let mut from = at;
+    while let Some(offset) = memchr::memchr2(b'\r', b'\n', &octets[from..]) {
+        let here = from + offset;
+        if octets[here..].starts_with(b"\r\n") {
+            odd.crlf = true;
+            return here + 2;
+        }
+        let ends = match octets[here] {
+            b'\r' => {
+                odd.bare_cr = true;
+                rules.cr_ends
+            }
+            _ => {
+                odd.bare_lf = true;
+                rules.lf_ends
+            }
+        };
+        if ends {
+            return here + 1;
+        }
+        from = here + 1;
+    }
+    octets.len()
+}
+
 /// The start of the next line: CRLF, LF, or a CR alone.
 pub(crate) fn line_end(octets: &[u8], at: usize) -> usize {
-    match memchr::memchr2(b'\r', b'\n', &octets[at..]) {
-        None => octets.len(),
-        Some(offset) if octets[at + offset..].starts_with(b"\r\n") => at + offset + 2,
-        Some(offset) => at + offset + 1,
-    }
+    next_line(octets, at, FORGIVING, &mut Odd::default())
 }
 
 /// The value as people read it: unfolded, encoded words decoded. Plain ASCII on one line is borrowed.
@@ -84,230 +260,85 @@ pub(crate) fn text(value: &[u8]) -> Cow<'_, str> {
     let folded = memchr::memchr2(b'\r', b'\n', value).is_some();
     let encoded = memchr::memmem::find(value, b"=?").is_some();
     if !folded && !encoded {
-        return charset::utf8_or_guess(value);
+        return charset::decode(value, None).text;
     }
-    let unfolded: Vec<u8> = value.iter().copied().filter(|octet| !matches!(octet, b'\r' | b'\n')).collect();
-    let text = charset::utf8_or_guess(&unfolded).into_owned();
-    Cow::Owned(if encoded { decode_words(&text) } else { text })
-}
-
-/// RFC 2047, also where the words are broken: spaces inside, no spaces between, split multibyte characters.
-fn decode_words(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    // Octets of adjacent words in one charset are joined before they are decoded.
-    let mut pending: Option<(String, Vec<u8>)> = None;
-    while let Some(start) = rest.find("=?") {
-        let Some((word, length)) = encoded_word(&rest[start..]) else {
-            flush(&mut pending, &mut out);
-            out.push_str(&rest[..start + 2]);
-            rest = &rest[start + 2..];
-            continue;
-        };
-        let between = &rest[..start];
-        if pending.is_none() || !between.trim().is_empty() {
-            flush(&mut pending, &mut out);
-            out.push_str(between);
-        }
-        match &mut pending {
-            Some((charset, octets)) if charset.eq_ignore_ascii_case(&word.0) => octets.extend(word.1),
-            _ => {
-                flush(&mut pending, &mut out);
-                pending = Some(word);
-            }
-        }
-        rest = &rest[start + length..];
-    }
-    flush(&mut pending, &mut out);
-    out.push_str(rest);
-    out
-}
-
-fn flush(pending: &mut Option<(String, Vec<u8>)>, out: &mut String) {
-    if let Some((charset, octets)) = pending.take() {
-        out.push_str(&charset::decode(&octets, Some(&charset)).text);
-    }
-}
-
-/// `=?charset*lang?q?text?=`: charset and octets, and the length of the word.
-fn encoded_word(text: &str) -> Option<((String, Vec<u8>), usize)> {
-    let inner = text.strip_prefix("=?")?;
-    let (charset, rest) = inner.split_once('?')?;
-    let (encoding, rest) = rest.split_once('?')?;
-    if charset.len() > 64 || charset.contains(char::is_whitespace) || encoding.len() != 1 {
-        return None;
-    }
-    let end = rest.find("?=")?;
-    let data = &rest[..end];
-    let octets = match encoding {
-        "q" | "Q" => crate::transfer::q_word(data.as_bytes()),
-        "b" | "B" => crate::transfer::base64(data.as_bytes()).octets,
-        _ => return None,
+    let text = match folded {
+        true => Cow::Owned(charset::decode(&unfold(value), None).text.into_owned()),
+        false => charset::decode(value, None).text,
     };
-    let charset = charset.split('*').next().unwrap_or_default().to_owned();
-    let length = text.len() - rest.len() + end + 2;
-    Some(((charset, octets), length))
+    if encoded { Cow::Owned(words::decode(&text)) } else { text }
 }
 
-/// A parameter in pieces (RFC 2231 3): its name, and number, whether percent-encoded, and value of each piece.
-type Continued = (String, Vec<(u32, bool, String)>);
-
-/// A media type, or a disposition, with its parameters.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Parameters {
-    /// `text/plain`, lower case.
-    pub(crate) value: String,
-    /// Names in lower case; RFC 2231 pieces joined and decoded.
-    pub(crate) list: Vec<(String, String)>,
+/// Line ends go, the white space that begins a continuation stays.
+fn unfold(value: &[u8]) -> Vec<u8> {
+    value.iter().copied().filter(|octet| !matches!(octet, b'\r' | b'\n')).collect()
 }
 
-impl Parameters {
-    /// Every value of the parameter: two differing ones are two readings.
-    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.list.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.all(name).next()
-    }
+/// The names of files and other texts inside parameters.
+pub(crate) fn words_of(text: &str) -> String {
+    words::decode(text)
 }
 
-/// Reads `type/subtype; name=value; name*0*=charset'lang'value` with comments, odd quoting and missing semicolons.
-pub(crate) fn parameters(value: &[u8]) -> Parameters {
-    let text = charset::utf8_or_guess(value);
-    let unfolded: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
-    let mut pieces = split(&unfolded);
-    let value = pieces.next().unwrap_or_default().trim().to_ascii_lowercase();
-    let mut plain = Vec::new();
-    let mut continued: Vec<Continued> = Vec::new();
-    for piece in pieces.take(256) {
-        let Some((name, value)) = piece.split_once('=') else { continue };
-        let name = name.trim().to_ascii_lowercase();
-        let value = unquote(value.trim());
-        let mut stars = name.splitn(3, '*');
-        let base = stars.next().unwrap_or_default().to_owned();
-        match (stars.next(), stars.next()) {
-            (None, _) => plain.push((base, decode_words(&value))),
-            (Some(""), _) => continued_of(&mut continued, base).push((0, true, value)),
-            (Some(number), last) => {
-                let number = number.parse().unwrap_or(0);
-                continued_of(&mut continued, base).push((number, last.is_some(), value));
-            }
-        }
-    }
-    let joined = continued.into_iter().map(|(name, pieces)| (name, join(pieces)));
-    Parameters {
-        value: value.split_whitespace().next().unwrap_or_default().to_owned(),
-        list: joined.chain(plain).collect(),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn continued_of(all: &mut Vec<Continued>, name: String) -> &mut Vec<(u32, bool, String)> {
-    let at = all.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
-        all.push((name, Vec::new()));
-        all.len() - 1
-    });
-    &mut all[at].1
-}
-
-fn join(mut pieces: Vec<(u32, bool, String)>) -> String {
-    pieces.sort_by_key(|piece| piece.0);
-    let mut charset = None;
-    let mut octets = Vec::new();
-    for (index, (_, extended, value)) in pieces.into_iter().enumerate() {
-        let mut value = value.as_str();
-        if extended
-            && index == 0
-            && let Some((label, rest)) = value.split_once('\'')
-        {
-            charset = Some(label.to_owned());
-            value = rest.split_once('\'').map_or(rest, |(_, text)| text);
-        }
-        if extended { octets.extend(percent(value)) } else { octets.extend(value.bytes()) }
+    fn names(head: &Head<'_>) -> Vec<String> {
+        head.fields.iter().map(|field| String::from_utf8_lossy(field.name).into_owned()).collect()
     }
-    charset::decode(&octets, charset.as_deref()).text.into_owned()
-}
 
-/// Percent decoding; a bare percent sign stays.
-pub(crate) fn percent(text: &str) -> Vec<u8> {
-    let octets = text.as_bytes();
-    let mut out = Vec::with_capacity(octets.len());
-    let mut at = 0;
-    while at < octets.len() {
-        let hex = |octet: u8| (octet as char).to_digit(16);
-        match octets.get(at + 1).and_then(|a| hex(*a)).zip(octets.get(at + 2).and_then(|b| hex(*b))) {
-            Some((high, low)) if octets[at] == b'%' => {
-                out.push((high * 16 + low) as u8);
-                at += 3;
-            }
-            _ => {
-                out.push(octets[at]);
-                at += 1;
-            }
-        }
+    fn others(entity: &[u8]) -> Vec<(usize, AmbiguityReason)> {
+        let first = read(entity, 100);
+        other_readings(entity, 100, &first).into_iter().map(|(head, reason)| (head.body, reason)).collect()
     }
-    out
-}
 
-/// Pieces between semicolons that are neither quoted nor in a comment; comments are dropped.
-fn split(text: &str) -> impl Iterator<Item = String> {
-    let mut pieces = vec![String::new()];
-    let (mut quoted, mut escaped, mut comments) = (false, false, 0_u32);
-    for c in text.chars() {
-        let piece = pieces.last_mut();
-        match c {
-            _ if escaped => {
-                escaped = false;
-                if comments == 0
-                    && let Some(piece) = piece
-                {
-                    piece.push(c)
-                }
-            }
-            '\\' if quoted || comments > 0 => {
-                escaped = true;
-                if comments == 0
-                    && let Some(piece) = piece
-                {
-                    piece.push(c)
-                }
-            }
-            '"' if comments == 0 => {
-                quoted = !quoted;
-                if let Some(piece) = piece {
-                    piece.push(c)
-                }
-            }
-            '(' if !quoted => comments += 1,
-            ')' if !quoted && comments > 0 => comments -= 1,
-            ';' if !quoted && comments == 0 => pieces.push(String::new()),
-            _ if comments > 0 => {}
-            _ => {
-                if let Some(piece) = piece {
-                    piece.push(c)
-                }
-            }
-        }
+    #[test]
+    fn a_clean_header_has_one_reading() {
+        let mail = b"From: a\r\nSubject: b\r\n c\r\nContent-Type: text/plain\r\n\r\nbody";
+        let head = read(mail, 100);
+        assert_eq!(names(&head), ["From", "Subject", "Content-Type"]);
+        assert_eq!(&mail[head.body..], b"body");
+        assert_eq!(head.fields[1].value, b" b\r\n c");
+        assert!(others(mail).is_empty());
+        assert!(others(&mail.iter().copied().filter(|octet| *octet != b'\r').collect::<Vec<_>>()).is_empty());
     }
-    pieces.into_iter()
-}
 
-fn unquote(value: &str) -> String {
-    let Some(inner) = value.strip_prefix('"') else {
-        return value.split_whitespace().next().unwrap_or_default().to_owned();
-    };
-    let mut out = String::new();
-    let mut escaped = false;
-    for c in inner.chars() {
-        match c {
-            _ if escaped => {
-                escaped = false;
-                out.push(c);
-            }
-            '\\' => escaped = true,
-            '"' => break,
-            _ => out.push(c),
-        }
+    #[test]
+    fn a_line_that_is_no_field_ends_the_header_or_is_skipped() {
+        let mail = b"Subject: a\r\nhello\r\nContent-Type: text/html\r\n\r\nbody";
+        assert_eq!(read(mail, 100).body, 12);
+        assert_eq!(others(mail), [(mail.len() - 4, AmbiguityReason::JunkInHeader)]);
+        assert!(others(b"Subject: a\r\nhello\r\n\r\nbody").is_empty());
     }
-    out
+
+    #[test]
+    fn a_name_with_a_space_is_a_field_or_not() {
+        let mail = b"Content-Type : text/html\r\nContent-Type: text/plain\r\n\r\nb";
+        assert_eq!(names(&read(mail, 100)), ["Content-Type", "Content-Type"]);
+        let reasons: Vec<_> = others(mail).into_iter().map(|(_, reason)| reason).collect();
+        assert_eq!(reasons, [AmbiguityReason::OddFieldName; 2]);
+    }
+
+    #[test]
+    fn bare_line_ends_end_a_line_or_do_not() {
+        let mail = b"Subject: a\rContent-Type: text/html\r\n\r\nb";
+        assert_eq!(names(&read(mail, 100)), ["Subject", "Content-Type"]);
+        assert_eq!(others(mail).len(), 1);
+        let mail = b"Subject: a\nContent-Type: text/html\r\n\r\nb";
+        assert_eq!(others(mail), [(mail.len() - 1, AmbiguityReason::BareLineEnd)]);
+    }
+
+    #[test]
+    fn a_blank_continuation_may_end_the_header() {
+        let mail = b"Subject: a\r\n \r\nContent-Type: text/html\r\n\r\nb";
+        assert_eq!(names(&read(mail, 100)), ["Subject", "Content-Type"]);
+        assert_eq!(others(mail), [(15, AmbiguityReason::OddFolding)]);
+    }
+
+    #[test]
+    fn more_fields_than_the_bound_are_cut() {
+        let head = read(b"a: 1\nb: 2\nc: 3\n\nbody", 2);
+        assert!(head.cut);
+        assert_eq!(head.fields.len(), 2);
+    }
 }

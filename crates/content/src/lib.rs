@@ -262,6 +262,10 @@ pub enum Reason {
     Unsupported(FileKind),
     /// A fault of our own.
     EngineFault,
+    /// More plausible readings than [`Limits::views`] allows, or than can be paid for.
+    TooManyViews,
+    /// A fragment of a message that travels in several.
+    Fragment,
 }
 
 impl fmt::Display for Reason {
@@ -278,6 +282,8 @@ impl fmt::Display for Reason {
             Self::ParserFailed => "parser failed",
             Self::Unsupported(kind) => return write!(f, "unsupported type {kind}"),
             Self::EngineFault => "engine fault",
+            Self::TooManyViews => "too many readings",
+            Self::Fragment => "fragment of a message",
         })
     }
 }
@@ -325,6 +331,18 @@ ambiguities! {
     WrongCharset = "wrong charset";
     WrongTransferEncoding = "wrong transfer encoding";
     ContainerDisagreement = "container disagreement";
+    JunkInHeader = "junk in header";
+    OddFieldName = "odd field name";
+    OddFolding = "odd folding";
+    BareLineEnd = "bare line end";
+    Nul = "nul";
+    NoMimeVersion = "no mime-version";
+    ConflictingTypes = "conflicting types";
+    LooseDelimiter = "loose delimiter";
+    PartsAfterEnd = "parts after end";
+    EncodedMultipart = "encoded multipart";
+    HeaderInBody = "header in body";
+    ConflictingNames = "conflicting names";
 }
 
 /// The seam to documents and containers.
