@@ -177,8 +177,7 @@ impl Tree {
         let whole = Whole { tree: self, library: &library, names: &names, settings: &settings, hashes: hashes(sources) };
         let numbers: Vec<(u32, String)> =
             self.policies.iter().map(|policy| (policy.id.value, policy.name.value.clone())).collect();
-        let find = |name: &str| names.files.get(name).map(|file| file.text.to_string());
-        let responses = responses::compile(self.responses.clone(), &numbers, &find, out);
+        let responses = responses::compile(self.responses.clone(), &numbers, &names, out);
         let infos = whole.infos();
         let engine = whole.engine(&infos, Pick::Working, out);
         if depth == Depth::Check {
