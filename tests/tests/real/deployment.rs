@@ -61,3 +61,15 @@ fn every_configuration_key_is_documented() {
         assert!(text.contains(&format!("`{last}`")), "docs/configuration.md does not name {key}");
     }
 }
+
+#[test]
+fn every_test_that_the_page_of_known_holes_names_exists() {
+    let page = fs::read_to_string(deployed("../docs/known-holes.md")).unwrap();
+    let named: Vec<(&str, &str)> = page.split('`').filter_map(|word| word.split_once(".rs::")).collect();
+    assert!(named.len() > 30, "{named:?}");
+    for (file, test) in named {
+        let path = deployed("..").join(format!("{file}.rs"));
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(text.contains(&format!("fn {test}(")), "{}.rs has no test {test}", file);
+    }
+}

@@ -103,3 +103,84 @@ fn a_flood_of_commands_in_one_packet_is_answered_or_closed() {
     assert_eq!(client.command("NOOP").unwrap().code, 250);
     assert!(weir.memory().peak < MEMORY, "{:?}", weir.memory());
 }
+
+/// A mail with one attachment of these octets.
+fn with_attachment(name: &str, octets: &[u8]) -> Vec<u8> {
+    let mut message = format!(
+        "From: ann@corp.example\r\nSubject: attached\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: text/plain\r\n\r\nSee attached.\r\n--b\r\nContent-Type: application/octet-stream; name={name}\r\n\
+         Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename={name}\r\n\r\n"
+    );
+    for line in base64(octets).as_bytes().chunks(76) {
+        message.push_str(&String::from_utf8_lossy(line));
+        message.push_str("\r\n");
+    }
+    message.push_str("--b--\r\n");
+    message.into_bytes()
+}
+
+fn base64(octets: &[u8]) -> String {
+    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in octets.chunks(3) {
+        let bits =
+            three.iter().fold(0, |bits, octet| bits << 8 | u32::from(*octet)) << (8 * (3 - three.len()));
+        for place in 0..4 {
+            let sign = SIGNS[(bits >> (18 - 6 * place)) as usize & 63] as char;
+            text.push(if place <= three.len() { sign } else { '=' });
+        }
+    }
+    text
+}
+
+/// What the incident of "Not fully inspected" says was not inspected.
+fn not_inspected(weir: &Weir) -> String {
+    let incidents = weir.incidents();
+    let found = incidents.iter().find(|incident| incident["policy_id"] == 9999);
+    let id = found.unwrap_or_else(|| panic!("no incident of what was not inspected: {incidents:?}"))["id"]
+        .as_u64()
+        .unwrap();
+    weir.incident(id)["unscannable"].to_string()
+}
+
+/// Python's own zlib makes the bombs: no bomb lies in the repository.
+const BOMB: &str = r#"
+import io, sys, zipfile
+inner = io.BytesIO()
+with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
+    with archive.open("zeros.txt", "w", force_zip64=True) as member:
+        for _ in range(2048):
+            member.write(bytes(1 << 20))
+outer = io.BytesIO()
+with zipfile.ZipFile(outer, "w", zipfile.ZIP_DEFLATED) as archive:
+    for number in range(16):
+        archive.writestr(f"{number}.zip", inner.getvalue())
+sys.stdout.buffer.write(outer.getvalue())
+"#;
+
+#[test]
+fn a_zip_bomb_ends_in_a_reply_and_a_finding() {
+    let Some(output) = weir_tests::client::python_with(BOMB, &[]) else { return };
+    let (sink, weir) = server();
+    let began = Instant::now();
+    let message = with_attachment("offer.zip", &output.stdout);
+    let answer = send(weir.addr(), "ann@corp.example", &["bob@other.example"], &message).unwrap();
+    assert_eq!(answer.code, 250, "{answer:?}");
+    assert!(began.elapsed() < Duration::from_secs(60), "took {:?}", began.elapsed());
+    assert!(weir.memory().peak < MEMORY, "{:?}", weir.memory());
+    assert!(not_inspected(&weir).contains("offer.zip"), "{}", not_inspected(&weir));
+    assert!(sink.only_message().octets.ends_with(&message));
+}
+
+#[test]
+fn a_broken_archive_is_a_finding_and_the_server_goes_on() {
+    let (sink, weir) = server();
+    let message = with_attachment("broken.zip", &[b"PK\x03\x04\x14\0".to_vec(), vec![0xff; 5000]].concat());
+    for _ in 0..3 {
+        let answer = send(weir.addr(), "ann@corp.example", &["bob@other.example"], &message).unwrap();
+        assert_eq!(answer.code, 250, "{answer:?}");
+    }
+    assert!(not_inspected(&weir).contains("broken.zip"));
+    assert_eq!(weir.ops("/healthz").unwrap(), "ok\n");
+    assert_eq!(sink.count(), 3);
+}
