@@ -1,0 +1,356 @@
+//! Compound files: storages and streams of old Office documents. Tolerant of damage, bounded, and without recursion.
+
+use std::borrow::Cow;
+
+use super::ole::{Fields, u16_at, u32_at, wide};
+use super::{Output, doc, msg, ole, ppt, vba, xls};
+use crate::{DocumentRequest, Kind, Reason};
+
+const SIGNATURE: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
+/// Directory entries of one file.
+const MAX_ENTRIES: usize = 200_000;
+const NONE: u32 = 0xffff_fff0;
+
+/// A storage or stream.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) is_stream: bool,
+    pub(super) size: u64,
+    start: u32,
+}
+
+/// A compound file.
+#[derive(Debug)]
+pub(super) struct Cfb<'a> {
+    octets: &'a [u8],
+    sector: usize,
+    fat: Vec<u32>,
+    mini_fat: Vec<u32>,
+    mini: Vec<u8>,
+    mini_limit: u64,
+    pub(super) entries: Vec<Entry>,
+    /// Of each storage, what is directly in it.
+    below: Vec<Vec<usize>>,
+}
+
+impl<'a> Cfb<'a> {
+    pub(super) fn parse(octets: &'a [u8]) -> Option<Self> {
+        if !octets.starts_with(SIGNATURE) {
+            return None;
+        }
+        let shift = u16_at(octets, 30)?;
+        let sector = 1_usize << if (7..=16).contains(&shift) { shift } else { 9 };
+        let mut file = Self {
+            octets,
+            sector,
+            fat: Vec::new(),
+            mini_fat: Vec::new(),
+            mini: Vec::new(),
+            mini_limit: u64::from(u32_at(octets, 56)?).min(1 << 20),
+            entries: Vec::new(),
+            below: Vec::new(),
+        };
+        file.fat = file.read_fat()?;
+        let mini_fat = file.chain(u32_at(octets, 60)?, u64::MAX);
+        file.mini_fat = numbers(&mini_fat).collect();
+        let directory = file.chain(u32_at(octets, 48)?, u64::MAX);
+        file.read_directory(&directory);
+        let root = file.entries.first()?;
+        let (start, size) = (root.start, root.size);
+        file.mini = file.chain(start, size.max(1)).into_owned();
+        Some(file)
+    }
+
+    fn sector_at(&self, index: u32) -> Option<&'a [u8]> {
+        let at = (index as usize).checked_add(1)?.checked_mul(self.sector)?;
+        let rest = self.octets.get(at..)?;
+        (!rest.is_empty()).then(|| &rest[..rest.len().min(self.sector)])
+    }
+
+    fn read_fat(&self) -> Option<Vec<u32>> {
+        let most = self.octets.len() / self.sector + 1;
+        let mut sectors: Vec<u32> = numbers(self.octets.get(76..512)?).collect();
+        let mut next = u32_at(self.octets, 68)?;
+        for _ in 0..most {
+            let Some(block) = (next < NONE).then(|| self.sector_at(next)).flatten() else { break };
+            let mut each: Vec<u32> = numbers(block).collect();
+            next = each.pop().unwrap_or(NONE);
+            sectors.extend(each);
+            if sectors.len() > most {
+                break;
+            }
+        }
+        let mut fat = Vec::new();
+        for index in sectors.into_iter().filter(|index| *index < NONE).take(most) {
+            match self.sector_at(index) {
+                Some(block) => fat.extend(numbers(block)),
+                None => fat.extend(std::iter::repeat_n(u32::MAX, self.sector / 4)),
+            }
+        }
+        Some(fat)
+    }
+
+    /// Follows a chain; it ends where it breaks. Sectors that lie side by side are not copied.
+    fn chain(&self, start: u32, size: u64) -> Cow<'a, [u8]> {
+        let wanted = usize::try_from(size).unwrap_or(usize::MAX).min(self.octets.len());
+        let mut sectors = Vec::new();
+        let mut index = start;
+        while index < NONE && sectors.len() * self.sector < wanted && sectors.len() <= self.fat.len() {
+            sectors.push(index);
+            index = self.fat.get(index as usize).copied().unwrap_or(u32::MAX);
+        }
+        let contiguous = sectors.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1));
+        if let (true, Some(first)) = (contiguous, sectors.first()) {
+            let at = (*first as usize).saturating_add(1).saturating_mul(self.sector);
+            let rest = self.octets.get(at..).unwrap_or_default();
+            return Cow::Borrowed(&rest[..rest.len().min(wanted).min(sectors.len() * self.sector)]);
+        }
+        let mut octets = Vec::with_capacity(wanted.min(sectors.len() * self.sector));
+        for sector in sectors {
+            let Some(block) = self.sector_at(sector) else { break };
+            octets.extend_from_slice(block);
+        }
+        octets.truncate(wanted);
+        Cow::Owned(octets)
+    }
+
+    fn mini_chain(&self, start: u32, size: u64) -> Vec<u8> {
+        let wanted = usize::try_from(size).unwrap_or(usize::MAX).min(self.mini.len());
+        let mut octets = Vec::with_capacity(wanted);
+        let mut index = start;
+        while index < NONE && octets.len() < wanted {
+            let at = index as usize * 64;
+            let Some(rest) = self.mini.get(at..) else { break };
+            if rest.is_empty() {
+                break;
+            }
+            octets.extend_from_slice(&rest[..rest.len().min(64)]);
+            index = self.mini_fat.get(index as usize).copied().unwrap_or(u32::MAX);
+        }
+        octets.truncate(wanted);
+        octets
+    }
+
+    /// Entries with their storages. Entries that no storage names hang on the root: they are there all the same.
+    fn read_directory(&mut self, directory: &[u8]) {
+        let raw: Vec<&[u8]> = directory.chunks_exact(128).take(MAX_ENTRIES).collect();
+        let link = |index: usize, at: usize| raw.get(index).and_then(|entry| u32_at(entry, at)).unwrap_or(u32::MAX);
+        let mut parents = vec![0; raw.len()];
+        let mut seen = vec![false; raw.len()];
+        let mut todo = vec![(link(0, 76), 0_usize)];
+        while let Some((index, parent)) = todo.pop() {
+            let at = index as usize;
+            if at >= raw.len() || at == 0 || seen[at] {
+                continue;
+            }
+            seen[at] = true;
+            parents[at] = parent;
+            todo.extend([(link(at, 68), parent), (link(at, 72), parent), (link(at, 76), at)]);
+        }
+        self.below = vec![Vec::new(); raw.len()];
+        let wide_sizes = self.sector > 512;
+        for (index, (entry, parent)) in raw.iter().zip(parents).enumerate() {
+            if index > 0 && entry[66] != 0 {
+                self.below[parent].push(index);
+            }
+            let length = u16_at(entry, 64).unwrap_or(0).min(64) as usize;
+            let size = u64::from(u32_at(entry, 120).unwrap_or(0));
+            let high = u64::from(u32_at(entry, 124).unwrap_or(0));
+            self.entries.push(Entry {
+                name: wide(&entry[..length]),
+                is_stream: entry[66] == 2,
+                size: if wide_sizes { size | high << 32 } else { size },
+                start: u32_at(entry, 116).unwrap_or(u32::MAX),
+            });
+        }
+    }
+
+    /// What is directly in a storage.
+    pub(super) fn children(&self, storage: usize) -> impl Iterator<Item = (usize, &Entry)> {
+        let below = self.below.get(storage).map_or(&[][..], Vec::as_slice);
+        below.iter().filter_map(|index| Some((*index, self.entries.get(*index)?)))
+    }
+
+    /// A child by name; case does not matter.
+    pub(super) fn find(&self, storage: usize, name: &str) -> Option<usize> {
+        self.children(storage).find(|(_, entry)| entry.name.eq_ignore_ascii_case(name)).map(|(index, _)| index)
+    }
+
+    /// A stream's octets, as many as there are.
+    pub(super) fn read(&self, index: usize) -> Cow<'a, [u8]> {
+        match self.entries.get(index) {
+            Some(entry) if entry.is_stream && entry.size < self.mini_limit => {
+                Cow::Owned(self.mini_chain(entry.start, entry.size))
+            }
+            Some(entry) if entry.is_stream => self.chain(entry.start, entry.size),
+            _ => Cow::Borrowed(&[]),
+        }
+    }
+
+    /// A stream of a storage, by name.
+    pub(super) fn stream(&self, storage: usize, name: &str) -> Option<Cow<'a, [u8]>> {
+        self.find(storage, name).map(|index| self.read(index))
+    }
+}
+
+fn numbers(octets: &[u8]) -> impl Iterator<Item = u32> + '_ {
+    octets.chunks_exact(4).map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]))
+}
+
+/// Any compound file: each storage by what is in it, embedded documents included.
+pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
+    let file = Cfb::parse(request.octets).ok_or(Reason::Corrupt)?;
+    if file.find(0, "EncryptedPackage").is_some() {
+        return Err(Reason::Encrypted);
+    }
+    if file.find(0, "__properties_version1.0").is_some() {
+        return msg::read(&file, out);
+    }
+    let mut outcome = Ok(());
+    let mut read = 0;
+    for storage in 0..file.entries.len() {
+        if file.entries[storage].is_stream || (storage > 0 && file.entries[storage].name.is_empty()) {
+            continue;
+        }
+        let place = if storage == 0 { String::new() } else { format!("embedded {}", file.entries[storage].name) };
+        match self::storage(&file, storage, &place, out) {
+            Ok(known) => read += usize::from(known),
+            Err(reason @ (Reason::Timeout | Reason::TooBig | Reason::Ratio | Reason::TooManyParts)) => {
+                return Err(reason);
+            }
+            Err(reason) if storage == 0 => outcome = Err(reason),
+            Err(reason) => out.unscannable(&place, reason),
+        }
+    }
+    if read == 0 && outcome.is_ok() {
+        return Err(Reason::Unsupported(request.kind));
+    }
+    outcome
+}
+
+/// One storage. Says whether something in it was known.
+pub(super) fn storage(
+    file: &Cfb<'_>,
+    storage: usize,
+    place: &str,
+    out: &mut Output<'_>,
+) -> Result<bool, Reason> {
+    let mut known = false;
+    let mut outcome = Ok(());
+    let names: Vec<(usize, String)> =
+        file.children(storage).filter(|(_, entry)| entry.is_stream).map(|(index, entry)| (index, entry.name.clone())).collect();
+    for (index, name) in names {
+        out.spend(0)?;
+        let read = match name.to_ascii_lowercase().as_str() {
+            "worddocument" => doc::read(file, storage, place, out),
+            "workbook" | "book" => xls::read(&file.read(index), place, out),
+            "powerpoint document" => ppt::read(file, storage, place, out),
+            "\u{1}ole10native" => package(&file.read(index), out),
+            "package" | "contents" => hand_on(&name, &file.read(index), out),
+            "\u{5}summaryinformation" | "\u{5}documentsummaryinformation" => {
+                properties(&file.read(index), place, out)
+            }
+            "encryptedpackage" => Err(Reason::Encrypted),
+            "dir" => vba::read(file, storage, place, out),
+            _ => continue,
+        };
+        known |= !name.starts_with('\u{5}');
+        match read {
+            Err(reason @ (Reason::Timeout | Reason::TooBig | Reason::Ratio | Reason::TooManyParts)) => {
+                return Err(reason);
+            }
+            Err(reason) => outcome = Err(reason),
+            Ok(()) => {}
+        }
+    }
+    outcome.map(|()| known)
+}
+
+fn package(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    match ole::native(octets) {
+        Some(package) => package.hand_on(out),
+        None => hand_on("package", octets.get(4..).unwrap_or_default(), out),
+    }
+}
+
+fn hand_on(name: &str, octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    out.spend(octets.len() as u64)?;
+    match octets.is_empty() {
+        true => Ok(()),
+        false => out.file(name.to_owned(), octets.to_vec()),
+    }
+}
+
+/// Document properties ([MS-OLEPS]): strings of every section, user-defined ones with their names.
+pub(super) fn properties(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<(), Reason> {
+    let sections = u32_at(octets, 24).unwrap_or(0).min(4) as usize;
+    let spot = if place.is_empty() { "properties".to_owned() } else { format!("{place} properties") };
+    for section in 0..sections {
+        let Some(start) = u32_at(octets, 28 + section * 20 + 16) else { break };
+        let Some(set) = octets.get(start as usize..) else { continue };
+        let count = u32_at(set, 4).unwrap_or(0).min(4096) as usize;
+        let mut page = 1252;
+        let slots: Vec<(u32, usize)> = (0..count)
+            .map_while(|index| Some((u32_at(set, 8 + index * 8)?, u32_at(set, 12 + index * 8)? as usize)))
+            .collect();
+        for (id, at) in &slots {
+            if *id == 1 {
+                page = u16_at(set, at + 4).unwrap_or(1252);
+            }
+        }
+        for (id, at) in slots {
+            let Some(value) = set.get(at..).filter(|_| id != 1) else { continue };
+            for text in strings(value, id, page) {
+                out.text(&spot, Kind::Property, text)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn strings(value: &[u8], id: u32, page: u16) -> Vec<String> {
+    let mut fields = Fields(value);
+    let decode = |octets: &[u8]| {
+        let end = memchr::memchr(0, octets).unwrap_or(octets.len());
+        match super::rtf::code_page(page.into()) {
+            Some(encoding) if page == 1200 => encoding.decode_without_bom_handling(octets).0.trim_end_matches('\0').to_owned(),
+            Some(encoding) => encoding.decode_without_bom_handling(&octets[..end]).0.into_owned(),
+            None => ole::ansi(octets),
+        }
+    };
+    let read = |kind: u32, fields: &mut Fields<'_>| -> Option<String> {
+        let length = fields.u32()? as usize;
+        let octets = if kind == 31 { length.checked_mul(2)? } else { length };
+        let taken = fields.take(octets.min(fields.0.len()))?;
+        if kind == 31 {
+            fields.take((4 - octets % 4) % 4);
+            return Some(wide(taken));
+        }
+        Some(decode(taken))
+    };
+    // Names of user-defined properties have id 0 and no type.
+    if id == 0 {
+        let count = fields.u32().unwrap_or(0).min(1024);
+        return (0..count).map_while(|_| { fields.u32()?; read(30, &mut fields) }).collect();
+    }
+    match fields.u32() {
+        Some(kind @ (30 | 31)) => read(kind, &mut fields).into_iter().collect(),
+        Some(kind @ (0x101e | 0x101f)) => {
+            let count = fields.u32().unwrap_or(0).min(1024);
+            (0..count).map_while(|_| read(kind & 0xff, &mut fields)).collect()
+        }
+        Some(0x100c) => {
+            let count = fields.u32().unwrap_or(0).min(1024);
+            let each = (0..count).map_while(|_| {
+                let kind = fields.u32()?;
+                match kind {
+                    30 | 31 => read(kind, &mut fields),
+                    _ => { fields.take(4)?; Some(String::new()) }
+                }
+            });
+            each.collect()
+        }
+        _ => Vec::new(),
+    }
+}

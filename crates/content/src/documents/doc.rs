@@ -1,0 +1,289 @@
+//! Word documents of the binary format ([MS-DOC]): the piece table says where text is, fast-saved files included; Word 6 and 95 as well.
+
+use super::Output;
+use super::cfb::Cfb;
+use super::ole::{Fields, u16_at, u32_at};
+use crate::{Kind, Reason};
+
+/// Pieces of one document.
+const MAX_PIECES: usize = 1_000_000;
+/// Fields inside fields.
+const MAX_FIELDS: usize = 256;
+
+/// The stories of a document, in the order of their text.
+const STORIES: [(&str, Kind); 8] = [
+    ("", Kind::Text),
+    ("footnote", Kind::Note),
+    ("header", Kind::Text),
+    ("macro", Kind::Script),
+    ("comment", Kind::Comment),
+    ("endnote", Kind::Note),
+    ("text box", Kind::Text),
+    ("header text box", Kind::Text),
+];
+
+/// The document whose main stream is in `storage`.
+pub(super) fn read(file: &Cfb<'_>, storage: usize, place: &str, out: &mut Output<'_>) -> Result<(), Reason> {
+    let main = file.stream(storage, "WordDocument").ok_or(Reason::Corrupt)?;
+    let header = Header::parse(&main).ok_or(Reason::Corrupt)?;
+    if header.encrypted {
+        return Err(Reason::Encrypted);
+    }
+    let table = match header.old {
+        true => main.clone(),
+        false => {
+            let (first, second) = if header.second_table { ("1Table", "0Table") } else { ("0Table", "1Table") };
+            file.stream(storage, first).or_else(|| file.stream(storage, second)).unwrap_or_default()
+        }
+    };
+    let pieces = header.pieces(&table);
+    let broken = pieces.is_empty();
+    let pieces = if broken { header.plain(&main) } else { pieces };
+    let mut text = Characters { main: &main, pieces, old: header.old.then_some(header.language), index: 0, at: 0 };
+    for (length, (story, kind)) in header.lengths.iter().zip(STORIES) {
+        let spot = match (place.is_empty(), story.is_empty()) {
+            (true, _) => story.to_owned(),
+            (false, true) => place.to_owned(),
+            (false, false) => format!("{place} {story}"),
+        };
+        let length = if broken { u64::MAX } else { u64::from(*length) };
+        emit(&text.take(length), &spot, kind, out)?;
+    }
+    // Text that no story claims is text all the same.
+    emit(&text.take(u64::MAX), place, Kind::Hidden, out)?;
+    authors(&header, &table, out)?;
+    if broken { Err(Reason::Corrupt) } else { Ok(()) }
+}
+
+/// What the file information block says.
+struct Header {
+    old: bool,
+    encrypted: bool,
+    second_table: bool,
+    complex: bool,
+    language: u16,
+    first: u32,
+    end: u32,
+    lengths: [u32; 8],
+    piece_table: (u32, u32),
+    authors: (u32, u32),
+}
+
+impl Header {
+    fn parse(main: &[u8]) -> Option<Self> {
+        let (ident, version) = (u16_at(main, 0)?, u16_at(main, 2)?);
+        let flags = u16_at(main, 10)?;
+        let old = version < 106 || ident == 0xa5dc;
+        let mut header = Self {
+            old,
+            encrypted: flags & 0x100 != 0,
+            second_table: flags & 0x200 != 0,
+            complex: flags & 4 != 0,
+            language: u16_at(main, 6)?,
+            first: u32_at(main, 24)?,
+            end: u32_at(main, 28)?,
+            lengths: [0; 8],
+            piece_table: (0, 0),
+            authors: (0, 0),
+        };
+        if old {
+            header.lengths = std::array::from_fn(|index| u32_at(main, 0x34 + 4 * index).unwrap_or(0));
+            header.piece_table = (u32_at(main, 0x160)?, u32_at(main, 0x164)?);
+            return Some(header);
+        }
+        let longs = 34 + 2 * usize::from(u16_at(main, 32)?) + 2;
+        let pairs = longs + 4 * usize::from(u16_at(main, longs - 2)?) + 2;
+        header.lengths = std::array::from_fn(|index| u32_at(main, longs + 12 + 4 * index).unwrap_or(0));
+        let pair = |index: usize| Some((u32_at(main, pairs + 8 * index)?, u32_at(main, pairs + 8 * index + 4)?));
+        header.piece_table = pair(33)?;
+        header.authors = pair(36).unwrap_or((0, 0));
+        Some(header)
+    }
+
+    fn pieces(&self, table: &[u8]) -> Vec<Piece> {
+        if self.old && !self.complex {
+            return self.plain_old();
+        }
+        let (at, length) = (self.piece_table.0 as usize, self.piece_table.1 as usize);
+        let Some(rest) = table.get(at..) else { return Vec::new() };
+        let mut fields = Fields(&rest[..length.min(rest.len())]);
+        while let Some(kind) = fields.u8() {
+            match kind {
+                1 => {
+                    let skipped = fields.u16().unwrap_or(0);
+                    if fields.take(skipped.into()).is_none() {
+                        return Vec::new();
+                    }
+                }
+                2 => {
+                    let size = fields.u32().unwrap_or(0) as usize;
+                    return self.piece_list(&fields.0[..size.min(fields.0.len())]);
+                }
+                _ => return Vec::new(),
+            }
+        }
+        Vec::new()
+    }
+
+    fn piece_list(&self, list: &[u8]) -> Vec<Piece> {
+        let count = (list.len().saturating_sub(4) / 12).min(MAX_PIECES);
+        let each = (0..count).filter_map(|index| {
+            let (from, to) = (u32_at(list, 4 * index)?, u32_at(list, 4 * index + 4)?);
+            let place = u32_at(list, 4 * (count + 1) + 8 * index + 2)?;
+            let narrow = place & 0x4000_0000 != 0;
+            let at = place & 0x3fff_ffff;
+            let length = u64::from(to.checked_sub(from)?);
+            Some(match (self.old, narrow) {
+                (true, _) => Piece { at: at as usize, length, wide: false },
+                (false, true) => Piece { at: at as usize / 2, length, wide: false },
+                (false, false) => Piece { at: at as usize, length, wide: true },
+            })
+        });
+        each.collect()
+    }
+
+    fn plain_old(&self) -> Vec<Piece> {
+        let length = u64::from(self.end.saturating_sub(self.first));
+        vec![Piece { at: self.first as usize, length, wide: false }]
+    }
+
+    /// Without a piece table: all of the text's place, as what it looks like.
+    fn plain(&self, main: &[u8]) -> Vec<Piece> {
+        let length = self.end.saturating_sub(self.first) as usize;
+        let start = (self.first as usize).min(main.len());
+        let octets = &main[start..main.len().min(start.saturating_add(length.max(1)))];
+        let wide = octets.iter().skip(1).step_by(2).take(512).filter(|octet| **octet == 0).count() * 4 > octets.len().min(1024);
+        let length = (octets.len() / if wide { 2 } else { 1 }) as u64;
+        vec![Piece { at: start, length, wide }]
+    }
+}
+
+struct Piece {
+    at: usize,
+    /// In characters.
+    length: u64,
+    wide: bool,
+}
+
+/// Takes text off the front of the pieces.
+struct Characters<'a> {
+    main: &'a [u8],
+    pieces: Vec<Piece>,
+    /// The language of a document older than Unicode.
+    old: Option<u16>,
+    index: usize,
+    at: u64,
+}
+
+impl Characters<'_> {
+    fn take(&mut self, mut wanted: u64) -> String {
+        let mut text = String::new();
+        // Pieces may overlap; together they cannot sensibly hold more than the stream.
+        while let (true, Some(piece)) = (wanted > 0 && text.len() < 4 * self.main.len(), self.pieces.get(self.index)) {
+            let left = piece.length - self.at;
+            let count = left.min(wanted);
+            let size = if piece.wide { 2 } else { 1 };
+            let start = piece.at.saturating_add((self.at as usize).saturating_mul(size)).min(self.main.len());
+            let octets = &self.main[start..];
+            let octets = &octets[..octets.len().min((count as usize).saturating_mul(size))];
+            self.decode(octets, piece.wide, &mut text);
+            wanted -= count;
+            self.at += count;
+            if self.at >= piece.length {
+                self.index += 1;
+                self.at = 0;
+            }
+        }
+        text
+    }
+
+    fn decode(&self, octets: &[u8], wide: bool, text: &mut String) {
+        if wide {
+            let units = octets.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+            text.extend(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)));
+            return;
+        }
+        let encoding = super::rtf::code_page(self.old.map_or(1252, code_page_of));
+        let encoding = encoding.unwrap_or(encoding_rs::WINDOWS_1252);
+        text.push_str(&encoding.decode_without_bom_handling(octets).0);
+    }
+}
+
+/// The code page that Word used for a language.
+fn code_page_of(language: u16) -> i32 {
+    match language & 0x3ff {
+        0x19 | 0x22 | 0x02 | 0x23 | 0x2f => 1251,
+        0x05 | 0x0e | 0x15 | 0x18 | 0x1a | 0x1b | 0x1c | 0x24 => 1250,
+        0x08 => 1253,
+        0x1f => 1254,
+        0x0d => 1255,
+        0x01 | 0x20 | 0x29 => 1256,
+        0x25..=0x27 => 1257,
+        0x11 => 932,
+        0x12 => 949,
+        0x04 if language == 0x0804 || language == 0x1004 => 936,
+        0x04 => 950,
+        0x1e => 874,
+        _ => 1252,
+    }
+}
+
+/// Plain text of a story; what fields do stands apart from what they show.
+fn emit(raw: &str, place: &str, kind: Kind, out: &mut Output<'_>) -> Result<(), Reason> {
+    let mut text = String::with_capacity(raw.len());
+    let mut fields: Vec<(bool, String)> = Vec::new();
+    let mut instructions = Vec::new();
+    for c in raw.chars() {
+        match c {
+            '\u{13}' if fields.len() < MAX_FIELDS => fields.push((true, String::new())),
+            '\u{14}' => {
+                if let Some(field) = fields.last_mut() {
+                    field.0 = false;
+                }
+            }
+            '\u{15}' => instructions.extend(fields.pop().map(|(_, instruction)| instruction)),
+            _ => {
+                let inside = fields.iter_mut().rev().find(|(instruction, _)| *instruction);
+                let target = inside.map_or(&mut text, |(_, instruction)| instruction);
+                target.extend(plain(c));
+            }
+        }
+    }
+    instructions.extend(fields.into_iter().map(|(_, instruction)| instruction));
+    out.text(place, kind, text)?;
+    for instruction in instructions {
+        let trimmed = instruction.trim();
+        match trimmed.strip_prefix("HYPERLINK") {
+            Some(target) => out.text(place, Kind::Link, target.replace('"', " ").trim().to_owned())?,
+            None => out.text(place, Kind::Hidden, trimmed.to_owned())?,
+        }
+    }
+    Ok(())
+}
+
+fn plain(c: char) -> Option<char> {
+    match c {
+        '\r' | '\u{b}' | '\u{c}' | '\u{e}' => Some('\n'),
+        '\u{7}' => Some('\t'),
+        '\u{1e}' => Some('-'),
+        '\t' | '\n' => Some(c),
+        '\u{1f}' => None,
+        // References to notes and pictures part words that they stand between.
+        '\0'..='\u{8}' => Some(' '),
+        c if c.is_control() => None,
+        // Symbol fonts live in a private area, on the octets they once had.
+        '\u{f020}'..='\u{f07e}' => char::from_u32(c as u32 - 0xf000),
+        c => Some(c),
+    }
+}
+
+/// Who wrote comments.
+fn authors(header: &Header, table: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    let (at, length) = (header.authors.0 as usize, header.authors.1 as usize);
+    let Some(rest) = table.get(at..).filter(|_| length > 0) else { return Ok(()) };
+    let mut fields = Fields(&rest[..length.min(rest.len())]);
+    while let Some(octets) = fields.u16().and_then(|count| fields.take(usize::from(count) * 2)) {
+        out.text("comment author", Kind::Attribute, super::ole::wide(octets))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! Where text inside a group goes.
+
+use crate::Kind;
+
+/// What a group is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Destination {
+    /// The document's text.
+    Body,
+    /// Nothing that people read.
+    Skip,
+    FontTable,
+    ObjectData,
+    Picture,
+    ShapeProperty,
+    ShapeValue,
+    /// What a field does.
+    Instruction,
+    HtmlTag,
+    /// The half of `\upr` that old readers take; the other goes where this was.
+    Upper(Box<Destination>),
+    /// Its own text at a place.
+    Named(&'static str, Kind),
+}
+
+impl Destination {
+    /// What a control word begins; nothing if it begins no destination.
+    pub(super) fn of(word: &str, ignorable: bool, around: &Self) -> Option<Self> {
+        use Destination::*;
+        Some(match word {
+            "fonttbl" => FontTable,
+            "objdata" => ObjectData,
+            "pict" => Picture,
+            "sn" => ShapeProperty,
+            "sv" => ShapeValue,
+            "fldinst" => Instruction,
+            "htmltag" => HtmlTag,
+            "upr" => Upper(Box::new(around.clone())),
+            "ud" => match around {
+                Upper(outer) => (**outer).clone(),
+                _ => Body,
+            },
+            "header" | "headerl" | "headerr" | "headerf" => Named("header", Kind::Text),
+            "footer" | "footerl" | "footerr" | "footerf" => Named("footer", Kind::Text),
+            "footnote" => Named("footnote", Kind::Note),
+            "annotation" => Named("comment", Kind::Comment),
+            "atnauthor" | "atnid" => Named("comment author", Kind::Attribute),
+            "title" | "subject" | "author" | "manager" | "company" | "operator" | "category" | "keywords"
+            | "comment" | "doccomm" | "hlinkbase" | "staticval" | "propname" | "linkval" | "generator"
+            | "docvar" | "userprops" => Named("properties", Kind::Property),
+            "xe" | "tc" | "tcn" => Named("index entry", Kind::Hidden),
+            "formfield" | "ffname" | "ffdeftext" | "fftypetxt" | "ffhelptext" | "ffstattext" | "ffl" => {
+                Named("form field", Kind::Attribute)
+            }
+            "bkmkstart" | "bkmkend" | "mailmerge" => Named("bookmark", Kind::Hidden),
+            "objclass" | "objname" | "objtopic" | "objitem" | "objalias" => Named("object", Kind::Attribute),
+            // Destinations whose text is part of the document.
+            "shptxt" | "fldrslt" | "result" | "shpinst" | "shppict" | "shprslt" | "field" | "object" | "pn"
+            | "pntext" | "pntxta" | "pntxtb" | "listtext" | "do" | "dptxbxtext" | "shp" | "shpgrp"
+            | "nesttableprops" | "mmath" | "moMath" | "moMathPara" | "mr" | "oldcprops" | "background" => {
+                return match around {
+                    Skip | ShapeProperty | ShapeValue | Picture => Some(Body),
+                    _ => None,
+                };
+            }
+            "nonesttables" => Skip,
+            "colortbl" | "stylesheet" | "listtable" | "listoverridetable" | "rsidtbl" | "revtbl" | "pgdsctbl"
+            | "themedata" | "colorschememapping" | "datastore" | "latentstyles" | "xmlnstbl" | "blipuid"
+            | "blipdata" | "filetbl" | "nonshppict" | "datafield" | "panose" | "falt" | "fname" | "fontemb"
+            | "wgrffmtfilter" | "pnseclvl" | "listpicture" | "oleclsid" | "mhtmltag" | "objtime" | "creatim"
+            | "revtim" | "printim" | "buptim" | "picprop" | "tblstyles" | "ftnsep" | "ftnsepc" | "ftncn"
+            | "aftnsep" | "aftnsepc" | "aftncn" | "passwordhash" | "protusertbl" | "template" | "atrfstart"
+            | "atrfend" | "atnref" | "atndate" | "expandedcolortbl" | "defchp" | "defpap" | "mmathPr"
+            | "levelnumbers" | "leveltext" | "atntime" | "private" | "hlloc" | "hlfr" | "factoidname" => Skip,
+            // What a reader that does not know it must not show.
+            _ if ignorable => Named("ignored group", Kind::Hidden),
+            _ => return None,
+        })
+    }
+
+    /// Whether it has a text of its own.
+    pub(super) fn collects(&self) -> bool {
+        !matches!(self, Self::Body | Self::Skip | Self::FontTable | Self::Upper(_))
+    }
+}

@@ -1,0 +1,372 @@
+//! Excel workbooks of the binary format ([MS-XLS], BIFF5 to BIFF8), record by record: cells with their places, notes, shapes, links.
+
+use std::collections::{HashMap, HashSet};
+
+use super::ole::{Fields, u16_at, u32_at, wide};
+use super::{Output, rtf};
+use crate::{Kind, Reason};
+
+pub(super) mod number;
+mod strings;
+
+use number::Formats;
+use strings::Joined;
+
+/// Distinct strings of one workbook.
+const MAX_STRINGS: usize = 4_000_000;
+
+mod id {
+    pub(super) const FORMULA: u16 = 0x06;
+    pub(super) const HEADER: u16 = 0x14;
+    pub(super) const FOOTER: u16 = 0x15;
+    pub(super) const LABEL_NAME: u16 = 0x18;
+    pub(super) const NOTE: u16 = 0x1c;
+    pub(super) const FILEPASS: u16 = 0x2f;
+    pub(super) const CONTINUE: u16 = 0x3c;
+    pub(super) const CODEPAGE: u16 = 0x42;
+    pub(super) const COLINFO: u16 = 0x7d;
+    pub(super) const BOUNDSHEET: u16 = 0x85;
+    pub(super) const MULRK: u16 = 0xbd;
+    pub(super) const RSTRING: u16 = 0xd6;
+    pub(super) const XF: u16 = 0xe0;
+    pub(super) const SST: u16 = 0xfc;
+    pub(super) const LABELSST: u16 = 0xfd;
+    pub(super) const TXO: u16 = 0x1b6;
+    pub(super) const HLINK: u16 = 0x1b8;
+    pub(super) const DVAL_ENTRY: u16 = 0x1be;
+    pub(super) const NUMBER: u16 = 0x203;
+    pub(super) const LABEL: u16 = 0x204;
+    pub(super) const STRING: u16 = 0x207;
+    pub(super) const ROW: u16 = 0x208;
+    pub(super) const RK: u16 = 0x27e;
+    pub(super) const FORMAT: u16 = 0x41e;
+    pub(super) const BOF: u16 = 0x809;
+    pub(super) const SERIES_TEXT: u16 = 0x100d;
+}
+
+/// Every text of the stream `Workbook` or `Book`.
+pub(super) fn read(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<(), Reason> {
+    let mut book = Book {
+        out,
+        prefix: if place.is_empty() { String::new() } else { format!("{place} ") },
+        wide: true,
+        page: encoding_rs::WINDOWS_1252,
+        sheets: HashMap::new(),
+        strings: Vec::new(),
+        formats: Formats::default(),
+        sheet: Sheet { name: "workbook".to_owned(), ..Sheet::default() },
+        formula: None,
+    };
+    book.walk(octets)
+}
+
+/// The sheet that is being read.
+#[derive(Default)]
+struct Sheet {
+    name: String,
+    hidden: bool,
+    hidden_rows: HashSet<u16>,
+    hidden_columns: Vec<(u16, u16)>,
+}
+
+struct Book<'o, 'l> {
+    out: &'o mut Output<'l>,
+    prefix: String,
+    /// Strings may be of two octets a character (BIFF8).
+    wide: bool,
+    page: &'static encoding_rs::Encoding,
+    /// Name and whether hidden, by where the sheet begins.
+    sheets: HashMap<u32, (String, bool)>,
+    strings: Vec<String>,
+    formats: Formats,
+    sheet: Sheet,
+    /// Cell of a formula whose text follows.
+    formula: Option<(u16, u16)>,
+}
+
+impl Book<'_, '_> {
+    fn walk(&mut self, octets: &[u8]) -> Result<(), Reason> {
+        let mut at = 0;
+        let mut count = 0_u32;
+        let mut segments: Vec<&[u8]> = Vec::new();
+        while let (Some(kind), Some(length)) = (u16_at(octets, at), u16_at(octets, at + 2)) {
+            let begin = at;
+            let Some(data) = octets.get(at + 4..at + 4 + usize::from(length)) else {
+                // Cut off within a record: what there is of it counts.
+                let rest = &octets[at + 4..];
+                self.record(kind, &[rest], begin)?;
+                return Err(Reason::Corrupt);
+            };
+            at += 4 + usize::from(length);
+            segments.clear();
+            segments.push(data);
+            while u16_at(octets, at) == Some(id::CONTINUE) {
+                let Some(length) = u16_at(octets, at + 2) else { break };
+                let Some(more) = octets.get(at + 4..at + 4 + usize::from(length)) else { break };
+                segments.push(more);
+                at += 4 + usize::from(length);
+            }
+            count = count.wrapping_add(1);
+            if count.is_multiple_of(8192) {
+                self.out.spend(0)?;
+            }
+            self.record(kind, &segments, begin)?;
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, kind: u16, segments: &[&[u8]], begin: usize) -> Result<(), Reason> {
+        let data = segments[0];
+        match kind {
+            id::BOF => self.begin(data, begin),
+            id::FILEPASS => return Err(Reason::Encrypted),
+            id::CODEPAGE => {
+                let page = rtf::code_page(u16_at(data, 0).unwrap_or(1252).into());
+                self.page = page.unwrap_or(encoding_rs::WINDOWS_1252);
+            }
+            id::BOUNDSHEET => self.bound_sheet(data),
+            id::SST => self.shared_strings(segments)?,
+            id::FORMAT => {
+                let text = self.string(data.get(2..).unwrap_or_default(), if self.wide { 2 } else { 1 });
+                self.formats.define(u16_at(data, 0).unwrap_or(0), &text);
+            }
+            id::XF => self.formats.style(u16_at(data, 2).unwrap_or(0)),
+            id::ROW => self.row(data),
+            id::COLINFO => {
+                let hidden = u16_at(data, 8).unwrap_or(0) & 1 != 0;
+                if let (true, Some(first), Some(last)) = (hidden, u16_at(data, 0), u16_at(data, 2)) {
+                    self.sheet.hidden_columns.push((first, last));
+                }
+            }
+            id::LABELSST | id::LABEL | id::RSTRING | id::RK | id::NUMBER | id::FORMULA | id::MULRK => {
+                return self.cells(kind, segments);
+            }
+            id::STRING => {
+                if let Some((row, column)) = self.formula.take() {
+                    let text = self.joined(segments, 2);
+                    return self.cell(row, column, text);
+                }
+            }
+            _ => return self.beside(kind, segments),
+        }
+        Ok(())
+    }
+
+    // ---- sheets
+
+    fn begin(&mut self, data: &[u8], begin: usize) {
+        self.wide = u16_at(data, 0).unwrap_or(0x600) >= 0x600;
+        let at = u32::try_from(begin).unwrap_or(u32::MAX);
+        if let Some((name, hidden)) = self.sheets.get(&at) {
+            self.sheet = Sheet { name: name.clone(), hidden: *hidden, ..Sheet::default() };
+            let place = format!("{}{name}", self.prefix);
+            self.out.at(&place);
+        }
+    }
+
+    fn bound_sheet(&mut self, data: &[u8]) {
+        let (Some(at), Some(state)) = (u32_at(data, 0), data.get(4)) else { return };
+        let name = self.string(data.get(6..).unwrap_or_default(), 1);
+        if self.sheets.len() < 65_536 {
+            self.sheets.insert(at, (name, state & 3 != 0));
+        }
+    }
+
+    fn row(&mut self, data: &[u8]) {
+        let hidden = u16_at(data, 12).unwrap_or(0) & 0x20 != 0;
+        if let (true, Some(row)) = (hidden, u16_at(data, 0)) {
+            self.sheet.hidden_rows.insert(row);
+        }
+    }
+
+    fn shared_strings(&mut self, segments: &[&[u8]]) -> Result<(), Reason> {
+        let mut from = Joined::new(segments, self.page);
+        from.skip(8);
+        while let Some(text) = from.rich(2) {
+            if self.strings.len() >= MAX_STRINGS {
+                return Err(Reason::TooBig);
+            }
+            self.strings.push(text);
+        }
+        Ok(())
+    }
+
+    // ---- cells
+
+    fn cells(&mut self, kind: u16, segments: &[&[u8]]) -> Result<(), Reason> {
+        let data = segments[0];
+        let mut fields = Fields(data);
+        let (Some(row), Some(column), Some(style)) = (fields.u16(), fields.u16(), fields.u16()) else {
+            return Ok(());
+        };
+        match kind {
+            id::LABELSST => {
+                let index = fields.u32().unwrap_or(u32::MAX) as usize;
+                let text = self.strings.get(index).cloned().unwrap_or_default();
+                self.cell(row, column, text)
+            }
+            id::LABEL | id::RSTRING => {
+                let rest: Vec<&[u8]> = std::iter::once(fields.0).chain(segments[1..].iter().copied()).collect();
+                let text = self.joined(&rest, 2);
+                self.cell(row, column, text)
+            }
+            id::RK => match fields.u32() {
+                Some(value) => self.value(row, column, style, number::rk(value)),
+                None => Ok(()),
+            },
+            id::NUMBER => match fields.take(8) {
+                Some(value) => self.value(row, column, style, number::float(value)),
+                None => Ok(()),
+            },
+            id::MULRK => self.many(row, column, data.get(4..).unwrap_or_default()),
+            _ => self.formula(row, column, style, fields),
+        }
+    }
+
+    fn many(&mut self, row: u16, first: u16, data: &[u8]) -> Result<(), Reason> {
+        for (index, each) in data.chunks_exact(6).enumerate() {
+            let (style, value) = (u16_at(each, 0).unwrap_or(0), u32_at(each, 2).unwrap_or(0));
+            self.value(row, first.saturating_add(index as u16), style, number::rk(value))?;
+        }
+        Ok(())
+    }
+
+    fn formula(&mut self, row: u16, column: u16, style: u16, mut fields: Fields<'_>) -> Result<(), Reason> {
+        self.formula = None;
+        let Some(result) = fields.take(8) else { return Ok(()) };
+        if result[6..] != [0xff, 0xff] {
+            return self.value(row, column, style, number::float(result));
+        }
+        if result[0] == 0 {
+            self.formula = Some((row, column));
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, row: u16, column: u16, style: u16, value: f64) -> Result<(), Reason> {
+        let text = self.formats.show(style, value);
+        self.cell(row, column, text)
+    }
+
+    fn cell(&mut self, row: u16, column: u16, text: String) -> Result<(), Reason> {
+        let sheet = &self.sheet;
+        let hidden = sheet.hidden
+            || sheet.hidden_rows.contains(&row)
+            || sheet.hidden_columns.iter().take(512).any(|(first, last)| (*first..=*last).contains(&column));
+        let kind = if hidden { Kind::Hidden } else { Kind::Text };
+        let place = format!("{}{}!{}{}", self.prefix, sheet.name, column_name(column), u32::from(row) + 1);
+        self.out.text(place, kind, text)
+    }
+
+    // ---- what stands beside the cells
+
+    fn beside(&mut self, kind: u16, segments: &[&[u8]]) -> Result<(), Reason> {
+        let data = segments[0];
+        let length = if self.wide { 2 } else { 1 };
+        let (what, kind, text) = match kind {
+            id::HEADER => ("header", Kind::Text, self.string(data, length)),
+            id::FOOTER => ("footer", Kind::Text, self.string(data, length)),
+            id::NOTE if self.wide => ("comment author", Kind::Attribute, self.string(data.get(8..).unwrap_or_default(), 2)),
+            id::NOTE => ("comment", Kind::Comment, self.narrow(data.get(6..).unwrap_or_default())),
+            id::TXO => ("text box", Kind::Text, shape_text(segments, self.page)),
+            id::SERIES_TEXT => ("chart", Kind::Text, self.string(data.get(2..).unwrap_or_default(), 1)),
+            id::HLINK => ("link", Kind::Link, link(data)),
+            id::DVAL_ENTRY => ("input help", Kind::Attribute, self.validation(data)),
+            id::LABEL_NAME => ("defined name", Kind::Attribute, self.defined_name(data)),
+            _ => return Ok(()),
+        };
+        let place = format!("{}{} {what}", self.prefix, self.sheet.name);
+        self.out.text(place, kind, text)
+    }
+
+    fn defined_name(&self, data: &[u8]) -> String {
+        let length = usize::from(data.get(3).copied().unwrap_or(0));
+        let rest = data.get(14..).unwrap_or_default();
+        match (self.wide, rest.first()) {
+            (true, Some(1)) => wide(rest.get(1..1 + 2 * length).unwrap_or_default()),
+            (true, Some(_)) => self.narrow(rest.get(1..1 + length).unwrap_or_default()),
+            (false, _) => self.narrow(rest.get(..length).unwrap_or_default()),
+            (true, None) => String::new(),
+        }
+    }
+
+    fn validation(&self, data: &[u8]) -> String {
+        let segments = [data.get(4..).unwrap_or_default()];
+        let mut from = Joined::new(&segments, self.page);
+        let texts: Vec<String> = (0..4).map_while(|_| from.rich(2)).collect();
+        texts.join("\n")
+    }
+
+    /// A string with its length before it, as this version of the format has them.
+    fn string(&self, data: &[u8], length: usize) -> String {
+        self.joined(&[data], length)
+    }
+
+    fn joined(&self, segments: &[&[u8]], length: usize) -> String {
+        let mut from = Joined::new(segments, self.page);
+        let text = if self.wide { from.rich(length) } else { from.narrow(length) };
+        text.unwrap_or_default()
+    }
+
+    fn narrow(&self, octets: &[u8]) -> String {
+        self.page.decode_without_bom_handling(octets).0.into_owned()
+    }
+}
+
+/// Text of a shape: its characters follow in records of their own.
+fn shape_text(segments: &[&[u8]], page: &'static encoding_rs::Encoding) -> String {
+    let count = u16_at(segments[0], 10).unwrap_or(0);
+    let Some(rest) = segments.get(1..).filter(|rest| !rest.is_empty() && count > 0) else { return String::new() };
+    Joined::new(rest, page).characters(count.into()).unwrap_or_default()
+}
+
+/// Where a hyperlink leads ([MS-XLS] 2.4.140, [MS-OSHARED] 2.3.7.1), as far as it can be read.
+fn link(data: &[u8]) -> String {
+    let mut fields = Fields(data.get(28..).unwrap_or_default());
+    let mut parts = Vec::new();
+    let mut read = || -> Option<()> {
+        let flags = fields.u32()?;
+        let mut counted = |fields: &mut Fields<'_>| {
+            let count = fields.u32()? as usize;
+            fields.take(count.checked_mul(2)?).map(|octets| parts.push(wide(octets)))
+        };
+        for flag in [0x10, 0x80] {
+            if flags & flag != 0 {
+                counted(&mut fields)?;
+            }
+        }
+        if flags & 0x101 == 0x101 {
+            counted(&mut fields)?;
+        } else if flags & 1 != 0 {
+            let class = fields.take(16)?;
+            if class.starts_with(b"\xe0\xc9\xea\x79") {
+                let size = fields.u32()? as usize;
+                parts.push(wide(fields.take(size)?));
+            } else {
+                fields.u16()?;
+                let size = fields.u32()? as usize;
+                parts.push(super::ole::ansi(fields.take(size)?));
+            }
+        }
+        if flags & 8 != 0 {
+            let count = fields.u32()? as usize;
+            parts.push(wide(fields.take(count.checked_mul(2)?)?));
+        }
+        Some(())
+    };
+    // A cut record gives what it has.
+    let _whole = read();
+    parts.join(" ")
+}
+
+/// `A`, `Z`, `AA`: the name of a column counted from 0.
+pub(super) fn column_name(column: u16) -> String {
+    let mut name = Vec::new();
+    let mut rest = u32::from(column) + 1;
+    while rest > 0 {
+        rest -= 1;
+        name.push(char::from(b'A' + (rest % 26) as u8));
+        rest /= 26;
+    }
+    name.iter().rev().collect()
+}
