@@ -10,8 +10,8 @@
 //! is a finding like any other.
 
 mod address;
-// mod codes;
-// mod cases;
+mod cases;
+mod codes;
 mod compile;
 mod diagnostic;
 mod directory;
@@ -19,14 +19,14 @@ mod inspect;
 mod mail;
 pub mod matcher;
 mod respond;
-// mod schema;
+mod schema;
 mod set;
 mod syntax;
 pub mod validators;
 mod verdict;
 
-// pub use cases::{CaseResult, run_cases};
-// pub use codes::CODES;
+pub use cases::{CaseResult, run_cases};
+pub use codes::CODES;
 pub use compile::NOT_FULLY_INSPECTED;
 pub use compile::files::SourceFile;
 pub use diagnostic::{Diagnostic, Gravity};
@@ -35,6 +35,6 @@ pub use mail::{Direction, Envelope, Mail};
 pub use respond::{
     Disposition, Effect, Modifications, Response, SideAction, SubjectChange, ViolationResponse, respond,
 };
-// pub use schema::schema;
+pub use schema::schema;
 pub use set::{Loaded, Set};
 pub use verdict::{Inspection, Match, Mode, PolicyInfo, RuleHit, Severity, Violation, mask};
