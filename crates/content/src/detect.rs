@@ -1,6 +1,7 @@
 //! The true type of a file, by its signature and, for containers, by what is inside.
 
-use crate::FileKind;
+use crate::open::is_start_of_mbox;
+use crate::{FileKind, charset, smime};
 
 /// Detects the type of `octets`; the name only tells text formats apart.
 pub fn detect(octets: &[u8], name: Option<&str>) -> FileKind {
@@ -9,9 +10,27 @@ pub fn detect(octets: &[u8], name: Option<&str>) -> FileKind {
         return Empty;
     }
     for (magic, kind) in MAGIC {
-        if octets.starts_with(magic) {
+        if octets.starts_with(magic) && (!WORDS.contains(kind) || looks_binary(octets)) {
             return *kind;
         }
+    }
+    if smime::is_cms(octets) {
+        return Pkcs7;
+    }
+    if is_openpgp(octets) {
+        return Pgp;
+    }
+    if octets.get(2..5) == Some(b"-lh") && octets.get(6) == Some(&b'-') {
+        return Lha;
+    }
+    if octets.get(7..14) == Some(b"**ACE**") {
+        return Ace;
+    }
+    if octets.starts_with(b"BM") && octets.get(6..10) == Some(&[0; 4]) {
+        return Bmp;
+    }
+    if is_start_of_mbox(octets) {
+        return Mbox;
     }
     if octets.starts_with(b"PK\x03\x04") || octets.starts_with(b"PK\x05\x06") {
         return in_zip(octets);
@@ -40,8 +59,7 @@ pub fn detect(octets: &[u8], name: Option<&str>) -> FileKind {
     if octets.get(32769..32774) == Some(b"CD001") {
         return Iso;
     }
-    let start = &octets[..octets.len().min(1024)];
-    if memchr::memmem::find(start, b"%PDF-").is_some() {
+    if has_pdf_inside(octets) {
         return Pdf;
     }
     text_kind(octets, name)
@@ -85,8 +103,99 @@ const MAGIC: &[(&[u8], FileKind)] = &[
     (b"-----BEGIN PGP", FileKind::Pgp),
     (b"-----BEGIN ", FileKind::Pem),
     (b"#!", FileKind::Script),
-    (b"From ", FileKind::Mbox),
 ];
+
+/// Kinds whose first octets are letters: a text may begin so, too.
+const WORDS: &[FileKind] = &[
+    FileKind::Bzip2,
+    FileKind::ExecutablePe,
+    FileKind::Mp3,
+    FileKind::Psd,
+    FileKind::Ogg,
+    FileKind::Flac,
+    FileKind::Font,
+    FileKind::Gif,
+    FileKind::Arj,
+];
+
+/// Readers find a PDF behind a thousand octets of anything; a text that only speaks of one is none.
+fn has_pdf_inside(octets: &[u8]) -> bool {
+    let start = &octets[..octets.len().min(1024)];
+    memchr::memmem::find(start, b"%PDF-").is_some()
+        && [&b"startxref"[..], b"%%EOF", b"endobj"]
+            .iter()
+            .any(|mark| memchr::memmem::find(octets, mark).is_some())
+}
+
+/// Encrypted OpenPGP packets: a session key by public key or password comes first.
+fn is_openpgp(octets: &[u8]) -> bool {
+    match octets {
+        [0x84, _, 3, ..] | [0x85, _, _, 3, ..] => looks_binary(octets),
+        [0x8c, _, 4, 1..=12, 0 | 1 | 3, ..] | [0xc3, _, 4, 1..=12, 0 | 1 | 3, ..] => true,
+        [0xc1, length @ 0..=191, 3, ..] => octets.len() > usize::from(*length) && looks_binary(octets),
+        [0xc1, 192..=223, _, 3, ..] => looks_binary(octets),
+        _ => false,
+    }
+}
+
+/// An archive may stand behind anything that is read from its front: an end-of-directory record says so.
+pub(crate) fn has_zip_behind(octets: &[u8], kind: FileKind) -> bool {
+    if crate::is_document(kind)
+        && !matches!(kind, FileKind::Png | FileKind::Jpeg | FileKind::Pdf | FileKind::Webp)
+    {
+        return false;
+    }
+    let tail = &octets[octets.len().saturating_sub(66 << 10)..];
+    let Some(at) = memchr::memmem::rfind(tail, b"PK\x05\x06") else { return false };
+    let Some(record) = tail.get(at..at + 22) else { return false };
+    let field =
+        |at: usize| u32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]) as usize;
+    let end = octets.len() - tail.len() + at;
+    let directory = end.checked_sub(field(12));
+    directory.is_some_and(|directory| octets[directory..].starts_with(b"PK\x01\x02"))
+}
+
+/// Octets that no text has, or too many of those that few texts have.
+pub(crate) fn looks_binary(octets: &[u8]) -> bool {
+    let sample = &octets[..octets.len().min(4096)];
+    if charset::wide::by_mark(sample).is_some_and(|(wide, mark)| {
+        let even = (sample.len() - mark) / 4 * 4;
+        wide.decode(&sample[mark..mark + even]).1
+    }) || charset::wide::by_nuls(sample).is_some()
+    {
+        return false;
+    }
+    let odd = sample.iter().filter(|octet| matches!(octet, 0..=8 | 14..=26 | 28..=31)).count();
+    odd * 100 > sample.len() * 8
+}
+
+/// A message in a file: fields that mail has, three of them or, if it is named so, one.
+fn is_message(octets: &[u8], named: bool) -> bool {
+    const KNOWN: [&str; 14] = [
+        "received",
+        "return-path",
+        "from",
+        "to",
+        "cc",
+        "subject",
+        "date",
+        "message-id",
+        "mime-version",
+        "content-type",
+        "delivered-to",
+        "reply-to",
+        "dkim-signature",
+        "x-mailer",
+    ];
+    let start = &octets[..octets.len().min(16 << 10)];
+    let Some(colon) = memchr::memchr(b':', &start[..start.len().min(200)]) else { return false };
+    if memchr::memchr(b'\n', &start[..colon]).is_some() && !start.starts_with(b"From ") {
+        return false;
+    }
+    let head = crate::header::read(start, 64);
+    let known = KNOWN.iter().filter(|name| head.fields.iter().any(|field| field.is(name))).count();
+    known >= if named { 1 } else { 3 }
+}
 
 fn in_zip(octets: &[u8]) -> FileKind {
     let has = |needle: &[u8]| memchr::memmem::find(octets, needle).is_some();
@@ -135,22 +244,18 @@ fn in_cfb(octets: &[u8]) -> FileKind {
 }
 
 fn text_kind(octets: &[u8], name: Option<&str>) -> FileKind {
-    let sample = &octets[..octets.len().min(4096)];
-    let wide = sample.starts_with(b"\xff\xfe") || sample.starts_with(b"\xfe\xff");
-    let odd = sample.iter().filter(|octet| **octet < 9 || (14..32).contains(*octet) && **octet != 27).count();
-    if !wide && odd * 100 > sample.len() * 5 && memchr::memchr(0, sample).is_none()
-        || !wide && memchr::memchr(0, sample).is_some() && odd * 3 < sample.len()
-    {
+    if looks_binary(octets) {
         return FileKind::Unknown;
     }
-    if !wide && odd * 2 > sample.len() * 2 {
-        return FileKind::Unknown;
+    let sample = &octets[..octets.len().min(1024)];
+    let text = charset::decode(sample, None).text;
+    let extension = name.and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
+    let named = |known: &str| extension.is_some_and(|extension| extension.eq_ignore_ascii_case(known));
+    if is_message(octets, named("eml")) {
+        return FileKind::Eml;
     }
-    let head = String::from_utf8_lossy(sample)
-        .trim_start_matches(['\u{feff}', ' ', '\r', '\n', '\t'])
-        .to_ascii_lowercase();
-    let extension =
-        name.and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension.to_ascii_lowercase());
+    let head = text.trim_start_matches(['\u{feff}', ' ', '\r', '\n', '\t']).to_ascii_lowercase();
+    let extension = extension.map(str::to_ascii_lowercase);
     if head.starts_with("<!doctype html") || head.starts_with("<html") || head.contains("<body") {
         FileKind::Html
     } else if head.starts_with("<?xml") && head.contains("<svg") || head.starts_with("<svg") {
@@ -166,7 +271,6 @@ fn text_kind(octets: &[u8], name: Option<&str>) -> FileKind {
             Some("csv" | "tsv") => FileKind::Csv,
             Some("json") => FileKind::Json,
             Some("htm" | "html") => FileKind::Html,
-            Some("eml") => FileKind::Eml,
             _ => FileKind::Text,
         }
     }

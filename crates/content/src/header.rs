@@ -274,11 +274,6 @@ fn unfold(value: &[u8]) -> Vec<u8> {
     value.iter().copied().filter(|octet| !matches!(octet, b'\r' | b'\n')).collect()
 }
 
-/// The names of files and other texts inside parameters.
-pub(crate) fn words_of(text: &str) -> String {
-    words::decode(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

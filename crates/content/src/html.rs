@@ -2,7 +2,7 @@
 //!
 //! Tokens only, no tree: time and memory are linear in the input.
 
-use html5gum::{Token, Tokenizer};
+use html5gum::{DefaultEmitter, Token, Tokenizer};
 
 use crate::Kind;
 
@@ -67,6 +67,8 @@ const LINKS: &[&[u8]] =
 pub(crate) struct Page {
     pub(crate) shown: String,
     pub(crate) hidden: String,
+    /// Shown and hidden in one, if hidden text stands inside a word: some clients show it.
+    pub(crate) joined: Option<String>,
     pub(crate) attributes: String,
     pub(crate) links: String,
     pub(crate) comments: String,
@@ -93,88 +95,192 @@ impl Page {
 
 /// Reads a page.
 pub(crate) fn read(html: &str) -> Page {
-    let mut page = Page::default();
-    // How many elements deep we are inside one that is not shown, and the name of the raw text element we are in.
-    let (mut hidden, mut raw): (u32, Option<Vec<u8>>) = (0, None);
-    for Ok(token) in Tokenizer::new(html) {
-        match token {
-            Token::String(text) => {
-                let text = String::from_utf8_lossy(&text);
-                match (&raw, hidden) {
-                    (Some(_), _) => page.scripts.push_str(&text),
-                    (None, 0) => page.shown.push_str(&text),
-                    (None, _) => page.hidden.push_str(&text),
-                }
+    let mut reader = Reader::default();
+    reader.read(html);
+    // What only some clients take for HTML is read once more as such, but not what is in it again.
+    for again in std::mem::take(&mut reader.again) {
+        separate(&mut reader.page.hidden);
+        reader.hide_all = true;
+        reader.read(&again);
+    }
+    let Reader { mut page, all, inside_a_word, .. } = reader;
+    page.joined = inside_a_word.then_some(all).flatten();
+    page
+}
+
+/// The charset that a page declares in its first kilobyte.
+pub(crate) fn declared_charset(octets: &[u8]) -> Option<String> {
+    let start = octets[..octets.len().min(1024)].to_ascii_lowercase();
+    let at = memchr::memmem::find(&start, b"charset")? + 7;
+    let rest = start[at..].trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
+    let rest = rest.strip_prefix(b"\"").or(rest.strip_prefix(b"'")).unwrap_or(rest);
+    let end = rest.iter().position(|octet| !(octet.is_ascii_alphanumeric() || b"-_:.".contains(octet)));
+    let name = &rest[..end.unwrap_or(rest.len())];
+    (!name.is_empty()).then(|| String::from_utf8_lossy(name).into_owned())
+}
+
+#[derive(Default)]
+struct Reader {
+    page: Page,
+    /// Shown and hidden text together, from the first hidden text on.
+    all: Option<String>,
+    inside_a_word: bool,
+    /// The text before was hidden.
+    was_hidden: bool,
+    /// How many elements deep we are inside one that is not shown.
+    hidden: u32,
+    hide_all: bool,
+    /// The element whose text is raw.
+    raw: Option<Vec<u8>>,
+    /// Conditional comments, which Outlook reads, and `noscript`, which readers without scripts do.
+    again: Vec<String>,
+}
+
+impl Reader {
+    fn read(&mut self, html: &str) {
+        (self.hidden, self.raw) = (u32::from(self.hide_all), None);
+        let mut emitter: DefaultEmitter = DefaultEmitter::default();
+        emitter.naively_switch_states(true);
+        for Ok(token) in Tokenizer::new_with_emitter(html, emitter) {
+            match token {
+                Token::String(text) => self.text(&String::from_utf8_lossy(&text)),
+                Token::StartTag(tag) => self.start(&tag),
+                Token::EndTag(tag) => self.end(&tag.name),
+                Token::Comment(text) => self.comment(&String::from_utf8_lossy(&text)),
+                _ => {}
             }
-            Token::StartTag(tag) => {
-                let name: &[u8] = &tag.name;
-                if BLOCKS.contains(&name) {
-                    separate(&mut page.shown);
-                    separate(&mut page.hidden);
-                }
-                let mut conceals = false;
-                for (key, value) in &tag.attributes {
-                    let (key, value): (&[u8], String) = (key, String::from_utf8_lossy(value).into_owned());
-                    conceals |= key == b"hidden" || key == b"style" && conceals_by_style(&value);
-                    note_attribute(&mut page, key, value);
-                }
-                if !tag.self_closing && !VOID.contains(&name) && (hidden > 0 || conceals) {
-                    hidden += 1;
-                }
-                if matches!(name, b"script" | b"style") {
-                    raw = Some(name.to_vec());
-                    separate(&mut page.scripts);
-                }
-            }
-            Token::EndTag(tag) => {
-                let name: &[u8] = &tag.name;
-                if raw.as_deref() == Some(name) {
-                    raw = None;
-                }
-                if BLOCKS.contains(&name) {
-                    separate(&mut page.shown);
-                    separate(&mut page.hidden);
-                }
-                if !VOID.contains(&name) {
-                    hidden = hidden.saturating_sub(1);
-                }
-            }
-            Token::Comment(text) => line(&mut page.comments, &String::from_utf8_lossy(&text)),
-            _ => {}
         }
     }
-    page
+
+    fn text(&mut self, text: &str) {
+        match self.raw.as_deref() {
+            Some(b"script" | b"style") => return self.page.scripts.push_str(text),
+            Some(b"noscript") if !self.hide_all => return self.again.push(text.to_owned()),
+            _ => {}
+        }
+        let hidden = self.hidden > 0;
+        let (last, next) = (self.last(), text.chars().next());
+        let inside = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        if !self.hide_all {
+            self.inside_a_word |= hidden != self.was_hidden && inside(last) && inside(next);
+            if hidden && self.all.is_none() {
+                self.all = Some(self.page.shown.clone());
+            }
+            if let Some(all) = &mut self.all {
+                all.push_str(text);
+            }
+            self.was_hidden = hidden;
+        }
+        if hidden { self.page.hidden.push_str(text) } else { self.page.shown.push_str(text) }
+    }
+
+    fn last(&self) -> Option<char> {
+        self.all.as_ref().unwrap_or(&self.page.shown).chars().next_back()
+    }
+
+    fn separate(&mut self) {
+        separate(&mut self.page.shown);
+        separate(&mut self.page.hidden);
+        if let Some(all) = &mut self.all {
+            separate(all);
+        }
+    }
+
+    fn start<S: html5gum::SpanBound>(&mut self, tag: &html5gum::StartTag<S>) {
+        let name: &[u8] = &tag.name;
+        if BLOCKS.contains(&name) {
+            self.separate();
+        }
+        let mut conceals = false;
+        for (key, value) in &tag.attributes {
+            let key: &[u8] = key;
+            let value = String::from_utf8_lossy(value).into_owned();
+            conceals |= key == b"hidden" || key == b"style" && conceals_by_style(&value);
+            note_attribute(&mut self.page, key, value);
+        }
+        if !tag.self_closing && !VOID.contains(&name) && (self.hidden > 0 || conceals) {
+            self.hidden += 1;
+        }
+        if matches!(name, b"script" | b"style" | b"noscript") {
+            self.raw = Some(name.to_vec());
+            separate(&mut self.page.scripts);
+        }
+    }
+
+    fn end(&mut self, name: &[u8]) {
+        if self.raw.as_deref() == Some(name) {
+            self.raw = None;
+        }
+        if BLOCKS.contains(&name) {
+            self.separate();
+        }
+        if !VOID.contains(&name) {
+            self.hidden = self.hidden.saturating_sub(1).max(u32::from(self.hide_all));
+        }
+    }
+
+    fn comment(&mut self, text: &str) {
+        let conditional = text.trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("[if"));
+        match text.split_once(']') {
+            Some((_, inner)) if conditional && !self.hide_all => {
+                self.again.push(inner.trim_start_matches('>').replace("<![endif]", ""));
+            }
+            _ => line(&mut self.page.comments, text),
+        }
+    }
 }
 
 fn note_attribute(page: &mut Page, key: &[u8], value: String) {
     if READ.contains(&key) {
         line(&mut page.attributes, &value);
     } else if LINKS.contains(&key) {
-        if value.trim_start().get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:")) {
-            page.data.push(value);
-            return;
-        }
-        line(&mut page.links, &value);
-        if value.contains('%') {
-            line(&mut page.links, &String::from_utf8_lossy(&crate::header::percent(&value)));
+        note_link(page, &value);
+    } else if key == b"srcset" {
+        value
+            .split(',')
+            .filter_map(|one| one.split_whitespace().next())
+            .for_each(|one| line(&mut page.links, one));
+    } else if key == b"style" {
+        for url in value.split("url(").skip(1) {
+            let url = url.split(')').next().unwrap_or_default();
+            note_link(page, url.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')));
         }
     }
 }
 
+fn note_link(page: &mut Page, value: &str) {
+    if value.trim_start().get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:")) {
+        return page.data.push(value.trim_start().to_owned());
+    }
+    line(&mut page.links, value);
+    if value.contains('%') {
+        line(&mut page.links, &String::from_utf8_lossy(&crate::header::percent(value)));
+    }
+}
+
+/// Whether the last word on a property hides the element.
 fn conceals_by_style(style: &str) -> bool {
-    let style: String = style.to_ascii_lowercase().split_whitespace().collect();
-    [
-        "display:none",
-        "visibility:hidden",
-        "font-size:0",
-        "opacity:0",
-        "color:white",
-        "color:#fff",
-        "max-height:0",
-        "mso-hide:all",
-    ]
-    .iter()
-    .any(|property| style.contains(property))
+    let (mut display, mut visible, mut size, mut opacity, mut height, mut outlook) =
+        (true, true, true, true, true, true);
+    for declaration in style.to_ascii_lowercase().split(';') {
+        let Some((name, value)) = declaration.split_once(':') else { continue };
+        let value = value.trim().trim_end_matches("!important").trim_end();
+        let zero = value
+            .trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '%')
+            .trim_matches(['0', '.'])
+            .is_empty()
+            && value.starts_with(['0', '.']);
+        match name.trim() {
+            "display" => display = value != "none",
+            "visibility" => visible = !matches!(value, "hidden" | "collapse"),
+            "font-size" => size = !zero,
+            "opacity" => opacity = !zero,
+            "max-height" => height = !zero,
+            "mso-hide" => outlook = value != "all",
+            _ => {}
+        }
+    }
+    !(display && visible && size && opacity && height && outlook)
 }
 
 fn separate(text: &mut String) {
@@ -197,6 +303,36 @@ mod tests {
     #[test]
     fn tags_and_comments_inside_a_number_do_not_split_it() {
         assert_eq!(read("4<!-- x -->1<b>1</b>1&#32;1111").shown, "4111 1111");
+    }
+
+    #[test]
+    fn hidden_text_inside_a_word_is_read_with_it_and_without() {
+        let page = read("4111<span style='display:none'>x</span>1111");
+        assert_eq!((page.shown.as_str(), page.joined.as_deref()), ("41111111", Some("4111x1111")));
+        assert_eq!(read("<div style='display:none'>preview</div><p>text</p>").joined, None);
+    }
+
+    #[test]
+    fn only_what_hides_counts_as_hidden() {
+        for style in ["background-color:#fff", "display:none;display:block", "font-size:0.9em", "opacity:.5"]
+        {
+            assert_eq!(read(&format!("<p style='{style}'>a</p>")).hidden, "", "{style}");
+        }
+        for style in ["DISPLAY : none !important", "font-size:0px", "opacity:0.0", "mso-hide:all;color:red"] {
+            assert_eq!(read(&format!("<b style='{style}'>a</b>")).hidden, "a", "{style}");
+        }
+    }
+
+    #[test]
+    fn what_only_some_clients_read_is_read_as_html() {
+        let page = read("<!--[if mso]><b>4</b>111<![endif]--><noscript>5<i>5</i></noscript><!-- c -->");
+        assert_eq!((page.hidden.as_str(), page.comments.as_str()), ("4111\n55", "c\n"));
+    }
+
+    #[test]
+    fn scripts_do_not_end_at_what_looks_like_a_tag() {
+        let page = read("<script>if (a<b) x='</p>';</script>text<title>a<b>c</title>");
+        assert_eq!((page.scripts.as_str(), page.shown.as_str()), ("if (a<b) x='</p>';", "text\na<b>c\n"));
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod header;
 mod html;
 mod kind;
 mod open;
+mod smime;
+mod tnef;
 mod transfer;
 pub mod worker;
 

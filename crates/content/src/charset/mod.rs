@@ -267,11 +267,10 @@ fn looks_ebcdic(octets: &[u8]) -> Option<String> {
         .then(|| pages::by_number(37).map(|page| page.decode(octets)))?
 }
 
-/// The likeliest text, and whether the label did not fit the octets.
+/// The likeliest text.
 #[derive(Debug)]
 pub(crate) struct Text<'m> {
     pub(crate) text: Cow<'m, str>,
-    pub(crate) mislabelled: bool,
 }
 
 /// Decodes by mark, label or guess.
@@ -280,7 +279,7 @@ pub(crate) fn decode<'m>(octets: &'m [u8], label: Option<&str>) -> Text<'m> {
         Some(label) => readings(octets, &[label]),
         None => readings(octets, &[]),
     };
-    Text { text: all.first, mislabelled: all.mislabelled }
+    Text { text: all.first }
 }
 
 /// UTF-8 if it is, else Windows-1252, which has a character for every octet.

@@ -218,25 +218,26 @@ pub(crate) fn boundaries(value: &[u8], parsed: &Parameters) -> Vec<Vec<u8>> {
 /// One parameter of that name, quoted or not, with nothing in the field that parsers differ about.
 fn is_plain(value: &[u8]) -> bool {
     let odd = value.iter().any(|octet| matches!(octet, b'\\' | b'(' | b'*' | b'\'' | 0 | 0x80..));
-    let quotes = memchr::memchr_iter(b'"', value).count();
-    let times = count_of_name(value);
-    !odd && quotes.is_multiple_of(2) && times == 1 && memchr::memmem::find(value, b"=?").is_none() && {
-        let at = find_name(value, 0).unwrap_or(0);
-        let rest = value[at + NAME.len()..].trim_ascii_start();
-        let rest = rest.strip_prefix(b"=").unwrap_or(rest).trim_ascii_start();
-        let end = match rest.strip_prefix(b"\"") {
-            Some(inner) => {
-                return !inner.split(|octet| *octet == b'"').next().is_some_and(|inner| {
-                    inner.iter().any(|octet| matches!(octet, b' ' | b'\t' | b'\r' | b'\n' | b';'))
-                });
-            }
-            None => rest.iter().position(|octet| matches!(octet, b';')).unwrap_or(rest.len()),
-        };
-        !rest[..end]
-            .trim_ascii_end()
-            .iter()
-            .any(|octet| octet.is_ascii_whitespace() || matches!(octet, b'"' | b','))
+    let words = memchr::memmem::find(value, b"=?").is_some();
+    if odd || words || count_of_name(value) != 1 {
+        return false;
     }
+    let at = find_name(value, 0).map_or(0, |at| at + NAME.len());
+    let rest = value[at..].trim_ascii_start();
+    let rest = rest.strip_prefix(b"=").unwrap_or(rest).trim_ascii_start();
+    let quoted = rest.strip_prefix(b"\"");
+    let whole = quoted.unwrap_or(rest);
+    let is_end = |octet: &u8| match quoted {
+        Some(_) => *octet == b'"',
+        None => *octet == b';',
+    };
+    let end = whole.iter().position(is_end).unwrap_or(whole.len());
+    let token = if quoted.is_some() { &whole[..end] } else { whole[..end].trim_ascii_end() };
+    let after = whole[end..].strip_prefix(b"\"").unwrap_or(&whole[end..]).trim_ascii();
+    let closed = quoted.is_none() || whole.len() > end;
+    closed
+        && matches!(after, [] | [b';', ..])
+        && !token.iter().any(|octet| octet.is_ascii_whitespace() || matches!(octet, b'"' | b',' | b';'))
 }
 
 const NAME: &[u8] = b"boundary";

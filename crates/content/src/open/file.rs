@@ -1,0 +1,436 @@
+//! Leaves: transfer encodings undone, types told by the octets, texts in every plausible charset, the rest handed to its reader.
+
+use std::borrow::Cow;
+
+use super::entity::Meaning;
+use super::task::{Octets, Place, Task};
+use super::{Walk, mbox};
+use crate::smime::Cms;
+use crate::transfer::{self, Encoding};
+use crate::{
+    AmbiguityReason, Component, DocumentItem, DocumentRequest, FileKind, Kind, Reason, Role, View, charset,
+    detect, header, html, is_document, smime, tnef,
+};
+
+/// `data:` URIs of one page.
+const MOST_URIS: usize = 64;
+/// Octets of no known kind in which words are looked for.
+const MOST_STRINGS: usize = 16 << 20;
+
+/// Octets of a body in the forms that clients make of it.
+struct Forms<'m> {
+    list: Vec<Octets<'m>>,
+    reasons: Vec<AmbiguityReason>,
+}
+
+impl<'m> Walk<'m, '_> {
+    pub(super) fn leaf(&mut self, body: &Octets<'m>, mut place: Place, meaning: &Meaning, attached: bool) {
+        let declared = meaning.declared();
+        let role = if attached || place.in_attachment { Role::Attachment } else { Role::Body };
+        let text_like =
+            declared.is_empty() || declared.starts_with("text") || declared.starts_with("multipart");
+        if place.path.is_empty() && (role == Role::Attachment || !text_like) {
+            place.path = place.name.clone().unwrap_or_else(|| format!("attachment {}", place.number.max(1)));
+        }
+        let id = self.next_part();
+        let forms = self.forms(body, meaning, text_like, id, &place.path);
+        let role = if text_like { role } else { Role::Attachment };
+        let charsets = meaning.charsets();
+        let views = self.views(place.view, forms.list.len());
+        for (octets, view) in forms.list.into_iter().zip(views) {
+            self.file(octets, Place { view, ..place.clone() }, role, declared.to_owned(), &charsets);
+        }
+        for reason in forms.reasons {
+            self.ambiguous(id, &place.path, reason);
+        }
+    }
+
+    /// Undoes the transfer encodings that are named, or meant. An unknown one is none (RFC 2045 6.1).
+    fn forms(
+        &mut self,
+        body: &Octets<'m>,
+        meaning: &Meaning,
+        text_like: bool,
+        id: u32,
+        path: &str,
+    ) -> Forms<'m> {
+        let mut forms = Forms { list: Vec::new(), reasons: Vec::new() };
+        for name in &meaning.encodings {
+            match Encoding::by_name(name) {
+                Some(encoding) => self.form(body, encoding, &mut forms, id, path),
+                None => {
+                    let nearly = Encoding::nearly(name);
+                    let guess = transfer::looks_like_base64(body.get()).then_some(Encoding::Base64);
+                    self.form(body, Encoding::Identity, &mut forms, id, path);
+                    if let Some(encoding) =
+                        nearly.or(guess).filter(|encoding| *encoding != Encoding::Identity)
+                    {
+                        forms.reasons.push(AmbiguityReason::WrongTransferEncoding);
+                        self.form(body, encoding, &mut forms, id, path);
+                    }
+                }
+            }
+        }
+        if meaning.encodings.is_empty() {
+            self.form(body, Encoding::Identity, &mut forms, id, path);
+        }
+        let plain = matches!(&forms.list[..], [Octets::Borrowed(_)] | [Octets::Shared(..)])
+            && meaning.encodings.iter().all(|name| Encoding::by_name(name) == Some(Encoding::Identity));
+        if plain && text_like && transfer::looks_like_base64(body.get()) {
+            self.form(body, Encoding::Base64, &mut forms, id, path);
+        }
+        let allowed = usize::from(self.how.limits.views).max(1);
+        if forms.list.len() > allowed {
+            forms.list.truncate(allowed);
+            self.unscannable(id, path, Reason::TooManyViews);
+        }
+        forms
+    }
+
+    fn form(&mut self, body: &Octets<'m>, encoding: Encoding, forms: &mut Forms<'m>, id: u32, path: &str) {
+        let Some(decoded) = encoding.decode(body.get()) else { return forms.add(body.clone()) };
+        let others = encoding.other_readings(body.get(), &decoded);
+        let reason = match encoding {
+            Encoding::QuotedPrintable => AmbiguityReason::BrokenQuotedPrintable,
+            _ => AmbiguityReason::BrokenBase64,
+        };
+        let broken = decoded.broken;
+        for octets in std::iter::once(decoded.octets).chain(others) {
+            if !self.spend(octets.len(), id, path) {
+                return;
+            }
+            forms.add(Octets::owned(octets));
+        }
+        if broken {
+            forms.reasons.push(reason);
+            forms.add(body.clone());
+        }
+    }
+
+    /// A file: told by its octets what it is. `charsets` are the labels it came with.
+    pub(super) fn file(
+        &mut self,
+        octets: Octets<'m>,
+        place: Place,
+        role: Role,
+        declared: String,
+        charsets: &[&str],
+    ) {
+        let says_text = declared.is_empty() && role == Role::Body || declared.starts_with("text");
+        let kind = detect::detect(octets.get(), place.name.as_deref());
+        let shown_as_text = says_text && is_document(kind) && !detect::looks_binary(octets.get());
+        let id = self.part(&place, role, &declared, kind, octets.get().len() as u64);
+        let component = if role == Role::Body { Component::Body } else { Component::Attachment };
+        if let Some(name) = &place.name {
+            self.segment(id, "", Component::Attachment, Kind::FileName, None, Cow::Owned(name.clone()));
+        }
+        let page = matches!(declared.as_str(), "text/html" | "application/xhtml+xml");
+        match kind {
+            FileKind::Empty => {}
+            FileKind::Eml if role != Role::Body => {
+                let below = Place { in_attachment: true, ..place.below(id) };
+                self.todo.push(Task::message(octets, below));
+            }
+            FileKind::Mbox if role != Role::Body => self.mbox(id, &octets, &place),
+            FileKind::Tnef => self.tnef(id, &octets, &place),
+            FileKind::Pkcs7 => self.cms(id, &octets, &place),
+            FileKind::Pgp if detect::looks_binary(octets.get()) => {
+                self.unscannable(id, &place.path, Reason::Encrypted);
+            }
+            kind if is_document(kind) => {
+                let mut place = place;
+                if shown_as_text {
+                    let views = self.views(place.view, 2);
+                    let text = Place { view: views[0], ..place.clone() };
+                    self.text(id, &octets, component, &text, charsets);
+                    place.view = views[1];
+                }
+                self.document(id, &octets, &place, kind);
+                self.also_a_container(id, &octets, &place, kind);
+            }
+            FileKind::Html if declared == "text/plain" => {
+                let views = self.views(place.view, 2);
+                self.text(id, &octets, component, &Place { view: views[0], ..place.clone() }, charsets);
+                self.html(id, &octets, component, &Place { view: views[1], ..place }, charsets);
+            }
+            kind if page || kind == FileKind::Html => self.html(id, &octets, component, &place, charsets),
+            kind if says_text || !detect::looks_binary(octets.get()) => {
+                self.text(id, &octets, component, &place, charsets);
+                self.also_a_container(id, &octets, &place, kind);
+            }
+            kind => self.binary(id, &octets, component, &place, &declared, kind),
+        }
+    }
+
+    // ---- texts
+
+    fn text(&mut self, id: u32, octets: &Octets<'m>, component: Component, place: &Place, charsets: &[&str]) {
+        let readings = match octets {
+            Octets::Borrowed(octets) => charset::readings(octets, charsets),
+            shared => {
+                let readings = charset::readings(shared.get(), charsets);
+                charset::Readings { first: Cow::Owned(readings.first.into_owned()), ..readings }
+            }
+        };
+        if readings.mislabelled {
+            self.ambiguous(id, &place.path, AmbiguityReason::WrongCharset);
+        }
+        let mut mark = place.view;
+        self.embedded(id, octets, place, &mut mark);
+        if component == Component::Body {
+            self.header_in_body(id, octets, place, &mut mark);
+        }
+        let mut texts = vec![readings.first];
+        texts.extend(readings.others.into_iter().map(Cow::Owned));
+        if memchr::memchr(0, texts[0].as_bytes()).is_some() {
+            // Clients show nothing for a NUL.
+            let without = texts[0].replace('\0', "");
+            texts.insert(0, Cow::Owned(without));
+        }
+        let views = self.views(mark, texts.len());
+        for (text, view) in texts.into_iter().zip(views) {
+            if matches!(text, Cow::Owned(_)) && !self.spend(text.len(), id, &place.path) {
+                return;
+            }
+            self.segment(id, "", component, Kind::Text, view, text);
+        }
+    }
+
+    /// A text that begins with MIME fields: some clients go on reading the header.
+    fn header_in_body(&mut self, id: u32, octets: &Octets<'m>, place: &Place, mark: &mut Option<View>) {
+        let text = octets.get();
+        let start = text.len() - text.trim_ascii_start().len();
+        let begins =
+            |name: &[u8]| text[start..].get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name));
+        if !begins(b"content-t") && !begins(b"mime-version:") {
+            return;
+        }
+        let head = header::read(&text[start..], 64);
+        if head.values("content-type").chain(head.values("content-transfer-encoding")).next().is_none() {
+            return;
+        }
+        self.ambiguous(id, &place.path, AmbiguityReason::HeaderInBody);
+        let first = mark.unwrap_or_else(|| self.new_group());
+        *mark = Some(first);
+        let view = Some(self.another(first.group));
+        let below = Place { view, ..place.below(id) };
+        self.todo.push(Task::part(octets.slice(start..text.len()), below, false));
+    }
+
+    fn html(&mut self, id: u32, octets: &Octets<'m>, component: Component, place: &Place, charsets: &[&str]) {
+        let declared = html::declared_charset(octets.get());
+        let labels: Vec<&str> = charsets.iter().copied().chain(declared.as_deref()).collect();
+        let readings = charset::readings(octets.get(), &labels);
+        if readings.mislabelled && !charsets.is_empty() {
+            self.ambiguous(id, &place.path, AmbiguityReason::WrongCharset);
+        }
+        let mut mark = place.view;
+        self.embedded(id, octets, place, &mut mark);
+        let views = self.views(mark, 1 + readings.others.len());
+        let others = readings.others.iter().map(String::as_str);
+        for (text, view) in std::iter::once(&*readings.first).chain(others).zip(views) {
+            if !self.spend(text.len(), id, &place.path) {
+                return;
+            }
+            let mut page = html::read(text);
+            if view == mark {
+                self.data_uris(id, place, std::mem::take(&mut page.data));
+            }
+            // Some clients show what hides inside a word.
+            let joined = page.joined.take().map_or_else(Vec::new, |joined| vec![joined]);
+            let renderings = self.views(view, 1 + joined.len());
+            for (kind, text) in page.into_texts() {
+                let view = if kind == Kind::Text { renderings[0] } else { view };
+                self.segment(id, "", component, kind, view, Cow::Owned(text));
+            }
+            for (text, view) in joined.into_iter().zip(renderings.into_iter().skip(1)) {
+                self.segment(id, "", component, Kind::Text, view, Cow::Owned(text));
+            }
+        }
+    }
+
+    fn data_uris(&mut self, id: u32, place: &Place, uris: Vec<String>) {
+        for uri in uris.into_iter().take(MOST_URIS) {
+            let Some((kind, data)) = uri.get(5..).and_then(|uri| uri.split_once(',')) else { continue };
+            let octets = match kind.to_ascii_lowercase().trim_end().ends_with(";base64") {
+                true => transfer::base64_of_the_web(&header::percent(data)),
+                false => header::percent(data),
+            };
+            if !self.spend(octets.len(), id, &place.path) {
+                return;
+            }
+            let below = Place { path: place.path_to("data URI"), ..place.below(id) };
+            self.todo.push(Task::file(Octets::owned(octets), below, Role::Embedded));
+        }
+    }
+
+    // ---- octets
+
+    /// Octets of no kind that we read: the words in them are read, and what has no reader is named.
+    fn binary(
+        &mut self,
+        id: u32,
+        octets: &Octets<'m>,
+        component: Component,
+        place: &Place,
+        declared: &str,
+        kind: FileKind,
+    ) {
+        if matches!(declared, "application/pkcs7-mime" | "application/x-pkcs7-mime") {
+            return self.unscannable(id, &place.path, Reason::Corrupt);
+        }
+        let words = words(&octets.get()[..octets.get().len().min(MOST_STRINGS)]);
+        if self.spend(words.len(), id, &place.path) {
+            self.segment(id, "", component, Kind::Raw, place.view, Cow::Owned(words));
+        }
+        if kind == FileKind::Unknown {
+            self.unscannable(id, &place.path, Reason::Unsupported(kind));
+        }
+        self.also_a_container(id, octets, place, kind);
+    }
+
+    fn mbox(&mut self, id: u32, octets: &Octets<'m>, place: &Place) {
+        let most = (self.how.limits.parts as usize).saturating_sub(self.opened.parts.len());
+        let messages = mbox::messages(octets.get(), most);
+        for (number, range) in messages.into_iter().enumerate().rev() {
+            let path = place.path_to(&format!("message {}", number + 1));
+            let below = Place { path, in_attachment: true, number: number + 1, ..place.below(id) };
+            self.todo.push(Task::message(octets.slice(range), below));
+        }
+    }
+
+    fn tnef(&mut self, id: u32, octets: &Octets<'m>, place: &Place) {
+        let read = tnef::read(octets.get(), &self.limits_left());
+        for (spot, kind, text) in read.texts {
+            if !self.spend(text.len(), id, &place.path) {
+                return;
+            }
+            self.segment(id, &spot, Component::Attachment, kind, place.view, Cow::Owned(text));
+        }
+        if let Some(reason) = read.broken {
+            self.unscannable(id, &place.path, reason);
+        }
+        for (name, octets) in read.files.into_iter().rev() {
+            if !self.spend(octets.len(), id, &place.path) {
+                return;
+            }
+            let path = place.path_to(&name);
+            let below = Place { path, name: Some(name), in_attachment: true, ..place.below(id) };
+            self.todo.push(Task::file(Octets::owned(octets), below, Role::Entry));
+        }
+    }
+
+    fn cms(&mut self, id: u32, octets: &Octets<'m>, place: &Place) {
+        let content = match smime::read(octets.get(), &self.limits_left()) {
+            Cms::Signed(content) | Cms::Compressed(content) => content,
+            Cms::Detached => return,
+            Cms::Encrypted => return self.unscannable(id, &place.path, Reason::Encrypted),
+            Cms::Broken(reason) => return self.unscannable(id, &place.path, reason),
+        };
+        if !self.spend(content.len(), id, &place.path) {
+            return;
+        }
+        // The message itself is signed: what is inside is its body.
+        let whole = place.parent.is_none();
+        let path = if whole { String::new() } else { place.path.clone() };
+        let below = Place { path, in_attachment: place.in_attachment && !whole, ..place.below(id) };
+        self.todo.push(Task::part(Octets::owned(content), below, false));
+    }
+
+    fn limits_left(&self) -> crate::Limits {
+        crate::Limits {
+            octets_out: self.how.limits.octets_out.saturating_sub(self.octets_out),
+            parts: self.how.limits.parts.saturating_sub(self.opened.parts.len() as u32),
+            ..self.how.limits.clone()
+        }
+    }
+
+    /// A picture or a program with an archive behind it is an archive, too.
+    fn also_a_container(&mut self, id: u32, octets: &Octets<'m>, place: &Place, kind: FileKind) {
+        if detect::has_zip_behind(octets.get(), kind) {
+            self.ambiguous(id, &place.path, AmbiguityReason::ContainerDisagreement);
+            self.document(id, octets, place, FileKind::Zip);
+        }
+    }
+
+    fn document(&mut self, id: u32, octets: &Octets<'m>, place: &Place, kind: FileKind) {
+        if place.depth >= self.how.limits.depth {
+            return self.unscannable(id, &place.path, Reason::TooDeep);
+        }
+        let answer = self.how.documents.open(&DocumentRequest {
+            kind,
+            name: place.name.as_deref(),
+            octets: octets.get(),
+            limits: &self.limits_left(),
+            deadline: self.how.deadline,
+            passwords: self.how.passwords,
+        });
+        for (path, reason) in answer.unscannable {
+            self.unscannable(id, &place.path_to(&path), reason);
+        }
+        for (path, reason) in answer.ambiguous {
+            self.ambiguous(id, &place.path_to(&path), reason);
+        }
+        let mut tasks = Vec::new();
+        for item in answer.items {
+            match item {
+                DocumentItem::Text { place: spot, kind, text } => {
+                    if !self.spend(text.len(), id, &place.path) {
+                        break;
+                    }
+                    self.segment(id, &spot, Component::Attachment, kind, place.view, Cow::Owned(text));
+                }
+                DocumentItem::File { name, encrypted: true, .. } => {
+                    self.segment(id, "", Component::Attachment, Kind::FileName, None, Cow::Owned(name));
+                }
+                DocumentItem::File { name, octets, .. } => {
+                    if !self.spend(octets.len(), id, &place.path) {
+                        break;
+                    }
+                    let path = place.path_to(&name);
+                    let below = Place { path, name: Some(name), in_attachment: true, ..place.below(id) };
+                    tasks.push(Task::file(Octets::owned(octets), below, Role::Entry));
+                }
+            }
+        }
+        self.todo.extend(tasks.into_iter().rev());
+    }
+}
+
+impl<'m> Forms<'m> {
+    fn add(&mut self, octets: Octets<'m>) {
+        if !self.list.iter().any(|known| known.get() == octets.get()) {
+            self.list.push(octets);
+        }
+    }
+}
+
+/// Runs of readable characters in octets that are no text, one a line; also those of two octets each.
+fn words(octets: &[u8]) -> String {
+    const SHORTEST: usize = 6;
+    let mut out = String::new();
+    let mut run = String::new();
+    let readable = |octet: u8| (b' '..=b'~').contains(&octet) || octet == b'\t';
+    let mut at = 0;
+    let mut wide = false;
+    while at < octets.len() {
+        let octet = octets[at];
+        let is_wide = octets.get(at + 1) == Some(&0);
+        if readable(octet) && (run.is_empty() || is_wide == wide) {
+            wide = is_wide;
+            run.push(char::from(octet));
+            at += if wide { 2 } else { 1 };
+            continue;
+        }
+        if run.len() >= SHORTEST {
+            out.push_str(&run);
+            out.push('\n');
+        }
+        at += usize::from(run.is_empty());
+        run.clear();
+    }
+    if run.len() >= SHORTEST {
+        out.push_str(&run);
+    }
+    out
+}
