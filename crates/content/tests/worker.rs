@@ -1,5 +1,7 @@
 //! The worker pool with real processes: this program is its own worker (so it has no test harness).
 
+#![allow(clippy::unwrap_used)]
+
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -123,13 +125,7 @@ fn ask(pool: &Pool, kind: FileKind, octets: &[u8], time: Duration) -> DocumentAn
     ask_for(pool, None, kind, octets, time)
 }
 
-fn ask_for(
-    pool: &Pool,
-    name: Option<&str>,
-    kind: FileKind,
-    octets: &[u8],
-    time: Duration,
-) -> DocumentAnswer {
+fn ask_for(pool: &Pool, name: Option<&str>, kind: FileKind, octets: &[u8], time: Duration) -> DocumentAnswer {
     let limits = Limits { octets_out: 4 << 20, ..Limits::default() };
     pool.open(&DocumentRequest {
         kind,
@@ -198,8 +194,17 @@ fn survives() {
         assert!(answer.unscannable.is_empty() && answer.items.len() == 1, "{answer:?}");
     };
     let deadly = [
-        "overflow", "gigabytes", "grow", "abort", "panic", "read a file", "write a file", "connect", "listen",
-        "run a program", "start a thread",
+        "overflow",
+        "gigabytes",
+        "grow",
+        "abort",
+        "panic",
+        "read a file",
+        "write a file",
+        "connect",
+        "listen",
+        "run a program",
+        "start a thread",
     ];
     for name in deadly {
         let before = pool.counts().deaths;

@@ -98,7 +98,8 @@ impl<'a> Cabinet<'a> {
 
     fn file(&self, at: usize) -> Option<(File, usize)> {
         let name_at = at.checked_add(16)?;
-        let length = memchr::memchr(0, self.octets.get(name_at..)?.get(..1024.min(self.octets.len() - name_at))?)?;
+        let length =
+            memchr::memchr(0, self.octets.get(name_at..)?.get(..1024.min(self.octets.len() - name_at))?)?;
         let file = File {
             name: crate::charset::utf8_or_guess(&self.octets[name_at..name_at + length]).into_owned(),
             size: u32_at(self.octets, at)? as usize,
@@ -150,7 +151,8 @@ fn inflate(packed: &[u8], size: usize, before: &[u8]) -> Option<Vec<u8>> {
     }
     let mut block = Vec::with_capacity(size.max(1));
     let status = inflater.decompress_vec(packed, &mut block, FlushDecompress::Finish).ok()?;
-    (block.len() == size && matches!(status, Status::StreamEnd | Status::Ok | Status::BufError)).then_some(block)
+    (block.len() == size && matches!(status, Status::StreamEnd | Status::Ok | Status::BufError))
+        .then_some(block)
 }
 
 fn u16_at(octets: &[u8], at: usize) -> Option<u16> {

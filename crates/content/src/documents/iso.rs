@@ -117,7 +117,9 @@ impl<'a> Image<'a> {
         folders: &mut Vec<(String, Extent)>,
     ) {
         let mut continued = false;
-        while let Some(length) = sector.first().map(|length| usize::from(*length)).filter(|length| *length > 33) {
+        while let Some(length) =
+            sector.first().map(|length| usize::from(*length)).filter(|length| *length > 33)
+        {
             let Some((record, rest)) = sector.split_at_checked(length) else {
                 tree.damaged = true;
                 return;
@@ -172,7 +174,8 @@ fn rock_ridge(mut fields: &[u8]) -> Option<String> {
 
 fn extent(record: &[u8]) -> Extent {
     let number = |at: usize| {
-        record.get(at..at + 4).map_or(0, |four| u32::from_le_bytes([four[0], four[1], four[2], four[3]])) as usize
+        record.get(at..at + 4).map_or(0, |four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]))
+            as usize
     };
     Extent { at: number(2) * SECTOR, size: number(10) }
 }

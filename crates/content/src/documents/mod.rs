@@ -6,14 +6,27 @@ use crate::{DocumentAnswer, DocumentRequest, Documents, FileKind, Reason};
 
 mod ar;
 mod cab;
+mod closed;
+mod cfb;
+mod doc;
 mod iso;
+mod epub;
+pub mod fuzz;
+mod msg;
+mod odf;
+mod ole;
 mod ooxml;
 mod output;
 mod packed;
+mod place;
 mod pdf;
+mod ppt;
 mod rpm;
+mod rtf;
 mod sevenzip;
 mod tar;
+mod vba;
+mod xls;
 mod xml;
 mod zip;
 
@@ -60,13 +73,15 @@ fn dispatch(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), R
         Iso => iso::open(request, out),
         Ar | Deb => ar::open(request, out),
         Rpm => rpm::open(request, out),
+        Rar | Arj | Lha | Ace => closed::open(request, out),
         // office
-        Docx | Docm | Dotx => ooxml::document(request, out),
-        Xlsx | Xlsm | Xltx => ooxml::workbook(request, out),
-        Pptx | Pptm | Ppsx | Potx => ooxml::presentation(request, out),
-        Odt | Ods | Odp | Odg => ooxml::open_document(request, out),
+        Docx | Docm | Dotx | Xlsx | Xlsm | Xltx | Pptx | Pptm | Ppsx | Potx => ooxml::open(request, out),
+        Odt | Ods | Odp | Odg => odf::open(request, out),
+        Epub => epub::open(request, out),
         // other documents
         Pdf => pdf::open(request, out),
+        Rtf => rtf::open(request, out),
+        Doc | Xls | Ppt | Msg | Cfb => cfb::open(request, out),
         Png | Jpeg | Tiff | Webp | Heic => Ok(()),
         other => Err(Reason::Unsupported(other)),
     }

@@ -55,9 +55,9 @@ fn gzip(octets: &[u8], out: &mut Output<'_>) -> Result<(Vec<u8>, Result<(), Reas
     members(octets, b"\x1f\x8b", out, |rest, out| {
         let mut decoder = flate2::bufread::GzDecoder::new(rest);
         let (unpacked, read) = out.read(&mut decoder);
-        let header = decoder.header().map(|header| {
-            (header.filename().map(<[u8]>::to_vec), header.comment().map(<[u8]>::to_vec))
-        });
+        let header = decoder
+            .header()
+            .map(|header| (header.filename().map(<[u8]>::to_vec), header.comment().map(<[u8]>::to_vec)));
         let (name, comment) = header.unwrap_or_default();
         for (kind, text) in [(Kind::FileName, name), (Kind::Comment, comment)] {
             let text = text.unwrap_or_default();
@@ -117,7 +117,8 @@ pub(super) fn xz(octets: &[u8]) -> impl Read {
 }
 
 fn lzma(octets: &[u8], out: &mut Output<'_>) -> (Vec<u8>, Result<(), Reason>) {
-    let dictionary = octets.get(1..5).map_or(0, |four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+    let dictionary =
+        octets.get(1..5).map_or(0, |four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
     if dictionary > LARGEST_DICTIONARY {
         return (Vec::new(), Err(Reason::TooBig));
     }

@@ -58,7 +58,8 @@ fn big(octets: &[u8], at: usize) -> u32 {
 pub(super) fn cpio(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
     let mut at = 0;
     loop {
-        let head = octets.get(at..at + 110).filter(|head| head.starts_with(b"07070")).ok_or(Reason::Corrupt)?;
+        let head =
+            octets.get(at..at + 110).filter(|head| head.starts_with(b"07070")).ok_or(Reason::Corrupt)?;
         let (size, name_length) = (hex(head, 54)?, hex(head, 94)?);
         let name_end = (at + 110).saturating_add(name_length);
         let name = octets.get(at + 110..name_end).ok_or(Reason::Corrupt)?;

@@ -93,7 +93,11 @@ fn entry(
             }
             if matches!(kind, b'1'..=b'6') {
                 // Links, devices and folders have no data, whatever their size says (POSIX leaves it open).
-                return Ok(data.saturating_add(if content.is_empty() || kind == b'1' { 0 } else { next - data }));
+                return Ok(data.saturating_add(if content.is_empty() || kind == b'1' {
+                    0
+                } else {
+                    next - data
+                }));
             }
         }
     }
@@ -126,8 +130,10 @@ fn file(
 fn pax(mut records: &[u8], said: &mut Said) {
     records = &records[..records.len().min(MOST_ATTRIBUTES)];
     while let Some(space) = memchr::memchr(b' ', records) {
-        let length = std::str::from_utf8(&records[..space]).ok().and_then(|digits| digits.parse::<usize>().ok());
-        let Some(record) = length.filter(|length| *length > space).and_then(|length| records.get(space + 1..length))
+        let length =
+            std::str::from_utf8(&records[..space]).ok().and_then(|digits| digits.parse::<usize>().ok());
+        let Some(record) =
+            length.filter(|length| *length > space).and_then(|length| records.get(space + 1..length))
         else {
             return;
         };
@@ -149,7 +155,8 @@ fn pax(mut records: &[u8], said: &mut Said) {
 fn valid(header: &[u8]) -> bool {
     let said = number(&header[148..156]);
     let field = 148..156;
-    let octets = || header.iter().enumerate().map(|(at, octet)| if field.contains(&at) { b' ' } else { *octet });
+    let octets =
+        || header.iter().enumerate().map(|(at, octet)| if field.contains(&at) { b' ' } else { *octet });
     let unsigned: u64 = octets().map(u64::from).sum();
     let signed: i64 = octets().map(|octet| i64::from(octet.cast_signed())).sum();
     said == unsigned || i64::try_from(said) == Ok(signed)
@@ -160,7 +167,8 @@ fn number(field: &[u8]) -> u64 {
     if field[0] & 0x80 != 0 {
         return field[field.len() - 8..].iter().fold(0, |number, octet| number << 8 | u64::from(*octet));
     }
-    let digits = field.iter().skip_while(|octet| **octet == b' ').take_while(|octet| (b'0'..=b'7').contains(octet));
+    let digits =
+        field.iter().skip_while(|octet| **octet == b' ').take_while(|octet| (b'0'..=b'7').contains(octet));
     digits.fold(0_u64, |number, digit| number.wrapping_mul(8) + u64::from(digit - b'0'))
 }
 

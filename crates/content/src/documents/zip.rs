@@ -50,7 +50,13 @@ impl<'a> Archive<'a> {
         if directory.cut {
             out.unscannable("", Reason::TooManyParts);
         }
-        Ok(Self { octets: request.octets, directory, passwords: request.passwords, last_good: 0, attempts: 0 })
+        Ok(Self {
+            octets: request.octets,
+            directory,
+            passwords: request.passwords,
+            last_good: 0,
+            attempts: 0,
+        })
     }
 
     /// One entry as a file, or as a finding with its name.
@@ -70,7 +76,11 @@ impl<'a> Archive<'a> {
     }
 
     /// The octets of an entry; none if it stays closed, and then it is named.
-    pub(super) fn octets_of(&mut self, entry: &Entry, out: &mut Output<'_>) -> Result<Option<Vec<u8>>, Reason> {
+    pub(super) fn octets_of(
+        &mut self,
+        entry: &Entry,
+        out: &mut Output<'_>,
+    ) -> Result<Option<Vec<u8>>, Reason> {
         out.at(&entry.name);
         if entry.encrypted() {
             let opened = self.unlock(entry, out)?;

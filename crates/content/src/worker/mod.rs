@@ -23,6 +23,20 @@ pub enum Sandbox {
     BestEffort,
 }
 
+/// Reads any octets as a request and as an answer: they may be refused, never more.
+pub(crate) fn check_frames(octets: &[u8]) {
+    let _ = frame::decode_request(octets);
+    if let Some((answer, last)) = frame::decode_answer(octets) {
+        assert_eq!(frame::decode_answer(&frame::encode_answer(&answer, last)), Some((answer, last)));
+    }
+    let _ = frame::read(&mut &*octets);
+}
+
+/// What a reader found arrives as it was sent.
+pub(crate) fn check_answer(answer: &crate::DocumentAnswer) {
+    assert_eq!(frame::decode_answer(&frame::encode_answer(answer, true)).as_ref(), Some(&(answer.clone(), true)));
+}
+
 /// A framed request for a file of that name without octets, as a pool would send it.
 #[doc(hidden)]
 pub fn request_for_tests(name: &str, time: std::time::Duration) -> Vec<u8> {

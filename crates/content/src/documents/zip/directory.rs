@@ -97,7 +97,8 @@ impl Reading<'_> {
     fn find_end(&mut self) -> Option<End> {
         let at = memchr::memmem::rfind(self.octets, END)?;
         let end = self.octets.get(at..at + END_SIZE)?;
-        let (mut count, mut size, mut offset) = (u64::from(u16_at(end, 10)), u64::from(u32_at(end, 12)), u64::from(u32_at(end, 16)));
+        let (mut count, mut size, mut offset) =
+            (u64::from(u16_at(end, 10)), u64::from(u32_at(end, 12)), u64::from(u32_at(end, 16)));
         let mut directory_end = at;
         if let Some(end64) = self.end64(at) {
             let record = &self.octets[end64..];
@@ -111,7 +112,8 @@ impl Reading<'_> {
         let by_offset = usize::try_from(offset).ok();
         // What stands before the archive shifts all offsets, and some programs do not mind.
         let start = [by_size, by_offset].into_iter().flatten().find(|start| {
-            self.octets.get(*start..).is_some_and(|from| from.starts_with(CENTRAL)) || (count == 0 && *start <= at)
+            self.octets.get(*start..).is_some_and(|from| from.starts_with(CENTRAL))
+                || (count == 0 && *start <= at)
         });
         self.found.damaged = start.is_none();
         Some(End { at: directory_end, count, start: start? })
@@ -134,7 +136,9 @@ impl Reading<'_> {
         let mut listed = 0_u64;
         // Offsets count from the first octet of the archive, which need not be that of the file.
         let base = self.base(end);
-        while let Some(record) = self.octets.get(at..at + CENTRAL_SIZE).filter(|record| record.starts_with(CENTRAL)) {
+        while let Some(record) =
+            self.octets.get(at..at + CENTRAL_SIZE).filter(|record| record.starts_with(CENTRAL))
+        {
             if self.found.entries.len() >= self.most {
                 self.found.cut = true;
                 break;
@@ -147,21 +151,23 @@ impl Reading<'_> {
         self.covered.push(end.start..at.max(end.start));
     }
 
+    /// How far offsets are off because something stands before the archive.
     fn base(&self, end: &End) -> usize {
         let Some(record) = self.octets.get(end.start..end.start + CENTRAL_SIZE) else { return 0 };
         let is_local = |at: usize| self.octets.get(at..).is_some_and(|from| from.starts_with(LOCAL));
         let offset = u32_at(record, 42) as usize;
-        if is_local(offset) {
-            return 0;
-        }
-        let end_record = memchr::memmem::rfind(self.octets, END).map_or(0, |at| u32_at(&self.octets[at..], 16) as usize);
-        end.start.checked_sub(end_record).filter(|base| is_local(base + offset)).unwrap_or(0)
+        let said =
+            memchr::memmem::rfind(self.octets, END).map_or(0, |at| u32_at(&self.octets[at..], 16) as usize);
+        end.start.checked_sub(said).filter(|base| is_local(base + offset)).unwrap_or(0)
     }
 
     /// Takes one record of the directory; where the next one starts.
     fn record(&mut self, record: &[u8], at: usize, base: usize) -> usize {
-        let (name_length, extra_length, comment_length) =
-            (usize::from(u16_at(record, 28)), usize::from(u16_at(record, 30)), usize::from(u16_at(record, 32)));
+        let (name_length, extra_length, comment_length) = (
+            usize::from(u16_at(record, 28)),
+            usize::from(u16_at(record, 30)),
+            usize::from(u16_at(record, 32)),
+        );
         let name_start = at + CENTRAL_SIZE;
         let extra = name_start + name_length..name_start + name_length + extra_length;
         let next = extra.end + comment_length;
@@ -186,7 +192,13 @@ impl Reading<'_> {
     }
 
     /// Adds an entry of the directory, and the local header's reading of it where that is another one.
-    fn beside_its_local_header(&mut self, mut entry: Entry, header: Option<usize>, packed: u64, raw_name: &[u8]) {
+    fn beside_its_local_header(
+        &mut self,
+        mut entry: Entry,
+        header: Option<usize>,
+        packed: u64,
+        raw_name: &[u8],
+    ) {
         let Some((local, local_name, header)) =
             header.and_then(|at| self.local(at).map(|(entry, name)| (entry, name, at)))
         else {
@@ -276,7 +288,9 @@ impl Reading<'_> {
         let mut from = gap.start;
         while let Some(found) = memchr::memmem::find(&self.octets[from..gap.end], LOCAL) {
             let at = from + found;
-            let Some((mut entry, raw_name)) = self.local(at).filter(|(entry, name)| self.plausible(entry, name)) else {
+            let Some((mut entry, raw_name)) =
+                self.local(at).filter(|(entry, name)| self.plausible(entry, name))
+            else {
                 from = at + LOCAL.len();
                 continue;
             };
@@ -302,9 +316,8 @@ impl Reading<'_> {
         let described = memchr::memmem::find_iter(data, DESCRIPTOR)
             .take(1_000)
             .find(|at| data.get(at + 8..at + 12).is_some_and(|size| u32_at(size, 0) as usize == *at));
-        let next = || {
-            [LOCAL, CENTRAL].iter().filter_map(|signature| memchr::memmem::find(data, signature)).min()
-        };
+        let next =
+            || [LOCAL, CENTRAL].iter().filter_map(|signature| memchr::memmem::find(data, signature)).min();
         entry.packed.start + described.or_else(next).unwrap_or(data.len())
     }
 
@@ -317,7 +330,8 @@ impl Reading<'_> {
 
     fn left_over(&mut self, range: Range<usize>) {
         let octets = &self.octets[range.clone()];
-        if range.len() >= SMALL_GAP && !octets.starts_with(CENTRAL) && octets.iter().any(|octet| *octet != 0) {
+        if range.len() >= SMALL_GAP && !octets.starts_with(CENTRAL) && octets.iter().any(|octet| *octet != 0)
+        {
             self.found.around.push(range);
         }
     }

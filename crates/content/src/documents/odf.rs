@@ -1,0 +1,341 @@
+//! OpenDocument: text, sheets with cell addresses, slides, notes, comments, what is hidden; objects inside read alike.
+
+use std::collections::BTreeSet;
+
+use super::place::push_cell;
+use super::xml::{self, Attributes, Node, walk};
+use super::{Output, zip};
+use crate::{DocumentRequest, FileKind, Kind, Reason};
+
+/// A cell that is repeated is text as often as this.
+const MOST_REPEATS: u32 = 16;
+
+/// Opens a text, spreadsheet, presentation or drawing.
+pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
+    let mut archive = zip::Archive::read(request, out)?;
+    let entries = std::mem::take(&mut archive.directory.entries);
+    let manifest = entries.iter().find(|entry| entry.name == "META-INF/manifest.xml");
+    if let Some(manifest) = manifest {
+        let octets = archive.octets_of(manifest, out)?.unwrap_or_default();
+        if memchr::memmem::find(&octets, b"encryption-data").is_some() {
+            return locked(&octets, out);
+        }
+    }
+    for entry in entries.iter().filter(|entry| !entry.is_folder()) {
+        let Some(octets) = archive.octets_of(entry, out)? else { continue };
+        let read = part(&entry.name, octets, out);
+        super::ooxml::report(read, &entry.name, out)?;
+    }
+    out.at("");
+    Ok(())
+}
+
+/// Names what is encrypted.
+fn locked(manifest: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    let mut path = String::new();
+    let read = walk(manifest, |node| {
+        match node {
+            Node::Start("file-entry", attributes) => {
+                path = attributes.get("full-path").unwrap_or_default().into_owned();
+            }
+            Node::Start("encryption-data", _) if !path.is_empty() => out.locked(std::mem::take(&mut path)),
+            _ => {}
+        }
+        Ok(())
+    });
+    read.and(Err(Reason::Encrypted))
+}
+
+fn part(name: &str, octets: Vec<u8>, out: &mut Output<'_>) -> Result<(), Reason> {
+    let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+    match file {
+        "content.xml" => Content::new(folder.to_owned()).read(&octets, out),
+        "styles.xml" => Content::new(folder.to_owned()).styles(&octets, out),
+        "meta.xml" => {
+            let (text, read) = xml::plain(&octets);
+            out.text("properties", Kind::Property, text)?;
+            read
+        }
+        "mimetype" | "manifest.xml" | "settings.xml" | "manifest.rdf" | "script-lb.xml" | "script-lc.xml" => {
+            Ok(())
+        }
+        _ if name.starts_with("Basic/") && file.ends_with(".xml") => {
+            let (text, read) = xml::plain(&octets);
+            out.text(name, Kind::Script, text)?;
+            read
+        }
+        _ if name.starts_with("Configurations2/") => Ok(()),
+        _ => match crate::detect(&octets, Some(file)) {
+            // Previews of objects that are read themselves, in a program's own form.
+            FileKind::Unknown | FileKind::Empty if name.starts_with("ObjectReplacements/") => Ok(()),
+            _ => out.file(file.to_owned(), octets),
+        },
+    }
+}
+
+/// Text that is being collected for one place.
+struct Flow {
+    kind: Kind,
+    place: String,
+    text: String,
+    /// Times that the text stands there, one cell beside the other.
+    repeats: u32,
+    stored: Option<String>,
+    /// Not text: a date, a label.
+    ignored: bool,
+    /// The element that ends it.
+    ends: &'static str,
+}
+
+#[derive(Default)]
+struct Content {
+    flows: Vec<Flow>,
+    place: String,
+    /// Styles of tables that are not shown.
+    hidden_styles: BTreeSet<String>,
+    style: String,
+    in_spreadsheet: bool,
+    tables: usize,
+    sheet: String,
+    sheet_hidden: bool,
+    row: u32,
+    row_repeats: u32,
+    row_hidden: bool,
+    column: u32,
+    columns: u32,
+    hidden_columns: Vec<(u32, u32)>,
+    slides: usize,
+    links: String,
+}
+
+impl Content {
+    fn new(place: String) -> Self {
+        Self { place, ..Self::default() }
+    }
+
+    /// The main part: everything in it is shown, but for what says otherwise.
+    fn read(mut self, octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+        self.begin(Kind::Text, self.place.clone(), "");
+        self.walk(octets, out)
+    }
+
+    /// Styles: only headers and footers are text.
+    fn styles(mut self, octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+        self.begin(Kind::Text, String::new(), "");
+        self.flows[0].ignored = true;
+        self.walk(octets, out)
+    }
+
+    fn walk(mut self, octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+        let read = walk(octets, |node| match node {
+            Node::Start(name, attributes) => self.start(name, attributes, out),
+            Node::End(name) => self.end(name, out),
+            Node::Text(text) => {
+                self.push(text.trim_matches(['\n', '\r']));
+                Ok(())
+            }
+        });
+        while self.flows.pop().map(|flow| hand_on(flow, out)).transpose()?.is_some() {}
+        out.text("links", Kind::Link, self.links)?;
+        read
+    }
+
+    fn begin(&mut self, kind: Kind, place: String, ends: &'static str) {
+        let flow = Flow { kind, place, text: String::new(), repeats: 1, stored: None, ignored: false, ends };
+        self.flows.push(flow);
+    }
+
+    fn here(&self) -> String {
+        self.flows.last().map_or_else(String::new, |flow| flow.place.clone())
+    }
+
+    fn push(&mut self, text: &str) {
+        if let Some(flow) = self.flows.last_mut().filter(|flow| !flow.ignored) {
+            flow.text.push_str(text);
+        }
+    }
+
+    fn start(&mut self, name: &str, attributes: &Attributes<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
+        match name {
+            "s" => {
+                let count = attributes.get("c").and_then(|count| count.parse().ok()).unwrap_or(1_usize);
+                self.push(&" ".repeat(count.min(1_000)));
+            }
+            "tab" => self.push("\t"),
+            "line-break" => self.push("\n"),
+            "a" | "event-listener" | "iframe" | "plugin" | "section-source" => {
+                self.link(attributes.get("href"))
+            }
+            "annotation" => self.begin(Kind::Comment, self.here(), "annotation"),
+            "note" => self.begin(Kind::Note, self.here(), "note"),
+            "notes" => self.begin(Kind::Note, self.here(), "notes"),
+            "tracked-changes" => self.begin(Kind::Hidden, self.here(), "tracked-changes"),
+            "title" => self.begin(Kind::Attribute, self.here(), "title"),
+            "desc" => self.begin(Kind::Attribute, self.here(), "desc"),
+            "text-box" => self.begin(Kind::Text, self.here(), "text-box"),
+            "creator" => self.begin(Kind::Attribute, self.here(), "creator"),
+            "date" if self.flows.last().is_some_and(|flow| flow.ends == "annotation") => self.ignore("date"),
+            "date-string" => self.ignore("date-string"),
+            "note-citation" => self.ignore("note-citation"),
+            "header" => self.begin(Kind::Text, "header".to_owned(), "header"),
+            "header-left" => self.begin(Kind::Text, "header".to_owned(), "header-left"),
+            "header-first" => self.begin(Kind::Text, "header".to_owned(), "header-first"),
+            "footer" => self.begin(Kind::Text, "footer".to_owned(), "footer"),
+            "footer-left" => self.begin(Kind::Text, "footer".to_owned(), "footer-left"),
+            "footer-first" => self.begin(Kind::Text, "footer".to_owned(), "footer-first"),
+            "hidden-text" | "hidden-paragraph" | "conditional-text" | "user-field-decl" => {
+                for key in ["string-value", "string-value-if-true", "string-value-if-false"] {
+                    out.text(
+                        self.here(),
+                        Kind::Hidden,
+                        attributes.get(key).unwrap_or_default().into_owned(),
+                    )?;
+                }
+            }
+            "page" if !self.in_spreadsheet && attributes.get("master-page-name").is_some() => {
+                self.slides += 1;
+                self.begin(Kind::Text, format!("slide {}", self.slides), "page");
+            }
+            "spreadsheet" => self.in_spreadsheet = true,
+            "style" => self.style = attributes.get("name").unwrap_or_default().into_owned(),
+            "table-properties" if attributes.get("display").as_deref() == Some("false") => {
+                self.hidden_styles.insert(self.style.clone());
+            }
+            _ if name.starts_with("table") || name == "covered-table-cell" => {
+                self.table(name, attributes, out)?
+            }
+            _ => {
+                for key in ["label", "current-value", "help-message"] {
+                    out.text(
+                        self.here(),
+                        Kind::Attribute,
+                        attributes.get(key).unwrap_or_default().into_owned(),
+                    )?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ignore(&mut self, ends: &'static str) {
+        self.begin(Kind::Text, String::new(), ends);
+        if let Some(flow) = self.flows.last_mut() {
+            flow.ignored = true;
+        }
+    }
+
+    fn link(&mut self, target: Option<std::borrow::Cow<'_, str>>) {
+        if let Some(target) = target.filter(|target| !target.starts_with('#') && !target.is_empty()) {
+            self.links.push_str(&target);
+            self.links.push('\n');
+        }
+    }
+
+    // ---- sheets
+
+    fn table(&mut self, name: &str, attributes: &Attributes<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
+        if name == "table" {
+            self.tables += 1;
+        }
+        if !self.in_spreadsheet || self.tables != 1 {
+            return Ok(());
+        }
+        let number =
+            |key: &str| attributes.get(key).and_then(|number| number.parse().ok()).unwrap_or(1_u32).max(1);
+        let hidden = || attributes.get("visibility").is_some_and(|is| matches!(&*is, "collapse" | "filter"));
+        match name {
+            "table" => {
+                self.sheet = attributes.get("name").unwrap_or_default().into_owned();
+                self.sheet_hidden =
+                    attributes.get("style-name").is_some_and(|style| self.hidden_styles.contains(&*style));
+                (self.row, self.row_repeats, self.columns) = (0, 1, 0);
+                self.hidden_columns.clear();
+                let kind = if self.sheet_hidden { Kind::Hidden } else { Kind::Text };
+                out.text("sheet name", kind, self.sheet.clone())?;
+            }
+            "table-column" => {
+                let from = self.columns.saturating_add(1);
+                self.columns = self.columns.saturating_add(number("number-columns-repeated"));
+                if hidden() && self.hidden_columns.len() < 1_000 {
+                    self.hidden_columns.push((from, self.columns));
+                }
+            }
+            "table-row" => {
+                self.row = self.row.saturating_add(self.row_repeats);
+                self.row_repeats = number("number-rows-repeated");
+                self.row_hidden = hidden();
+                self.column = 0;
+            }
+            "table-cell" | "covered-table-cell" => {
+                let repeats = number("number-columns-repeated");
+                let column = self.column.saturating_add(1);
+                self.column = self.column.saturating_add(repeats);
+                self.cell(name, column, repeats, attributes, out)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn cell(
+        &mut self,
+        name: &str,
+        column: u32,
+        repeats: u32,
+        attributes: &Attributes<'_>,
+        out: &mut Output<'_>,
+    ) -> Result<(), Reason> {
+        let hidden = self.sheet_hidden
+            || self.row_hidden
+            || self.hidden_columns.iter().any(|(from, to)| (*from..=*to).contains(&column));
+        let mut place = format!("{}!", self.sheet);
+        push_cell(&mut place, column, self.row.max(1));
+        if let Some(formula) = attributes.get("formula").filter(|formula| formula.contains('"')) {
+            out.text(place.clone(), Kind::Hidden, formula.into_owned())?;
+        }
+        let kind = if hidden { Kind::Hidden } else { Kind::Text };
+        self.begin(kind, place, if name == "table-cell" { "table-cell" } else { "covered-table-cell" });
+        let keys = ["value", "string-value", "date-value"];
+        let stored = keys.iter().find_map(|key| attributes.get(key).map(|value| value.into_owned()));
+        if let Some(flow) = self.flows.last_mut() {
+            flow.repeats = repeats;
+            flow.stored = stored;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, name: &str, out: &mut Output<'_>) -> Result<(), Reason> {
+        match name {
+            "p" | "h" => self.push("\n"),
+            "table-cell" | "covered-table-cell" | "table-row" if !self.in_spreadsheet => self.push("\n"),
+            "table" => self.tables = self.tables.saturating_sub(1),
+            _ => {}
+        }
+        if self.flows.len() > 1
+            && let Some(flow) = self.flows.pop_if(|flow| flow.ends == name)
+        {
+            hand_on(flow, out)?;
+        }
+        Ok(())
+    }
+}
+
+fn hand_on(flow: Flow, out: &mut Output<'_>) -> Result<(), Reason> {
+    let Flow { kind, place, text, repeats, stored, ignored, ends } = flow;
+    if ignored {
+        return Ok(());
+    }
+    if !ends.ends_with("table-cell") {
+        return out.text(place, kind, text);
+    }
+    let shown = text.trim_end_matches('\n');
+    let stored = stored.as_deref().map(super::ooxml::plain_number).unwrap_or_default();
+    let repeats = if shown.is_empty() && stored.is_empty() { 0 } else { repeats.min(MOST_REPEATS) };
+    for _ in 0..repeats {
+        out.text(place.clone(), kind, shown.to_owned())?;
+    }
+    if stored != shown {
+        out.text(place, Kind::Hidden, stored.into_owned())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,336 @@
+//! Numbers as a spreadsheet shows them, for the common formats; and as stored, without inventing a digit.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::Reason;
+use crate::documents::xml::{Node, walk};
+
+/// The formats that cells of a workbook may have.
+pub(super) struct Formats {
+    codes: BTreeMap<u32, Format>,
+    /// Format of each style.
+    styles: Vec<u32>,
+    dates_1904: bool,
+}
+
+impl Formats {
+    pub(super) fn new(dates_1904: bool) -> Self {
+        let codes = BUILT_IN.iter().filter_map(|(id, code)| Some((*id, Format::parse(code)?))).collect();
+        Self { codes, styles: Vec::new(), dates_1904 }
+    }
+
+    /// Reads the styles part.
+    pub(super) fn read(&mut self, octets: &[u8]) -> Result<(), Reason> {
+        let mut in_cells = false;
+        walk(octets, |node| {
+            match node {
+                Node::Start("numFmt", attributes) => {
+                    let id = attributes.get("numFmtId").and_then(|id| id.parse().ok());
+                    let format = attributes.get("formatCode").and_then(|code| Format::parse(&code));
+                    if let (Some(id), Some(format)) = (id, format) {
+                        self.codes.insert(id, format);
+                    }
+                }
+                Node::Start("cellXfs", _) => in_cells = true,
+                Node::End("cellXfs") => in_cells = false,
+                Node::Start("xf", attributes) if in_cells => {
+                    let id = attributes.get("numFmtId").and_then(|id| id.parse().ok());
+                    self.styles.push(id.unwrap_or(0));
+                }
+                _ => {}
+            }
+            Ok(())
+        })
+    }
+
+    /// A stored number as its cell shows it; none where it is shown as stored.
+    pub(super) fn show(&self, style: usize, stored: &str) -> Option<String> {
+        let format = self.codes.get(self.styles.get(style)?)?;
+        format.show(stored, self.dates_1904)
+    }
+}
+
+/// Formats that files name by number only (ECMA-376 18.8.30). Dates are in the order of the standard's own list.
+const BUILT_IN: &[(u32, &str)] = &[
+    (1, "0"),
+    (2, "0.00"),
+    (3, "#,##0"),
+    (4, "#,##0.00"),
+    (9, "0%"),
+    (10, "0.00%"),
+    (14, "mm-dd-yy"),
+    (15, "d-mmm-yy"),
+    (16, "d-mmm"),
+    (17, "mmm-yy"),
+    (18, "h:mm AM/PM"),
+    (19, "h:mm:ss AM/PM"),
+    (20, "h:mm"),
+    (21, "h:mm:ss"),
+    (22, "m/d/yy h:mm"),
+    (37, "#,##0"),
+    (38, "#,##0"),
+    (39, "#,##0.00"),
+    (40, "#,##0.00"),
+    (45, "mm:ss"),
+    (46, "[h]:mm:ss"),
+    (47, "mm:ss.0"),
+];
+
+/// A stored number in plain digits: an exponent only moves the point. Whatever is no number stays as it is.
+pub(in crate::documents) fn plain(stored: &str) -> Cow<'_, str> {
+    let moved = || {
+        let (mantissa, exponent) = stored.split_once(['e', 'E'])?;
+        let exponent: i32 = exponent.parse().ok().filter(|exponent: &i32| exponent.abs() <= 40)?;
+        let (sign, digits) = mantissa.strip_prefix('-').map_or(("", mantissa), |digits| ("-", digits));
+        let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+        let all = format!("{whole}{part}");
+        if all.is_empty() || !all.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
+        let point = i32::try_from(whole.len()).ok()? + exponent;
+        let number = match usize::try_from(point) {
+            Ok(point) if point >= all.len() => format!("{all}{}", "0".repeat(point - all.len())),
+            Ok(point) if point > 0 => format!("{}.{}", &all[..point], &all[point..]),
+            _ => format!("0.{}{all}", "0".repeat(usize::try_from(-point).unwrap_or(0))),
+        };
+        Some(format!("{sign}{number}"))
+    };
+    moved().map_or(Cow::Borrowed(stored), Cow::Owned)
+}
+
+/// A format that is understood; the first section of its code, and the second for numbers below zero.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Format {
+    Date(Vec<Token>),
+    /// `000-00-0000`: digits in a mask; with a condition, another mask for longer numbers.
+    Mask(Vec<Token>, Option<(u64, Vec<Token>)>),
+    Number {
+        before: String,
+        after: String,
+        decimals: usize,
+        grouped: bool,
+        percent: bool,
+        least: usize,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Token {
+    Literal(char),
+    /// `0`, `#` or `?`.
+    Digit(char),
+    /// Of a date: a letter and how often it stands.
+    Field(char, usize),
+    Elapsed(char),
+    Half,
+    Point,
+    Comma,
+    Percent,
+}
+
+impl Format {
+    fn parse(code: &str) -> Option<Self> {
+        if code.len() > 255
+            || code.eq_ignore_ascii_case("general")
+            || code.contains('@') && !code.contains(';')
+        {
+            return None;
+        }
+        let mut sections = sections(code);
+        let first = sections.next()?;
+        let condition = first.strip_prefix("[<=").and_then(|rest| rest.split_once(']'));
+        let (limit, first) = match condition {
+            Some((limit, rest)) => (Some(limit.parse::<u64>().ok()?), rest),
+            None => (None, first),
+        };
+        let tokens = tokens(first);
+        if tokens.iter().any(|token| matches!(token, Token::Field(..) | Token::Elapsed(_))) {
+            return Some(Self::Date(tokens));
+        }
+        if limit.is_some() || is_mask(&tokens) {
+            let other = match (limit, sections.next()) {
+                (Some(limit), Some(other)) => Some((limit, self::tokens(other))),
+                _ => None,
+            };
+            return Some(Self::Mask(tokens, other));
+        }
+        Self::number(&tokens)
+    }
+
+    fn number(tokens: &[Token]) -> Option<Self> {
+        let is_digit = |token: &Token| matches!(token, Token::Digit(_));
+        let first = tokens.iter().position(is_digit)?;
+        let last = tokens.iter().rposition(is_digit)?;
+        let text = |tokens: &[Token]| -> String {
+            tokens
+                .iter()
+                .filter_map(|token| if let Token::Literal(c) = token { Some(*c) } else { None })
+                .collect()
+        };
+        let point = tokens[first..=last].iter().position(|token| *token == Token::Point).map(|at| at + first);
+        let whole = &tokens[first..point.unwrap_or(last + 1)];
+        Some(Self::Number {
+            before: text(&tokens[..first]),
+            after: text(&tokens[last + 1..]),
+            decimals: point
+                .map_or(0, |point| tokens[point..=last].iter().filter(|token| is_digit(token)).count()),
+            grouped: whole.contains(&Token::Comma),
+            percent: tokens.contains(&Token::Percent),
+            least: whole.iter().filter(|token| **token == Token::Digit('0')).count(),
+        })
+    }
+
+    fn show(&self, stored: &str, dates_1904: bool) -> Option<String> {
+        match self {
+            Self::Date(tokens) => super::date::show(tokens, stored.parse().ok()?, dates_1904),
+            Self::Mask(tokens, other) => {
+                let whole = stored.split_once('.').map_or(stored, |(whole, _)| whole);
+                let digits = whole.bytes().all(|digit| digit.is_ascii_digit()).then_some(whole)?;
+                let beyond =
+                    other.as_ref().filter(|(limit, _)| digits.parse::<u64>().is_ok_and(|n| n > *limit));
+                Some(mask(beyond.map_or(tokens, |(_, other)| other), digits))
+            }
+            Self::Number { before, after, decimals, grouped, percent, least } => {
+                let shown = digits(stored, *decimals, *grouped, *percent, *least)?;
+                let sign = if stored.starts_with('-') { "-" } else { "" };
+                let percent = if *percent { "%" } else { "" };
+                Some(format!("{sign}{before}{shown}{percent}{after}"))
+            }
+        }
+    }
+}
+
+/// Splits at `;` outside quotes.
+fn sections(code: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    code.split(move |c| {
+        quoted ^= c == '"';
+        c == ';' && !quoted
+    })
+}
+
+fn tokens(section: &str) -> Vec<Token> {
+    let mut tokens: Vec<Token> = Vec::new();
+    let mut rest = section.chars().peekable();
+    while let Some(c) = rest.next() {
+        let token = match c {
+            '"' => {
+                while let Some(c) = rest.next_if(|c| *c != '"') {
+                    tokens.push(Token::Literal(c));
+                }
+                rest.next();
+                continue;
+            }
+            '\\' => Token::Literal(rest.next().unwrap_or(' ')),
+            '_' | '*' => {
+                rest.next();
+                continue;
+            }
+            '[' => {
+                let inner: String = std::iter::from_fn(|| rest.next_if(|c| *c != ']')).collect();
+                rest.next();
+                tokens.extend(bracket(&inner));
+                continue;
+            }
+            '0' | '#' | '?' => Token::Digit(c),
+            '.' => Token::Point,
+            ',' => Token::Comma,
+            '%' => Token::Percent,
+            'y' | 'Y' | 'm' | 'M' | 'd' | 'D' | 'h' | 'H' | 's' | 'S' => {
+                let lower = c.to_ascii_lowercase();
+                let mut count = 1;
+                while rest.next_if(|next| next.eq_ignore_ascii_case(&c)).is_some() {
+                    count += 1;
+                }
+                Token::Field(lower, count)
+            }
+            'A' | 'a' if rest.peek().is_some_and(|next| matches!(next, 'M' | '/' | 'm')) => {
+                while rest.next_if(|c| matches!(c, 'M' | 'm' | '/' | 'P' | 'p' | 'A' | 'a')).is_some() {}
+                Token::Half
+            }
+            c => Token::Literal(c),
+        };
+        tokens.push(token);
+    }
+    tokens
+}
+
+/// `[$€-407]` is a currency, `[h]` counts hours over days; colours and locales are nothing.
+fn bracket(inner: &str) -> Vec<Token> {
+    if let Some(currency) = inner.strip_prefix('$') {
+        let sign = currency.split('-').next().unwrap_or_default();
+        return sign.chars().map(Token::Literal).collect();
+    }
+    match inner.chars().next() {
+        Some(c @ ('h' | 'm' | 's')) if inner.chars().all(|other| other == c) => vec![Token::Elapsed(c)],
+        _ => Vec::new(),
+    }
+}
+
+/// Literals between digits, and no point: a mask and no amount.
+fn is_mask(tokens: &[Token]) -> bool {
+    let is_digit = |token: &Token| matches!(token, Token::Digit(_));
+    let (Some(first), Some(last)) = (tokens.iter().position(is_digit), tokens.iter().rposition(is_digit))
+    else {
+        return false;
+    };
+    let inner = &tokens[first..=last];
+    let parts = inner.iter().any(|token| matches!(token, Token::Literal(_)));
+    let zeros = inner.iter().filter(|token| **token == Token::Digit('0')).count();
+    !inner.contains(&Token::Point) && !inner.contains(&Token::Comma) && (parts || zeros > 4)
+}
+
+/// Fills a mask from the right; what is left over stands before its first digit.
+fn mask(tokens: &[Token], digits: &str) -> String {
+    let mut left = digits.chars().rev().peekable();
+    let mut shown: Vec<char> = Vec::new();
+    let first = tokens.iter().position(|token| matches!(token, Token::Digit(_)));
+    for (at, token) in tokens.iter().enumerate().rev() {
+        match token {
+            Token::Literal(c) => shown.push(*c),
+            Token::Digit(placeholder) => {
+                match left.next() {
+                    Some(digit) => shown.push(digit),
+                    None if *placeholder == '0' => shown.push('0'),
+                    None => {}
+                }
+                if Some(at) == first {
+                    shown.extend(left.by_ref());
+                }
+            }
+            _ => {}
+        }
+    }
+    shown.iter().rev().collect()
+}
+
+/// Digits of a number: rounded, grouped, as a percentage. Large numbers are not rounded, only grouped.
+fn digits(stored: &str, decimals: usize, grouped: bool, percent: bool, least: usize) -> Option<String> {
+    let number: f64 = stored.parse().ok().filter(|number: &f64| number.is_finite())?;
+    let unsigned = stored.trim_start_matches('-');
+    let is_whole = unsigned.bytes().all(|digit| digit.is_ascii_digit());
+    let text = match is_whole && !percent {
+        true if decimals == 0 => unsigned.to_owned(),
+        true => format!("{unsigned}.{}", "0".repeat(decimals)),
+        false => format!("{:.*}", decimals, if percent { number.abs() * 100.0 } else { number.abs() }),
+    };
+    let (whole, part) =
+        text.split_once('.').map_or((text.as_str(), None), |(whole, part)| (whole, Some(part)));
+    let whole = match least {
+        0 if whole == "0" && part.is_some() => String::new(),
+        least => format!("{whole:0>least$}"),
+    };
+    let mut shown = String::new();
+    for (at, digit) in whole.chars().enumerate() {
+        if grouped && at > 0 && (whole.len() - at) % 3 == 0 {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    if let Some(part) = part {
+        shown.push('.');
+        shown.push_str(part);
+    }
+    Some(shown)
+}

@@ -1,0 +1,191 @@
+//! A package of parts: its XML parts by name, with their relations; every other part is handed on as a file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::documents::xml::{self, Node};
+use crate::documents::{Output, zip};
+use crate::{DocumentRequest, FileKind, Kind, Reason};
+
+/// An XML part.
+pub(super) struct Part {
+    pub(super) name: String,
+    /// The local name of its first element: what it is, whatever it is called.
+    pub(super) root: String,
+    pub(super) octets: Vec<u8>,
+}
+
+/// A relation of a part to another, or to something outside.
+#[derive(Debug, Clone)]
+pub(super) struct Relation {
+    pub(super) id: String,
+    pub(super) target: String,
+}
+
+/// All XML parts, in natural order of their names: `slide2` before `slide10`.
+#[derive(Default)]
+pub(super) struct Package {
+    pub(super) parts: Vec<Part>,
+    relations: BTreeMap<String, Vec<Relation>>,
+}
+
+impl Package {
+    /// Reads all parts. Files go out at once; links to the outside are text.
+    pub(super) fn read(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<Self, Reason> {
+        let mut archive = zip::Archive::read(request, out)?;
+        let mut package = Self::default();
+        for entry in std::mem::take(&mut archive.directory.entries) {
+            if entry.is_folder() {
+                continue;
+            }
+            let Some(octets) = archive.octets_of(&entry, out)? else { continue };
+            let name = entry.name.replace('\\', "/").trim_start_matches('/').to_owned();
+            package.add(name, octets, out)?;
+        }
+        out.at("");
+        package.parts.sort_by_cached_key(|part| natural(&part.name));
+        package.links(out)?;
+        Ok(package)
+    }
+
+    fn add(&mut self, name: String, octets: Vec<u8>, out: &mut Output<'_>) -> Result<(), Reason> {
+        if looks_like_xml(&octets) && !lower_end(&name, &[".htm", ".html", ".mht", ".svg"]) {
+            let root = xml::root(&octets);
+            if root != "html" && root != "svg" {
+                self.parts.push(Part { name, root, octets });
+                return Ok(());
+            }
+        }
+        let furniture = [".emf", ".wmf", ".odttf", ".fntdata", ".bin", ".vml", ".wdp", ".dat", ".tmp"];
+        let unknown = matches!(crate::detect(&octets, None), FileKind::Unknown | FileKind::Empty);
+        if unknown && lower_end(&name, &furniture) && !name.ends_with("vbaProject.bin") {
+            return Ok(());
+        }
+        out.file(base_name(&name).to_owned(), octets)
+    }
+
+    /// What is related to outside is read from all parts of relations.
+    fn links(&mut self, out: &mut Output<'_>) -> Result<(), Reason> {
+        let mut outside = BTreeSet::new();
+        let is_relations = |part: &Part| part.root == "Relationships";
+        let (relations, parts): (Vec<Part>, Vec<Part>) =
+            std::mem::take(&mut self.parts).into_iter().partition(is_relations);
+        self.parts = parts;
+        for part in relations {
+            let of = owner(&part.name);
+            let folder = of.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+            let list = self.relations.entry(of).or_default();
+            let read = xml::walk(&part.octets, |node| {
+                if let Node::Start("Relationship", attributes) = node
+                    && let (Some(id), Some(target)) = (attributes.get("Id"), attributes.get("Target"))
+                {
+                    match attributes.get("TargetMode").as_deref() {
+                        Some("External") => {
+                            outside.insert(target.into_owned());
+                        }
+                        _ => list.push(Relation { id: id.into_owned(), target: resolve(&folder, &target) }),
+                    }
+                }
+                Ok(())
+            });
+            report(read, &part.name, out)?;
+        }
+        let outside: Vec<_> = outside.into_iter().collect();
+        out.text("links", Kind::Link, outside.join("\n"))
+    }
+
+    /// Relations of a part.
+    pub(super) fn relations(&self, part: &str) -> &[Relation] {
+        self.relations.get(part).map_or(&[], Vec::as_slice)
+    }
+
+    /// Parts that are related to this one: a sheet to its comments, a slide to its notes.
+    pub(super) fn owners<'a>(&'a self, part: &'a str) -> impl Iterator<Item = &'a str> {
+        let related =
+            move |relations: &Vec<Relation>| relations.iter().any(|relation| relation.target == part);
+        self.relations
+            .iter()
+            .filter(move |(_, relations)| related(relations))
+            .map(|(owner, _)| owner.as_str())
+    }
+
+    /// Parts of that root element.
+    pub(super) fn of_root<'a>(&'a self, root: &'a str) -> impl Iterator<Item = &'a Part> {
+        self.parts.iter().filter(move |part| part.root == root)
+    }
+}
+
+/// A fault in one part is a finding with the part's name; the others are read. A bound ends all.
+pub(in crate::documents) fn report(
+    read: Result<(), Reason>,
+    name: &str,
+    out: &mut Output<'_>,
+) -> Result<(), Reason> {
+    match read {
+        Err(reason @ (Reason::Corrupt | Reason::TooDeep)) => {
+            out.unscannable(name, reason);
+            Ok(())
+        }
+        other => {
+            if other.is_err() {
+                out.at(name);
+            }
+            other
+        }
+    }
+}
+
+/// `word/_rels/document.xml.rels` belongs to `word/document.xml`.
+fn owner(relations: &str) -> String {
+    let (folder, file) = relations.rsplit_once('/').unwrap_or(("", relations));
+    let folder = folder.strip_suffix("_rels").unwrap_or(folder);
+    format!("{folder}{}", file.strip_suffix(".rels").unwrap_or(file))
+}
+
+/// A target is relative to the folder of the part, or absolute in the package.
+fn resolve(folder: &str, target: &str) -> String {
+    let mut path: Vec<&str> = match target.starts_with('/') {
+        true => Vec::new(),
+        false => folder.split('/').collect(),
+    };
+    for step in target.split('/') {
+        match step {
+            "" | "." => {}
+            ".." => {
+                path.pop();
+            }
+            step => path.push(step),
+        }
+    }
+    path.retain(|step| !step.is_empty());
+    path.join("/")
+}
+
+fn looks_like_xml(octets: &[u8]) -> bool {
+    let start = &octets[..octets.len().min(64)];
+    let first = start
+        .iter()
+        .find(|octet| !matches!(octet, 0 | b' ' | b'\r' | b'\n' | b'\t' | 0xef | 0xbb | 0xbf | 0xfe | 0xff));
+    first == Some(&b'<')
+}
+
+fn lower_end(name: &str, ends: &[&str]) -> bool {
+    let name = name.to_ascii_lowercase();
+    ends.iter().any(|end| name.ends_with(end))
+}
+
+pub(super) fn base_name(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+/// The name of a part without folder and extension: `header1`.
+pub(super) fn stem(name: &str) -> &str {
+    base_name(name).split('.').next().unwrap_or_default()
+}
+
+/// Sorts by letters, then by number.
+fn natural(name: &str) -> (String, u64, String) {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let letters = stem.trim_end_matches(|c: char| c.is_ascii_digit());
+    let number = stem[letters.len()..].parse().unwrap_or(0);
+    (letters.to_owned(), number, name.to_owned())
+}

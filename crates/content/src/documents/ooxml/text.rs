@@ -1,0 +1,181 @@
+//! Running text of Word and PowerPoint: runs joined, paragraphs and cells apart, and what is not shown on its own.
+
+use crate::documents::Output;
+use crate::documents::xml::{Node, walk};
+use crate::{Kind, Reason};
+
+/// Texts of one part by what they are.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    shown: String,
+    hidden: String,
+    /// Text boxes: apart, or they would stand in the middle of a paragraph.
+    boxes: String,
+    /// What a program shows that does not know the newer form: nearly always the same again.
+    fallback: String,
+    attributes: String,
+    /// Codes of fields: `HYPERLINK "…"`.
+    codes: String,
+    state: State,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    in_text: bool,
+    in_code: bool,
+    /// Elements that are open, by what they do to the text in them.
+    deleted: usize,
+    moved_away: usize,
+    fallback: usize,
+    boxes: usize,
+    paragraph_properties: usize,
+    vanished: bool,
+    /// A master: the sample text of its placeholders is shown on no slide.
+    master: bool,
+    placeholder: bool,
+    shape_start: usize,
+}
+
+/// Reads a part. What was read before damage counts.
+pub(super) fn read(octets: &[u8]) -> (Texts, Result<(), Reason>) {
+    read_into(Texts::default(), octets)
+}
+
+/// Reads a master or layout: what every slide shows, without the sample text of placeholders.
+pub(super) fn read_master(octets: &[u8]) -> (Texts, Result<(), Reason>) {
+    let state = State { master: true, ..State::default() };
+    read_into(Texts { state, ..Texts::default() }, octets)
+}
+
+fn read_into(mut texts: Texts, octets: &[u8]) -> (Texts, Result<(), Reason>) {
+    let read = walk(octets, |node| {
+        match node {
+            Node::Start(name, attributes) => {
+                texts.start(name, |key| attributes.get(key).map(|value| value.into_owned()))
+            }
+            Node::End(name) => texts.end(name),
+            Node::Text(text) => texts.text(text),
+        }
+        Ok(())
+    });
+    (texts, read)
+}
+
+impl Texts {
+    /// Hands the texts on; those of the part itself as `kind`.
+    pub(super) fn hand_on(self, place: &str, kind: Kind, out: &mut Output<'_>) -> Result<(), Reason> {
+        let Self { mut shown, hidden, boxes, fallback, attributes, codes, .. } = self;
+        if !boxes.trim().is_empty() {
+            shown.push('\n');
+            shown.push_str(&boxes);
+        }
+        let known = fallback.lines().all(|line| shown.contains(line.trim()));
+        let (links, codes): (Vec<_>, Vec<_>) =
+            codes.lines().filter(|code| !code.trim().is_empty()).partition(|code| code.contains("HYPERLINK"));
+        let (links, codes) = (links.join("\n"), codes.join("\n"));
+        out.text(place, kind, shown)?;
+        out.text(place, Kind::Hidden, hidden)?;
+        out.text(place, Kind::Hidden, codes)?;
+        out.text(place, Kind::Link, links)?;
+        out.text(place, Kind::Attribute, attributes)?;
+        if known { Ok(()) } else { out.text(place, Kind::Hidden, fallback) }
+    }
+
+    fn start(&mut self, name: &str, get: impl Fn(&str) -> Option<String>) {
+        let off = || matches!(get("val").as_deref(), Some("0" | "false" | "off"));
+        match name {
+            "t" => self.state.in_text = true,
+            "delText" => (self.state.in_text, self.state.deleted) = (true, self.state.deleted + 1),
+            "instrText" | "delInstrText" => self.state.in_code = true,
+            "fldSimple" => self.line("codes", get("instr")),
+            "r" => self.state.vanished = false,
+            "pPr" => self.state.paragraph_properties += 1,
+            // Of a paragraph's mark it says nothing about the text.
+            "vanish" if self.state.paragraph_properties == 0 => self.state.vanished = !off(),
+            "moveFrom" => self.state.moved_away += 1,
+            "Fallback" => self.state.fallback += 1,
+            "txbxContent" => {
+                self.state.boxes += 1;
+                self.push("\n");
+            }
+            "tab" | "ptab" if self.state.paragraph_properties == 0 => self.push("\t"),
+            "br" | "cr" => self.push("\n"),
+            "noBreakHyphen" => self.push("-"),
+            "sym" => {
+                let code = get("char").and_then(|code| u32::from_str_radix(&code, 16).ok()).unwrap_or(0);
+                // Symbol fonts keep their letters from F000 on.
+                let code = if (0xf020..0xf100).contains(&code) { code - 0xf000 } else { code };
+                self.push(char::from_u32(code).unwrap_or(' ').encode_utf8(&mut [0; 4]));
+            }
+            "docPr" | "cNvPr" => {
+                self.line("attributes", get("descr"));
+                self.line("attributes", get("title"));
+            }
+            "hlinkClick" | "hyperlink" => self.line("attributes", get("tooltip")),
+            "listItem" => self.line("attributes", get("displayText")),
+            "default" | "helpText" | "statusText" | "alias" => {
+                self.line("attributes", get("val").filter(|text| text.len() > 1))
+            }
+            "textpath" => self.line("shown", get("string")),
+            "comment" | "cm" => self.line("attributes", get("author")),
+            "sp" => (self.state.placeholder, self.state.shape_start) = (false, self.shown.len()),
+            "ph" => self.state.placeholder = true,
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, name: &str) {
+        let state = &mut self.state;
+        match name {
+            "t" => state.in_text = false,
+            "delText" => (state.in_text, state.deleted) = (false, state.deleted.saturating_sub(1)),
+            "instrText" | "delInstrText" => state.in_code = false,
+            "fldChar" => self.codes.push('\n'),
+            "pPr" => state.paragraph_properties = state.paragraph_properties.saturating_sub(1),
+            "moveFrom" => state.moved_away = state.moved_away.saturating_sub(1),
+            "Fallback" => state.fallback = state.fallback.saturating_sub(1),
+            "txbxContent" => state.boxes = state.boxes.saturating_sub(1),
+            "sp" if state.master && state.placeholder => self.shown.truncate(state.shape_start),
+            "p" | "tc" => {
+                self.push("\n");
+                if !self.hidden.is_empty() && !self.hidden.ends_with('\n') {
+                    self.hidden.push('\n');
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        if self.state.in_code {
+            self.codes.push_str(text);
+        } else if self.state.in_text {
+            match self.state.deleted > 0 || self.state.moved_away > 0 || self.state.vanished {
+                true => self.hidden.push_str(text),
+                false => self.push(text),
+            }
+        }
+    }
+
+    /// Text goes where it is shown.
+    fn push(&mut self, text: &str) {
+        let to = match (self.state.fallback > 0, self.state.boxes > 0) {
+            (true, _) => &mut self.fallback,
+            (_, true) => &mut self.boxes,
+            _ => &mut self.shown,
+        };
+        to.push_str(text);
+    }
+
+    fn line(&mut self, to: &str, text: Option<String>) {
+        let to = match to {
+            "codes" => &mut self.codes,
+            "shown" => &mut self.shown,
+            _ => &mut self.attributes,
+        };
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            to.push_str(&text);
+            to.push('\n');
+        }
+    }
+}

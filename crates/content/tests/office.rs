@@ -1,0 +1,346 @@
+//! Office documents made by other people's software (`documents/make_office.py`): every text is found, in its place.
+
+use std::time::{Duration, Instant};
+
+use content::documents::InProcess;
+use content::{
+    DocumentItem, DocumentRequest, Documents, FileKind, How, Kind, Limits, Reason, detect, open_file,
+};
+
+fn sample(name: &str) -> Vec<u8> {
+    let path = format!("{}/tests/documents/office/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Place, kind and text of everything in a sample, and what stayed closed.
+fn texts(name: &str) -> Vec<(String, Kind, String)> {
+    let (octets, limits) = (sample(name), Limits::default());
+    let how = How {
+        limits: &limits,
+        deadline: Instant::now() + Duration::from_secs(60),
+        documents: &InProcess,
+        passwords: &[],
+    };
+    let opened = open_file(name, &octets, &how);
+    assert_eq!(opened.unscannable, [], "{name}");
+    assert_eq!(opened.ambiguous, [], "{name}");
+    let place = |segment| opened.path_of(segment);
+    opened.segments.iter().map(|segment| (place(segment), segment.kind, segment.text.to_string())).collect()
+}
+
+#[track_caller]
+fn holds(texts: &[(String, Kind, String)], place: &str, kind: Kind, text: &str) {
+    let found = texts.iter().any(|found| found.0 == place && found.1 == kind && found.2.contains(text));
+    assert!(found, "{text} as {kind:?} at {place:?} in {texts:#?}");
+}
+
+#[test]
+fn a_document_gives_every_text_in_its_place() {
+    let texts = texts("word.docx");
+    for (place, kind, text) in [
+        // One number in three runs of different looks.
+        ("", Kind::Text, "Amber body 4111 1111 1111 1111\n"),
+        ("", Kind::Text, "Amber left\n"),
+        ("", Kind::Text, "Around the box\n"),
+        ("", Kind::Text, "Amber text box"),
+        ("", Kind::Hidden, "Amber hidden run"),
+        ("", Kind::Hidden, "Amber deleted"),
+        ("", Kind::Attribute, "Amber tooltip"),
+        ("", Kind::Attribute, "Amber alternative text"),
+        ("", Kind::Link, "https://amber.example/field"),
+        ("links", Kind::Link, "https://amber.example/link"),
+        ("header1", Kind::Text, "Amber header"),
+        ("footer1", Kind::Text, "Amber footer"),
+        ("comments", Kind::Comment, "Amber comment"),
+        ("properties", Kind::Property, "Amber title\n"),
+        ("properties", Kind::Property, "Amber keyword\n"),
+    ] {
+        holds(&texts, place, kind, text);
+    }
+    let shown = texts.iter().filter(|found| found.2.contains("Amber text box")).count();
+    assert_eq!(shown, 1, "the older form of a text box says the same again");
+}
+
+#[test]
+fn a_workbook_gives_each_cell_with_its_address_and_names_what_is_hidden() {
+    let texts = texts("sheet.xlsx");
+    for (place, kind, text) in [
+        ("Payroll!A2", Kind::Text, "Amber Person"),
+        ("Payroll!B2", Kind::Text, "536-90-4399"),
+        ("Payroll!B3", Kind::Text, "536-90-4399"),
+        ("Payroll!B3", Kind::Hidden, "536904399"),
+        ("Payroll!C3", Kind::Text, "4111111111111111"),
+        ("Payroll!A4", Kind::Hidden, "\"Amber \"&\"formula\""),
+        ("Payroll!A5", Kind::Hidden, "Amber hidden row"),
+        ("Payroll!E1", Kind::Hidden, "Amber hidden column"),
+        ("Payroll!A2", Kind::Comment, "Amber cell comment"),
+        ("Payroll!header", Kind::Text, "Amber sheet header"),
+        ("Amber Sheet!B7", Kind::Text, "Amber far cell"),
+        ("Secret!A1", Kind::Hidden, "Amber hidden sheet"),
+        ("sheet name", Kind::Hidden, "Secret"),
+        ("links", Kind::Link, "https://amber.example/cell"),
+        ("properties", Kind::Property, "Amber workbook"),
+    ] {
+        holds(&texts, place, kind, text);
+    }
+}
+
+#[test]
+fn numbers_are_as_shown_and_as_stored() {
+    let texts = texts("formats.xlsx");
+    for (cell, shown, stored) in [
+        ("A1", "536-90-4399", "536904399"),
+        ("A2", "555-1234", "5551234"),
+        ("A3", "(206) 555-1234", "2065551234"),
+        ("A4", "1,234,567.89", "1234567.891"),
+        ("A5", "25.6%", "0.256"),
+        ("A6", "EUR 1,234.50", "1234.5"),
+        ("A8", "00007", "7"),
+        ("A9", "2023-07-16 18:00", "45123.75"),
+        ("A10", "16 July 2023", "45123"),
+        ("A11", "4111 1111 1111 1111", "4111111111111111"),
+        ("A12", "-1,234.5", "-1234.5"),
+    ] {
+        let place = format!("Numbers!{cell}");
+        let at =
+            |kind| texts.iter().find(|text| text.0 == place && text.1 == kind).map(|text| text.2.as_str());
+        assert_eq!((at(Kind::Text), at(Kind::Hidden)), (Some(shown), Some(stored)), "{cell}");
+    }
+    for (place, kind, text) in [
+        ("Numbers!A7", Kind::Text, "42"),
+        ("Numbers!B1", Kind::Text, "Amber rich string"),
+        ("Numbers!B2", Kind::Text, "Amber cached"),
+        ("Numbers!B3", Kind::Text, "TRUE"),
+        ("Numbers!B4", Kind::Attribute, "Amber prompt"),
+        ("Numbers!choices", Kind::Attribute, "Amber choice"),
+        ("Numbers!chart1", Kind::Text, "Amber chart"),
+        ("Numbers!chart1", Kind::Text, "Amber series"),
+        ("Numbers!drawing1", Kind::Text, "Amber drawing"),
+        ("Numbers!B1", Kind::Comment, "Amber note"),
+        ("defined names", Kind::Property, "Amber constant"),
+    ] {
+        holds(&texts, place, kind, text);
+    }
+}
+
+#[test]
+fn a_presentation_counts_slides_as_they_are_shown() {
+    let texts = texts("slides.pptx");
+    for (place, kind, text) in [
+        ("slide 1", Kind::Text, "Amber title 2"),
+        ("slide 2", Kind::Text, "Amber title 1"),
+        ("slide 2", Kind::Text, "4111 1111 1111 1111"),
+        ("slide 1", Kind::Text, "Amber right"),
+        ("slide 1", Kind::Text, "Amber category"),
+        ("slide 1", Kind::Note, "Amber notes 2"),
+        ("slide 3", Kind::Hidden, "Amber hidden slide"),
+        ("properties", Kind::Property, "Amber subject"),
+        ("Microsoft_Excel_Sheet1.xlsx > Sheet1!A2", Kind::Text, "Amber category"),
+    ] {
+        holds(&texts, place, kind, text);
+    }
+    assert!(
+        !texts.iter().any(|text| text.2.contains("Click to edit")),
+        "sample text of masters is shown nowhere"
+    );
+}
+
+#[test]
+fn open_document_gives_every_text_in_its_place() {
+    let text = texts("text.odt");
+    for (place, kind, piece) in [
+        ("", Kind::Text, "Amber body 4111 1111 1111 1111   end"),
+        ("", Kind::Note, "Amber footnote"),
+        ("", Kind::Comment, "Amber comment"),
+        ("", Kind::Hidden, "Amber hidden text"),
+        ("header", Kind::Text, "Amber header"),
+        ("links", Kind::Link, "https://amber.example/odt"),
+        ("properties", Kind::Property, "Amber title"),
+    ] {
+        holds(&text, place, kind, piece);
+    }
+    let sheet = texts("sheet.ods");
+    for (place, kind, piece) in [
+        ("Payroll!B1", Kind::Text, "SSN"),
+        ("Payroll!C5", Kind::Text, "536-90-4399"),
+        ("Payroll!C5", Kind::Hidden, "536904399"),
+        ("Payroll!D5", Kind::Text, "Amber Payroll"),
+        ("Secret!D5", Kind::Hidden, "Amber Secret"),
+    ] {
+        holds(&sheet, place, kind, piece);
+    }
+    holds(&texts("slides.odp"), "slide 2", Kind::Text, "Amber slide 2");
+}
+
+#[test]
+fn what_another_program_makes_of_them_holds_the_same() {
+    for (name, pieces) in [
+        (
+            "word-by-libreoffice.odt",
+            &["Amber body 4111 1111 1111 1111", "Amber header", "Amber comment", "Amber left"][..],
+        ),
+        (
+            "word-by-libreoffice.dotx",
+            &["Amber body 4111 1111 1111 1111", "Amber header", "Amber comment", "Amber left"],
+        ),
+        ("text-by-libreoffice.docx", &["Amber body 4111 1111 1111 1111", "Amber footnote", "Amber comment"]),
+        (
+            "sheet-by-libreoffice.ods",
+            &["536-90-4399", "Amber cell comment", "Amber hidden sheet", "Amber far cell"],
+        ),
+        (
+            "sheet-by-libreoffice.xltx",
+            &["536-90-4399", "Amber cell comment", "Amber hidden sheet", "Amber far cell"],
+        ),
+        ("sheet-by-libreoffice.xlsx", &["536904399", "Amber Payroll", "Amber Secret"]),
+        (
+            "slides-by-libreoffice.odp",
+            &["Amber title 1", "4111 1111 1111 1111", "Amber notes 2", "Amber hidden slide"],
+        ),
+        (
+            "slides-by-libreoffice.ppsx",
+            &["Amber title 1", "4111 1111 1111 1111", "Amber notes 2", "Amber hidden slide"],
+        ),
+        (
+            "slides-by-libreoffice.potx",
+            &["Amber title 1", "4111 1111 1111 1111", "Amber notes 2", "Amber hidden slide"],
+        ),
+    ] {
+        let texts = texts(name);
+        for piece in pieces {
+            assert!(texts.iter().any(|text| text.2.contains(piece)), "{piece} in {name}: {texts:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_book_is_read_page_by_page() {
+    let texts = texts("book.epub");
+    holds(&texts, "EPUB/one.xhtml", Kind::Text, "4111 1111 1111 1111");
+    holds(&texts, "properties", Kind::Property, "Amber book");
+}
+
+fn ask(kind: FileKind, octets: &[u8], limits: &Limits) -> content::DocumentAnswer {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    InProcess.open(&DocumentRequest { kind, name: None, octets, limits, deadline, passwords: &[] })
+}
+
+#[test]
+fn a_bound_in_the_middle_of_a_document_leaves_what_came_before() {
+    let octets = sample("slides.pptx");
+    let whole = ask(FileKind::Pptx, &octets, &Limits::default());
+    assert!(whole.unscannable.is_empty());
+    let limits = Limits { octets_out: 100_000, ..Limits::default() };
+    let cut = ask(FileKind::Pptx, &octets, &limits);
+    assert!(
+        cut.unscannable.iter().any(|(place, reason)| !place.is_empty() && *reason == Reason::TooBig),
+        "{cut:?}"
+    );
+}
+
+#[test]
+fn a_part_in_an_odd_place_is_read_all_the_same() {
+    // The main part has another name, and another part lies where it should be.
+    let document = |text: &str| {
+        format!(
+            "<w:document xmlns:w='x'><w:body><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:body></w:document>"
+        )
+    };
+    let parts = [
+        ("[Content_Types].xml", "<Types/>".to_owned()),
+        ("word/document.xml", document("nothing")),
+        ("odd/place.bin", document("Amber elsewhere")),
+    ];
+    let octets = stored_zip(&parts);
+    assert_eq!(detect(&octets, None), FileKind::Docx);
+    let answer = ask(FileKind::Docx, &octets, &Limits::default());
+    let found = |item: &DocumentItem| matches!(item, DocumentItem::Text { text, .. } if text.contains("Amber elsewhere"));
+    assert!(answer.items.iter().any(found), "{answer:?}");
+}
+
+#[test]
+fn damage_in_one_part_is_named_and_the_others_are_read() {
+    let parts = [
+        ("[Content_Types].xml", "<Types/>".to_owned()),
+        (
+            "word/document.xml",
+            "<w:document xmlns:w='x'><w:p><w:r><w:t>Amber before</w:t></w:r></w:p><w:p".to_owned(),
+        ),
+        (
+            "word/header1.xml",
+            "<w:hdr xmlns:w='x'><w:p><w:r><w:t>Amber header</w:t></w:r></w:p></w:hdr>".to_owned(),
+        ),
+    ];
+    let answer = ask(FileKind::Docx, &stored_zip(&parts), &Limits::default());
+    assert_eq!(answer.unscannable, [("word/document.xml".to_owned(), Reason::Corrupt)]);
+    for piece in ["Amber before", "Amber header"] {
+        let found =
+            |item: &DocumentItem| matches!(item, DocumentItem::Text { text, .. } if text.contains(piece));
+        assert!(answer.items.iter().any(found), "{piece}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_large_sheet_is_quick() {
+    let mut sheet = String::from("<worksheet><sheetData>");
+    for row in 1..=10_000 {
+        sheet.push_str(&format!("<row r=\"{row}\">"));
+        for column in ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J"] {
+            sheet.push_str(&format!("<c r=\"{column}{row}\"><v>{row}</v></c>"));
+        }
+        sheet.push_str("</row>");
+    }
+    sheet.push_str("</sheetData></worksheet>");
+    let octets = stored_zip(&[("xl/worksheets/sheet1.xml", sheet)]);
+    let began = Instant::now();
+    let answer = ask(FileKind::Xlsx, &octets, &Limits::default());
+    let took = began.elapsed();
+    assert_eq!(answer.items.len(), 100_000);
+    println!("100,000 cells: {took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[test]
+fn an_encrypted_open_document_is_named() {
+    let manifest = "<m:manifest xmlns:m='x'><m:file-entry m:full-path='content.xml'><m:encryption-data/></m:file-entry></m:manifest>";
+    let parts = [
+        ("mimetype", "application/vnd.oasis.opendocument.text".to_owned()),
+        ("META-INF/manifest.xml", manifest.to_owned()),
+        ("content.xml", "noise".to_owned()),
+    ];
+    let answer = ask(FileKind::Odt, &stored_zip(&parts), &Limits::default());
+    assert!(answer.unscannable.contains(&("content.xml".to_owned(), Reason::Encrypted)), "{answer:?}");
+}
+
+/// A zip archive of stored files.
+fn stored_zip(files: &[(&str, String)]) -> Vec<u8> {
+    let (mut out, mut directory) = (Vec::new(), Vec::new());
+    for (name, text) in files {
+        let mut crc = flate2::Crc::new();
+        crc.update(text.as_bytes());
+        let mut common = vec![20, 0, 0, 0, 0, 0, 0, 0, 33, 0];
+        common.extend(crc.sum().to_le_bytes());
+        common.extend((text.len() as u32).to_le_bytes());
+        common.extend((text.len() as u32).to_le_bytes());
+        common.extend((name.len() as u16).to_le_bytes());
+        common.extend([0, 0]);
+        directory.extend(b"PK\x01\x02\x14\x00");
+        directory.extend(&common);
+        directory.extend([0; 10]);
+        directory.extend((out.len() as u32).to_le_bytes());
+        directory.extend(name.as_bytes());
+        out.extend(b"PK\x03\x04");
+        out.extend(&common);
+        out.extend(name.as_bytes());
+        out.extend(text.as_bytes());
+    }
+    let (at, count) = (out.len() as u32, files.len() as u16);
+    out.extend(&directory);
+    out.extend(b"PK\x05\x06\0\0\0\0");
+    out.extend(count.to_le_bytes());
+    out.extend(count.to_le_bytes());
+    out.extend((directory.len() as u32).to_le_bytes());
+    out.extend(at.to_le_bytes());
+    out.extend([0, 0]);
+    out
+}
