@@ -222,7 +222,8 @@ pub enum HopError {
 }
 
 impl HopError {
-    /// What the sender is told. Always 4xx, but for a refusal, which goes through as it came.
+    /// What the sender is told. Always 4xx: that a hop will have nothing to do with us says nothing of the sender's
+    /// mail, which must not bounce for it. A transient refusal goes through as it came.
     pub fn reply(&self) -> Reply {
         match self {
             Self::Connect(_) | Self::Timeout(Phase::Connect | Phase::Greeting) => {
@@ -233,7 +234,8 @@ impl HopError {
             Self::Malformed(_) | Self::Surplus(_) | Self::WrongCode(..) => own::forwarding_protocol(),
             Self::Tls(_) => own::forwarding_tls(),
             Self::Auth(_) => own::forwarding_auth(),
-            Self::Refused(reply) => reply.clone(),
+            Self::Refused(reply) if reply.is_transient() => reply.clone(),
+            Self::Refused(_) => own::forwarding_unavailable(),
         }
     }
 }

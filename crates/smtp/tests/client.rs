@@ -112,7 +112,9 @@ async fn a_hop_without_ehlo_is_greeted_with_helo() {
 #[tokio::test]
 async fn a_refusal_at_the_greeting_or_ehlo_is_told() {
     let (hop, _task) = session("S: 554 5.7.1 not you").await;
-    assert!(matches!(hop, Err(HopError::Refused(reply)) if reply.code == 554));
+    let error = hop.expect_err("refused");
+    assert!(matches!(&error, HopError::Refused(reply) if reply.code == 554));
+    assert_eq!(error.reply().code, 421, "the sender's mail does not bounce because a hop does not like us");
     let (hop, _task) = session(&format!("{GREETING}S: 421 4.3.2 busy")).await;
     assert!(matches!(hop, Err(HopError::Refused(reply)) if reply.code == 421));
 }

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 
 const INTEGER: u8 = 0x02;
 const UTC_TIME: u8 = 0x17;
@@ -10,8 +12,15 @@ const GENERALIZED_TIME: u8 = 0x18;
 const SEQUENCE: u8 = 0x30;
 const VERSION: u8 = 0xa0;
 
-/// `notAfter` of a DER certificate; `None` if it cannot be found.
+/// `notAfter` of a DER certificate, or of the first one in a PEM file; `None` if it cannot be found.
 pub fn not_after(certificate: &[u8]) -> Option<Timestamp> {
+    match CertificateDer::from_pem_slice(certificate) {
+        Ok(decoded) => of_der(&decoded),
+        Err(_) => of_der(certificate),
+    }
+}
+
+fn of_der(certificate: &[u8]) -> Option<Timestamp> {
     let (_, outer) = expect(certificate, SEQUENCE)?;
     let (_, fields) = expect(outer, SEQUENCE)?;
     let rest = expect(fields, VERSION).map_or(fields, |(rest, _)| rest);
@@ -54,4 +63,24 @@ fn time(tag: u8, text: &str) -> Option<Timestamp> {
     };
     let time = DateTime::strptime("%Y%m%d%H%M%SZ", &text).ok()?;
     TimeZone::UTC.to_timestamp(time).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_validity_is_found_in_der_and_in_pem() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        for (year, shown) in [(2031, "2031-05-06T00:00:00Z"), (2055, "2055-05-06T00:00:00Z")] {
+            let mut params = rcgen::CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
+            // Until 2049 it is a UTCTime, then a GeneralizedTime.
+            params.not_after = rcgen::date_time_ymd(year, 5, 6);
+            let certificate = params.self_signed(&key).unwrap();
+            for form in [certificate.der().to_vec(), certificate.pem().into_bytes()] {
+                assert_eq!(not_after(&form).map(|end| end.to_string()).as_deref(), Some(shown));
+            }
+        }
+        assert_eq!(not_after(b"-----BEGIN CERTIFICATE-----"), None);
+    }
 }

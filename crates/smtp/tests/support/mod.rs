@@ -1,13 +1,11 @@
 //! Dialogues over real sockets: a scripted service behind the driver, and a small language to talk to it.
-//!
-//! A script has one step a line:
-//! `C: text` the client sends the text and CRLF (neighbouring lines go in one write); `C= text` the same without CRLF,
-//! with the escapes `\r \n \0 \t \\`; `S: text` the server's next line is exactly that; `S~ text` it begins with that;
-//! `S.` the server closes; `S- n` nothing comes for n milliseconds; `W n` waits n milliseconds; `#` is a remark.
 #![allow(dead_code, clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 pub mod certs;
+pub mod dialogue;
 pub mod hop;
+
+pub use dialogue::play;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,7 +16,7 @@ use smtp::server::{
 };
 use smtp::spool::{SpoolRules, Spooled};
 use smtp::xclient::Attributes;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -202,91 +200,4 @@ S: 250 ENHANCEDSTATUSCODES
 
 pub async fn talk_after_hello(script: &str) -> Fake {
     talk(&format!("{HELLO}{script}")).await
-}
-
-/// Plays the client's part of a script.
-pub async fn play<T: AsyncRead + AsyncWrite + Unpin>(stream: &mut T, script: &str) {
-    let mut player = Player { stream, input: Vec::new() };
-    let mut out = Vec::new();
-    for step in script.lines().map(str::trim_start).filter(|step| !step.is_empty() && !step.starts_with('#'))
-    {
-        if let Some(text) = step.strip_prefix("C:") {
-            out.extend_from_slice(text.strip_prefix(' ').unwrap_or(text).as_bytes());
-            out.extend_from_slice(b"\r\n");
-            continue;
-        }
-        if let Some(text) = step.strip_prefix("C= ") {
-            out.extend_from_slice(&unescape(text));
-            continue;
-        }
-        player.stream.write_all(&std::mem::take(&mut out)).await.expect("write");
-        player.stream.flush().await.expect("flush");
-        player.step(step).await;
-    }
-    let _ = player.stream.write_all(&out).await;
-}
-
-struct Player<'t, T> {
-    stream: &'t mut T,
-    input: Vec<u8>,
-}
-
-impl<T: AsyncRead + AsyncWrite + Unpin> Player<'_, T> {
-    async fn step(&mut self, step: &str) {
-        if let Some(text) = step.strip_prefix("S: ") {
-            assert_eq!(self.line(step).await, text);
-        } else if let Some(text) = step.strip_prefix("S~ ") {
-            let line = self.line(step).await;
-            assert!(line.starts_with(text), "wanted {text:?}..., got {line:?}");
-        } else if step == "S." {
-            let rest = self.more(step).await;
-            assert!(!rest, "wanted the end, got {:?}", String::from_utf8_lossy(&self.input));
-        } else if let Some(time) = step.strip_prefix("S- ") {
-            let time = Duration::from_millis(time.parse().unwrap());
-            let quiet = tokio::time::timeout(time, self.more(step)).await;
-            assert!(quiet.is_err(), "wanted silence, got {:?}", String::from_utf8_lossy(&self.input));
-        } else if let Some(time) = step.strip_prefix("W ") {
-            tokio::time::sleep(Duration::from_millis(time.parse().unwrap())).await;
-        } else {
-            panic!("not a step: {step:?}");
-        }
-    }
-
-    async fn line(&mut self, wanted: &str) -> String {
-        loop {
-            if let Some(end) = self.input.iter().position(|octet| *octet == b'\n') {
-                let line: Vec<u8> = self.input.drain(..=end).collect();
-                let line = String::from_utf8_lossy(&line).into_owned();
-                return line.strip_suffix("\r\n").expect("CRLF").to_owned();
-            }
-            assert!(self.more(wanted).await, "the server closed, wanted {wanted:?}");
-        }
-    }
-
-    async fn more(&mut self, wanted: &str) -> bool {
-        let mut buffer = [0; 4096];
-        let read = tokio::time::timeout(Duration::from_secs(10), self.stream.read(&mut buffer)).await;
-        let count = read.unwrap_or_else(|_| panic!("nothing came, wanted {wanted:?}")).unwrap_or(0);
-        self.input.extend_from_slice(&buffer[..count]);
-        count > 0
-    }
-}
-
-pub fn unescape(text: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut octets = text.bytes();
-    while let Some(octet) = octets.next() {
-        out.push(match octet {
-            b'\\' => match octets.next() {
-                Some(b'r') => b'\r',
-                Some(b'n') => b'\n',
-                Some(b't') => b'\t',
-                Some(b'0') => 0,
-                Some(other) => other,
-                None => b'\\',
-            },
-            other => other,
-        });
-    }
-    out
 }
