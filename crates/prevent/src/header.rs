@@ -1,0 +1,438 @@
+//! The header lines that we read, cut out and add. Octets in, edits out; no I/O, nothing is re-serialised.
+//!
+//! The header is everything up to the first empty line (`CRLF CRLF`). Inside it a line ends at CRLF, but also at a bare CR
+//! or LF where the configuration lets those through: a forged line must not hide behind a line end that only others honour.
+
+use std::ops::Range;
+
+use smtp::spool::Edit;
+
+/// More separate places with forged lines than this are an attack, not a mail.
+pub(crate) const MAX_FORGED_RANGES: usize = 1_000;
+/// A tag is added to at most this many Subject fields of one message.
+const MAX_SUBJECTS: usize = 8;
+
+/// What the stations need to know of a header, read in one pass.
+#[derive(Debug, Default)]
+pub(crate) struct HeaderScan {
+    /// Octet just after the empty line (or the whole length where there is none).
+    pub(crate) body_start: usize,
+    /// How many Received lines the message carries (RFC 5321 6.3).
+    pub(crate) received: usize,
+    /// The first line is a continuation of nothing.
+    pub(crate) begins_folded: bool,
+    /// Ranges of `X-dlp-*` lines and pass headers from outside, adjacent ones joined.
+    pub(crate) forged: Vec<Range<usize>>,
+    pub(crate) message_id: Option<Range<usize>>,
+    pub(crate) from: Option<Range<usize>>,
+    pub(crate) date: Option<Range<usize>>,
+    /// Whole Subject fields, in order.
+    pub(crate) subjects: Vec<Range<usize>>,
+}
+
+impl HeaderScan {
+    /// Reads the header of `message`; `pass_header` is the name of our own pass header, cut like `X-dlp-*`.
+    pub(crate) fn read(message: &[u8], pass_header: &str) -> Self {
+        let begins_folded = matches!(message.first(), Some(b' ' | b'\t'));
+        let mut scan = Self { body_start: header_end(message), begins_folded, ..Self::default() };
+        let header = &message[..scan.body_start];
+        let mut at = 0;
+        while at < header.len() {
+            let end = field_end(header, at);
+            scan.note(header, at..end, pass_header);
+            at = end;
+        }
+        scan
+    }
+
+    fn note(&mut self, header: &[u8], field: Range<usize>, pass_header: &str) {
+        let Some(name) = field_name(&header[field.clone()]) else { return };
+        if is_forged(name, pass_header) {
+            return self.cut(field);
+        }
+        let value = || value_range(header, field.clone());
+        match name.len() {
+            4 if name.eq_ignore_ascii_case(b"from") && self.from.is_none() => self.from = Some(value()),
+            4 if name.eq_ignore_ascii_case(b"date") && self.date.is_none() => self.date = Some(value()),
+            7 if name.eq_ignore_ascii_case(b"subject") && self.subjects.len() < MAX_SUBJECTS => {
+                self.subjects.push(field);
+            }
+            8 if name.eq_ignore_ascii_case(b"received") => self.received += 1,
+            10 if name.eq_ignore_ascii_case(b"message-id") && self.message_id.is_none() => {
+                self.message_id = Some(value());
+            }
+            _ => {}
+        }
+    }
+
+    fn cut(&mut self, field: Range<usize>) {
+        let room = self.forged.len() <= MAX_FORGED_RANGES;
+        match self.forged.last_mut() {
+            Some(last) if last.end == field.start => last.end = field.end,
+            _ if room => self.forged.push(field),
+            _ => {}
+        }
+    }
+}
+
+/// The edits that cut the forged lines and change the subject; sorted and disjoint.
+pub(crate) fn edits(scan: &HeaderScan, message: &[u8], tag: Option<&SubjectTag>) -> Vec<Edit> {
+    let mut edits: Vec<Edit> = scan.forged.iter().map(|range| cut(message, range.clone())).collect();
+    if let Some(tag) = tag {
+        edits.extend(scan.subjects.iter().flat_map(|field| tag.edits(message, field.clone())));
+        edits.sort_by_key(|edit| edit.range.start);
+    }
+    edits
+}
+
+/// A text put before or after what a Subject says.
+#[derive(Debug, Clone)]
+pub(crate) struct SubjectTag {
+    pub(crate) prefix: String,
+    pub(crate) suffix: String,
+}
+
+impl SubjectTag {
+    /// The line to add when the message has no Subject at all.
+    pub(crate) fn as_new_field(&self) -> String {
+        let text = format!("{} {}", self.prefix, self.suffix);
+        format!("Subject: {}\r\n", encode_text(text.trim()))
+    }
+
+    /// Insertions into one Subject field; the field's own octets, its folding and its encoded words stay as they came.
+    /// What it bears already (a message that passes twice) is not added again.
+    fn edits(&self, message: &[u8], field: Range<usize>) -> impl Iterator<Item = Edit> + use<> {
+        let value = value_range(message, field);
+        let text = &message[value.clone()];
+        let (prefix, suffix) = (self.prefix.trim(), self.suffix.trim());
+        let bears_prefix =
+            prefix.is_empty() || text.trim_ascii_start().starts_with(stem(&encode_text(prefix)));
+        let bears_suffix =
+            suffix.is_empty() || text.trim_ascii_end().ends_with(encode_text(suffix).as_bytes());
+        let before = (!bears_prefix).then(|| {
+            // White space between two encoded words is not shown (RFC 2047 6.2): the space must be within one.
+            let space_within = is_encoded_word(text.trim_ascii_start(), true);
+            let word = encode_beside(prefix, space_within, |prefix| format!("{prefix} "));
+            let spaced = text.first().is_none_or(u8::is_ascii_whitespace);
+            insert(value.start, if spaced { format!(" {word}") } else { format!(" {word} ") })
+        });
+        let after = (!bears_suffix).then(|| {
+            let space_within = is_encoded_word(text.trim_ascii_end(), false);
+            insert(
+                value.end,
+                format!(" {}", encode_beside(suffix, space_within, |suffix| format!(" {suffix}"))),
+            )
+        });
+        before.into_iter().chain(after)
+    }
+}
+
+/// Encoded with a space of its own where it becomes an encoded word that stands beside another.
+fn encode_beside(text: &str, beside_a_word: bool, spaced: impl Fn(&str) -> String) -> String {
+    let encoded = encode_text(text);
+    if beside_a_word && encoded.starts_with("=?") { encode_text(&spaced(text)) } else { encoded }
+}
+
+/// Whether the text begins, or ends, with an encoded word.
+fn is_encoded_word(text: &[u8], at_start: bool) -> bool {
+    if at_start { text.starts_with(b"=?") } else { text.ends_with(b"?=") }
+}
+
+/// What an encoded text begins with, whether or not a space follows within its last word.
+fn stem(encoded: &str) -> &[u8] {
+    encoded.strip_suffix("?=").unwrap_or(encoded).as_bytes()
+}
+
+/// A header line of ours: `name: value CRLF`. Control characters in the value become spaces and what no name may have is
+/// left out of it: no injection through a policy's text.
+pub(crate) fn line(name: &str, value: &str) -> String {
+    let name: String = name.chars().filter(|c| c.is_ascii_graphic() && *c != ':').collect();
+    let value: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    format!("{name}: {}\r\n", encode_text(&value))
+}
+
+/// Plain text for a header value: as it is when printable ASCII, else RFC 2047 encoded words that leave a line room for its name.
+pub(crate) fn encode_text(text: &str) -> String {
+    if text.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
+        return text.to_owned();
+    }
+    let mut words = Vec::new();
+    let mut word = String::new();
+    for c in text.chars() {
+        let mut octets = [0; 4];
+        let encoded: String = c.encode_utf8(&mut octets).bytes().map(q_octet).collect();
+        if word.len() + encoded.len() > 40 {
+            words.push(format!("=?UTF-8?Q?{}?=", std::mem::take(&mut word)));
+        }
+        word.push_str(&encoded);
+    }
+    words.push(format!("=?UTF-8?Q?{word}?="));
+    words.join("\r\n ")
+}
+
+/// Trimmed value octets as text, for logs and records.
+pub(crate) fn value_text(message: &[u8], range: &Option<Range<usize>>) -> Option<String> {
+    let range = range.clone()?;
+    let text = String::from_utf8_lossy(message[range].trim_ascii()).into_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+fn q_octet(octet: u8) -> String {
+    match octet {
+        b' ' => "_".to_owned(),
+        b'!' | b'*' | b'+' | b'-' | b'/' => (octet as char).to_string(),
+        _ if octet.is_ascii_alphanumeric() => (octet as char).to_string(),
+        _ => format!("={octet:02X}"),
+    }
+}
+
+/// Cuts lines out. Where a bare CR or LF came before them it goes too, for a CRLF: the line behind must begin a line for
+/// everybody, and an empty one must still end the header.
+fn cut(message: &[u8], range: Range<usize>) -> Edit {
+    let behind_a_line = range.start == 0 || message[..range.start].ends_with(b"\r\n");
+    let (start, replacement) =
+        if behind_a_line { (range.start, &b""[..]) } else { (range.start - 1, &b"\r\n"[..]) };
+    Edit { range: start as u64..range.end as u64, replacement: replacement.to_vec() }
+}
+
+fn insert(at: usize, text: String) -> Edit {
+    Edit { range: at as u64..at as u64, replacement: text.into_bytes() }
+}
+
+/// RFC 5322 2.1: the first empty line ends the header. Only a strict CRLF CRLF is agreed on by everybody.
+fn header_end(message: &[u8]) -> usize {
+    if message.starts_with(b"\r\n") {
+        return 2;
+    }
+    memchr::memmem::find(message, b"\r\n\r\n").map_or(message.len(), |at| at + 4)
+}
+
+/// The end of the field that starts at `at`: its line and the continuation lines after it.
+fn field_end(header: &[u8], at: usize) -> usize {
+    let mut end = line_end(header, at);
+    while matches!(header.get(end), Some(b' ' | b'\t')) {
+        end = line_end(header, end);
+    }
+    end
+}
+
+fn line_end(header: &[u8], at: usize) -> usize {
+    match memchr::memchr2(b'\r', b'\n', &header[at..]) {
+        None => header.len(),
+        Some(offset) if header[at + offset..].starts_with(b"\r\n") => at + offset + 2,
+        Some(offset) => at + offset + 1,
+    }
+}
+
+/// The name before the colon, white space around it removed (the obsolete form of RFC 5322 4.5 is still read by mail programs).
+fn field_name(field: &[u8]) -> Option<&[u8]> {
+    let colon = memchr::memchr(b':', field)?;
+    let name = field[..colon].trim_ascii();
+    (!name.is_empty() && name.len() <= 128 && !name.contains(&b'\n')).then_some(name)
+}
+
+fn is_forged(name: &[u8], pass_header: &str) -> bool {
+    name.len() > 6 && name[..6].eq_ignore_ascii_case(b"x-dlp-")
+        || name.eq_ignore_ascii_case(pass_header.as_bytes())
+}
+
+/// The value: after the colon, without the final line end.
+fn value_range(header: &[u8], field: Range<usize>) -> Range<usize> {
+    let octets = &header[field.clone()];
+    let start = octets.iter().position(|&b| b == b':').map_or(0, |colon| colon + 1);
+    let mut end = octets.len();
+    while end > start && matches!(octets[end - 1], b'\r' | b'\n') {
+        end -= 1;
+    }
+    field.start + start..field.start + end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PASS: &str = "X-Cfilter-Loop";
+
+    fn applied(message: &[u8], edits: &[Edit]) -> String {
+        let mut out = Vec::new();
+        let mut at = 0;
+        for edit in edits {
+            out.extend_from_slice(&message[at..edit.range.start as usize]);
+            out.extend_from_slice(&edit.replacement);
+            at = edit.range.end as usize;
+        }
+        out.extend_from_slice(&message[at..]);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn without_forged(message: &[u8]) -> String {
+        applied(message, &edits(&HeaderScan::read(message, PASS), message, None))
+    }
+
+    #[test]
+    fn forged_lines_are_cut_with_their_continuations_in_any_case_and_spacing() {
+        let message = b"A: 1\r\nX-DLP-policyid: 23\r\n 24\r\nx-dlp-UNIQUEMSGID : Z\r\nx-cfilter-loop: no\r\nB: 2\r\n\r\nX-dlp-policyid: 5\r\n";
+        assert_eq!(without_forged(message), "A: 1\r\nB: 2\r\n\r\nX-dlp-policyid: 5\r\n");
+    }
+
+    #[test]
+    fn adjacent_forged_lines_are_one_cut() {
+        let message = b"X-dlp-a: 1\r\nX-dlp-b: 2\r\n\r\n";
+        assert_eq!(HeaderScan::read(message, PASS).forged, vec![0..24]);
+    }
+
+    #[test]
+    fn a_forged_line_behind_a_bare_line_end_is_cut_too() {
+        assert_eq!(without_forged(b"A: 1\nX-dlp-policyid: 23\nB: 2\r\n\r\n"), "A: 1\r\nB: 2\r\n\r\n");
+        assert_eq!(without_forged(b"A: 1\r\rX-dlp-policyid: 23\rB: 2\r\n\r\n"), "A: 1\r\r\nB: 2\r\n\r\n");
+    }
+
+    #[test]
+    fn names_that_only_look_alike_stay() {
+        let message = b"X-dlp: 1\r\nX-dlp-: 1\r\nXX-dlp-policyid: 2\r\n\r\n";
+        assert_eq!(without_forged(message).as_bytes(), message);
+    }
+
+    #[test]
+    fn received_lines_are_counted_in_the_header_only() {
+        let message = b"Received: a\r\nRECEIVED: b\r\n\tby c\r\nX: y\r\n\r\nReceived: no\r\n";
+        assert_eq!(HeaderScan::read(message, PASS).received, 2);
+    }
+
+    #[test]
+    fn a_message_that_starts_with_an_empty_line_has_no_header() {
+        let scan = HeaderScan::read(b"\r\nX-dlp-policyid: 1\r\n\r\n", PASS);
+        assert_eq!((scan.body_start, scan.forged.len()), (2, 0));
+    }
+
+    fn tagged(message: &[u8], prefix: &str, suffix: &str) -> String {
+        let tag = SubjectTag { prefix: prefix.into(), suffix: suffix.into() };
+        applied(message, &edits(&HeaderScan::read(message, PASS), message, Some(&tag)))
+    }
+
+    #[test]
+    fn a_subject_keeps_its_own_octets_after_the_tag() {
+        let message = b"Subject: =?utf-8?q?caf=C3=A9?=\r\n and more\r\n\r\n";
+        assert_eq!(tagged(message, "[DLP]", ""), "Subject: [DLP] =?utf-8?q?caf=C3=A9?=\r\n and more\r\n\r\n");
+        assert_eq!(tagged(b"Subject:x\r\n\r\n", "[DLP]", ""), "Subject: [DLP] x\r\n\r\n");
+        assert_eq!(tagged(b"Subject: x\r\n\r\n", "", "(held)"), "Subject: x (held)\r\n\r\n");
+    }
+
+    #[test]
+    fn a_subject_is_tagged_once() {
+        assert_eq!(tagged(b"Subject: [DLP] x\r\n\r\n", "[DLP]", ""), "Subject: [DLP] x\r\n\r\n");
+    }
+
+    #[test]
+    fn both_ends_of_a_subject_can_be_tagged() {
+        assert_eq!(tagged(b"Subject: x\r\n y\r\n\r\n", "[A]", "(b)"), "Subject: [A] x\r\n y (b)\r\n\r\n");
+        assert_eq!(tagged(b"Subject:\r\n\r\n", "[A]", "(b)"), "Subject: [A] (b)\r\n\r\n");
+        assert_eq!(tagged(b"Subject: [A] x (b)\r\n\r\n", "[A]", "(b)"), "Subject: [A] x (b)\r\n\r\n");
+    }
+
+    #[test]
+    fn a_folded_subject_stays_folded() {
+        assert_eq!(tagged(b"Subject:\r\n x\r\n\r\n", "[A]", ""), "Subject: [A]\r\n x\r\n\r\n");
+        assert_eq!(tagged(b"SUBJECT :\tx\r\n\ty\r\n\r\n", "[A]", ""), "SUBJECT : [A]\tx\r\n\ty\r\n\r\n");
+    }
+
+    #[test]
+    fn a_tag_beside_an_encoded_word_keeps_its_distance() {
+        // Readers drop the space between two encoded words; one within a word stays.
+        let message = "Subject: =?utf-8?q?caf=C3=A9?=\r\n\r\n";
+        assert_eq!(
+            tagged(message.as_bytes(), "[gepr\u{fc}ft]", ""),
+            "Subject: =?UTF-8?Q?=5Bgepr=C3=BCft=5D_?= =?utf-8?q?caf=C3=A9?=\r\n\r\n"
+        );
+        assert_eq!(
+            tagged(message.as_bytes(), "", "\u{fc}"),
+            "Subject: =?utf-8?q?caf=C3=A9?= =?UTF-8?Q?_=C3=BC?=\r\n\r\n"
+        );
+        let once = tagged(message.as_bytes(), "[gepr\u{fc}ft]", "");
+        assert_eq!(tagged(once.as_bytes(), "[gepr\u{fc}ft]", ""), once);
+    }
+
+    #[test]
+    fn a_subject_that_appears_twice_is_tagged_twice_and_none_gets_one() {
+        assert_eq!(
+            tagged(b"Subject: a\r\nsubject: b\r\n\r\nSubject: c\r\n", "[A]", ""),
+            "Subject: [A] a\r\nsubject: [A] b\r\n\r\nSubject: c\r\n"
+        );
+        let tag = SubjectTag { prefix: "[A]".into(), suffix: String::new() };
+        assert_eq!(tag.as_new_field(), "Subject: [A]\r\n");
+    }
+
+    #[test]
+    fn forged_lines_hide_behind_no_line_end_that_only_others_honour() {
+        assert_eq!(without_forged(b"A: 1\nX-dlp-policyid: 2\nB: 3\r\n\r\nx"), "A: 1\r\nB: 3\r\n\r\nx");
+        assert_eq!(without_forged(b"A: 1\rX-dlp-policyid: 2\r\n\r\nx"), "A: 1\r\n\r\nx");
+        assert_eq!(without_forged(b"X-dlp-a: 1\r\n\tx\r\n y\r\nB: 1\r\n\r\n"), "B: 1\r\n\r\n");
+        assert_eq!(without_forged(b"X-dlp-: 1\r\nX-dlpa: 2\r\n\r\n"), "X-dlp-: 1\r\nX-dlpa: 2\r\n\r\n");
+    }
+
+    #[test]
+    fn the_header_is_all_there_is_where_no_empty_line_ends_it() {
+        assert_eq!(without_forged(b"X-dlp-policyid: 2\r\nbody"), "body");
+        assert!(HeaderScan::read(b" folded\r\nA: 1\r\n\r\n", PASS).begins_folded);
+        assert!(!HeaderScan::read(b"A: 1\r\n\r\n", PASS).begins_folded);
+        assert_eq!(HeaderScan::read(b"", PASS).body_start, 0);
+    }
+
+    #[test]
+    fn a_line_of_ours_cannot_be_split_by_its_value_or_its_name() {
+        assert_eq!(line("X-Note", "a\r\nBcc: b"), "X-Note: a  Bcc: b\r\n");
+        assert_eq!(line("X\r\nBcc: a", "b"), "XBcca: b\r\n");
+        assert_eq!(line("X-Note", "caf\u{e9}"), "X-Note: =?UTF-8?Q?caf=C3=A9?=\r\n");
+        let long = line("X-Note", &"\u{e9}".repeat(200));
+        assert!(long.lines().all(|line| line.len() <= 78), "{long}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_are_read_and_the_body_is_never_touched(message in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let scan = HeaderScan::read(&message, PASS);
+            prop_assert!(scan.body_start <= message.len());
+            let mut last = 0;
+            for range in &scan.forged {
+                prop_assert!(range.start >= last && range.start < range.end && range.end <= scan.body_start);
+                last = range.end;
+            }
+        }
+
+        #[test]
+        fn whatever_the_value_a_line_of_ours_is_one_field(value in any::<String>(), name in any::<String>()) {
+            let line = line(&name, &value);
+            let text = line.strip_suffix("\r\n").unwrap();
+            prop_assert!(text.split("\r\n").skip(1).all(|folded| folded.starts_with(' ')));
+            prop_assert!(!text.replace("\r\n ", "").contains(['\r', '\n', '\0']));
+            prop_assert!(text.is_ascii());
+        }
+
+        #[test]
+        fn tagging_adds_the_tag_and_changes_nothing_else(
+            message in proptest::collection::vec(prop_oneof![
+                Just("Subject"), Just(":"), Just(" "), Just("\r\n"), Just("=?utf-8?q?a?="), Just("x"), Just("\t"), Just("\n"),
+            ], 0..30),
+        ) {
+            let message = message.concat();
+            let tag = SubjectTag { prefix: "[\u{fc}]".into(), suffix: "(b)".into() };
+            let scan = HeaderScan::read(message.as_bytes(), PASS);
+            let edits = edits(&scan, message.as_bytes(), Some(&tag));
+            let mut at = 0;
+            for edit in edits.iter().filter(|edit| edit.range.is_empty()) {
+                prop_assert!(edit.range.start >= at && edit.range.start <= scan.body_start as u64);
+                prop_assert!(!edit.replacement.contains(&b'\n'));
+                at = edit.range.start;
+            }
+            prop_assert!(edits.iter().all(|edit| edit.range.is_empty()));
+        }
+
+        #[test]
+        fn after_cutting_nothing_forged_is_left(lines in proptest::collection::vec("(X-dlp-[a-c]{1,3}|x-cfilter-loop|To|Subject) ?: [a-z ]{0,8}(\r\n [a-z]{1,4})?", 0..12)) {
+            let message = format!("{}\r\n\r\nbody\r\n", lines.join("\r\n"));
+            let cut = without_forged(message.as_bytes());
+            prop_assert!(HeaderScan::read(cut.as_bytes(), PASS).forged.is_empty());
+        }
+    }
+}

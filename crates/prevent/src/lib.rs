@@ -1,0 +1,33 @@
+//! The detection server: the way of a message, one file a station.
+//!
+//! ```text
+//! accept -> session -> receive -> inspect -> respond -> record -> relay -> answer
+//! ```
+//!
+//! `Session::way` joins the stations and can be read in a minute. Each station's result has private fields and is taken by
+//! value by the next one: relaying before recording, or answering before relaying, does not compile.
+//!
+//! What it promises: the sender's 250 is the next hop's 250; not one octet goes on before the verdict; a message that
+//! violates a policy has its incident on disk before it goes on; whatever fails leaves the message with the sender (4xx).
+
+mod accept;
+mod answer;
+mod header;
+mod hops;
+mod inspect;
+mod metrics;
+mod pair;
+mod receive;
+mod record;
+mod relay;
+mod respond;
+mod server;
+mod session;
+mod settings;
+mod unique_id;
+
+pub use inspect::SharedDocuments;
+pub use metrics::Metrics;
+pub use server::Server;
+pub use settings::{Mode, RefusedCopy, Settings};
+pub use unique_id::{IdKey, UniqueId};
