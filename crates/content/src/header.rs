@@ -269,6 +269,11 @@ pub(crate) fn text(value: &[u8]) -> Cow<'_, str> {
     if encoded { Cow::Owned(words::decode(&text)) } else { text }
 }
 
+/// The whole value in lower case, without white space around it.
+pub(crate) fn word(value: &[u8]) -> String {
+    String::from_utf8_lossy(&unfold(value)).trim().to_ascii_lowercase()
+}
+
 /// Line ends go, the white space that begins a continuation stays.
 fn unfold(value: &[u8]) -> Vec<u8> {
     value.iter().copied().filter(|octet| !matches!(octet, b'\r' | b'\n')).collect()

@@ -85,7 +85,7 @@ impl<'m, 'h> Walk<'m, 'h> {
             match task.what {
                 What::Entity { message, digest } => self.entity(task.octets, task.place, message, digest),
                 What::Multipart { boundary } => self.parts_in_text(&task.octets, task.place, boundary),
-                What::File { role } => self.file(task.octets, task.place, role, String::new(), &[]),
+                What::File { role, declared } => self.file(task.octets, task.place, role, declared, &[]),
             }
         }
     }

@@ -205,19 +205,19 @@ fn rest(out: &mut Vec<u8>, bits: u32, count: u32) {
 /// Whether octets are base64 and nothing else, for those that came without the label.
 pub(crate) fn looks_like_base64(text: &[u8]) -> bool {
     let text = text.trim_ascii();
-    if text.len() < 24 || !text.iter().all(|octet| MAIL[usize::from(*octet)] != JUNK) {
+    if !may_be_base64(text) || text.iter().any(|octet| matches!(octet, b' ' | b'\t')) {
         return false;
     }
-    let blanks = text.iter().filter(|octet| matches!(octet, b' ' | b'\t')).count();
     let signs = text.iter().filter(|octet| MAIL[usize::from(**octet)] < 64).count();
-    let pads = text
-        .iter()
-        .rev()
-        .take_while(|octet| **octet == b'=' || octet.is_ascii_whitespace())
-        .filter(|octet| **octet == b'=')
-        .count();
+    let pads = text.iter().filter(|octet| **octet == b'=').count();
+    let at_the_end = text.ends_with(&b"=="[..pads.min(2)]);
     let mixed = [u8::is_ascii_lowercase, u8::is_ascii_uppercase].iter().all(|class| text.iter().any(class));
-    blanks == 0 && mixed && pads <= 2 && (signs + pads).is_multiple_of(4)
+    mixed && pads <= 2 && at_the_end && (signs + pads).is_multiple_of(4)
+}
+
+/// Whether octets may be a piece of base64.
+pub(crate) fn may_be_base64(text: &[u8]) -> bool {
+    text.len() >= 24 && text.iter().all(|octet| MAIL[usize::from(*octet)] != JUNK)
 }
 
 /// Quoted-printable. An escape that is none stays as it is, white space at line ends is dropped.

@@ -198,6 +198,10 @@ pub(crate) fn boundaries(value: &[u8], parsed: &Parameters) -> Vec<Vec<u8>> {
     let mut found = Candidates::default();
     let plain = is_plain(value);
     for value in parsed.all("boundary") {
+        if value.is_empty() {
+            // Some take it by its word: delimiters are two hyphens.
+            found.list.push(Vec::new());
+        }
         found.add(value.trim_end().as_bytes());
         if !plain {
             found.add(value.as_bytes());

@@ -57,7 +57,7 @@ impl Meaning {
             .collect();
         let mut encodings: Vec<String> = Vec::new();
         for value in head.values("content-transfer-encoding").take(MOST_FIELDS) {
-            let name = header::parameters(value).value;
+            let name = header::word(value);
             if !encodings.contains(&name) {
                 encodings.push(name);
             }
@@ -84,6 +84,11 @@ impl Meaning {
         let mut charsets: Vec<&str> = self.types.iter().flat_map(|(one, _)| one.all("charset")).collect();
         charsets.dedup();
         charsets
+    }
+
+    /// Text to one reader is a page to another.
+    pub(super) fn may_be_page(&self) -> bool {
+        self.types.iter().any(|(one, _)| one.value == "text/html")
     }
 
     fn is_inline(&self, head: &Head<'_>) -> bool {
@@ -324,7 +329,7 @@ impl<'m> Walk<'m, '_> {
         }
         // The middle of a base64 text: four places where a quantum may begin.
         let octets = readings[0].clone();
-        if transfer::looks_like_base64(octets.get().get(..4096).unwrap_or(octets.get())) {
+        if transfer::may_be_base64(octets.get()) {
             for skip in 0..4.min(octets.get().len()) {
                 let decoded = transfer::base64(&octets.get()[skip..]).octets;
                 if self.spend(decoded.len(), id, &place.path) {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::entity::Meaning;
-use super::task::{Octets, Place, Task};
+use super::task::{Octets, Place, Task, What};
 use super::{Walk, mbox};
 use crate::smime::Cms;
 use crate::transfer::{self, Encoding};
@@ -16,6 +16,9 @@ use crate::{
 const MOST_URIS: usize = 64;
 /// Octets of no known kind in which words are looked for.
 const MOST_STRINGS: usize = 16 << 20;
+
+/// Declared as plain text and as a page.
+const BOTH: &str = "text/plain, text/html";
 
 /// Octets of a body in the forms that clients make of it.
 struct Forms<'m> {
@@ -36,6 +39,11 @@ impl<'m> Walk<'m, '_> {
         let forms = self.forms(body, meaning, text_like, id, &place.path);
         let role = if text_like { role } else { Role::Attachment };
         let charsets = meaning.charsets();
+        let declared = match declared {
+            // Some types say that it is a page, some that it is not: both.
+            declared if meaning.may_be_page() && declared != "text/html" && text_like => BOTH,
+            declared => declared,
+        };
         let views = self.views(place.view, forms.list.len());
         for (octets, view) in forms.list.into_iter().zip(views) {
             self.file(octets, Place { view, ..place.clone() }, role, declared.to_owned(), &charsets);
@@ -148,7 +156,7 @@ impl<'m> Walk<'m, '_> {
                 self.document(id, &octets, &place, kind);
                 self.also_a_container(id, &octets, &place, kind);
             }
-            FileKind::Html if declared == "text/plain" => {
+            kind if (kind == FileKind::Html && declared == "text/plain" || declared == BOTH) => {
                 let views = self.views(place.view, 2);
                 self.text(id, &octets, component, &Place { view: views[0], ..place.clone() }, charsets);
                 self.html(id, &octets, component, &Place { view: views[1], ..place }, charsets);
@@ -259,8 +267,10 @@ impl<'m> Walk<'m, '_> {
             if !self.spend(octets.len(), id, &place.path) {
                 return;
             }
-            let below = Place { path: place.path_to("data URI"), ..place.below(id) };
-            self.todo.push(Task::file(Octets::owned(octets), below, Role::Embedded));
+            let place = Place { path: place.path_to("data URI"), ..place.below(id) };
+            let declared = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            let what = What::File { role: Role::Embedded, declared };
+            self.todo.push(Task { octets: Octets::owned(octets), place, what });
         }
     }
 

@@ -109,6 +109,8 @@ impl<'m> Walk<'m, '_> {
     fn splits(&mut self, body: &Octets<'m>, boundaries: &[Vec<u8>], place: &Place) -> Vec<Reading<'m>> {
         let most = self.parts_left();
         let mut readings: Vec<Reading<'m>> = Vec::new();
+        // To some the body has no parts at all.
+        let mut no_parts = false;
         let mut note = |split: Split, reason: AmbiguityReason| {
             if !split.parts.is_empty() && readings.iter().all(|known| known.split.parts != split.parts) {
                 let reason = (!readings.is_empty()).then_some(reason);
@@ -123,11 +125,16 @@ impl<'m> Walk<'m, '_> {
             let (bare_cr, loose) = (any.bare_cr, any.loose);
             note(any, AmbiguityReason::DuplicateBoundary);
             if bare_cr {
-                note(split(body.get(), boundary, Lines::NoBareCr, most), AmbiguityReason::BareLineEnd);
+                let strict = split(body.get(), boundary, Lines::NoBareCr, most);
+                no_parts |= strict.parts.is_empty();
+                note(strict, AmbiguityReason::BareLineEnd);
             }
             if loose {
                 note(split(body.get(), boundary, Lines::Loose, most), AmbiguityReason::LooseDelimiter);
             }
+        }
+        if let Some(first) = readings.first_mut().filter(|_| no_parts) {
+            first.reason = Some(AmbiguityReason::BareLineEnd);
         }
         if readings.is_empty() && memchr::memchr(0, body.get()).is_some() {
             let clean: Vec<u8> = body.get().iter().copied().filter(|octet| *octet != 0).collect();

@@ -82,7 +82,7 @@ pub(super) enum What {
     /// Parts between delimiters that no header announced.
     Multipart { boundary: Vec<u8> },
     /// Octets without a header of mail.
-    File { role: Role },
+    File { role: Role, declared: String },
 }
 
 pub(super) struct Task<'m> {
@@ -101,6 +101,6 @@ impl<'m> Task<'m> {
     }
 
     pub(super) fn file(octets: Octets<'m>, place: Place, role: Role) -> Self {
-        Self { octets, place, what: What::File { role } }
+        Self { octets, place, what: What::File { role, declared: String::new() } }
     }
 }

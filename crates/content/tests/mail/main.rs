@@ -1,0 +1,8 @@
+//! Opening mail, seen from outside: techniques that hide, mail that hides nothing, bounds, and octets of any kind.
+
+mod bounds;
+mod clean;
+mod evasions;
+mod opened;
+mod structure;
+mod table;
