@@ -3,6 +3,7 @@
 //!
 //! The upstream side is [`server`], with the seam [`server::Service`]; the client to the next hop is [`client`].
 
+mod alarm;
 mod body;
 pub mod cidr;
 pub mod client;

@@ -11,9 +11,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use super::{Extensions, HopError, HopTimeouts, Phase};
+use crate::alarm::Alarm;
 use crate::command::{Mail, Rcpt};
 use crate::reply::{self, Reply};
 use crate::server::EnvelopeCommand;
@@ -35,6 +36,7 @@ pub struct Hop {
     pub(super) timeouts: HopTimeouts,
     pub(super) helo: Arc<str>,
     peer: SocketAddr,
+    alarm: Alarm,
     /// An exchange is under way, or one went wrong.
     broken: bool,
 }
@@ -42,7 +44,16 @@ pub struct Hop {
 impl Hop {
     pub(super) fn new(stream: Stream, peer: SocketAddr, timeouts: HopTimeouts, helo: &str) -> Self {
         let (input, extensions) = (Vec::new(), Extensions::default());
-        Self { stream, input, extensions, timeouts, helo: helo.into(), peer, broken: false }
+        Self {
+            stream,
+            input,
+            extensions,
+            timeouts,
+            helo: helo.into(),
+            peer,
+            alarm: Alarm::default(),
+            broken: false,
+        }
     }
 
     /// What the hop offered after the last EHLO.
@@ -223,12 +234,16 @@ impl Hop {
     }
 
     async fn read(&mut self, phase: Phase, deadline: Instant) -> Result<(), HopError> {
-        let (stream, input) = (&mut self.stream, &mut self.input);
-        match timeout_at(deadline, poll_fn(|cx| poll_read_more(stream, cx, input, READ))).await {
-            Ok(Ok(0)) => Err(HopError::Closed(phase)),
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(lost(error, phase)),
-            Err(_) => Err(HopError::Timeout(phase)),
+        let (stream, input, alarm) = (&mut self.stream, &mut self.input, &mut self.alarm);
+        let read = poll_fn(|cx| match poll_read_more(stream, cx, input, READ) {
+            Poll::Ready(result) => Poll::Ready(Some(result)),
+            Poll::Pending => alarm.poll_past(deadline, cx).map(|()| None),
+        });
+        match read.await {
+            Some(Ok(0)) => Err(HopError::Closed(phase)),
+            Some(Ok(_)) => Ok(()),
+            Some(Err(error)) => Err(lost(error, phase)),
+            None => Err(HopError::Timeout(phase)),
         }
     }
 

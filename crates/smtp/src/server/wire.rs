@@ -7,8 +7,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
+use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use crate::alarm::Alarm;
 use crate::reply::Reply;
 use crate::stream::{Stream, poll_read_more};
 
@@ -47,11 +49,20 @@ pub(super) struct Wire {
     out: Vec<u8>,
     discarding: Option<usize>,
     write_timeout: Duration,
+    alarm: Alarm,
 }
 
 impl Wire {
     pub(super) fn new(stream: Stream, write_timeout: Duration) -> Self {
-        Self { stream, input: Vec::new(), at: 0, out: Vec::new(), discarding: None, write_timeout }
+        Self {
+            stream,
+            input: Vec::new(),
+            at: 0,
+            out: Vec::new(),
+            discarding: None,
+            write_timeout,
+            alarm: Alarm::default(),
+        }
     }
 
     /// Octets that were read and not used.
@@ -126,18 +137,20 @@ impl Wire {
     ) -> Result<(), Stop> {
         self.flush().await?;
         self.tidy();
-        let (stream, input) = (&mut self.stream, &mut self.input);
-        let mut shutdown = shutdown;
-        let read = poll_fn(|cx| {
+        let (stream, input, alarm) = (&mut self.stream, &mut self.input, &mut self.alarm);
+        let (mut shutdown, until) = (shutdown, Instant::now() + wait);
+        poll_fn(|cx| {
             if let Poll::Ready(result) = poll_read_more(stream, cx, input, READ) {
                 return Poll::Ready(read_result(result));
             }
-            match &mut shutdown {
-                Some(shutdown) => shutdown.as_mut().poll(cx).map(|()| Err(Stop::Shutdown)),
-                None => Poll::Pending,
+            if let Some(shutdown) = &mut shutdown
+                && shutdown.as_mut().poll(cx).is_ready()
+            {
+                return Poll::Ready(Err(Stop::Shutdown));
             }
-        });
-        tokio::time::timeout(wait, read).await.unwrap_or(Err(Stop::Timeout))
+            alarm.poll_past(until, cx).map(|()| Err(Stop::Timeout))
+        })
+        .await
     }
 
     fn tidy(&mut self) {
@@ -160,9 +173,12 @@ impl Wire {
         room: usize,
         wait: Duration,
     ) -> Result<(), Stop> {
-        let stream = &mut self.stream;
-        let read = poll_fn(|cx| poll_read_more(stream, cx, buffer, room).map(read_result));
-        tokio::time::timeout(wait, read).await.unwrap_or(Err(Stop::Timeout))
+        let (stream, alarm, until) = (&mut self.stream, &mut self.alarm, Instant::now() + wait);
+        poll_fn(|cx| match poll_read_more(stream, cx, buffer, room) {
+            Poll::Ready(result) => Poll::Ready(read_result(result)),
+            Poll::Pending => alarm.poll_past(until, cx).map(|()| Err(Stop::Timeout)),
+        })
+        .await
     }
 
     /// Queues a reply.
