@@ -135,7 +135,8 @@ impl<'a> Cfb<'a> {
     /// Entries with their storages. Entries that no storage names hang on the root: they are there all the same.
     fn read_directory(&mut self, directory: &[u8]) {
         let raw: Vec<&[u8]> = directory.chunks_exact(128).take(MAX_ENTRIES).collect();
-        let link = |index: usize, at: usize| raw.get(index).and_then(|entry| u32_at(entry, at)).unwrap_or(u32::MAX);
+        let link =
+            |index: usize, at: usize| raw.get(index).and_then(|entry| u32_at(entry, at)).unwrap_or(u32::MAX);
         let mut parents = vec![0; raw.len()];
         let mut seen = vec![false; raw.len()];
         let mut todo = vec![(link(0, 76), 0_usize)];
@@ -174,7 +175,9 @@ impl<'a> Cfb<'a> {
 
     /// A child by name; case does not matter.
     pub(super) fn find(&self, storage: usize, name: &str) -> Option<usize> {
-        self.children(storage).find(|(_, entry)| entry.name.eq_ignore_ascii_case(name)).map(|(index, _)| index)
+        self.children(storage)
+            .find(|(_, entry)| entry.name.eq_ignore_ascii_case(name))
+            .map(|(index, _)| index)
     }
 
     /// A stream's octets, as many as there are.
@@ -213,7 +216,8 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
         if file.entries[storage].is_stream || (storage > 0 && file.entries[storage].name.is_empty()) {
             continue;
         }
-        let place = if storage == 0 { String::new() } else { format!("embedded {}", file.entries[storage].name) };
+        let place =
+            if storage == 0 { String::new() } else { format!("embedded {}", file.entries[storage].name) };
         match self::storage(&file, storage, &place, out) {
             Ok(known) => read += usize::from(known),
             Err(reason @ (Reason::Timeout | Reason::TooBig | Reason::Ratio | Reason::TooManyParts)) => {
@@ -238,8 +242,11 @@ pub(super) fn storage(
 ) -> Result<bool, Reason> {
     let mut known = false;
     let mut outcome = Ok(());
-    let names: Vec<(usize, String)> =
-        file.children(storage).filter(|(_, entry)| entry.is_stream).map(|(index, entry)| (index, entry.name.clone())).collect();
+    let names: Vec<(usize, String)> = file
+        .children(storage)
+        .filter(|(_, entry)| entry.is_stream)
+        .map(|(index, entry)| (index, entry.name.clone()))
+        .collect();
     for (index, name) in names {
         out.spend(0)?;
         let read = match name.to_ascii_lowercase().as_str() {
@@ -314,7 +321,9 @@ fn strings(value: &[u8], id: u32, page: u16) -> Vec<String> {
     let decode = |octets: &[u8]| {
         let end = memchr::memchr(0, octets).unwrap_or(octets.len());
         match super::rtf::code_page(page.into()) {
-            Some(encoding) if page == 1200 => encoding.decode_without_bom_handling(octets).0.trim_end_matches('\0').to_owned(),
+            Some(encoding) if page == 1200 => {
+                encoding.decode_without_bom_handling(octets).0.trim_end_matches('\0').to_owned()
+            }
             Some(encoding) => encoding.decode_without_bom_handling(&octets[..end]).0.into_owned(),
             None => ole::ansi(octets),
         }
@@ -332,7 +341,12 @@ fn strings(value: &[u8], id: u32, page: u16) -> Vec<String> {
     // Names of user-defined properties have id 0 and no type.
     if id == 0 {
         let count = fields.u32().unwrap_or(0).min(1024);
-        return (0..count).map_while(|_| { fields.u32()?; read(30, &mut fields) }).collect();
+        return (0..count)
+            .map_while(|_| {
+                fields.u32()?;
+                read(30, &mut fields)
+            })
+            .collect();
     }
     match fields.u32() {
         Some(kind @ (30 | 31)) => read(kind, &mut fields).into_iter().collect(),
@@ -346,7 +360,10 @@ fn strings(value: &[u8], id: u32, page: u16) -> Vec<String> {
                 let kind = fields.u32()?;
                 match kind {
                     30 | 31 => read(kind, &mut fields),
-                    _ => { fields.take(4)?; Some(String::new()) }
+                    _ => {
+                        fields.take(4)?;
+                        Some(String::new())
+                    }
                 }
             });
             each.collect()

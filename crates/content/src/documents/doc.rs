@@ -1,5 +1,8 @@
 //! Word documents of the binary format ([MS-DOC]): the piece table says where text is, fast-saved files included; Word 6 and 95 as well.
 
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Encoding, MACINTOSH, WINDOWS_1252};
+
 use super::Output;
 use super::cfb::Cfb;
 use super::ole::{Fields, u16_at, u32_at};
@@ -32,14 +35,16 @@ pub(super) fn read(file: &Cfb<'_>, storage: usize, place: &str, out: &mut Output
     let table = match header.old {
         true => main.clone(),
         false => {
-            let (first, second) = if header.second_table { ("1Table", "0Table") } else { ("0Table", "1Table") };
+            let (first, second) =
+                if header.second_table { ("1Table", "0Table") } else { ("0Table", "1Table") };
             file.stream(storage, first).or_else(|| file.stream(storage, second)).unwrap_or_default()
         }
     };
-    let pieces = header.pieces(&table);
+    let pieces = header.pieces(&main, &table);
     let broken = pieces.is_empty();
     let pieces = if broken { header.plain(&main) } else { pieces };
-    let mut text = Characters { main: &main, pieces, old: header.old.then_some(header.language), index: 0, at: 0 };
+    let mut text =
+        Characters { main: &main, encoding: header.encoding(&main, &pieces), pieces, index: 0, at: 0 };
     for (length, (story, kind)) in header.lengths.iter().zip(STORIES) {
         let spot = match (place.is_empty(), story.is_empty()) {
             (true, _) => story.to_owned(),
@@ -61,6 +66,8 @@ struct Header {
     encrypted: bool,
     second_table: bool,
     complex: bool,
+    /// Made on a Macintosh, before Unicode.
+    macintosh: bool,
     language: u16,
     first: u32,
     end: u32,
@@ -79,6 +86,7 @@ impl Header {
             encrypted: flags & 0x100 != 0,
             second_table: flags & 0x200 != 0,
             complex: flags & 4 != 0,
+            macintosh: old && main.get(18) == Some(&1),
             language: u16_at(main, 6)?,
             first: u32_at(main, 24)?,
             end: u32_at(main, 28)?,
@@ -94,13 +102,38 @@ impl Header {
         let longs = 34 + 2 * usize::from(u16_at(main, 32)?) + 2;
         let pairs = longs + 4 * usize::from(u16_at(main, longs - 2)?) + 2;
         header.lengths = std::array::from_fn(|index| u32_at(main, longs + 12 + 4 * index).unwrap_or(0));
-        let pair = |index: usize| Some((u32_at(main, pairs + 8 * index)?, u32_at(main, pairs + 8 * index + 4)?));
+        let pair =
+            |index: usize| Some((u32_at(main, pairs + 8 * index)?, u32_at(main, pairs + 8 * index + 4)?));
         header.piece_table = pair(33)?;
         header.authors = pair(36).unwrap_or((0, 0));
         Some(header)
     }
 
-    fn pieces(&self, table: &[u8]) -> Vec<Piece> {
+    /// Text with one octet a character: Windows-1252 since Word 97, before that the writer's code page, which only
+    /// the language tells, or the text itself.
+    fn encoding(&self, main: &[u8], pieces: &[Piece]) -> &'static Encoding {
+        if !self.old {
+            return WINDOWS_1252;
+        }
+        if self.macintosh {
+            return MACINTOSH;
+        }
+        let told = super::rtf::code_page(code_page_of(self.language)).unwrap_or(WINDOWS_1252);
+        let narrow = pieces.iter().filter(|piece| !piece.wide).take(64).filter_map(|piece| {
+            let rest = main.get(piece.at..)?;
+            Some(&rest[..rest.len().min(piece.length as usize).min(64 << 10)])
+        });
+        if told != WINDOWS_1252 {
+            return told;
+        }
+        let mut guess = EncodingDetector::new(Iso2022JpDetection::Deny);
+        for octets in narrow {
+            guess.feed(octets, false);
+        }
+        guess.guess(None, Utf8Detection::Deny)
+    }
+
+    fn pieces(&self, main: &[u8], table: &[u8]) -> Vec<Piece> {
         if self.old && !self.complex {
             return self.plain_old();
         }
@@ -117,7 +150,7 @@ impl Header {
                 }
                 2 => {
                     let size = fields.u32().unwrap_or(0) as usize;
-                    return self.piece_list(&fields.0[..size.min(fields.0.len())]);
+                    return self.piece_list(main, &fields.0[..size.min(fields.0.len())]);
                 }
                 _ => return Vec::new(),
             }
@@ -125,7 +158,7 @@ impl Header {
         Vec::new()
     }
 
-    fn piece_list(&self, list: &[u8]) -> Vec<Piece> {
+    fn piece_list(&self, main: &[u8], list: &[u8]) -> Vec<Piece> {
         let count = (list.len().saturating_sub(4) / 12).min(MAX_PIECES);
         let each = (0..count).filter_map(|index| {
             let (from, to) = (u32_at(list, 4 * index)?, u32_at(list, 4 * index + 4)?);
@@ -134,8 +167,15 @@ impl Header {
             let at = place & 0x3fff_ffff;
             let length = u64::from(to.checked_sub(from)?);
             Some(match (self.old, narrow) {
-                (true, _) => Piece { at: at as usize, length, wide: false },
-                (false, true) => Piece { at: at as usize / 2, length, wide: false },
+                (true, false) => {
+                    // Before Unicode a piece says nothing about it; some writers of Word 95 had it all the same.
+                    let octets = main.get(at as usize..).unwrap_or_default();
+                    let pairs = octets.chunks_exact(2).take((length as usize).min(256));
+                    let (count, high) = pairs
+                        .fold((0, 0), |(count, zero), pair| (count + 1, zero + usize::from(pair[1] == 0)));
+                    Piece { at: at as usize, length, wide: count > 4 && high * 10 > count * 6 }
+                }
+                (_, true) => Piece { at: at as usize / 2, length, wide: false },
                 (false, false) => Piece { at: at as usize, length, wide: true },
             })
         });
@@ -152,7 +192,8 @@ impl Header {
         let length = self.end.saturating_sub(self.first) as usize;
         let start = (self.first as usize).min(main.len());
         let octets = &main[start..main.len().min(start.saturating_add(length.max(1)))];
-        let wide = octets.iter().skip(1).step_by(2).take(512).filter(|octet| **octet == 0).count() * 4 > octets.len().min(1024);
+        let wide = octets.iter().skip(1).step_by(2).take(512).filter(|octet| **octet == 0).count() * 4
+            > octets.len().min(1024);
         let length = (octets.len() / if wide { 2 } else { 1 }) as u64;
         vec![Piece { at: start, length, wide }]
     }
@@ -169,8 +210,8 @@ struct Piece {
 struct Characters<'a> {
     main: &'a [u8],
     pieces: Vec<Piece>,
-    /// The language of a document older than Unicode.
-    old: Option<u16>,
+    /// Of text with one octet a character.
+    encoding: &'static Encoding,
     index: usize,
     at: u64,
 }
@@ -179,7 +220,9 @@ impl Characters<'_> {
     fn take(&mut self, mut wanted: u64) -> String {
         let mut text = String::new();
         // Pieces may overlap; together they cannot sensibly hold more than the stream.
-        while let (true, Some(piece)) = (wanted > 0 && text.len() < 4 * self.main.len(), self.pieces.get(self.index)) {
+        while let (true, Some(piece)) =
+            (wanted > 0 && text.len() < 4 * self.main.len(), self.pieces.get(self.index))
+        {
             let left = piece.length - self.at;
             let count = left.min(wanted);
             let size = if piece.wide { 2 } else { 1 };
@@ -203,9 +246,7 @@ impl Characters<'_> {
             text.extend(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)));
             return;
         }
-        let encoding = super::rtf::code_page(self.old.map_or(1252, code_page_of));
-        let encoding = encoding.unwrap_or(encoding_rs::WINDOWS_1252);
-        text.push_str(&encoding.decode_without_bom_handling(octets).0);
+        text.push_str(&self.encoding.decode_without_bom_handling(octets).0);
     }
 }
 

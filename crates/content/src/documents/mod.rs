@@ -4,11 +4,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::{DocumentAnswer, DocumentRequest, Documents, FileKind, Reason};
 
+#[doc(hidden)]
+pub mod fuzz_docs;
 mod ar;
 mod cab;
 mod closed;
 mod cfb;
 mod doc;
+mod image;
 mod iso;
 mod epub;
 pub mod fuzz;
@@ -24,10 +27,13 @@ mod ppt;
 mod rpm;
 mod rtf;
 mod sevenzip;
+mod sqlite;
 mod tar;
 mod vba;
 mod xls;
+mod xlsb;
 mod xml;
+mod xmp;
 mod zip;
 
 pub(crate) use output::{Output, Sink};
@@ -82,7 +88,9 @@ fn dispatch(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), R
         Pdf => pdf::open(request, out),
         Rtf => rtf::open(request, out),
         Doc | Xls | Ppt | Msg | Cfb => cfb::open(request, out),
-        Png | Jpeg | Tiff | Webp | Heic => Ok(()),
+        Xlsb => xlsb::open(request, out),
+        Sqlite => sqlite::open(request, out),
+        Png | Jpeg | Tiff | Webp | Heic => image::open(request, out),
         other => Err(Reason::Unsupported(other)),
     }
 }

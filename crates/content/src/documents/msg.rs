@@ -137,7 +137,10 @@ impl Message<'_, '_, '_> {
     fn bodies(&mut self, storage: usize) -> Result<(), Reason> {
         let mut shown = String::new();
         let find = |wanted: u16| {
-            let mut each = self.file.children(storage).filter_map(|(index, entry)| Some((index, property(&entry.name)?)));
+            let mut each = self
+                .file
+                .children(storage)
+                .filter_map(|(index, entry)| Some((index, property(&entry.name)?)));
             each.find(|(_, (id, _))| *id == wanted)
         };
         let (html, packed) = (find(id::HTML), find(id::RTF));
@@ -246,7 +249,8 @@ fn squash(text: &str) -> String {
 
 /// Undoes the compression of [MS-OXRTFCP]; what was unpacked before damage counts.
 fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
-    const START: &[u8] = b"{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \\fmodern \\fscript \
+    const START: &[u8] =
+        b"{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \\fmodern \\fscript \
         \\fdecor MS Sans SerifSymbolArialTimes New RomanCourier{\\colortbl\\red0\\green0\\blue0\r\n\\par \
         \\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx";
     let mut fields = Fields(packed);

@@ -39,7 +39,8 @@ pub(super) fn read(file: &Cfb<'_>, storage: usize, place: &str, out: &mut Output
         return Err(Reason::Encrypted);
     }
     let objects = Objects::read(&octets, u32_at(&user, 16));
-    let mut reader = Reader { out, prefix: place, objects, open: Vec::new(), slide: 0, old: false, texts: Vec::new() };
+    let mut reader =
+        Reader { out, prefix: place, objects, open: Vec::new(), slide: 0, old: false, texts: Vec::new() };
     reader.walk(&octets)
 }
 
@@ -75,7 +76,9 @@ impl Objects {
     fn edits(&mut self, octets: &[u8], first: Option<u32>) {
         let mut edit = first.unwrap_or(0) as usize;
         for _ in 0..MAX_EDITS {
-            let Some(record) = record(octets, edit).filter(|record| record.kind == id::USER_EDIT) else { break };
+            let Some(record) = record(octets, edit).filter(|record| record.kind == id::USER_EDIT) else {
+                break;
+            };
             let Some(directory) = u32_at(octets, record.start + 12) else { break };
             self.directory(octets, directory as usize);
             match u32_at(octets, record.start + 8) {
@@ -223,7 +226,8 @@ impl Reader<'_, '_, '_> {
     }
 
     fn place(&self, string: bool) -> (String, Kind) {
-        let numbered = |name: &str, number: u32| if number == 0 { name.to_owned() } else { format!("{name} {number}") };
+        let numbered =
+            |name: &str, number: u32| if number == 0 { name.to_owned() } else { format!("{name} {number}") };
         if self.inside(id::LINK).is_some() {
             return ("link".to_owned(), Kind::Link);
         }
@@ -250,7 +254,8 @@ impl Reader<'_, '_, '_> {
         if self.inside(id::HEADERS).is_some() {
             return ("header".to_owned(), Kind::Text);
         }
-        let kind = if string && self.inside(id::NAMED_SHOWS).is_none() { Kind::Attribute } else { Kind::Text };
+        let kind =
+            if string && self.inside(id::NAMED_SHOWS).is_none() { Kind::Attribute } else { Kind::Text };
         (String::new(), kind)
     }
 

@@ -16,7 +16,11 @@ pub(super) fn read(file: &Cfb<'_>, storage: usize, place: &str, out: &mut Output
     for module in modules(&unpack(&directory)) {
         let Some(stream) = file.stream(storage, &module.stream) else { continue };
         let source = unpack(stream.get(module.offset as usize..).unwrap_or_default());
-        let spot = if place.is_empty() { format!("macro {}", module.name) } else { format!("{place} macro {}", module.name) };
+        let spot = if place.is_empty() {
+            format!("macro {}", module.name)
+        } else {
+            format!("{place} macro {}", module.name)
+        };
         out.text(spot, Kind::Script, ansi_text(&source))?;
     }
     Ok(())

@@ -8,7 +8,7 @@ use super::font::name;
 use super::page::Runner;
 use super::{layout, text_string, unpack};
 use crate::documents::Output;
-use crate::documents::xml::{Node, walk};
+use crate::documents::xmp;
 use crate::{Kind, Reason};
 
 /// Annotations of one page.
@@ -30,7 +30,9 @@ pub(super) fn annotations<'a>(
     for entry in list.iter().take(MAX_ANNOTATIONS) {
         let Ok((_, Object::Dictionary(annotation))) = doc.dereference(entry) else { continue };
         let mut said = String::new();
-        for (key, kind) in [(&b"Contents"[..], Kind::Comment), (b"RC", Kind::Comment), (b"T", Kind::Attribute)] {
+        for (key, kind) in
+            [(&b"Contents"[..], Kind::Comment), (b"RC", Kind::Comment), (b"T", Kind::Attribute)]
+        {
             let widget_name = key == b"T" && annotation.has(b"FT");
             let Some(text) = string(annotation, key, doc).filter(|_| !widget_name) else { continue };
             said.push_str(&text);
@@ -53,7 +55,8 @@ fn appearance<'a>(
     runner: &mut Runner<'a>,
     out: &mut Output<'_>,
 ) -> Result<(), Reason> {
-    let normal = annotation.get_deref(b"AP", doc).and_then(Object::as_dict).and_then(|ap| ap.get_deref(b"N", doc));
+    let normal =
+        annotation.get_deref(b"AP", doc).and_then(Object::as_dict).and_then(|ap| ap.get_deref(b"N", doc));
     let form = match normal {
         Ok(Object::Stream(form)) => form,
         Ok(Object::Dictionary(states)) => {
@@ -154,7 +157,7 @@ impl Found<'_, '_, '_> {
     fn field(&mut self, dict: &Dictionary) -> Result<(), Reason> {
         let title = string(dict, b"T", self.doc).unwrap_or_default();
         let place = format!("form field {}", title.chars().take(80).collect::<String>());
-        for (key, kind) in [(&b"V"[..], Kind::Text), (b"TU", Kind::Attribute)] {
+        for (key, kind) in [(&b"V"[..], Kind::Text), (b"TU", Kind::Attribute), (b"Opt", Kind::Attribute)] {
             // A value that hangs on its own is no field: signatures are dictionaries.
             if let Some(value) = string(dict, key, self.doc).filter(|value| value != "Off") {
                 self.out.text(&place, kind, value)?;
@@ -172,7 +175,12 @@ impl Found<'_, '_, '_> {
         }
         for (_, entry) in files.iter().take(16) {
             let Ok((Some(id), Object::Stream(stream))) = self.doc.dereference(entry) else { continue };
-            if self.files.insert(id) {
+            if !self.files.insert(id) {
+                continue;
+            }
+            if self.doc.is_encrypted() {
+                self.out.locked(name.clone());
+            } else {
                 let limit = self.out.left();
                 let (octets, whole) = unpack(stream, limit as usize);
                 self.out.spend(octets.len() as u64)?;
@@ -190,7 +198,7 @@ impl Found<'_, '_, '_> {
     fn stream(&mut self, stream: &Stream, id: ObjectId) -> Result<(), Reason> {
         if stream.dict.has_type(b"Metadata") {
             let octets = unpack(stream, MAX_STREAM).0;
-            return self.out.text("properties", Kind::Property, xml_text(&octets));
+            return self.out.text("properties", Kind::Property, xmp::text(&octets));
         }
         let is_image = name(&stream.dict, b"Subtype", self.doc).as_deref() == Some(b"Image");
         let jpeg = stream.filters().is_ok_and(|filters| filters == [b"DCTDecode".as_slice()]);
@@ -215,7 +223,9 @@ fn properties(doc: &Document, out: &mut Output<'_>) -> Result<(), Reason> {
 
 /// The XML form that some programs show instead of the pages.
 fn xfa(doc: &Document, out: &mut Output<'_>) -> Result<(), Reason> {
-    let Ok(form) = doc.catalog().and_then(|catalog| catalog.get_deref(b"AcroForm", doc)) else { return Ok(()) };
+    let Ok(form) = doc.catalog().and_then(|catalog| catalog.get_deref(b"AcroForm", doc)) else {
+        return Ok(());
+    };
     let Ok(xfa) = form.as_dict().and_then(|form| form.get_deref(b"XFA", doc)) else { return Ok(()) };
     let mut octets = Vec::new();
     let mut take = |object: &Object| {
@@ -225,27 +235,13 @@ fn xfa(doc: &Document, out: &mut Output<'_>) -> Result<(), Reason> {
     };
     match xfa {
         Object::Array(each) => {
-            each.iter().take(200).filter_map(|entry| doc.dereference(entry).ok()).for_each(|(_, object)| take(object));
+            each.iter()
+                .take(200)
+                .filter_map(|entry| doc.dereference(entry).ok())
+                .for_each(|(_, object)| take(object));
         }
         object => take(object),
     }
     out.spend(octets.len() as u64)?;
-    out.text("form", Kind::Text, xml_text(&octets))
-}
-
-/// The texts of an XML document, attributes' values included, as far as it can be read.
-fn xml_text(octets: &[u8]) -> String {
-    let mut text = String::new();
-    let walked = walk(octets, |node| {
-        if let Node::Text(piece) = node
-            && !piece.trim().is_empty()
-        {
-            text.push_str(piece.trim());
-            text.push('\n');
-        }
-        Ok(())
-    });
-    // Damage ends the walk; what was read counts.
-    drop(walked);
-    text
+    out.text("form", Kind::Text, xmp::text(&octets))
 }

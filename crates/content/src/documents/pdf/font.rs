@@ -46,7 +46,7 @@ pub(super) struct Shown<'a> {
 
 impl Font {
     pub(super) fn load(dict: &Dictionary, doc: &Document, names: &mut Names) -> Self {
-        let to_unicode = dict.get_deref(b"ToUnicode", doc).ok().and_then(|object| stream(object));
+        let to_unicode = dict.get_deref(b"ToUnicode", doc).ok().and_then(stream);
         let to_unicode = to_unicode.map(|octets| CMap::parse(&octets)).filter(|map| !map.is_empty());
         match name(dict, b"Subtype", doc).as_deref() {
             Some(b"Type0") => Self::composite(dict, doc, to_unicode),
@@ -170,18 +170,14 @@ impl Font {
     }
 }
 
-fn composite_coding(
-    dict: &Dictionary,
-    descendant: Option<&Dictionary>,
-    doc: &Document,
-) -> (Coding, bool) {
+fn composite_coding(dict: &Dictionary, descendant: Option<&Dictionary>, doc: &Document) -> (Coding, bool) {
     let collection = descendant
         .and_then(|font| font.get_deref(b"CIDSystemInfo", doc).ok()?.as_dict().ok())
         .and_then(|info| info.get_deref(b"Ordering", doc).ok()?.as_str().ok());
     let latin_collection =
         collection.is_some_and(|name| matches!(name, b"Japan1" | b"GB1" | b"CNS1" | b"Korea1" | b"KR"));
     let encoding = dict.get_deref(b"Encoding", doc).ok();
-    if let Some(octets) = encoding.and_then(|object| stream(object)) {
+    if let Some(octets) = encoding.and_then(stream) {
         let map = CMap::parse(&octets);
         let vertical = map.vertical;
         return (Coding::Own(Box::new(map)), vertical);
@@ -216,7 +212,7 @@ fn base_table(dict: &Dictionary, doc: &Document, names: &mut Names, base_font: &
     let descriptor = dict.get_deref(b"FontDescriptor", doc).ok().and_then(|object| object.as_dict().ok());
     if named.is_none() {
         let program = descriptor.and_then(|font| font.get_deref(b"FontFile", doc).ok());
-        if let Some(octets) = program.and_then(|object| stream(object)) {
+        if let Some(octets) = program.and_then(stream) {
             let own = names.of_type1_program(&octets);
             if own.iter().any(|text| !text.is_empty()) {
                 return own;
@@ -229,7 +225,9 @@ fn base_table(dict: &Dictionary, doc: &Document, names: &mut Names, base_font: &
     match named.as_deref() {
         Some(name @ (b"WinAnsiEncoding" | b"MacRomanEncoding" | b"MacExpertEncoding")) => names.table(name),
         Some(_) => names.table(b"StandardEncoding"),
-        None if name(dict, b"Subtype", doc).as_deref() == Some(b"TrueType") => names.table(b"WinAnsiEncoding"),
+        None if name(dict, b"Subtype", doc).as_deref() == Some(b"TrueType") => {
+            names.table(b"WinAnsiEncoding")
+        }
         None => names.table(b"StandardEncoding"),
     }
 }
@@ -282,7 +280,8 @@ fn simple_widths(
 fn composite_widths(list: &[Object], doc: &Document) -> HashMap<u32, f64> {
     let mut widths = HashMap::new();
     let mut at = 0;
-    let get = |at: usize| list.get(at).and_then(|entry| doc.dereference(entry).ok()).map(|(_, object)| object);
+    let get =
+        |at: usize| list.get(at).and_then(|entry| doc.dereference(entry).ok()).map(|(_, object)| object);
     while let Some(first) = get(at).and_then(number) {
         let first = first.max(0.0) as u32;
         if let Some(Object::Array(each)) = get(at + 1) {

@@ -198,7 +198,8 @@ fn logical(line: &str) -> String {
             rest = &rest[1..];
             continue;
         }
-        let reach = rest.iter().take_while(|c| latin(c) || matches!(c, '.' | ',' | '-' | '/' | ':' | '@')).count();
+        let reach =
+            rest.iter().take_while(|c| latin(c) || matches!(c, '.' | ',' | '-' | '/' | ':' | '@')).count();
         let length = rest[..reach].iter().rposition(latin).map_or(1, |last| last + 1);
         text.extend(rest[..length].iter().rev());
         rest = &rest[length..];

@@ -92,8 +92,7 @@ impl<'a> Lexer<'a> {
         // `0.5-3` are two numbers to most readers; `--3` is one.
         let mut length = rest.iter().take_while(|octet| matches!(octet, b'+' | b'-')).count();
         let signs = length;
-        length +=
-            rest[length..].iter().take_while(|octet| octet.is_ascii_digit() || **octet == b'.').count();
+        length += rest[length..].iter().take_while(|octet| octet.is_ascii_digit() || **octet == b'.').count();
         self.at += length.max(1);
         let digits = std::str::from_utf8(&rest[signs..length]).unwrap_or_default();
         let value: f64 = digits.parse().unwrap_or(0.0);

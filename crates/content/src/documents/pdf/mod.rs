@@ -43,6 +43,10 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
     if unknown >= 16 && unknown > known / 4 {
         out.unscannable("", Reason::Unsupported(FileKind::Font));
     }
+    if known == 0 && runner.pictures > 0 {
+        // Pages that are pictures of text: nothing of them was read.
+        out.unscannable("", Reason::Unsupported(FileKind::Pdf));
+    }
     let more = extras::read(&doc, out);
     shown.and(more)
 }
@@ -52,10 +56,9 @@ fn load(request: &DocumentRequest<'_>, limit: usize) -> Result<Document, Reason>
     let given = request.passwords.iter().take(32).map(|password| Some(password.clone()));
     let mut locked = false;
     for password in first.chain(given) {
-        let options =
-            LoadOptions { password, max_decompressed_size: Some(limit), ..LoadOptions::default() };
+        let options = LoadOptions { password, max_decompressed_size: Some(limit), ..LoadOptions::default() };
         match Document::load_mem_with_options(request.octets, options) {
-            Ok(doc) if !doc.is_encrypted() => return Ok(doc),
+            Ok(doc) if !doc.is_encrypted() || text_is_clear(&doc) => return Ok(doc),
             Ok(_) => locked = true,
             Err(lopdf::Error::Decryption(_) | lopdf::Error::InvalidPassword) => locked = true,
             Err(_) if locked => {}
@@ -71,12 +74,26 @@ fn load(request: &DocumentRequest<'_>, limit: usize) -> Result<Document, Reason>
     Err(Reason::Encrypted)
 }
 
+/// Whether encryption spares strings and streams: then only attached files are closed.
+fn text_is_clear(doc: &Document) -> bool {
+    let Ok(rules) = doc.get_encrypted() else { return false };
+    let spared = |key: &[u8]| match rules.get_deref(key, doc) {
+        Ok(Object::Name(name)) => name == b"Identity",
+        _ => true,
+    };
+    let version = rules.get_deref(b"V", doc).ok().and_then(font::number).unwrap_or(0.0);
+    version >= 4.0 && spared(b"StmF") && spared(b"StrF")
+}
+
 fn pages<'a>(doc: &'a Document, runner: &mut Runner<'a>, out: &mut Output<'_>) -> Result<(), Reason> {
     let mut ids: Vec<ObjectId> = doc.page_iter().take(200_000).collect();
     if ids.is_empty() {
         // A page tree that leads nowhere: the pages are there all the same.
         let is_page = |object: &Object| object.as_dict().is_ok_and(|dict| dict.has_type(b"Page"));
         ids = doc.objects.iter().filter(|(_, object)| is_page(object)).map(|(id, _)| *id).collect();
+    }
+    if ids.is_empty() {
+        return Err(Reason::Corrupt);
     }
     for (index, id) in ids.into_iter().enumerate() {
         let place = format!("page {}", index + 1);
@@ -126,15 +143,38 @@ fn resources<'a>(doc: &'a Document, page: &'a Dictionary) -> Option<&'a Dictiona
 
 /// A stream's octets, and whether that is all of them: damage in a compressed stream does not take what came before it.
 pub(super) fn unpack(stream: &Stream, limit: usize) -> (Vec<u8>, bool) {
+    let filters = stream.filters().unwrap_or_default();
+    if filters.iter().any(|filter| filter.len() <= 3) {
+        // Short names are for inline images, but readers take them anywhere.
+        return unpack_named(stream, &filters, limit);
+    }
     if let Ok(octets) = stream.get_plain_content_with_limit(limit) {
         return (octets, true);
     }
-    let filters = stream.filters().unwrap_or_default();
-    if filters != [b"FlateDecode".as_slice()] && filters != [b"Fl".as_slice()] {
+    if filters != [b"FlateDecode".as_slice()] {
         return (Vec::new(), false);
     }
     let octets = inflate(&stream.content, limit);
     (octets, false)
+}
+
+fn unpack_named(stream: &Stream, filters: &[&[u8]], limit: usize) -> (Vec<u8>, bool) {
+    let long = |short: &[u8]| {
+        Object::Name(match short {
+            b"AHx" => b"ASCIIHexDecode".to_vec(),
+            b"A85" => b"ASCII85Decode".to_vec(),
+            b"LZW" => b"LZWDecode".to_vec(),
+            b"Fl" => b"FlateDecode".to_vec(),
+            b"RL" => b"RunLengthDecode".to_vec(),
+            other => [other, b"-unknown"].concat(),
+        })
+    };
+    let mut named = stream.clone();
+    named.dict.set("Filter", Object::Array(filters.iter().map(|filter| long(filter)).collect()));
+    match named.get_plain_content_with_limit(limit) {
+        Ok(octets) => (octets, true),
+        Err(_) => (Vec::new(), false),
+    }
 }
 
 /// Inflates as far as it goes.

@@ -53,7 +53,8 @@ impl Names {
 
     fn decode(&self, encoding: Object, octets: &[u8]) -> String {
         let font = Dictionary::from_iter([("Type", Object::Name(b"Font".to_vec())), ("Encoding", encoding)]);
-        let text = font.get_font_encoding(&self.nowhere).and_then(|encoding| encoding.bytes_to_string(octets));
+        let text =
+            font.get_font_encoding(&self.nowhere).and_then(|encoding| encoding.bytes_to_string(octets));
         text.unwrap_or_default()
     }
 
@@ -89,7 +90,9 @@ impl Names {
                         *slot = self.text(&name);
                     }
                 }
-                Token::Operator(word) if word == b"StandardEncoding" => return self.table(b"StandardEncoding"),
+                Token::Operator(word) if word == b"StandardEncoding" => {
+                    return self.table(b"StandardEncoding");
+                }
                 _ => {}
             }
         }
@@ -110,8 +113,8 @@ pub(super) fn is_text(text: &str) -> bool {
 pub(super) fn symbol() -> Vec<String> {
     const GREEK: &str = "ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ";
     let mut table = vec![String::new(); 256];
-    for code in 32..65 {
-        table[code] = char::from(code as u8).to_string();
+    for (code, slot) in (32..65_u8).zip(&mut table[32..]) {
+        *slot = char::from(code).to_string();
     }
     for (index, letter) in GREEK.chars().enumerate() {
         table[65 + index] = letter.to_string();

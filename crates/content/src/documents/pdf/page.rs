@@ -45,6 +45,8 @@ pub(super) struct Runner<'a> {
     /// Glyphs whose text the file does not tell, and those it does.
     pub(super) unknown: u64,
     pub(super) known: u64,
+    /// Pictures drawn.
+    pub(super) pictures: u64,
 }
 
 #[derive(Clone)]
@@ -97,6 +99,7 @@ impl<'a> Runner<'a> {
             deadline,
             unknown: 0,
             known: 0,
+            pictures: 0,
         }
     }
 
@@ -163,6 +166,7 @@ impl<'a> Page<'_, 'a> {
                 self.spend()?;
                 if operator == b"ID" {
                     lexer.skip_image();
+                    self.runner.pictures += 1;
                 } else {
                     self.operate(&operator, &operands);
                 }
@@ -296,7 +300,9 @@ impl<'a> Page<'_, 'a> {
         else {
             return;
         };
-        let is_form = name(&form.dict, b"Subtype", doc).as_deref() == Some(b"Form");
+        let subtype = name(&form.dict, b"Subtype", doc);
+        self.runner.pictures += u64::from(subtype.as_deref() == Some(b"Image"));
+        let is_form = subtype.as_deref() == Some(b"Form");
         let running = id.is_some() && self.frames.iter().any(|frame| frame.form == id);
         if !is_form || running || self.frames.len() >= MAX_FORMS {
             return;

@@ -27,6 +27,9 @@ impl Destination {
     /// What a control word begins; nothing if it begins no destination.
     pub(super) fn of(word: &str, ignorable: bool, around: &Self) -> Option<Self> {
         use Destination::*;
+        if matches!(around, Skip | FontTable) && !matches!(word, "objdata" | "pict") {
+            return None;
+        }
         Some(match word {
             "fonttbl" => FontTable,
             "objdata" => ObjectData,
@@ -55,23 +58,24 @@ impl Destination {
             "bkmkstart" | "bkmkend" | "mailmerge" => Named("bookmark", Kind::Hidden),
             "objclass" | "objname" | "objtopic" | "objitem" | "objalias" => Named("object", Kind::Attribute),
             // Destinations whose text is part of the document.
-            "shptxt" | "fldrslt" | "result" | "shpinst" | "shppict" | "shprslt" | "field" | "object" | "pn"
-            | "pntext" | "pntxta" | "pntxtb" | "listtext" | "do" | "dptxbxtext" | "shp" | "shpgrp"
+            "shptxt" | "fldrslt" | "result" | "shpinst" | "shppict" | "shprslt" | "field" | "object"
+            | "pn" | "pntext" | "pntxta" | "pntxtb" | "listtext" | "do" | "dptxbxtext" | "shp" | "shpgrp"
             | "nesttableprops" | "mmath" | "moMath" | "moMathPara" | "mr" | "oldcprops" | "background" => {
                 return match around {
-                    Skip | ShapeProperty | ShapeValue | Picture => Some(Body),
+                    ShapeProperty | ShapeValue | Picture => Some(Body),
                     _ => None,
                 };
             }
             "nonesttables" => Skip,
-            "colortbl" | "stylesheet" | "listtable" | "listoverridetable" | "rsidtbl" | "revtbl" | "pgdsctbl"
-            | "themedata" | "colorschememapping" | "datastore" | "latentstyles" | "xmlnstbl" | "blipuid"
-            | "blipdata" | "filetbl" | "nonshppict" | "datafield" | "panose" | "falt" | "fname" | "fontemb"
-            | "wgrffmtfilter" | "pnseclvl" | "listpicture" | "oleclsid" | "mhtmltag" | "objtime" | "creatim"
-            | "revtim" | "printim" | "buptim" | "picprop" | "tblstyles" | "ftnsep" | "ftnsepc" | "ftncn"
-            | "aftnsep" | "aftnsepc" | "aftncn" | "passwordhash" | "protusertbl" | "template" | "atrfstart"
-            | "atrfend" | "atnref" | "atndate" | "expandedcolortbl" | "defchp" | "defpap" | "mmathPr"
-            | "levelnumbers" | "leveltext" | "atntime" | "private" | "hlloc" | "hlfr" | "factoidname" => Skip,
+            "colortbl" | "stylesheet" | "listtable" | "listoverridetable" | "rsidtbl" | "revtbl"
+            | "pgdsctbl" | "themedata" | "colorschememapping" | "datastore" | "latentstyles" | "xmlnstbl"
+            | "blipuid" | "blipdata" | "filetbl" | "nonshppict" | "datafield" | "panose" | "falt"
+            | "fname" | "fontemb" | "wgrffmtfilter" | "pnseclvl" | "listpicture" | "oleclsid"
+            | "mhtmltag" | "objtime" | "creatim" | "revtim" | "printim" | "buptim" | "picprop"
+            | "tblstyles" | "ftnsep" | "ftnsepc" | "ftncn" | "aftnsep" | "aftnsepc" | "aftncn"
+            | "passwordhash" | "protusertbl" | "template" | "atrfstart" | "atrfend" | "atnref"
+            | "atndate" | "expandedcolortbl" | "defchp" | "defpap" | "mmathPr" | "levelnumbers"
+            | "leveltext" | "atntime" | "private" | "hlloc" | "hlfr" | "factoidname" => Skip,
             // What a reader that does not know it must not show.
             _ if ignorable => Named("ignored group", Kind::Hidden),
             _ => return None,

@@ -161,10 +161,9 @@ impl Reader<'_, '_> {
         while !self.stack.is_empty() && outcome.is_ok() {
             outcome = self.close_group();
         }
-        for (kind, text) in [
-            (Kind::Text, std::mem::take(&mut self.body)),
-            (Kind::Hidden, std::mem::take(&mut self.hidden)),
-        ] {
+        for (kind, text) in
+            [(Kind::Text, std::mem::take(&mut self.body)), (Kind::Hidden, std::mem::take(&mut self.hidden))]
+        {
             outcome = outcome.and_then(|()| self.out.text(place, kind, text));
         }
         if self.is_html {
@@ -248,7 +247,8 @@ impl Reader<'_, '_> {
         let text = text.trim();
         let mut words = text.splitn(2, char::is_whitespace);
         let command = words.next().unwrap_or_default();
-        if ["HYPERLINK", "INCLUDEPICTURE", "INCLUDETEXT", "LINK"].contains(&command.to_ascii_uppercase().as_str())
+        if ["HYPERLINK", "INCLUDEPICTURE", "INCLUDETEXT", "LINK"]
+            .contains(&command.to_ascii_uppercase().as_str())
         {
             let target = words.next().unwrap_or_default().trim().trim_matches('"').to_owned();
             return self.piece("field", Kind::Link, target);

@@ -41,7 +41,9 @@ impl<'a> Tokens<'a> {
                 _ => {
                     let start = self.at - 1;
                     let rest = &self.octets[start..];
-                    let end = rest.iter().position(|octet| matches!(octet, b'{' | b'}' | b'\\' | b'\r' | b'\n' | 0));
+                    let end = rest
+                        .iter()
+                        .position(|octet| matches!(octet, b'{' | b'}' | b'\\' | b'\r' | b'\n' | 0));
                     let text = &rest[..end.unwrap_or(rest.len())];
                     self.at = start + text.len();
                     Token::Text(text)
@@ -94,7 +96,8 @@ impl<'a> Tokens<'a> {
             return None;
         }
         self.at += usize::from(negative) + length;
-        let value = digits[..length.min(12)].iter().fold(0_i64, |value, octet| value * 10 + i64::from(octet - b'0'));
+        let value =
+            digits[..length.min(12)].iter().fold(0_i64, |value, octet| value * 10 + i64::from(octet - b'0'));
         let value = if negative { -value } else { value };
         Some(value.clamp(i32::MIN.into(), i32::MAX.into()) as i32)
     }

@@ -206,7 +206,8 @@ impl Book<'_, '_> {
                 self.cell(row, column, text)
             }
             id::LABEL | id::RSTRING => {
-                let rest: Vec<&[u8]> = std::iter::once(fields.0).chain(segments[1..].iter().copied()).collect();
+                let rest: Vec<&[u8]> =
+                    std::iter::once(fields.0).chain(segments[1..].iter().copied()).collect();
                 let text = self.joined(&rest, 2);
                 self.cell(row, column, text)
             }
@@ -266,7 +267,9 @@ impl Book<'_, '_> {
         let (what, kind, text) = match kind {
             id::HEADER => ("header", Kind::Text, self.string(data, length)),
             id::FOOTER => ("footer", Kind::Text, self.string(data, length)),
-            id::NOTE if self.wide => ("comment author", Kind::Attribute, self.string(data.get(8..).unwrap_or_default(), 2)),
+            id::NOTE if self.wide => {
+                ("comment author", Kind::Attribute, self.string(data.get(8..).unwrap_or_default(), 2))
+            }
             id::NOTE => ("comment", Kind::Comment, self.narrow(data.get(6..).unwrap_or_default())),
             id::TXO => ("text box", Kind::Text, shape_text(segments, self.page)),
             id::SERIES_TEXT => ("chart", Kind::Text, self.string(data.get(2..).unwrap_or_default(), 1)),
@@ -316,7 +319,9 @@ impl Book<'_, '_> {
 /// Text of a shape: its characters follow in records of their own.
 fn shape_text(segments: &[&[u8]], page: &'static encoding_rs::Encoding) -> String {
     let count = u16_at(segments[0], 10).unwrap_or(0);
-    let Some(rest) = segments.get(1..).filter(|rest| !rest.is_empty() && count > 0) else { return String::new() };
+    let Some(rest) = segments.get(1..).filter(|rest| !rest.is_empty() && count > 0) else {
+        return String::new();
+    };
     Joined::new(rest, page).characters(count.into()).unwrap_or_default()
 }
 

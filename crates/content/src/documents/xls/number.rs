@@ -114,7 +114,10 @@ fn masked(format: &str, value: f64) -> Option<String> {
     let section = format.split(';').max_by_key(|section| section.matches(['0', '#']).count())?;
     let mask = literals(section)?;
     let holders = mask.iter().filter(|slot| slot.is_none()).count();
-    let between = mask.iter().skip_while(|slot| slot.is_some()).any(|slot| matches!(slot, Some(c) if "- /.()".contains(*c)));
+    let between = mask
+        .iter()
+        .skip_while(|slot| slot.is_some())
+        .any(|slot| matches!(slot, Some(c) if "- /.()".contains(*c)));
     if !between || value < 0.0 || value.fract() != 0.0 || value >= 1e15 {
         return None;
     }

@@ -1,0 +1,73 @@
+//! Fuzz bodies of the document readers: any octets in, small bounds, no panic, and never more out than allowed.
+
+use std::time::{Duration, Instant};
+
+use super::InProcess;
+use crate::{DocumentItem, DocumentRequest, Documents, FileKind, Limits};
+
+fn body(kind: FileKind, octets: &[u8]) {
+    let limits = Limits { octets_out: 8 << 20, parts: 500, ..Limits::default() };
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let request =
+        DocumentRequest { kind, name: Some("fuzz"), octets, limits: &limits, deadline, passwords: &[] };
+    let answer = InProcess.open(&request);
+    let texts = answer.items.iter().map(|item| match item {
+        DocumentItem::Text { text, .. } => text.len() as u64,
+        DocumentItem::File { octets, .. } => octets.len() as u64,
+    });
+    assert!(texts.sum::<u64>() <= limits.octets_out + (1 << 20), "{kind} gave more than its bound");
+}
+
+/// A PDF.
+pub fn pdf(octets: &[u8]) {
+    body(FileKind::Pdf, octets);
+}
+
+/// RTF.
+pub fn rtf(octets: &[u8]) {
+    body(FileKind::Rtf, octets);
+}
+
+/// A Word document.
+pub fn doc(octets: &[u8]) {
+    body(FileKind::Doc, octets);
+}
+
+/// An Excel workbook, as a file and as its bare stream.
+pub fn xls(octets: &[u8]) {
+    body(FileKind::Xls, octets);
+    let limits = Limits { octets_out: 8 << 20, ..Limits::default() };
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let kind = FileKind::Xls;
+    let request = DocumentRequest { kind, name: None, octets, limits: &limits, deadline, passwords: &[] };
+    let mut out = super::Output::new(&request);
+    // Whether the stream is whole is not the question here.
+    let _read = super::xls::read(octets, "", &mut out);
+}
+
+/// A PowerPoint presentation.
+pub fn ppt(octets: &[u8]) {
+    body(FileKind::Ppt, octets);
+}
+
+/// An Outlook message.
+pub fn msg(octets: &[u8]) {
+    body(FileKind::Msg, octets);
+}
+
+/// A binary workbook in a zip.
+pub fn xlsb(octets: &[u8]) {
+    body(FileKind::Xlsb, octets);
+}
+
+/// An SQLite database.
+pub fn sqlite(octets: &[u8]) {
+    body(FileKind::Sqlite, octets);
+}
+
+/// A picture of any kind.
+pub fn image(octets: &[u8]) {
+    for kind in [FileKind::Png, FileKind::Jpeg, FileKind::Tiff, FileKind::Webp, FileKind::Heic] {
+        body(kind, octets);
+    }
+}

@@ -1,0 +1,309 @@
+//! What pictures say beside what they show: EXIF, XMP, IPTC, comments and text chunks; and files hung on behind the picture.
+
+use flate2::read::ZlibDecoder;
+
+use super::{Output, xmp};
+use crate::{DocumentRequest, FileKind, Kind, Reason};
+
+/// Fields of one directory, and directories of one picture.
+const MAX_FIELDS: usize = 4_096;
+const MAX_DIRECTORIES: usize = 64;
+
+/// Texts of the picture's properties.
+pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
+    let octets = request.octets;
+    match request.kind {
+        FileKind::Png => png(octets, out),
+        FileKind::Jpeg => jpeg(octets, out),
+        FileKind::Tiff => exif(octets, out),
+        FileKind::Webp => webp(octets, out),
+        _ => heic(octets, out),
+    }
+}
+
+fn property(name: &str, text: &str, out: &mut Output<'_>) -> Result<(), Reason> {
+    let text = text.trim_matches(['\0', ' ']);
+    match text.is_empty() {
+        true => Ok(()),
+        false => out.text("properties", Kind::Property, format!("{name}: {text}")),
+    }
+}
+
+fn xmp_packet(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    out.text("properties", Kind::Property, xmp::text(octets))
+}
+
+/// A file behind the picture's end, where it is one.
+fn appended(tail: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    if tail.len() < 8 || matches!(crate::detect(tail, None), FileKind::Unknown | FileKind::Empty) {
+        return Ok(());
+    }
+    out.spend(tail.len() as u64)?;
+    out.file("appended data".to_owned(), tail.to_vec())
+}
+
+// ---- PNG
+
+fn png(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    let mut rest = octets.get(8..).unwrap_or_default();
+    while rest.len() >= 12 {
+        let length = u32::from_be_bytes([rest[0], rest[1], rest[2], rest[3]]) as usize;
+        let (kind, body) = (&rest[4..8], &rest[8..]);
+        let data = &body[..length.min(body.len())];
+        match kind {
+            b"tEXt" => {
+                let (name, text) = split(data);
+                property(&latin(name), &crate::charset::utf8_or_guess(text), out)?;
+            }
+            b"zTXt" => {
+                let (name, packed) = split(data);
+                let text = inflate(packed.get(1..).unwrap_or_default(), out)?;
+                property(&latin(name), &crate::charset::utf8_or_guess(&text), out)?;
+            }
+            b"iTXt" => international(data, out)?,
+            b"eXIf" => exif(data, out)?,
+            b"IEND" => return appended(body.get(length.saturating_add(4)..).unwrap_or_default(), out),
+            _ => {}
+        }
+        rest = body.get(length.saturating_add(4)..).unwrap_or_default();
+    }
+    Err(Reason::Corrupt)
+}
+
+fn split(data: &[u8]) -> (&[u8], &[u8]) {
+    let end = memchr::memchr(0, data).unwrap_or(data.len());
+    (&data[..end], data.get(end + 1..).unwrap_or_default())
+}
+
+fn latin(octets: &[u8]) -> String {
+    octets.iter().map(|octet| char::from(*octet)).collect()
+}
+
+fn inflate(packed: &[u8], out: &mut Output<'_>) -> Result<Vec<u8>, Reason> {
+    match out.read(ZlibDecoder::new(packed)) {
+        // What came before the damage counts.
+        (octets, Ok(()) | Err(Reason::Corrupt)) => Ok(octets),
+        (_, Err(reason)) => Err(reason),
+    }
+}
+
+fn international(data: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    let (name, rest) = split(data);
+    let [packed, _, rest @ ..] = rest else { return Ok(()) };
+    let (_, rest) = split(rest);
+    let (_, text) = split(rest);
+    let unpacked = if *packed == 1 { inflate(text, out)? } else { text.to_vec() };
+    if name == b"XML:com.adobe.xmp" {
+        return xmp_packet(&unpacked, out);
+    }
+    property(&latin(name), &String::from_utf8_lossy(&unpacked), out)
+}
+
+// ---- JPEG
+
+fn jpeg(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    let mut at = 2;
+    while let Some([0xff, marker, ..]) = octets.get(at..) {
+        match marker {
+            0xff => at += 1,
+            0xd8 | 0x01 | 0xd0..=0xd7 => at += 2,
+            0xd9 => return appended(&octets[at + 2..], out),
+            _ => {
+                let Some([high, low, body @ ..]) = octets.get(at + 2..) else { break };
+                let length = usize::from(u16::from_be_bytes([*high, *low])).max(2);
+                segment(*marker, &body[..(length - 2).min(body.len())], out)?;
+                at += 2 + length;
+                if *marker == 0xda {
+                    at = scan_end(octets, at);
+                }
+            }
+        }
+    }
+    Err(Reason::Corrupt)
+}
+
+/// Past the octets of a scan: the next marker that is neither stuffing nor a restart.
+fn scan_end(octets: &[u8], from: usize) -> usize {
+    let rest = octets.get(from..).unwrap_or_default();
+    let ends = memchr::memchr_iter(0xff, rest);
+    let end = ends
+        .into_iter()
+        .find(|at| matches!(rest.get(at + 1), Some(next) if !matches!(next, 0 | 0xd0..=0xd7 | 0xff)));
+    from + end.unwrap_or(rest.len())
+}
+
+fn segment(marker: u8, data: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    match marker {
+        0xe1 => {
+            if let Some(tiff) = data.strip_prefix(b"Exif\0\0") {
+                return exif(tiff, out);
+            }
+            let start = memchr::memchr(0, data).map_or(data.len(), |end| end + 1);
+            if data.starts_with(b"http://ns.adobe.com/x") {
+                return xmp_packet(&data[start..], out);
+            }
+            Ok(())
+        }
+        0xed => iptc(data, out),
+        0xfe => property("comment", &crate::charset::decode(data, None).text, out),
+        _ => Ok(()),
+    }
+}
+
+/// Records of IPTC-IIM, wherever they begin in an application segment.
+fn iptc(data: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    let mut at = memchr::memmem::find(data, b"\x1c\x02").unwrap_or(data.len());
+    for _ in 0..MAX_FIELDS {
+        let Some([0x1c, record, set, high, low, rest @ ..]) = data.get(at..) else { break };
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let value = &rest[..length.min(rest.len())];
+        // The first set of each record is its version.
+        if *record == 2 && *set != 0 {
+            property("iptc", &crate::charset::utf8_or_guess(value), out)?;
+        }
+        at += 5 + length;
+    }
+    Ok(())
+}
+
+// ---- the others
+
+fn webp(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    let mut rest = octets.get(12..).unwrap_or_default();
+    while rest.len() >= 8 {
+        let length = u32::from_le_bytes([rest[4], rest[5], rest[6], rest[7]]) as usize;
+        let body = &rest[8..];
+        let data = &body[..length.min(body.len())];
+        match &rest[..4] {
+            b"EXIF" => exif(data.strip_prefix(b"Exif\0\0").unwrap_or(data), out)?,
+            b"XMP " => xmp_packet(data, out)?,
+            _ => {}
+        }
+        rest = body.get(length.saturating_add(length & 1)..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Boxes are not followed: the packets are found by how they begin.
+fn heic(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    if let Some(at) = memchr::memmem::find(octets, b"Exif\0\0") {
+        exif(&octets[at + 6..], out)?;
+    }
+    if let Some(at) = memchr::memmem::find(octets, b"<x:xmpmeta") {
+        let end = memchr::memmem::find(&octets[at..], b"</x:xmpmeta>").unwrap_or(octets.len() - at);
+        xmp_packet(&octets[at..at + end], out)?;
+    }
+    Ok(())
+}
+
+// ---- EXIF
+
+struct Tiff<'a> {
+    octets: &'a [u8],
+    little: bool,
+}
+
+impl<'a> Tiff<'a> {
+    fn u16(&self, at: usize) -> Option<u16> {
+        let pair = self.octets.get(at..at.checked_add(2)?)?;
+        let pair = [pair[0], pair[1]];
+        Some(if self.little { u16::from_le_bytes(pair) } else { u16::from_be_bytes(pair) })
+    }
+
+    fn u32(&self, at: usize) -> Option<u32> {
+        let four = self.octets.get(at..at.checked_add(4)?)?;
+        let four = [four[0], four[1], four[2], four[3]];
+        Some(if self.little { u32::from_le_bytes(four) } else { u32::from_be_bytes(four) })
+    }
+
+    /// Tag, type and octets of a field.
+    fn field(&self, at: usize) -> Option<(u16, u16, &'a [u8])> {
+        let (tag, kind, count) = (self.u16(at)?, self.u16(at + 2)?, self.u32(at + 4)? as usize);
+        let size = match kind {
+            3 | 8 => 2,
+            4 | 9 | 11 | 13 => 4,
+            5 | 10 | 12 => 8,
+            _ => 1,
+        };
+        let length = count.checked_mul(size)?;
+        let start = if length <= 4 { at + 8 } else { self.u32(at + 8)? as usize };
+        let rest = self.octets.get(start..)?;
+        Some((tag, kind, &rest[..length.min(rest.len())]))
+    }
+}
+
+/// Text fields of every directory of a TIFF file or EXIF block.
+fn exif(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    let tiff = Tiff { octets, little: octets.starts_with(b"II") };
+    let mut todo = vec![tiff.u32(4).ok_or(Reason::Corrupt)?];
+    let mut seen = Vec::new();
+    while let Some(directory) = todo.pop() {
+        if directory == 0 || seen.contains(&directory) || seen.len() >= MAX_DIRECTORIES {
+            continue;
+        }
+        seen.push(directory);
+        let at = directory as usize;
+        let count = usize::from(tiff.u16(at).unwrap_or(0));
+        todo.extend(tiff.u32(at + 2 + count * 12));
+        let mut position = [None, None];
+        for index in 0..count.min(MAX_FIELDS) {
+            let place = at + 2 + index * 12;
+            let Some((tag, kind, value)) = tiff.field(place) else { continue };
+            match (tag, kind) {
+                (0x8769 | 0x8825 | 0xa005, _) => todo.extend(tiff.u32(place + 8)),
+                (0x014a, _) => todo.extend(
+                    (0..value.len() / 4)
+                        .take(16)
+                        .filter_map(|index| Tiff { octets: value, little: tiff.little }.u32(index * 4)),
+                ),
+                (2 | 4, 5) => position[usize::from(tag) / 2 - 1] = degrees(&tiff, value),
+                (0x02bc, _) => xmp_packet(value, out)?,
+                (0x83bb, _) => iptc(value, out)?,
+                _ => text_field(tag, kind, value, out)?,
+            }
+        }
+        if let [Some(latitude), Some(longitude)] = position {
+            property("position", &format!("{latitude:.6} {longitude:.6}"), out)?;
+        }
+    }
+    Ok(())
+}
+
+fn text_field(tag: u16, kind: u16, value: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    let text = match (tag, kind) {
+        (0x9c9b..=0x9c9f, _) => super::ole::wide(value),
+        (0x9286, _) => match value.split_at_checked(8) {
+            Some((b"UNICODE\0", text)) => crate::charset::decode(text, Some("utf-16le")).text.into_owned(),
+            Some((_, text)) => crate::charset::utf8_or_guess(text).into_owned(),
+            None => return Ok(()),
+        },
+        (_, 2) if value.len() > 2 => crate::charset::utf8_or_guess(value).into_owned(),
+        _ => return Ok(()),
+    };
+    let name = match tag {
+        0x010e => "description",
+        0x010f => "make",
+        0x0110 => "model",
+        0x0131 => "software",
+        0x0132 | 0x9003 | 0x9004 => "time",
+        0x013b | 0x9c9d => "artist",
+        0x8298 => "copyright",
+        0x9286 | 0x9c9c => "comment",
+        0x9c9b => "title",
+        0x9c9e => "keywords",
+        0x9c9f => "subject",
+        0xa430 => "owner",
+        _ => "exif",
+    };
+    property(name, &text, out)
+}
+
+/// Degrees, minutes and seconds as one number.
+fn degrees(tiff: &Tiff<'_>, value: &[u8]) -> Option<f64> {
+    let value = Tiff { octets: value, little: tiff.little };
+    let part = |index: usize| -> Option<f64> {
+        let (above, below) = (value.u32(index * 8)?, value.u32(index * 8 + 4)?);
+        (below != 0).then(|| f64::from(above) / f64::from(below))
+    };
+    Some(part(0)? + part(1).unwrap_or(0.0) / 60.0 + part(2).unwrap_or(0.0) / 3600.0)
+}

@@ -1,0 +1,269 @@
+//! Old Office formats, RTF, databases and pictures made by other people's software are read with their places.
+
+use std::io::{Cursor, Write};
+use std::time::{Duration, Instant};
+
+use content::documents::InProcess;
+use content::{How, Kind, Limits, Opened, Reason, open_file};
+
+fn sample(name: &str) -> Vec<u8> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(name);
+    std::fs::read(path).expect("sample")
+}
+
+fn opened<'m>(name: &str, octets: &'m [u8]) -> Opened<'m> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    open_file(
+        name,
+        octets,
+        &How { limits: &Limits::default(), deadline, documents: &InProcess, passwords: &[] },
+    )
+}
+
+/// The texts of a kind, one a line.
+fn of(opened: &Opened<'_>, kind: Kind) -> String {
+    let texts = opened.segments.iter().filter(|segment| segment.kind == kind);
+    texts.map(|segment| segment.text.as_ref()).collect::<Vec<_>>().join("\n")
+}
+
+fn at(opened: &Opened<'_>, place: &str) -> String {
+    let texts = opened.segments.iter().filter(|segment| segment.place == place);
+    texts.map(|segment| segment.text.as_ref()).collect::<Vec<_>>().join("\n")
+}
+
+const LETTER: [&str; 4] =
+    ["4111 1111 1111 1111", "12 €", "Příliš žluťoučký kůň; Съешь же ещё; 日本語の文.", "4111"];
+
+#[test]
+fn word_documents_give_text_headers_and_properties() {
+    let octets = sample("letter.doc");
+    let letter = opened("letter.doc", &octets);
+    let text = of(&letter, Kind::Text);
+    for words in LETTER {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+    assert!(at(&letter, "header").contains("Header word Zephyr"));
+    assert!(at(&letter, "header").contains("Footer word Borealis"));
+    assert!(at(&letter, "properties").contains("Ada Sample"));
+    assert_eq!(letter.unscannable, []);
+}
+
+#[test]
+fn rtf_gives_text_headers_and_properties() {
+    let octets = sample("letter.rtf");
+    let letter = opened("letter.rtf", &octets);
+    let text = of(&letter, Kind::Text);
+    for words in LETTER {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+    assert!(at(&letter, "header").contains("Header word Zephyr"));
+    assert!(at(&letter, "footer").contains("Footer word Borealis"));
+    assert!(at(&letter, "properties").contains("Letter of samples"));
+}
+
+#[test]
+fn workbooks_give_cells_as_shown_and_as_stored() {
+    let octets = sample("book.xls");
+    let book = opened("book.xls", &octets);
+    assert_eq!(at(&book, "Customers!B7"), "Žofie Sample");
+    assert_eq!(at(&book, "Customers!B2"), "4111111111111111");
+    assert_eq!(at(&book, "Customers!B3"), "123-45-6789 123456789");
+    assert_eq!(at(&book, "Customers!B4"), "2024-03-05 45356");
+    assert!(
+        at(&book, "Customers!C500").starts_with("filler string number 499"),
+        "strings that go on in another record"
+    );
+    assert_eq!(of(&book, Kind::Hidden), "hidden sheet word");
+}
+
+#[test]
+fn presentations_give_slides_and_notes_by_number() {
+    let octets = sample("talk.ppt.gz");
+    let talk = opened("talk.ppt.gz", &octets);
+    assert!(at(&talk, "slide 1").contains("First slide word Aurora"));
+    assert!(at(&talk, "slide 2").contains("Second slide číslo 4111"));
+    assert!(of(&talk, Kind::Note).contains("Speaker note word Mistral"));
+}
+
+#[test]
+fn databases_give_every_row_overflow_and_tables_without_row_numbers() {
+    let octets = sample("people.sqlite");
+    let people = opened("people.sqlite", &octets);
+    assert_eq!(at(&people, "people!row 399"), "Person 399\t4111111111111510\txxxxxx".replace("xxxxxx", ""));
+    assert!(at(&people, "people!row 1000").ends_with("tail word Ostro"));
+    assert!(of(&people, Kind::Text).contains("key word\tvalue word Gregale"));
+    assert_eq!(people.segments.iter().filter(|s| s.place.starts_with("people!")).count(), 401);
+    assert_eq!(people.unscannable, []);
+}
+
+#[test]
+fn pictures_give_their_properties() {
+    for (name, words) in [
+        (
+            "photo.jpg",
+            &["description: EXIF word Libeccio", "comment: comment word Ponente", "title: Title Žofie"][..],
+        ),
+        (
+            "photo.png",
+            &[
+                "Comment: text chunk word Scirocco",
+                "Long: packed chunk word Maestrale",
+                "Title: Žluť Grecale",
+            ],
+        ),
+        ("photo.tiff", &["description: TIFF word Bora"]),
+        ("photo.webp", &["description: EXIF word Libeccio"]),
+    ] {
+        let octets = sample(name);
+        let found = of(&opened(name, &octets), Kind::Property);
+        for words in words {
+            assert!(found.contains(words), "{words} of {name} in {found}");
+        }
+    }
+}
+
+#[test]
+fn a_file_behind_a_picture_is_a_file() {
+    let octets = [sample("photo.png"), b"secret text behind the picture".to_vec()].concat();
+    assert!(of(&opened("photo.png", &octets), Kind::Text).contains("secret text behind the picture"));
+}
+
+// ---- RTF
+
+fn rtf(text: &str) -> Vec<u8> {
+    format!("{{\\rtf1\\ansi\\ansicpg1252 {text}}}").into_bytes()
+}
+
+fn shown(text: &str) -> String {
+    of(&opened("a.rtf", &rtf(text)), Kind::Text)
+}
+
+#[test]
+fn rtf_numbers_split_by_groups_fonts_and_hidden_text_are_whole() {
+    for split in [
+        "41{\\b 1}1",
+        "4{\\v hidden}111",
+        "41\\'311",
+        "4\\u49 ?11",
+        "4{\\*\\unknown x}111",
+        "41\r\n11",
+        "4\\bin3 }}}111",
+    ] {
+        assert_eq!(shown(split).lines().next(), Some("4111"), "{split}");
+    }
+}
+
+#[test]
+fn rtf_code_pages_follow_the_font() {
+    let table = "{\\fonttbl{\\f0\\fcharset0 A;}{\\f1\\fcharset204 B;}{\\f2\\fcharset128 C;}}";
+    let text = shown(&format!("{table}\\f0 caf\\'e9 \\f1 \\'cc\\'e8\\'f0 \\f2 \\'93\\'fa\\'96\\'7b"));
+    assert_eq!(text, "café Мир 日本");
+}
+
+#[test]
+fn rtf_surrogates_fallbacks_and_both_halves_of_upr_are_read_once() {
+    assert_eq!(shown("\\uc2\\u-10179 ??\\u-8704 \\'3f\\'3f!"), "😀!");
+    assert_eq!(shown("{\\upr{ansi}{\\*\\ud{\\u269 c}}}"), "č");
+}
+
+#[test]
+fn rtf_notes_comments_and_links_have_their_kinds() {
+    let octets = rtf(
+        "body{\\footnote note}{\\*\\annotation remark}{\\field{\\*\\fldinst HYPERLINK \"http://x.example\"}{\\fldrslt shown}}",
+    );
+    let found = opened("a.rtf", &octets);
+    assert_eq!(of(&found, Kind::Text), "bodyshown");
+    assert_eq!([of(&found, Kind::Note), of(&found, Kind::Comment)], ["note", "remark"]);
+    assert_eq!(of(&found, Kind::Link), "http://x.example");
+}
+
+#[test]
+fn rtf_objects_are_files_however_their_digits_are_broken() {
+    let package = b"\x02\0a.txt\0C:\\a.txt\0\0\0\x03\0\x05\0\0\0temp\0\x06\0\0\0secret";
+    let mut object = b"\x01\x05\0\0\x02\0\0\0\x08\0\0\0Package\0\0\0\0\0\0\0\0\0".to_vec();
+    object.extend((package.len() as u32).to_le_bytes());
+    object.extend(package);
+    let digits: String = object.iter().map(|octet| format!("{octet:02x}{{\\b}}\r\n")).collect();
+    let octets = rtf(&format!("{{\\object\\objemb{{\\*\\objdata {digits}}}}}"));
+    let found = opened("a.rtf", &octets);
+    assert!(found.parts.iter().any(|part| part.name.as_deref() == Some("a.txt")), "{:?}", found.parts);
+    assert!(of(&found, Kind::Text).contains("secret"));
+}
+
+#[test]
+fn html_wrapped_in_rtf_comes_out_as_html() {
+    let octets = rtf(
+        "\\fromhtml1{\\*\\htmltag64 <p title=\"tip\">}\\htmlrtf \\par only rtf\\htmlrtf0 shown{\\*\\htmltag72 </p>}",
+    );
+    let found = opened("a.rtf", &octets);
+    assert_eq!(of(&found, Kind::Text).trim(), "shown");
+    assert_eq!([of(&found, Kind::Attribute).trim(), of(&found, Kind::Hidden).trim()], ["tip", "only rtf"]);
+}
+
+#[test]
+fn a_hundred_thousand_groups_are_read_without_recursion() {
+    let octets = rtf(&format!("{}deep{}", "{".repeat(100_000), "}".repeat(100_000)));
+    assert_eq!(of(&opened("a.rtf", &octets), Kind::Text), "deep");
+}
+
+// ---- Outlook messages and compound files, written by the crate `cfb`
+
+fn compound(streams: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut file = cfb::CompoundFile::create(Cursor::new(Vec::new())).expect("compound file");
+    for (path, octets) in streams {
+        if let Some(folder) = std::path::Path::new(path).parent() {
+            file.create_storage_all(folder).expect("storage");
+        }
+        file.create_stream(path).expect("stream").write_all(octets).expect("write");
+    }
+    file.into_inner().into_inner()
+}
+
+fn wide(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+#[test]
+fn messages_give_subject_bodies_people_and_attachments() {
+    let octets = compound(&[
+        ("/__properties_version1.0", &[0; 32]),
+        ("/__substg1.0_0037001F", &wide("Subject word Tivano")),
+        ("/__substg1.0_1000001F", &wide("Plain body")),
+        ("/__substg1.0_10130102", b"<p>HTML body <b>word Breva</b></p>"),
+        ("/__substg1.0_007D001F", &wide("X-Header: word Ora")),
+        ("/__recip_version1.0_#00000000/__substg1.0_3003001F", &wide("bob@example.com")),
+        ("/__attach_version1.0_#00000000/__substg1.0_3707001F", &wide("note.txt")),
+        ("/__attach_version1.0_#00000000/__substg1.0_37010102", "attached word Pelér".as_bytes()),
+        ("/__attach_version1.0_#00000001/__substg1.0_3701000D/__properties_version1.0", &[0; 24]),
+        ("/__attach_version1.0_#00000001/__substg1.0_3701000D/__substg1.0_1000001E", b"inner word F\xf6hn"),
+    ]);
+    let found = opened("a.msg", &octets);
+    assert_eq!(at(&found, "subject"), "Subject word Tivano");
+    assert_eq!(at(&found, "headers"), "X-Header: word Ora");
+    assert_eq!(at(&found, "recipient"), "bob@example.com");
+    let text = of(&found, Kind::Text);
+    for words in ["Plain body", "HTML body word Breva", "attached word Pelér", "inner word Föhn"] {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+}
+
+#[test]
+fn a_body_that_says_the_same_as_its_html_is_given_once() {
+    let octets = compound(&[
+        ("/__properties_version1.0", &[0; 32]),
+        ("/__substg1.0_1000001F", &wide("same words")),
+        ("/__substg1.0_10130102", b"<p>same <i>words</i></p>"),
+    ]);
+    assert_eq!(of(&opened("a.msg", &octets), Kind::Text).matches("same").count(), 1);
+}
+
+#[test]
+fn encrypted_packages_are_named_and_dropped_files_come_out() {
+    let octets = compound(&[("/EncryptedPackage", &[1; 64]), ("/EncryptionInfo", &[4; 64])]);
+    let reasons: Vec<_> =
+        opened("a.docx", &octets).unscannable.into_iter().map(|closed| closed.reason).collect();
+    assert_eq!(reasons, [Reason::Encrypted]);
+    let package = b"\x2a\0\0\0\x02\0a.txt\0C:\\a.txt\0\0\0\x03\0\x05\0\0\0temp\0\x06\0\0\0secret";
+    let octets = compound(&[("/ObjectPool/_1/\u{1}Ole10Native", package)]);
+    assert!(of(&opened("a.doc", &octets), Kind::Text).contains("secret"));
+}

@@ -1,0 +1,83 @@
+//! The document readers stand any change to their samples: no panic, no more out than allowed, an end in time.
+
+use content::documents::fuzz_docs;
+use proptest::prelude::*;
+
+type Body = fn(&[u8]);
+
+const BODIES: [(&str, Body); 10] = [
+    ("report.pdf", fuzz_docs::pdf),
+    ("streams.pdf", fuzz_docs::pdf),
+    ("letter.rtf", fuzz_docs::rtf),
+    ("letter.doc", fuzz_docs::doc),
+    ("book.xls", fuzz_docs::xls),
+    ("letter.doc", fuzz_docs::msg),
+    ("people.sqlite", fuzz_docs::sqlite),
+    ("photo.jpg", fuzz_docs::image),
+    ("photo.png", fuzz_docs::image),
+    ("photo.tiff", fuzz_docs::image),
+];
+
+fn sample(name: &str) -> Vec<u8> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(name);
+    std::fs::read(path).expect("sample")
+}
+
+/// Files that once went wrong, and seeds.
+#[test]
+fn the_corpus_is_replayed() {
+    let mut replayed = 0;
+    for (name, body) in BODIES {
+        body(&sample(name));
+        replayed += 1;
+    }
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/found");
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let octets = std::fs::read(entry.path()).expect("found");
+        for (_, body) in BODIES {
+            body(&octets);
+        }
+        fuzz_docs::ppt(&octets);
+        fuzz_docs::xlsb(&octets);
+        replayed += 1;
+    }
+    assert!(replayed >= BODIES.len());
+}
+
+#[test]
+fn every_cut_of_small_samples_is_read_or_refused() {
+    for (name, body) in BODIES {
+        let octets = sample(name);
+        let step = (octets.len() / 40).max(1);
+        for length in (0..octets.len()).step_by(step) {
+            body(&octets[..length]);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn changed_octets_never_panic(
+        which in 0..BODIES.len(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40),
+    ) {
+        let (name, body) = BODIES[which];
+        let mut octets = sample(name);
+        for (at, octet) in changes {
+            let at = at.index(octets.len());
+            octets[at] = octet;
+        }
+        body(&octets);
+    }
+
+    #[test]
+    fn noise_behind_a_signature_never_panics(noise in prop::collection::vec(any::<u8>(), 0..4096)) {
+        fuzz_docs::ppt(&noise);
+        fuzz_docs::xls(&noise);
+        fuzz_docs::rtf(&[b"{\\rtf1 ", noise.as_slice()].concat());
+        fuzz_docs::pdf(&[b"%PDF-1.4\n", noise.as_slice()].concat());
+        fuzz_docs::msg(&[b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", noise.as_slice()].concat());
+    }
+}

@@ -1,0 +1,158 @@
+//! PDFs made by reportlab, pypdf, pikepdf and LibreOffice are read with their places; traps are sprung safely.
+
+use std::time::{Duration, Instant};
+
+use content::documents::InProcess;
+use content::{How, Kind, Limits, Opened, Reason, open_file};
+
+fn sample(name: &str) -> Vec<u8> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(name);
+    std::fs::read(path).expect("sample")
+}
+
+fn opened<'m>(octets: &'m [u8], passwords: &[String]) -> Opened<'m> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let how = How { limits: &Limits::default(), deadline, documents: &InProcess, passwords };
+    open_file("sample.pdf", octets, &how)
+}
+
+fn at(opened: &Opened<'_>, place: &str) -> String {
+    let texts = opened.segments.iter().filter(|segment| segment.place == place);
+    texts.map(|segment| segment.text.as_ref()).collect::<Vec<_>>().join("\n")
+}
+
+fn all(opened: &Opened<'_>) -> String {
+    opened.segments.iter().map(|segment| segment.text.as_ref()).collect::<Vec<_>>().join("\n")
+}
+
+/// A file of one page with this content stream, and more objects.
+fn page(content: &str, resources: &str, more: &str) -> Vec<u8> {
+    format!(
+        "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n\
+         3 0 obj<</Type/Page/Parent 2 0 R/Contents 4 0 R/Resources<<{resources}>>>>endobj\n\
+         4 0 obj<</Length {}>>stream\n{content}\nendstream endobj\n{more}\ntrailer<</Root 1 0 R/Size 9>>",
+        content.len()
+    )
+    .into_bytes()
+}
+
+const FONT: &str = "/Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>";
+
+fn shown(content: &str) -> String {
+    at(&opened(&page(content, FONT, ""), &[]), "page 1")
+}
+
+#[test]
+fn columns_forms_and_digits_drawn_backwards_are_read_by_page() {
+    let octets = sample("report.pdf");
+    let report = opened(&octets, &[]);
+    let first = at(&report, "page 1");
+    assert!(first.contains("Name 4111"), "{first}");
+    assert!(first.contains("5500005555555559"), "{first}");
+    assert!(first.contains("Form object word Sirocco"), "{first}");
+    assert_eq!(at(&report, "page 2"), "Second page word Tramontana");
+}
+
+#[test]
+fn fields_links_properties_and_attachments_are_read() {
+    let octets = sample("report.pdf");
+    let report = opened(&octets, &[]);
+    assert!(at(&report, "form field account").contains("field value 998877"));
+    assert!(
+        report.segments.iter().any(|s| s.kind == Kind::Link && s.text == "https://example.com/link-target")
+    );
+    assert!(at(&report, "properties").contains("Title: Report of samples"));
+    assert!(report.parts.iter().any(|part| part.name.as_deref() == Some("inner.txt")));
+    assert!(all(&report).contains("attached word Levante"));
+}
+
+#[test]
+fn object_streams_damaged_tables_and_empty_passwords_change_nothing() {
+    for name in ["streams.pdf", "no-table.pdf", "open-locked.pdf"] {
+        let octets = sample(name);
+        let report = opened(&octets, &[]);
+        assert!(at(&report, "page 1").contains("Name 4111"), "{name}");
+        assert_eq!(at(&report, "page 2"), "Second page word Tramontana", "{name}");
+    }
+}
+
+#[test]
+fn a_password_is_needed_tried_and_named() {
+    let octets = sample("locked.pdf");
+    let locked = opened(&octets, &[]);
+    assert_eq!(locked.unscannable.iter().map(|u| &u.reason).collect::<Vec<_>>(), [&Reason::Encrypted]);
+    let unlocked = opened(&octets, &["wrong".to_owned(), "secret".to_owned()]);
+    assert!(at(&unlocked, "page 1").contains("Name 4111"));
+}
+
+#[test]
+fn subset_fonts_of_every_script_are_text() {
+    let octets = sample("letter.pdf");
+    let letter = opened(&octets, &[]);
+    let text = at(&letter, "page 1");
+    for words in
+        ["4111 1111 1111 1111", "Příliš žluťoučký kůň", "Съешь же ещё", "Header word Zephyr", "Name 4111"]
+    {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+}
+
+#[test]
+fn every_operator_shows_its_text() {
+    let text = shown(
+        "BT /F 12 Tf 14 TL 72 700 Td (one) Tj (two) ' 1 2 (three) \" T* [(fo) -20 (ur) -400 (five)] TJ ET",
+    );
+    assert_eq!(text, "one\ntwo\nthree\nfour five");
+}
+
+#[test]
+fn text_split_over_operators_is_one_word() {
+    let digits = "4111";
+    let split: String = digits.chars().map(|digit| format!("({digit}) Tj ")).collect();
+    assert_eq!(shown(&format!("BT /F 12 Tf 72 700 Td {split} ET")), digits);
+}
+
+#[test]
+fn an_inline_image_does_not_swallow_what_follows() {
+    let text = shown("BI /W 1 /H 1 ID \u{1}x EI y\u{2}\nEI BT /F 12 Tf 72 700 Td (after) Tj ET");
+    assert_eq!(text, "after");
+}
+
+#[test]
+fn a_form_that_draws_itself_ends() {
+    let form = "5 0 obj<</Type/XObject/Subtype/Form/Length 42/Resources<</XObject<</X 5 0 R>>>>>>stream\n\
+                BT /F 9 Tf 9 9 Td (inside) Tj ET /X Do /X Do\nendstream endobj";
+    let octets = page("/X Do", &format!("{FONT}/XObject<</X 5 0 R>>"), form);
+    assert_eq!(at(&opened(&octets, &[]), "page 1"), "inside");
+}
+
+#[test]
+fn replacement_text_stands_in_for_silent_glyphs_and_is_told_apart_from_drawn_ones() {
+    let octets = page("/Span <</ActualText (hidden)>> BDC BT /F 12 Tf 72 700 Td (drawn) Tj ET EMC", FONT, "");
+    let page = opened(&octets, &[]);
+    let kinds: Vec<_> =
+        page.segments.iter().filter(|s| s.place == "page 1").map(|s| (s.kind, &*s.text)).collect();
+    assert_eq!(kinds, [(Kind::Text, "drawn"), (Kind::Hidden, "hidden")]);
+}
+
+#[test]
+fn differences_name_the_glyphs_of_type_3_fonts_too() {
+    let font = "/Font<</F<</Type/Font/Subtype/Type3/FontMatrix[.001 0 0 .001 0 0]/FirstChar 1/Widths[500 500]\
+                /Encoding<</Differences[1/A/eacute]>>/CharProcs<<>>>>>>";
+    let octets = page("BT /F 12 Tf 72 700 Td <0102> Tj ET", font, "");
+    assert_eq!(at(&opened(&octets, &[]), "page 1"), "Aé");
+}
+
+#[test]
+fn glyphs_that_say_nothing_are_named() {
+    let font = "/Font<</F<</Type/Font/Subtype/Type0/Encoding/Identity-H/DescendantFonts[<</Subtype/CIDFontType2>>]>>>>";
+    let octets = page(&format!("BT /F 12 Tf 72 700 Td <{}> Tj ET", "0123".repeat(40)), font, "");
+    let reasons: Vec<_> = opened(&octets, &[]).unscannable.iter().map(|u| u.reason.to_string()).collect();
+    assert_eq!(reasons, ["unsupported type font"]);
+}
+
+#[test]
+fn garbage_behind_the_mark_is_corrupt_and_not_silent() {
+    let closed = opened(b"%PDF-1.7\n\xff\xfe nothing here", &[]);
+    assert_eq!(closed.unscannable.iter().map(|u| &u.reason).collect::<Vec<_>>(), [&Reason::Corrupt]);
+}

@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""Makes the samples of the document readers by other people's software.
+
+Needs: pip install reportlab pypdf pikepdf pillow python-docx xlwt; apt-get install libreoffice-writer libreoffice-calc
+libreoffice-impress. Every sample holds words that the tests look for; nothing in them is about anyone.
+"""
+
+import gzip
+import pathlib
+import sqlite3
+import subprocess
+import tempfile
+
+import docx
+import pikepdf
+import xlwt
+from PIL import Image, PngImagePlugin
+from pypdf import PdfReader, PdfWriter
+from reportlab.lib.pagesizes import A4
+from reportlab.pdfgen import canvas
+
+HERE = pathlib.Path(__file__).parent
+
+
+def office(source, target, filter_name=""):
+    """Converts with LibreOffice."""
+    form = f"{target}:{filter_name}" if filter_name else target
+    command = ["soffice", "--headless", "--convert-to", form, "--outdir", str(HERE), str(source)]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def letter():
+    document = docx.Document()
+    document.core_properties.author = "Ada Sample"
+    document.core_properties.title = "Letter of samples"
+    document.sections[0].header.paragraphs[0].text = "Header word Zephyr"
+    document.sections[0].footer.paragraphs[0].text = "Footer word Borealis"
+    document.add_paragraph("The card is 4111 1111 1111 1111 and the price 12 €.")
+    document.add_paragraph("Příliš žluťoučký kůň; Съешь же ещё; 日本語の文.")
+    table = document.add_table(rows=1, cols=2)
+    table.rows[0].cells[0].text, table.rows[0].cells[1].text = "Name", "4111"
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "letter.docx")
+        document.save(path)
+        office(path, "doc", "MS Word 97")
+        office(path, "rtf", "Rich Text Format")
+        office(path, "pdf", "writer_pdf_Export")
+
+
+def book():
+    workbook = xlwt.Workbook(encoding="utf-8")
+    sheet = workbook.add_sheet("Customers")
+    sheet.write(0, 0, "Name")
+    sheet.write(6, 1, "Žofie Sample")
+    sheet.write(1, 1, 4111111111111111.0)
+    sheet.write(2, 1, 123456789, xlwt.easyxf(num_format_str="000\\-00\\-0000"))
+    sheet.write(3, 1, 45356, xlwt.easyxf(num_format_str="dd/mm/yyyy"))
+    sheet.write(4, 1, xlwt.Formula('"for" & "mula"'))
+    for row in range(8, 500):
+        sheet.write(row, 2, f"filler string number {row} " + "é" * (row % 50))
+    secret = workbook.add_sheet("Secret")
+    secret.visibility = 1
+    secret.write(0, 0, "hidden sheet word")
+    workbook.save(HERE / "book.xls")
+
+
+def talk():
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "talk.fodp")
+        path.write_text(TALK, encoding="utf-8")
+        office(path, "ppt", "MS PowerPoint 97")
+    large = HERE / "talk.ppt"
+    (HERE / "talk.ppt.gz").write_bytes(gzip.compress(large.read_bytes(), 9, mtime=0))
+    large.unlink()
+
+
+TALK = """<?xml version="1.0" encoding="UTF-8"?>
+<office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+ xmlns:draw="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0" xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"
+ xmlns:presentation="urn:oasis:names:tc:opendocument:xmlns:presentation:1.0"
+ xmlns:svg="urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0" office:version="1.2"
+ office:mimetype="application/vnd.oasis.opendocument.presentation"><office:body><office:presentation>
+<draw:page draw:name="one"><draw:frame svg:x="1cm" svg:y="1cm" svg:width="10cm" svg:height="3cm"><draw:text-box>
+<text:p>First slide word Aurora</text:p></draw:text-box></draw:frame></draw:page>
+<draw:page draw:name="two"><draw:frame svg:x="1cm" svg:y="1cm" svg:width="10cm" svg:height="3cm"><draw:text-box>
+<text:p>Second slide číslo 4111</text:p></draw:text-box></draw:frame>
+<presentation:notes><draw:frame presentation:class="notes" svg:x="1cm" svg:y="9cm" svg:width="10cm" svg:height="3cm"><draw:text-box>
+<text:p>Speaker note word Mistral</text:p></draw:text-box></draw:frame></presentation:notes></draw:page>
+</office:presentation></office:body></office:document>"""
+
+
+def pdfs():
+    path = HERE / "report.pdf"
+    page = canvas.Canvas(str(path), pagesize=A4, pageCompression=1)
+    page.setTitle("Report of samples")
+    page.setAuthor("Ada Sample")
+    page.drawString(72, 760, "Name")
+    page.drawString(200, 760, "4111")
+    for index, digit in reversed(list(enumerate("5500005555555559"))):
+        page.drawString(72 + index * 6.672, 700, digit)
+    page.beginForm("stamp")
+    page.drawString(72, 640, "Form object word Sirocco")
+    page.endForm()
+    page.doForm("stamp")
+    page.acroForm.textfield(name="account", value="field value 998877", x=72, y=560, width=200, height=20)
+    page.linkURL("https://example.com/link-target", (72, 500, 200, 520))
+    page.showPage()
+    page.drawString(72, 760, "Second page word Tramontana")
+    page.showPage()
+    page.save()
+    writer = PdfWriter(clone_from=str(path))
+    writer.add_attachment("inner.txt", b"attached word Levante")
+    writer.write(str(path))
+    for name, user in (("open-locked.pdf", ""), ("locked.pdf", "secret")):
+        with pikepdf.open(path) as document:
+            document.save(HERE / name, encryption=pikepdf.Encryption(user=user, owner="owner", R=6))
+    with pikepdf.open(path) as document:
+        document.save(HERE / "streams.pdf", object_stream_mode=pikepdf.ObjectStreamMode.generate)
+    (HERE / "no-table.pdf").write_bytes(path.read_bytes().replace(b"startxref", b"startxxxx").replace(b"\nxref", b"\nxxxx"))
+    assert len(PdfReader(path).pages) == 2
+
+
+def database():
+    path = HERE / "people.sqlite"
+    path.unlink(missing_ok=True)
+    connection = sqlite3.connect(path)
+    connection.execute("create table people (id integer primary key, name text, card integer, note text)")
+    connection.execute("create table pairs (k text primary key, v text) without rowid")
+    rows = [(index, f"Person {index}", 4111111111111111 + index, "x" * (index % 7)) for index in range(400)]
+    connection.executemany("insert into people values (?,?,?,?)", rows)
+    connection.execute("insert into people values (1000, 'Long', 1, ?)", ("overflow " * 2000 + "tail word Ostro",))
+    connection.execute("insert into pairs values ('key word', 'value word Gregale')")
+    connection.commit()
+    connection.close()
+
+
+def pictures():
+    picture = Image.new("RGB", (8, 8), "white")
+    exif = Image.Exif()
+    exif[0x010E] = "EXIF word Libeccio"
+    exif[0x9C9B] = "Title Žofie".encode("utf-16-le")
+    picture.save(HERE / "photo.jpg", exif=exif, comment=b"comment word Ponente")
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_text("Comment", "text chunk word Scirocco")
+    chunks.add_text("Long", "packed chunk word Maestrale", zip=True)
+    chunks.add_itxt("Title", "Žluť Grecale")
+    picture.save(HERE / "photo.png", pnginfo=chunks)
+    picture.save(HERE / "photo.tiff", tiffinfo={270: "TIFF word Bora"})
+    picture.save(HERE / "photo.webp", exif=exif)
+
+
+if __name__ == "__main__":
+    letter()
+    book()
+    talk()
+    pdfs()
+    database()
+    pictures()
