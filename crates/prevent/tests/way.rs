@@ -440,6 +440,24 @@ async fn strangers_hear_554_and_a_full_house_421() {
 }
 
 #[tokio::test]
+async fn behind_a_balancer_the_peers_own_rights_count() {
+    let hop = hops(&[HOP]).await;
+    let weir = weir_with(&[hop.addr], &[], |settings| {
+        let proxy_protocol_hosts = vec!["127.0.0.1".parse().unwrap()];
+        settings.smtp = Arc::new(ServerConfig { proxy_protocol_hosts, ..(*settings.smtp).clone() });
+        settings.max_sessions_per_address = 1;
+    })
+    .await;
+    let header = |peer: &str| format!("C= PROXY TCP4 {peer} 127.0.0.1 4321 25\\r\\n\n");
+    weir.talk(&format!("{}S~ 220\nC: EHLO a\nS: 554 5.7.1 Access denied.", header("203.0.113.9"))).await;
+    let mut first = weir.client().await;
+    play(&mut first, &format!("{}{HELLO}", header("127.0.0.9"))).await;
+    weir.talk(&format!("{}S~ 220\nC: EHLO a\nS~ 421 4.7.0\nS.", header("127.0.0.9"))).await;
+    drop(first);
+    hop.played().await;
+}
+
+#[tokio::test]
 async fn a_stop_lets_a_transaction_finish_and_cuts_off_one_that_does_not_in_time() {
     let hop = hops(&[&format!(
         "{HOP}{HOP_ENVELOPE}C: DATA\nS: 354\nC: X-Cfilter-Loop: Reflected\nC: x\nC: .\nS: 250 ok"

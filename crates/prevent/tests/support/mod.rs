@@ -49,10 +49,12 @@ C: RCPT TO:<b@b.example>
 S: 250 2.1.5 recipient fine
 ";
 
-struct NoDocuments;
+/// Opens every document by calling this.
+struct OpenedBy(fn());
 
-impl Documents for NoDocuments {
+impl Documents for OpenedBy {
     fn open(&self, _: &DocumentRequest<'_>) -> DocumentAnswer {
+        (self.0)();
         DocumentAnswer::default()
     }
 }
@@ -168,6 +170,21 @@ pub async fn weir_with_journal(
     change: impl FnOnce(&mut Settings),
     options: JournalOptions,
 ) -> Weir {
+    start(hops, policies, change, options, || ()).await
+}
+
+/// A server that calls a function for each document that it opens.
+pub async fn weir_that_opens(hops: &[SocketAddr], change: impl FnOnce(&mut Settings), open: fn()) -> Weir {
+    start(hops, &[], change, JournalOptions::default(), open).await
+}
+
+async fn start(
+    hops: &[SocketAddr],
+    policies: &[(&str, &str)],
+    change: impl FnOnce(&mut Settings),
+    options: JournalOptions,
+    open: fn(),
+) -> Weir {
     let dir = tempfile::tempdir().unwrap();
     let mut settings = settings(dir.path(), hops);
     change(&mut settings);
@@ -175,7 +192,7 @@ pub async fn weir_with_journal(
     let set = Set::load_files(&sources).unwrap_or_else(|wrong| panic!("{wrong:#?}")).set;
     let journal = Arc::new(Journal::open(dir.path(), options).await.unwrap());
     let resolver = Resolver::from_servers(&[]).unwrap();
-    let documents = Arc::new(NoDocuments);
+    let documents = Arc::new(OpenedBy(open));
     let server = Server::new(
         settings,
         Arc::new(set),
