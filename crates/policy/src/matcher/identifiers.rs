@@ -448,25 +448,55 @@ impl Tables {
             let number = blocks.len() as u32;
             block_of.push(*blocks.entry(fits).or_insert(number));
         }
-        let mut count = blocks.len();
+        let mut count = blocks.len() as u32;
         loop {
-            let mut finer: HashMap<Vec<u32>, u32> = HashMap::new();
+            let mut finer = Finer::default();
             let mut next_of = Vec::with_capacity(block_of.len());
             for state in 0..block_of.len() {
-                let row = &self.next[state * self.class_count..][..self.class_count];
-                let mut key = Vec::with_capacity(self.class_count + 1);
-                key.push(block_of[state]);
-                key.extend(row.iter().map(|to| block_of[*to as usize]));
-                let number = finer.len() as u32;
-                next_of.push(*finer.entry(key).or_insert(number));
+                next_of.push(finer.block(state, |one, other| self.alike(one, other, &block_of), self.print(state, &block_of)));
             }
-            let same = finer.len() == count;
-            count = finer.len();
+            let same = finer.blocks == count;
+            count = finer.blocks;
             block_of = next_of;
             if same {
-                return (block_of, count);
+                return (block_of, count as usize);
             }
         }
+    }
+
+    fn row(&self, state: usize) -> &[u32] {
+        &self.next[state * self.class_count..][..self.class_count]
+    }
+
+    /// A number that is equal for states of one block that lead to the same blocks.
+    fn print(&self, state: usize, block_of: &[u32]) -> u64 {
+        const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+        let blocks = self.row(state).iter().map(|to| block_of[*to as usize]);
+        blocks.fold(u64::from(block_of[state]), |print, block| (print.rotate_left(5) ^ u64::from(block)).wrapping_mul(ODD))
+    }
+
+    fn alike(&self, one: usize, other: usize, block_of: &[u32]) -> bool {
+        let same = |(a, b): (&u32, &u32)| block_of[*a as usize] == block_of[*b as usize];
+        block_of[one] == block_of[other] && self.row(one).iter().zip(self.row(other)).all(same)
+    }
+}
+
+/// Blocks of a finer partition: states by their prints, each block known by its first state.
+#[derive(Default)]
+struct Finer {
+    by_print: HashMap<u64, Vec<(usize, u32)>>,
+    blocks: u32,
+}
+
+impl Finer {
+    fn block(&mut self, state: usize, alike: impl Fn(usize, usize) -> bool, print: u64) -> u32 {
+        let known = self.by_print.entry(print).or_default();
+        if let Some((_, block)) = known.iter().find(|(first, _)| alike(*first, state)) {
+            return *block;
+        }
+        known.push((state, self.blocks));
+        self.blocks += 1;
+        self.blocks - 1
     }
 }
 
