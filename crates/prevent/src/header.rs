@@ -80,7 +80,8 @@ pub(crate) fn edits(scan: &HeaderScan, message: &[u8], tag: Option<&SubjectTag>)
     let mut edits: Vec<Edit> = scan.forged.iter().map(|range| cut(message, range.clone())).collect();
     if let Some(tag) = tag {
         edits.extend(scan.subjects.iter().flat_map(|field| tag.edits(message, field.clone())));
-        edits.sort_by_key(|edit| edit.range.start);
+        // A tag goes in before what is cut at the same place.
+        edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
     }
     edits
 }
@@ -329,6 +330,14 @@ mod tests {
         assert_eq!(tagged(b"Subject: x\r\n y\r\n\r\n", "[A]", "(b)"), "Subject: [A] x\r\n y (b)\r\n\r\n");
         assert_eq!(tagged(b"Subject:\r\n\r\n", "[A]", "(b)"), "Subject: [A] (b)\r\n\r\n");
         assert_eq!(tagged(b"Subject: [A] x (b)\r\n\r\n", "[A]", "(b)"), "Subject: [A] x (b)\r\n\r\n");
+    }
+
+    #[test]
+    fn a_tag_and_a_cut_at_one_place_come_in_their_order() {
+        assert_eq!(
+            tagged(b"Subject:\rX-dlp-a: 1\r\nB: 1\r\n\r\n", "[A]", ""),
+            "Subject: [A]\r\nB: 1\r\n\r\n"
+        );
     }
 
     #[test]

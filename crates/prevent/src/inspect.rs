@@ -259,9 +259,9 @@ impl Job {
         Ok(self.findings(facts, &octets, judged.map_err(|_| own::processing_error())?))
     }
 
-    fn finish(&self, received: Received, findings: Findings) -> Inspected {
+    fn finish(self, received: Received, findings: Findings) -> Inspected {
         let spent = received.started().elapsed();
-        Inspected { findings, received, question: self.question.clone(), spent }
+        Inspected { findings, received, question: self.question, spent }
     }
 }
 

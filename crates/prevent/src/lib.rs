@@ -12,6 +12,8 @@
 
 mod accept;
 mod answer;
+#[doc(hidden)]
+pub mod fuzz;
 mod header;
 mod hops;
 mod inspect;

@@ -201,8 +201,7 @@ impl Pair {
                 Ok(reply)
             }
             Err(error) => {
-                self.end_transaction();
-                self.lose_hop();
+                self.abandon();
                 self.shared.metrics.hop_failures.inc();
                 Err(SendError::Lost(error))
             }
@@ -230,6 +229,12 @@ impl Pair {
             self.lose_hop();
         }
         own::ok()
+    }
+
+    /// An exchange was given up in the middle: neither the session nor the envelope counts any more.
+    pub(crate) fn abandon(&mut self) {
+        self.end_transaction();
+        self.lose_hop();
     }
 
     fn end_transaction(&mut self) {

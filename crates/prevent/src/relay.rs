@@ -58,14 +58,11 @@ pub(crate) async fn relay(recorded: Recorded, pair: &mut Pair, settings: &Settin
     let began = Instant::now();
     let mut notes = notes(&recorded);
     let until = recorded.responded().received().started() + PATIENCE;
-    let acting = act(&recorded, pair, settings, &mut notes);
-    let fate = match tokio::time::timeout_at(until.into(), acting).await {
-        Ok(fate) => fate,
-        // The session was left in the middle of an exchange: it is broken, and the next command builds another.
-        Err(_) => {
-            Fate::Deferred { reply: own::forwarding_timeout(), why: "the next hop took too long".to_owned() }
-        }
-    };
+    let acted = tokio::time::timeout_at(until.into(), act(&recorded, pair, settings, &mut notes)).await;
+    let fate = acted.unwrap_or_else(|_| {
+        pair.abandon();
+        Fate::Deferred { reply: own::forwarding_timeout(), why: "the next hop took too long".to_owned() }
+    });
     Relayed { recorded, fate, notes, spent: began.elapsed() }
 }
 
