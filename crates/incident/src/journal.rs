@@ -1,223 +1,177 @@
 //! The detection server's journal: incidents are durable when `record` returns.
 //!
-//! One task writes. Whatever waits is written in one transaction with one sync (group commit), so that many messages at a
-//! time cost little more than one. A failed transaction leaves nothing behind, and everybody who waited for it hears of it.
+//! Messages are sealed where they are recorded and written by one task, which takes whatever waits into one transaction with
+//! one sync (group commit): many messages at a time cost little more than one. A failed transaction leaves nothing behind, and
+//! everybody who waited for it hears of it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::migrate::Migrator;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use store::database::{self, Database, Location, Migrations};
 use store::keys::Keys;
+use store::lock::Lock;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Error, Filter, Incident, NewMessage, Outcome, Recorded, Summary, read, write};
+use crate::gauge::{Gauge, JournalOptions, JournalState};
+use crate::seal::{self, Sealed};
+use crate::waiting::Waiting;
+use crate::writer::{Job, Writer};
+use crate::{
+    Error, Filter, Incident, NewMessage, Outcome, Recorded, Status, Summary, key_check, read, write,
+};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
+pub(crate) const MIGRATIONS: Migrations = Migrations { sqlite: &SQLITE, postgres: &POSTGRES };
 
-/// Messages that may wait to be written; the next one hears that we are busy.
-const WAITING: usize = 1_024;
-/// Most jobs of one transaction, and most octets of originals in it.
-const BATCH: usize = 256;
-const BATCH_OCTETS: usize = 32 << 20;
-/// The size on disk is looked at this often.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-const FILE: &str = "incidents.db";
-
-/// Bounds of the journal.
-#[derive(Debug, Clone)]
-pub struct JournalOptions {
-    /// Octets on disk at which nothing more is taken.
-    pub max_octets: u64,
-    /// Share of the disk that may be full.
-    pub max_disk_percent: u64,
-}
-
-impl Default for JournalOptions {
-    fn default() -> Self {
-        Self { max_octets: 10 << 30, max_disk_percent: 98 }
-    }
-}
-
-/// How full the journal is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JournalState {
-    /// Octets on disk.
-    pub octets: u64,
-    /// Octets at which it is full.
-    pub max_octets: u64,
-    /// Nothing more is taken: the bound, or the disk's, is reached.
-    pub full: bool,
-    /// 70 % of the bound are reached.
-    pub warn: bool,
-}
+pub(crate) const FILE: &str = "incidents.db";
+const LOCK: &str = "incidents.lock";
+/// A server that is just ending gets so long to give the directory back.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Durable incidents.
 #[derive(Debug)]
 pub struct Journal {
-    readers: SqlitePool,
+    database: Arc<dyn Database>,
     keys: Arc<Keys>,
     /// None where the journal was opened to be read only.
-    jobs: Option<mpsc::Sender<Job>>,
+    jobs: Option<mpsc::UnboundedSender<Job>>,
+    waiting: Arc<Waiting>,
     gauge: Arc<Gauge>,
-}
-
-#[derive(Debug)]
-struct Gauge {
-    data: PathBuf,
-    options: JournalOptions,
-    octets: AtomicU64,
-    disk_percent: AtomicU64,
-}
-
-/// What the writer is asked to do.
-pub(crate) enum Job {
-    Record(Box<NewMessage>, oneshot::Sender<Result<Recorded, Error>>),
-    Outcome(Recorded, Outcome, Timestamp),
-    Flush(oneshot::Sender<()>),
 }
 
 impl Journal {
     /// Opens or makes the journal in `data`, and starts its writer.
     pub async fn open(data: &Path, options: JournalOptions) -> Result<Self, Error> {
-        std::fs::create_dir_all(data)
-            .map_err(|why| store::Error::File { what: format!("cannot make {}", data.display()), why })?;
-        let keys = Arc::new(Keys::open(&data.join("keys"))?);
-        let file = data.join(FILE);
-        let connection = store::sqlite::writer(&file, &MIGRATIONS).await?;
-        let readers = store::sqlite::readers(&file).await?;
-        let gauge = Gauge {
-            data: data.to_owned(),
-            options,
-            octets: AtomicU64::new(0),
-            disk_percent: AtomicU64::new(0),
-        };
-        let gauge = Arc::new(gauge);
-        gauge.look();
-        let (jobs, waiting) = mpsc::channel(WAITING);
-        tokio::spawn(write_all(connection, keys.clone(), waiting, gauge.clone()));
-        Ok(Self { readers, keys, jobs: Some(jobs), gauge })
+        Self::open_at(data, &Location::File(data.join(FILE)), options).await
     }
 
-    /// Opens a journal that another process may be writing.
+    /// Like [`Journal::open`], with the database elsewhere; keys and lock stay in `data`.
+    pub async fn open_at(data: &Path, at: &Location, options: JournalOptions) -> Result<Self, Error> {
+        let lock = own(data).await?;
+        let keys = Arc::new(keys_for(data, at)?);
+        let database = database::open(at, MIGRATIONS).await?;
+        key_check::first_time_or_check(&*database, &keys).await?;
+        write::end_unknown(&*database).await?;
+        let gauge = Arc::new(Gauge::new(data, options));
+        gauge.look(&*database).await;
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let writer = Writer::new(database.clone(), queue, gauge.clone(), lock);
+        tokio::spawn(writer.run());
+        Ok(Self { database, keys, jobs: Some(jobs), waiting: Arc::default(), gauge })
+    }
+
+    /// Opens a journal that another process may be writing. Makes nothing.
     pub async fn open_read_only(data: &Path) -> Result<Self, Error> {
-        let file = data.join(FILE);
-        if !file.exists() {
-            let why = std::io::ErrorKind::NotFound.into();
-            return Err(store::Error::File { what: format!("{} is not there", file.display()), why }.into());
-        }
-        let keys = Arc::new(Keys::open(&data.join("keys"))?);
-        let readers = store::sqlite::readers(&file).await?;
-        let gauge = Gauge {
-            data: data.to_owned(),
-            options: JournalOptions::default(),
-            octets: AtomicU64::new(0),
-            disk_percent: AtomicU64::new(0),
-        };
-        Ok(Self { readers, keys, jobs: None, gauge: Arc::new(gauge) })
+        Self::open_read_only_at(data, &Location::File(data.join(FILE))).await
+    }
+
+    /// Like [`Journal::open_read_only`], with the database elsewhere.
+    pub async fn open_read_only_at(data: &Path, at: &Location) -> Result<Self, Error> {
+        let database = database::open_read_only(at, MIGRATIONS).await?;
+        let keys = Arc::new(Keys::read(&data.join("keys"))?);
+        key_check::check(&*database, &keys).await?;
+        let gauge = Arc::new(Gauge::new(data, JournalOptions::default()));
+        gauge.look(&*database).await;
+        Ok(Self { database, keys, jobs: None, waiting: Arc::default(), gauge })
     }
 
     /// Writes one incident for each violation, or joins those that the same message opened before. Durable when it returns.
     pub async fn record(&self, new: NewMessage) -> Result<Recorded, Error> {
-        let jobs = self.jobs.as_ref().ok_or(Error::Closed)?;
-        let (done, recorded) = oneshot::channel();
-        jobs.try_send(Job::Record(Box::new(new), done)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Error::Busy,
-            mpsc::error::TrySendError::Closed(_) => Error::Closed,
-        })?;
-        recorded.await.map_err(|_| Error::Closed)?
+        let octets = new.original.as_ref().map_or(0, Vec::len) as u64;
+        if self.gauge.has_no_room_for(octets) {
+            return Err(Error::Full);
+        }
+        let place = self.waiting.enter(octets).ok_or(Error::Busy)?;
+        let sealed = self.seal(new, octets).await?;
+        self.ask(|done| Job::Record { message: Box::new(sealed), place, done }).await
     }
 
-    /// Adds what became of the message to the history of its incidents. Written soon, with the next batch.
+    /// Adds what became of the message to the history of its incidents. Written soon; kept and tried again if the store fails.
     pub async fn outcome(&self, recorded: &Recorded, outcome: Outcome) -> Result<(), Error> {
         let jobs = self.jobs.as_ref().ok_or(Error::Closed)?;
-        let job = Job::Outcome(recorded.clone(), outcome, Timestamp::now());
-        jobs.send(job).await.map_err(|_| Error::Closed)
+        jobs.send(Job::Outcome(recorded.clone(), outcome, Timestamp::now())).map_err(|_| Error::Closed)
+    }
+
+    /// Sets the workflow status; the history says who did it and why. False if there is no such incident.
+    pub async fn set_status(&self, id: u64, status: Status, who: &str, note: &str) -> Result<bool, Error> {
+        let change = write::StatusChange {
+            id,
+            status,
+            who: who.to_owned(),
+            note: note.to_owned(),
+            at: Timestamp::now(),
+        };
+        self.ask(|done| Job::Status(change, done)).await
     }
 
     /// Incidents, newest first.
     pub async fn list(&self, filter: &Filter) -> Result<Vec<Summary>, Error> {
-        read::list(&self.readers, filter).await
+        read::list(&*self.database, &self.keys, filter).await
     }
 
     /// One incident with its matches and history.
     pub async fn show(&self, id: u64) -> Result<Option<Incident>, Error> {
-        read::show(&self.readers, &self.keys, id).await
+        read::show(&*self.database, &self.keys, id).await
     }
 
     /// The original message of an incident, if it is still kept.
     pub async fn original(&self, id: u64) -> Result<Option<Vec<u8>>, Error> {
-        read::original(&self.readers, &self.keys, id).await
+        read::original(&*self.database, &self.keys, id).await
     }
 
-    /// How full it is, as of the last look.
+    /// How full it is, as of the last look, which is seconds ago at most.
     pub fn state(&self) -> JournalState {
         self.gauge.state()
     }
 
-    /// Returns when everything that was handed over before is written.
+    /// Writes a consistent copy of the embedded database to a new file while everything goes on. The keys are not in it.
+    pub async fn backup(&self, to: &Path) -> Result<(), Error> {
+        Ok(self.database.backup(to).await?)
+    }
+
+    /// Returns when everything that was handed over before is written, or could not be.
     pub async fn flush(&self) {
-        let Some(jobs) = &self.jobs else { return };
-        let (done, flushed) = oneshot::channel();
-        if jobs.send(Job::Flush(done)).await.is_ok() {
-            let _ = flushed.await;
+        let _ = self.ask(Job::Flush).await;
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Job) -> Result<T, Error> {
+        let jobs = self.jobs.as_ref().ok_or(Error::Closed)?;
+        let (done, answer) = oneshot::channel();
+        jobs.send(job(done)).map_err(|_| Error::Closed)?;
+        answer.await.map_err(|_| Error::Closed)?
+    }
+
+    async fn seal(&self, new: NewMessage, octets: u64) -> Result<Sealed, Error> {
+        const ON_THE_SPOT: u64 = 128 << 10;
+        if octets <= ON_THE_SPOT {
+            return seal::seal(&self.keys, new);
         }
+        let keys = self.keys.clone();
+        tokio::task::spawn_blocking(move || seal::seal(&keys, new)).await.map_err(|_| Error::Closed)?
     }
 }
 
-impl Gauge {
-    fn look(&self) {
-        let size = |name: &str| std::fs::metadata(self.data.join(name)).map_or(0, |meta| meta.len());
-        self.octets.store(size(FILE) + size("incidents.db-wal"), Ordering::Relaxed);
-        if let Ok(disk) = rustix::fs::statvfs(&self.data) {
-            let free = disk.f_bavail.saturating_mul(100).checked_div(disk.f_blocks).unwrap_or(100);
-            self.disk_percent.store(100_u64.saturating_sub(free), Ordering::Relaxed);
-        }
-    }
-
-    fn state(&self) -> JournalState {
-        let octets = self.octets.load(Ordering::Relaxed);
-        let max_octets = self.options.max_octets;
-        let full = octets >= max_octets
-            || self.disk_percent.load(Ordering::Relaxed) >= self.options.max_disk_percent;
-        JournalState { octets, max_octets, full, warn: octets >= max_octets / 10 * 7 }
-    }
+/// Makes the directory if need be, and takes it for this process.
+pub(crate) async fn own(data: &Path) -> Result<Lock, Error> {
+    let dir: PathBuf = data.to_owned();
+    let take = move || {
+        use std::os::unix::fs::DirBuilderExt;
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir);
+        made.map_err(|why| store::Error::File { what: format!("cannot make {}", dir.display()), why })?;
+        Lock::take(&dir, LOCK, PATIENCE)
+    };
+    Ok(tokio::task::spawn_blocking(take).await.map_err(|_| Error::Closed)??)
 }
 
-async fn write_all(
-    mut connection: SqliteConnection,
-    keys: Arc<Keys>,
-    mut waiting: mpsc::Receiver<Job>,
-    gauge: Arc<Gauge>,
-) {
-    let mut looked = std::time::Instant::now();
-    let mut warned = false;
-    while let Some(first) = waiting.recv().await {
-        let mut batch = vec![first];
-        let mut octets = 0;
-        while batch.len() < BATCH && octets < BATCH_OCTETS {
-            let Ok(job) = waiting.try_recv() else { break };
-            if let Job::Record(new, _) = &job {
-                octets += new.original.as_ref().map_or(0, Vec::len);
-            }
-            batch.push(job);
-        }
-        write::batch(&mut connection, &keys, batch).await;
-        if looked.elapsed() >= LOOK_EVERY {
-            looked = std::time::Instant::now();
-            gauge.look();
-            let state = gauge.state();
-            if state.warn && !warned {
-                tracing::warn!(
-                    octets = state.octets,
-                    max = state.max_octets,
-                    "the incidents take 70 % of the room they may take"
-                );
-            }
-            warned = state.warn;
-        }
-    }
+/// New keys only for a new database: an old one whose keys are gone must not be filled on under others.
+pub(crate) fn keys_for(data: &Path, at: &Location) -> Result<Keys, Error> {
+    let dir = data.join("keys");
+    let keys = match at {
+        Location::File(file) if std::fs::metadata(file).is_ok_and(|meta| meta.len() > 0) => Keys::read(&dir),
+        _ => Keys::open(&dir),
+    };
+    Ok(keys?)
 }

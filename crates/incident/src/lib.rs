@@ -1,15 +1,23 @@
 //! What is kept about a violation and how: the record, its history and states, and the journal that keeps them durably.
 
+mod gauge;
 mod journal;
+mod key_check;
 mod read;
 mod record;
+mod rotate;
+mod seal;
+mod waiting;
 mod write;
+mod writer;
 
-pub use journal::{Journal, JournalOptions, JournalState};
+pub use gauge::{JournalOptions, JournalState};
+pub use journal::Journal;
 pub use record::{
     Disposition, Effect, Entry, Filter, Incident, Match, NewMessage, NewViolation, Outcome, Recorded,
     RecordedIncident, Severity, Status, Summary, mask,
 };
+pub use rotate::{Rotated, rotate_keys};
 
 /// Why something was not recorded, or cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +28,13 @@ pub enum Error {
     /// More is waiting to be written than may wait.
     #[error("the journal is busy: more messages wait to be recorded than may wait")]
     Busy,
-    /// The journal's writer has ended.
+    /// The bound of the journal is reached.
+    #[error("the journal is full; free space on its disk, or raise its bound")]
+    Full,
+    /// The keys at hand are not those of the database.
+    #[error("the keys do not fit the incidents: put back the master.keys that belong to this database")]
+    WrongKeys,
+    /// The journal's writer has ended, or it was opened to be read only.
     #[error("the journal is closed")]
     Closed,
     /// The batch that this message was written with failed.
@@ -36,8 +50,9 @@ pub enum Error {
     },
 }
 
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
+impl Error {
+    /// Whether the store itself fails: what was to be written is not at fault.
+    pub(crate) fn is_outage(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_outage())
     }
 }

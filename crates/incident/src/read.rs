@@ -1,124 +1,159 @@
 //! Lists and single incidents, read beside the writer.
 
 use jiff::Timestamp;
-use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{QueryBuilder, Row, Sqlite};
 use store::cipher;
+use store::database::{Database, Row, Value};
 use store::keys::Keys;
+use store::values;
 
 use crate::Error;
 use crate::record::{Entry, Filter, Incident, Severity, Status, Summary};
-use crate::write::{matches_context, original_context};
+use crate::seal::{json, matches_context, original_context, value_hash};
 
 const MOST: u32 = 100;
-const COLUMNS: &str = "SELECT id, unique_id, message_id, sender, recipients, subject, policy, policy_id, severity, status, \
-    prevent_status, match_count, received_at, server, trial, policy_version, policy_set, count_is_complete, size, peer, direction, \
-    response_rules, unscannable, matches, linked_to FROM incident WHERE 1 = 1";
+const LIST: &str = "SELECT id, unique_id, message_id, sender, recipients, subject, policy, policy_id, severity, status, \
+    prevent_status, match_count, received_at, last_seen, server, trial, outcome FROM incident WHERE 1 = 1";
 
-pub(crate) async fn list(db: &SqlitePool, filter: &Filter) -> Result<Vec<Summary>, Error> {
-    let mut query = QueryBuilder::<Sqlite>::new(COLUMNS);
+pub(crate) async fn list(db: &dyn Database, keys: &Keys, filter: &Filter) -> Result<Vec<Summary>, Error> {
+    let mut query = Query { sql: LIST.to_owned(), values: Vec::new() };
     if let Some(policy) = &filter.policy {
         match policy.parse::<u32>() {
-            Ok(id) => query.push(" AND policy_id = ").push_bind(id),
-            Err(_) => query.push(" AND policy = ").push_bind(policy.clone()),
-        };
+            Ok(id) => query.and("policy_id = ?", id),
+            Err(_) => query.and("policy = ?", policy.as_str()),
+        }
     }
-    if let Some(sender) = &filter.sender {
-        query.push(" AND instr(lower(sender), lower(").push_bind(sender.clone()).push("))");
-    }
-    if let Some(recipient) = &filter.recipient {
-        query.push(" AND instr(lower(recipients), lower(").push_bind(recipient.clone()).push("))");
-    }
-    if let Some(unique_id) = &filter.unique_id {
-        query.push(" AND unique_id = ").push_bind(unique_id.clone());
-    }
-    if let Some(before) = filter.before {
-        query.push(" AND id < ").push_bind(before as i64);
-    }
-    let limit = if filter.limit == 0 { MOST } else { filter.limit };
-    query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
-    let rows = query.build().fetch_all(db).await?;
-    rows.iter().map(summary).collect()
+    query.and_maybe(r"lower(sender) LIKE lower(?) ESCAPE '\'", filter.sender.as_deref().map(containing));
+    // Recipients lie there as JSON: what is looked for is written the same way, and never meets the quotes around an address.
+    let quoted = filter.recipient.as_ref().map(json);
+    let recipient = quoted.as_deref().and_then(|text| text.strip_prefix('"')?.strip_suffix('"'));
+    query.and_maybe(r"lower(recipients) LIKE lower(?) ESCAPE '\'", recipient.map(containing));
+    query.and_maybe("unique_id = ?", filter.unique_id.clone());
+    query.and_maybe("severity = ?", filter.severity.map(|severity| severity as i64));
+    query.and_maybe("status = ?", filter.status.map(|status| status.as_str().to_owned()));
+    query.and_maybe("received_at >= ?", filter.since.map(|since| since.as_millisecond()));
+    query.and_maybe("received_at < ?", filter.until.map(|until| until.as_millisecond()));
+    let hash = filter.value.as_ref().map(|value| value_hash(keys, value).to_vec());
+    query.and_maybe("id IN (SELECT incident_id FROM match_hash WHERE hash = ?)", hash);
+    query.and_maybe("id < ?", filter.before);
+    query.sql.push_str(" ORDER BY id DESC LIMIT ?");
+    query.values.push(if filter.limit == 0 { MOST } else { filter.limit }.into());
+    db.fetch(&query.sql, query.values).await?.iter().map(summary).collect()
 }
 
-pub(crate) async fn show(db: &SqlitePool, keys: &Keys, id: u64) -> Result<Option<Incident>, Error> {
-    let mut query = QueryBuilder::<Sqlite>::new(COLUMNS);
-    query.push(" AND id = ").push_bind(id as i64);
-    let Some(row) = query.build().fetch_optional(db).await? else { return Ok(None) };
+pub(crate) async fn show(db: &dyn Database, keys: &Keys, id: u64) -> Result<Option<Incident>, Error> {
+    let rows = db.fetch("SELECT * FROM incident WHERE id = ?", values![id]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let summary = summary(row)?;
     let damaged = |why: &dyn std::fmt::Display| Error::Damaged { id, why: why.to_string() };
-    let sealed: Vec<u8> = row.try_get("matches")?;
-    let summary = summary(&row)?;
     let context = matches_context(&summary.unique_message_id, summary.policy_id);
-    let details = cipher::open(keys, &context, &sealed).map_err(|why| damaged(&why))?;
-    let siblings = sqlx::query("SELECT id FROM incident WHERE unique_id = ? AND id <> ? ORDER BY id")
-        .bind(&summary.unique_message_id)
-        .bind(id as i64)
-        .fetch_all(db)
-        .await?;
-    let siblings =
-        siblings.iter().map(|row| Ok(row.try_get::<i64, _>(0)? as u64)).collect::<Result<_, Error>>()?;
+    let details =
+        cipher::open(keys, &context, &row.get::<Vec<u8>>("matches")?).map_err(|why| damaged(&why))?;
+    let sql = "SELECT id FROM incident WHERE unique_id = ? AND id <> ? ORDER BY id LIMIT 1000";
+    let siblings = db.fetch(sql, values![summary.unique_message_id.as_str(), id]).await?;
     Ok(Some(Incident {
-        summary,
-        policy_version: row.try_get("policy_version")?,
-        policy_set: row.try_get("policy_set")?,
-        count_is_complete: row.try_get("count_is_complete")?,
-        size: row.try_get::<i64, _>("size")? as u64,
-        peer: row.try_get("peer")?,
-        direction: row.try_get("direction")?,
-        response_rules: serde_json::from_str(row.try_get("response_rules")?).map_err(|why| damaged(&why))?,
-        unscannable: serde_json::from_str(row.try_get("unscannable")?).map_err(|why| damaged(&why))?,
+        policy_version: row.get("policy_version")?,
+        policy_set: row.get("policy_set")?,
+        count_is_complete: row.get("count_is_complete")?,
+        size: row.get::<i64>("size")? as u64,
+        peer: row.get("peer")?,
+        direction: row.get("direction")?,
+        response_rules: serde_json::from_str(&row.get::<String>("response_rules")?)
+            .map_err(|why| damaged(&why))?,
+        unscannable: serde_json::from_str(&row.get::<String>("unscannable")?).map_err(|why| damaged(&why))?,
         matches: serde_json::from_slice(&details).map_err(|why| damaged(&why))?,
-        linked_to: row.try_get::<Option<i64>, _>("linked_to")?.map(|id| id as u64),
-        siblings,
+        original_kept: row.get::<Option<i64>>("original_id")?.is_some(),
+        linked_to: row.get::<Option<i64>>("linked_to")?.map(|id| id as u64),
+        siblings: siblings
+            .iter()
+            .map(|row| Ok(row.get::<i64>("id")? as u64))
+            .collect::<Result<_, Error>>()?,
         history: history(db, id).await?,
+        summary,
     }))
 }
 
-pub(crate) async fn original(db: &SqlitePool, keys: &Keys, id: u64) -> Result<Option<Vec<u8>>, Error> {
-    let query =
-        "SELECT unique_id, sealed FROM original WHERE id = (SELECT original_id FROM incident WHERE id = ?)";
-    let Some(row) = sqlx::query(query).bind(id as i64).fetch_optional(db).await? else { return Ok(None) };
-    let sealed: Option<Vec<u8>> = row.try_get(1)?;
-    let context = original_context(row.try_get(0)?);
-    sealed.map(|sealed| cipher::open(keys, &context, &sealed).map_err(Error::from)).transpose()
+pub(crate) async fn original(db: &dyn Database, keys: &Keys, id: u64) -> Result<Option<Vec<u8>>, Error> {
+    let sql = "SELECT original.unique_id AS unique_id, head, sealed FROM incident \
+        JOIN original ON original.id = incident.original_id JOIN original_body ON original_body.original_id = original.id \
+        WHERE incident.id = ?";
+    let rows = db.fetch(sql, values![id]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let context = original_context(&row.get::<String>("unique_id")?);
+    let (head, body) = (row.get::<Vec<u8>>("head")?, row.get::<Vec<u8>>("sealed")?);
+    let opened = cipher::open_apart(keys, &context, &head, &body);
+    opened.map(Some).map_err(|why| Error::Damaged { id, why: format!("its original: {why}") })
 }
 
-async fn history(db: &SqlitePool, id: u64) -> Result<Vec<Entry>, Error> {
-    let rows = sqlx::query("SELECT at, who, action, detail FROM history WHERE incident_id = ? ORDER BY id")
-        .bind(id as i64)
-        .fetch_all(db)
-        .await?;
-    let entry = |row: &SqliteRow| {
+async fn history(db: &dyn Database, id: u64) -> Result<Vec<Entry>, Error> {
+    let sql = "SELECT at, who, action, detail FROM history WHERE incident_id = ? ORDER BY id";
+    let entry = |row: &Row| {
         Ok(Entry {
-            at: time(row.try_get(0)?),
-            who: row.try_get(1)?,
-            action: row.try_get(2)?,
-            detail: row.try_get(3)?,
+            at: time(row.get("at")?),
+            who: row.get("who")?,
+            action: row.get("action")?,
+            detail: row.get("detail")?,
         })
     };
-    rows.iter().map(entry).collect()
+    db.fetch(sql, values![id]).await?.iter().map(entry).collect()
 }
 
-fn summary(row: &SqliteRow) -> Result<Summary, Error> {
+fn summary(row: &Row) -> Result<Summary, Error> {
+    let id = row.get::<i64>("id")? as u64;
+    let damaged = |why: String| Error::Damaged { id, why };
     Ok(Summary {
-        id: row.try_get::<i64, _>("id")? as u64,
-        unique_message_id: row.try_get("unique_id")?,
-        message_id: row.try_get("message_id")?,
-        sender: row.try_get("sender")?,
-        recipients: serde_json::from_str(row.try_get("recipients")?).unwrap_or_default(),
-        subject: row.try_get("subject")?,
-        policy: row.try_get("policy")?,
-        policy_id: row.try_get::<i64, _>("policy_id")? as u32,
-        severity: Severity::from_number(row.try_get("severity")?),
-        status: Status::parse(row.try_get("status")?),
-        prevent_status: row.try_get("prevent_status")?,
-        matches: row.try_get::<i64, _>("match_count")? as u64,
-        received_at: time(row.try_get("received_at")?),
-        server: row.try_get("server")?,
-        trial: row.try_get("trial")?,
+        id,
+        unique_message_id: row.get("unique_id")?,
+        message_id: row.get("message_id")?,
+        sender: row.get("sender")?,
+        recipients: serde_json::from_str(&row.get::<String>("recipients")?)
+            .map_err(|why| damaged(why.to_string()))?,
+        subject: row.get("subject")?,
+        policy: row.get("policy")?,
+        policy_id: row.get::<i64>("policy_id")? as u32,
+        severity: Severity::from_number(row.get("severity")?).map_err(damaged)?,
+        status: Status::parse(&row.get::<String>("status")?).map_err(damaged)?,
+        prevent_status: row.get("prevent_status")?,
+        matches: row.get::<i64>("match_count")? as u64,
+        received_at: time(row.get("received_at")?),
+        last_seen: time(row.get("last_seen")?),
+        server: row.get("server")?,
+        trial: row.get("trial")?,
+        outcome: row.get("outcome")?,
     })
 }
 
 fn time(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+struct Query {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Query {
+    fn and(&mut self, condition: &str, value: impl Into<Value>) {
+        self.sql.push_str(" AND ");
+        self.sql.push_str(condition);
+        self.values.push(value.into());
+    }
+
+    fn and_maybe(&mut self, condition: &str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.and(condition, value);
+        }
+    }
+}
+
+/// A pattern of LIKE for any text that contains this one.
+fn containing(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
 }

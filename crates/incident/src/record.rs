@@ -193,11 +193,16 @@ impl Status {
         Self::ALL.iter().find(|(status, _)| *status == self).map_or("New", |(_, name)| name)
     }
 
-    pub(crate) fn parse(name: &str) -> Self {
-        Self::ALL.iter().find(|(_, known)| *known == name).map_or(Self::New, |(status, _)| *status)
+    /// The status of this name, in any case of letters.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|(_, known)| known.eq_ignore_ascii_case(name));
+        found.map(|(status, _)| *status).ok_or_else(|| {
+            let names = Self::ALL.map(|(_, name)| name).join(", ");
+            format!("no status {name:?}; there are {names}")
+        })
     }
 
-    /// Nobody works on it any more: a repeat opens a new incident.
+    /// Nobody works on it any more: new recipients open a new incident.
     pub(crate) fn is_closed(self) -> bool {
         matches!(self, Self::FalsePositive | Self::ConfigurationError | Self::Resolved)
     }
@@ -221,12 +226,13 @@ impl fmt::Display for Severity {
 }
 
 impl Severity {
-    pub(crate) fn from_number(number: i64) -> Self {
+    pub(crate) fn from_number(number: i64) -> Result<Self, String> {
         match number {
-            1 => Self::High,
-            2 => Self::Medium,
-            3 => Self::Low,
-            _ => Self::Info,
+            1 => Ok(Self::High),
+            2 => Ok(Self::Medium),
+            3 => Ok(Self::Low),
+            4 => Ok(Self::Info),
+            other => Err(format!("no severity has the number {other}")),
         }
     }
 }
@@ -236,6 +242,8 @@ impl Severity {
 pub struct Recorded {
     /// One for each violated policy.
     pub incidents: Vec<RecordedIncident>,
+    /// Who recorded it.
+    pub(crate) server: String,
 }
 
 /// An incident that was made, or joined.
@@ -278,10 +286,14 @@ pub struct Summary {
     pub matches: u64,
     /// When the message came first.
     pub received_at: Timestamp,
+    /// When it came last.
+    pub last_seen: Timestamp,
     /// The detection server.
     pub server: String,
     /// Recorded without acting.
     pub trial: bool,
+    /// What became of the last attempt: relayed, redirected, refused, deferred, blocked; unknown after a crash; none yet.
+    pub outcome: Option<String>,
 }
 
 /// A whole incident.
@@ -309,6 +321,8 @@ pub struct Incident {
     /// Kept matches; `details` in JSON, where `matches` is their number.
     #[serde(rename = "details")]
     pub matches: Vec<Match>,
+    /// The original can be had.
+    pub original_kept: bool,
     /// The closed incident of the same message and policy that this one follows.
     pub linked_to: Option<u64>,
     /// Other incidents of the same message.
@@ -318,7 +332,7 @@ pub struct Incident {
 }
 
 impl Incident {
-    /// The same with matches covered and their context left out.
+    /// The same with matches and their context covered.
     pub fn into_masked(mut self) -> Self {
         for found in &mut self.matches {
             found.text = found.masked();
@@ -353,6 +367,16 @@ pub struct Filter {
     pub recipient: Option<String>,
     /// Exactly this message.
     pub unique_id: Option<String>,
+    /// Of this severity.
+    pub severity: Option<Severity>,
+    /// Of this status.
+    pub status: Option<Status>,
+    /// Received at this time or later.
+    pub since: Option<Timestamp>,
+    /// Received before this time.
+    pub until: Option<Timestamp>,
+    /// With this matched value, however it was written there.
+    pub value: Option<String>,
     /// Only those with a smaller number: the key for the next page.
     pub before: Option<u64>,
     /// At most so many; 0 is 100.

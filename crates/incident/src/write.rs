@@ -1,277 +1,385 @@
-//! One transaction for a batch of messages: the rows, and who hears of it.
+//! One transaction: messages become incidents or join them, outcomes join the histories. All of it or nothing.
+
+use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection, Row};
-use store::cipher;
-use store::keys::Keys;
-use tokio::sync::oneshot;
+use store::database::{Database, Dialect, Session};
+use store::values;
 
 use crate::Error;
-use crate::journal::Job;
-use crate::record::{NewMessage, NewViolation, Outcome, Recorded, RecordedIncident, Status};
+use crate::record::{Outcome, Recorded, RecordedIncident, Status};
+use crate::seal::{Sealed, SealedOriginal, SealedViolation, json, shortened};
 
-/// A repeat within this time joins its open incident.
+/// A repeat within this time joins its incident.
 const MERGE_WITHIN: SignedDuration = SignedDuration::from_hours(5 * 24);
+/// Characters of a history line's detail.
+const DETAIL: usize = 2_000;
+/// Recipients named in a history line.
+const NAMED: usize = 20;
 
-type Answer = (oneshot::Sender<Result<Recorded, Error>>, Recorded);
-
-/// Writes all jobs, or none of them; then tells everybody who waits.
-pub(crate) async fn batch(connection: &mut SqliteConnection, keys: &Keys, jobs: Vec<Job>) {
-    let mut waiting = Vec::new();
-    let mut messages = Vec::new();
-    let mut outcomes = Vec::new();
-    let mut flushed: Vec<oneshot::Sender<()>> = Vec::new();
-    for job in jobs {
-        match job {
-            Job::Record(new, done) => messages.push((new, done)),
-            Job::Outcome(recorded, outcome, at) => outcomes.push((recorded, outcome, at)),
-            Job::Flush(done) => flushed.push(done),
-        }
-    }
-    let mut answers: Vec<Answer> = Vec::new();
-    let written: Result<(), Error> = async {
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        // Outcomes first: they belong to messages of earlier batches.
-        for (recorded, outcome, at) in &outcomes {
-            add_outcome(&mut transaction, recorded, outcome, *at).await?;
-        }
-        for (new, done) in messages {
-            match record(&mut transaction, keys, &new).await {
-                Ok(recorded) => answers.push((done, recorded)),
-                Err(error) => {
-                    waiting.push(done);
-                    return Err(error);
-                }
-            }
-        }
-        transaction.commit().await?;
-        Ok(())
-    }
-    .await;
-    match written {
-        Ok(()) => {
-            for (done, recorded) in answers {
-                let _ = done.send(Ok(recorded));
-            }
-        }
-        Err(error) => {
-            tracing::error!(%error, "a batch of incidents was not written");
-            // Those whose turn did not come hear it by their closed channel.
-            let all = answers.into_iter().map(|(done, _)| done).chain(waiting);
-            for done in all {
-                let _ = done.send(Err(Error::Batch(error.to_string())));
-            }
-        }
-    }
-    for done in flushed {
-        let _ = done.send(());
-    }
+/// What became of a message that was recorded before.
+#[derive(Debug)]
+pub(crate) struct Happened {
+    pub(crate) recorded: Recorded,
+    pub(crate) outcome: Outcome,
+    pub(crate) at: Timestamp,
 }
 
-async fn record(db: &mut SqliteConnection, keys: &Keys, new: &NewMessage) -> Result<Recorded, Error> {
-    let original = keep_original(db, keys, new).await?;
-    let mut incidents = Vec::with_capacity(new.violations.len());
-    for violation in &new.violations {
-        incidents.push(one(db, keys, new, violation, original).await?);
+/// A workflow status that somebody sets.
+#[derive(Debug)]
+pub(crate) struct StatusChange {
+    pub(crate) id: u64,
+    pub(crate) status: Status,
+    pub(crate) who: String,
+    pub(crate) note: String,
+    pub(crate) at: Timestamp,
+}
+
+/// Writes all of it, or nothing.
+pub(crate) async fn transaction(
+    database: &dyn Database,
+    happened: &[Happened],
+    messages: &[Sealed],
+) -> Result<Vec<Recorded>, Error> {
+    let mut transaction = database.begin().await?;
+    let db = &mut *transaction;
+    // In one order everywhere, so that no two servers wait for each other.
+    let mut names: Vec<i64> = messages.iter().map(|message| lock_name(&message.new.unique_id)).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        db.lock(name).await?;
     }
-    for effect in &new.effects {
+    // Outcomes first: they belong to messages of earlier batches.
+    for one in happened {
+        add_outcome(db, one).await?;
+    }
+    let mut recorded = Vec::with_capacity(messages.len());
+    for message in messages {
+        recorded.push(record(db, message).await?);
+    }
+    transaction.commit().await?;
+    Ok(recorded)
+}
+
+/// False if there is no such incident.
+pub(crate) async fn set_status(database: &dyn Database, change: &StatusChange) -> Result<bool, Error> {
+    let mut transaction = database.begin().await?;
+    let db = &mut *transaction;
+    let known = db.fetch("SELECT status FROM incident WHERE id = ?", values![change.id]).await?;
+    let Some(row) = known.first() else { return Ok(false) };
+    let detail = format!("{} -> {}; {}", row.get::<String>("status")?, change.status, change.note);
+    db.run("UPDATE incident SET status = ? WHERE id = ?", values![change.status.as_str(), change.id]).await?;
+    History::of(change.at, &change.who).line("SET_STATUS", &detail).write(db, change.id).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// What a crash left open is said: nobody knows what the next hop answered. Only where no other server may be at work.
+pub(crate) async fn end_unknown(database: &dyn Database) -> Result<(), Error> {
+    if database.dialect() != Dialect::Sqlite {
+        return Ok(());
+    }
+    let mut transaction = database.begin().await?;
+    let sql = "INSERT INTO history (incident_id, at, who, action, detail) \
+        SELECT id, ?, server, 'OUTCOME_UNKNOWN', 'the server ended before the next hop''s answer was noted' FROM incident WHERE pending > 0";
+    transaction.run(sql, values![Timestamp::now().as_millisecond()]).await?;
+    transaction
+        .run("UPDATE incident SET pending = 0, outcome = 'unknown' WHERE pending > 0", Vec::new())
+        .await?;
+    Ok(transaction.commit().await?)
+}
+
+// ---- a message
+
+async fn record(db: &mut dyn Session, message: &Sealed) -> Result<Recorded, Error> {
+    let mut original = Original { sealed: message.original.as_ref(), id: None };
+    let mut incidents = Vec::with_capacity(message.violations.len());
+    for violation in &message.violations {
+        incidents.push(one(db, message, violation, &mut original).await?);
+    }
+    let now = Timestamp::now().as_millisecond();
+    for effect in &message.new.effects {
         let Some(incident) = incidents.iter().find(|incident| incident.policy_id == effect.policy_id) else {
             continue;
         };
-        sqlx::query("INSERT INTO effect (incident_id, rule, kind, payload, due_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
-            .bind(incident.id as i64)
-            .bind(&effect.rule)
-            .bind(&effect.kind)
-            .bind(&effect.payload)
-            .bind(Timestamp::now().as_millisecond())
-            .execute(&mut *db)
-            .await?;
+        let sql = "INSERT INTO effect (incident_id, rule, kind, payload, due_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+        let (rule, kind, payload) = (effect.rule.as_str(), effect.kind.as_str(), effect.payload.as_str());
+        db.run(sql, values![incident.id, rule, kind, payload, now]).await?;
     }
-    Ok(Recorded { incidents })
+    Ok(Recorded { incidents, server: message.new.server.clone() })
 }
 
-/// The message is kept once, however many policies it violates and however often it is tried.
-async fn keep_original(
-    db: &mut SqliteConnection,
-    keys: &Keys,
-    new: &NewMessage,
-) -> Result<Option<i64>, Error> {
-    let Some(octets) = &new.original else { return Ok(None) };
-    let known = sqlx::query("SELECT id FROM original WHERE unique_id = ?")
-        .bind(&new.unique_id)
-        .fetch_optional(&mut *db)
-        .await?;
-    if let Some(row) = known {
-        return Ok(Some(row.try_get(0)?));
-    }
-    let sealed = cipher::seal(keys, &original_context(&new.unique_id), octets)?;
-    let row = sqlx::query(
-        "INSERT INTO original (unique_id, size, stored_at, sealed) VALUES (?, ?, ?, ?) RETURNING id",
-    )
-    .bind(&new.unique_id)
-    .bind(octets.len() as i64)
-    .bind(Timestamp::now().as_millisecond())
-    .bind(sealed)
-    .fetch_one(&mut *db)
-    .await?;
-    Ok(Some(row.try_get(0)?))
+/// An incident of the same message and policy.
+struct Known {
+    id: i64,
+    status: Status,
+    recipients: Vec<String>,
+    received_at: i64,
+    severity: i64,
+    match_count: i64,
 }
 
 async fn one(
-    db: &mut SqliteConnection,
-    keys: &Keys,
-    new: &NewMessage,
-    violation: &NewViolation,
-    original: Option<i64>,
+    db: &mut dyn Session,
+    message: &Sealed,
+    violation: &SealedViolation,
+    original: &mut Original<'_>,
 ) -> Result<RecordedIncident, Error> {
-    let known = sqlx::query(
-        "SELECT id, status, recipients, received_at FROM incident WHERE unique_id = ? AND policy_id = ? ORDER BY id DESC LIMIT 1",
-    )
-    .bind(&new.unique_id)
-    .bind(violation.policy_id)
-    .fetch_optional(&mut *db)
-    .await?;
-    let mut follows = None;
-    if let Some(row) = known {
-        let id: i64 = row.try_get(0)?;
-        let status = Status::parse(row.try_get(1)?);
-        let recipients: Vec<String> = serde_json::from_str(row.try_get(2)?).unwrap_or_default();
-        let recent =
-            new.received_at.as_millisecond() - row.try_get::<i64, _>(3)? <= MERGE_WITHIN.as_millis() as i64;
-        let fresh: Vec<&String> =
-            new.recipients.iter().filter(|recipient| !recipients.contains(recipient)).collect();
+    let policy_id = violation.violation.policy_id;
+    let known = newest(db, &message.new.unique_id, policy_id).await?;
+    if let Some(known) = &known {
+        let fresh = message.new.recipients.iter().any(|recipient| !known.recipients.contains(recipient));
+        let age = message.new.received_at.as_millisecond() - known.received_at;
         // New recipients never hide under an old decision.
-        if recent && (!status.is_closed() || fresh.is_empty()) {
-            join(db, id, new, recipients.iter().chain(fresh).collect()).await?;
-            return Ok(RecordedIncident { id: id as u64, policy_id: violation.policy_id, merged: true });
+        if age <= MERGE_WITHIN.as_millis() as i64 && !(known.status.is_closed() && fresh) {
+            join(db, known, message, violation, original).await?;
+            return Ok(RecordedIncident { id: known.id as u64, policy_id, merged: true });
         }
-        follows = Some(id);
     }
-    let id = insert(db, keys, new, violation, original, follows).await?;
-    let detail = format!("{} matches; {}", violation.match_count, sent_to(new));
-    history(db, id, new.received_at, &new.server, "DETECTED", &detail).await?;
-    for rule in &violation.response_rules {
-        let action = if violation.trial { "RESPONSE_RULE_TRIAL" } else { "RESPONSE_RULE_EXECUTED" };
-        history(db, id, new.received_at, &new.server, action, rule).await?;
-    }
-    Ok(RecordedIncident { id: id as u64, policy_id: violation.policy_id, merged: false })
+    let original = original.keep(db, &message.new.unique_id).await?;
+    let id = insert(db, message, violation, original, known.map(|known| known.id)).await?;
+    keep_values(db, id, violation).await?;
+    history_of_new(message, violation).write(db, id as u64).await?;
+    Ok(RecordedIncident { id: id as u64, policy_id, merged: false })
 }
 
+async fn newest(db: &mut dyn Session, unique_id: &str, policy_id: u32) -> Result<Option<Known>, Error> {
+    let sql = "SELECT id, status, recipients, received_at, severity, match_count FROM incident \
+        WHERE unique_id = ? AND policy_id = ? ORDER BY id DESC LIMIT 1";
+    let rows = db.fetch(sql, values![unique_id, policy_id]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let id: i64 = row.get("id")?;
+    let damaged = |why: String| Error::Damaged { id: id as u64, why };
+    Ok(Some(Known {
+        id,
+        status: Status::parse(&row.get::<String>("status")?).map_err(damaged)?,
+        recipients: serde_json::from_str(&row.get::<String>("recipients")?)
+            .map_err(|why| damaged(why.to_string()))?,
+        received_at: row.get("received_at")?,
+        severity: row.get("severity")?,
+        match_count: row.get("match_count")?,
+    }))
+}
+
+/// Another attempt, or another part of the recipients. If it is worse than what is known (another policy set, another header
+/// over the same body), the incident becomes worse.
 async fn join(
-    db: &mut SqliteConnection,
-    id: i64,
-    new: &NewMessage,
-    recipients: Vec<&String>,
+    db: &mut dyn Session,
+    known: &Known,
+    message: &Sealed,
+    sealed: &SealedViolation,
+    original: &mut Original<'_>,
 ) -> Result<(), Error> {
-    sqlx::query("UPDATE incident SET recipients = ?, last_seen = ? WHERE id = ?")
-        .bind(json(&recipients))
-        .bind(new.received_at.as_millisecond())
-        .bind(id)
-        .execute(&mut *db)
+    let (new, violation) = (&message.new, &sealed.violation);
+    let fresh = new.recipients.iter().filter(|recipient| !known.recipients.contains(recipient));
+    let recipients: Vec<&String> = known.recipients.iter().chain(fresh).collect();
+    let severity = known.severity.min(violation.severity as i64);
+    let sql = "UPDATE incident SET recipients = ?, last_seen = ?, severity = ?, prevent_status = ?, trial = ?, pending = pending + 1 WHERE id = ?";
+    let (seen, status) = (new.received_at.as_millisecond(), new.disposition.prevent_status());
+    db.run(sql, values![json(&recipients), seen, severity, status, violation.trial, known.id]).await?;
+    let mut detail = sent_to(&new.recipients);
+    if severity < known.severity {
+        let _ = write!(detail, "; severity now {}", violation.severity);
+    }
+    if violation.match_count as i64 > known.match_count {
+        let _ = write!(detail, "; {} matches, before {}", violation.match_count, known.match_count);
+        let original = original.keep(db, &new.unique_id).await?;
+        let sql = "UPDATE incident SET match_count = ?, count_is_complete = ?, matches = ?, original_id = coalesce(?, original_id) WHERE id = ?";
+        db.run(
+            sql,
+            values![
+                violation.match_count,
+                violation.count_is_complete,
+                sealed.matches.clone(),
+                original,
+                known.id
+            ],
+        )
         .await?;
-    history(db, id, new.received_at, &new.server, "DETECTED_AGAIN", &sent_to(new)).await
+        keep_values(db, known.id, sealed).await?;
+    }
+    let history = History::of(new.received_at, &new.server).line("DETECTED_AGAIN", &detail);
+    history.rules(sealed).write(db, known.id as u64).await
 }
 
 async fn insert(
-    db: &mut SqliteConnection,
-    keys: &Keys,
-    new: &NewMessage,
-    violation: &NewViolation,
+    db: &mut dyn Session,
+    message: &Sealed,
+    sealed: &SealedViolation,
     original: Option<i64>,
     follows: Option<i64>,
 ) -> Result<i64, Error> {
-    let context = matches_context(&new.unique_id, violation.policy_id);
-    let matches = cipher::seal(keys, &context, json(&violation.matches).as_bytes())?;
-    let row = sqlx::query(
-        "INSERT INTO incident (unique_id, policy_id, policy, policy_version, policy_set, severity, status, prevent_status, message_id, \
-         sender, recipients, subject, peer, direction, server, received_at, size, match_count, count_is_complete, trial, \
-         response_rules, unscannable, original_id, linked_to, last_seen, matches) \
-         VALUES (?, ?, ?, ?, ?, ?, 'New', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-    )
-    .bind(&new.unique_id)
-    .bind(violation.policy_id)
-    .bind(&violation.policy_name)
-    .bind(&violation.policy_version)
-    .bind(&new.policy_set)
-    .bind(violation.severity as i64)
-    .bind(new.disposition.prevent_status())
-    .bind(&new.message_id)
-    .bind(&new.sender)
-    .bind(json(&new.recipients))
-    .bind(&new.subject)
-    .bind(&new.peer)
-    .bind(&new.direction)
-    .bind(&new.server)
-    .bind(new.received_at.as_millisecond())
-    .bind(new.size as i64)
-    .bind(violation.match_count as i64)
-    .bind(violation.count_is_complete)
-    .bind(violation.trial)
-    .bind(json(&violation.response_rules))
-    .bind(json(&new.unscannable))
-    .bind(original)
-    .bind(follows)
-    .bind(new.received_at.as_millisecond())
-    .bind(matches)
-    .fetch_one(&mut *db)
-    .await?;
-    Ok(row.try_get(0)?)
+    let (new, violation) = (&message.new, &sealed.violation);
+    let at = new.received_at.as_millisecond();
+    let sql = "INSERT INTO incident (unique_id, policy_id, policy, policy_version, policy_set, severity, status, prevent_status, \
+         message_id, sender, recipients, subject, peer, direction, server, received_at, last_seen, size, match_count, \
+         count_is_complete, trial, response_rules, unscannable, original_id, linked_to, pending, matches) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?) RETURNING id";
+    let values = values![
+        new.unique_id.as_str(),
+        violation.policy_id,
+        violation.policy_name.as_str(),
+        violation.policy_version.as_str(),
+        new.policy_set.as_str(),
+        violation.severity as i64,
+        Status::New.as_str(),
+        new.disposition.prevent_status(),
+        new.message_id.as_deref(),
+        new.sender.as_str(),
+        json(&new.recipients),
+        new.subject.as_str(),
+        new.peer.as_deref(),
+        new.direction.as_str(),
+        new.server.as_str(),
+        at,
+        at,
+        new.size,
+        violation.match_count,
+        violation.count_is_complete,
+        violation.trial,
+        json(&violation.response_rules),
+        json(&new.unscannable),
+        original,
+        follows,
+        sealed.matches.clone(),
+    ];
+    only_id(&db.fetch(sql, values).await?)
 }
 
-async fn add_outcome(
-    db: &mut SqliteConnection,
-    recorded: &Recorded,
-    outcome: &Outcome,
-    at: Timestamp,
-) -> Result<(), Error> {
-    let (action, detail) = match outcome {
-        Outcome::Relayed { text, .. } => ("RELAYED", format!("next hop answered {text}")),
-        Outcome::Redirected { text, .. } => ("REDIRECTED", format!("next hop answered {text}")),
-        Outcome::Refused { text, .. } => ("REFUSED", format!("next hop answered {text}")),
-        Outcome::Deferred { text, .. } => ("DEFERRED", format!("left with the sender: {text}")),
-        Outcome::Blocked { text, .. } => ("BLOCKED", format!("the sender was told {text}")),
-    };
-    for incident in &recorded.incidents {
-        history(db, incident.id as i64, at, "", action, &detail).await?;
+async fn keep_values(db: &mut dyn Session, id: i64, violation: &SealedViolation) -> Result<(), Error> {
+    /// Rows of one statement; SQL bounds its marks.
+    const ROWS: usize = 100;
+    let hashes: Vec<&[u8; 16]> = violation.values.iter().collect();
+    for some in hashes.chunks(ROWS) {
+        let marks = vec!["(?, ?)"; some.len()].join(", ");
+        let sql = format!("INSERT INTO match_hash (hash, incident_id) VALUES {marks} ON CONFLICT DO NOTHING");
+        let values = some.iter().flat_map(|hash| values![&hash[..], id]).collect();
+        db.run(&sql, values).await?;
     }
     Ok(())
 }
 
-async fn history(
-    db: &mut SqliteConnection,
-    incident: i64,
-    at: Timestamp,
-    who: &str,
-    action: &str,
-    detail: &str,
-) -> Result<(), Error> {
-    sqlx::query("INSERT INTO history (incident_id, at, who, action, detail) VALUES (?, ?, ?, ?, ?)")
-        .bind(incident)
-        .bind(at.as_millisecond())
-        .bind(who)
-        .bind(action)
-        .bind(detail)
-        .execute(&mut *db)
+fn only_id(rows: &[store::database::Row]) -> Result<i64, Error> {
+    Ok(rows.first().ok_or(store::Error::Database(sqlx::Error::RowNotFound))?.get("id")?)
+}
+
+// ---- the original
+
+/// The message is kept once, however many policies it violates and however often it is tried. Two messages of the same unique
+/// id may differ in their headers: each that an incident shows is kept.
+struct Original<'a> {
+    sealed: Option<&'a SealedOriginal>,
+    id: Option<i64>,
+}
+
+impl Original<'_> {
+    async fn keep(&mut self, db: &mut dyn Session, unique_id: &str) -> Result<Option<i64>, Error> {
+        if let (Some(sealed), None) = (self.sealed, self.id) {
+            self.id = Some(keep_original(db, unique_id, sealed).await?);
+        }
+        Ok(self.id)
+    }
+}
+
+async fn keep_original(db: &mut dyn Session, unique_id: &str, sealed: &SealedOriginal) -> Result<i64, Error> {
+    let sql = "INSERT INTO original (unique_id, digest, size, stored_at, head) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id";
+    let now = Timestamp::now().as_millisecond();
+    let made =
+        db.fetch(sql, values![unique_id, &sealed.digest[..], sealed.size, now, &sealed.head[..]]).await?;
+    if made.is_empty() {
+        let sql = "SELECT id FROM original WHERE unique_id = ? AND digest = ?";
+        return only_id(&db.fetch(sql, values![unique_id, &sealed.digest[..]]).await?);
+    }
+    let id = only_id(&made)?;
+    db.run("INSERT INTO original_body (original_id, sealed) VALUES (?, ?)", values![id, sealed.body.clone()])
         .await?;
+    Ok(id)
+}
+
+// ---- the history
+
+async fn add_outcome(db: &mut dyn Session, happened: &Happened) -> Result<(), Error> {
+    let (action, outcome, detail) = match &happened.outcome {
+        Outcome::Relayed { text, .. } => ("RELAYED", "relayed", format!("next hop answered {text}")),
+        Outcome::Redirected { text, .. } => ("REDIRECTED", "redirected", format!("next hop answered {text}")),
+        Outcome::Refused { text, .. } => ("REFUSED", "refused", format!("next hop answered {text}")),
+        Outcome::Deferred { text, .. } => ("DEFERRED", "deferred", format!("left with the sender: {text}")),
+        Outcome::Blocked { text, .. } => ("BLOCKED", "blocked", format!("the sender was told {text}")),
+    };
+    for incident in &happened.recorded.incidents {
+        let sql = "UPDATE incident SET outcome = ?, pending = CASE WHEN pending > 0 THEN pending - 1 ELSE 0 END WHERE id = ?";
+        // An incident that was deleted meanwhile has no history to add to.
+        if db.run(sql, values![outcome, incident.id]).await? > 0 {
+            History::of(happened.at, &happened.recorded.server)
+                .line(action, &detail)
+                .write(db, incident.id)
+                .await?;
+        }
+    }
     Ok(())
 }
 
-fn sent_to(new: &NewMessage) -> String {
-    format!("to {}", new.recipients.join(", "))
+fn history_of_new(message: &Sealed, sealed: &SealedViolation) -> History {
+    let new = &message.new;
+    let detail = format!("{} matches; {}", sealed.violation.match_count, sent_to(&new.recipients));
+    let history = History::of(new.received_at, &new.server).line("DETECTED", &detail);
+    let history = match message.original {
+        Some(_) => history,
+        None => history.line("MESSAGE_NOT_RETAINED", "a response rule asked not to keep the original"),
+    };
+    history.rules(sealed)
 }
 
-/// What a sealed original is bound to: it does not open as another message's.
-pub(crate) fn original_context(unique_id: &str) -> String {
-    format!("original {unique_id}")
+/// Lines of the same moment.
+struct History {
+    at: i64,
+    who: String,
+    lines: Vec<(&'static str, String)>,
 }
 
-/// What sealed matches are bound to.
-pub(crate) fn matches_context(unique_id: &str, policy_id: u32) -> String {
-    format!("matches {unique_id} {policy_id}")
+impl History {
+    fn of(at: Timestamp, who: &str) -> Self {
+        Self { at: at.as_millisecond(), who: who.to_owned(), lines: Vec::new() }
+    }
+
+    fn line(mut self, action: &'static str, detail: &str) -> Self {
+        self.lines.push((action, shortened(detail, DETAIL)));
+        self
+    }
+
+    fn rules(self, sealed: &SealedViolation) -> Self {
+        let action = if sealed.violation.trial { "RESPONSE_RULE_TRIAL" } else { "RESPONSE_RULE_EXECUTED" };
+        sealed
+            .violation
+            .response_rules
+            .iter()
+            .take(100)
+            .fold(self, |history, rule| history.line(action, rule))
+    }
+
+    async fn write(self, db: &mut dyn Session, incident: u64) -> Result<(), Error> {
+        let marks = vec!["(?, ?, ?, ?, ?)"; self.lines.len()].join(", ");
+        let sql = format!("INSERT INTO history (incident_id, at, who, action, detail) VALUES {marks}");
+        let values = self
+            .lines
+            .into_iter()
+            .flat_map(|(action, detail)| values![incident, self.at, self.who.as_str(), action, detail]);
+        db.run(&sql, values.collect()).await?;
+        Ok(())
+    }
 }
 
-/// Plain records always serialise.
-fn json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+fn sent_to(recipients: &[String]) -> String {
+    let named = recipients.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match recipients.len().saturating_sub(NAMED) {
+        0 => format!("to {named}"),
+        more => format!("to {named} and {more} more"),
+    }
+}
+
+/// FNV-1a: the same on every server, whatever compiled it.
+fn lock_name(unique_id: &str) -> i64 {
+    let step = |hash: u64, octet: &u8| (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3);
+    unique_id.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, step) as i64
 }

@@ -34,8 +34,17 @@ pub struct Blob {
 impl Blobs {
     /// The blobs in `dir`, which is made if need be (0700).
     pub fn open(dir: &Path) -> Result<Self, Error> {
-        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
-        made.map_err(|why| Error::file("cannot make", dir, why))?;
+        let make = || {
+            // All at once and synced: later no file hangs on a directory whose name is not on disk yet.
+            for number in 0..=255_u8 {
+                fs::DirBuilder::new()
+                    .recursive(true)
+                    .mode(0o700)
+                    .create(dir.join(format!("{number:02x}")))?;
+            }
+            File::open(dir)?.sync_all()
+        };
+        make().map_err(|why| Error::file("cannot make", dir, why))?;
         Ok(Self { dir: dir.to_owned() })
     }
 
@@ -109,8 +118,6 @@ impl Blobs {
     ) -> Result<([u8; HEAD], u64), Error> {
         let failed = |why| Error::file("cannot write", path, why);
         let dir = path.parent().unwrap_or(&self.dir);
-        let new_dir = !dir.exists();
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(part).map_err(failed)?;
         let (head, mut sealer) = Sealer::new(keys, context, file)?;
         sealer.write_all(plain).map_err(failed)?;
@@ -119,9 +126,6 @@ impl Blobs {
         let octets = file.metadata().map_err(failed)?.len();
         fs::rename(part, path).map_err(failed)?;
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
-        if new_dir {
-            File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
-        }
         Ok((head, octets))
     }
 

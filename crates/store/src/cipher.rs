@@ -31,22 +31,32 @@ const BASE: usize = WRAPPED + 48;
 
 /// Seals `plain`: head and body in one.
 pub fn seal(keys: &Keys, context: &str, plain: &[u8]) -> Result<Vec<u8>, Error> {
+    let (head, body) = seal_apart(keys, context, plain)?;
+    Ok([&head, &body[..]].concat())
+}
+
+/// Seals `plain` for a place that keeps heads and bodies apart, so that a new master key does not touch bodies.
+pub fn seal_apart(keys: &Keys, context: &str, plain: &[u8]) -> Result<([u8; HEAD], Vec<u8>), Error> {
     let (head, stream) = Stream::fresh(keys, context)?;
     let count = plain.len().div_ceil(CHUNK).max(1);
-    let mut out = Vec::with_capacity(HEAD + plain.len() + count * TAG);
-    out.extend_from_slice(&head);
+    let mut body = Vec::with_capacity(plain.len() + count * TAG);
     for number in 0..count {
-        let start = out.len();
-        out.extend_from_slice(&plain[number * CHUNK..plain.len().min((number + 1) * CHUNK)]);
-        let tag = stream.seal(number as u64, number + 1 == count, &mut out[start..])?;
-        out.extend_from_slice(&tag);
+        let start = body.len();
+        body.extend_from_slice(&plain[number * CHUNK..plain.len().min((number + 1) * CHUNK)]);
+        let tag = stream.seal(number as u64, number + 1 == count, &mut body[start..])?;
+        body.extend_from_slice(&tag);
     }
-    Ok(out)
+    Ok((head, body))
 }
 
 /// Opens what [`seal`] made in the same context.
 pub fn open(keys: &Keys, context: &str, sealed: &[u8]) -> Result<Vec<u8>, Error> {
     let (head, body) = sealed.split_at_checked(HEAD).ok_or(Error::Damaged)?;
+    open_apart(keys, context, head, body)
+}
+
+/// Opens what [`seal_apart`] made in the same context.
+pub fn open_apart(keys: &Keys, context: &str, head: &[u8], body: &[u8]) -> Result<Vec<u8>, Error> {
     let stream = Stream::of(keys, context, head)?;
     let count = body.len().div_ceil(SEALED_CHUNK).max(1);
     let mut plain = Vec::with_capacity(body.len());

@@ -38,14 +38,16 @@ impl fmt::Debug for Keys {
 impl Keys {
     /// Takes the keys from the environment, from `DIR/master.keys`, or makes that file with one key.
     pub fn open(dir: &Path) -> Result<Self, Error> {
-        match Self::find(dir)? {
-            Some(keys) => Ok(keys),
-            None => {
-                let keys = Self { keys: BTreeMap::from([(1, random_key()?)]), search: random_key()? };
-                keys.write(dir)?;
-                Ok(keys)
-            }
+        if let Some(keys) = Self::find(dir)? {
+            return Ok(keys);
         }
+        let keys = Self { keys: BTreeMap::from([(1, random_key()?)]), search: random_key()? };
+        // Whoever is first makes it: keys that another process may be sealing with are never written over.
+        keys.write(dir, |new, file| match fs::hard_link(new, file) {
+            Err(why) if why.kind() == ErrorKind::AlreadyExists => fs::remove_file(new),
+            linked => linked.and_then(|()| fs::remove_file(new)),
+        })?;
+        Self::read(dir)
     }
 
     /// Like [`Keys::open`], but never makes any.
@@ -63,11 +65,14 @@ impl Keys {
             let (name, digits) =
                 line.split_once(' ').ok_or_else(|| spoilt("a line is a number and 64 hexadecimal digits"))?;
             let key = parse_hex(digits.trim()).ok_or_else(|| spoilt("a key is 64 hexadecimal digits"))?;
-            if name == SEARCH {
-                search = Some(key);
+            let known = if name == SEARCH {
+                search.replace(key).is_some()
             } else {
                 let id = name.parse().map_err(|_| spoilt("a line begins with the number of its key"))?;
-                keys.insert(id, key);
+                keys.insert(id, key).is_some()
+            };
+            if known {
+                return Err(spoilt("two lines have the same number"));
             }
         }
         let oldest = keys.values().next().ok_or_else(|| spoilt("there is no key in it"))?;
@@ -86,7 +91,7 @@ impl Keys {
         }
         let newest = self.newest_id().checked_add(1).ok_or_else(|| spoilt("there is no number left"))?;
         self.keys.insert(newest, random_key()?);
-        if let Err(error) = self.write(dir) {
+        if let Err(error) = self.write(dir, |new, file| fs::rename(new, file)) {
             self.keys.remove(&newest);
             return Err(error);
         }
@@ -97,7 +102,7 @@ impl Keys {
     pub fn retire_old(&mut self, dir: &Path) -> Result<(), Error> {
         let newest = self.newest_id();
         self.keys.retain(|id, _| *id == newest);
-        self.write(dir)
+        self.write(dir, |new, file| fs::rename(new, file))
     }
 
     /// The number of the key that seals.
@@ -106,9 +111,9 @@ impl Keys {
     }
 
     /// A hash of `value` that tells equal values and, without the key, nothing else. `purpose` keeps kinds of values apart.
-    pub fn hash(&self, purpose: &str, value: &str) -> [u8; 16] {
+    pub fn hash(&self, purpose: &str, value: impl AsRef<[u8]>) -> [u8; 16] {
         let mut hasher = blake3::Hasher::new_keyed(&self.search);
-        hasher.update(purpose.as_bytes()).update(&[0]).update(value.as_bytes());
+        hasher.update(purpose.as_bytes()).update(&[0]).update(value.as_ref());
         let mut short = [0; 16];
         short.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
         short
@@ -140,16 +145,20 @@ impl Keys {
     }
 
     /// Whole under another name first: a crash never leaves half a file.
-    fn write(&self, dir: &Path) -> Result<(), Error> {
+    fn write(
+        &self,
+        dir: &Path,
+        take_the_place: impl Fn(&Path, &Path) -> std::io::Result<()>,
+    ) -> Result<(), Error> {
         let text = self.lines();
         let write = || {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-            let new = dir.join("master.keys.new");
+            let new = dir.join(format!("{FILE}.{}.new", std::process::id()));
             let mut file =
                 OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
-            fs::rename(&new, dir.join(FILE))?;
+            take_the_place(&new, &dir.join(FILE))?;
             File::open(dir)?.sync_all()
         };
         write().map_err(|why| Error::file("cannot write", &dir.join(FILE), why))

@@ -1,13 +1,13 @@
 //! Opens a database and migrates it; keys, encryption at rest and blobs on disk. Knows no table of others.
 //!
-//! [`sqlite`] opens and migrates, [`keys`] holds what seals, [`cipher`] seals, [`blobs`] keeps large sealed objects in files,
-//! [`lock`] keeps a second server out of a data directory.
+//! [`database`] speaks one SQL to SQLite and PostgreSQL, [`keys`] holds what seals, [`cipher`] seals, [`blobs`] keeps large sealed
+//! objects in files, [`lock`] keeps a second server out of a data directory.
 
 pub mod blobs;
 pub mod cipher;
+pub mod database;
 pub mod keys;
 pub mod lock;
-pub mod sqlite;
 
 /// Why something cannot be stored or read.
 #[derive(Debug, thiserror::Error)]
@@ -15,9 +15,17 @@ pub enum Error {
     /// The database refused.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
-    /// The schema is not the one that this program knows, or could not be made.
-    #[error("database schema: {0}")]
-    Schema(#[from] sqlx::migrate::MigrateError),
+    /// The database's file was changed by something else, or its disk lies.
+    #[error(
+        "the database {0} is damaged; restore it from a backup, or move it away to begin with an empty one"
+    )]
+    Corrupt(String),
+    /// It was opened to be read.
+    #[error("the database {0} was opened to be read only")]
+    ReadOnly(String),
+    /// The database or its schema is not one that this program knows, or could not be made.
+    #[error("database: {0}")]
+    Schema(String),
     /// A file could not be read or written.
     #[error("{what}: {why}")]
     File {
@@ -42,24 +50,30 @@ impl Error {
         Self::File { what: format!("{what} {}", path.display()), why }
     }
 
-    /// Whether the store itself fails (no room, no disk, no connection): trying the same again at once is no use.
+    /// Whether the store itself fails (no room, no disk, no connection): what was asked for is not at fault.
     pub fn is_outage(&self) -> bool {
         match self {
             Self::Database(sqlx::Error::Database(error)) => is_outage_code(error.code().as_deref()),
-            Self::Database(error) => {
-                !matches!(error, sqlx::Error::RowNotFound | sqlx::Error::ColumnDecode { .. })
-            }
-            Self::File { .. } => true,
-            _ => false,
+            Self::Database(error) => !matches!(
+                error,
+                sqlx::Error::RowNotFound
+                    | sqlx::Error::ColumnDecode { .. }
+                    | sqlx::Error::ColumnNotFound(_)
+                    | sqlx::Error::Encode(_)
+            ),
+            Self::File { .. } | Self::Corrupt(_) | Self::ReadOnly(_) | Self::InUse(_) => true,
+            Self::Schema(_) | Self::Key(_) | Self::Damaged => false,
         }
     }
 }
 
-/// SQLite's primary codes perm, busy, locked, nomem, readonly, ioerr, corrupt, full, cantopen; PostgreSQL's classes 08, 53, 57, 58.
+/// SQLite's primary codes perm, busy, locked, nomem, readonly, ioerr, corrupt, full, cantopen; PostgreSQL's classes 08
+/// (connection), 25 (read only), 53 (resources), 57 (intervention), 58 (system).
 fn is_outage_code(code: Option<&str>) -> bool {
     let Some(code) = code else { return true };
+    // SQLite's are numbers of up to four digits, PostgreSQL's have five characters.
     match code.parse::<u32>() {
         Ok(number) if code.len() < 5 => matches!(number & 0xff, 3 | 5 | 6 | 7 | 8 | 10 | 11 | 13 | 14),
-        _ => ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)),
+        _ => ["08", "25", "53", "57", "58"].iter().any(|class| code.starts_with(class)),
     }
 }

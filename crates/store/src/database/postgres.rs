@@ -1,0 +1,197 @@
+//! PostgreSQL: a pool of connections, each checked for what our promises need.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _};
+
+use super::value::Kind;
+use super::{Answer, Database, Dialect, Row, Session, Transaction, Value, migration_failed};
+use crate::Error;
+
+const CONNECTIONS: u32 = 16;
+/// How long to wait for a free connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(super) struct Postgres {
+    pool: PgPool,
+}
+
+impl Postgres {
+    pub(super) async fn open(url: &str, migrations: &'static Migrator) -> Result<Self, Error> {
+        let options = options(url)?;
+        // A connection of its own: what fails half-way leaves its lock to nobody.
+        let mut connection = options.connect().await?;
+        check(&mut connection).await?;
+        let migrated = migrations.run(&mut connection).await.map_err(migration_failed);
+        connection.close().await?;
+        migrated?;
+        Ok(Self { pool: pool(options, CONNECTIONS).await? })
+    }
+
+    pub(super) async fn read_only(url: &str) -> Result<Self, Error> {
+        let options = options(url)?.options([("default_transaction_read_only", "on")]);
+        Ok(Self { pool: pool(options, 2).await? })
+    }
+}
+
+impl Database for Postgres {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    fn fetch<'a>(&'a self, sql: &'a str, values: Vec<Value>) -> Answer<'a, Vec<Row>> {
+        Box::pin(async move {
+            let sql = numbered(sql);
+            Ok(self.pool.fetch_all(bound(&sql, values)).await?.into_iter().map(row).collect())
+        })
+    }
+
+    fn begin(&self) -> Answer<'_, Box<dyn Transaction>> {
+        Box::pin(async move {
+            let transaction = self.pool.begin().await?;
+            Ok(Box::new(Writing(transaction)) as Box<dyn Transaction>)
+        })
+    }
+
+    fn octets(&self) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let rows =
+                self.fetch("SELECT pg_database_size(current_database()) AS octets", Vec::new()).await?;
+            Ok(rows.first().map(|row| row.get::<i64>("octets")).transpose()?.unwrap_or(0) as u64)
+        })
+    }
+
+    fn backup<'a>(&'a self, _: &'a Path) -> Answer<'a, ()> {
+        let why = "PostgreSQL has its own ways to back up: use pg_dump or pg_basebackup";
+        Box::pin(async move { Err(Error::Schema(why.to_owned())) })
+    }
+}
+
+struct Writing(sqlx::Transaction<'static, sqlx::Postgres>);
+
+impl Session for Writing {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    fn fetch<'a>(&'a mut self, sql: &'a str, values: Vec<Value>) -> Answer<'a, Vec<Row>> {
+        Box::pin(async move {
+            let sql = numbered(sql);
+            Ok(self.0.fetch_all(bound(&sql, values)).await?.into_iter().map(row).collect())
+        })
+    }
+
+    fn run<'a>(&'a mut self, sql: &'a str, values: Vec<Value>) -> Answer<'a, u64> {
+        Box::pin(async move {
+            let sql = numbered(sql);
+            Ok(self.0.execute(bound(&sql, values)).await?.rows_affected())
+        })
+    }
+
+    fn lock(&mut self, name: i64) -> Answer<'_, ()> {
+        Box::pin(async move {
+            self.0.execute(sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(name)).await?;
+            Ok(())
+        })
+    }
+}
+
+impl Transaction for Writing {
+    fn commit(self: Box<Self>) -> Answer<'static, ()> {
+        Box::pin(async move { Ok(self.0.commit().await?) })
+    }
+}
+
+fn options(url: &str) -> Result<PgConnectOptions, Error> {
+    // The reason may quote the URL, and the URL may hold a password.
+    let options = PgConnectOptions::from_str(url).map_err(|_| {
+        Error::Schema(
+            "the database URL cannot be read; write postgres://USER:PASSWORD@HOST:PORT/NAME".to_owned(),
+        )
+    })?;
+    Ok(options.application_name("weir").disable_statement_logging())
+}
+
+async fn pool(options: PgConnectOptions, connections: u32) -> Result<PgPool, Error> {
+    let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
+    // A role or database may have switched durability off for speed: not for us.
+    let durable = pool.after_connect(|connection, _| {
+        Box::pin(async move {
+            let sql = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+            connection.execute(sql).await.map(|_| ())
+        })
+    });
+    Ok(durable.connect_with(options).await?)
+}
+
+async fn check(connection: &mut sqlx::PgConnection) -> Result<(), Error> {
+    let sql = "SELECT current_setting('server_encoding') AS encoding, current_setting('server_version_num')::int AS version";
+    let row = connection.fetch_one(sql).await?;
+    let (encoding, version): (String, i32) = (row.try_get(0)?, row.try_get(1)?);
+    if encoding != "UTF8" {
+        return Err(Error::Schema(format!(
+            "the database's encoding is {encoding}; make it with ENCODING 'UTF8'"
+        )));
+    }
+    if version < 130_000 {
+        return Err(Error::Schema(format!(
+            "PostgreSQL {} is too old; 13 or newer is needed",
+            version / 10_000
+        )));
+    }
+    Ok(())
+}
+
+/// `?` becomes `$1`, `$2`, … outside of quotes.
+fn numbered(sql: &str) -> String {
+    let mut out = String::with_capacity(sql.len() + 16);
+    let (mut number, mut quoted) = (0, false);
+    for c in sql.chars() {
+        quoted ^= c == '\'';
+        if c == '?' && !quoted {
+            number += 1;
+            out.push('$');
+            out.push_str(&number.to_string());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+fn bound(sql: &str, values: Vec<Value>) -> sqlx::query::Query<'_, sqlx::Postgres, PgArguments> {
+    values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, value| match value {
+        Value::Bool(value) => query.bind(value),
+        Value::Int(value) => query.bind(value),
+        Value::Text(value) => query.bind(value),
+        Value::Blob(value) => query.bind(value),
+    })
+}
+
+fn row(row: sqlx::postgres::PgRow) -> Row {
+    Row(Kind::Postgres(row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_numbered_outside_of_quotes_only() {
+        assert_eq!(
+            numbered("SELECT '?', a FROM t WHERE b = ? AND c = ?"),
+            "SELECT '?', a FROM t WHERE b = $1 AND c = $2"
+        );
+    }
+
+    #[test]
+    fn a_bad_url_is_refused_without_showing_it() {
+        let error = options("postgres://u:hunter2@[bad/x").unwrap_err().to_string();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}

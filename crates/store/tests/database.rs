@@ -1,0 +1,326 @@
+//! What a database promises, on SQLite and on PostgreSQL alike; then what is SQLite's own.
+
+#![allow(clippy::unwrap_used)]
+
+mod postgres;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use store::Error;
+use store::database::{self, Database, Location, Migrations, Session};
+use store::values;
+
+static SQLITE: Migrator = sqlx::migrate!("tests/migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("tests/migrations/postgres");
+const MIGRATIONS: Migrations = Migrations { sqlite: &SQLITE, postgres: &POSTGRES };
+
+/// One test for each database: the body runs on both.
+macro_rules! on_both {
+    ($(async fn $name:ident($at:ident: &Location) $body:block)*) => {$(
+        mod $name {
+            use super::*;
+            async fn promise($at: &Location) $body
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_sqlite() {
+                let dir = tempfile::tempdir().unwrap();
+                promise(&Location::File(dir.path().join("things.db"))).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_postgresql() {
+                let Some(url) = postgres::database().await else { return };
+                promise(&Location::parse(&url).unwrap()).await;
+            }
+        }
+    )*};
+}
+
+async fn open(at: &Location) -> Arc<dyn Database> {
+    database::open(at, MIGRATIONS).await.unwrap()
+}
+
+async fn add(db: &mut dyn Session, name: &str) -> Result<i64, Error> {
+    let sql = "INSERT INTO thing (name, number, flag, octets) VALUES (?, ?, ?, ?) RETURNING id";
+    let rows = db.fetch(sql, values![name, 7_i64, true, &b"\0\xff"[..]]).await?;
+    rows[0].get("id")
+}
+
+async fn names(database: &dyn Database) -> Vec<String> {
+    let rows = database.fetch("SELECT name FROM thing ORDER BY id", Vec::new()).await.unwrap();
+    rows.iter().map(|row| row.get("name").unwrap()).collect()
+}
+
+on_both! {
+    async fn values_come_back_as_they_went_in(at: &Location) {
+        let database = open(at).await;
+        let mut transaction = database.begin().await.unwrap();
+        add(&mut *transaction, "Ünïcode 'quoted' ?").await.unwrap();
+        let sql = "INSERT INTO thing (name, number, flag, octets) VALUES ('what?', ?, ?, ?)";
+        assert_eq!(transaction.run(sql, values![None::<i64>, false, Vec::<u8>::new()]).await.unwrap(), 1);
+        transaction.commit().await.unwrap();
+        let rows = database.fetch("SELECT name, number, flag, octets FROM thing WHERE name <> ? ORDER BY id", values!["other"]).await.unwrap();
+        assert_eq!(rows[0].get::<String>("name").unwrap(), "Ünïcode 'quoted' ?");
+        assert_eq!(rows[0].get::<Option<i64>>("number").unwrap(), Some(7));
+        assert_eq!(rows[0].get::<Vec<u8>>("octets").unwrap(), b"\0\xff");
+        assert!(rows[0].get::<bool>("flag").unwrap());
+        assert_eq!(rows[1].get::<String>("name").unwrap(), "what?");
+        assert_eq!(rows[1].get::<Option<i64>>("number").unwrap(), None);
+        assert!(!rows[1].get::<bool>("flag").unwrap());
+        assert!(rows[1].get::<i64>("no such column").is_err());
+    }
+
+    async fn a_nul_in_a_text_becomes_a_replacement_character(at: &Location) {
+        let database = open(at).await;
+        let mut transaction = database.begin().await.unwrap();
+        add(&mut *transaction, "a\0b").await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(names(&*database).await, ["a\u{fffd}b"]);
+    }
+
+    async fn a_number_beyond_those_of_sql_finds_nothing_and_is_no_other(at: &Location) {
+        let database = open(at).await;
+        let rows = database.fetch("SELECT id FROM thing WHERE id = ?", values![u64::MAX]).await.unwrap();
+        assert!(rows.is_empty());
+    }
+
+    async fn a_dropped_transaction_leaves_nothing_and_the_next_one_works(at: &Location) {
+        let database = open(at).await;
+        let mut transaction = database.begin().await.unwrap();
+        add(&mut *transaction, "dropped").await.unwrap();
+        drop(transaction);
+        let mut transaction = database.begin().await.unwrap();
+        add(&mut *transaction, "kept").await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(names(&*database).await, ["kept"]);
+    }
+
+    async fn a_failed_statement_spoils_its_transaction_only(at: &Location) {
+        let database = open(at).await;
+        let mut transaction = database.begin().await.unwrap();
+        add(&mut *transaction, "twice").await.unwrap();
+        let error = add(&mut *transaction, "twice").await.unwrap_err();
+        assert!(!error.is_outage(), "{error}");
+        drop(transaction);
+        let mut transaction = database.begin().await.unwrap();
+        add(&mut *transaction, "once").await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(names(&*database).await, ["once"]);
+    }
+
+    async fn readers_see_commits_and_nothing_before(at: &Location) {
+        let database = open(at).await;
+        let mut transaction = database.begin().await.unwrap();
+        add(&mut *transaction, "a").await.unwrap();
+        assert!(names(&*database).await.is_empty());
+        transaction.commit().await.unwrap();
+        assert_eq!(names(&*database).await, ["a"]);
+    }
+
+    async fn transactions_that_lock_a_name_come_one_after_the_other(at: &Location) {
+        let database = open(at).await;
+        let count = |database: Arc<dyn Database>| async move {
+            let mut transaction = database.begin().await.unwrap();
+            transaction.lock(42).await.unwrap();
+            let rows = transaction.fetch("SELECT count(*) AS count FROM thing", Vec::new()).await.unwrap();
+            let count: i64 = rows[0].get("count").unwrap();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            add(&mut *transaction, &format!("number {count}")).await.unwrap();
+            transaction.commit().await.unwrap();
+        };
+        let tasks: Vec<_> = (0..12).map(|_| tokio::spawn(count(database.clone()))).collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(names(&*database).await.len(), 12);
+    }
+
+    async fn migrating_again_changes_nothing_and_a_reader_begins_none(at: &Location) {
+        let database = open(at).await;
+        let mut transaction = database.begin().await.unwrap();
+        add(&mut *transaction, "a").await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(names(&*open(at).await).await, ["a"]);
+        let reader = database::open_read_only(at, MIGRATIONS).await.unwrap();
+        assert_eq!(names(&*reader).await, ["a"]);
+        let refused = match reader.begin().await {
+            Ok(mut transaction) => add(&mut *transaction, "b").await.is_err(),
+            Err(_) => true,
+        };
+        assert!(refused);
+        assert!(database.octets().await.unwrap() > 1_000);
+    }
+
+    async fn a_database_from_the_future_or_from_another_program_is_refused(at: &Location) {
+        let database = open(at).await;
+        let change = async |sql: &str| {
+            let mut transaction = database.begin().await.unwrap();
+            transaction.run(sql, Vec::new()).await.unwrap();
+            transaction.commit().await.unwrap();
+        };
+        change("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+            SELECT 9999, 'x', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1").await;
+        for error in [database::open(at, MIGRATIONS).await.err(), database::open_read_only(at, MIGRATIONS).await.err()] {
+            let error = error.unwrap().to_string();
+            assert!(error.contains("newer version") && error.contains("9999"), "{error}");
+        }
+        change("DELETE FROM _sqlx_migrations WHERE version = 9999").await;
+        let mut transaction = database.begin().await.unwrap();
+        transaction.run("UPDATE _sqlx_migrations SET checksum = ?", values![&b"other"[..]]).await.unwrap();
+        transaction.commit().await.unwrap();
+        let error = database::open(at, MIGRATIONS).await.unwrap_err().to_string();
+        assert!(error.contains("differs from ours"), "{error}");
+    }
+
+    async fn many_writers_and_readers_at_a_time_lose_nothing(at: &Location) {
+        let database = open(at).await;
+        let write = |database: Arc<dyn Database>, n: usize| async move {
+            let mut transaction = database.begin().await.unwrap();
+            add(&mut *transaction, &format!("thing {n}")).await.unwrap();
+            transaction.commit().await.unwrap();
+            assert!(names(&*database).await.contains(&format!("thing {n}")));
+        };
+        let tasks: Vec<_> = (0..50).map(|n| tokio::spawn(write(database.clone(), n))).collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(names(&*database).await.len(), 50);
+    }
+}
+
+#[tokio::test]
+async fn only_files_and_postgresql_urls_are_places() {
+    assert_eq!(Location::parse("/var/lib/x.db").unwrap(), Location::File("/var/lib/x.db".into()));
+    assert!(Location::parse("mysql://host/x").unwrap_err().to_string().contains("postgres://"));
+    let secret = Location::parse("postgres://u:hunter2@127.0.0.1:1/x").unwrap();
+    assert!(!format!("{secret:?}").contains("hunter2"));
+    let error = database::open(&secret, MIGRATIONS).await.unwrap_err();
+    assert!(error.is_outage() && !error.to_string().contains("hunter2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_postgresql_of_another_encoding_is_refused() {
+    use sqlx::{Connection, Executor};
+    let Some(url) = postgres::database().await else { return };
+    let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
+    let sql = "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0";
+    connection.execute(sql).await.unwrap();
+    let at = Location::parse(&format!("{}/latin", url.rsplit_once('/').unwrap().0)).unwrap();
+    assert!(database::open(&at, MIGRATIONS).await.unwrap_err().to_string().contains("UTF8"));
+}
+
+#[tokio::test]
+async fn durability_cannot_be_switched_off_behind_our_back() {
+    use sqlx::{Connection, Executor};
+    let Some(url) = postgres::database().await else { return };
+    let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
+    let name = url.rsplit_once('/').unwrap().1;
+    connection
+        .execute(sqlx::AssertSqlSafe(format!("ALTER DATABASE {name} SET synchronous_commit = off")))
+        .await
+        .unwrap();
+    let database = open(&Location::parse(&url).unwrap()).await;
+    let rows =
+        database.fetch("SELECT current_setting('synchronous_commit') AS setting", Vec::new()).await.unwrap();
+    assert_eq!(rows[0].get::<String>("setting").unwrap(), "on");
+}
+
+// ---- SQLite
+
+async fn filled(file: &Path) -> Arc<dyn Database> {
+    let database = open(&Location::File(file.to_owned())).await;
+    let mut transaction = database.begin().await.unwrap();
+    for n in 0..200 {
+        add(&mut *transaction, &format!("thing {n} {}", "x".repeat(400))).await.unwrap();
+    }
+    transaction.commit().await.unwrap();
+    database
+}
+
+#[tokio::test]
+async fn a_file_is_readable_by_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let _database = filled(&dir.path().join("things.db")).await;
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", entry.file_name());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_whole_while_others_write_and_writes_over_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = filled(&dir.path().join("things.db")).await;
+    let writing = tokio::spawn({
+        let database = database.clone();
+        async move {
+            for n in 0..100 {
+                let mut transaction = database.begin().await.unwrap();
+                add(&mut *transaction, &format!("later {n}, first")).await.unwrap();
+                add(&mut *transaction, &format!("later {n}, second")).await.unwrap();
+                transaction.commit().await.unwrap();
+            }
+        }
+    });
+    let to = dir.path().join("copy.db");
+    database.backup(&to).await.unwrap();
+    writing.await.unwrap();
+    let copy = database::open_read_only(&Location::File(to.clone()), MIGRATIONS).await.unwrap();
+    let rows = names(&*copy).await;
+    assert!(rows.len() >= 200 && rows.len() % 2 == 0, "all of a transaction, or nothing: {}", rows.len());
+    let check =
+        copy.fetch("SELECT integrity_check AS told FROM pragma_integrity_check()", Vec::new()).await.unwrap();
+    assert_eq!(check[0].get::<String>("told").unwrap(), "ok");
+    let before = std::fs::read(&to).unwrap();
+    assert!(database.backup(&to).await.unwrap_err().to_string().contains("will not write over"));
+    assert_eq!(std::fs::read(&to).unwrap(), before);
+    assert!(database.backup(&dir.path().join("none/copy.db")).await.is_err());
+}
+
+#[tokio::test]
+async fn a_damaged_page_is_an_error_that_names_the_file_and_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("things.db");
+    drop(filled(&file).await);
+    settled(&file).await;
+    let mut octets = std::fs::read(&file).unwrap();
+    let page = 4096;
+    // All pages but the first ones, which hold the schema.
+    for octet in &mut octets[page * 8..] {
+        *octet ^= 0x5a;
+    }
+    std::fs::write(&file, octets).unwrap();
+    let database = database::open_read_only(&Location::File(file), MIGRATIONS).await.unwrap();
+    let error = database.fetch("SELECT name, octets FROM thing", Vec::new()).await.unwrap_err();
+    assert!(matches!(error, Error::Corrupt(_)) && error.is_outage(), "{error}");
+    assert!(error.to_string().contains("things.db") && error.to_string().contains("backup"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("things.db");
+    std::fs::write(&file, "this is a letter, not a database ".repeat(200)).unwrap();
+    let error = database::open(&Location::File(file.clone()), MIGRATIONS).await.unwrap_err();
+    assert!(matches!(error, Error::Corrupt(_)), "{error}");
+    assert!(std::fs::read_to_string(&file).unwrap().starts_with("this is a letter"));
+}
+
+/// Waits until the database is let go of, and moves everything into the file itself.
+async fn settled(file: &Path) {
+    use sqlx::{Connection, SqliteConnection};
+    for _ in 0..200 {
+        let mut connection = SqliteConnection::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        if !file.with_extension("db-wal").exists() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{} is still open", file.display());
+}

@@ -1,0 +1,7 @@
+CREATE TABLE thing (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    number BIGINT,
+    flag BOOLEAN NOT NULL,
+    octets BYTEA
+);

@@ -1,0 +1,7 @@
+CREATE TABLE thing (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    number INTEGER,
+    flag BOOLEAN NOT NULL,
+    octets BLOB
+);
