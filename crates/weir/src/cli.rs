@@ -1,0 +1,285 @@
+//! What can be said on the command line. Names and forms are contracts: scripts rely on them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use toml::Value;
+
+use crate::config::{LogFormat, Mode, Override};
+
+/// Open, self-hosted e-mail data-loss prevention.
+#[derive(Debug, Parser)]
+#[command(name = "weir", version, about, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// Configuration file (TOML); flags and environment come before it.
+    #[arg(long, global = true, value_name = "FILE", env = "WEIR_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Logs as lines for people or as one JSON object a line.
+    #[arg(long, global = true, value_enum)]
+    pub(crate) log_format: Option<LogFormat>,
+    /// error, warn, info, debug, or a filter such as "info,smtp=debug".
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub(crate) log_level: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything on loopback with built-in defaults: the newcomer's first command.
+    Up(Up),
+    /// Send sample mails through a running `weir up` and tell what became of each.
+    Try(Try),
+    /// Run the detection server: an inspecting SMTP proxy.
+    Prevent(Prevent),
+    /// Say which policies mails, mbox files, Maildirs or documents would violate.
+    Scan(Scan),
+    /// Print what inspection sees of a mail or document.
+    Extract(Extract),
+    /// Check, test and explain policies.
+    #[command(subcommand)]
+    Policy(Policy),
+    /// List and show recorded incidents.
+    #[command(subcommand)]
+    Incidents(Incidents),
+    /// Check or show the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Opens documents for a server (started by Weir itself).
+    #[command(hide = true)]
+    Worker,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Where incidents, keys and delivered mail are kept.
+    #[arg(long, default_value = "data", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Send the sample mails once everything runs, say what became of them, and stop.
+    #[arg(long = "try")]
+    pub(crate) try_it: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Try {
+    /// Data directory of the running `weir up`.
+    #[arg(long, default_value = "data", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Prevent {
+    /// Where mail comes in.
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<String>,
+    /// Forward to next hops, or reflect to the sending host.
+    #[arg(long, value_enum)]
+    mode: Option<Mode>,
+    /// HOST:PORT or mx:DOMAIN; several in order of preference.
+    #[arg(long, value_name = "HOST:PORT")]
+    next_hop: Vec<String>,
+    /// Port that mail goes back to in reflecting mode.
+    #[arg(long, value_name = "PORT")]
+    resubmit_port: Option<u16>,
+    /// Directory of the policies (the built-in set if not given).
+    #[arg(long, value_name = "DIR")]
+    policies: Option<PathBuf>,
+    /// Directory of incidents and keys.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Record, but never block, redirect or mark.
+    #[arg(long)]
+    trial: bool,
+    /// Where metrics and health are served.
+    #[arg(long, value_name = "ADDR:PORT")]
+    ops_listen: Option<String>,
+}
+
+impl Prevent {
+    /// The flags that were given, as settings.
+    pub(crate) fn overrides(&self) -> Vec<Override> {
+        let text = |key, flag, value: &Option<String>| {
+            value.clone().map(|value| Override { key, flag, value: Value::String(value) })
+        };
+        let path = |value: &Option<PathBuf>| value.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let mode = self.mode.and_then(|mode| mode.to_possible_value()).map(|value| value.get_name().to_owned());
+        let hops = self.next_hop.iter().cloned().map(Value::String).collect::<Vec<_>>();
+        [
+            text("prevent.listen", "--listen", &self.listen),
+            text("prevent.mode", "--mode", &mode),
+            (!hops.is_empty()).then(|| Override { key: "prevent.next_hop", flag: "--next-hop", value: hops.into() }),
+            self.resubmit_port.map(|port| Override {
+                key: "prevent.resubmit_port",
+                flag: "--resubmit-port",
+                value: Value::Integer(port.into()),
+            }),
+            text("prevent.policies", "--policies", &path(&self.policies)),
+            text("prevent.data", "--data", &path(&self.data)),
+            self.trial.then_some(Override { key: "prevent.trial", flag: "--trial", value: Value::Boolean(true) }),
+            text("prevent.ops_listen", "--ops-listen", &self.ops_listen),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+impl Global {
+    /// The flags that were given, as settings.
+    pub(crate) fn overrides(&self) -> Vec<Override> {
+        let format = self.log_format.and_then(|format| format.to_possible_value());
+        let format = format.map(|value| Override {
+            key: "log.format",
+            flag: "--log-format",
+            value: Value::String(value.get_name().to_owned()),
+        });
+        let level = self.log_level.clone().map(|level| Override {
+            key: "log.level",
+            flag: "--log-level",
+            value: Value::String(level),
+        });
+        format.into_iter().chain(level).collect()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scan {
+    /// Directory of the policies (the built-in set if not given).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) policies: Option<PathBuf>,
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+    /// Show matches unmasked.
+    #[arg(long)]
+    pub(crate) unmask: bool,
+    /// Mails, mbox files, Maildirs, documents; - for standard input.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Extract {
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+    /// A mail or a document; - for standard input.
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    /// Find errors and what is surely wrong in a policy directory.
+    Check(PolicyDir),
+    /// Check, then run the cases that lie beside the policies.
+    Test(PolicyDir),
+    /// Say which rules matched a mail where, and how near the others came.
+    Explain(Explain),
+    /// What a set, or the difference between two, would have done with yesterday's mail.
+    Backtest(Backtest),
+    /// Print the JSON Schema of policy files for editors.
+    Schema,
+    /// Write the built-in policies to a directory, to begin with.
+    Init(PolicyDir),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyDir {
+    #[arg(value_name = "DIR", default_value = "policies")]
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// Directory of the policies (the built-in set if not given).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) policies: Option<PathBuf>,
+    /// Envelope sender; the From header's when not given.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) sender: Option<String>,
+    /// Envelope recipients; those of To and Cc when not given.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) recipient: Vec<String>,
+    /// Show matches unmasked.
+    #[arg(long)]
+    pub(crate) unmask: bool,
+    /// A mail; - for standard input.
+    #[arg(value_name = "MAIL")]
+    pub(crate) mail: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backtest {
+    /// Directory of the policies (the built-in set if not given).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) policies: Option<PathBuf>,
+    /// Compare with this set.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) against: Option<PathBuf>,
+    /// Examples shown for each policy.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) examples: usize,
+    /// mbox files, Maildirs, directories of mails.
+    #[arg(required = true, value_name = "MAILBOX")]
+    pub(crate) mailboxes: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Incidents {
+    /// List incidents, newest first.
+    List(IncidentsList),
+    /// Show one incident with its matches and history.
+    Show(IncidentsShow),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IncidentsList {
+    #[arg(long, default_value = "data", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+    /// Only those of this policy (number or name).
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) policy: Option<String>,
+    /// Only those whose sender contains this.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) sender: Option<String>,
+    /// Only those with a recipient that contains this.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) recipient: Option<String>,
+    /// At most this many.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IncidentsShow {
+    #[arg(long, default_value = "data", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+    /// Show matches unmasked.
+    #[arg(long)]
+    pub(crate) unmask: bool,
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) ids: Vec<u64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Read the configuration and everything it names, and say what is wrong.
+    Check,
+    /// Print each effective value and where it came from.
+    Show,
+}

@@ -1,0 +1,592 @@
+//! The one configuration file, what overrides it, and where each effective value came from.
+//!
+//! Flags come first, then the environment (`WEIR_PREVENT_LIMITS_SESSIONS`), then the file, then the defaults.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    pub(crate) log: Log,
+    pub(crate) prevent: Prevent,
+    pub(crate) up: Up,
+}
+
+/// `weir up` only.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Up {
+    /// Where passed mail is taken and delivered to the Maildir.
+    pub(crate) delivery_listen: String,
+}
+
+/// Logs go to standard error.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    /// Lines for people, or one JSON object a line.
+    pub(crate) format: LogFormat,
+    /// `error`, `warn`, `info`, `debug`, or a filter such as `info,smtp=debug`.
+    pub(crate) level: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// The detection server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Prevent {
+    /// Where mail comes in.
+    pub(crate) listen: String,
+    /// Name in the greeting, in logs and in incidents; the host's name when empty.
+    pub(crate) hostname: String,
+    pub(crate) mode: Mode,
+    /// `HOST:PORT`, `[v6]:PORT` or `mx:DOMAIN`, in order of preference.
+    pub(crate) next_hop: Vec<String>,
+    /// Port of the next hop in reflecting mode, and of `mx:` hops.
+    pub(crate) resubmit_port: u16,
+    /// Directory of the policies; the built-in set when empty.
+    pub(crate) policies: PathBuf,
+    /// Directory of incidents, keys and temporary files.
+    pub(crate) data: PathBuf,
+    /// Record, but never block, redirect or mark.
+    pub(crate) trial: bool,
+    /// Pass and record everything, for an emergency; shouts while it is on.
+    pub(crate) break_glass: bool,
+    /// Metrics and health; none when empty.
+    pub(crate) ops_listen: String,
+    /// Hosts that may connect (addresses or networks).
+    pub(crate) allowed_hosts: Vec<String>,
+    /// Header line added to every message; none when empty.
+    pub(crate) pass_header: String,
+    /// What to do when a copy that a rule orders is refused.
+    pub(crate) refused_copy: RefusedCopy,
+    /// Documents are opened in locked-in worker processes.
+    pub(crate) sandbox: Sandbox,
+    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) line_ends: LineEnds,
+    pub(crate) tls: Tls,
+    pub(crate) next_hop_tls: NextHopTls,
+    pub(crate) next_hop_auth: NextHopAuth,
+    /// Balancers whose PROXY protocol header names the peer (addresses or networks).
+    pub(crate) proxy_protocol_hosts: Vec<String>,
+    /// Peers whose XCLIENT is taken.
+    pub(crate) xclient_hosts: Vec<String>,
+    /// Peers whose XFORWARD is taken.
+    pub(crate) xforward_hosts: Vec<String>,
+    /// Passwords tried on encrypted archives and documents.
+    pub(crate) passwords: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Mode {
+    /// Send mail on to a list of next hops.
+    Forward,
+    /// Send mail back to the address it came from.
+    Reflect,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RefusedCopy {
+    Defer,
+    PassAndRecord,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Sandbox {
+    /// Refuse to start without seccomp.
+    Required,
+    /// Use what the kernel has, and say in the log what is missing.
+    BestEffort,
+}
+
+/// Bounds; sizes in octets.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    pub(crate) sessions: usize,
+    pub(crate) sessions_per_address: usize,
+    pub(crate) recipients: usize,
+    pub(crate) message_size: u64,
+    pub(crate) errors: usize,
+    pub(crate) received_lines: usize,
+    pub(crate) memory_per_message: usize,
+    pub(crate) memory_for_inspection: usize,
+    /// Messages inspected at one time; 0: one for each processor, at least two.
+    pub(crate) inspectors: usize,
+    /// Worker processes for documents; 0: one for each processor, at least two.
+    pub(crate) workers: usize,
+    pub(crate) journal_size: u64,
+}
+
+/// Times, such as `"20s"` or `"5m"`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Timeouts {
+    /// Waiting for a command (RFC 5321 4.5.3.2.7).
+    pub(crate) command: Span,
+    /// Waiting for the next octets of a message.
+    pub(crate) data_block: Span,
+    /// A whole message.
+    pub(crate) data_total: Span,
+    /// Inspecting one message.
+    pub(crate) inspection: Span,
+    /// Waiting for a free inspector.
+    pub(crate) inspection_wait: Span,
+    /// Next hop: until the connection stands.
+    pub(crate) connect: Span,
+    /// Next hop: any reply but the final one.
+    pub(crate) hop_reply: Span,
+    /// Next hop: after the final dot.
+    pub(crate) hop_final: Span,
+    /// Sessions in a transaction, after a stop was asked for.
+    pub(crate) shutdown: Span,
+}
+
+/// A length of time: whole seconds with a unit, `"90s"`, `"5m"`, `"1h"`, or a bare number of seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "Value")]
+pub(crate) struct Span(pub(crate) std::time::Duration);
+
+impl Span {
+    const fn seconds(seconds: u64) -> Self {
+        Self(std::time::Duration::from_secs(seconds))
+    }
+}
+
+impl From<Span> for String {
+    fn from(span: Span) -> Self {
+        match span.0.as_millis() {
+            ms if ms % 60_000 == 0 && ms > 0 => format!("{}m", ms / 60_000),
+            ms if ms % 1_000 == 0 => format!("{}s", ms / 1_000),
+            ms => format!("{ms}ms"),
+        }
+    }
+}
+
+impl TryFrom<Value> for Span {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Integer(seconds) => u64::try_from(seconds).map(Self::seconds).map_err(|_| wrong_span(seconds)),
+            Value::String(text) => parse_span(&text).ok_or_else(|| wrong_span(&text)),
+            other => Err(wrong_span(other)),
+        }
+    }
+}
+
+fn parse_span(text: &str) -> Option<Span> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().ok()?;
+    let milliseconds = match text[digits..].trim() {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.checked_mul(milliseconds).map(|ms| Span(std::time::Duration::from_millis(ms)))
+}
+
+fn wrong_span(what: impl fmt::Display) -> String {
+    format!("{what} is not a length of time; write for example \"20s\", \"5m\" or \"1h\"")
+}
+
+/// What becomes of a message with line ends that programs read differently.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LineEnds {
+    pub(crate) bare_lf: LineEnd,
+    pub(crate) bare_cr: LineEnd,
+    pub(crate) nul: LineEnd,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LineEnd {
+    Refuse,
+    Repair,
+    Pass,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TlsMode {
+    Off,
+    Opportunistic,
+    Required,
+    /// TLS from the first octet; towards the next hop only.
+    Implicit,
+}
+
+/// STARTTLS for senders.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Tls {
+    pub(crate) mode: TlsMode,
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// TLS towards the next hop.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct NextHopTls {
+    pub(crate) mode: TlsMode,
+    /// Name that the certificate must bear, when it is not the host's.
+    pub(crate) name: String,
+    /// Certificate authorities (PEM); those of the system when empty.
+    pub(crate) ca: PathBuf,
+    /// Check the next hop's certificate and name.
+    pub(crate) verify: bool,
+    /// Certificate and key that we show, where the next hop asks for them.
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// AUTH towards hosted e-mail services; over TLS only.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct NextHopAuth {
+    pub(crate) user: String,
+    /// File that holds the password, readable by Weir only.
+    pub(crate) secret_file: PathBuf,
+}
+
+impl Default for Up {
+    fn default() -> Self {
+        Self { delivery_listen: "127.0.0.1:10026".into() }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".into() }
+    }
+}
+
+impl Default for Prevent {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:10025".into(),
+            hostname: String::new(),
+            mode: Mode::Forward,
+            next_hop: Vec::new(),
+            resubmit_port: 10026,
+            policies: PathBuf::new(),
+            data: PathBuf::from("data"),
+            trial: false,
+            break_glass: false,
+            ops_listen: String::new(),
+            allowed_hosts: vec!["127.0.0.0/8".into(), "::1".into()],
+            pass_header: "X-Cfilter-Loop: Reflected".into(),
+            refused_copy: RefusedCopy::Defer,
+            sandbox: Sandbox::Required,
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            line_ends: LineEnds::default(),
+            tls: Tls::default(),
+            next_hop_tls: NextHopTls::default(),
+            next_hop_auth: NextHopAuth::default(),
+            proxy_protocol_hosts: Vec::new(),
+            xclient_hosts: Vec::new(),
+            xforward_hosts: Vec::new(),
+            passwords: Vec::new(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions: 500,
+            sessions_per_address: 200,
+            recipients: 1_000,
+            message_size: 50 << 20,
+            errors: 20,
+            received_lines: 50,
+            memory_per_message: 1 << 20,
+            memory_for_inspection: 512 << 20,
+            inspectors: 0,
+            workers: 0,
+            journal_size: 10 << 30,
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            command: Span::seconds(300),
+            data_block: Span::seconds(180),
+            data_total: Span::seconds(3_600),
+            inspection: Span::seconds(20),
+            inspection_wait: Span::seconds(10),
+            connect: Span::seconds(10),
+            hop_reply: Span::seconds(300),
+            hop_final: Span::seconds(480),
+            shutdown: Span::seconds(30),
+        }
+    }
+}
+
+impl Default for LineEnds {
+    fn default() -> Self {
+        Self { bare_lf: LineEnd::Refuse, bare_cr: LineEnd::Refuse, nul: LineEnd::Refuse }
+    }
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self { mode: TlsMode::Off, certificate: PathBuf::new(), key: PathBuf::new() }
+    }
+}
+
+impl Default for NextHopTls {
+    fn default() -> Self {
+        Self {
+            mode: TlsMode::Off,
+            name: String::new(),
+            ca: PathBuf::new(),
+            verify: true,
+            certificate: PathBuf::new(),
+            key: PathBuf::new(),
+        }
+    }
+}
+
+/// Where an effective value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Flag(String),
+    Environment(String),
+    File(PathBuf),
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => write!(f, "flag {flag}"),
+            Self::Environment(name) => write!(f, "environment {name}"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A value given on the command line.
+#[derive(Debug, Clone)]
+pub(crate) struct Override {
+    /// `prevent.listen`
+    pub(crate) key: &'static str,
+    /// `--listen`
+    pub(crate) flag: &'static str,
+    pub(crate) value: Value,
+}
+
+/// The effective configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct Effective {
+    pub(crate) config: Config,
+    origins: BTreeMap<String, Origin>,
+}
+
+impl Effective {
+    /// Reads the file (if any), then the environment, then the flags.
+    pub(crate) fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+        flags: &[Override],
+    ) -> Result<Self> {
+        let defaults = table_of(&Config::default())?;
+        let mut origins = BTreeMap::new();
+        let mut table = defaults.clone();
+        if let Some(path) = file {
+            overlay(&mut table, read(path)?, String::new(), &mut |key| {
+                origins.insert(key, Origin::File(path.to_path_buf()));
+            });
+        }
+        overlay_environment(&mut table, &defaults, environment, &mut origins)?;
+        for flag in flags {
+            set(&mut table, flag.key, flag.value.clone())?;
+            origins.insert(flag.key.to_owned(), Origin::Flag(flag.flag.to_owned()));
+        }
+        let config = table.try_into().map_err(|error| anyhow!("{error}"))?;
+        Ok(Self { config, origins })
+    }
+
+    /// Each value with its key and origin, in the order of the keys.
+    pub(crate) fn lines(&self) -> Result<Vec<(String, String, Origin)>> {
+        let mut lines = Vec::new();
+        leaves(&table_of(&self.config)?, String::new(), &mut |key, value| {
+            let origin = self.origins.get(&key).cloned().unwrap_or(Origin::Default);
+            let shown = if key.ends_with("passwords") { "[…]".to_owned() } else { value.to_string() };
+            lines.push((key, shown, origin));
+        });
+        Ok(lines)
+    }
+}
+
+/// Reads one file; errors say line, column and what is wrong.
+fn read(path: &Path) -> Result<Table> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
+    // Read into the types first: their errors know the place in the text.
+    toml::from_str::<Config>(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+    toml::from_str(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
+}
+
+fn table_of(config: &Config) -> Result<Table> {
+    Ok(Table::try_from(config)?)
+}
+
+fn overlay(base: &mut Table, over: Table, prefix: String, seen: &mut dyn FnMut(String)) {
+    for (name, value) in over {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match (base.get_mut(&name), value) {
+            (Some(Value::Table(below)), Value::Table(value)) => overlay(below, value, key, seen),
+            (_, value) => {
+                base.insert(name, value);
+                seen(key);
+            }
+        }
+    }
+}
+
+fn overlay_environment(
+    table: &mut Table,
+    defaults: &Table,
+    environment: impl Iterator<Item = (String, String)>,
+    origins: &mut BTreeMap<String, Origin>,
+) -> Result<()> {
+    let mut known = BTreeMap::new();
+    leaves(defaults, String::new(), &mut |key, value| {
+        known.insert(format!("WEIR_{}", key.to_uppercase().replace('.', "_")), (key, value.clone()));
+    });
+    for (name, text) in environment {
+        let Some((key, like)) = known.get(&name) else { continue };
+        let value = parse_as(&text, like).with_context(|| format!("environment variable {name}"))?;
+        set(table, key, value)?;
+        origins.insert(key.clone(), Origin::Environment(name));
+    }
+    Ok(())
+}
+
+/// Reads `text` as the kind of value that `like` is; lists are separated by commas.
+fn parse_as(text: &str, like: &Value) -> Result<Value> {
+    Ok(match like {
+        Value::Integer(_) => Value::Integer(text.parse().with_context(|| format!("{text:?} is not a whole number"))?),
+        Value::Boolean(_) => {
+            Value::Boolean(text.parse().with_context(|| format!("{text:?} is neither true nor false"))?)
+        }
+        Value::Array(_) => {
+            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            Value::Array(items.map(|item| Value::String(item.to_owned())).collect())
+        }
+        _ => Value::String(text.to_owned()),
+    })
+}
+
+fn set(table: &mut Table, key: &str, value: Value) -> Result<()> {
+    let (first, rest) = key.split_once('.').unwrap_or((key, ""));
+    if rest.is_empty() {
+        table.insert(first.to_owned(), value);
+        return Ok(());
+    }
+    match table.get_mut(first) {
+        Some(Value::Table(below)) => set(below, rest, value),
+        _ => bail!("there is no setting {key}"),
+    }
+}
+
+fn leaves(table: &Table, prefix: String, see: &mut dyn FnMut(String, &Value)) {
+    for (name, value) in table {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            Value::Table(below) => leaves(below, key, see),
+            value => see(key, value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, environment: &[(&str, &str)], flags: &[Override]) -> Result<Effective> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("weir.toml");
+        std::fs::write(&path, text).unwrap();
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Effective::load(Some(&path), environment, flags)
+    }
+
+    #[test]
+    fn flags_come_before_the_environment_before_the_file_before_defaults() {
+        let text = "[prevent]\nlisten = \"127.0.0.1:1\"\ntrial = true\n[prevent.limits]\nsessions = 7\n";
+        let environment = [("WEIR_PREVENT_LISTEN", "127.0.0.1:2"), ("WEIR_PREVENT_LIMITS_SESSIONS", "9")];
+        let flags = [Override { key: "prevent.listen", flag: "--listen", value: Value::String("127.0.0.1:3".into()) }];
+        let effective = load(text, &environment, &flags).unwrap();
+        assert_eq!(effective.config.prevent.listen, "127.0.0.1:3");
+        assert_eq!(effective.config.prevent.limits.sessions, 9);
+        assert!(effective.config.prevent.trial);
+        let lines = effective.lines().unwrap();
+        let origin = |key: &str| lines.iter().find(|line| line.0 == key).unwrap().2.to_string();
+        assert_eq!(origin("prevent.listen"), "flag --listen");
+        assert_eq!(origin("prevent.limits.sessions"), "environment WEIR_PREVENT_LIMITS_SESSIONS");
+        assert!(origin("prevent.trial").ends_with("weir.toml"));
+        assert_eq!(origin("prevent.resubmit_port"), "default");
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused_with_its_line() {
+        let error = load("[prevent]\nlisten = \"127.0.0.1:1\"\nlisten_on = 3\n", &[], &[]).unwrap_err().to_string();
+        assert!(error.contains("line 3") && error.contains("listen_on"), "{error}");
+    }
+
+    #[test]
+    fn a_bad_value_in_the_environment_names_the_variable() {
+        let error = load("", &[("WEIR_PREVENT_LIMITS_SESSIONS", "many")], &[]).unwrap_err();
+        assert!(format!("{error:#}").contains("WEIR_PREVENT_LIMITS_SESSIONS"), "{error:#}");
+    }
+
+    #[test]
+    fn lists_in_the_environment_are_separated_by_commas() {
+        let effective = load("", &[("WEIR_PREVENT_NEXT_HOP", "a:1, b:2")], &[]).unwrap();
+        assert_eq!(effective.config.prevent.next_hop, ["a:1", "b:2"]);
+    }
+
+    #[test]
+    fn times_are_written_with_their_unit() {
+        let effective = load("[prevent.timeouts]\ninspection = \"2m\"\nshutdown = 5\n", &[], &[]).unwrap();
+        assert_eq!(effective.config.prevent.timeouts.inspection.0.as_secs(), 120);
+        assert_eq!(effective.config.prevent.timeouts.shutdown.0.as_secs(), 5);
+        let error = load("[prevent.timeouts]\ninspection = \"2 weeks\"\n", &[], &[]).unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("length of time"), "{error}");
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let effective = load("[prevent]\npasswords = [\"hunter2\"]\n", &[], &[]).unwrap();
+        assert!(effective.lines().unwrap().iter().all(|line| !line.1.contains("hunter2")));
+    }
+}

@@ -1,0 +1,305 @@
+//! `weir incidents list` and `show`: what was recorded, read while the server runs.
+//!
+//! Sender, subject, file names and matches are an attacker's letter to this terminal: nothing of them is printed that it obeys.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use incident::{Filter, Incident, Journal, Match, Summary};
+
+use crate::cli::{Format, Incidents, IncidentsList, IncidentsShow};
+use crate::terminal::safe;
+
+/// Characters of a policy's name and of an address in a line of the list.
+const POLICY: usize = 28;
+const ADDRESS: usize = 60;
+/// Recipients named in a line of the list.
+const RECIPIENTS: usize = 3;
+
+/// Lists or shows; an id that does not exist is an error.
+pub(crate) async fn run(command: &Incidents) -> Result<ExitCode> {
+    let text = match command {
+        Incidents::List(command) => list(command).await?,
+        Incidents::Show(command) => show(command).await?,
+    };
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        // Whoever read on has read enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+async fn open(data: &std::path::Path) -> Result<Journal> {
+    Journal::open_read_only(data)
+        .await
+        .with_context(|| format!("the incidents in {} cannot be read; name the server's --data directory", data.display()))
+}
+
+// ---- list
+
+async fn list(command: &IncidentsList) -> Result<String> {
+    let journal = open(&command.data).await?;
+    let filter = Filter {
+        policy: command.policy.clone(),
+        sender: command.sender.clone(),
+        recipient: command.recipient.clone(),
+        limit: command.limit,
+        ..Filter::default()
+    };
+    // For the journal 0 is its own measure, for people it is none.
+    let found = if command.limit == 0 { Vec::new() } else { journal.list(&filter).await? };
+    match command.format {
+        Format::Json => json(&found),
+        Format::Text => Ok(lines(&found)),
+    }
+}
+
+fn lines(found: &[Summary]) -> String {
+    if found.is_empty() {
+        return "no incidents\n".to_owned();
+    }
+    let mut out = format!(
+        "{:>6}  {:<16}  {:<8}  {:<POLICY$}  {:>7}  {:<19}  {:<10}  sender -> recipients\n",
+        "id", "received (UTC)", "severity", "policy", "matches", "status", "outcome"
+    );
+    for incident in found {
+        let _ = writeln!(
+            out,
+            "{:>6}  {:<16}  {:<8}  {:<POLICY$}  {:>7}  {:<19}  {:<10}  {} -> {}",
+            incident.id,
+            incident.received_at.strftime("%Y-%m-%d %H:%M").to_string(),
+            incident.severity.to_string(),
+            shortened(&safe(&incident.policy), POLICY),
+            incident.matches,
+            incident.status.to_string(),
+            incident.outcome.as_deref().unwrap_or(if incident.trial { "trial" } else { "" }),
+            sender(incident),
+            recipients(incident),
+        );
+    }
+    out
+}
+
+fn sender(incident: &Summary) -> String {
+    if incident.sender.is_empty() { "<>".to_owned() } else { shortened(&safe(&incident.sender), ADDRESS) }
+}
+
+fn recipients(incident: &Summary) -> String {
+    let named: Vec<String> =
+        incident.recipients.iter().take(RECIPIENTS).map(|address| shortened(&safe(address), ADDRESS)).collect();
+    match incident.recipients.len().saturating_sub(RECIPIENTS) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+fn shortened(text: &str, width: usize) -> String {
+    match text.char_indices().nth(width) {
+        Some(_) => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
+        None => text.to_owned(),
+    }
+}
+
+// ---- show
+
+async fn show(command: &IncidentsShow) -> Result<String> {
+    let journal = open(&command.data).await?;
+    let mut out = String::new();
+    for id in &command.ids {
+        let Some(incident) = journal.show(*id).await? else { bail!("there is no incident {id}") };
+        let incident = if command.unmask { incident } else { incident.into_masked() };
+        match command.format {
+            Format::Json => out.push_str(&json(&incident)?),
+            Format::Text => out.push_str(&page(&incident)),
+        }
+    }
+    Ok(out)
+}
+
+fn page(incident: &Incident) -> String {
+    let summary = &incident.summary;
+    let mut out = format!("Incident {}: {} ({}), {}\n", summary.id, safe(&summary.policy), summary.severity, summary.status);
+    let mut line = |name: &str, text: &str| {
+        if !text.is_empty() {
+            let _ = writeln!(out, "  {name:<12} {text}");
+        }
+    };
+    line("received", &format!("{} by {}", summary.received_at, safe(&summary.server)));
+    line("from", &incident.peer.as_deref().map(|peer| format!("{} ({})", safe(peer), safe(&incident.direction))).unwrap_or_default());
+    line("sender", &safe(if summary.sender.is_empty() { "<>" } else { &summary.sender }));
+    for recipient in &summary.recipients {
+        line("recipient", &safe(recipient));
+    }
+    line("subject", &safe(&summary.subject));
+    line("message-id", &safe(summary.message_id.as_deref().unwrap_or("")));
+    line("unique id", &safe(&summary.unique_message_id));
+    line("size", &format!("{} octets, original {}", incident.size, if incident.original_kept { "kept" } else { "not kept" }));
+    line("policy", &format!("number {}, version {}, set {}", summary.policy_id, safe(&incident.policy_version), safe(&incident.policy_set)));
+    line("trial", if summary.trial { "recorded without acting" } else { "" });
+    line("outcome", summary.outcome.as_deref().unwrap_or("not known yet"));
+    line("follows", &incident.linked_to.map(|id| format!("incident {id}, which was closed or is over")).unwrap_or_default());
+    line("see also", &incident.siblings.iter().map(u64::to_string).collect::<Vec<_>>().join(", "));
+    matches(&mut out, incident);
+    let _ = writeln!(out, "  history");
+    for entry in &incident.history {
+        let _ = writeln!(out, "    {}  {:<22} {}", entry.at.strftime("%Y-%m-%d %H:%M:%S"), safe(&entry.action), safe(&entry.detail));
+    }
+    out
+}
+
+fn matches(out: &mut String, incident: &Incident) {
+    let at_least = if incident.count_is_complete { "" } else { "at least " };
+    let shown = incident.matches.len();
+    let _ = writeln!(out, "  {:<12} {at_least}{}, {shown} shown", "matches", incident.summary.matches);
+    for found in &incident.matches {
+        let _ = writeln!(out, "    {}", one_match(found));
+    }
+    for (path, reason) in &incident.unscannable {
+        let place = if path.is_empty() { "message".into() } else { safe(path) };
+        let _ = writeln!(out, "    not inspected: {place}: {}", safe(reason));
+    }
+}
+
+fn one_match(found: &Match) -> String {
+    let place = if found.path.is_empty() { "message".into() } else { safe(&found.path) };
+    let validator = found.validator.as_deref().map(|name| format!(", {}", safe(name))).unwrap_or_default();
+    let text = format!("{}[{}]{}", safe(&found.before), safe(&found.text), safe(&found.after));
+    format!("{} ({}{validator}) in {place} at {}: {text}", safe(&found.rule), safe(&found.condition), found.offset)
+}
+
+// ---- both
+
+/// JSON in which the characters that a terminal obeys are written as `\uXXXX`: the same values, harmless to look at.
+fn json(value: &impl serde::Serialize) -> Result<String> {
+    let plain = serde_json::to_string_pretty(value)?;
+    let mut out = String::with_capacity(plain.len() + 1);
+    let mut units = [0; 2];
+    for c in plain.chars() {
+        if c == '\n' || safe(c.encode_utf8(&mut [0; 4])) == *c.encode_utf8(&mut [0; 4]) {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut units) {
+            let _ = write!(out, "\\u{unit:04x}");
+        }
+    }
+    out.push('\n');
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use incident::{Entry, Severity, Status};
+
+    const HOSTILE: &str = "\u{1b}[2J\u{9b}31mred\u{202e}gnp.exe\r\nIncident 999: nothing";
+
+    fn incident() -> Incident {
+        Incident {
+            summary: Summary {
+                id: 7,
+                unique_message_id: "0F2A".into(),
+                message_id: Some("<1@company.example>".into()),
+                sender: "a@company.example".into(),
+                recipients: (0..5).map(|n| format!("r{n}@partner.example")).collect(),
+                subject: HOSTILE.into(),
+                policy: "Payment cards".into(),
+                policy_id: 3,
+                severity: Severity::High,
+                status: Status::New,
+                prevent_status: 2,
+                matches: 40,
+                received_at: jiff::Timestamp::UNIX_EPOCH,
+                last_seen: jiff::Timestamp::UNIX_EPOCH,
+                server: "mx1".into(),
+                trial: false,
+                outcome: Some("relayed".into()),
+            },
+            policy_version: "5".into(),
+            policy_set: "s".into(),
+            count_is_complete: false,
+            size: 1_000,
+            peer: Some("192.0.2.1".into()),
+            direction: "outbound".into(),
+            response_rules: vec!["mark".into()],
+            unscannable: vec![("a.zip".into(), "encrypted".into())],
+            matches: vec![Match {
+                rule: "numbers".into(),
+                condition: "payment_card".into(),
+                path: format!("{HOSTILE}.xlsx > Sheet1!A1"),
+                kind: "text".into(),
+                offset: 5,
+                text: "4111 1111 1111 1111".into(),
+                before: "card ".into(),
+                after: HOSTILE.into(),
+                validator: Some("luhn".into()),
+            }],
+            original_kept: true,
+            linked_to: Some(4),
+            siblings: vec![8, 9],
+            history: vec![Entry {
+                at: jiff::Timestamp::UNIX_EPOCH,
+                who: "mx1".into(),
+                action: "REFUSED".into(),
+                detail: format!("next hop answered 550 {HOSTILE}"),
+            }],
+        }
+    }
+
+    fn is_harmless(text: &str) -> bool {
+        text.chars().all(|c| c == '\n' || (!c.is_control() && c != '\u{202e}'))
+    }
+
+    #[test]
+    fn the_list_has_one_harmless_line_for_each_incident() {
+        let mut one = incident().summary;
+        one.sender = HOSTILE.into();
+        one.policy = "p".repeat(50);
+        let mut bounce = incident().summary;
+        bounce.sender.clear();
+        let text = lines(&[one, bounce]);
+        assert_eq!(text.lines().count(), 3, "{text}");
+        assert!(is_harmless(&text), "{text}");
+        assert!(text.contains("r2@partner.example and 2 more") && text.contains("<> -> r0@"), "{text}");
+        assert!(text.contains(&format!("{}…", "p".repeat(27))), "{text}");
+        assert_eq!(lines(&[]), "no incidents\n");
+    }
+
+    #[test]
+    fn an_incident_is_shown_with_everything_and_nothing_of_it_moves_the_cursor() {
+        let text = page(&incident().into_masked());
+        assert!(is_harmless(&text), "{text}");
+        assert!(!text.lines().any(|line| line.starts_with("Incident 999")), "{text}");
+        for part in [
+            "Incident 7: Payment cards (high), New",
+            "r4@partner.example",
+            "at least 40, 1 shown",
+            "numbers (payment_card, luhn) in ",
+            "Sheet1!A1 at 5: **** [**** **** **** 1111]",
+            "not inspected: a.zip: encrypted",
+            "incident 4",
+            "8, 9",
+            "REFUSED",
+            "outcome      relayed",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in {text}");
+        }
+        assert!(!text.contains("4111"), "{text}");
+        assert!(page(&incident()).contains("card [4111 1111 1111 1111]"));
+    }
+
+    #[test]
+    fn json_keeps_every_value_and_is_harmless_too() {
+        let text = json(&incident()).unwrap();
+        assert!(is_harmless(&text), "{text}");
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["subject"], HOSTILE);
+        assert_eq!((&value["matches"], &value["id"]), (&40.into(), &7.into()));
+        assert_eq!(value["details"][0]["text"], "4111 1111 1111 1111");
+        for field in ["unique_message_id", "message_id", "sender", "recipients", "policy", "severity", "status"] {
+            assert!(!value[field].is_null(), "{field}");
+        }
+    }
+}

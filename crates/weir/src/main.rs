@@ -1,0 +1,107 @@
+//! The `weir` command: arguments, configuration, wiring, signals, logs. Little else.
+//!
+//! Exit status: 0 done, 1 violations or failed cases were found, 2 an error, 3 nothing found but something could not be inspected.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{Cli, Command, ConfigCommand, Global, Prevent};
+use crate::config::{Effective, Override};
+
+mod cli;
+mod config;
+mod incidents;
+mod keys;
+mod logs;
+mod mailbox;
+mod maildir;
+mod ops;
+mod policies;
+mod policy_command;
+mod prevent_server;
+mod scan;
+mod terminal;
+mod up;
+
+/// Something could not be done; the text on standard error says what to do.
+const ERROR: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("weir: {error:#}");
+            ExitCode::from(ERROR)
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<ExitCode> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Worker => Ok(content::worker::main()),
+        Command::Scan(command) => scan::scan(command),
+        Command::Extract(command) => scan::extract(command),
+        Command::Policy(command) => policy_command::run(command),
+        Command::Incidents(command) => on_runtime(incidents::run(command)),
+        Command::Try(command) => on_runtime(up::try_all(&command.data)).map(|()| ExitCode::SUCCESS),
+        Command::Config(command) => configuration(command, global),
+        Command::Up(command) => {
+            let effective = effective(global, &[])?;
+            logs::start(&quiet(effective.config.log.clone(), global))?;
+            on_runtime(up::up(command, &effective.config)).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Prevent(command) => {
+            let flags = command.overrides();
+            logs::start(&effective(global, &flags)?.config.log)?;
+            on_runtime(prevent(global.clone(), command.clone())).map(|()| ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn prevent(global: Global, command: Prevent) -> Result<()> {
+    let stop = CancellationToken::new();
+    prevent_server::stop_on_signals(stop.clone())?;
+    let configure = move || Ok(effective(&global, &command.overrides())?.config.prevent);
+    let running = prevent_server::start(Box::new(configure), stop).await?;
+    running.finished().await;
+    Ok(())
+}
+
+fn configuration(command: &ConfigCommand, global: &Global) -> Result<ExitCode> {
+    let effective = effective(global, &[])?;
+    match command {
+        ConfigCommand::Check => {
+            prevent_server::check(&effective.config.prevent)?;
+            println!("the configuration is good");
+        }
+        ConfigCommand::Show => {
+            for (key, value, origin) in effective.lines()? {
+                println!("{key} = {value}  # {origin}");
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn effective(global: &Global, flags: &[Override]) -> Result<Effective> {
+    let mut all = global.overrides();
+    all.extend_from_slice(flags);
+    Effective::load(global.config.as_deref(), std::env::vars(), &all)
+}
+
+/// `weir up` speaks to people: its log stays out of the way unless it was asked for.
+fn quiet(mut log: config::Log, global: &Global) -> config::Log {
+    if global.log_level.is_none() && std::env::var_os("WEIR_LOG_LEVEL").is_none() {
+        log.level = "warn".into();
+    }
+    log
+}
+
+fn on_runtime<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot start")?.block_on(future)
+}

@@ -1,0 +1,46 @@
+//! Where the policy set comes from: a directory, or the set built into the binary.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Result, anyhow};
+use policy::{Diagnostic, Loaded, Set, SourceFile};
+
+/// Name and octets of each file of the repository's `policies/`.
+static BUILT_IN: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/policies.rs"));
+
+/// The built-in files, for `weir policy init`.
+pub(crate) fn built_in() -> &'static [(&'static str, &'static [u8])] {
+    BUILT_IN
+}
+
+/// Loads a directory; an empty path stands for the built-in set. The error holds all diagnostics, ready to read.
+pub(crate) fn load(dir: &Path) -> Result<Loaded> {
+    if dir.as_os_str().is_empty() {
+        let sources = built_in_sources();
+        return Set::load_files(&sources).map_err(|diagnostics| refused("the built-in set", &diagnostics));
+    }
+    Set::load(dir).map_err(|diagnostics| refused(&dir.display().to_string(), &diagnostics))
+}
+
+/// Loads, logs what is legal but surely wrong, and shares the set.
+pub(crate) fn load_and_warn(dir: &Path) -> Result<Arc<Set>> {
+    let loaded = load(dir)?;
+    // The built-in set comes with the program: nobody here can change it.
+    let own = if dir.as_os_str().is_empty() { &[][..] } else { &loaded.warnings };
+    for warning in own {
+        tracing::warn!(code = warning.code, file = warning.file, "{}", warning.message);
+    }
+    Ok(Arc::new(loaded.set))
+}
+
+/// The built-in files as sources.
+pub(crate) fn built_in_sources() -> Vec<SourceFile> {
+    let texts = BUILT_IN.iter().filter(|(name, _)| !name.ends_with(".md"));
+    texts.map(|(name, octets)| SourceFile::new(*name, String::from_utf8_lossy(octets))).collect()
+}
+
+fn refused(what: &str, diagnostics: &[Diagnostic]) -> anyhow::Error {
+    let text: Vec<String> = diagnostics.iter().map(|diagnostic| diagnostic.render(false)).collect();
+    anyhow!("the policies of {what} cannot be used:\n{}", text.join("\n"))
+}

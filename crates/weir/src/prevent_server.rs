@@ -1,0 +1,539 @@
+//! `weir prevent`: settings from the configuration, the parts wired together, signals heard.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use content::worker::{Pool, PoolOptions, Sandbox as WorkerSandbox};
+use incident::{Journal, JournalOptions};
+use jiff::Timestamp;
+use prevent::{Metrics, Mode as Way, RefusedCopy as Copies, Server, Settings};
+use prometheus_client::registry::Registry;
+use smtp::cidr::Cidr;
+use smtp::client::{Auth, HopConfig, HopTimeouts, HopTls};
+use smtp::mx::{Resolver, Target};
+use smtp::server::{LineEndRule, LineEnds, ServerConfig, ServerTls, Timeouts};
+use smtp::tls::{Acceptor, CertificateFiles, Connector, Trust};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{LineEnd, Mode, Prevent, RefusedCopy, Sandbox, TlsMode};
+use crate::{keys, ops, policies};
+
+/// A certificate that ends sooner than this is worth a warning.
+const EXPIRES_SOON: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How often certificates and the policy directory are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Where the effective configuration comes from; asked again at each reload.
+pub(crate) type Configure = Box<dyn Fn() -> Result<Prevent> + Send + Sync>;
+
+/// A detection server that listens.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) ops_address: Option<SocketAddr>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) server: Server,
+    pub(crate) policy_warnings: usize,
+    finished: tokio::task::JoinHandle<bool>,
+}
+
+impl Running {
+    /// Waits until the server has stopped. True if every session could finish.
+    pub(crate) async fn finished(self) -> bool {
+        self.finished.await.unwrap_or(false)
+    }
+}
+
+/// Starts everything; nothing is accepted unless all of it works.
+pub(crate) async fn start(configure: Configure, stop: CancellationToken) -> Result<Running> {
+    let config = configure()?;
+    let settings = settings(&config)?;
+    let loaded = policies::load_and_warn(&config.policies)?;
+    let pool = Arc::new(Pool::start(pool_options(&config)?).context("document workers cannot be started")?);
+    let journal = Arc::new(open_journal(&config).await?);
+    let metrics = Arc::new(Metrics::default());
+    let resolver = Resolver::from_system().context("the system's DNS settings cannot be read")?;
+    let listener = TcpListener::bind(&config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}; is another server running there?", config.listen))?;
+    let address = listener.local_addr()?;
+    let server = Server::new(settings, loaded, pool.clone(), journal.clone(), metrics.clone(), resolver);
+    let ops_address = serve_ops(&config, &metrics, &pool, &journal, stop.clone()).await?;
+    tracing::info!(
+        listen = %address,
+        mode = ?config.mode,
+        next_hop = ?config.next_hop,
+        policy_set = server.policy_set().id(),
+        policies = server.policy_set().policies().len(),
+        sandbox = %pool.sandbox(),
+        trial = config.trial,
+        "detection server listens"
+    );
+    let keeper = Keeper { configure, server: server.clone(), metrics, listen: config.listen.clone() };
+    tokio::spawn(keeper.keep(config, stop.clone()));
+    let running = server.clone();
+    let finished = tokio::spawn(async move { running.run(listener, stop).await });
+    Ok(Running { address, ops_address, journal, server, policy_warnings: 0, finished })
+}
+
+/// Ends `stop` at SIGTERM or SIGINT.
+pub(crate) fn stop_on_signals(stop: CancellationToken) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: no new sessions, running transactions may finish");
+        stop.cancel();
+    });
+    Ok(())
+}
+
+/// Reads everything that the configuration names, without starting anything. For `weir config check`.
+pub(crate) fn check(config: &Prevent) -> Result<()> {
+    settings(config)?;
+    policies::load(&config.policies)?;
+    Ok(())
+}
+
+// ---- settings
+
+fn settings(config: &Prevent) -> Result<Settings> {
+    let listen_port = config.listen.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    let listen_port = listen_port.with_context(|| format!("listen = {:?} is not ADDRESS:PORT", config.listen))?;
+    let hostname = hostname(config);
+    std::fs::create_dir_all(&config.data)
+        .with_context(|| format!("cannot make the data directory {}", config.data.display()))?;
+    let spool_dir = config.data.join("spool");
+    std::fs::create_dir_all(&spool_dir).with_context(|| format!("cannot make {}", spool_dir.display()))?;
+    let limits = &config.limits;
+    Ok(Settings {
+        server_name: hostname.clone(),
+        smtp: Arc::new(smtp_config(config, &hostname)?),
+        mode: mode(config, listen_port)?,
+        hop: hop_config(config, &hostname)?,
+        allowed_hosts: cidrs("allowed_hosts", &config.allowed_hosts)?,
+        max_sessions: at_least_one("limits.sessions", limits.sessions)?,
+        max_sessions_per_address: at_least_one("limits.sessions_per_address", limits.sessions_per_address)?,
+        max_received: limits.received_lines,
+        memory_per_message: limits.memory_per_message,
+        memory_for_inspection: limits.memory_for_inspection,
+        spool_dir,
+        inspection_deadline: config.timeouts.inspection.0,
+        inspection_wait: config.timeouts.inspection_wait.0,
+        inspectors: or_processors(limits.inspectors),
+        content: content::Limits::default(),
+        passwords: config.passwords.clone(),
+        trial: config.trial,
+        break_glass: config.break_glass,
+        pass_header: pass_header(&config.pass_header)?,
+        refused_copy: match config.refused_copy {
+            RefusedCopy::Defer => Copies::Defer,
+            RefusedCopy::PassAndRecord => Copies::PassAndRecord,
+        },
+        id_key: keys::unique_id_key(&config.data)?,
+        shutdown_grace: config.timeouts.shutdown.0,
+    })
+}
+
+fn hostname(config: &Prevent) -> String {
+    if !config.hostname.is_empty() {
+        return config.hostname.clone();
+    }
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+}
+
+fn smtp_config(config: &Prevent, hostname: &str) -> Result<ServerConfig> {
+    let times = &config.timeouts;
+    Ok(ServerConfig {
+        hostname: hostname.to_owned(),
+        banner: "ESMTP Weir".to_owned(),
+        tls: server_tls(config)?,
+        line_ends: LineEnds {
+            bare_lf: rule(config.line_ends.bare_lf),
+            bare_cr: rule(config.line_ends.bare_cr),
+            nul: rule(config.line_ends.nul),
+        },
+        max_size: config.limits.message_size,
+        max_recipients: at_least_one("limits.recipients", config.limits.recipients)?,
+        max_errors: at_least_one("limits.errors", config.limits.errors)?,
+        timeouts: Timeouts {
+            command: times.command.0,
+            data_block: times.data_block.0,
+            data_total: times.data_total.0,
+            ..Timeouts::default()
+        },
+        xclient_hosts: cidrs("xclient_hosts", &config.xclient_hosts)?,
+        xforward_hosts: cidrs("xforward_hosts", &config.xforward_hosts)?,
+        proxy_protocol_hosts: cidrs("proxy_protocol_hosts", &config.proxy_protocol_hosts)?,
+        ..ServerConfig::default()
+    })
+}
+
+fn mode(config: &Prevent, listen_port: u16) -> Result<Way> {
+    match config.mode {
+        Mode::Reflect => {
+            ensure!(
+                config.resubmit_port != listen_port,
+                "resubmit_port is {listen_port}, the port we listen on: reflected mail would come back to us for ever; \
+                 use the port where your mail server takes inspected mail (usually 10026)"
+            );
+            Ok(Way::Reflect { resubmit_port: config.resubmit_port })
+        }
+        Mode::Forward => {
+            ensure!(
+                !config.next_hop.is_empty(),
+                "forwarding needs a next hop: give --next-hop HOST:PORT or mx:DOMAIN, or next_hop = [\"HOST:PORT\"] in [prevent]"
+            );
+            let hops = config.next_hop.iter().map(|hop| target(hop, config.resubmit_port)).collect::<Result<Vec<_>>>()?;
+            ensure!(
+                !config.next_hop.contains(&config.listen),
+                "next_hop {} is the address we listen on: mail would come back to us for ever",
+                config.listen
+            );
+            Ok(Way::Forward { hops })
+        }
+    }
+}
+
+fn target(text: &str, default_port: u16) -> Result<Target> {
+    Target::parse(text, default_port).map_err(|why| anyhow!("next_hop {text:?}: {why}; write HOST:PORT or mx:DOMAIN"))
+}
+
+fn hop_config(config: &Prevent, hostname: &str) -> Result<HopConfig> {
+    let tls = &config.next_hop_tls;
+    let hop_tls = match tls.mode {
+        TlsMode::Off => HopTls::Off,
+        TlsMode::Opportunistic => HopTls::Opportunistic(connector(config)?),
+        TlsMode::Required => HopTls::Required(connector(config)?),
+        TlsMode::Implicit => HopTls::Implicit(connector(config)?),
+    };
+    let times = &config.timeouts;
+    Ok(HopConfig {
+        host: String::new(),
+        port: 0,
+        tls: hop_tls,
+        auth: hop_auth(config)?,
+        helo: hostname.to_owned(),
+        timeouts: HopTimeouts {
+            connect: times.connect.0,
+            greeting: times.hop_reply.0,
+            command: times.hop_reply.0,
+            data_init: times.hop_reply.0,
+            data_block: times.data_block.0,
+            data_final: times.hop_final.0,
+            ..HopTimeouts::default()
+        },
+    })
+}
+
+fn hop_auth(config: &Prevent) -> Result<Option<Auth>> {
+    let auth = &config.next_hop_auth;
+    if auth.user.is_empty() {
+        return Ok(None);
+    }
+    ensure!(
+        matches!(config.next_hop_tls.mode, TlsMode::Required | TlsMode::Implicit),
+        "next_hop_auth needs next_hop_tls.mode = \"required\" or \"implicit\": a password never travels in clear"
+    );
+    let auth = Auth::from_file(&auth.user, &auth.secret_file);
+    auth.map(Some).with_context(|| format!("cannot read the secret {}", config.next_hop_auth.secret_file.display()))
+}
+
+fn connector(config: &Prevent) -> Result<Connector> {
+    let tls = &config.next_hop_tls;
+    let trust = match (tls.verify, given(&tls.ca)) {
+        (false, _) => Trust::Anyone,
+        (true, Some(file)) => Trust::File(file),
+        (true, None) => Trust::System,
+    };
+    let certificate = given(&tls.certificate).map(|chain| CertificateFiles { chain, key: tls.key.clone() });
+    let name = (!tls.name.is_empty()).then(|| tls.name.clone());
+    Connector::load(trust, certificate, name).context("[prevent.next_hop_tls]")
+}
+
+fn server_tls(config: &Prevent) -> Result<ServerTls> {
+    let tls = &config.tls;
+    let acceptor = || -> Result<Acceptor> {
+        let chain = given(&tls.certificate).context("[prevent.tls] needs a certificate and a key (PEM files)")?;
+        Acceptor::load(CertificateFiles { chain, key: tls.key.clone() }, None).context("[prevent.tls]")
+    };
+    Ok(match tls.mode {
+        TlsMode::Off => ServerTls::Off,
+        TlsMode::Opportunistic => ServerTls::Opportunistic(acceptor()?),
+        TlsMode::Required => ServerTls::Required(acceptor()?),
+        TlsMode::Implicit => bail!("[prevent.tls] mode = \"implicit\" is for next hops; senders use STARTTLS"),
+    })
+}
+
+fn given(path: &Path) -> Option<PathBuf> {
+    (!path.as_os_str().is_empty()).then(|| path.to_path_buf())
+}
+
+fn rule(rule: LineEnd) -> LineEndRule {
+    match rule {
+        LineEnd::Refuse => LineEndRule::Refuse,
+        LineEnd::Repair => LineEndRule::Repair,
+        LineEnd::Pass => LineEndRule::Pass,
+    }
+}
+
+fn cidrs(key: &str, texts: &[String]) -> Result<Vec<Cidr>> {
+    texts.iter().map(|text| text.parse().map_err(|why| anyhow!("{key}: {why}"))).collect()
+}
+
+fn at_least_one(key: &str, value: usize) -> Result<usize> {
+    ensure!(value > 0, "{key} must be at least 1");
+    Ok(value)
+}
+
+fn or_processors(count: usize) -> usize {
+    if count > 0 { count } else { std::thread::available_parallelism().map_or(2, usize::from).max(2) }
+}
+
+fn pass_header(text: &str) -> Result<Option<(String, String)>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let (name, value) = text.split_once(':').with_context(|| format!("pass_header {text:?} is not \"Name: value\""))?;
+    let printable = name.bytes().all(|octet| octet.is_ascii_graphic()) && !name.is_empty();
+    ensure!(printable && !value.contains(['\r', '\n']), "pass_header {text:?} is not \"Name: value\"");
+    Ok(Some((name.to_owned(), value.trim().to_owned())))
+}
+
+// ---- parts
+
+fn pool_options(config: &Prevent) -> Result<PoolOptions> {
+    let program = std::env::current_exe().context("the path of this program cannot be found")?;
+    let sandbox = match config.sandbox {
+        Sandbox::Required => WorkerSandbox::Required,
+        Sandbox::BestEffort => WorkerSandbox::BestEffort,
+    };
+    Ok(PoolOptions { program, args: vec!["worker".into()], size: or_processors(config.limits.workers), sandbox, ..PoolOptions::default() })
+}
+
+async fn open_journal(config: &Prevent) -> Result<Journal> {
+    let options = JournalOptions { max_octets: config.limits.journal_size, ..JournalOptions::default() };
+    Journal::open(&config.data, options)
+        .await
+        .with_context(|| format!("the incidents in {} cannot be opened", config.data.display()))
+}
+
+async fn serve_ops(
+    config: &Prevent,
+    metrics: &Metrics,
+    pool: &Arc<Pool>,
+    journal: &Arc<Journal>,
+    stop: CancellationToken,
+) -> Result<Option<SocketAddr>> {
+    if config.ops_listen.is_empty() {
+        return Ok(None);
+    }
+    let mut registry = Registry::default();
+    metrics.register(&mut registry);
+    let (pool, journal) = (pool.clone(), journal.clone());
+    let complaints = move || {
+        let mut complaints = Vec::new();
+        if journal.state().full {
+            complaints.push("the journal is full: violating mail is deferred".to_owned());
+        }
+        if !pool.healthy() {
+            complaints.push("document workers die in a row".to_owned());
+        }
+        complaints
+    };
+    let ops = ops::Ops { registry, complaints: Box::new(complaints) };
+    ops::serve(&config.ops_listen, ops, stop).await.map(Some)
+}
+
+// ---- reload
+
+/// Reloads at SIGHUP and when a policy file changes; warns of certificates that end soon.
+struct Keeper {
+    configure: Configure,
+    server: Server,
+    metrics: Arc<Metrics>,
+    listen: String,
+}
+
+impl Keeper {
+    async fn keep(self, mut config: Prevent, stop: CancellationToken) {
+        let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+        let mut policies = Watched::new(&config.policies);
+        let mut warned = None;
+        loop {
+            self.look_at_certificates(&config, &mut warned);
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = hangup.recv() => {
+                    if let Some(new) = self.reload() {
+                        config = new;
+                    }
+                    policies = Watched::new(&config.policies);
+                }
+                () = tokio::time::sleep(LOOK_EVERY) => {
+                    if policies.changed() {
+                        self.reload_policies(&config);
+                    }
+                }
+            }
+        }
+    }
+
+    /// All or nothing: configuration, certificates and policies are read first, and only then put in force.
+    fn reload(&self) -> Option<Prevent> {
+        let read = || -> Result<_> {
+            let config = (self.configure)()?;
+            let set = policies::load_and_warn(&config.policies)?;
+            Ok((settings(&config)?, set, config))
+        };
+        match read() {
+            Ok((settings, set, config)) => {
+                if config.listen != self.listen {
+                    tracing::warn!(listen = self.listen, "listen changed in the configuration; that takes effect at the next start");
+                }
+                self.server.replace_settings(settings);
+                tracing::info!(policy_set = set.id(), "configuration, certificates and policies reloaded");
+                self.server.replace_policy_set(set);
+                self.metrics.reloaded(true);
+                Some(config)
+            }
+            Err(error) => {
+                self.metrics.reloaded(false);
+                tracing::error!("reload refused, nothing was changed: {error:#}");
+                None
+            }
+        }
+    }
+
+    fn reload_policies(&self, config: &Prevent) {
+        match policies::load_and_warn(&config.policies) {
+            Ok(set) => {
+                tracing::info!(policy_set = set.id(), "policies reloaded");
+                self.server.replace_policy_set(set);
+                self.metrics.reloaded(true);
+            }
+            Err(error) => {
+                self.metrics.reloaded(false);
+                tracing::error!("changed policies refused, the old ones stay in force: {error:#}");
+            }
+        }
+    }
+
+    fn look_at_certificates(&self, config: &Prevent, warned: &mut Option<Timestamp>) {
+        let files = [&config.tls.certificate, &config.next_hop_tls.certificate];
+        let ends = files.into_iter().filter_map(|file| given(file)).filter_map(|file| {
+            Some((smtp::tls::not_after(&std::fs::read(&file).ok()?)?, file))
+        });
+        let Some((first, file)) = ends.min_by_key(|(end, _)| *end) else { return };
+        self.metrics.certificate_expires(first.as_second() as f64);
+        let soon = first.as_second() - Timestamp::now().as_second() < EXPIRES_SOON.as_secs() as i64;
+        if soon && *warned != Some(first) {
+            *warned = Some(first);
+            tracing::warn!(certificate = %file.display(), expires = %first, "certificate expires within 30 days; renew it and send SIGHUP");
+        }
+    }
+}
+
+/// A directory whose change is seen by names, sizes and times; taken only when it has come to rest.
+struct Watched {
+    dir: PathBuf,
+    seen: Vec<(PathBuf, u64, Option<SystemTime>)>,
+    moving: Option<Vec<(PathBuf, u64, Option<SystemTime>)>>,
+}
+
+impl Watched {
+    fn new(dir: &Path) -> Self {
+        Self { dir: dir.to_path_buf(), seen: fingerprint(dir), moving: None }
+    }
+
+    /// True once after a change, when two looks in a row see the same.
+    fn changed(&mut self) -> bool {
+        if self.dir.as_os_str().is_empty() {
+            return false;
+        }
+        let now = fingerprint(&self.dir);
+        if now == self.seen {
+            self.moving = None;
+            return false;
+        }
+        if self.moving.as_ref() == Some(&now) {
+            self.seen = now;
+            self.moving = None;
+            return true;
+        }
+        self.moving = Some(now);
+        false
+    }
+}
+
+fn fingerprint(dir: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
+    let mut found = Vec::new();
+    let mut dirs = vec![dir.to_path_buf()];
+    while let Some(dir) = dirs.pop() {
+        for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
+            let Ok(meta) = entry.metadata() else { continue };
+            if meta.is_dir() {
+                dirs.push(entry.path());
+            } else {
+                found.push((entry.path(), meta.len(), meta.modified().ok()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(dir: &Path) -> Prevent {
+        Prevent { data: dir.to_path_buf(), next_hop: vec!["127.0.0.1:10026".into()], ..Prevent::default() }
+    }
+
+    #[test]
+    fn reflecting_to_the_port_we_listen_on_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Prevent { mode: Mode::Reflect, resubmit_port: 10025, ..config(dir.path()) };
+        assert!(settings(&config).unwrap_err().to_string().contains("for ever"));
+    }
+
+    #[test]
+    fn forwarding_needs_a_next_hop_that_is_not_ourselves() {
+        let dir = tempfile::tempdir().unwrap();
+        let none = Prevent { next_hop: vec![], ..config(dir.path()) };
+        assert!(settings(&none).unwrap_err().to_string().contains("--next-hop"));
+        let own = Prevent { next_hop: vec!["127.0.0.1:10025".into()], ..config(dir.path()) };
+        assert!(settings(&own).unwrap_err().to_string().contains("come back"));
+    }
+
+    #[test]
+    fn a_password_never_travels_in_clear() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = config(dir.path());
+        config.next_hop_auth.user = "weir".into();
+        assert!(settings(&config).unwrap_err().to_string().contains("never travels in clear"));
+    }
+
+    #[test]
+    fn a_change_counts_when_it_has_come_to_rest() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut watched = Watched::new(dir.path());
+        assert!(!watched.changed());
+        std::fs::write(dir.path().join("a.toml"), "1").unwrap();
+        assert!(!watched.changed());
+        std::fs::write(dir.path().join("a.toml"), "12").unwrap();
+        assert!(!watched.changed());
+        assert!(watched.changed());
+        assert!(!watched.changed());
+    }
+}

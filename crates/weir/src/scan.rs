@@ -1,0 +1,260 @@
+//! `weir scan` and `weir extract`: the inspection of the server, from the command line.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use content::worker::{Pool, PoolOptions, Sandbox};
+use content::{How, Limits, Opened};
+use policy::{Envelope, Inspection, Mail, Match, Set};
+use serde::Serialize;
+
+use crate::cli::{Extract, Format, Scan};
+use crate::mailbox::{self, Item};
+use crate::policies;
+use crate::terminal::safe;
+
+/// Time for one mail or document.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+const VIOLATIONS: u8 = 1;
+const UNSCANNABLE: u8 = 3;
+
+/// Opens mails and documents as the server does, with workers.
+pub(crate) struct Opener {
+    pool: Pool,
+    limits: Limits,
+}
+
+impl Opener {
+    /// Starts the workers; a kernel without seccomp is no reason to refuse a look at a file.
+    pub(crate) fn start() -> Result<Self> {
+        let program = std::env::current_exe().context("the path of this program cannot be found")?;
+        let options = PoolOptions {
+            program,
+            args: vec!["worker".into()],
+            size: 1,
+            sandbox: Sandbox::BestEffort,
+            ..PoolOptions::default()
+        };
+        Ok(Self { pool: Pool::start(options).context("document workers cannot be started")?, limits: Limits::default() })
+    }
+
+    /// What opens documents.
+    pub(crate) fn documents(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Opens `item` and hands on what was found.
+    pub(crate) fn open<T>(&self, item: &Item, then: impl FnOnce(&Opened<'_>, Instant) -> T) -> T {
+        let deadline = Instant::now() + DEADLINE;
+        let how = How { limits: &self.limits, deadline, documents: &self.pool, passwords: &[] };
+        let opened = match item.is_mail {
+            true => content::open(&item.octets, &how),
+            false => content::open_file(file_name(&item.name), &item.octets, &how),
+        };
+        then(&opened, deadline)
+    }
+}
+
+fn file_name(path: &str) -> &str {
+    Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or(path)
+}
+
+/// Inspects a mail with the envelope that its header suggests.
+pub(crate) fn inspect(set: &Set, item: &Item, opened: &Opened<'_>, deadline: Instant) -> Inspection {
+    let envelope = envelope_of(opened);
+    let mail = Mail { envelope: &envelope, opened, size: item.octets.len() as u64, now: jiff::ZonedDateTime::now(), deadline };
+    set.inspect(&mail)
+}
+
+/// From, To and Cc stand in for the envelope where a mail lies on disk.
+pub(crate) fn envelope_of(opened: &Opened<'_>) -> Envelope {
+    let addresses = |name: &str| -> Vec<String> {
+        let fields = opened.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name.as_bytes()));
+        fields.flat_map(|header| addresses_in(&header.text)).collect()
+    };
+    let recipients = [addresses("to"), addresses("cc"), addresses("bcc")].concat();
+    Envelope { sender: addresses("from").into_iter().next().unwrap_or_default(), recipients, peer: None }
+}
+
+/// Every `local@domain` in a header value; names and comments are left out.
+fn addresses_in(text: &str) -> Vec<String> {
+    let separators = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '<' | '>' | '(' | ')' | '"' | '\'');
+    let words = text.split(separators).filter(|word| word.contains('@'));
+    words.map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).to_owned()).filter(|word| word.contains('@')).collect()
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    file: &'a str,
+    violations: Vec<ViolationLine<'a>>,
+    unscannable: Vec<UnscannableLine>,
+}
+
+#[derive(Serialize)]
+struct ViolationLine<'a> {
+    policy: &'a str,
+    severity: String,
+    matches: u64,
+    findings: Vec<Finding<'a>>,
+}
+
+#[derive(Serialize)]
+struct Finding<'a> {
+    rule: &'a str,
+    condition: &'a str,
+    path: &'a str,
+    kind: &'a str,
+    offset: usize,
+    text: String,
+    context: String,
+}
+
+#[derive(Serialize)]
+struct UnscannableLine {
+    path: String,
+    reason: String,
+}
+
+/// `weir scan`
+pub(crate) fn scan(command: &Scan) -> Result<ExitCode> {
+    let set = policies::load(command.policies.as_deref().unwrap_or(Path::new("")))?.set;
+    let set = Arc::new(set);
+    let opener = Opener::start()?;
+    let (mut violating, mut unscannable) = (false, false);
+    for path in &command.paths {
+        mailbox::each(path, &mut |item| {
+            let inspection = opener.open(&item, |opened, deadline| inspect(&set, &item, opened, deadline));
+            let violations = violations(&inspection, command.unmask);
+            let line = Line { file: &item.name, violations, unscannable: unscannable_lines(&inspection) };
+            violating |= !line.violations.is_empty();
+            unscannable |= !line.unscannable.is_empty();
+            print(&line, command.format)
+        })?;
+    }
+    Ok(match (violating, unscannable) {
+        (true, _) => ExitCode::from(VIOLATIONS),
+        (false, true) => ExitCode::from(UNSCANNABLE),
+        (false, false) => ExitCode::SUCCESS,
+    })
+}
+
+/// What could not be inspected is listed by itself; the built-in policy that answers for it is not a violation of its own here.
+fn violations(inspection: &Inspection, unmask: bool) -> Vec<ViolationLine<'_>> {
+    let real = inspection.violations.iter().filter(|violation| violation.policy.id != policy::NOT_FULLY_INSPECTED);
+    real.map(|violation| ViolationLine {
+        policy: &violation.policy.name,
+        severity: violation.severity.to_string(),
+        matches: violation.match_count,
+        findings: violation.matches.iter().map(|found| finding(found, unmask)).collect(),
+    })
+    .collect()
+}
+
+fn finding(found: &Match, unmask: bool) -> Finding<'_> {
+    let (text, context) = if unmask {
+        (found.text.clone(), format!("{}{}{}", found.before, found.text, found.after))
+    } else {
+        let masked = found.masked();
+        (masked.clone(), format!("{}{masked}{}", found.masked_before(), found.masked_after()))
+    };
+    Finding {
+        rule: &found.rule,
+        condition: &found.condition,
+        path: &found.path,
+        kind: &found.kind,
+        offset: found.offset,
+        text,
+        context,
+    }
+}
+
+fn unscannable_lines(inspection: &Inspection) -> Vec<UnscannableLine> {
+    let lines = inspection.unscannable.iter();
+    lines.map(|found| UnscannableLine { path: found.path.clone(), reason: found.reason.to_string() }).collect()
+}
+
+fn print(line: &Line<'_>, format: Format) -> Result<()> {
+    if format == Format::Json {
+        println!("{}", serde_json::to_string(line)?);
+        return Ok(());
+    }
+    if line.violations.is_empty() && line.unscannable.is_empty() {
+        println!("{}: nothing found", safe(line.file));
+    }
+    for violation in &line.violations {
+        println!("{}: {} ({}), {} matches", safe(line.file), violation.policy, violation.severity, violation.matches);
+        for found in &violation.findings {
+            let place = if found.path.is_empty() { "message" } else { found.path };
+            println!("    {} in {} at {}: {}", found.rule, safe(place), found.offset, safe(&found.context));
+        }
+    }
+    for found in &line.unscannable {
+        let place = if found.path.is_empty() { "message" } else { &found.path };
+        println!("{}: not inspected: {}: {}", safe(line.file), safe(place), found.reason);
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Extracted<'a> {
+    segments: Vec<SegmentLine<'a>>,
+    unscannable: Vec<UnscannableLine>,
+    ambiguous: Vec<UnscannableLine>,
+}
+
+#[derive(Serialize)]
+struct SegmentLine<'a> {
+    path: String,
+    kind: &'a str,
+    text: &'a str,
+}
+
+/// `weir extract`
+pub(crate) fn extract(command: &Extract) -> Result<ExitCode> {
+    let opener = Opener::start()?;
+    let mut unscannable = false;
+    mailbox::each(&command.path, &mut |item| {
+        opener.open(&item, |opened, _| {
+            unscannable |= !opened.unscannable.is_empty();
+            print_opened(opened, command.format)
+        })
+    })?;
+    Ok(if unscannable { ExitCode::from(UNSCANNABLE) } else { ExitCode::SUCCESS })
+}
+
+fn print_opened(opened: &Opened<'_>, format: Format) -> Result<()> {
+    let segments = opened.segments.iter().map(|segment| SegmentLine {
+        path: opened.path_of(segment),
+        kind: segment.kind.as_str(),
+        text: &segment.text,
+    });
+    let unscannable =
+        opened.unscannable.iter().map(|found| UnscannableLine { path: found.path.clone(), reason: found.reason.to_string() });
+    let ambiguous = opened
+        .ambiguous
+        .iter()
+        .map(|found| UnscannableLine { path: found.path.clone(), reason: found.reason.as_str().to_owned() });
+    let extracted =
+        Extracted { segments: segments.collect(), unscannable: unscannable.collect(), ambiguous: ambiguous.collect() };
+    if format == Format::Json {
+        println!("{}", serde_json::to_string(&extracted)?);
+        return Ok(());
+    }
+    for segment in &extracted.segments {
+        println!("--- {} [{}]", safe(&segment.path), segment.kind);
+        for line in segment.text.lines() {
+            println!("{}", safe(line));
+        }
+    }
+    for found in &extracted.ambiguous {
+        println!("--- ambiguous: {}: {}", safe(&found.path), found.reason);
+    }
+    for found in &extracted.unscannable {
+        println!("--- not opened: {}: {}", safe(&found.path), found.reason);
+    }
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! The command as people and scripts meet it: exit status, output, and the newcomer's road through `weir up` and `weir try`.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+fn weir(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+    command.args(args);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WEIR_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn run(args: &[&str]) -> (i32, String, String) {
+    text(weir(args).output().unwrap())
+}
+
+fn text(output: Output) -> (i32, String, String) {
+    let read = |octets| String::from_utf8_lossy(octets).into_owned();
+    (output.status.code().unwrap_or(-1), read(&output.stdout), read(&output.stderr))
+}
+
+fn write(dir: &Path, name: &str, text: &str) -> String {
+    let path = dir.join(name);
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// Ends the process when a test fails half-way.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn config_show_names_the_origin_of_each_value() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = write(dir.path(), "weir.toml", "[prevent]\ntrial = true\n");
+    let (code, out, _) = text(weir(&["config", "show", "--config", &file]).env("WEIR_LOG_LEVEL", "debug").output().unwrap());
+    assert_eq!(code, 0);
+    assert!(out.contains(&format!("prevent.trial = true  # {file}")), "{out}");
+    assert!(out.contains("log.level = \"debug\"  # environment WEIR_LOG_LEVEL"), "{out}");
+    assert!(out.contains("prevent.listen = \"127.0.0.1:10025\"  # default"), "{out}");
+}
+
+#[test]
+fn each_setting_stands_in_the_documentation() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md")).unwrap();
+    let (_, out, _) = run(&["config", "show"]);
+    for line in out.lines() {
+        let key = line.split(" = ").next().unwrap().rsplit('.').next().unwrap();
+        assert!(page.contains(&format!("`{key}`")), "{key} is not in docs/configuration.md");
+    }
+}
+
+#[test]
+fn a_bad_configuration_says_where_and_what_and_exits_2() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = write(dir.path(), "weir.toml", "[prevent]\nnext_hop = [\"127.0.0.1:10026\"]\nlisten = 5\n");
+    let (code, _, err) = run(&["config", "check", "--config", &file]);
+    assert_eq!(code, 2);
+    assert!(err.contains("line 3") && err.contains("weir.toml"), "{err}");
+}
+
+#[test]
+fn a_server_without_a_next_hop_says_what_to_give() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, _, err) = run(&["prevent", "--data", dir.path().to_str().unwrap()]);
+    assert_eq!(code, 2);
+    assert!(err.contains("--next-hop HOST:PORT"), "{err}");
+}
+
+#[test]
+fn scan_tells_by_its_exit_status_what_it_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let header = "From: a@company.example\r\nTo: b@partner.example\r\nSubject: x\r\nMessage-ID: <1@x>\r\n\r\n";
+    let clean = write(dir.path(), "clean.eml", &format!("{header}See you at noon.\r\n"));
+    let found = write(dir.path(), "found.eml", &format!("{header}Visa 4111 1111 1111 1111 valid thru 12/28\r\n"));
+    assert_eq!(run(&["scan", &clean]).0, 0);
+    let (code, out, err) = run(&["scan", "--format", "json", &found]);
+    assert_eq!(code, 1, "{out}{err}");
+    let line: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert!(line["violations"][0]["findings"][0]["text"].is_string(), "{line}");
+    assert!(!out.contains("4111 1111 1111 1111"), "matches are masked: {out}");
+    let (_, out, _) = run(&["scan", "--format", "json", "--unmask", &found]);
+    assert!(out.contains("4111 1111 1111 1111"), "{out}");
+    let (code, _, err) = run(&["scan", "no/such/file"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("no/such/file"), "{err}");
+}
+
+#[test]
+fn scan_of_an_encrypted_archive_alone_is_status_3() {
+    let dir = tempfile::tempdir().unwrap();
+    let mail = "From: a@company.example\r\nTo: b@partner.example\r\nSubject: x\r\nMIME-Version: 1.0\r\n\
+        Content-Type: application/pgp-encrypted\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA1234567890abcd\r\n=abcd\r\n-----END PGP MESSAGE-----\r\n";
+    let path = write(dir.path(), "m.eml", mail);
+    let policies = dir.path().join("policies");
+    std::fs::create_dir(&policies).unwrap();
+    write(&policies, "p.toml", "id = 1\nname = \"P\"\n[[rule]]\nname = \"r\"\nkeywords = \"falcon\"\n");
+    let (code, out, _) = run(&["scan", "--format", "json", "--policies", policies.to_str().unwrap(), &path]);
+    assert_eq!(code, 3, "{out}");
+    assert!(out.contains("encrypted"), "{out}");
+    let (code, out, _) = run(&["scan", &path]);
+    assert_eq!(code, 1, "the built-in set has a policy for it: {out}");
+}
+
+#[test]
+fn extract_shows_what_inspection_sees() {
+    let (code, out, err) = run(&["extract", "--format", "json", concat!(env!("CARGO_MANIFEST_DIR"), "/samples/4-spreadsheet-in-zip.eml")]);
+    assert_eq!(code, 0, "{err}");
+    let all: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let segments = all["segments"].as_array().unwrap();
+    let cell = segments.iter().find(|segment| segment["text"].as_str().unwrap().contains("536-90-4399")).unwrap();
+    let path = cell["path"].as_str().unwrap();
+    assert!(path.starts_with("auditor.zip") && path.contains("payroll.xlsx") && path.contains("Payroll!B2"), "{path}");
+}
+
+#[test]
+fn the_built_in_policies_pass_their_own_cases_from_the_command_line() {
+    let policies = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies");
+    let (code, out, err) = run(&["policy", "test", policies]);
+    assert_eq!(code, 0, "{out}{err}");
+}
+
+#[test]
+fn a_newcomer_sees_the_five_sample_mails_go_their_ways() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let data = data.to_str().unwrap();
+    let file = write(
+        dir.path(),
+        "weir.toml",
+        "[prevent]\nlisten = \"127.0.0.1:0\"\nops_listen = \"127.0.0.1:0\"\nsandbox = \"best-effort\"\n[up]\ndelivery_listen = \"127.0.0.1:0\"\n",
+    );
+    let mut up = Running(weir(&["up", "--data", data, "--config", &file]).stdout(Stdio::piped()).spawn().unwrap());
+    let mut out = BufReader::new(up.0.stdout.take().unwrap());
+    let mut welcome = String::new();
+    while !welcome.contains("Ctrl-C") {
+        assert!(out.read_line(&mut welcome).unwrap() > 0, "weir up ended: {welcome}");
+    }
+    let (code, tried, err) = run(&["try", "--data", data]);
+    assert_eq!(code, 0, "{tried}{err}");
+    assert_eq!(tried.matches("   delivered:").count(), 4, "{tried}");
+    assert!(tried.contains("X-dlp-uniquemsgid: ") && tried.contains("X-dlp-policyid: "), "{tried}");
+    assert!(tried.contains("Payroll!B2"), "{tried}");
+    assert!(tried.contains("the sender was told:  5"), "the private key is blocked: {tried}");
+    let (_, list, _) = run(&["incidents", "list", "--data", data, "--format", "json"]);
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    assert!(list.as_array().unwrap().len() >= 4, "{list}");
+    let id = list[0]["id"].to_string();
+    let (code, shown, err) = run(&["incidents", "show", &id, "--data", data]);
+    assert_eq!(code, 0, "{err}");
+    assert!(shown.contains("DETECTED"), "{shown}");
+    drop(up);
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+}
+
+#[test]
+fn try_without_a_running_server_says_what_to_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, _, err) = run(&["try", "--data", dir.path().to_str().unwrap()]);
+    assert_eq!(code, 2);
+    assert!(err.contains("weir up"), "{err}");
+}
