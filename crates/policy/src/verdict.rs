@@ -193,8 +193,9 @@ pub struct Match {
 
 impl Match {
     /// The text with letters and digits covered but for the last four of eight or more.
+    /// What is no text of the mail (why a file could not be opened, a file's name) is shown as it is.
     pub fn masked(&self) -> String {
-        mask(&self.text)
+        if matches!(self.kind.as_str(), "finding" | "file") { self.text.clone() } else { mask(&self.text) }
     }
 
     /// The context before it with every word that has a digit covered.
