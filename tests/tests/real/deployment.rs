@@ -73,3 +73,28 @@ fn every_test_that_the_page_of_known_holes_names_exists() {
         assert!(text.contains(&format!("fn {test}(")), "{}.rs has no test {test}", file);
     }
 }
+
+#[test]
+fn every_fuzz_body_has_its_target() {
+    let targets = fs::read_to_string(deployed("../fuzz/Cargo.toml")).unwrap();
+    let bodies = [
+        "smtp/src/fuzz.rs",
+        "content/src/fuzz.rs",
+        "content/src/documents/fuzz.rs",
+        "content/src/documents/fuzz_docs.rs",
+        "policy/src/fuzz.rs",
+    ];
+    let mut count = 0;
+    for text in bodies.iter().filter_map(|body| fs::read_to_string(deployed("../crates").join(body)).ok()) {
+        for line in text.lines() {
+            let Some((name, _)) =
+                line.strip_prefix("pub fn ").and_then(|rest| rest.split_once("(octets: &[u8])"))
+            else {
+                continue;
+            };
+            assert!(targets.contains(&format!("name = \"{name}\"")), "fuzz/ has no target {name}");
+            count += 1;
+        }
+    }
+    assert!(count > 10, "only {count} fuzz bodies were found");
+}

@@ -31,5 +31,5 @@ fn reflecting_to_the_port_it_listens_on_is_refused_at_start() {
     *prevent.flags.last_mut().unwrap() = port;
     let (status, said) = prevent.start_and_fail();
     assert!(!status.success());
-    assert!(said.contains("loop"), "{said}");
+    assert!(said.contains("come back to us for ever"), "{said}");
 }

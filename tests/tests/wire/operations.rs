@@ -96,9 +96,9 @@ fn an_incident_shown_on_a_terminal_has_no_control_octets() {
 
 #[test]
 fn a_port_that_is_taken_is_said_so() {
-    let sink = Sink::start();
+    let (sink, taken) = (Sink::start(), Sink::start());
     let mut prevent = Prevent::forward(&[sink.addr()]);
-    prevent.listen = sink.addr();
+    prevent.listen = taken.addr();
     let (status, said) = prevent.start_and_fail();
     assert!(!status.success());
     assert!(said.contains("cannot listen on"), "{said}");
