@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         ("a_worker_that_is_late_is_ended_at_the_deadline", late),
         ("a_program_that_is_no_worker_is_refused_at_the_start", no_worker),
         ("many_threads_share_the_workers", many),
+        ("every_sample_is_opened_behind_the_lock_as_it_is_without", samples),
         ("whatever_a_document_makes_a_worker_do_the_next_document_is_opened", survives),
         ("what_a_worker_read_before_it_died_counts", half),
         ("a_worker_that_reads_nothing_does_not_hold_its_pool_up", deaf),
@@ -185,6 +186,48 @@ fn many() {
         }
     });
     assert!(pool.counts().starts <= 2);
+}
+
+/// A reader that needs what the lock forbids would die here.
+fn samples() {
+    let pool = pool("worker", 1).unwrap();
+    let tests = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut folders = vec![tests.join("documents"), tests.join("samples")];
+    folders.retain(|folder| folder.exists());
+    let mut count = 0;
+    while let Some(folder) = folders.pop() {
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let octets = std::fs::read(&path).unwrap();
+            let name = path.file_name().and_then(|name| name.to_str());
+            let kind = content::detect(&octets, name);
+            if !content::is_document(kind) {
+                continue;
+            }
+            count += 1;
+            let limits = Limits { octets_out: 16 << 20, ..Limits::default() };
+            let passwords = ["tulip7".to_owned()];
+            let deadline = Instant::now() + Duration::from_secs(60);
+            let request = DocumentRequest {
+                kind,
+                name,
+                octets: &octets,
+                limits: &limits,
+                deadline,
+                passwords: &passwords,
+            };
+            let there = pool.open(&request);
+            let here = content::documents::InProcess.open(&request);
+            // Not printed whole: some of them are long.
+            assert!(there == here, "{name:?}: {:?} and {:?}", there.unscannable, here.unscannable);
+        }
+    }
+    assert!(count > 70, "{count}");
+    assert_eq!(pool.counts().deaths, 0);
 }
 
 fn survives() {

@@ -20,6 +20,7 @@ pub const TARGETS: &[Target] = &[
     ("closed", closed),
     ("ooxml", ooxml),
     ("odf", odf),
+    ("picture", picture),
     ("frames", frames),
 ];
 
@@ -81,6 +82,13 @@ pub fn odf(octets: &[u8]) {
     check(FileKind::Ods, octets);
     check(FileKind::Epub, octets);
     check(FileKind::Odt, &alone("content.xml", octets));
+}
+
+/// Metafiles.
+pub fn picture(octets: &[u8]) {
+    let text = super::picture::text(octets);
+    // A record of octets gives no more than three octets of text for each of them.
+    assert!(text.is_none_or(|text| text.len() <= octets.len() * 3));
 }
 
 /// What a worker and its pool read from each other.

@@ -23,6 +23,7 @@ mod output;
 mod packed;
 mod place;
 mod pdf;
+mod picture;
 mod ppt;
 mod rpm;
 mod rtf;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::place::push_cell;
 use super::xml::{self, Attributes, Node, walk};
-use super::{Output, zip};
+use super::{Output, picture, zip};
 use crate::{DocumentRequest, FileKind, Kind, Reason};
 
 /// A cell that is repeated is text as often as this.
@@ -65,6 +65,9 @@ fn part(name: &str, octets: Vec<u8>, out: &mut Output<'_>) -> Result<(), Reason>
             read
         }
         _ if name.starts_with("Configurations2/") => Ok(()),
+        _ if let Some(text) = picture::text(&octets) => out.text(file, Kind::Text, text),
+        // A preview that the program draws of a table which is read itself.
+        _ if octets.starts_with(b"VCLMTF") => Ok(()),
         _ => match crate::detect(&octets, Some(file)) {
             // Previews of objects that are read themselves, in a program's own form.
             FileKind::Unknown | FileKind::Empty if name.starts_with("ObjectReplacements/") => Ok(()),
@@ -177,6 +180,9 @@ impl Content {
             "date" if self.flows.last().is_some_and(|flow| flow.ends == "annotation") => self.ignore("date"),
             "date-string" => self.ignore("date-string"),
             "note-citation" => self.ignore("note-citation"),
+            "index-title-template" => self.ignore("index-title-template"),
+            "index-entry-span" => self.ignore("index-entry-span"),
+            "ruby-text" => self.begin(Kind::Text, self.here(), "ruby-text"),
             "header" => self.begin(Kind::Text, "header".to_owned(), "header"),
             "header-left" => self.begin(Kind::Text, "header".to_owned(), "header-left"),
             "header-first" => self.begin(Kind::Text, "header".to_owned(), "header-first"),
@@ -204,7 +210,8 @@ impl Content {
             _ if name.starts_with("table") || name == "covered-table-cell" => {
                 self.table(name, attributes, out)?
             }
-            _ => {
+            "textarea" | "button" | "checkbox" | "radio" | "combobox" | "listbox" | "item" | "option"
+            | "fixed-text" => {
                 for key in ["label", "current-value", "help-message"] {
                     out.text(
                         self.here(),
@@ -213,6 +220,7 @@ impl Content {
                     )?;
                 }
             }
+            _ => {}
         }
         Ok(())
     }

@@ -46,14 +46,19 @@ pub(crate) fn walk(
     mut hear: impl FnMut(Node<'_>) -> Result<(), Reason>,
 ) -> Result<(), Reason> {
     let text = crate::charset::decode(octets, declared(octets)).text;
-    let mut reader = Reader::from_str(&text);
-    let config = reader.config_mut();
-    config.check_end_names = false;
-    config.allow_unmatched_ends = true;
-    config.allow_dangling_amp = true;
+    let (mut reader, mut start) = (reader_of(&text), 0);
     let mut depth = 0_usize;
     loop {
-        match reader.read_event().map_err(|_| Reason::Corrupt)? {
+        let event = match reader.read_event() {
+            Ok(event) => event,
+            Err(_) => {
+                let at = start + usize::try_from(reader.error_position()).unwrap_or(usize::MAX);
+                start = behind_condition(&text, at).ok_or(Reason::Corrupt)?;
+                reader = reader_of(&text[start..]);
+                continue;
+            }
+        };
+        match event {
             Event::Start(start) => {
                 depth += 1;
                 if depth > MAX_DEPTH {
@@ -81,6 +86,21 @@ pub(crate) fn walk(
             _ => {}
         }
     }
+}
+
+fn reader_of(text: &str) -> Reader<&[u8]> {
+    let mut reader = Reader::from_str(text);
+    let config = reader.config_mut();
+    config.check_end_names = false;
+    config.allow_unmatched_ends = true;
+    config.allow_dangling_amp = true;
+    reader
+}
+
+/// `<![if gte mso 9]>` is no XML, but stands in drawings of older Office versions.
+fn behind_condition(text: &str, at: usize) -> Option<usize> {
+    let rest = text.get(at..).filter(|rest| rest.starts_with("<![") && !rest.starts_with("<![CDATA["))?;
+    Some(at + memchr::memchr(b'>', rest.as_bytes())? + 1)
 }
 
 /// The local name of the first element; empty if there is none near the start.
@@ -184,6 +204,13 @@ mod tests {
         ] {
             assert_eq!(texts(&octets).0, text);
         }
+    }
+
+    #[test]
+    fn conditions_of_office_are_passed_over() {
+        let drawing =
+            b"<xml><a>one</a><![if gte mso 9]><b>two</b><![endif]><c>three</c><![CDATA[four]]></xml>";
+        assert_eq!(texts(drawing), ("one\ntwo\nthree\nfour\n".into(), Ok(())));
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Formats {
     }
 }
 
-/// Formats that files name by number only (ECMA-376 18.8.30). Dates are in the order of the standard's own list.
+/// Formats that files name by number only (ECMA-376 18.8.30). Programs show 14 and 22 as the country has it.
 const BUILT_IN: &[(u32, &str)] = &[
     (1, "0"),
     (2, "0.00"),
@@ -59,7 +59,7 @@ const BUILT_IN: &[(u32, &str)] = &[
     (4, "#,##0.00"),
     (9, "0%"),
     (10, "0.00%"),
-    (14, "mm-dd-yy"),
+    (14, "mm/dd/yyyy"),
     (15, "d-mmm-yy"),
     (16, "d-mmm"),
     (17, "mmm-yy"),
@@ -67,7 +67,7 @@ const BUILT_IN: &[(u32, &str)] = &[
     (19, "h:mm:ss AM/PM"),
     (20, "h:mm"),
     (21, "h:mm:ss"),
-    (22, "m/d/yy h:mm"),
+    (22, "mm/dd/yyyy hh:mm"),
     (37, "#,##0"),
     (38, "#,##0"),
     (39, "#,##0.00"),
@@ -97,6 +97,22 @@ pub(in crate::documents) fn plain(stored: &str) -> Cow<'_, str> {
         Some(format!("{sign}{number}"))
     };
     moved().map_or(Cow::Borrowed(stored), Cow::Owned)
+}
+
+/// A fraction as spreadsheets show it at most: with 15 digits that count. What follows is how a program keeps fractions.
+/// Whole numbers stay as they are stored: a card number has 16 digits.
+pub(super) fn at_most_15_digits(stored: &str) -> Cow<'_, str> {
+    let counting = stored.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0').count();
+    let number = stored.parse::<f64>().ok().filter(|number| number.is_finite());
+    match number {
+        Some(number) if counting > 15 && stored.contains('.') => {
+            let rounded = format!("{number:.14e}");
+            let (mantissa, exponent) = rounded.split_once('e').unwrap_or((&rounded, "0"));
+            let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
+            Cow::Owned(plain(&format!("{mantissa}e{exponent}")).into_owned())
+        }
+        _ => Cow::Borrowed(stored),
+    }
 }
 
 /// A format that is understood; the first section of its code, and the second for numbers below zero.
@@ -333,4 +349,62 @@ fn digits(stored: &str, decimals: usize, grouped: bool, percent: bool, least: us
         shown.push_str(part);
     }
     Some(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exponent_only_moves_the_point() {
+        for (stored, expected) in [
+            ("4.11111111111111E+15", "4111111111111110"),
+            ("1.5E-3", "0.0015"),
+            ("-2.5e1", "-25"),
+            ("12.345E1", "123.45"),
+            ("4111111111111111", "4111111111111111"),
+            ("1E400", "1E400"),
+            ("E5", "E5"),
+        ] {
+            assert_eq!(plain(stored), expected);
+        }
+    }
+
+    #[test]
+    fn fractions_have_15_digits_and_whole_numbers_all_of_theirs() {
+        for (stored, expected) in [
+            ("0.17452406437283513", "0.174524064372835"),
+            ("99.990000000009999", "99.99000000001"),
+            ("0.30000000000000004", "0.3"),
+            ("4111111111111111", "4111111111111111"),
+            ("12.5", "12.5"),
+        ] {
+            assert_eq!(at_most_15_digits(stored), expected);
+        }
+    }
+
+    #[test]
+    fn a_format_of_any_octets_does_no_harm() {
+        for code in [
+            "[<=",
+            "[<=9]",
+            "\"",
+            "\\",
+            "_",
+            "*",
+            "[",
+            "0;0;0;0;0",
+            "#,##0.00_);[Red]\\(#,##0.00\\)",
+            "yyyy\"",
+            "%",
+        ] {
+            if let Some(format) = Format::parse(code) {
+                for stored in ["0", "-1", "1.5", "99999999999999999999", "x", ""] {
+                    let _ = format.show(stored, false);
+                }
+            }
+        }
+        let format = Format::parse("#,##0.00_);[Red]\\(#,##0.00\\)").unwrap();
+        assert_eq!(format.show("1234.5", false).as_deref(), Some("1,234.50"));
+    }
 }

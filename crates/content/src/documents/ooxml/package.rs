@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::documents::xml::{self, Node};
-use crate::documents::{Output, zip};
+use crate::documents::{Output, picture, zip};
 use crate::{DocumentRequest, FileKind, Kind, Reason};
 
 /// An XML part.
@@ -14,18 +14,16 @@ pub(super) struct Part {
     pub(super) octets: Vec<u8>,
 }
 
-/// A relation of a part to another, or to something outside.
-#[derive(Debug, Clone)]
-pub(super) struct Relation {
-    pub(super) id: String,
-    pub(super) target: String,
-}
+/// Relations of one part: targets by id.
+pub(super) type Relations = BTreeMap<String, String>;
 
 /// All XML parts, in natural order of their names: `slide2` before `slide10`.
 #[derive(Default)]
 pub(super) struct Package {
     pub(super) parts: Vec<Part>,
-    relations: BTreeMap<String, Vec<Relation>>,
+    relations: BTreeMap<String, Relations>,
+    /// The same the other way: who is related to a part.
+    owners: BTreeMap<String, Vec<String>>,
 }
 
 impl Package {
@@ -55,7 +53,10 @@ impl Package {
                 return Ok(());
             }
         }
-        let furniture = [".emf", ".wmf", ".odttf", ".fntdata", ".bin", ".vml", ".wdp", ".dat", ".tmp"];
+        if let Some(text) = picture::text(&octets) {
+            return out.text(base_name(&name), Kind::Text, text);
+        }
+        let furniture = [".odttf", ".fntdata", ".bin", ".vml", ".wdp", ".dat", ".tmp"];
         let unknown = matches!(crate::detect(&octets, None), FileKind::Unknown | FileKind::Empty);
         if unknown && lower_end(&name, &furniture) && !name.ends_with("vbaProject.bin") {
             return Ok(());
@@ -73,7 +74,7 @@ impl Package {
         for part in relations {
             let of = owner(&part.name);
             let folder = of.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
-            let list = self.relations.entry(of).or_default();
+            let relations = self.relations.entry(of.clone()).or_default();
             let read = xml::walk(&part.octets, |node| {
                 if let Node::Start("Relationship", attributes) = node
                     && let (Some(id), Some(target)) = (attributes.get("Id"), attributes.get("Target"))
@@ -82,7 +83,11 @@ impl Package {
                         Some("External") => {
                             outside.insert(target.into_owned());
                         }
-                        _ => list.push(Relation { id: id.into_owned(), target: resolve(&folder, &target) }),
+                        _ => {
+                            let target = resolve(&folder, &target);
+                            self.owners.entry(target.clone()).or_default().push(of.clone());
+                            relations.insert(id.into_owned(), target);
+                        }
                     }
                 }
                 Ok(())
@@ -94,18 +99,14 @@ impl Package {
     }
 
     /// Relations of a part.
-    pub(super) fn relations(&self, part: &str) -> &[Relation] {
-        self.relations.get(part).map_or(&[], Vec::as_slice)
+    pub(super) fn relations(&self, part: &str) -> Option<&Relations> {
+        self.relations.get(part)
     }
 
     /// Parts that are related to this one: a sheet to its comments, a slide to its notes.
-    pub(super) fn owners<'a>(&'a self, part: &'a str) -> impl Iterator<Item = &'a str> {
-        let related =
-            move |relations: &Vec<Relation>| relations.iter().any(|relation| relation.target == part);
-        self.relations
-            .iter()
-            .filter(move |(_, relations)| related(relations))
-            .map(|(owner, _)| owner.as_str())
+    pub(super) fn owners<'a>(&'a self, part: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+        // A package that relates everything to everything gains nothing by it.
+        self.owners.get(part).into_iter().flatten().take(64).map(String::as_str)
     }
 
     /// Parts of that root element.

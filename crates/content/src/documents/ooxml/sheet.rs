@@ -52,10 +52,10 @@ fn workbook(
             Node::Start("workbookPr", attributes) => *dates_1904 = attributes.is("date1904"),
             Node::Start("sheet", attributes) => {
                 let id = attributes.get("id").unwrap_or_default();
-                let target = relations.iter().find(|relation| relation.id == id);
+                let target = relations.and_then(|relations| relations.get(&*id));
                 if let (Some(name), Some(target)) = (attributes.get("name"), target) {
                     let hidden = attributes.get("state").is_some_and(|state| state.contains("idden"));
-                    titles.insert(target.target.clone(), (name.into_owned(), hidden));
+                    titles.insert(target.clone(), (name.into_owned(), hidden));
                 }
             }
             Node::Start("definedName", attributes) => {
@@ -411,6 +411,7 @@ impl<'a> Cells<'a> {
             }
             CellKind::Number => {
                 let stored = super::format::plain(value.trim());
+                let stored = super::format::at_most_15_digits(&stored);
                 if let Some(shown) =
                     self.book.formats.show(self.cell.style, &stored).filter(|shown| *shown != stored)
                 {

@@ -28,9 +28,8 @@ fn numbers(package: &Package, out: &mut Output<'_>) -> Result<BTreeMap<String, u
         let read = walk(&part.octets, |node| {
             if let Node::Start("sldId", attributes) = node {
                 // Its own id is a number: the relation is the attribute whose value is one.
-                let target = attributes.each().find_map(|(_, value)| {
-                    relations.iter().find(|relation| relation.id == value).map(|relation| &relation.target)
-                });
+                let target = relations
+                    .and_then(|relations| attributes.each().find_map(|(_, value)| relations.get(&*value)));
                 if let Some(target) = target {
                     order += 1;
                     numbers.insert(target.clone(), order);
@@ -58,7 +57,8 @@ fn one(
         numbers.get(part).copied().unwrap_or_else(own)
     };
     let place = || {
-        let targets = package.relations(&part.name).iter().map(|relation| relation.target.as_str());
+        let targets = package.relations(&part.name).into_iter().flat_map(|relations| relations.values());
+        let targets = targets.take(64).map(String::as_str);
         let slide = package.owners(&part.name).chain(targets).find(|name| numbers.contains_key(*name));
         slide.map_or_else(|| stem(&part.name).to_owned(), |slide| format!("slide {}", number_of(slide)))
     };

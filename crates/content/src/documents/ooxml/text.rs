@@ -1,5 +1,7 @@
 //! Running text of Word and PowerPoint: runs joined, paragraphs and cells apart, and what is not shown on its own.
 
+use std::collections::HashSet;
+
 use crate::documents::Output;
 use crate::documents::xml::{Node, walk};
 use crate::{Kind, Reason};
@@ -69,7 +71,8 @@ impl Texts {
             shown.push('\n');
             shown.push_str(&boxes);
         }
-        let known = fallback.lines().all(|line| shown.contains(line.trim()));
+        let lines: HashSet<&str> = shown.lines().map(str::trim).collect();
+        let known = fallback.lines().all(|line| lines.contains(line.trim()));
         let (links, codes): (Vec<_>, Vec<_>) =
             codes.lines().filter(|code| !code.trim().is_empty()).partition(|code| code.contains("HYPERLINK"));
         let (links, codes) = (links.join("\n"), codes.join("\n"));
@@ -94,7 +97,8 @@ impl Texts {
             "vanish" if self.state.paragraph_properties == 0 => self.state.vanished = !off(),
             "moveFrom" => self.state.moved_away += 1,
             "Fallback" => self.state.fallback += 1,
-            "txbxContent" => {
+            // What is read out over a word stands beside it, not in it.
+            "txbxContent" | "rt" => {
                 self.state.boxes += 1;
                 self.push("\n");
             }
@@ -134,7 +138,7 @@ impl Texts {
             "pPr" => state.paragraph_properties = state.paragraph_properties.saturating_sub(1),
             "moveFrom" => state.moved_away = state.moved_away.saturating_sub(1),
             "Fallback" => state.fallback = state.fallback.saturating_sub(1),
-            "txbxContent" => state.boxes = state.boxes.saturating_sub(1),
+            "txbxContent" | "rt" => state.boxes = state.boxes.saturating_sub(1),
             "sp" if state.master && state.placeholder => self.shown.truncate(state.shape_start),
             "p" | "tc" => {
                 self.push("\n");

@@ -17,6 +17,8 @@ const CENTRAL_SIZE: usize = 46;
 const END_SIZE: usize = 22;
 /// Between entries, fewer octets than this hide nothing: they are data descriptors and padding.
 const SMALL_GAP: usize = 64;
+/// Octets that are searched for descriptors, in all.
+const MOST_SEARCHED: usize = 256 << 20;
 
 /// One reading of one file in the archive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,7 +70,7 @@ pub(in crate::documents) struct Directory {
 
 /// Reads at most `most` entries.
 pub(in crate::documents) fn read(octets: &[u8], most: usize) -> Directory {
-    let mut reading = Reading { octets, most, found: Directory::default(), covered: Vec::new() };
+    let mut reading = Reading { octets, most, found: Directory::default(), covered: Vec::new(), searched: 0 };
     match reading.find_end() {
         Some(end) => reading.central(&end),
         None => reading.found.damaged = true,
@@ -90,6 +92,8 @@ struct Reading<'a> {
     found: Directory,
     /// What belongs to entries and the directory.
     covered: Vec<Range<usize>>,
+    /// Octets that were searched for the ends of entries.
+    searched: usize,
 }
 
 impl Reading<'_> {
@@ -311,14 +315,19 @@ impl Reading<'_> {
     }
 
     /// Where data ends whose length is told behind it: at the descriptor that says so, else at the next header.
-    fn end_of_data(&self, entry: &Entry, limit: usize) -> usize {
+    fn end_of_data(&mut self, entry: &Entry, limit: usize) -> usize {
         let data = &self.octets[entry.packed.start..limit];
-        let described = memchr::memmem::find_iter(data, DESCRIPTOR)
-            .take(1_000)
-            .find(|at| data.get(at + 8..at + 12).is_some_and(|size| u32_at(size, 0) as usize == *at));
-        let next =
-            || [LOCAL, CENTRAL].iter().filter_map(|signature| memchr::memmem::find(data, signature)).min();
-        entry.packed.start + described.or_else(next).unwrap_or(data.len())
+        let described =
+            |at: &usize| data.get(at + 8..at + 12).is_some_and(|size| u32_at(size, 0) as usize == *at);
+        // Looking for descriptors again and again must not take the time of the square of the archive.
+        let far = data.len().min(MOST_SEARCHED.saturating_sub(self.searched));
+        let found = memchr::memmem::find_iter(&data[..far], DESCRIPTOR).take(1_000).find(described);
+        self.searched += found.unwrap_or(far);
+        let next = found.unwrap_or_else(|| {
+            let local = memchr::memmem::find(data, LOCAL).unwrap_or(data.len());
+            memchr::memmem::find(&data[..local], CENTRAL).unwrap_or(local)
+        });
+        entry.packed.start + next
     }
 
     /// A signature inside packed octets is no header.
