@@ -11,6 +11,8 @@ use std::time::Instant;
 mod charset;
 mod detect;
 pub mod documents;
+#[doc(hidden)]
+pub mod fuzz;
 mod header;
 mod html;
 mod kind;

@@ -202,6 +202,8 @@ impl<'m, 'h> Walk<'m, 'h> {
 
     fn message_headers(&mut self, message: &'m [u8]) {
         let head = header::read(message, self.how.limits.headers as usize);
+        self.opened.headers.reserve(head.fields.len());
+        self.opened.segments.reserve(head.fields.len() + 4);
         for field in &head.fields {
             let text = header::text(field.value);
             let component = if field.is("subject") { Component::Subject } else { Component::Header };

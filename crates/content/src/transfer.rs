@@ -288,7 +288,10 @@ pub(crate) fn uuencoded(text: &[u8]) -> Decoded {
 fn uu_line(length: u8, data: &[u8], out: &mut Vec<u8>) -> bool {
     let length = usize::from((length - b' ') & 63);
     let needed = length.div_ceil(3) * 4;
-    let fits = data.iter().take(needed).all(|octet| matches!(octet, b' '..=b'`')) && data.len() <= needed + 2;
+    // Blanks at the end may be lost, but a line of nothing else cannot stand for many octets.
+    let fits = needed <= 2 * data.len()
+        && data.iter().take(needed).all(|octet| matches!(octet, b' '..=b'`'))
+        && data.len() <= needed + 2;
     if !fits {
         return false;
     }

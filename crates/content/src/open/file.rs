@@ -197,10 +197,15 @@ impl<'m> Walk<'m, '_> {
         }
         let views = self.views(mark, texts.len());
         for (text, view) in texts.into_iter().zip(views) {
-            if matches!(text, Cow::Owned(_)) && !self.spend(text.len(), id, &place.path) {
+            // What is borrowed costs no memory here, but readings of readings would cost whoever inspects them.
+            let borrowed = matches!(text, Cow::Borrowed(_));
+            let affordable = self.spend(text.len(), id, &place.path);
+            if affordable || borrowed {
+                self.segment(id, "", component, Kind::Text, view, text);
+            }
+            if !affordable {
                 return;
             }
-            self.segment(id, "", component, Kind::Text, view, text);
         }
     }
 

@@ -3,6 +3,7 @@
 mod bounds;
 mod clean;
 mod evasions;
+mod fuzzed;
 mod opened;
 mod structure;
 mod table;

@@ -151,32 +151,55 @@ def by_mail_parser(octets):
     return "\n".join(texts)
 
 
-def run(command, octets):
-    done = subprocess.run(command, input=octets, capture_output=True, timeout=20)
-    return done.stdout.decode("latin-1")
-
-
+ROW = "\n%%ROW%%\n"
 MIME_PARSER = """
-use MIME::Parser; my $p = MIME::Parser->new; $p->output_to_core(1); $p->tmp_to_core(1); $p->extract_uuencode(1);
-binmode STDIN; my $e = $p->parse(\\*STDIN);
-sub show { my $e = shift; print $e->head->recommended_filename, "\\n", $e->head->decode ? $e->head->as_string : "", "\\n";
-if ($e->parts) { show($_) for $e->parts } elsif ($e->bodyhandle) { print $e->bodyhandle->as_string, "\\n" } } show($e);
+use MIME::Parser; binmode STDOUT;
+sub show { my $e = shift; print $e->head->recommended_filename // "", "\\n", $e->head->as_string, "\\n", $e->head->get("Subject") // "", "\\n";
+if ($e->parts) { show($_) for $e->parts } elsif ($e->bodyhandle) { print $e->bodyhandle->as_string, "\\n" } }
+for my $f (@ARGV) { print "\\n%%ROW%%\\n"; eval { my $p = MIME::Parser->new; $p->output_to_core(1); $p->tmp_to_core(1); $p->extract_uuencode(1);
+open(my $in, "<:raw", $f); show($p->parse($in)) } }
 """
 EMAIL_MIME = """
-use Email::MIME; local $/; binmode STDIN; my $m = Email::MIME->new(<STDIN>);
+use Email::MIME; binmode STDOUT, ":utf8"; local $/;
+for my $f (@ARGV) { print "\\n%%ROW%%\\n"; eval { open(my $in, "<:raw", $f); my $m = Email::MIME->new(<$in>);
 $m->walk_parts(sub { my $p = shift; print $p->header("Subject") // "", "\\n", $p->filename // "", "\\n";
-return if $p->subparts; print $p->body, "\\n"; print eval { $p->body_str } // "", "\\n" });
+return if $p->subparts; print $p->body, "\\n"; print eval { $p->body_str } // "", "\\n" }) } }
 """
 NODE_MAILPARSER = """
-const { simpleParser } = require('mailparser'); const all = []; process.stdin.on('data', c => all.push(c)).on('end', async () => {
-const m = await simpleParser(Buffer.concat(all)); console.log(m.subject, m.text, m.html, m.textAsHtml);
-for (const a of m.attachments) { console.log(a.filename); console.log(a.content.toString('latin1')); } });
+const { simpleParser } = require('mailparser'); const fs = require('fs'); (async () => { for (const f of process.argv.slice(1)) {
+console.log('\\n%%ROW%%'); try { const m = await simpleParser(fs.readFileSync(f)); console.log(m.subject, m.text, m.html, m.textAsHtml);
+for (const a of m.attachments) { console.log(a.filename); console.log(a.content.toString('latin1')); } } catch (e) {} } })();
 """
 POSTAL_MIME = """
-const PostalMime = require('postal-mime').default || require('postal-mime'); const all = [];
-process.stdin.on('data', c => all.push(c)).on('end', async () => { const m = await PostalMime.parse(Buffer.concat(all));
-console.log(m.subject, m.text, m.html); for (const a of m.attachments) { console.log(a.filename); console.log(Buffer.from(a.content).toString('latin1')); } });
+const P = require('postal-mime'); const PostalMime = P.default || P; const fs = require('fs'); (async () => { for (const f of process.argv.slice(1)) {
+console.log('\\n%%ROW%%'); try { const m = await PostalMime.parse(fs.readFileSync(f)); console.log(m.subject, m.text, m.html);
+for (const a of m.attachments) { console.log(a.filename); console.log(Buffer.from(a.content).toString('latin1')); } } catch (e) {} } })();
 """
+
+
+def by_script(command):
+    """Libraries of other languages: one process for all messages."""
+
+    def reader(messages):
+        with tempfile.TemporaryDirectory() as folder:
+            files = []
+            for at, octets in enumerate(messages):
+                files.append(Path(folder) / f"{at:04}")
+                files[-1].write_bytes(octets)
+            done = subprocess.run([*command, *map(str, files)], capture_output=True, timeout=300)
+            return done.stdout.decode("latin-1").split(ROW)[1:]
+
+    return reader
+
+
+def one_by_one(reader):
+    def ask(octets):
+        try:
+            return reader(octets)
+        except Exception:  # A reader that gives up shows nothing.
+            return ""
+
+    return lambda messages: [ask(octets) for octets in messages]
 
 
 def by_saving(command):
@@ -199,58 +222,55 @@ def by_saving(command):
 
 
 def readers():
-    found = {"python email": by_python_new, "python email (compat32)": by_python_old}
+    found = {"python email": one_by_one(by_python_new), "python email (compat32)": one_by_one(by_python_old)}
     try:
         import mailparser  # noqa: F401
 
-        found["python mail-parser"] = by_mail_parser
+        found["python mail-parser"] = one_by_one(by_mail_parser)
     except ImportError:
         pass
-    for name, module, script in [("perl MIME::Parser", "MIME::Parser", MIME_PARSER), ("perl Email::MIME", "Email::MIME", EMAIL_MIME)]:
-        if shutil.which("perl") and not subprocess.run(["perl", "-M" + module, "-e1"], capture_output=True).returncode:
-            found[name] = lambda octets, script=script: run(["perl", "-e", script], octets)
-    for name, module, script in [("node mailparser", "mailparser", NODE_MAILPARSER), ("node postal-mime", "postal-mime", POSTAL_MIME)]:
-        if shutil.which("node") and not subprocess.run(["node", "-e", f"require('{module}')"], capture_output=True).returncode:
-            found[name] = lambda octets, script=script: run(["node", "-e", script], octets)
+    for name, check, command in [
+        ("perl MIME::Parser", ["perl", "-MMIME::Parser", "-e1"], ["perl", "-e", MIME_PARSER]),
+        ("perl Email::MIME", ["perl", "-MEmail::MIME", "-e1"], ["perl", "-e", EMAIL_MIME]),
+        ("node mailparser", ["node", "-e", "require('mailparser')"], ["node", "-e", NODE_MAILPARSER]),
+        ("node postal-mime", ["node", "-e", "require('postal-mime')"], ["node", "-e", POSTAL_MIME]),
+    ]:
+        if shutil.which(check[0]) and not subprocess.run(check, capture_output=True).returncode:
+            found[name] = by_script(command)
     for tool, command in {
         "ripmime": ["ripmime", "-i", "{file}", "-d", "{out}"],
         "munpack": ["munpack", "-q", "-t", "-C", "{out}", "{file}"],
         "uudeview": ["uudeview", "-q", "-i", "-o", "-p", "{out}", "{file}"],
-        "reformime": ["reformime", "-x{out}/"],
     }.items():
         if shutil.which(tool):
-            found[tool] = by_saving(command)
+            found[tool] = one_by_one(by_saving(command))
     return found
 
 
-def shows(reader, octets):
-    try:
-        text = reader(octets)
-    except Exception:  # A reader that gives up shows nothing.
-        return False
-    squeezed = re.sub(r"<[^>]*>", "", text)
-    return "MARKTEXT" in text or "MARKTEXT" in squeezed
+def shows(text):
+    return "MARKTEXT" in text or "MARKTEXT" in re.sub(r"<[^>]*>", "", text)
 
 
 def main():
-    text = TABLE.read_text()
-    asked = readers()
-    counts = dict.fromkeys(asked, 0)
-    blocks = text.split("\n### ")
-    for at, block in enumerate(blocks[1:], 1):
+    blocks = TABLE.read_text().split("\n### ")
+    rows = []
+    for block in blocks[1:]:
         row, mark, rest = block.partition("\n## ")
         name, _, body = row.partition("\n")
-        octets = message(body)
-        seen = [reader for reader, ask in asked.items() if shows(ask, octets)]
-        for reader in seen:
-            counts[reader] += 1
-        body = re.sub(r"^# read by: .*\n", "", body, flags=re.M)
-        line = f"# read by: {', '.join(seen)}\n" if seen else ""
-        blocks[at] = f"{name}\n{line}{body}{mark}{rest}"
-        if not seen:
+        rows.append((name, re.sub(r"^# read by: .*\n", "", body, flags=re.M), mark + rest))
+    messages = [message(body) for _, body, _ in rows]
+    seen = [[] for _ in rows]
+    for reader, ask in readers().items():
+        texts = ask(messages)
+        for at, text in enumerate(texts):
+            if shows(text):
+                seen[at].append(reader)
+        print(f"{reader}: {sum(map(shows, texts))} of {len(rows)}", flush=True)
+    for at, (name, body, rest) in enumerate(rows):
+        line = f"# read by: {', '.join(seen[at])}\n" if seen[at] else ""
+        blocks[at + 1] = f"{name}\n{line}{body}{rest}"
+        if not seen[at]:
             print(f"nobody: {name}")
-    for reader, count in counts.items():
-        print(f"{reader}: {count} of {len(blocks) - 1}")
     if "--write" in sys.argv:
         TABLE.write_text("\n### ".join(blocks))
 
