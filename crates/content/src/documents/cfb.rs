@@ -263,6 +263,10 @@ pub(super) fn storage(
             _ => continue,
         };
         known |= !name.starts_with('\u{5}');
+        let wanted = file.entries.get(index).map_or(0, |entry| entry.size);
+        if outcome.is_ok() && (file.read(index).len() as u64) < wanted {
+            outcome = Err(Reason::Corrupt);
+        }
         match read {
             Err(reason @ (Reason::Timeout | Reason::TooBig | Reason::Ratio | Reason::TooManyParts)) => {
                 return Err(reason);

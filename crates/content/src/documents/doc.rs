@@ -43,8 +43,14 @@ pub(super) fn read(file: &Cfb<'_>, storage: usize, place: &str, out: &mut Output
     let pieces = header.pieces(&main, &table);
     let broken = pieces.is_empty();
     let pieces = if broken { header.plain(&main) } else { pieces };
-    let mut text =
-        Characters { main: &main, encoding: header.encoding(&main, &pieces), pieces, index: 0, at: 0 };
+    let mut text = Characters {
+        main: &main,
+        encoding: header.encoding(&main, &pieces),
+        pieces,
+        index: 0,
+        at: 0,
+        taken: 0,
+    };
     for (length, (story, kind)) in header.lengths.iter().zip(STORIES) {
         let spot = match (place.is_empty(), story.is_empty()) {
             (true, _) => story.to_owned(),
@@ -57,7 +63,9 @@ pub(super) fn read(file: &Cfb<'_>, storage: usize, place: &str, out: &mut Output
     // Text that no story claims is text all the same.
     emit(&text.take(u64::MAX), place, Kind::Hidden, out)?;
     authors(&header, &table, out)?;
-    if broken { Err(Reason::Corrupt) } else { Ok(()) }
+    // A document says how much text it has: less is damage.
+    let told: u64 = header.lengths.iter().map(|length| u64::from(*length)).sum();
+    if broken || text.taken < told { Err(Reason::Corrupt) } else { Ok(()) }
 }
 
 /// What the file information block says.
@@ -214,6 +222,8 @@ struct Characters<'a> {
     encoding: &'static Encoding,
     index: usize,
     at: u64,
+    /// Characters that were there.
+    taken: u64,
 }
 
 impl Characters<'_> {
@@ -230,6 +240,7 @@ impl Characters<'_> {
             let octets = &self.main[start..];
             let octets = &octets[..octets.len().min((count as usize).saturating_mul(size))];
             self.decode(octets, piece.wide, &mut text);
+            self.taken += (octets.len() / size) as u64;
             wanted -= count;
             self.at += count;
             if self.at >= piece.length {

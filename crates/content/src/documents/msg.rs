@@ -59,8 +59,9 @@ struct Message<'f, 'o, 'l> {
 
 /// `__substg1.0_` with the number and type of a property.
 fn property(name: &str) -> Option<(u16, u16)> {
-    let tag = name.get(..20).filter(|start| start[..12].eq_ignore_ascii_case("__substg1.0_"))?;
-    let tag = u32::from_str_radix(&tag[12..], 16).ok()?;
+    let start = name.get(..12)?;
+    let digits = name.get(12..20).filter(|_| start.eq_ignore_ascii_case("__substg1.0_"))?;
+    let tag = u32::from_str_radix(digits, 16).ok()?;
     Some(((tag >> 16) as u16, tag as u16))
 }
 
@@ -307,6 +308,15 @@ mod tests {
         let packed = b"\x2d\0\0\0\x2b\0\0\0LZFu\xf1\xc5\xc7\xa7\x03\0\x0a\0rcpg125B2\x0a\xf3 hel\x09\0 bw\x05\xb0ld}\x0a\x80\x0f\xa0";
         let text = unpack(packed).expect("known compression");
         assert_eq!(text, b"{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n");
+    }
+
+    #[test]
+    fn names_of_any_letters_are_no_properties() {
+        for name in ["__substg1.0｟003F01", "__ｳ￿￿￿￿￿", "__substg1.0_003ｳ001F", "__substg1.0_"]
+        {
+            assert_eq!(property(name), None, "{name}");
+        }
+        assert_eq!(property("__SUBSTG1.0_0037001f-00000001"), Some((0x37, 0x1f)));
     }
 
     #[test]
