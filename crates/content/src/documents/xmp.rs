@@ -9,11 +9,11 @@ pub(super) fn text(octets: &[u8]) -> String {
         add(&mut text, &rest[..open]);
         rest = &rest[open..];
         let hidden = rest.starts_with("<!--").then(|| rest.find("-->")).flatten();
-        let end = hidden.map(|at| at + 2).or_else(|| tag_end(rest)).unwrap_or(rest.len() - 1);
+        let end = hidden.map(|at| at + 2).or_else(|| tag_end(rest)).unwrap_or(rest.len());
         if hidden.is_none() && !rest.starts_with("<?") {
-            attributes(&mut text, &rest[1..end]);
+            attributes(&mut text, rest.get(1..end).unwrap_or_default());
         }
-        rest = &rest[end + 1..];
+        rest = rest.get(end + 1..).unwrap_or_default();
     }
     add(&mut text, rest);
     text
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn every_cut_is_read_quietly() {
-        let packet = b"<a b='c'><!-- d --><e f=\"g\">h</e>";
+        let packet = "<a b='c'><!-- d --><e f=\"g\">h</e><é".as_bytes();
         for length in 0..packet.len() {
             super::text(&packet[..length]);
         }
