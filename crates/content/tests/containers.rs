@@ -94,6 +94,14 @@ fn every_kind_that_has_a_reader_is_read_without_a_finding() {
 }
 
 #[test]
+fn an_empty_archive_is_clean() {
+    let mut empty = vec![0; 22];
+    empty[..4].copy_from_slice(b"PK\x05\x06");
+    let opened = open("empty.zip", &empty);
+    assert_eq!((reasons(&opened), &opened.ambiguous[..]), (vec![], &[][..]));
+}
+
+#[test]
 fn paths_lead_through_every_container() {
     let octets = sample("nested.zip");
     let opened = open("nested.zip", &octets);

@@ -266,6 +266,7 @@ impl Reading<'_> {
 
     /// Entries that share octets: a bomb, or one file under two names.
     fn overlaps(&mut self) {
+        self.covered.retain(|range| !range.is_empty());
         self.covered.sort_by_key(|range| range.start);
         self.found.ambiguous |= self.covered.windows(2).any(|pair| pair[1].start < pair[0].end);
     }
