@@ -61,7 +61,7 @@ enum Wire {
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
-/// One SMTP connection. Reading gives up after 60 s unless told otherwise.
+/// One SMTP connection. Reading gives up after 150 s unless told otherwise.
 pub struct Client {
     wire: Option<Wire>,
     pending: Vec<u8>,
@@ -72,8 +72,8 @@ impl Client {
     pub fn connect(addr: SocketAddr) -> io::Result<Client> {
         let stream = TcpStream::connect(addr)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-        stream.set_write_timeout(Some(Duration::from_secs(60)))?;
+        stream.set_read_timeout(Some(Duration::from_secs(150)))?;
+        stream.set_write_timeout(Some(Duration::from_secs(150)))?;
         Ok(Client { wire: Some(Wire::Clear(stream)), pending: Vec::new() })
     }
 

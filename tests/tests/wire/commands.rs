@@ -130,20 +130,26 @@ fn control_octets_in_commands_are_refused() {
 }
 
 #[test]
-fn a_bare_lf_does_not_end_a_command() {
+fn a_command_that_a_bare_lf_ends_is_refused_and_never_forwarded() {
+    // What follows the LF is a command of its own, here one out of order.
     let sink = dialogue_with_weir(
         r"
         S: 220 *
         C: EHLO client.example
         S* 250
         C: MAIL FROM:<ann@corp.example>\nRCPT TO:<evil@other.example>
-        S* 5*
+        S* 500*
+        S* 503*
         C: NOOP
         S* 250
         C: QUIT
         S: 221 *",
     );
-    assert!(!sink.lines().iter().any(|line| line.contains("evil")), "{:?}", sink.lines());
+    assert!(
+        !sink.lines().iter().any(|line| line.contains("MAIL") || line.contains("evil")),
+        "{:?}",
+        sink.lines()
+    );
 }
 
 #[test]

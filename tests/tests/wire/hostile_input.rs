@@ -7,6 +7,8 @@ use weir_tests::mails;
 use weir_tests::sink::Sink;
 use weir_tests::weir::{Prevent, Weir};
 
+/// Far above what any of these takes, far below what would stall a sender.
+const BOUND: Duration = Duration::from_secs(150);
 const MEMORY: u64 = 600 << 20;
 
 fn server() -> (Sink, Weir) {
@@ -54,7 +56,7 @@ fn a_message_line_of_a_hundred_megabytes_ends_in_a_reply() {
     let _ = client.write(b"\r\n.\r\n");
     let answer = client.answer();
     assert!(answer.as_ref().is_ok_and(|answer| answer.code / 100 == 5), "{answer:?} after {written} MiB");
-    assert!(began.elapsed() < Duration::from_secs(60), "took {:?}", began.elapsed());
+    assert!(began.elapsed() < BOUND, "took {:?}", began.elapsed());
     assert!(weir.memory().peak < MEMORY, "{:?}", weir.memory());
     assert_eq!(sink.count(), 0);
 }
@@ -63,7 +65,7 @@ fn a_message_line_of_a_hundred_megabytes_ends_in_a_reply() {
 fn a_million_header_lines_end_in_a_reply() {
     let message =
         [b"Subject: many\r\n".to_vec(), b"X-A: b\r\n".repeat(1_000_000), b"\r\nbody\r\n".to_vec()].concat();
-    ends_within(Duration::from_secs(60), &message);
+    ends_within(BOUND, &message);
 }
 
 #[test]
@@ -76,20 +78,20 @@ fn ten_thousand_nested_parts_end_in_a_reply() {
         );
     }
     message.extend_from_slice(b"\r\nbottom\r\n");
-    ends_within(Duration::from_secs(60), &message);
+    ends_within(BOUND, &message);
 }
 
 #[test]
 fn a_hundred_thousand_nested_messages_end_in_a_reply() {
     let message = [b"Content-Type: message/rfc822\r\n\r\n".repeat(100_000), b"bottom\r\n".to_vec()].concat();
-    ends_within(Duration::from_secs(60), &message);
+    ends_within(BOUND, &message);
 }
 
 #[test]
 fn two_hundred_thousand_parts_end_in_a_reply() {
     let head = b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n".to_vec();
     let message = [head, b"--b\r\n\r\nx\r\n".repeat(200_000), b"--b--\r\n".to_vec()].concat();
-    ends_within(Duration::from_secs(60), &message);
+    ends_within(BOUND, &message);
 }
 
 #[test]
@@ -166,7 +168,7 @@ fn a_zip_bomb_ends_in_a_reply_and_a_finding() {
     let message = with_attachment("offer.zip", &output.stdout);
     let answer = send(weir.addr(), "ann@corp.example", &["bob@other.example"], &message).unwrap();
     assert_eq!(answer.code, 250, "{answer:?}");
-    assert!(began.elapsed() < Duration::from_secs(60), "took {:?}", began.elapsed());
+    assert!(began.elapsed() < BOUND, "took {:?}", began.elapsed());
     assert!(weir.memory().peak < MEMORY, "{:?}", weir.memory());
     assert!(not_inspected(&weir).contains("offer.zip"), "{}", not_inspected(&weir));
     assert!(sink.only_message().octets.ends_with(&message));
