@@ -70,7 +70,11 @@ fn part(name: &str, octets: Vec<u8>, out: &mut Output<'_>) -> Result<(), Reason>
         _ if octets.starts_with(b"VCLMTF") => Ok(()),
         _ => match crate::detect(&octets, Some(file)) {
             // Previews of objects that are read themselves, in a program's own form.
-            FileKind::Unknown | FileKind::Empty if name.starts_with("ObjectReplacements/") => Ok(()),
+            FileKind::Unknown | FileKind::Empty
+                if name.starts_with("ObjectReplacements/") || name == "layout-cache" =>
+            {
+                Ok(())
+            }
             _ => out.file(file.to_owned(), octets),
         },
     }
