@@ -18,7 +18,8 @@ fn the_library_compiles() {
     let (sources, unread) = Set::read_directory(&library());
     assert!(unread.is_empty(), "{}", told(&unread));
     let loaded = Set::check_files(&sources).unwrap_or_else(|errors| panic!("{}", told(&errors)));
-    let warnings: Vec<(&str, &str)> = loaded.warnings.iter().map(|one| (one.code, one.file.as_str())).collect();
+    let warnings: Vec<(&str, &str)> =
+        loaded.warnings.iter().map(|one| (one.code, one.file.as_str())).collect();
     // The rule says so itself: it is for use inside the company.
     assert_eq!(warnings, [("W0601", "responses/tag-subject.toml")], "{}", told(&loaded.warnings));
     assert!(loaded.set.policies().len() > 40);
@@ -29,8 +30,10 @@ fn every_case_holds() {
     let dir = library();
     let (sources, _) = Set::read_directory(&dir);
     let load = |name: &str| std::fs::read(dir.join(name)).ok();
-    let results = run_cases(&sources, &load, &content::documents::InProcess).unwrap_or_else(|errors| panic!("{}", told(&errors)));
-    let failed: Vec<String> = results.iter().filter(|result| !result.passed()).map(ToString::to_string).collect();
+    let results = run_cases(&sources, &load, &content::documents::InProcess)
+        .unwrap_or_else(|errors| panic!("{}", told(&errors)));
+    let failed: Vec<String> =
+        results.iter().filter(|result| !result.passed()).map(ToString::to_string).collect();
     assert!(failed.is_empty(), "{} of {} cases failed:\n{}", failed.len(), results.len(), failed.join("\n"));
     assert!(results.len() > 1_000, "{} cases", results.len());
 }

@@ -17,13 +17,18 @@ pub(super) fn failures(case: &Case, subject: &Subject, inspection: &Inspection, 
     let violation = |id: u32| inspection.violations.iter().find(|violation| violation.policy.id == id);
     match subject {
         Subject::Policy(id) => {
-            let rules = set.policies().iter().find(|policy| policy.id == *id).map(|policy| policy.rules.as_slice());
+            let rules =
+                set.policies().iter().find(|policy| policy.id == *id).map(|policy| policy.rules.as_slice());
             of_policy(case, violation(*id), rules.unwrap_or_default())
         }
         Subject::Identifier(breadths) => {
-            let meant = |breadth: &str| case.breadths.is_empty() || case.breadths.iter().any(|meant| meant == breadth);
-            let unknown = case.breadths.iter().filter(|meant| !breadths.iter().any(|(known, _)| known == meant));
-            let mut all: Vec<String> = unknown.map(|breadth| format!("the identifier has no breadth {breadth}")).collect();
+            let meant = |breadth: &str| {
+                case.breadths.is_empty() || case.breadths.iter().any(|meant| meant == breadth)
+            };
+            let unknown =
+                case.breadths.iter().filter(|meant| !breadths.iter().any(|(known, _)| known == meant));
+            let mut all: Vec<String> =
+                unknown.map(|breadth| format!("the identifier has no breadth {breadth}")).collect();
             let tried = breadths.iter().filter(|(breadth, _)| meant(breadth));
             all.extend(tried.flat_map(|(breadth, id)| at_breadth(case, breadth, violation(*id))));
             all
@@ -45,7 +50,9 @@ fn of_policy(case: &Case, violation: Option<&Violation>, known: &[String]) -> Ve
     }
     match violation {
         None if case.find => all.push("must be found, but is not".to_owned()),
-        Some(violation) if !case.find && case.rules.is_empty() => all.push(format!("must not be found, but {}", found(violation))),
+        Some(violation) if !case.find && case.rules.is_empty() => {
+            all.push(format!("must not be found, but {}", found(violation)))
+        }
         Some(violation) if case.find => all.extend(numbers(case, violation)),
         _ => {}
     }
@@ -56,10 +63,16 @@ fn at_breadth(case: &Case, breadth: &str, violation: Option<&Violation>) -> Vec<
     match violation {
         None if case.find => vec![format!("must be found at breadth {breadth}, but is not")],
         Some(violation) if !case.find => {
-            let what = violation.matches.first().map_or_else(|| "it is".to_owned(), |found| format!("\"{}\" is {}", found.text, place(found)));
+            let what = violation.matches.first().map_or_else(
+                || "it is".to_owned(),
+                |found| format!("\"{}\" is {}", found.text, place(found)),
+            );
             vec![format!("must not be found at breadth {breadth}, but {what}")]
         }
-        Some(violation) => numbers(case, violation).into_iter().map(|failure| format!("at breadth {breadth} {failure}")).collect(),
+        Some(violation) => numbers(case, violation)
+            .into_iter()
+            .map(|failure| format!("at breadth {breadth} {failure}"))
+            .collect(),
         None => Vec::new(),
     }
 }

@@ -11,11 +11,18 @@ pub(super) const SENDER: &str = "ann@example.com";
 pub(super) const RECIPIENT: &str = "bob@example.net";
 
 /// The octets of the mail with this text; `load` gives files of the cases' folder.
-pub(super) fn octets(case: &Case, text: &str, load: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<u8>, String> {
+pub(super) fn octets(
+    case: &Case,
+    text: &str,
+    load: &dyn Fn(&str) -> Option<Vec<u8>>,
+) -> Result<Vec<u8>, String> {
     if let Some(name) = &case.mail {
         return Ok(with_crlf(file(name, load)?));
     }
-    let files = case.attachments.iter().map(|attached| Ok((attached.name.as_str(), attached, content(attached, load)?)));
+    let files = case
+        .attachments
+        .iter()
+        .map(|attached| Ok((attached.name.as_str(), attached, content(attached, load)?)));
     let files = files.collect::<Result<Vec<_>, String>>()?;
     let mut message = header(case);
     if files.is_empty() {
@@ -26,7 +33,8 @@ pub(super) fn octets(case: &Case, text: &str, load: &dyn Fn(&str) -> Option<Vec<
     message.push_str(&format!("Content-Type: multipart/mixed; boundary=\"{boundary}\"\r\n\r\n"));
     message.push_str(&format!("--{boundary}\r\n{}\r\n", text_part(text)));
     for (name, attached, octets) in &files {
-        message.push_str(&format!("--{boundary}\r\n{}\r\n", file_part(name, attached.text.is_some(), octets)));
+        message
+            .push_str(&format!("--{boundary}\r\n{}\r\n", file_part(name, attached.text.is_some(), octets)));
     }
     message.push_str(&format!("--{boundary}--\r\n"));
     Ok(message.into_bytes())
@@ -64,8 +72,10 @@ fn with_crlf(octets: Vec<u8>) -> Vec<u8> {
 
 fn header(case: &Case) -> String {
     let sender = case.sender.as_deref().unwrap_or(SENDER);
-    let recipients = if case.recipients.is_empty() { RECIPIENT.to_owned() } else { case.recipients.join(",\r\n ") };
-    let mut header = format!("From: {}\r\nTo: {recipients}\r\n", if sender.is_empty() { "<>" } else { sender });
+    let recipients =
+        if case.recipients.is_empty() { RECIPIENT.to_owned() } else { case.recipients.join(",\r\n ") };
+    let mut header =
+        format!("From: {}\r\nTo: {recipients}\r\n", if sender.is_empty() { "<>" } else { sender });
     header.push_str("Date: Wed, 14 Jan 2026 10:00:00 +0000\r\nMessage-ID: <case@example.com>\r\n");
     if let Some(subject) = &case.subject {
         header.push_str(&format!("Subject: {}\r\n", encoded(subject)));
@@ -91,7 +101,8 @@ fn encoded(text: &str) -> String {
             word.push(c);
         }
     }
-    let words: Vec<String> = words.iter().map(|word| format!("=?UTF-8?B?{}?=", STANDARD.encode(word))).collect();
+    let words: Vec<String> =
+        words.iter().map(|word| format!("=?UTF-8?B?{}?=", STANDARD.encode(word))).collect();
     words.join("\r\n ")
 }
 
@@ -103,7 +114,8 @@ fn text_part(text: &str) -> String {
 fn file_part(name: &str, is_text: bool, octets: &[u8]) -> String {
     let kind = if is_text { "text/plain; charset=utf-8" } else { "application/octet-stream" };
     let encoded = STANDARD.encode(octets);
-    let lines: Vec<&str> = (0..encoded.len()).step_by(76).map(|at| &encoded[at..encoded.len().min(at + 76)]).collect();
+    let lines: Vec<&str> =
+        (0..encoded.len()).step_by(76).map(|at| &encoded[at..encoded.len().min(at + 76)]).collect();
     format!(
         "Content-Type: {kind}\r\nContent-Disposition: attachment; {}\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n",
         file_name(name),

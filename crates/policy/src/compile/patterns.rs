@@ -152,15 +152,12 @@ impl Collector {
     fn report(&self, pattern: u32, message: &str, span: Option<Range<usize>>, out: &mut Diagnostics) {
         let Some(origin) = self.origins.get(pattern as usize) else { return };
         let (code, what, remedy) = match self.patterns.get(pattern as usize) {
-            Some(Pattern::Keyword { .. }) => ("E0302", "this keyword cannot be looked for", None),
-            Some(Pattern::Identifier { .. }) => ("E0303", "this shape cannot be looked for", None),
+            Some(Pattern::Keyword { .. }) => ("E0302", "this keyword cannot be looked for", KEYWORD_REMEDY),
+            Some(Pattern::Identifier { .. }) => ("E0303", "this shape cannot be looked for", SHAPE_REMEDY),
             _ => ("E0301", "this regular expression cannot be used", regex_remedy(message)),
         };
         let place = self.inside(origin, pattern, span);
-        let diagnostic = out.error(code, &place, format!("{what}: {}", first_line(message))).label("here");
-        if let Some(remedy) = remedy {
-            diagnostic.remedy(remedy);
-        }
+        out.error(code, &place, format!("{what}: {}", first_line(message))).label("here").remedy(remedy);
     }
 
     /// The octets of the file for octets of the pattern, where the pattern stands in the file as it is.
@@ -221,16 +218,19 @@ fn first_line(message: &str) -> &str {
     lines.last().unwrap_or(message).trim_start_matches("error: ")
 }
 
-fn regex_remedy(message: &str) -> Option<&'static str> {
+const KEYWORD_REMEDY: &str = "write words with at least one letter or digit; * stands at the beginning or the end of a word, or for one whole word between two others";
+const SHAPE_REMEDY: &str = "write digits, letters, classes of them, groups and counts over at least three characters; ~ is an optional separator";
+
+fn regex_remedy(message: &str) -> &'static str {
     let lower = message.to_lowercase();
     if lower.contains("look-around") || lower.contains("backreference") {
-        Some("patterns take linear time here, so there is no look-around and no back-reference: use a second condition, `near`, or `none`")
+        "patterns take linear time here, so there is no look-around and no back-reference: use a second condition, `near`, or `none`"
     } else if lower.contains("empty") {
-        Some("make at least one character of it necessary")
+        "make at least one character of it necessary"
     } else if lower.contains("escape") {
-        Some("write a backslash before a special character that is meant as itself, and the pattern between single quotes")
+        "write a backslash before a special character that is meant as itself, and the pattern between single quotes"
     } else {
-        None
+        "write what the Rust regex crate understands, between single quotes"
     }
 }
 

@@ -7,12 +7,17 @@ use crate::diagnostic::{Diagnostics, Place};
 use crate::respond::template::safe;
 use crate::respond::template::{Template, Use};
 use crate::syntax::read::{At, nearest};
-use crate::syntax::response::{Block, Modify, Notify, PolicyRef, ResponseRule, Syslog};
 use crate::syntax::response::{AnyNone as Written, When as WrittenWhen};
+use crate::syntax::response::{Block, Modify, Notify, PolicyRef, ResponseRule, Syslog};
 use crate::{Direction, Severity};
 
 /// Compiles the rules; `policies` are the numbers and names that `when` may speak of.
-pub(crate) fn compile(rules: Vec<ResponseRule>, policies: &[(u32, String)], names: &Names<'_>, out: &mut Diagnostics) -> Vec<Response> {
+pub(crate) fn compile(
+    rules: Vec<ResponseRule>,
+    policies: &[(u32, String)],
+    names: &Names<'_>,
+    out: &mut Diagnostics,
+) -> Vec<Response> {
     twice(&rules, out);
     rules.iter().map(|rule| Compiler { rule, policies, names, out }.rule()).collect()
 }
@@ -46,8 +51,12 @@ impl Compiler<'_> {
             when,
             quarantine_connect: modify.is_some_and(|modify| modify.quarantine_connect.is_some()),
             headers: modify.map(|modify| self.headers(modify)).unwrap_or_default(),
-            prefix: modify.and_then(|modify| modify.prefix.as_ref()).map(|text| self.one_line(text, Use::Header)),
-            suffix: modify.and_then(|modify| modify.suffix.as_ref()).map(|text| self.one_line(text, Use::Header)),
+            prefix: modify
+                .and_then(|modify| modify.prefix.as_ref())
+                .map(|text| self.one_line(text, Use::Header)),
+            suffix: modify
+                .and_then(|modify| modify.suffix.as_ref())
+                .map(|text| self.one_line(text, Use::Header)),
             block: rule.block.as_ref().map(|block| self.block(block)),
             redirect: rule.redirect.as_ref().map(|to| self.addresses(&to.to)).unwrap_or_default(),
             copy: rule.copy.as_ref().map(|to| self.addresses(&to.to)).unwrap_or_default(),
@@ -101,10 +110,16 @@ impl Compiler<'_> {
             let place = self.at(wanted);
             let known = || self.policies.iter().map(|(_, name)| name.as_str());
             let (what, remedy) = match &wanted.value {
-                PolicyRef::Number(number) => (format!("there is no policy {number}"), "write the `id` or the `name` of a policy".to_owned()),
+                PolicyRef::Number(number) => (
+                    format!("there is no policy {number}"),
+                    "write the `id` or the `name` of a policy".to_owned(),
+                ),
                 PolicyRef::Name(name) => {
                     let close = nearest(name, known()).map(|close| format!("write \"{close}\""));
-                    (format!("there is no policy `{name}`"), close.unwrap_or_else(|| "write the `id` or the `name` of a policy".to_owned()))
+                    (
+                        format!("there is no policy `{name}`"),
+                        close.unwrap_or_else(|| "write the `id` or the `name` of a policy".to_owned()),
+                    )
                 }
             };
             self.out.error("E0609", &place, what).label("unknown").remedy(remedy);
@@ -114,7 +129,8 @@ impl Compiler<'_> {
 
     /// Every value that is asked for is also refused.
     fn never<T: PartialEq, W>(&mut self, key: &str, compiled: &AnyNone<T>, written: &Written<At<W>>) {
-        let all_refused = !compiled.any.is_empty() && compiled.any.iter().all(|value| compiled.none.contains(value));
+        let all_refused =
+            !compiled.any.is_empty() && compiled.any.iter().all(|value| compiled.none.contains(value));
         if let Some(first) = written.none.first().filter(|_| all_refused) {
             self.acts_never(first, &format!("`{key}` and `not_{key}` leave nothing"));
         }
@@ -137,7 +153,9 @@ impl Compiler<'_> {
     fn header(&mut self, line: &At<String>) -> Option<(String, Template)> {
         let place = self.at(line);
         let named = line.value.split_once(':').map(|(name, value)| (name.trim_end(), value.trim()));
-        let is_name = |name: &str| !name.is_empty() && name.len() <= 76 && name.bytes().all(|octet| octet.is_ascii_graphic());
+        let is_name = |name: &str| {
+            !name.is_empty() && name.len() <= 76 && name.bytes().all(|octet| octet.is_ascii_graphic())
+        };
         let Some((name, value)) = named.filter(|(name, value)| is_name(name) && !value.is_empty()) else {
             self.out
                 .error("E0601", &place, "this is no header line")
@@ -146,7 +164,10 @@ impl Compiler<'_> {
             return None;
         };
         if let Some((why, remedy)) = protected(name) {
-            self.out.error("E0602", &place, format!("the header `{name}` cannot be added: {why}")).label("not this one").remedy(remedy);
+            self.out
+                .error("E0602", &place, format!("the header `{name}` cannot be added: {why}"))
+                .label("not this one")
+                .remedy(remedy);
         }
         self.refuse_controls(line);
         Some((name.to_owned(), Template::parse(value, Use::Header, &place, self.out)))
@@ -174,9 +195,15 @@ impl Compiler<'_> {
         if block.text.value.len() > safe::REPLY || !block.text.value.is_ascii() {
             let place = self.at(&block.text);
             let (what, remedy) = if block.text.value.is_ascii() {
-                (format!("the text is longer than {} characters", safe::REPLY), "shorten it: replies are one line of 512 octets")
+                (
+                    format!("the text is longer than {} characters", safe::REPLY),
+                    "shorten it: replies are one line of 512 octets",
+                )
             } else {
-                ("the text has characters outside ASCII".to_owned(), "write it in ASCII: replies that all mail servers read have no others, accents are taken off")
+                (
+                    "the text has characters outside ASCII".to_owned(),
+                    "write it in ASCII: replies that all mail servers read have no others, accents are taken off",
+                )
             };
             self.out.warn("W0605", &place, what).label("will be changed").remedy(remedy);
         }
@@ -185,13 +212,20 @@ impl Compiler<'_> {
 
     /// `class.subject.detail` of RFC 3463; a permanent reply has class 5.
     fn enhanced(&mut self, code: u16, enhanced: &At<String>) {
-        let number = |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|octet| octet.is_ascii_digit());
+        let number =
+            |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|octet| octet.is_ascii_digit());
         let parts: Vec<&str> = enhanced.value.trim().split('.').collect();
-        let form = parts.len() == 3 && parts.iter().all(|part| number(&part));
+        let form = parts.len() == 3 && parts.iter().all(number);
         let (what, remedy) = match (form, parts.first().copied()) {
             (true, Some("5")) => return,
-            (true, Some(class)) => (format!("class {class} does not go with the code {code}"), format!("write \"5.{}.{}\"", parts[1], parts[2])),
-            _ => (format!("`{}` is no enhanced status code", enhanced.value), "write three numbers such as \"5.7.1\" (RFC 3463)".to_owned()),
+            (true, Some(class)) => (
+                format!("class {class} does not go with the code {code}"),
+                format!("write \"5.{}.{}\"", parts[1], parts[2]),
+            ),
+            _ => (
+                format!("`{}` is no enhanced status code", enhanced.value),
+                "write three numbers such as \"5.7.1\" (RFC 3463)".to_owned(),
+            ),
         };
         let place = self.at(enhanced);
         self.out.error("E0606", &place, what).label("cannot be sent").remedy(remedy);
@@ -206,7 +240,10 @@ impl Compiler<'_> {
 
     fn bad_address(&mut self, address: &At<String>, remedy: &str) {
         let place = self.at(address);
-        self.out.error("E0605", &place, format!("`{}` is no address", address.value)).label("nothing can be sent there").remedy(remedy);
+        self.out
+            .error("E0605", &place, format!("`{}` is no address", address.value))
+            .label("nothing can be sent there")
+            .remedy(remedy);
     }
 
     // ---- side effects
@@ -219,9 +256,8 @@ impl Compiler<'_> {
         all.extend(rule.set_attribute.iter().map(|(name, value)| {
             SideEffect::Attribute(name.clone(), Template::parse(value, Use::Effect, &rule.place, self.out))
         }));
-        all.extend(rule.limit_retention.iter().map(|(discard_original, attachments)| SideEffect::Retention {
-            discard_original: *discard_original,
-            attachments: attachments.clone(),
+        all.extend(rule.limit_retention.iter().map(|(discard_original, attachments)| {
+            SideEffect::Retention { discard_original: *discard_original, attachments: attachments.clone() }
         }));
         all
     }
@@ -277,7 +313,10 @@ impl Compiler<'_> {
     fn does_nothing(&self) -> bool {
         let rule = self.rule;
         let modifies = rule.modify.as_ref().is_some_and(|modify| {
-            modify.quarantine_connect.is_some() || !modify.headers.is_empty() || modify.prefix.is_some() || modify.suffix.is_some()
+            modify.quarantine_connect.is_some()
+                || !modify.headers.is_empty()
+                || modify.prefix.is_some()
+                || modify.suffix.is_some()
         });
         let on_mail = modifies || rule.block.is_some() || rule.redirect.is_some() || rule.copy.is_some();
         let effects = !rule.notify.is_empty() || !rule.syslog.is_empty() || !rule.set_attribute.is_empty();
@@ -323,25 +362,50 @@ impl Compiler<'_> {
 }
 
 fn both<W, T>(written: &Written<At<W>>, of: impl Fn(&At<W>) -> Option<T>) -> AnyNone<T> {
-    AnyNone { any: written.any.iter().filter_map(&of).collect(), none: written.none.iter().filter_map(&of).collect() }
+    AnyNone {
+        any: written.any.iter().filter_map(&of).collect(),
+        none: written.none.iter().filter_map(&of).collect(),
+    }
 }
 
 /// Headers that are not for rules to add: why, and what to do instead.
 fn protected(name: &str) -> Option<(&'static str, &'static str)> {
     const ORIGIN: &[&str] = &[
-        "from", "sender", "reply-to", "to", "cc", "bcc", "date", "message-id", "in-reply-to", "references", "return-path",
-        "received", "delivered-to",
+        "from",
+        "sender",
+        "reply-to",
+        "to",
+        "cc",
+        "bcc",
+        "date",
+        "message-id",
+        "in-reply-to",
+        "references",
+        "return-path",
+        "received",
+        "delivered-to",
     ];
-    const SIGNED: &[&str] = &["dkim-signature", "authentication-results", "received-spf", "domainkey-signature"];
+    const SIGNED: &[&str] =
+        &["dkim-signature", "authentication-results", "received-spf", "domainkey-signature"];
     let name = name.to_ascii_lowercase();
     let own = "write a name of your own that begins with X-";
     match name.as_str() {
         "subject" => Some(("a mail has one subject", "use subject_prefix or subject_suffix")),
-        "x-dlp-uniquemsgid" | "x-dlp-policyid" => Some(("it belongs to Email Quarantine Connect", "write email_quarantine_connect = true")),
-        "x-cfilter-loop" => Some(("it is the pass header", "set the pass header in the server's configuration")),
-        name if ORIGIN.contains(&name) || name.starts_with("resent-") => Some(("it says where the mail comes from and goes", own)),
-        name if SIGNED.contains(&name) || name.starts_with("arc-") => Some(("it says who vouches for the mail", own)),
-        name if name.starts_with("content-") || name == "mime-version" => Some(("it says how to read the mail", own)),
+        "x-dlp-uniquemsgid" | "x-dlp-policyid" => {
+            Some(("it belongs to Email Quarantine Connect", "write email_quarantine_connect = true"))
+        }
+        "x-cfilter-loop" => {
+            Some(("it is the pass header", "set the pass header in the server's configuration"))
+        }
+        name if ORIGIN.contains(&name) || name.starts_with("resent-") => {
+            Some(("it says where the mail comes from and goes", own))
+        }
+        name if SIGNED.contains(&name) || name.starts_with("arc-") => {
+            Some(("it says who vouches for the mail", own))
+        }
+        name if name.starts_with("content-") || name == "mime-version" => {
+            Some(("it says how to read the mail", own))
+        }
         _ => None,
     }
 }

@@ -25,7 +25,11 @@ pub fn respond(set: &Set, inspection: &Inspection, mail: &Mail<'_>, server_trial
     let (would, _) = message.decide(&all, &violated(true));
     Response {
         effects: message.effects(&fired, &disposition, &would),
-        violations: inspection.violations.iter().map(|violation| told(violation, &fired, server_trial)).collect(),
+        violations: inspection
+            .violations
+            .iter()
+            .map(|violation| told(violation, &fired, server_trial))
+            .collect(),
         disposition,
         would,
         modifications,
@@ -44,7 +48,12 @@ fn on_trial(violation: &Violation, server_trial: bool) -> bool {
 }
 
 /// By policy number, then in the order in which the policy names its rules; each once.
-fn fired<'f>(set: &'f Compiled, inspection: &'f Inspection, mail: &Mail<'_>, server_trial: bool) -> Vec<Fired<'f>> {
+fn fired<'f>(
+    set: &'f Compiled,
+    inspection: &'f Inspection,
+    mail: &Mail<'_>,
+    server_trial: bool,
+) -> Vec<Fired<'f>> {
     let mut all = Vec::new();
     for violation in &inspection.violations {
         let mut seen: Vec<&str> = Vec::new();
@@ -69,7 +78,10 @@ fn holds(when: &When, violation: &Violation, inspection: &Inspection, mail: &Mai
         && when.policy.admits(&violation.policy.id)
         && when.match_count.is_none_or(|amount| amount.holds(violation.match_count))
         && when.recipient.as_ref().is_none_or(|wanted| recipients().any(|address| wanted.contains(address)))
-        && when.not_recipient.as_ref().is_none_or(|refused| !recipients().any(|address| refused.contains(address)))
+        && when
+            .not_recipient
+            .as_ref()
+            .is_none_or(|refused| !recipients().any(|address| refused.contains(address)))
 }
 
 /// The message and what is known of it.
@@ -99,14 +111,20 @@ impl<'m> Message<'m> {
 
     fn block(&self, fired: &[&Fired<'_>]) -> Option<Disposition> {
         let blocking = fired.iter().filter_map(|fired| Some((fired, fired.rule.block.as_ref()?)));
-        let first = blocking.min_by_key(|(fired, _)| (fired.violation.severity as u8, fired.violation.policy.id));
+        let first =
+            blocking.min_by_key(|(fired, _)| (fired.violation.severity as u8, fired.violation.policy.id));
         let (fired, (code, enhanced, text)) = first?;
         let fate = |text| Disposition::Block { code: *code, enhanced: enhanced.clone(), text };
         let text = text.reply(&self.facts(vec![fired.violation], &fate(String::new())));
         Some(fate(text))
     }
 
-    fn modifications(&self, fired: &[&Fired<'_>], violated: &[&Violation], fate: &Disposition) -> Modifications {
+    fn modifications(
+        &self,
+        fired: &[&Fired<'_>],
+        violated: &[&Violation],
+        fate: &Disposition,
+    ) -> Modifications {
         let mut all = Modifications { headers: self.summary(violated), ..Modifications::default() };
         for (rule, violations) in by_rule(fired) {
             let facts = self.facts(violations, fate);
@@ -210,10 +228,13 @@ fn filled(effect: &SideEffect, facts: &Facts<'_>) -> Option<SideAction> {
             message: message.line(facts),
         },
         SideEffect::Status(status) => SideAction::SetStatus(status.clone()),
-        SideEffect::Attribute(name, value) => SideAction::SetAttribute { name: name.clone(), value: value.line(facts) },
-        SideEffect::Retention { discard_original, attachments } => {
-            SideAction::LimitRetention { discard_original: *discard_original, attachments: attachments.clone() }
+        SideEffect::Attribute(name, value) => {
+            SideAction::SetAttribute { name: name.clone(), value: value.line(facts) }
         }
+        SideEffect::Retention { discard_original, attachments } => SideAction::LimitRetention {
+            discard_original: *discard_original,
+            attachments: attachments.clone(),
+        },
     })
 }
 
@@ -236,7 +257,8 @@ fn told(violation: &Violation, fired: &[Fired<'_>], server_trial: bool) -> Viola
 }
 
 fn actions_of(rule: &Rule) -> Vec<&'static str> {
-    let modifies = rule.quarantine_connect || !rule.headers.is_empty() || rule.prefix.is_some() || rule.suffix.is_some();
+    let modifies =
+        rule.quarantine_connect || !rule.headers.is_empty() || rule.prefix.is_some() || rule.suffix.is_some();
     let on_mail = [
         ("block", rule.block.is_some()),
         ("redirect", !rule.redirect.is_empty()),

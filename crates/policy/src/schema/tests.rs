@@ -14,7 +14,10 @@ fn wrong(root: &Value, schema: &Value, value: &Value) -> Vec<String> {
     for (word, asked) in schema.as_object().expect("a schema is an object") {
         match word.as_str() {
             "$ref" => {
-                let part = asked.as_str().and_then(|path| root.pointer(path.strip_prefix('#')?)).expect("the part is there");
+                let part = asked
+                    .as_str()
+                    .and_then(|path| root.pointer(path.strip_prefix('#')?))
+                    .expect("the part is there");
                 all.extend(wrong(root, part, value));
             }
             "anyOf" => {
@@ -38,10 +41,14 @@ fn wrong(root: &Value, schema: &Value, value: &Value) -> Vec<String> {
             }
             "minimum" if value.as_u64() < asked.as_u64() => all.push(format!("{value} is below {asked}")),
             "maximum" if value.as_u64() > asked.as_u64() => all.push(format!("{value} is above {asked}")),
-            "minItems" if value.as_array().is_some_and(|items| (items.len() as u64) < asked.as_u64().unwrap()) => {
+            "minItems"
+                if value.as_array().is_some_and(|items| (items.len() as u64) < asked.as_u64().unwrap()) =>
+            {
                 all.push("too few".to_owned());
             }
-            "items" => all.extend(value.as_array().into_iter().flatten().flat_map(|item| wrong(root, asked, item))),
+            "items" => {
+                all.extend(value.as_array().into_iter().flatten().flat_map(|item| wrong(root, asked, item)))
+            }
             "required" => {
                 let missing = list(asked).iter().filter(|key| value.get(key.as_str().unwrap()).is_none());
                 all.extend(missing.map(|key| format!("{key} is missing")));
@@ -123,7 +130,16 @@ fn every_file_of_the_library_fits() {
 fn what_the_reader_refuses_does_not_fit() {
     let policy = "id = 1\nname = \"P\"\n[[rule]]\nname = \"R\"\n";
     assert_eq!(verdict("policy", &format!("{policy}keywords = [\"x\"]")), Vec::<String>::new());
-    for line in ["keyword = \"x\"", "keywords = \"\"", "keywords = []", "at_least = 0", "case = \"none\"", "message_size = \"big\"", "all = [{ keyword = \"x\" }]", "encrypted = 1"] {
+    for line in [
+        "keyword = \"x\"",
+        "keywords = \"\"",
+        "keywords = []",
+        "at_least = 0",
+        "case = \"none\"",
+        "message_size = \"big\"",
+        "all = [{ keyword = \"x\" }]",
+        "encrypted = 1",
+    ] {
         assert!(!verdict("policy", &format!("{policy}{line}")).is_empty(), "{line}");
     }
     assert!(!verdict("policy", "id = 1\nname = \"P\"").is_empty(), "a policy needs rules");

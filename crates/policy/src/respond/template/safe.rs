@@ -67,7 +67,9 @@ pub(crate) fn is_address(text: &str) -> bool {
 fn is_domain(domain: &str) -> bool {
     let literal = domain.starts_with('[') && domain.ends_with(']');
     let label = |label: &str| {
-        !label.is_empty() && !label.starts_with('-') && label.chars().all(|c| c == '-' || c == '_' || c.is_alphanumeric())
+        !label.is_empty()
+            && !label.starts_with('-')
+            && label.chars().all(|c| c == '-' || c == '_' || c.is_alphanumeric())
     };
     literal || domain.split('.').all(label)
 }
@@ -128,7 +130,18 @@ mod tests {
         for good in ["ann@example.com", "o'neil+x@sub.example", "jörg@müller.example", "a@[192.0.2.1]"] {
             assert!(is_address(good), "{good}");
         }
-        for bad in ["", "<>", "ann", "@example.com", "a@b@", "a b@c.example", "a@b.example\r\nDATA", "<a@b.example>", "a@b..c", "$X$@b.example"] {
+        for bad in [
+            "",
+            "<>",
+            "ann",
+            "@example.com",
+            "a@b@",
+            "a b@c.example",
+            "a@b.example\r\nDATA",
+            "<a@b.example>",
+            "a@b..c",
+            "$X$@b.example",
+        ] {
             assert!(!is_address(bad), "{bad}");
         }
     }

@@ -1,7 +1,7 @@
 //! What the variables stand for in one message. Values are one line each and bounded; matches are masked.
 
-use super::safe;
 use super::Variable;
+use super::safe;
 use crate::mail::{Envelope, Mail};
 use crate::respond::Disposition;
 use crate::verdict::{Inspection, Match, Severity, Violation};
@@ -32,16 +32,22 @@ impl Facts<'_> {
         let value = match variable {
             Variable::Policy => self.each(|violation| vec![violation.policy.name.clone()]),
             Variable::PolicyId => self.each(|violation| vec![violation.policy.id.to_string()]),
-            Variable::Rules => self.each(|violation| violation.rules.iter().map(|rule| rule.name.clone()).collect()),
+            Variable::Rules => {
+                self.each(|violation| violation.rules.iter().map(|rule| rule.name.clone()).collect())
+            }
             Variable::Sender if self.envelope().sender.is_empty() => "<>".to_owned(),
             Variable::Sender => self.envelope().sender.clone(),
             Variable::Recipients => list(self.envelope().recipients.clone(), ", "),
             Variable::Subject => self.subject(),
             Variable::MatchCount => self.match_count(),
-            Variable::Severity => self.severity().map_or_else(String::new, |severity| severity.title().to_owned()),
+            Variable::Severity => {
+                self.severity().map_or_else(String::new, |severity| severity.title().to_owned())
+            }
             Variable::Direction => self.inspection.direction.to_string(),
             Variable::Date => self.mail.now.strftime("%Y-%m-%d %H:%M %Z").to_string(),
-            Variable::Blocked => if matches!(self.disposition, Disposition::Block { .. }) { "yes" } else { "no" }.to_owned(),
+            Variable::Blocked => {
+                if matches!(self.disposition, Disposition::Block { .. }) { "yes" } else { "no" }.to_owned()
+            }
             Variable::Disposition => self.disposition.as_str().to_owned(),
             Variable::Matches => return self.matches(between),
             Variable::Unscannable => self.unscannable(),
@@ -61,13 +67,15 @@ impl Facts<'_> {
     }
 
     fn match_count(&self) -> String {
-        let count = self.violations.iter().fold(0u64, |sum, violation| sum.saturating_add(violation.match_count));
+        let count =
+            self.violations.iter().fold(0u64, |sum, violation| sum.saturating_add(violation.match_count));
         let complete = self.violations.iter().all(|violation| violation.count_is_complete);
         if complete { count.to_string() } else { format!("{count} or more") }
     }
 
     fn subject(&self) -> String {
-        let subject = self.mail.opened.headers.iter().find(|header| header.name.eq_ignore_ascii_case(b"subject"));
+        let subject =
+            self.mail.opened.headers.iter().find(|header| header.name.eq_ignore_ascii_case(b"subject"));
         subject.map_or_else(String::new, |subject| subject.text.to_string())
     }
 
@@ -87,7 +95,8 @@ impl Facts<'_> {
 
     fn files(&self) -> String {
         let with_matches = self.violations.iter().flat_map(|violation| &violation.matches);
-        let paths = with_matches.filter(|found| found.component == "attachment").map(|found| found.path.clone());
+        let paths =
+            with_matches.filter(|found| found.component == "attachment").map(|found| found.path.clone());
         let paths: Vec<String> = paths.collect();
         list(if paths.is_empty() { self.attachments() } else { paths }, ", ")
     }
@@ -105,7 +114,8 @@ impl Facts<'_> {
             }
         }
         let told = lines.len() as u64;
-        let count = self.violations.iter().fold(0u64, |sum, violation| sum.saturating_add(violation.match_count));
+        let count =
+            self.violations.iter().fold(0u64, |sum, violation| sum.saturating_add(violation.match_count));
         if told == LISTED as u64 && count > told {
             lines.push(format!("and more, {} in all", self.match_count()));
         }
