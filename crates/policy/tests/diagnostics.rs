@@ -2,6 +2,8 @@
 //! shown. `UPDATE_EXPECTED=1 cargo test -p policy --test diagnostics` writes the reports anew; read the difference before
 //! it is committed.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

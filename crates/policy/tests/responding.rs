@@ -1,5 +1,7 @@
 //! What response rules make of violations, told from outside: policy files and mails in, one verdict out.
 
+#![allow(clippy::unwrap_used)]
+
 use std::time::{Duration, Instant};
 
 use content::documents::InProcess;

@@ -20,10 +20,8 @@ fn wrong(root: &Value, schema: &Value, value: &Value) -> Vec<String> {
                     .expect("the part is there");
                 all.extend(wrong(root, part, value));
             }
-            "anyOf" => {
-                if !list(asked).iter().any(|schema| wrong(root, schema, value).is_empty()) {
-                    all.push(format!("{value} is none of {asked}"));
-                }
+            "anyOf" if !list(asked).iter().any(|schema| wrong(root, schema, value).is_empty()) => {
+                all.push(format!("{value} is none of {asked}"));
             }
             "allOf" => all.extend(list(asked).iter().flat_map(|schema| wrong(root, schema, value))),
             "type" => {
