@@ -67,6 +67,18 @@ pub fn xlsx(words: &mut Words, rows: usize) -> Vec<u8> {
     ])
 }
 
+/// A zip archive of text files, so many octets of text in all.
+pub(super) fn zip_of_text(words: &mut Words, size: usize) -> Vec<u8> {
+    let text = |words: &mut Words| (0..size / 4 / 60).map(|_| words.line() + "\r\n").collect::<String>();
+    let texts = [text(words), text(words), text(words), text(words)];
+    package(&[
+        ("a.txt", texts[0].as_bytes()),
+        ("b.txt", texts[1].as_bytes()),
+        ("c.txt", texts[2].as_bytes()),
+        ("d.txt", texts[3].as_bytes()),
+    ])
+}
+
 /// A PDF file with compressed pages of text and one picture.
 pub fn pdf(words: &mut Words, pages: usize) -> Vec<u8> {
     let mut file = PdfFile::new();

@@ -23,6 +23,65 @@ pub fn mixed() -> Vec<Vec<u8>> {
     (0..100).map(office_mail).collect()
 }
 
+/// Mails of text beside the same text in HTML, about this long each.
+pub fn html() -> Vec<Vec<u8>> {
+    (0..8).map(|seed| with_html(&mut Words::new(2000 + seed), seed)).collect()
+}
+
+/// Mails with one text attachment of so many octets in base64.
+pub fn encoded_text(size: usize) -> Vec<Vec<u8>> {
+    (0..4)
+        .map(|seed| {
+            let mut words = Words::new(3000 + seed);
+            let mut text = String::with_capacity(size + 100);
+            while text.len() < size {
+                text.push_str(&words.line());
+                text.push_str("\r\n");
+            }
+            with_file(&mut words, seed, "notes.txt", "text/plain", text.as_bytes())
+        })
+        .collect()
+}
+
+/// Mails with one document each of a kind: `docx`, `xlsx`, `pdf` or `png`.
+pub fn with_document(kind: &str) -> Vec<Vec<u8>> {
+    let number = ["docx", "xlsx", "pdf", "png"].iter().position(|known| *known == kind).unwrap_or(0) as u64;
+    (0..4)
+        .map(|seed| {
+            let mut words = Words::new(4000 + seed);
+            let (name, media_type, octets) = document(&mut words, number);
+            with_file(&mut words, seed, &name, media_type, &octets)
+        })
+        .collect()
+}
+
+/// Mails with a zip of text files.
+pub fn zipped_text(size: usize) -> Vec<Vec<u8>> {
+    (0..4)
+        .map(|seed| {
+            let mut words = Words::new(5000 + seed);
+            let octets = files::zip_of_text(&mut words, size);
+            with_file(&mut words, seed, "notes.zip", "application/zip", &octets)
+        })
+        .collect()
+}
+
+fn with_file(words: &mut Words, seed: u64, name: &str, media_type: &str, octets: &[u8]) -> Vec<u8> {
+    let mut mail = head(words, seed, "multipart/mixed; boundary=\"=_mix\"");
+    mail.push_str("--=_mix\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nPlease find it attached.\r\n");
+    attach(&mut mail, name, media_type, octets);
+    mail.push_str("--=_mix--\r\n");
+    mail.into_bytes()
+}
+
+fn attach(mail: &mut String, name: &str, media_type: &str, octets: &[u8]) {
+    mail.push_str(&format!(
+        "--=_mix\r\nContent-Type: {media_type}; name=\"{name}\"\r\nContent-Transfer-Encoding: base64\r\n\
+         Content-Disposition: attachment; filename=\"{name}\"\r\n\r\n{}",
+        base64_lines(octets)
+    ));
+}
+
 fn plain_mail(seed: u64, size: usize) -> Vec<u8> {
     let mut words = Words::new(seed);
     let mut mail = head(&mut words, seed, "text/plain; charset=utf-8").into_bytes();
@@ -60,11 +119,7 @@ fn with_documents(words: &mut Words, seed: u64) -> Vec<u8> {
     let count = 1 + words.below(3);
     for number in 0..count {
         let (name, kind, octets) = document(words, seed + number);
-        mail.push_str(&format!(
-            "--=_mix\r\nContent-Type: {kind}; name=\"{name}\"\r\nContent-Transfer-Encoding: base64\r\n\
-             Content-Disposition: attachment; filename=\"{name}\"\r\n\r\n{}",
-            base64_lines(&octets)
-        ));
+        attach(&mut mail, &name, kind, &octets);
     }
     mail.push_str("--=_mix--\r\n");
     mail.into_bytes()

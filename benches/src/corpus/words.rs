@@ -89,7 +89,7 @@ impl Words {
     }
 
     /// The next number (SplitMix64).
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -99,7 +99,7 @@ impl Words {
 
     /// A number below `bound`, which is not 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.number() % bound
     }
 
     /// One word.
@@ -127,7 +127,7 @@ impl Words {
 
     /// Octets that do not compress.
     pub fn noise(&mut self, count: usize) -> Vec<u8> {
-        let mut octets: Vec<u8> = (0..count / 8 + 1).flat_map(|_| self.next().to_le_bytes()).collect();
+        let mut octets: Vec<u8> = (0..count / 8 + 1).flat_map(|_| self.number().to_le_bytes()).collect();
         octets.truncate(count);
         octets
     }
