@@ -74,6 +74,7 @@ fn workbooks_give_cells_as_shown_and_as_stored() {
         "strings that go on in another record"
     );
     assert_eq!(of(&book, Kind::Hidden), "hidden sheet word");
+    assert_eq!(at(&book, "sheet title"), "Customers\nSecret");
 }
 
 #[test]

@@ -23,6 +23,11 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
     let mut book = Book::default();
     let links = targets(&part(&mut archive, "xl/_rels/workbook.bin.rels", out)?);
     book.workbook(&part(&mut archive, "xl/workbook.bin", out)?, &links);
+    let mut titles: Vec<&String> = book.sheets.values().map(|(title, _)| title).collect();
+    titles.sort();
+    for title in titles {
+        out.text("sheet title", Kind::Attribute, title.clone())?;
+    }
     book.styles(&part(&mut archive, "xl/styles.bin", out)?);
     book.shared(&part(&mut archive, "xl/sharedStrings.bin", out)?)?;
     for name in &names {

@@ -124,7 +124,7 @@ impl Book<'_, '_> {
                 let page = rtf::code_page(u16_at(data, 0).unwrap_or(1252).into());
                 self.page = page.unwrap_or(encoding_rs::WINDOWS_1252);
             }
-            id::BOUNDSHEET => self.bound_sheet(data),
+            id::BOUNDSHEET => return self.bound_sheet(data),
             id::SST => self.shared_strings(segments)?,
             id::FORMAT => {
                 let text = self.string(data.get(2..).unwrap_or_default(), if self.wide { 2 } else { 1 });
@@ -164,12 +164,14 @@ impl Book<'_, '_> {
         }
     }
 
-    fn bound_sheet(&mut self, data: &[u8]) {
-        let (Some(at), Some(state)) = (u32_at(data, 0), data.get(4)) else { return };
+    fn bound_sheet(&mut self, data: &[u8]) -> Result<(), Reason> {
+        let (Some(at), Some(state)) = (u32_at(data, 0), data.get(4)) else { return Ok(()) };
         let name = self.string(data.get(6..).unwrap_or_default(), 1);
         if self.sheets.len() < 65_536 {
-            self.sheets.insert(at, (name, state & 3 != 0));
+            self.sheets.insert(at, (name.clone(), state & 3 != 0));
         }
+        // A title is text that people read, on an empty sheet too.
+        self.out.text(format!("{}sheet title", self.prefix), Kind::Attribute, name)
     }
 
     fn row(&mut self, data: &[u8]) {
