@@ -27,7 +27,7 @@ struct Options {
     /// Seconds a measurement.
     #[arg(long)]
     seconds: Option<f64>,
-    /// Only sizes whose name contains this: 4 KB, 64 KB, 1 MB, mixed.
+    /// Only sizes whose name begins so: 4 KB, 64 KB, 1 MB, mixed.
     #[arg(long)]
     only: Option<String>,
     /// Connections, separated by commas.
@@ -105,7 +105,7 @@ fn mails(options: &Options) -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("mixed", corpus::mixed()),
     ];
     let quick = |name: &str| !options.quick || name == "4 KB" || name == "mixed";
-    let wanted = |name: &str| options.only.as_deref().map_or(quick(name), |only| name.contains(only));
+    let wanted = |name: &str| options.only.as_deref().map_or(quick(name), |only| name.starts_with(only));
     all.into_iter().filter(|(name, _)| wanted(name)).collect()
 }
 
