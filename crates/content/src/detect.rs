@@ -146,7 +146,7 @@ pub(crate) fn has_zip_behind(octets: &[u8], kind: FileKind) -> bool {
         return false;
     }
     let tail = &octets[octets.len().saturating_sub(66 << 10)..];
-    let Some(at) = memchr::memmem::rfind(tail, b"PK\x05\x06") else { return false };
+    let Some(at) = memchr::memmem::find_iter(tail, b"PK\x05\x06").last() else { return false };
     let Some(record) = tail.get(at..at + 22) else { return false };
     let field =
         |at: usize| u32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]) as usize;

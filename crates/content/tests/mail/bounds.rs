@@ -122,7 +122,9 @@ fn many_fields_of_one_name_are_cut() {
 fn octets_out_are_bounded() {
     let message = [&b"Content-Transfer-Encoding: base64\r\n\r\n"[..], &base64(&vec![b'x'; 100_000])].concat();
     let opened = open_within(&message, &Limits { octets_out: 1_000, ..Limits::default() });
+    check(&opened, &message);
     assert_eq!(reasons(&opened), ["too big"]);
+    assert_eq!(opened.parts.len(), 1);
 }
 
 #[test]
