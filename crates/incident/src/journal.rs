@@ -137,6 +137,11 @@ impl Journal {
         let _ = self.ask(Job::Flush).await;
     }
 
+    /// For the outbox, which reads and writes beside the writer.
+    pub(crate) fn database(&self) -> &dyn Database {
+        &*self.database
+    }
+
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Job) -> Result<T, Error> {
         let jobs = self.jobs.as_ref().ok_or(Error::Closed)?;
         let (done, answer) = oneshot::channel();

@@ -3,6 +3,7 @@
 mod gauge;
 mod journal;
 mod key_check;
+mod outbox;
 mod read;
 mod record;
 mod rotate;
@@ -13,6 +14,7 @@ mod writer;
 
 pub use gauge::{JournalOptions, JournalState};
 pub use journal::Journal;
+pub use outbox::{Claimed, Later, Line, Outbox, OutboxOptions};
 pub use record::{
     Disposition, Effect, Entry, Filter, Incident, Match, NewMessage, NewViolation, Outcome, Recorded,
     RecordedIncident, Severity, Status, Summary, mask,
