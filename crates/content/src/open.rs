@@ -14,6 +14,7 @@ mod entity;
 mod file;
 mod mbox;
 mod multipart;
+mod passwords;
 mod task;
 
 pub(crate) use mbox::is_start as is_start_of_mbox;
@@ -51,6 +52,8 @@ struct Walk<'m, 'h> {
     size: u64,
     /// The next rendering of each group.
     groups: Vec<u16>,
+    /// Encrypted documents: words of the mail are tried on them at the end.
+    locked: Vec<file::Locked<'m>>,
     stopped: bool,
 }
 
@@ -64,11 +67,22 @@ impl<'m, 'h> Walk<'m, 'h> {
             work: 0,
             size: size as u64,
             groups: Vec::new(),
+            locked: Vec::new(),
             stopped: false,
         }
     }
 
     fn run(&mut self) {
+        loop {
+            self.walk();
+            if self.locked.is_empty() {
+                return;
+            }
+            self.try_words_on_locked();
+        }
+    }
+
+    fn walk(&mut self) {
         while let Some(task) = self.todo.pop() {
             if self.stopped {
                 return;

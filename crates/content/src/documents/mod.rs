@@ -4,26 +4,26 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::{DocumentAnswer, DocumentRequest, Documents, FileKind, Reason};
 
-#[doc(hidden)]
-pub mod fuzz_docs;
 mod ar;
 mod cab;
-mod closed;
 mod cfb;
+mod closed;
 mod doc;
-mod image;
-mod iso;
 mod epub;
 pub mod fuzz;
+#[doc(hidden)]
+pub mod fuzz_docs;
+mod image;
+mod iso;
 mod msg;
 mod odf;
 mod ole;
 mod ooxml;
 mod output;
 mod packed;
-mod place;
 mod pdf;
 mod picture;
+mod place;
 mod ppt;
 mod rpm;
 mod rtf;

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use super::entity::Meaning;
 use super::task::{Octets, Place, Task, What};
-use super::{Walk, mbox};
+use super::{Walk, mbox, passwords};
 use crate::smime::Cms;
 use crate::transfer::{self, Encoding};
 use crate::{
-    AmbiguityReason, Component, DocumentItem, DocumentRequest, FileKind, Kind, Reason, Role, View, charset,
-    detect, header, html, is_document, smime, tnef,
+    AmbiguityReason, Component, DocumentAnswer, DocumentItem, DocumentRequest, FileKind, Kind, Reason, Role,
+    View, charset, detect, header, html, is_document, smime, tnef,
 };
 
 /// `data:` URIs of one page.
@@ -376,14 +376,52 @@ impl<'m> Walk<'m, '_> {
         if place.depth >= self.how.limits.depth {
             return self.unscannable(id, &place.path, Reason::TooDeep);
         }
-        let answer = self.how.documents.open(&DocumentRequest {
+        let answer = self.ask(octets, place, kind, self.how.passwords);
+        if is_locked(&answer) && self.locked.len() < MOST_LOCKED {
+            // Its password may stand in a part of the mail that comes later.
+            self.locked.push(Locked { id, octets: octets.clone(), place: place.clone(), kind, answer });
+            return;
+        }
+        self.answer(id, place, answer);
+    }
+
+    fn ask(
+        &self,
+        octets: &Octets<'m>,
+        place: &Place,
+        kind: FileKind,
+        passwords: &[String],
+    ) -> DocumentAnswer {
+        self.how.documents.open(&DocumentRequest {
             kind,
             name: place.name.as_deref(),
             octets: octets.get(),
             limits: &self.limits_left(),
             deadline: self.how.deadline,
-            passwords: self.how.passwords,
-        });
+            passwords,
+        })
+    }
+
+    /// Tries words of the mail on what is encrypted, once all of the mail has been read.
+    pub(super) fn try_words_on_locked(&mut self) {
+        let locked = std::mem::take(&mut self.locked);
+        if locked.is_empty() {
+            return;
+        }
+        let mut words = if self.stopped { Vec::new() } else { passwords::in_text(&self.opened.segments) };
+        words.extend(self.how.passwords.iter().cloned());
+        for Locked { id, octets, place, kind, answer } in locked {
+            let second = if self.stopped || words.is_empty() {
+                None
+            } else {
+                Some(self.ask(&octets, &place, kind, &words))
+            };
+            let better = second.filter(|second| locks(second) < locks(&answer));
+            self.answer(id, &place, better.unwrap_or(answer));
+        }
+    }
+
+    fn answer(&mut self, id: u32, place: &Place, answer: DocumentAnswer) {
         for (path, reason) in answer.unscannable {
             self.unscannable(id, &place.path_to(&path), reason);
         }
@@ -391,13 +429,18 @@ impl<'m> Walk<'m, '_> {
             self.ambiguous(id, &place.path_to(&path), reason);
         }
         let mut tasks = Vec::new();
+        let mut shown: Option<(usize, String)> = None;
         for item in answer.items {
             match item {
                 DocumentItem::Text { place: spot, kind, text } => {
                     if !self.spend(text.len(), id, &place.path) {
                         break;
                     }
-                    self.segment(id, &spot, Component::Attachment, kind, place.view, Cow::Owned(text));
+                    let view = self.view_of_stored(kind, &spot, shown.take(), place.view);
+                    if kind == Kind::Text {
+                        shown = Some((self.opened.segments.len(), spot.clone()));
+                    }
+                    self.segment(id, &spot, Component::Attachment, kind, view, Cow::Owned(text));
                 }
                 DocumentItem::File { name, encrypted: true, .. } => {
                     self.segment(id, "", Component::Attachment, Kind::FileName, None, Cow::Owned(name));
@@ -414,6 +457,45 @@ impl<'m> Walk<'m, '_> {
         }
         self.todo.extend(tasks.into_iter().rev());
     }
+
+    /// A number as it is stored stands right behind the number as it is shown, at the same place: one thing in two renderings.
+    fn view_of_stored(
+        &mut self,
+        kind: Kind,
+        spot: &str,
+        shown: Option<(usize, String)>,
+        outer: Option<View>,
+    ) -> Option<View> {
+        let same = shown.filter(|(_, place)| {
+            kind == Kind::Hidden && outer.is_none() && !spot.is_empty() && place == spot
+        });
+        let Some((segment, _)) = same else { return outer };
+        let first = self.new_group();
+        if let Some(segment) = self.opened.segments.get_mut(segment) {
+            segment.view = Some(first);
+        }
+        Some(self.another(first.group))
+    }
+}
+
+/// Encrypted files of one message on which words of the mail are tried.
+const MOST_LOCKED: usize = 16;
+
+/// A document that is encrypted, or has encrypted files in it, until the whole mail has been read.
+pub(super) struct Locked<'m> {
+    id: u32,
+    octets: Octets<'m>,
+    place: Place,
+    kind: FileKind,
+    answer: DocumentAnswer,
+}
+
+fn is_locked(answer: &DocumentAnswer) -> bool {
+    locks(answer) > 0
+}
+
+fn locks(answer: &DocumentAnswer) -> usize {
+    answer.unscannable.iter().filter(|(_, reason)| *reason == Reason::Encrypted).count()
 }
 
 impl<'m> Forms<'m> {

@@ -34,7 +34,10 @@ pub(crate) fn check_frames(octets: &[u8]) {
 
 /// What a reader found arrives as it was sent.
 pub(crate) fn check_answer(answer: &crate::DocumentAnswer) {
-    assert_eq!(frame::decode_answer(&frame::encode_answer(answer, true)).as_ref(), Some(&(answer.clone(), true)));
+    assert_eq!(
+        frame::decode_answer(&frame::encode_answer(answer, true)).as_ref(),
+        Some(&(answer.clone(), true))
+    );
 }
 
 /// A framed request for a file of that name without octets, as a pool would send it.

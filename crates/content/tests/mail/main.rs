@@ -5,5 +5,6 @@ mod clean;
 mod evasions;
 mod fuzzed;
 mod opened;
+mod passwords;
 mod structure;
 mod table;
