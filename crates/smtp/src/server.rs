@@ -277,4 +277,6 @@ pub enum EndReason {
     ProxyProtocol,
     /// A refused message was longer than we care to read.
     Flood,
+    /// A command was ended by a bare LF.
+    BareLf,
 }

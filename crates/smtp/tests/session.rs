@@ -340,19 +340,23 @@ async fn lines_that_are_too_long_or_not_clean_are_refused_and_the_next_is_a_comm
          S: 500 5.5.6 Line too long.
          C: NOOP {endless}
          S: 500 5.5.6 Line too long.
-         C= NOOP\\n
-         S: 500 5.5.2 Control character or bare line end in a command.
          C= NO\\rOP\\r\\n
          S: 500 5.5.2 Control character or bare line end in a command.
          C= NOOP \\0\\r\\n
          S: 500 5.5.2 Control character or bare line end in a command.
-         C= EHLO a\\nMAIL FROM:<a@b>\\r\\n
-         S: 500 5.5.2 Control character or bare line end in a command.
-         S~ 503
          C: NOOP
          S~ 250"
     ))
     .await;
+}
+
+#[tokio::test]
+async fn a_bare_line_feed_ends_the_session_and_nothing_behind_it_is_a_command() {
+    for command in ["NOOP\\n", "EHLO a\\nMAIL FROM:<a@b>\\r\\n", "\\n"] {
+        talk(&format!("S~ 220\nC= {command}\nS~ 421 4.5.2\nS.")).await;
+    }
+    let fake = talk_after_hello("C: MAIL FROM:<a@b.example>\nS~ 250\nC= NOOP\\nRCPT TO:<evil@x.example>\\r\\n\nS~ 421\nS.").await;
+    assert_eq!(fake.calls().iter().filter(|call| call.contains("evil")).count(), 0);
 }
 
 #[tokio::test]

@@ -58,6 +58,8 @@ replies! {
     shutting_down = 421 (4, 3, 2) "Service shutting down, try again later.";
     /// The sender was silent for too long.
     timeout = 421 (4, 4, 2) "Timeout exceeded, closing connection.";
+    /// A command that a bare LF ends: what follows it might be one command here and two elsewhere.
+    bare_lf_in_command = 421 (4, 5, 2) "A bare line feed in a command, see RFC 5321 2.3.8; closing connection.";
     /// Too many errors in one session.
     too_many_errors = 421 (4, 7, 0) "Too many errors, closing connection.";
     /// The server is out of room for messages.

@@ -93,7 +93,6 @@ impl<S: Service> Session<'_, S> {
             let parsed = match self.wire.line(limits.line) {
                 Ok(None) => None,
                 Ok(Some(Line::Whole(line))) => Some(command::parse_within(line, limits)),
-                Ok(Some(Line::BareLf)) => Some(Err(command::Syntax::ControlOctet)),
                 Ok(Some(Line::TooLong)) => Some(Err(command::Syntax::LineTooLong)),
                 Err(stop) => return Err(self.stopped(stop)),
             };
@@ -142,6 +141,7 @@ impl<S: Service> Session<'_, S> {
             Stop::Io => (None, EndReason::Io),
             Stop::Timeout => (Some(own::timeout()), EndReason::Timeout),
             Stop::Shutdown => (Some(own::shutting_down()), EndReason::Shutdown),
+            Stop::BareLf => (Some(own::bare_lf_in_command()), EndReason::BareLf),
             Stop::Flood => (Some(own::too_many_errors()), EndReason::Flood),
         };
         if let Some(reply) = reply {

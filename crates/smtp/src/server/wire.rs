@@ -26,8 +26,6 @@ const IDLE: usize = 512;
 pub(super) enum Line<'w> {
     /// Without its CRLF.
     Whole(&'w [u8]),
-    /// Ended by a bare LF, which no command is.
-    BareLf,
     /// Over the limit; the rest of it is gone.
     TooLong,
 }
@@ -40,6 +38,8 @@ pub(super) enum Stop {
     Timeout,
     Shutdown,
     Flood,
+    /// A bare LF stands where a command should end. Nothing behind it is read: another server might take it for a command.
+    BareLf,
 }
 
 pub(super) struct Wire {
@@ -108,10 +108,7 @@ impl Wire {
                 let end = start + length;
                 // Not `consume`: the line is still looked at. The buffer is cleared when it is next filled.
                 self.at = end + 1;
-                match self.input[start..end].strip_suffix(b"\r") {
-                    Some(line) => Ok(Some(Line::Whole(line))),
-                    None => Ok(Some(Line::BareLf)),
-                }
+                self.input[start..end].strip_suffix(b"\r").map(|line| Some(Line::Whole(line))).ok_or(Stop::BareLf)
             }
             None if self.unread().len() >= limit => self.discard(None, 0),
             None => Ok(None),
