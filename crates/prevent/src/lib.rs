@@ -12,6 +12,7 @@
 
 mod accept;
 mod answer;
+mod effects;
 #[doc(hidden)]
 pub mod fuzz;
 mod header;
@@ -28,6 +29,9 @@ mod session;
 mod settings;
 mod unique_id;
 
+pub use effects::{
+    EffectSettings, Mailer, NoticeSettings, Protocol, Submission, SubmissionTls, SyslogSettings, SyslogTls,
+};
 pub use inspect::SharedDocuments;
 pub use metrics::Metrics;
 pub use server::Server;

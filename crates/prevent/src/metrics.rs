@@ -10,6 +10,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::effects::EffectMetrics;
+
 /// What became of a message, as a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub(crate) enum Result {
@@ -77,6 +79,7 @@ pub struct Metrics {
     pub(crate) reloads: Counter,
     pub(crate) reload_failures: Counter,
     pub(crate) certificate_expires: Gauge<f64, AtomicU64>,
+    pub(crate) effects: EffectMetrics,
 }
 
 impl Default for Metrics {
@@ -98,6 +101,7 @@ impl Default for Metrics {
             reloads: Counter::default(),
             reload_failures: Counter::default(),
             certificate_expires: Gauge::default(),
+            effects: EffectMetrics::default(),
         }
     }
 }
@@ -138,6 +142,7 @@ impl Metrics {
             "When the first of our certificates expires (Unix time, 0: none)",
             self.certificate_expires.clone(),
         );
+        self.effects.register(r);
     }
 
     pub(crate) fn time(&self, station: Station, spent: Duration) {

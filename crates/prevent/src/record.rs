@@ -7,6 +7,7 @@ use incident::{Journal, NewMessage, NewViolation, RecordedIncident};
 use policy::{Disposition, Mode, Violation, ViolationResponse};
 use smtp::reply::{Reply, own};
 
+use crate::effects::{self, Cause};
 use crate::metrics::{Metrics, PolicyLabel};
 use crate::respond::{Responded, Verdict};
 use crate::settings::Settings;
@@ -56,8 +57,8 @@ pub(crate) async fn record(
     if journal.state().full {
         return Err(refuse(&"the journal has reached its bound; free space or raise limits.journal_size"));
     }
-    let original = original(&responded).await.map_err(|error| refuse(&error))?;
-    let new = new_message(&responded, original, settings);
+    let octets = octets(&responded).await.map_err(|error| refuse(&error))?;
+    let new = new_message(&responded, octets, settings);
     let recorded = journal.record(new).await.map_err(|error| refuse(&error))?;
     for violation in &responded.findings().inspection.violations {
         metrics.violations.get_or_create(&PolicyLabel { policy: violation.policy.id }).inc();
@@ -65,25 +66,29 @@ pub(crate) async fn record(
     Ok(Recorded { responded, incidents: Some(recorded), spent: began.elapsed() })
 }
 
-/// The message as it came, unless a rule asks not to keep it. One that lies in a file is not read on the reactor.
-async fn original(responded: &Responded) -> std::io::Result<Option<Vec<u8>>> {
-    if !keeps_original(&responded.findings().response) {
-        return Ok(None);
-    }
+/// The message as it came. One that lies in a file is not read on the reactor.
+async fn octets(responded: &Responded) -> std::io::Result<Vec<u8>> {
     let spooled = responded.received().spooled();
     if let Some(octets) = spooled.memory() {
-        return Ok(Some(octets.to_vec()));
+        return Ok(octets.to_vec());
     }
     let spooled = spooled.clone();
     let read = tokio::task::spawn_blocking(move || spooled.read().map(|octets| octets.into_owned()));
-    read.await.map_err(std::io::Error::other)?.map(Some)
+    read.await.map_err(std::io::Error::other)?
 }
 
 /// The plain record of what was found and of what becomes of the message.
-fn new_message(responded: &Responded, original: Option<Vec<u8>>, settings: &Settings) -> NewMessage {
+fn new_message(responded: &Responded, octets: Vec<u8>, settings: &Settings) -> NewMessage {
     let (findings, question, received) = (responded.findings(), responded.question(), responded.received());
     let (inspection, response) = (&findings.inspection, &findings.response);
     let unscannable = inspection.unscannable.iter();
+    let cause = Cause {
+        sender: &question.sender,
+        recipients: &question.recipients,
+        message_id: findings.facts.message_id.as_deref(),
+        automatic: effects::is_automatic(&octets),
+    };
+    let effects = effects::planned(&response.effects, &cause, settings);
     NewMessage {
         unique_id: findings.facts.unique_id.to_string(),
         message_id: findings.facts.message_id.clone(),
@@ -96,7 +101,7 @@ fn new_message(responded: &Responded, original: Option<Vec<u8>>, settings: &Sett
         direction: inspection.direction.as_str().to_owned(),
         server: settings.server_name.clone(),
         policy_set: findings.set.id().to_owned(),
-        original,
+        original: keeps_original(response).then_some(octets),
         violations: inspection
             .violations
             .iter()
@@ -111,7 +116,7 @@ fn new_message(responded: &Responded, original: Option<Vec<u8>>, settings: &Sett
             }
             Verdict::Send { .. } => incident::Disposition::Passed,
         },
-        effects: response.effects.iter().filter(|effect| !effect.trial).map(effect).collect(),
+        effects,
     }
 }
 
@@ -152,15 +157,6 @@ fn kept_match(found: &policy::Match) -> incident::Match {
         before: found.before.clone(),
         after: found.after.clone(),
         validator: found.validator.clone(),
-    }
-}
-
-fn effect(effect: &policy::Effect) -> incident::Effect {
-    incident::Effect {
-        policy_id: effect.policy,
-        rule: effect.rule.clone(),
-        kind: effect.action.kind().to_owned(),
-        payload: effect.action.payload(),
     }
 }
 

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accept::Door;
+use crate::effects;
 use crate::hops::Hops;
 use crate::inspect::{Inspector, SharedDocuments};
 use crate::metrics::{Metrics, TurnedAway};
@@ -86,6 +87,7 @@ impl Server {
     /// Serves until `stop`, then lets sessions finish their transaction within the grace time. True if all did.
     pub async fn run(&self, listener: TcpListener, stop: CancellationToken) -> bool {
         let (sessions, cut) = (TaskTracker::new(), CancellationToken::new());
+        let effects = tokio::spawn(effects::run(self.shared.clone(), stop.clone()));
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -109,6 +111,8 @@ impl Server {
             cut.cancel();
             sessions.wait().await;
         }
+        // An effect that is not finished by then is done again at the next start.
+        let _ = tokio::time::timeout(grace, effects).await;
         finished
     }
 

@@ -9,6 +9,7 @@ use smtp::cidr::Cidr;
 use smtp::client::HopConfig;
 use smtp::server::ServerConfig;
 
+use crate::effects::EffectSettings;
 use crate::unique_id::IdKey;
 
 /// Everything that can change while the server runs; replaced whole by a reload.
@@ -57,6 +58,8 @@ pub struct Settings {
     pub refused_copy: RefusedCopy,
     /// Key of `X-dlp-uniquemsgid`.
     pub id_key: IdKey,
+    /// How side effects are done.
+    pub effects: EffectSettings,
     /// How long sessions in a transaction may go on after a stop was asked for.
     pub shutdown_grace: Duration,
 }

@@ -81,6 +81,10 @@ pub(crate) struct Prevent {
     pub(crate) tls: Tls,
     pub(crate) next_hop_tls: NextHopTls,
     pub(crate) next_hop_auth: NextHopAuth,
+    pub(crate) notices: Notices,
+    pub(crate) syslog: Syslog,
+    /// What stands before an incident's number in `$INCIDENT_SNAPSHOT$`; the command that shows it when empty.
+    pub(crate) incident_url: String,
     /// Balancers whose PROXY protocol header names the peer (addresses or networks).
     pub(crate) proxy_protocol_hosts: Vec<String>,
     /// Peers whose XCLIENT is taken.
@@ -271,6 +275,66 @@ pub(crate) struct NextHopAuth {
     pub(crate) secret_file: PathBuf,
 }
 
+/// Notices that response rules order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Notices {
+    /// `HOST:PORT` whose mail is not inspected again; none when empty.
+    pub(crate) submission: String,
+    pub(crate) tls: TlsMode,
+    /// Certificate authorities (PEM); those of the system when empty.
+    pub(crate) ca: PathBuf,
+    /// Name that the certificate must bear, when it is not the host's.
+    pub(crate) tls_name: String,
+    pub(crate) user: String,
+    /// File that holds the password, readable by Weir only.
+    pub(crate) secret_file: PathBuf,
+    /// `weir@company.example` or `Weir <weir@company.example>`.
+    pub(crate) from: String,
+    /// Where bounces go; nowhere (`<>`) when empty.
+    pub(crate) envelope_from: String,
+    pub(crate) per_recipient_per_hour: u32,
+    pub(crate) per_hour: u32,
+}
+
+/// The syslog server of rules that name none.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Syslog {
+    /// `HOST` or `HOST:PORT`.
+    pub(crate) host: String,
+    /// For all rules.
+    pub(crate) protocol: SyslogProtocol,
+    /// Certificate authorities (PEM); those of the system when empty.
+    pub(crate) ca: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SyslogProtocol {
+    #[default]
+    Udp,
+    Tcp,
+    Tls,
+}
+
+impl Default for Notices {
+    fn default() -> Self {
+        Self {
+            submission: String::new(),
+            tls: TlsMode::Required,
+            ca: PathBuf::new(),
+            tls_name: String::new(),
+            user: String::new(),
+            secret_file: PathBuf::new(),
+            from: String::new(),
+            envelope_from: String::new(),
+            per_recipient_per_hour: 20,
+            per_hour: 500,
+        }
+    }
+}
+
 impl Default for Up {
     fn default() -> Self {
         Self { delivery_listen: "127.0.0.1:10026".into() }
@@ -306,6 +370,9 @@ impl Default for Prevent {
             tls: Tls::default(),
             next_hop_tls: NextHopTls::default(),
             next_hop_auth: NextHopAuth::default(),
+            notices: Notices::default(),
+            syslog: Syslog::default(),
+            incident_url: String::new(),
             proxy_protocol_hosts: Vec::new(),
             xclient_hosts: Vec::new(),
             xforward_hosts: Vec::new(),

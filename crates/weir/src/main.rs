@@ -13,6 +13,7 @@ use crate::config::{Effective, Override};
 
 mod cli;
 mod config;
+mod effects;
 mod incidents;
 mod keys;
 mod logs;

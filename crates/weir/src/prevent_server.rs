@@ -21,7 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{LineEnd, Mode, Prevent, RefusedCopy, Sandbox, TlsMode};
-use crate::{keys, ops, policies};
+use crate::{effects, keys, ops, policies};
 
 /// A certificate that ends sooner than this is worth a warning.
 const EXPIRES_SOON: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -53,6 +53,7 @@ pub(crate) async fn start(configure: Configure, stop: CancellationToken) -> Resu
     let config = configure()?;
     let settings = settings(&config)?;
     let loaded = policies::load_and_warn(&config.policies)?;
+    effects::warn_of_orders_without_a_place(&config, &loaded);
     let pool = Arc::new(Pool::start(pool_options(&config)?).context("document workers cannot be started")?);
     let journal = Arc::new(open_journal(&config).await?);
     let metrics = Arc::new(Metrics::default());
@@ -138,6 +139,7 @@ fn settings(config: &Prevent) -> Result<Settings> {
             RefusedCopy::PassAndRecord => Copies::PassAndRecord,
         },
         id_key: keys::unique_id_key(&config.data)?,
+        effects: effects::settings(config, &hostname)?,
         shutdown_grace: config.timeouts.shutdown.0,
     })
 }
@@ -393,6 +395,7 @@ impl Keeper {
         let read = || -> Result<_> {
             let config = (self.configure)()?;
             let set = policies::load_and_warn(&config.policies)?;
+            effects::warn_of_orders_without_a_place(&config, &set);
             Ok((settings(&config)?, set, config))
         };
         match read() {

@@ -139,6 +139,10 @@ pub fn settings(dir: &std::path::Path, hops: &[SocketAddr]) -> Settings {
         pass_header: Some(("X-Cfilter-Loop".into(), "Reflected".into())),
         refused_copy: RefusedCopy::Defer,
         id_key: IdKey::new([7; 32]),
+        effects: prevent::EffectSettings {
+            look_every: Duration::from_millis(20),
+            ..prevent::EffectSettings::default()
+        },
         shutdown_grace: Duration::from_secs(2),
     }
 }
@@ -185,7 +189,27 @@ async fn start(
     options: JournalOptions,
     open: fn(),
 ) -> Weir {
-    let dir = tempfile::tempdir().unwrap();
+    start_in(tempfile::tempdir().unwrap(), hops, policies, change, options, open).await
+}
+
+/// A server over the data directory that another one left.
+pub async fn weir_in(
+    dir: TempDir,
+    hops: &[SocketAddr],
+    policies: &[(&str, &str)],
+    change: impl FnOnce(&mut Settings),
+) -> Weir {
+    start_in(dir, hops, policies, change, JournalOptions::default(), || ()).await
+}
+
+async fn start_in(
+    dir: TempDir,
+    hops: &[SocketAddr],
+    policies: &[(&str, &str)],
+    change: impl FnOnce(&mut Settings),
+    options: JournalOptions,
+    open: fn(),
+) -> Weir {
     let mut settings = settings(dir.path(), hops);
     change(&mut settings);
     let sources: Vec<SourceFile> = policies.iter().map(|(name, text)| SourceFile::new(*name, text)).collect();
