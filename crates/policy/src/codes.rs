@@ -39,6 +39,11 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0319", "a directory export cannot be read"),
     ("E0320", "a known text has neither text nor file, or both"),
     ("E0321", "an exception names a rule that the policy has not"),
+    // indexes
+    ("E0330", "there is no such index"),
+    ("E0331", "an index cannot be used"),
+    ("E0332", "an index has no such column"),
+    ("E0333", "a condition on exact data can never hold"),
     // policies among each other
     ("E0401", "two policies have one number"),
     ("E0402", "two policies have one name"),
@@ -75,6 +80,11 @@ pub const CODES: &[(&str, &str)] = &[
     ("W0209", "two tiers begin at the same count"),
     ("W0210", "one recipient is enough for an exception, whoever else gets the mail"),
     ("W0213", "a known text is too short to be known by"),
+    // surely not meant: indexes
+    ("W0301", "an index is older than it should be"),
+    ("W0302", "the key of an index can be read by others"),
+    ("W0303", "values that many rows have in common suffice"),
+    ("W0304", "a learned policy is not good enough"),
     // surely not meant: response rules
     ("W0601", "a changed subject breaks DKIM signatures"),
     ("W0602", "Email Quarantine Connect stands beside other changes"),

@@ -15,6 +15,7 @@ mod codes;
 mod compile;
 mod diagnostic;
 mod directory;
+pub mod index;
 mod inspect;
 mod mail;
 pub mod matcher;
@@ -25,7 +26,7 @@ mod syntax;
 pub mod validators;
 mod verdict;
 
-pub use cases::{CaseResult, run_cases};
+pub use cases::{CaseResult, run_cases, run_cases_with};
 pub use codes::CODES;
 pub use compile::NOT_FULLY_INSPECTED;
 pub use compile::files::SourceFile;

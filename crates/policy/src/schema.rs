@@ -93,6 +93,8 @@ fn shape(key: &Key) -> Value {
         Shape::Names => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         Shape::NumbersOrTexts => one_or_more(&json!({ "type": ["integer", "string"] }), least),
         Shape::TextsOrTables(kind) => one_or_more(&json!({ "anyOf": [text, reference(kind)] }), least),
+        Shape::Groups => json!({ "type": "array", "minItems": 1, "items": { "type": "array", "minItems": 1, "items": text } }),
+        Shape::Share => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
     }
 }
 

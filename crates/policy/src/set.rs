@@ -7,6 +7,7 @@ use crate::compile::files::{SourceFile, read_dir};
 use crate::compile::model::Compiled;
 use crate::compile::{Depth, Output, compile};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::index::{IndexKeys, Indexes};
 use crate::inspect::{self, Explanation};
 use crate::mail::Mail;
 use crate::verdict::{Inspection, PolicyInfo};
@@ -27,22 +28,37 @@ pub struct Loaded {
 }
 
 impl Set {
-    /// Compiles the files of a directory. All that is wrong is told at once, errors first.
+    /// Compiles the files of a directory, without any key of an index. All that is wrong is told at once, errors first.
     pub fn load(dir: &Path) -> Result<Loaded, Vec<Diagnostic>> {
-        let mut out = Diagnostics::default();
-        let sources = read_dir(dir, &mut out);
-        Self::compile(&sources, Depth::Load, out)
+        Self::load_with(dir, &IndexKeys::default())
     }
 
-    /// Compiles files.
+    /// Compiles the files of a directory, whose indexes have their keys there.
+    pub fn load_with(dir: &Path, keys: &IndexKeys) -> Result<Loaded, Vec<Diagnostic>> {
+        let mut out = Diagnostics::default();
+        let sources = read_dir(dir, &mut out);
+        Self::compile(&sources, &Indexes::open(dir, keys), Depth::Load, out)
+    }
+
+    /// Compiles files, without any index.
     pub fn load_files(sources: &[SourceFile]) -> Result<Loaded, Vec<Diagnostic>> {
-        Self::compile(sources, Depth::Load, Diagnostics::default())
+        Self::load_files_with(sources, &Indexes::default())
+    }
+
+    /// Compiles files that ask these indexes.
+    pub fn load_files_with(sources: &[SourceFile], indexes: &Indexes) -> Result<Loaded, Vec<Diagnostic>> {
+        Self::compile(sources, indexes, Depth::Load, Diagnostics::default())
     }
 
     /// As [`Self::load_files`], and looks at what a server does not need: policies that are off, identifiers and
     /// dictionaries that no policy uses, the syntax of cases.
     pub fn check_files(sources: &[SourceFile]) -> Result<Loaded, Vec<Diagnostic>> {
-        Self::compile(sources, Depth::Check, Diagnostics::default())
+        Self::check_files_with(sources, &Indexes::default())
+    }
+
+    /// As [`Self::check_files`], with indexes.
+    pub fn check_files_with(sources: &[SourceFile], indexes: &Indexes) -> Result<Loaded, Vec<Diagnostic>> {
+        Self::compile(sources, indexes, Depth::Check, Diagnostics::default())
     }
 
     /// The files of a policy directory, and what could not be read.
@@ -52,8 +68,13 @@ impl Set {
         (sources, out.into_sorted())
     }
 
-    fn compile(sources: &[SourceFile], depth: Depth, out: Diagnostics) -> Result<Loaded, Vec<Diagnostic>> {
-        let Output { compiled, warnings } = compile(sources, depth, out)?;
+    fn compile(
+        sources: &[SourceFile],
+        indexes: &Indexes,
+        depth: Depth,
+        out: Diagnostics,
+    ) -> Result<Loaded, Vec<Diagnostic>> {
+        let Output { compiled, warnings } = compile(sources, indexes, depth, out)?;
         Ok(Loaded { set: Self { compiled }, warnings })
     }
 
@@ -77,9 +98,10 @@ impl Set {
         inspect::explain(&self.compiled, mail)
     }
 
-    /// Octets that the compiled patterns hold (estimated).
+    /// Octets that the compiled patterns and the indexes hold (estimated).
     pub fn memory(&self) -> usize {
-        self.compiled.engine.matcher.memory()
+        let indexes = self.compiled.engine.probes.iter().map(|probe| probe.index.memory());
+        self.compiled.engine.matcher.memory() + indexes.sum::<usize>()
     }
 
     pub(crate) fn compiled(&self) -> &Compiled {

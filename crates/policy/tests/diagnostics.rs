@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 
 use policy::{CODES, Diagnostic, Set};
 
+#[path = "support/indexes.rs"]
+mod indexes;
+
 const EXPECTED: &str = "expected.txt";
 
 fn folders() -> Vec<PathBuf> {
@@ -21,7 +24,7 @@ fn folders() -> Vec<PathBuf> {
 fn diagnostics(dir: &Path) -> Vec<Diagnostic> {
     let (mut sources, mut all) = Set::read_directory(dir);
     sources.retain(|source| source.name != EXPECTED);
-    all.extend(match Set::check_files(&sources) {
+    all.extend(match Set::check_files_with(&sources, &indexes::made_for(dir)) {
         Ok(loaded) => loaded.warnings,
         Err(errors) => errors,
     });

@@ -15,6 +15,7 @@ use jiff::civil;
 
 use crate::compile::files::{Role, SourceFile, role};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::index::Indexes;
 use crate::mail::{Envelope, Mail};
 use crate::set::Set;
 use crate::syntax::cases::{self, Case};
@@ -57,7 +58,17 @@ pub fn run_cases(
     load: &dyn Fn(&str) -> Option<Vec<u8>>,
     documents: &dyn Documents,
 ) -> Result<Vec<CaseResult>, Vec<Diagnostic>> {
-    let bench = Bench::new(sources, load, documents)?;
+    run_cases_with(sources, &Indexes::default(), load, documents)
+}
+
+/// As [`run_cases`], for policies that ask indexes.
+pub fn run_cases_with(
+    sources: &[SourceFile],
+    indexes: &Indexes,
+    load: &dyn Fn(&str) -> Option<Vec<u8>>,
+    documents: &dyn Documents,
+) -> Result<Vec<CaseResult>, Vec<Diagnostic>> {
+    let bench = Bench::new(sources, indexes, load, documents)?;
     let mut out = Diagnostics::default();
     let mut results = Vec::new();
     for file in sources.iter().filter(|file| role(&file.name) == Role::Cases) {
@@ -86,13 +97,14 @@ struct Bench<'b> {
 impl<'b> Bench<'b> {
     fn new(
         sources: &[SourceFile],
+        indexes: &Indexes,
         load: &'b dyn Fn(&str) -> Option<Vec<u8>>,
         documents: &'b dyn Documents,
     ) -> Result<Self, Vec<Diagnostic>> {
         let mut files: Vec<SourceFile> = sources.iter().map(switched_on).collect();
         let (made, identifiers) = for_identifiers(sources);
         files.extend(made);
-        let set = Set::load_files(&files)?.set;
+        let set = Set::load_files_with(&files, indexes)?.set;
         let policies = set.policies().iter().map(|policy| (policy.file.clone(), policy.id)).collect();
         Ok(Self { set, policies, identifiers, load, documents })
     }

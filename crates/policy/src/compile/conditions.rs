@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::library::{Library, NEAR_BY};
 use super::model::{
-    Atom, Content, Excluded, FileTest, Headers, Leaf, Near, Need, Node, Places, Source, Test, TimeTest,
+    Atom, Content, Excluded, FileTest, Headers, Leaf, Near, Need, Node, Places, Probe, Source, Test, TimeTest,
 };
 use super::names::{Names, ambiguities, file_kinds, header_places, places, reasons, usual_places};
 use super::patterns::{Collector, compact};
@@ -26,6 +26,7 @@ pub(crate) struct Questions {
     known_nears: HashMap<Near, u32>,
     pub(crate) headers: Headers,
     pub(crate) envelope: bool,
+    pub(crate) probes: Vec<Probe>,
 }
 
 /// What conditions of one rule or exception lean on.
@@ -104,6 +105,11 @@ impl Questions {
                 self.content(BTreeMap::from([(near, patterns)]), None, condition, label, cx, out)
             }
             syntax::Test::Identifier { .. } => self.identifiers(condition, cx, out),
+            syntax::Test::Exact(exact) => self.exact(exact, condition, cx, out),
+            syntax::Test::Documents { name, part, percent } => {
+                self.documents(name, part.as_ref(), percent.as_ref(), condition, cx, out)
+            }
+            syntax::Test::Learned { name, score } => self.learned(name, score.as_ref(), condition, cx, out),
             syntax::Test::File { types, names, size } => {
                 let kinds = file_kinds(types, cx.place, out);
                 let names: Vec<String> = names.iter().map(|name| name.value.to_lowercase()).collect();
@@ -193,11 +199,16 @@ impl Questions {
         cx: &Context<'_>,
         out: &mut Diagnostics,
     ) -> Option<u32> {
-        let places = match condition.places.as_slice() {
+        let places = self.places_of(condition, cx, out);
+        self.content_in(groups, exclude, places, label)
+    }
+
+    /// Where the condition looks.
+    pub(super) fn places_of(&mut self, condition: &Condition, cx: &Context<'_>, out: &mut Diagnostics) -> Places {
+        match condition.places.as_slice() {
             [] => cx.places.clone(),
             names => places(names, cx.place, out),
-        };
-        self.content_in(groups, exclude, places, label)
+        }
     }
 
     fn content_in(
@@ -335,7 +346,7 @@ impl Questions {
         self.ask(format!("{label} {test:?}"), label, test)
     }
 
-    fn ask(&mut self, key: String, label: String, test: Test) -> u32 {
+    pub(super) fn ask(&mut self, key: String, label: String, test: Test) -> u32 {
         if let Some(known) = self.known.get(&key) {
             return *known;
         }
@@ -356,7 +367,7 @@ fn excluded(exclude: &Exclude) -> Excluded {
 }
 
 /// A few of the names, for people.
-fn joined<'n>(names: impl Iterator<Item = &'n str>, quote: &str) -> String {
+pub(super) fn joined<'n>(names: impl Iterator<Item = &'n str>, quote: &str) -> String {
     const SHOWN: usize = 3;
     let names: Vec<&str> = names.collect();
     let mut shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("{quote}{name}{quote}")).collect();

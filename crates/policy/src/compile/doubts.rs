@@ -4,7 +4,7 @@
 use jiff::civil;
 
 use super::library::Library;
-use super::model::{Leaf, Node, Policy, Rule, Settings, Test};
+use super::model::{Content, DocumentsTest, ExactTest, Leaf, LearnedTest, Node, Policy, Rule, Settings, Test};
 use crate::diagnostic::{Diagnostics, Place};
 use crate::syntax::condition::{Condition, Count, Test as Written};
 use crate::syntax::policy as syntax;
@@ -73,7 +73,14 @@ impl Doubts<'_> {
             Test::Direction(bits) if !self.settings.has_internal && bits >> crate::Direction::Unknown as u8 & 1 == 0 => {
                 Some("the direction is unknown without internal_domains in settings.toml")
             }
-            Test::Content(content) if content.places.is_empty() => Some("looks nowhere"),
+            Test::Content(Content { places, .. })
+            | Test::Exact(ExactTest { places, .. })
+            | Test::Documents(DocumentsTest { places, .. })
+            | Test::Learned(LearnedTest { places, .. })
+                if places.is_empty() =>
+            {
+                Some("looks nowhere")
+            }
             _ => None,
         }
     }

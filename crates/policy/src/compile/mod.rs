@@ -3,6 +3,7 @@
 pub(crate) mod conditions;
 mod doubts;
 pub(crate) mod files;
+mod indexes;
 pub(crate) mod library;
 pub(crate) mod model;
 mod names;
@@ -23,6 +24,7 @@ use names::{Names, usual_places};
 use policies::{Rules, USUAL_COUNT, triggers};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::index::{IndexKind, Indexes, file_name};
 use crate::syntax::condition::{Condition, Test};
 use crate::syntax::identifier::{Dictionary, Identifier};
 use crate::syntax::policy::Policy;
@@ -59,9 +61,14 @@ pub(crate) struct Output {
 }
 
 /// Compiles files.
-pub(crate) fn compile(sources: &[SourceFile], depth: Depth, mut out: Diagnostics) -> Result<Output, Vec<Diagnostic>> {
+pub(crate) fn compile(
+    sources: &[SourceFile],
+    indexes: &Indexes,
+    depth: Depth,
+    mut out: Diagnostics,
+) -> Result<Output, Vec<Diagnostic>> {
     let tree = Tree::read(sources, depth, &mut out);
-    let compiled = tree.compile(sources, depth, &mut out);
+    let compiled = tree.compile(sources, indexes, depth, &mut out);
     let failed = out.has_errors();
     let diagnostics = out.into_sorted();
     match compiled {
@@ -166,15 +173,15 @@ impl Tree {
         next
     }
 
-    fn compile(&self, sources: &[SourceFile], depth: Depth, out: &mut Diagnostics) -> Option<Compiled> {
+    fn compile(&self, sources: &[SourceFile], indexes: &Indexes, depth: Depth, out: &mut Diagnostics) -> Option<Compiled> {
         let files: HashMap<&str, &SourceFile> =
             sources.iter().filter(|file| role(&file.name) == Role::Named).map(|file| (file.name.as_str(), file)).collect();
         let library = Library::new(&self.identifiers, &self.dictionaries, out);
         let directory = settings::directory(self.settings.as_ref(), &files, out);
         let has_directory = self.settings.as_ref().is_some_and(|settings| !settings.directory.is_empty());
-        let names = Names { files, directory, has_directory };
+        let names = Names { files, directory, has_directory, indexes };
         let settings = settings::compile(self.settings.as_ref(), &names, out);
-        let whole = Whole { tree: self, library: &library, names: &names, settings: &settings, hashes: hashes(sources) };
+        let whole = Whole { tree: self, library: &library, names: &names, settings: &settings, hashes: hashes(sources, indexes) };
         let numbers: Vec<(u32, String)> =
             self.policies.iter().map(|policy| (policy.id.value, policy.name.value.clone())).collect();
         let responses = responses::compile(self.responses.clone(), &numbers, &names, out);
@@ -243,7 +250,7 @@ impl Whole<'_> {
         }
         let matcher = questions.collector.compile(out)?;
         let triggers = triggers(&rules.rules, questions.collector.lists(), questions.nears.len(), &questions);
-        let Questions { collector, atoms, nears, headers, envelope, .. } = questions;
+        let Questions { collector, atoms, nears, headers, envelope, probes, .. } = questions;
         let (patterns, lists) = collector.finish(self.settings.count_limit);
         Some(Engine {
             matcher,
@@ -251,6 +258,7 @@ impl Whole<'_> {
             lists,
             nears,
             atoms,
+            probes,
             policies: rules.policies,
             rules: rules.rules,
             triggers,
@@ -348,6 +356,9 @@ impl Whole<'_> {
                 let found = names.iter().filter_map(|name| self.library.identifier(&name.value));
                 used.extend(found.map(|identifier| identifier.place.file.to_string()));
             }
+            Test::Exact(exact) => used.push(file_name(IndexKind::Exact, &exact.name.value)),
+            Test::Documents { name, .. } => used.push(file_name(IndexKind::Documents, &name.value)),
+            Test::Learned { name, .. } => used.push(file_name(IndexKind::Learned, &name.value)),
             Test::Sender(patterns) | Test::Recipient { patterns, .. } => {
                 let files = patterns.iter().filter_map(|pattern| pattern.value.strip_prefix("file:"));
                 used.extend(files.map(|file| file.trim().to_owned()));
@@ -366,10 +377,10 @@ impl Whole<'_> {
     }
 }
 
-/// Hashes of the files that make a set; cases do not.
-fn hashes(sources: &[SourceFile]) -> BTreeMap<String, blake3::Hash> {
+/// Hashes of the files that make a set, indexes included; cases do not.
+fn hashes(sources: &[SourceFile], indexes: &Indexes) -> BTreeMap<String, blake3::Hash> {
     let files = sources.iter().filter(|file| !matches!(role(&file.name), Role::Other | Role::Cases));
-    files.map(|file| (file.name.clone(), blake3::hash(file.text.as_bytes()))).collect()
+    files.map(|file| (file.name.clone(), blake3::hash(file.text.as_bytes()))).chain(indexes.ids()).collect()
 }
 
 fn short(hash: &blake3::Hash) -> String {

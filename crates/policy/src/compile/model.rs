@@ -8,6 +8,8 @@ use jiff::civil;
 use jiff::tz::TimeZone;
 
 use crate::address::Addresses;
+use crate::index::Index;
+use crate::index::exact::scan::Wants;
 use crate::matcher::Matcher;
 use crate::respond::template::Template;
 use crate::syntax::amount::Amount;
@@ -33,6 +35,8 @@ pub(crate) struct Engine {
     /// Matches of one list that have a match of another near by.
     pub(crate) nears: Vec<Near>,
     pub(crate) atoms: Vec<Atom>,
+    /// Indexes that some question asks.
+    pub(crate) probes: Vec<Probe>,
     /// In the order of policy numbers.
     pub(crate) policies: Vec<Policy>,
     /// All rules of all policies, policy by policy.
@@ -42,6 +46,26 @@ pub(crate) struct Engine {
     pub(crate) headers: Headers,
     /// Whether some question looks into sender and recipients as text.
     pub(crate) envelope: bool,
+}
+
+/// An index, and where and for what its questions look.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    pub(crate) name: String,
+    pub(crate) index: Index,
+    pub(crate) places: Places,
+    /// Of exact data.
+    pub(crate) wants: Wants,
+}
+
+impl Probe {
+    /// Name of a column of exact data.
+    pub(crate) fn column(&self, number: u8) -> &str {
+        match &self.index {
+            Index::Exact(index) => index.columns.get(usize::from(number)).map_or("", |column| column.name.as_str()),
+            _ => "",
+        }
+    }
 }
 
 /// Which lists a pattern belongs to, and which checks it passes.
@@ -143,6 +167,9 @@ pub(crate) struct Atom {
 #[derive(Debug)]
 pub(crate) enum Test {
     Content(Content),
+    Exact(ExactTest),
+    Documents(DocumentsTest),
+    Learned(LearnedTest),
     File(FileTest),
     AttachmentCount(Amount),
     MessageSize(Amount),
@@ -156,6 +183,47 @@ pub(crate) enum Test {
     Time(TimeTest),
     /// One bit for each direction.
     Direction(u8),
+}
+
+/// Rows of a table with so many values in the text. Columns are bits.
+#[derive(Debug)]
+pub(crate) struct ExactTest {
+    /// A place in the engine's probes.
+    pub(crate) probe: u32,
+    pub(crate) columns: u32,
+    pub(crate) of: u32,
+    pub(crate) require: u32,
+    pub(crate) except: Vec<u32>,
+    pub(crate) within: u32,
+    pub(crate) places: Places,
+}
+
+impl ExactTest {
+    /// Whether these columns of a row suffice.
+    pub(crate) fn suffice(&self, columns: u32) -> bool {
+        let found = columns & self.of;
+        found.count_ones() >= self.columns
+            && self.require & !columns == 0
+            && !self.except.iter().any(|except| found & !except == 0)
+    }
+}
+
+/// Documents, or so much of them.
+#[derive(Debug)]
+pub(crate) struct DocumentsTest {
+    pub(crate) probe: u32,
+    pub(crate) whole: bool,
+    pub(crate) parts: bool,
+    pub(crate) percent: u8,
+    pub(crate) places: Places,
+}
+
+/// Texts like those that were learned from.
+#[derive(Debug)]
+pub(crate) struct LearnedTest {
+    pub(crate) probe: u32,
+    pub(crate) score: f64,
+    pub(crate) places: Places,
 }
 
 /// Matches of lists, counted together.
@@ -320,6 +388,8 @@ impl Node {
 pub(crate) struct Triggers {
     /// By list, then by near question: rules that one of its matches may make true.
     pub(crate) by_source: Vec<Vec<u32>>,
+    /// By probe: rules that something found by the index may make true.
+    pub(crate) by_probe: Vec<Vec<u32>>,
     /// When there is a file.
     pub(crate) files: Vec<u32>,
     /// When something could not be inspected or is ambiguous.

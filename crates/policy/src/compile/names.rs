@@ -9,15 +9,17 @@ use super::model::{Places, Reasons};
 use crate::address::{Addresses, BadPattern, Odd};
 use crate::diagnostic::{Diagnostics, Place};
 use crate::directory::Directory;
+use crate::index::Indexes;
 use crate::syntax::identifier::lines;
 use crate::syntax::read::{At, nearest};
 
 /// Address lists and directory groups of the set.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Names<'s> {
     pub(crate) files: HashMap<&'s str, &'s SourceFile>,
     pub(crate) directory: Directory,
     pub(crate) has_directory: bool,
+    pub(crate) indexes: &'s Indexes,
 }
 
 impl Names<'_> {

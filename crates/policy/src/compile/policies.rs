@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::conditions::{Context, Questions};
-use super::model::{Exception, Leaf, Node, Policy, Rule, Source, Test, Triggers};
+use super::model::{DocumentsTest, ExactTest, Exception, Leaf, Node, Policy, Rule, Source, Test, Triggers};
 use crate::diagnostic::Diagnostics;
 use crate::syntax::condition::Count;
 use crate::syntax::policy as syntax;
@@ -106,7 +106,7 @@ pub(crate) fn is_bound(leaf: &Leaf, questions: &Questions) -> bool {
     let test = questions.atoms.get(leaf.atom as usize).map(|atom| &atom.test);
     matches!(
         test,
-        Some(Test::Content(_) | Test::File(_) | Test::Encrypted | Test::Unscannable(_) | Test::Ambiguous(_))
+        Some(Test::Content(_) | Test::Exact(_) | Test::Documents(_) | Test::Learned(_) | Test::File(_) | Test::Encrypted | Test::Unscannable(_) | Test::Ambiguous(_))
     )
 }
 
@@ -114,6 +114,7 @@ pub(crate) fn is_bound(leaf: &Leaf, questions: &Questions) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Needed {
     Matches(Vec<Source>),
+    Probe(u32),
     Files,
     Findings,
 }
@@ -123,6 +124,7 @@ fn needed(node: &Node, questions: &Questions) -> Option<Vec<Needed>> {
     match node {
         Node::Leaf(leaf) => match &questions.atoms.get(leaf.atom as usize)?.test {
             Test::Content(content) => Some(vec![Needed::Matches(content.sources.clone())]),
+            Test::Exact(ExactTest { probe, .. }) | Test::Documents(DocumentsTest { probe, .. }) => Some(vec![Needed::Probe(*probe)]),
             Test::File(_) => Some(vec![Needed::Files]),
             Test::Encrypted | Test::Unscannable(_) | Test::Ambiguous(_) => Some(vec![Needed::Findings]),
             _ => None,
@@ -147,6 +149,7 @@ fn cost(needed: &[Needed]) -> usize {
             // A match that needs another near by is rarer than one alone.
             sources.iter().map(|source| if matches!(source, Source::Near(_)) { 1 } else { 2 }).sum()
         }
+        Needed::Probe(_) => 1,
         Needed::Findings => 8,
         Needed::Files => 1_000,
     });
@@ -155,7 +158,8 @@ fn cost(needed: &[Needed]) -> usize {
 
 /// Which rules what may concern; rules of policies that are off are not in it.
 pub(crate) fn triggers(rules: &[Rule], lists: usize, nears: usize, questions: &Questions) -> Triggers {
-    let mut triggers = Triggers { by_source: vec![Vec::new(); lists + nears], ..Triggers::default() };
+    let by_probe = vec![Vec::new(); questions.probes.len()];
+    let mut triggers = Triggers { by_source: vec![Vec::new(); lists + nears], by_probe, ..Triggers::default() };
     for (number, rule) in rules.iter().enumerate() {
         let number = number as u32;
         let Some(needed) = needed(&rule.tree, questions) else {
@@ -165,6 +169,7 @@ pub(crate) fn triggers(rules: &[Rule], lists: usize, nears: usize, questions: &Q
         for one in needed {
             match one {
                 Needed::Files => triggers.files.push(number),
+                Needed::Probe(probe) => triggers.by_probe[probe as usize].push(number),
                 Needed::Findings => triggers.findings.push(number),
                 Needed::Matches(sources) => {
                     for source in sources {

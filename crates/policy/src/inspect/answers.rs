@@ -6,9 +6,14 @@ use content::{Reason, Role, Unscannable};
 use jiff::civil::Weekday;
 
 use super::gather::{Found, Gathered, value_of};
+use super::learned::Likeness;
 use super::pieces::{Pieces, Scope, Spot, file_scope};
+use super::{documents, exact, learned, probes};
 use crate::address::glob_matches;
-use crate::compile::model::{Compiled, Content, FileTest, Leaf, Need, Reasons, Test, TimeTest};
+use crate::compile::model::{
+    Compiled, Content, DocumentsTest, ExactTest, FileTest, Leaf, LearnedTest, Need, Probe, Reasons, Test, TimeTest,
+};
+use crate::index::Index;
 use crate::mail::{Direction, Mail};
 use crate::syntax::condition::Count;
 
@@ -16,6 +21,12 @@ use crate::syntax::condition::Count;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum At {
     Text(Found),
+    /// A row, by its probe and its place among those found.
+    Row(u32, u32),
+    /// A document, likewise.
+    Document(u32, u32),
+    /// A component that is like what was learned, by its place in [`Answers::likenesses`].
+    Like(u32),
     /// A part that is a file.
     File(u32),
     /// A place among what could not be inspected.
@@ -61,6 +72,8 @@ pub(super) struct Answers<'a> {
     pub(super) unscannable: &'a [Unscannable],
     direction: Direction,
     known: HashMap<u32, Answer>,
+    /// Components that are like what was learned, with the name of the learned policy.
+    pub(super) likenesses: Vec<(String, Likeness)>,
 }
 
 impl<'a> Answers<'a> {
@@ -72,7 +85,7 @@ impl<'a> Answers<'a> {
         unscannable: &'a [Unscannable],
         direction: Direction,
     ) -> Self {
-        Self { set, mail, pieces, gathered, unscannable, direction, known: HashMap::new() }
+        Self { set, mail, pieces, gathered, unscannable, direction, known: HashMap::new(), likenesses: Vec::new() }
     }
 
     /// Whether all matches were counted.
@@ -114,10 +127,13 @@ impl<'a> Answers<'a> {
         &self.known[&atom]
     }
 
-    fn work_out(&self, atom: u32) -> Answer {
-        let envelope = self.mail.envelope;
-        match &self.set.engine.atoms[atom as usize].test {
+    fn work_out(&mut self, atom: u32) -> Answer {
+        let (envelope, set) = (self.mail.envelope, self.set);
+        match &set.engine.atoms[atom as usize].test {
             Test::Content(content) => Answer::Items(self.content(content)),
+            Test::Exact(test) => Answer::Items(self.rows(test)),
+            Test::Documents(test) => Answer::Items(self.documents(test)),
+            Test::Learned(test) => Answer::Items(self.learned(test)),
             Test::File(test) => Answer::Items(self.files(test)),
             Test::Encrypted => Answer::Items(self.encrypted()),
             Test::Unscannable(reasons) => Answer::Items(self.unscannable(reasons)),
@@ -204,6 +220,43 @@ impl<'a> Answers<'a> {
             by_index.iter().max_by_key(|(index, count)| (**count, std::cmp::Reverse(**index))).map(|(index, _)| *index)
         };
         items.retain(|item| view(item).is_none_or(|view| best(view.group, item.value) == Some(view.index)));
+    }
+
+    // ---- indexes
+
+    fn probed(&self, probe: u32) -> &'a probes::Found {
+        self.gathered.probed.get(probe as usize).unwrap_or(&probes::Found::Later)
+    }
+
+    /// What an index found about a question of exact data: the row and its values.
+    pub(super) fn row(&self, probe: u32, at: u32) -> Option<&'a exact::RowFound> {
+        self.probed(probe).rows().get(at as usize)
+    }
+
+    pub(super) fn document(&self, probe: u32, at: u32) -> Option<&'a documents::DocumentFound> {
+        self.probed(probe).documents().get(at as usize)
+    }
+
+    fn rows(&self, test: &ExactTest) -> Vec<Item> {
+        let found = exact::sufficing(test, self.probed(test.probe).rows(), self.pieces);
+        found.into_iter().map(|(scope, at, row)| Item { scope, at: At::Row(test.probe, at), value: row, weight: 1 }).collect()
+    }
+
+    fn documents(&self, test: &DocumentsTest) -> Vec<Item> {
+        let found = documents::sufficing(test, self.probed(test.probe).documents(), self.pieces);
+        found.into_iter().map(|(scope, at, document)| Item { scope, at: At::Document(test.probe, at), value: document, weight: 1 }).collect()
+    }
+
+    fn learned(&mut self, test: &LearnedTest) -> Vec<Item> {
+        let Some(Probe { index: Index::Learned(index), name, .. }) = self.set.engine.probes.get(test.probe as usize) else {
+            return Vec::new();
+        };
+        let mut items = Vec::new();
+        for likeness in learned::judge(test, index, self.pieces) {
+            items.push(item(likeness.scope, At::Like(self.likenesses.len() as u32), items.len()));
+            self.likenesses.push((name.clone(), likeness));
+        }
+        items
     }
 
     // ---- files and findings

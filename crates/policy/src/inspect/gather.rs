@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
-use super::ignore;
 use super::near::near_by;
 use super::pieces::{Pieces, Scope, Spot};
+use super::{ignore, probes};
 use crate::compile::model::Compiled;
 use crate::matcher::Prepared;
 
@@ -55,6 +55,10 @@ pub(super) struct Gathered {
     pub(super) late: Option<u32>,
     /// Texts with more matches than can be kept.
     pub(super) overflowing: Vec<u32>,
+    /// Texts about which an index could not be asked.
+    pub(super) faulty: Vec<u32>,
+    /// By probe: what the index found.
+    pub(super) probed: Vec<probes::Found>,
     /// Something was found.
     pub(super) any: bool,
 }
@@ -74,7 +78,9 @@ pub(super) fn gather(set: &Compiled, pieces: &Pieces<'_>, deadline: Instant) -> 
         gatherer.piece(number);
     }
     gatherer.end_row();
-    gatherer.out
+    let mut gathered = gatherer.out;
+    probes::ask(&set.engine, pieces, deadline, &mut gathered);
+    gathered
 }
 
 struct Gatherer<'g, 'm> {

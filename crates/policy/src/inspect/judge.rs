@@ -33,6 +33,11 @@ pub(super) fn candidates(engine: &Engine, mail: &Mail<'_>, gathered: &Gathered, 
             }
         }
     }
+    for (found, rules_of) in gathered.probed.iter().zip(&triggers.by_probe) {
+        if !found.is_empty() {
+            rules.extend(rules_of);
+        }
+    }
     if !triggers.files.is_empty() && mail.opened.parts.iter().any(|part| is_file(part.role)) {
         rules.extend(&triggers.files);
     }
@@ -193,7 +198,11 @@ impl<'j, 'a> Judge<'j, 'a> {
                 holds
             }
             Node::All(nodes) => nodes.iter().all(|node| self.holds(node, within, leaves)),
-            Node::Any(nodes) => nodes.iter().fold(false, |any, node| self.holds(node, within, leaves) || any),
+            Node::Any(nodes) => {
+                // All are asked: each that holds adds to the count.
+                let held = nodes.iter().filter(|node| self.holds(node, within, leaves)).count();
+                held > 0
+            }
             Node::None(nodes) => {
                 let any = nodes.iter().any(|node| self.holds(node, within, leaves));
                 leaves.truncate(before);

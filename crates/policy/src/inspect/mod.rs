@@ -8,13 +8,18 @@
 //! A message in which nothing is found costs the pass and no more, however many policies there are.
 
 mod answers;
+mod documents;
+mod exact;
 mod explain;
 mod gather;
 pub(crate) mod ignore;
 mod judge;
+mod learned;
 mod near;
 mod pieces;
+mod probes;
 mod report;
+mod stretch;
 
 use content::{Reason, Unscannable};
 
@@ -76,6 +81,9 @@ fn findings(mail: &Mail<'_>, pieces: &Pieces<'_>, gathered: &Gathered) -> Vec<Un
     }
     for piece in &gathered.overflowing {
         add(*piece, Reason::TooBig);
+    }
+    for piece in &gathered.faulty {
+        add(*piece, Reason::EngineFault);
     }
     all
 }

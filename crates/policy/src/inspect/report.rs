@@ -1,14 +1,20 @@
 //! Matches as people and incidents see them: the text, its path, what stands around it, the checks it passed.
 
+use std::ops::Range;
+
 use super::answers::{Answers, At, Item, Within};
+use super::exact::{self, CellFound};
 use super::gather::{Found, value_of};
 use super::judge::Held;
-use crate::compile::model::{Compiled, Leaf};
+use crate::compile::model::{Atom, Compiled, Leaf, Test};
+use crate::index::Index;
 use crate::mail::Mail;
 use crate::verdict::Match;
 
 /// Kind of what could not be inspected or is ambiguous.
 pub(super) const FINDING: &str = "finding";
+/// Characters of a document's passage that are shown.
+const SHOWN: usize = 600;
 /// Kind of a file as a whole.
 const FILE: &str = "file";
 
@@ -24,21 +30,27 @@ pub(super) fn matches(set: &Compiled, answers: &mut Answers<'_>, mail: &Mail<'_>
             all.extend(items.into_iter().map(|item| (number, *leaf, item)));
         }
     }
-    all.sort_by_key(|(number, leaf, item)| (place(item), *number, leaf.atom));
+    all.sort_by_key(|(number, leaf, item)| (place(item, answers), *number, leaf.atom));
     all.truncate(set.settings.kept_matches);
     let mut reporter = Reporter { set, mail, counted: (0, 0, 0) };
     all.into_iter()
         .map(|(number, leaf, item)| {
             let rule = &set.engine.rules[held[number].rule as usize].name;
-            reporter.report(answers, rule, &set.engine.atoms[leaf.atom as usize].label, &item)
+            reporter.report(answers, rule, &set.engine.atoms[leaf.atom as usize], &item)
         })
         .collect()
 }
 
 /// Text first, then files and findings, each in the order of the message.
-fn place(item: &Item) -> (u8, u32, u32) {
+fn place(item: &Item, answers: &Answers<'_>) -> (u8, u32, u32) {
     match item.at {
         At::Text(found) => (0, found.piece, found.start),
+        At::Row(probe, at) => {
+            let first = answers.row(probe, at).and_then(|row| row.cells.iter().map(|cell| (cell.piece, cell.start)).min());
+            first.map_or((0, 0, 0), |(piece, start)| (0, piece, start))
+        }
+        At::Document(probe, at) => answers.document(probe, at).map_or((0, 0, 0), |found| (0, found.from.0, found.from.1)),
+        At::Like(at) => (0, answers.likenesses[at as usize].1.piece, 0),
         At::File(part) => (1, part, 0),
         At::Unscannable(at) => (2, at, 0),
         At::Ambiguous(at) => (3, at, 0),
@@ -53,9 +65,12 @@ struct Reporter<'r> {
 }
 
 impl Reporter<'_> {
-    fn report(&mut self, answers: &Answers<'_>, rule: &str, condition: &str, item: &Item) -> Match {
+    fn report(&mut self, answers: &Answers<'_>, rule: &str, atom: &Atom, item: &Item) -> Match {
         let mut found = match item.at {
             At::Text(found) => self.text(answers, &found),
+            At::Row(probe, at) => self.row(answers, &atom.test, probe, at),
+            At::Document(probe, at) => self.document(answers, probe, at),
+            At::Like(at) => self.like(answers, at),
             At::File(part) => self.file(part),
             At::Unscannable(at) => {
                 let found = &answers.unscannable[at as usize];
@@ -67,13 +82,70 @@ impl Reporter<'_> {
             }
         };
         rule.clone_into(&mut found.rule);
-        condition.clone_into(&mut found.condition);
+        atom.label.clone_into(&mut found.condition);
+        found
+    }
+
+    /// The values of a row that stand in the text, in its order.
+    fn row(&mut self, answers: &Answers<'_>, test: &Test, probe: u32, at: u32) -> Match {
+        let (Test::Exact(test), Some(row)) = (test, answers.row(probe, at)) else { return finding(0, "", String::new()) };
+        let mut cells: Vec<&CellFound> = exact::cells(test, row, answers.pieces).collect();
+        cells.sort_by_key(|cell| (cell.piece, cell.start));
+        let text_of = |cell: &CellFound| answers.pieces.get(cell.piece).text.get(cell.start as usize..cell.end as usize).unwrap_or_default();
+        let texts: Vec<&str> = cells.iter().map(|cell| text_of(cell)).collect();
+        let (Some(first), Some(last)) = (cells.first(), cells.last()) else { return finding(0, "", String::new()) };
+        let mut found = self.span(answers, first.piece, first.start as usize..first.start as usize);
+        found.text = texts.join(" | ");
+        let behind = answers.pieces.get(last.piece).text.get(last.end as usize..).unwrap_or_default();
+        found.after = first_characters(behind, self.set.settings.context).to_owned();
+        let of = &self.set.engine.probes[probe as usize];
+        let names: Vec<&str> = cells.iter().map(|cell| of.column(cell.column)).collect();
+        found.validator = Some(format!("row {} of {}: {}", row.row + 1, of.name, names.join(", ")));
+        found.normalised = format!("{} ROW {}", of.name.to_uppercase(), row.row + 1);
+        found
+    }
+
+    /// The longest passage of a document in the text.
+    fn document(&mut self, answers: &Answers<'_>, probe: u32, at: u32) -> Match {
+        let (Some(of), Some(found)) = (self.set.engine.probes.get(probe as usize), answers.document(probe, at)) else {
+            return finding(0, "", String::new());
+        };
+        let name = if let Index::Documents(index) = &of.index { index.name(found.hit.document) } else { String::new() };
+        let text = answers.pieces.get(found.from.0).text;
+        let end = if found.to.0 == found.from.0 { found.to.1 as usize } else { text.len() };
+        let start = found.from.1 as usize;
+        let end = start + first_characters(text.get(start..end).unwrap_or_default(), SHOWN).len();
+        let mut reported = self.span(answers, found.from.0, start..end);
+        reported.validator = Some(match found.hit.whole {
+            true => format!("all of {name}"),
+            false => format!("{} % of {name}, {} % of this text", found.hit.of_document, found.hit.of_text),
+        });
+        reported.normalised = format!("{} {name}", of.name).to_uppercase();
+        reported
+    }
+
+    /// The words that decided.
+    fn like(&mut self, answers: &Answers<'_>, at: u32) -> Match {
+        let (name, like) = &answers.likenesses[at as usize];
+        let mut found = self.span(answers, like.piece, 0..0);
+        found.text = like.deciding.join(", ");
+        found.after.clear();
+        found.validator = Some(format!("like {name}, score {:.2}", like.score));
+        found.normalised = name.to_uppercase();
         found
     }
 
     fn text(&mut self, answers: &Answers<'_>, found: &Found) -> Match {
-        let piece = answers.pieces.get(found.piece);
-        let span = found.span();
+        let mut reported = self.span(answers, found.piece, found.span());
+        let validators = &self.set.engine.patterns.validators;
+        reported.validator = validators.get(found.pattern as usize).cloned().flatten().map(|name| name.to_string());
+        reported.normalised = value_of(answers.pieces.get(found.piece).text, &found.span());
+        reported
+    }
+
+    /// A stretch of a piece with what stands around it.
+    fn span(&mut self, answers: &Answers<'_>, number: u32, span: Range<usize>) -> Match {
+        let piece = answers.pieces.get(number);
         let context = self.set.settings.context;
         let path = self.mail.opened.parts.get(piece.part as usize).map_or("", |part| part.path.as_str());
         let path = match (path.is_empty(), piece.place.is_empty()) {
@@ -88,12 +160,12 @@ impl Reporter<'_> {
             path,
             kind: piece.kind.to_owned(),
             component: piece.component().to_owned(),
-            offset: self.characters(found.piece, piece.text, span.start),
+            offset: self.characters(number, piece.text, span.start),
             text: piece.text.get(span.clone()).unwrap_or_default().to_owned(),
             before: last_characters(piece.text.get(..span.start).unwrap_or_default(), context).to_owned(),
             after: first_characters(piece.text.get(span.end..).unwrap_or_default(), context).to_owned(),
-            validator: self.set.engine.patterns.validators.get(found.pattern as usize).cloned().flatten().map(|name| name.to_string()),
-            normalised: value_of(piece.text, &span),
+            validator: None,
+            normalised: String::new(),
         }
     }
 

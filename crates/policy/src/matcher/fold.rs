@@ -112,7 +112,7 @@ impl<'t> Prepared<'t> {
     }
 
     /// The folded text, well-formed UTF-8.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.folded.text
     }
 
@@ -137,7 +137,7 @@ impl<'t> Prepared<'t> {
     }
 
     /// The original octets of a stretch of the folded text.
-    pub(super) fn original(&self, range: Range<usize>) -> Range<usize> {
+    pub(crate) fn original(&self, range: Range<usize>) -> Range<usize> {
         self.folded.map.outward(range)
     }
 

@@ -32,6 +32,9 @@ pub(crate) enum Test {
     Words { words: Words, near: Option<Near> },
     Regex { patterns: Vec<At<String>>, any_case: bool, near: Option<Near> },
     Identifier { names: Vec<At<String>>, breadth: Option<At<String>>, exclude: Exclude, near: Option<Near> },
+    Exact(Exact),
+    Documents { name: At<String>, part: Option<At<String>>, percent: Option<At<u64>> },
+    Learned { name: At<String>, score: Option<At<f64>> },
     File { types: Vec<At<String>>, names: Vec<At<String>>, size: Option<At<Amount>> },
     AttachmentCount(At<Amount>),
     MessageSize(At<Amount>),
@@ -46,6 +49,17 @@ pub(crate) enum Test {
     All(Vec<Condition>),
     Any(Vec<Condition>),
     None(Vec<Condition>),
+}
+
+/// Rows of a table.
+#[derive(Debug, Clone)]
+pub(crate) struct Exact {
+    pub(crate) name: At<String>,
+    pub(crate) columns: Option<At<u64>>,
+    pub(crate) of: Vec<At<String>>,
+    pub(crate) require: Vec<At<String>>,
+    pub(crate) except: Vec<Vec<At<String>>>,
+    pub(crate) within: Option<At<u64>>,
 }
 
 /// Words written in place, or named dictionaries.
@@ -95,6 +109,9 @@ const KINDS: &[(&[&str], &[&str])] = &[
             "breadth", "near", "where", "count", "at_least", "counts", "exclude", "exclude_prefix", "exclude_suffix",
         ],
     ),
+    (&["exact"], &["columns", "of", "require", "except", "within", "where", "count", "at_least", "counts"]),
+    (&["documents"], &["match", "percent", "where", "count", "at_least", "counts"]),
+    (&["learned"], &["score", "where", "at_least", "counts"]),
     (&["file_type", "file_name", "file_size"], &["at_least", "counts"]),
     (&["attachment_count"], &[]),
     (&["message_size"], &[]),
@@ -112,7 +129,8 @@ const LISTS: &[&str] = &["all", "any", "none"];
 
 const OPTIONS: &[&str] = &[
     "at_least", "count", "where", "counts", "case", "whole_words", "near", "breadth", "exclude", "exclude_prefix",
-    "exclude_suffix", "all_recipients", "present", "equals", "contains", "matches", "zone",
+    "exclude_suffix", "all_recipients", "present", "equals", "contains", "matches", "zone", "columns", "of", "require",
+    "except", "within", "match", "percent", "score",
 ];
 
 /// What a table with conditions amounts to.
@@ -254,6 +272,18 @@ impl Reader<'_> {
                 exclude: exclude_of(view),
                 near: near_of(view),
             },
+            "exact" => Test::Exact(Exact {
+                name: view.text(key)?,
+                columns: view.integer("columns"),
+                of: view.texts("of"),
+                require: view.texts("require"),
+                except: view.groups("except"),
+                within: view.integer("within"),
+            }),
+            "documents" => {
+                Test::Documents { name: view.text(key)?, part: view.text("match"), percent: view.integer("percent") }
+            }
+            "learned" => Test::Learned { name: view.text(key)?, score: view.share("score") },
             "file_type" | "file_name" | "file_size" => Test::File {
                 types: view.texts("file_type"),
                 names: view.texts("file_name"),

@@ -59,6 +59,10 @@ pub(crate) enum Shape {
     NumbersOrTexts,
     /// A list of strings and tables of a kind.
     TextsOrTables(&'static Kind),
+    /// A list of lists of strings.
+    Groups,
+    /// A number from 0 to 1.
+    Share,
 }
 
 const fn key(name: &'static str, shape: Shape, about: &'static str) -> Key {
@@ -97,6 +101,10 @@ fn counts() -> Vec<&'static str> {
 
 fn scopes() -> Vec<&'static str> {
     vec!["message", "component"]
+}
+
+fn excerpts() -> Vec<&'static str> {
+    vec!["any", "exact", "partial"]
 }
 
 fn weekdays() -> Vec<&'static str> {
@@ -171,6 +179,9 @@ static CONDITION_KEYS: &[Key] = &[
     key("regexes", Texts, "Regular expressions, counted together."),
     key("identifier", Text, "Name of a data identifier."),
     key("identifiers", Texts, "Names of data identifiers, counted together."),
+    key("exact", Text, "Name of an index of exact data: rows of a table."),
+    key("documents", Text, "Name of an index of documents."),
+    key("learned", Text, "Name of a learned policy."),
     key("file_type", Texts, "Kinds of files by signature, or classes such as archive."),
     key("file_name", Texts, "File names; * and ? stand for any characters."),
     key("file_size", Amount, "Size of a file, such as \">= 10 MB\"."),
@@ -199,6 +210,14 @@ static CONDITION_KEYS: &[Key] = &[
     key("exclude", Texts, "Values (letters and digits) that do not count."),
     key("exclude_prefix", Texts, "Beginnings of values that do not count."),
     key("exclude_suffix", Texts, "Ends of values that do not count."),
+    key("columns", Integer(1, 16), "How many different columns of one row must be found. Default: 2, or 1 of a single column."),
+    key("of", Texts, "Columns that count. Default: all."),
+    key("require", Texts, "Columns that must be among them."),
+    key("except", Groups, "Combinations of columns that do not suffice: [[\"first_name\", \"last_name\"]]."),
+    key("within", Integer(0, 10_000), "At most so many words between the values of a row. Default: 40."),
+    key("match", Word(excerpts), "Whole documents (exact), excerpts (partial) or both. Default: any."),
+    key("percent", Integer(1, 100), "How much of the document must be found."),
+    key("score", Share, "From which score on a text counts, 0 to 1. Default: as it was learned."),
     key("all_recipients", Flag, "true: every recipient must match. Default: false in rules, true in exceptions."),
     key("present", Flag, "Whether the header is there."),
     key("equals", Texts, "Values of the header, any case."),

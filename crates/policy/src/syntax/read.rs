@@ -115,6 +115,8 @@ impl Checker<'_> {
             (Shape::Names, DeValue::Table(table)) => self.names(key, table),
             (Shape::NumbersOrTexts, _) => self.each(key, value, &|value| value.is_str() || value.is_integer()),
             (Shape::TextsOrTables(kind), _) => self.texts_or_tables(key, kind, value, depth),
+            (Shape::Groups, DeValue::Array(groups)) => self.groups(key, value, groups),
+            (Shape::Share, DeValue::Float(_) | DeValue::Integer(_)) => self.share(key, value),
             _ => self.wrong(key, value),
         }
     }
@@ -210,6 +212,20 @@ impl Checker<'_> {
         }
     }
 
+    fn groups(&mut self, key: &Key, value: &Spanned<DeValue<'_>>, groups: &[Spanned<DeValue<'_>>]) {
+        self.each(key, value, &|value| value.is_array());
+        groups.iter().filter(|group| group.get_ref().is_array()).for_each(|group| self.texts(key, group));
+    }
+
+    fn share(&mut self, key: &Key, value: &Spanned<DeValue<'_>>) {
+        if share(value).is_none() {
+            self.out
+                .error("E0007", &self.place.at(value.span()), format!("`{}` is out of its range", key.name))
+                .label("a number from 0 to 1 is meant")
+                .remedy(key.about);
+        }
+    }
+
     fn names(&mut self, key: &Key, table: &DeTable<'_>) {
         for (_, value) in table.iter().filter(|(_, value)| !value.get_ref().is_str()) {
             self.wrong(key, value);
@@ -249,6 +265,8 @@ fn expected(shape: Shape) -> &'static str {
         Shape::Tables(_) => "a list of tables",
         Shape::NumbersOrTexts => "numbers or strings",
         Shape::TextsOrTables(_) => "strings or tables",
+        Shape::Groups => "a list of lists of strings",
+        Shape::Share => "a number from 0 to 1",
     }
 }
 
@@ -258,7 +276,8 @@ fn example(shape: Shape) -> &'static str {
         Shape::DateTime => " Write it without quotes: 2026-12-31T22:30:00.",
         Shape::Texts => " Write \"one\" or [\"one\", \"two\"].",
         Shape::Tables(_) => " Write [{ … }, { … }].",
-        Shape::Integer(..) | Shape::Flag => " Write it without quotes.",
+        Shape::Groups => " Write [[\"one\", \"two\"]].",
+        Shape::Integer(..) | Shape::Flag | Shape::Share => " Write it without quotes.",
         _ => "",
     }
 }
@@ -279,6 +298,16 @@ pub(crate) fn strings<'v>(value: &'v Spanned<DeValue<'_>>) -> Vec<(&'v str, Rang
         DeValue::Array(items) => items.iter().filter_map(|item| Some((item.get_ref().as_str()?, item.span()))).collect(),
         _ => Vec::new(),
     }
+}
+
+/// A number from 0 to 1.
+fn share(value: &Spanned<DeValue<'_>>) -> Option<f64> {
+    let number: f64 = match value.get_ref() {
+        DeValue::Float(number) => number.as_str().replace('_', "").parse().ok()?,
+        DeValue::Integer(number) => number.as_str().parse().ok()?,
+        _ => return None,
+    };
+    (0.0..=1.0).contains(&number).then_some(number)
 }
 
 /// The table itself, or the tables of a list.
@@ -355,6 +384,19 @@ impl<'v, 's> View<'v, 's> {
         let value = self.get(key)?;
         let number = value.get_ref().as_integer()?;
         Some(At::new(u64::from_str_radix(number.as_str(), number.radix()).ok()?, value.span()))
+    }
+
+    /// A number from 0 to 1.
+    pub(crate) fn share(&self, key: &str) -> Option<At<f64>> {
+        let value = self.get(key)?;
+        Some(At::new(share(value)?, value.span()))
+    }
+
+    /// Lists of strings in a list.
+    pub(crate) fn groups(&self, key: &str) -> Vec<Vec<At<String>>> {
+        let Some(DeValue::Array(groups)) = self.get(key).map(Spanned::get_ref) else { return Vec::new() };
+        let texts = |group| strings(group).into_iter().map(|(text, span)| At::new(text.to_owned(), span)).collect();
+        groups.iter().map(texts).collect()
     }
 
     pub(crate) fn flag(&self, key: &str) -> Option<At<bool>> {

@@ -1,0 +1,315 @@
+//! Fingerprints of text by winnowing (Schleimer, Wilkerson, Aiken 2003): of every 64 runs of 48 letters and digits in a row
+//! at least one is kept, the same one wherever the text stands.
+//!
+//! Case, accents, spaces, line ends and punctuation are gone before, so that reflowed and recased text has the same
+//! fingerprints. Any 111 letters and digits in a row that two texts share give them one in common.
+
+use crate::index::words::letter;
+use crate::index::IndexKey;
+use crate::index::sip::Sip;
+use crate::index::table::Key;
+use crate::matcher::Prepared;
+
+/// Octets of a run, and runs of which one is kept.
+pub(crate) const RUN: usize = 48;
+pub(crate) const WINDOW: usize = 64;
+
+/// Keys of one build.
+pub(crate) struct Grams {
+    table: [u64; 256],
+    leaving: [u64; 256],
+    short: Sip,
+    strong: [u8; 32],
+    texts: [u8; 32],
+}
+
+impl std::fmt::Debug for Grams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Grams")
+    }
+}
+
+impl Grams {
+    pub(crate) fn new(key: &IndexKey, salt: &[u8; 32]) -> Self {
+        let rolling = Sip::new(&key.derive("rolling hash of documents", salt));
+        let table: [u64; 256] = std::array::from_fn(|octet| rolling.hash(&[octet as u8]));
+        Self {
+            leaving: table.map(|hash| hash.rotate_left(RUN as u32)),
+            table,
+            short: Sip::new(&key.derive("filters of documents", salt)),
+            strong: key.derive("runs of documents", salt),
+            texts: key.derive("texts of documents", salt),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn short(&self, run: u64) -> u64 {
+        self.short.hash(&run.to_le_bytes())
+    }
+
+    pub(crate) fn strong(&self, run: u64) -> Key {
+        let hash = blake3::keyed_hash(&self.strong, &run.to_le_bytes());
+        std::array::from_fn(|at| hash.as_bytes()[at])
+    }
+
+    /// Hashes a whole text.
+    pub(crate) fn whole(&self) -> blake3::Hasher {
+        blake3::Hasher::new_keyed(&self.texts)
+    }
+}
+
+/// A fingerprint, and where its run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) run: u64,
+    /// Letters and digits before it.
+    pub(crate) at: u64,
+}
+
+/// Finds the fingerprints of a text that comes in pieces.
+pub(crate) struct Stream<'g> {
+    grams: &'g Grams,
+    octets: [u8; WINDOW],
+    hash: u64,
+    /// Octets taken.
+    count: u64,
+    /// The last hashes in a ring, by the number of their run.
+    orders: [u64; WINDOW],
+    hashes: [u64; WINDOW],
+    best: u64,
+    kept: Option<u64>,
+    buffer: Vec<u8>,
+    whole: blake3::Hasher,
+}
+
+impl<'g> Stream<'g> {
+    pub(crate) fn new(grams: &'g Grams) -> Self {
+        Self {
+            grams,
+            octets: [0; WINDOW],
+            hash: 0,
+            count: 0,
+            orders: [u64::MAX; WINDOW],
+            hashes: [0; WINDOW],
+            best: 0,
+            kept: None,
+            buffer: Vec::new(),
+            whole: grams.whole(),
+        }
+    }
+
+    /// Letters and digits taken.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// A hash of all letters and digits taken.
+    pub(crate) fn whole(&self) -> Key {
+        let hash = self.whole.finalize();
+        std::array::from_fn(|at| hash.as_bytes()[at])
+    }
+
+    /// Takes a piece of text.
+    pub(crate) fn push(&mut self, text: &Prepared<'_>, each: &mut impl FnMut(Kept)) {
+        let bytes = text.bytes();
+        let mut buffer = std::mem::take(&mut self.buffer);
+        for from in (0..bytes.len()).step_by(SLICE) {
+            normalise(bytes, from, (from + SLICE).min(bytes.len()), &mut buffer);
+            self.whole.update(&buffer);
+            buffer.iter().for_each(|octet| self.octet(*octet, each));
+        }
+        self.buffer = buffer;
+    }
+
+    #[inline]
+    fn octet(&mut self, octet: u8, each: &mut impl FnMut(Kept)) {
+        let count = self.count;
+        let leaving = self.octets[(count as usize).wrapping_sub(RUN) % WINDOW];
+        self.octets[count as usize % WINDOW] = octet;
+        self.hash = self.hash.rotate_left(1) ^ self.grams.table[usize::from(octet)];
+        self.count = count + 1;
+        if count as usize >= RUN {
+            self.hash ^= self.grams.leaving[usize::from(leaving)];
+        }
+        if self.count as usize >= RUN {
+            self.run(self.count - RUN as u64, each);
+        }
+    }
+
+    #[inline]
+    fn run(&mut self, number: u64, each: &mut impl FnMut(Kept)) {
+        let order = self.hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 8;
+        let place = number as usize % WINDOW;
+        self.orders[place] = order;
+        self.hashes[place] = self.hash;
+        if order <= self.orders[self.best as usize % WINDOW] || number == 0 {
+            self.best = number;
+        } else if self.best + WINDOW as u64 <= number {
+            self.look_again(number);
+        }
+        if number + 1 >= WINDOW as u64 {
+            self.keep(each);
+        }
+    }
+
+    /// The best of the last runs, the latest of equal ones.
+    #[cold]
+    fn look_again(&mut self, number: u64) {
+        let first = number + 1 - WINDOW as u64;
+        self.best = (first..=number).rev().min_by_key(|number| self.orders[*number as usize % WINDOW]).unwrap_or(number);
+    }
+
+    #[inline]
+    fn keep(&mut self, each: &mut impl FnMut(Kept)) {
+        if self.kept != Some(self.best) {
+            self.kept = Some(self.best);
+            each(Kept { run: self.hashes[self.best as usize % WINDOW], at: self.best });
+        }
+    }
+
+    /// Ends the text: one that is shorter than a window has a fingerprint as well.
+    pub(crate) fn end(&mut self, each: &mut impl FnMut(Kept)) {
+        if self.kept.is_none() && self.count as usize >= RUN {
+            self.keep(each);
+        }
+    }
+}
+
+/// Octets normalised in one go.
+const SLICE: usize = 64 << 10;
+
+/// The letters and digits of the characters that begin in a stretch.
+fn normalise(bytes: &[u8], from: usize, to: usize, out: &mut Vec<u8>) {
+    out.clear();
+    let mut at = from;
+    while at < to && bytes[at] & 0xC0 == 0x80 {
+        at += 1;
+    }
+    while at < to {
+        let octet = bytes[at];
+        let plain = PLAIN[usize::from(octet)];
+        if octet < 0x80 {
+            if plain != 0 {
+                out.push(plain);
+            }
+            at += 1;
+            continue;
+        }
+        let (is_letter, len) = letter(bytes, at);
+        if is_letter {
+            out.extend_from_slice(&bytes[at..at + len]);
+        }
+        at += len;
+    }
+}
+
+/// Letters in lower case and digits; 0 for what is left out.
+static PLAIN: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut octet = 0;
+    while octet < 128 {
+        let c = octet as u8;
+        if c.is_ascii_alphanumeric() {
+            table[octet] = c.to_ascii_lowercase();
+        }
+        octet += 1;
+    }
+    table
+};
+
+/// Where in a text of pieces the letters and digits with these numbers stand: piece and octet in its folded text.
+pub(crate) fn places(pieces: &[&Prepared<'_>], wanted: &[u64]) -> Vec<(usize, usize)> {
+    let mut found = Vec::with_capacity(wanted.len());
+    let mut count = 0u64;
+    'pieces: for (number, piece) in pieces.iter().enumerate() {
+        let bytes = piece.bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            let (is_letter, len) = letter(bytes, at);
+            let octets = if is_letter { len as u64 } else { 0 };
+            while wanted.get(found.len()).is_some_and(|wanted| *wanted < count + octets) {
+                found.push((number, at));
+                if found.len() == wanted.len() {
+                    break 'pieces;
+                }
+            }
+            count += octets;
+            at += len;
+        }
+    }
+    let end = pieces.last().map_or((0, 0), |piece| (pieces.len() - 1, piece.bytes().len()));
+    found.resize(wanted.len(), end);
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    fn grams() -> Grams {
+        Grams::new(&IndexKey::from_octets([3; 32]), &[0; 32])
+    }
+
+    fn kept(grams: &Grams, text: &str) -> Vec<Kept> {
+        let mut stream = Stream::new(grams);
+        let mut all = Vec::new();
+        stream.push(&Prepared::new(text), &mut |kept| all.push(kept));
+        stream.end(&mut |kept| all.push(kept));
+        all
+    }
+
+    fn prose(words: usize, seed: u32) -> String {
+        let mut state = seed;
+        let mut text = String::new();
+        for _ in 0..words {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            text += &format!("{:x} ", state >> 12);
+        }
+        text
+    }
+
+    #[test]
+    fn any_long_enough_excerpt_shares_fingerprints_however_it_is_written() {
+        let grams = grams();
+        let text = prose(400, 1);
+        let all: HashSet<u64> = kept(&grams, &text).into_iter().map(|kept| kept.run).collect();
+        for from in (0..text.len() - 400).step_by(37) {
+            let excerpt: String = text[from..from + 380].to_uppercase().replace(' ', "\r\n> ");
+            let letters = excerpt.bytes().filter(u8::is_ascii_alphanumeric).count();
+            assert!(letters >= 300);
+            let common = kept(&grams, &excerpt).iter().filter(|kept| all.contains(&kept.run)).count();
+            assert!(common >= 3, "{from}: {common}");
+        }
+    }
+
+    #[test]
+    fn pieces_make_one_text() {
+        let grams = grams();
+        let text = prose(100, 2);
+        let mut stream = Stream::new(&grams);
+        let mut all = Vec::new();
+        for piece in text.as_bytes().chunks(7) {
+            stream.push(&Prepared::new(std::str::from_utf8(piece).unwrap()), &mut |kept| all.push(kept));
+        }
+        assert_eq!(all, kept(&grams, &text));
+    }
+
+    #[test]
+    fn a_text_shorter_than_a_window_has_one() {
+        let grams = grams();
+        assert_eq!(kept(&grams, &prose(12, 3)).len(), 1);
+        assert_eq!(kept(&grams, "too short to tell"), []);
+    }
+
+    #[test]
+    fn a_run_of_equal_characters_has_few_fingerprints() {
+        assert!(kept(&grams(), &"a".repeat(10_000)).len() < 10_000);
+    }
+
+    #[test]
+    fn places_lead_back_to_the_text() {
+        let (one, two) = (Prepared::new("a-b é"), Prepared::new(" c,d"));
+        assert_eq!(places(&[&one, &two], &[0, 1, 2, 3, 4, 9]), [(0, 0), (0, 2), (0, 4), (1, 1), (1, 3), (1, 4)]);
+    }
+}

@@ -1,0 +1,82 @@
+//! Asks the indexes about the texts of a message. What could not be looked at is a finding, never silence.
+
+use std::time::Instant;
+
+use super::documents::{self, DocumentFound};
+use super::exact::{self, RowFound};
+use super::gather::Gathered;
+use super::pieces::Pieces;
+use super::stretch;
+use crate::compile::model::{Engine, Probe};
+use crate::index::Index;
+
+/// What an index found.
+#[derive(Debug)]
+pub(super) enum Found {
+    Rows(Vec<RowFound>),
+    Documents(Vec<DocumentFound>),
+    /// Texts are judged when a rule asks.
+    Later,
+}
+
+impl Found {
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Rows(rows) => rows.is_empty(),
+            Self::Documents(documents) => documents.is_empty(),
+            Self::Later => true,
+        }
+    }
+
+    pub(super) fn rows(&self) -> &[RowFound] {
+        if let Self::Rows(rows) = self { rows } else { &[] }
+    }
+
+    pub(super) fn documents(&self) -> &[DocumentFound] {
+        if let Self::Documents(documents) = self { documents } else { &[] }
+    }
+}
+
+/// What went wrong while a row of texts was looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Trouble {
+    /// There was more than can be kept.
+    pub(super) overflow: bool,
+    /// The index could not be read.
+    pub(super) fault: bool,
+}
+
+/// Asks every index.
+pub(super) fn ask(engine: &Engine, pieces: &Pieces<'_>, deadline: Instant, gathered: &mut Gathered) {
+    for probe in &engine.probes {
+        let found = ask_one(probe, pieces, deadline, gathered);
+        gathered.probed.push(found);
+    }
+}
+
+fn ask_one(probe: &Probe, pieces: &Pieces<'_>, deadline: Instant, gathered: &mut Gathered) -> Found {
+    let mut found = match &probe.index {
+        Index::Exact(_) => Found::Rows(Vec::new()),
+        Index::Documents(_) => Found::Documents(Vec::new()),
+        Index::Learned(_) => return Found::Later,
+    };
+    for row in stretch::rows(pieces, &probe.places) {
+        let first = row[0];
+        if Instant::now() >= deadline {
+            gathered.late = Some(gathered.late.map_or(first, |late| late.min(first)));
+            break;
+        }
+        let trouble = match (&probe.index, &mut found) {
+            (Index::Exact(index), Found::Rows(found)) => exact::look(index, probe.wants, pieces, &row, found),
+            (Index::Documents(index), Found::Documents(found)) => documents::look(index, pieces, &row, found),
+            _ => Trouble::default(),
+        };
+        if trouble.overflow {
+            gathered.overflowing.push(first);
+        }
+        if trouble.fault {
+            gathered.faulty.push(first);
+        }
+    }
+    found
+}
