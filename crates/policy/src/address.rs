@@ -173,7 +173,10 @@ fn refuse(pattern: &str) -> Result<(), BadPattern> {
         Err(BadPattern::Slash)
     } else if pattern.matches('@').count() > 1 || pattern.contains([';', ' ']) && pattern.contains('@') {
         Err(BadPattern::Several)
-    } else if pattern.is_empty() || pattern.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>')) && pattern != "<>" {
+    } else if pattern.is_empty()
+        || pattern.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>'))
+            && pattern != "<>"
+    {
         Err(BadPattern::Malformed)
     } else {
         Ok(())
@@ -222,10 +225,17 @@ mod tests {
         for pattern in ["example.com", "@example.com", "*@example.com"] {
             let exact = set(&[pattern]);
             assert!(exact.contains("ann@example.com") && exact.contains("ANN@Example.COM"), "{pattern}");
-            assert!(!exact.contains("ann@sub.example.com") && !exact.contains("ann@badexample.com"), "{pattern}");
+            assert!(
+                !exact.contains("ann@sub.example.com") && !exact.contains("ann@badexample.com"),
+                "{pattern}"
+            );
         }
         let both = set(&["@.example.com"]);
-        assert!(both.contains("a@example.com") && both.contains("a@x.y.example.com") && !both.contains("a@xexample.com"));
+        assert!(
+            both.contains("a@example.com")
+                && both.contains("a@x.y.example.com")
+                && !both.contains("a@xexample.com")
+        );
         let below = set(&["@*.example.com"]);
         assert!(!below.contains("a@example.com") && below.contains("a@x.example.com"));
     }

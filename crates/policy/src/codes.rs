@@ -106,10 +106,16 @@ mod tests {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 used(&path, all);
-            } else if path.extension().is_some_and(|end| end == "rs") && path.file_name().unwrap() != "codes.rs" {
+            } else if path.extension().is_some_and(|end| end == "rs")
+                && path.file_name().unwrap() != "codes.rs"
+            {
                 let text = std::fs::read_to_string(&path).unwrap();
                 let words = text.split('"').filter(|word| word.len() == 5 && word.starts_with(['E', 'W']));
-                all.extend(words.filter(|word| word[1..].bytes().all(|octet| octet.is_ascii_digit())).map(str::to_owned));
+                all.extend(
+                    words
+                        .filter(|word| word[1..].bytes().all(|octet| octet.is_ascii_digit()))
+                        .map(str::to_owned),
+                );
             }
         }
     }

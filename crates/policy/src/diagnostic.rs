@@ -67,11 +67,17 @@ impl Diagnostic {
         renderer.render(&report)
     }
 
-    fn snippet<'a>(&'a self, source: &'a str, span: &Range<usize>) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+    fn snippet<'a>(
+        &'a self,
+        source: &'a str,
+        span: &Range<usize>,
+    ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
         let mut snippet = Snippet::source(source).path(self.file.as_str());
-        snippet = snippet.annotation(AnnotationKind::Primary.span(within(source, span)).label(self.label.as_str()));
+        snippet =
+            snippet.annotation(AnnotationKind::Primary.span(within(source, span)).label(self.label.as_str()));
         if let Some((other, label)) = &self.context {
-            snippet = snippet.annotation(AnnotationKind::Context.span(within(source, other)).label(label.as_str()));
+            snippet =
+                snippet.annotation(AnnotationKind::Context.span(within(source, other)).label(label.as_str()));
         }
         snippet
     }
@@ -79,7 +85,8 @@ impl Diagnostic {
 
 /// A span inside the text and on character boundaries.
 fn within(source: &str, span: &Range<usize>) -> Range<usize> {
-    let floor = |at: usize| (0..=at.min(source.len())).rev().find(|at| source.is_char_boundary(*at)).unwrap_or(0);
+    let floor =
+        |at: usize| (0..=at.min(source.len())).rev().find(|at| source.is_char_boundary(*at)).unwrap_or(0);
     let (start, end) = (floor(span.start), floor(span.end));
     start..end.max(start)
 }
@@ -112,15 +119,31 @@ impl Place {
 
 impl Diagnostics {
     /// Adds an error; the builder-like result takes label and remedy.
-    pub(crate) fn error(&mut self, code: &'static str, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
+    pub(crate) fn error(
+        &mut self,
+        code: &'static str,
+        place: &Place,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
         self.add(Gravity::Error, code, place, message.into())
     }
 
-    pub(crate) fn warn(&mut self, code: &'static str, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
+    pub(crate) fn warn(
+        &mut self,
+        code: &'static str,
+        place: &Place,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
         self.add(Gravity::Warning, code, place, message.into())
     }
 
-    fn add(&mut self, severity: Gravity, code: &'static str, place: &Place, message: String) -> &mut Diagnostic {
+    fn add(
+        &mut self,
+        severity: Gravity,
+        code: &'static str,
+        place: &Place,
+        message: String,
+    ) -> &mut Diagnostic {
         let at = self.all.len();
         self.all.push(Diagnostic {
             code,
@@ -143,7 +166,9 @@ impl Diagnostics {
     /// Errors first, then by file and place.
     pub(crate) fn into_sorted(mut self) -> Vec<Diagnostic> {
         self.all.sort_by(|a, b| {
-            let key = |d: &Diagnostic| (d.severity, d.file.clone(), d.span.as_ref().map_or(0, |span| span.start), d.code);
+            let key = |d: &Diagnostic| {
+                (d.severity, d.file.clone(), d.span.as_ref().map_or(0, |span| span.start), d.code)
+            };
             key(a).cmp(&key(b))
         });
         self.all.dedup();

@@ -24,7 +24,11 @@ impl Directory {
         }
         for entry in &entries {
             for group in entry.values("memberof") {
-                let common = group.split(',').next().and_then(|first| first.split_once('=')).map(|(_, name)| name.trim());
+                let common = group
+                    .split(',')
+                    .next()
+                    .and_then(|first| first.split_once('='))
+                    .map(|(_, name)| name.trim());
                 for name in [Some(group.as_str()), common].into_iter().flatten() {
                     self.groups.entry(name.to_lowercase()).or_default().extend(entry.addresses());
                 }
@@ -36,10 +40,12 @@ impl Directory {
     /// Adds a CSV export with columns `group` and `address`, `mail` or `email`.
     pub(crate) fn add_csv(&mut self, text: &str) -> Result<(), String> {
         let mut rows = csv_rows(text);
-        let header: Vec<String> = rows.next().unwrap_or_default().iter().map(|name| name.trim().to_lowercase()).collect();
+        let header: Vec<String> =
+            rows.next().unwrap_or_default().iter().map(|name| name.trim().to_lowercase()).collect();
         let column = |names: &[&str]| header.iter().position(|name| names.contains(&name.as_str()));
         let group = column(&["group", "groups"]).ok_or("the first line names no column `group`")?;
-        let address = column(&["address", "mail", "email", "e-mail"]).ok_or("the first line names no column `address` or `mail`")?;
+        let address = column(&["address", "mail", "email", "e-mail"])
+            .ok_or("the first line names no column `address` or `mail`")?;
         for row in rows {
             if let (Some(group), Some(address)) = (row.get(group), row.get(address))
                 && address.contains('@')
@@ -87,9 +93,11 @@ impl Entry {
 
     fn addresses(&self) -> Vec<String> {
         let mail = self.values("mail").iter().map(String::as_str);
-        let smtp = |value: &'_ str| value.len() > 5 && value[..value.len().min(5)].eq_ignore_ascii_case("smtp:");
+        let smtp =
+            |value: &'_ str| value.len() > 5 && value[..value.len().min(5)].eq_ignore_ascii_case("smtp:");
         let proxies = self.values("proxyaddresses").iter();
-        let proxies = proxies.filter(|value| value.is_char_boundary(5) && smtp(value)).map(|value| &value[5..]);
+        let proxies =
+            proxies.filter(|value| value.is_char_boundary(5) && smtp(value)).map(|value| &value[5..]);
         mail.chain(proxies).filter(|address| address.contains('@')).map(str::to_lowercase).collect()
     }
 }
@@ -103,8 +111,10 @@ struct Tree<'e> {
 impl<'e> Tree<'e> {
     fn new(entries: &'e [Entry]) -> Self {
         let by_dn = entries.iter().map(|entry| (plain_dn(&entry.dn), entry)).collect();
-        let by_uid =
-            entries.iter().flat_map(|entry| entry.values("uid").iter().map(move |uid| (uid.to_lowercase(), entry))).collect();
+        let by_uid = entries
+            .iter()
+            .flat_map(|entry| entry.values("uid").iter().map(move |uid| (uid.to_lowercase(), entry)))
+            .collect();
         Self { by_dn, by_uid }
     }
 
@@ -116,7 +126,8 @@ impl<'e> Tree<'e> {
         while let Some(group) = todo.pop() {
             let dns = group.values("member").iter().chain(group.values("uniquemember"));
             let by_dn = dns.filter_map(|dn| self.by_dn.get(&plain_dn(dn)));
-            let by_uid = group.values("memberuid").iter().filter_map(|uid| self.by_uid.get(&uid.to_lowercase()));
+            let by_uid =
+                group.values("memberuid").iter().filter_map(|uid| self.by_uid.get(&uid.to_lowercase()));
             for member in by_dn.chain(by_uid) {
                 all.extend(member.addresses());
                 if member.is_group() && seen.insert(&member.dn) {
@@ -145,8 +156,10 @@ fn entries(text: &str) -> Result<Vec<Entry>, String> {
         if line.starts_with('#') || line == "-" {
             continue;
         }
-        let (name, value) = line.split_once(':').ok_or_else(|| format!("line {} is no `attribute: value`", number + 1))?;
-        let value = attribute_value(value).ok_or_else(|| format!("line {} holds broken base64", number + 1))?;
+        let (name, value) =
+            line.split_once(':').ok_or_else(|| format!("line {} is no `attribute: value`", number + 1))?;
+        let value =
+            attribute_value(value).ok_or_else(|| format!("line {} holds broken base64", number + 1))?;
         let name = name.split(';').next().unwrap_or(name).to_lowercase();
         match name.as_str() {
             "version" => {}
@@ -175,7 +188,8 @@ fn attribute_value(value: &str) -> Option<String> {
 fn csv_rows(text: &str) -> impl Iterator<Item = Vec<String>> {
     let text = text.trim_start_matches('\u{feff}');
     let first = text.lines().next().unwrap_or_default();
-    let separator = [',', ';', '\t'].into_iter().max_by_key(|c| (first.matches(*c).count(), *c == ',')).unwrap_or(',');
+    let separator =
+        [',', ';', '\t'].into_iter().max_by_key(|c| (first.matches(*c).count(), *c == ',')).unwrap_or(',');
     let mut chars = text.chars().peekable();
     std::iter::from_fn(move || {
         chars.peek()?;

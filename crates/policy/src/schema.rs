@@ -59,7 +59,8 @@ fn add(kind: &Kind, parts: &mut BTreeMap<String, Value>) {
 }
 
 fn table(kind: &Kind) -> Value {
-    let properties: Map<String, Value> = kind.keys().map(|key| (key.name.to_owned(), property(key))).collect();
+    let properties: Map<String, Value> =
+        kind.keys().map(|key| (key.name.to_owned(), property(key))).collect();
     let required: Vec<&str> = kind.keys().filter(|key| key.required).map(|key| key.name).collect();
     json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required })
 }
@@ -87,13 +88,17 @@ fn shape(key: &Key) -> Value {
         Shape::Flag => json!({ "type": "boolean" }),
         Shape::Date => json!({ "type": "string", "format": "date" }),
         Shape::DateTime => json!({ "type": "string" }),
-        Shape::Amount => json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^\\s*(>=|<=|>|<|=|≥|≤)?\\s*[0-9_]+\\s*[A-Za-z]*\\s*$" }] }),
+        Shape::Amount => {
+            json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^\\s*(>=|<=|>|<|=|≥|≤)?\\s*[0-9_]+\\s*[A-Za-z]*\\s*$" }] })
+        }
         Shape::Table(kind) => json!({ "allOf": [reference(kind)] }),
         Shape::Tables(kind) => one_or_more(&reference(kind), least),
         Shape::Names => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         Shape::NumbersOrTexts => one_or_more(&json!({ "type": ["integer", "string"] }), least),
         Shape::TextsOrTables(kind) => one_or_more(&json!({ "anyOf": [text, reference(kind)] }), least),
-        Shape::Groups => json!({ "type": "array", "minItems": 1, "items": { "type": "array", "minItems": 1, "items": text } }),
+        Shape::Groups => {
+            json!({ "type": "array", "minItems": 1, "items": { "type": "array", "minItems": 1, "items": text } })
+        }
         Shape::Share => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
     }
 }

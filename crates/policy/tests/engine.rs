@@ -30,7 +30,8 @@ fn a_keyword_is_found_in_subject_body_and_attachments_but_not_in_other_headers()
 
 #[test]
 fn where_says_where_to_look() {
-    let rule = |places: &str| policy(&format!("[[rule]]\nname = \"r\"\nkeywords = \"falcon\"\nwhere = {places}\n"));
+    let rule =
+        |places: &str| policy(&format!("[[rule]]\nname = \"r\"\nkeywords = \"falcon\"\nwhere = {places}\n"));
     assert!(!mail("falcon").violates(&rule("\"subject\"")));
     assert!(raw("X-Bird: falcon\r\n\r\nno").violates(&rule("[\"header:x-bird\"]")));
     assert!(raw("X-Bird: falcon\r\n\r\nno").violates(&rule("\"headers\"")));
@@ -41,7 +42,9 @@ fn where_says_where_to_look() {
 #[test]
 fn thresholds_count_all_or_unique_matches_over_the_whole_message() {
     let rule = |count: &str| {
-        policy(&format!("[[rule]]\nname = \"r\"\nkeywords = [\"red\", \"blue\"]\nat_least = 3\ncount = \"{count}\"\n"))
+        policy(&format!(
+            "[[rule]]\nname = \"r\"\nkeywords = [\"red\", \"blue\"]\nat_least = 3\ncount = \"{count}\"\n"
+        ))
     };
     let spread = with_files("red", &[("a.txt", "red"), ("b.txt", "blue red")]);
     assert_eq!(spread.count(&rule("all")), Some(4));
@@ -55,7 +58,9 @@ fn per_component_asks_for_all_of_the_rule_in_one_component() {
     let set = policy(rule);
     assert!(!with_files("red", &[("a.txt", "blue")]).violates(&set));
     assert!(with_files("none", &[("a.txt", "blue and red")]).violates(&set));
-    assert!(with_files("red", &[("a.txt", "blue")]).violates(&policy(&rule.replace("per = \"component\"\n", ""))));
+    assert!(
+        with_files("red", &[("a.txt", "blue")]).violates(&policy(&rule.replace("per = \"component\"\n", "")))
+    );
 }
 
 #[test]
@@ -78,7 +83,9 @@ fn all_any_and_none_combine() {
 
 #[test]
 fn two_lists_are_near_within_so_many_words() {
-    let set = policy("[[rule]]\nname = \"r\"\nkeywords = \"salary\"\nnear = { keywords = \"chief\", within = 3 }\n");
+    let set = policy(
+        "[[rule]]\nname = \"r\"\nkeywords = \"salary\"\nnear = { keywords = \"chief\", within = 3 }\n",
+    );
     assert!(mail("the chief has a high salary").violates(&set));
     assert!(!mail("the chief has a very very high salary").violates(&set));
     assert!(mail("salary: chief").violates(&set));
@@ -86,8 +93,18 @@ fn two_lists_are_near_within_so_many_words() {
 }
 
 #[test]
+fn a_word_inside_the_match_itself_is_not_near_it() {
+    let set = policy("[[rule]]\nname = \"r\"\nregex = 'key-[a-z]+-\\d+'\nnear = { keywords = \"secret\" }\n");
+    assert!(!mail("key-secret-77").violates(&set));
+    assert!(mail("secret key-secret-77").violates(&set));
+    assert!(mail("key-other-77 secret").violates(&set));
+}
+
+#[test]
 fn words_are_near_across_the_pieces_of_one_text() {
-    let set = policy("[[rule]]\nname = \"r\"\nkeywords = \"salary\"\nnear = { keywords = \"chief\", within = 3 }\n");
+    let set = policy(
+        "[[rule]]\nname = \"r\"\nkeywords = \"salary\"\nnear = { keywords = \"chief\", within = 3 }\n",
+    );
     let html = "Content-Type: text/html\r\n\r\n<p>chief</p><!-- hidden --><p>salary</p>";
     assert!(raw(html).violates(&set));
 }
@@ -120,7 +137,9 @@ fn alternative_renderings_count_once_and_what_only_one_shows_counts_too() {
 #[test]
 fn an_exception_covers_the_component_or_the_whole_message() {
     let with = |covers: &str| {
-        policy(&format!("[[rule]]\nname = \"r\"\nkeywords = \"red\"\n[[exception]]\nkeywords = \"sample\"\ncovers = \"{covers}\"\n"))
+        policy(&format!(
+            "[[rule]]\nname = \"r\"\nkeywords = \"red\"\n[[exception]]\nkeywords = \"sample\"\ncovers = \"{covers}\"\n"
+        ))
     };
     let mail = with_files("red", &[("a.txt", "red, but a sample")]);
     assert_eq!(mail.count(&with("component")), Some(1));
@@ -139,14 +158,17 @@ fn an_exception_by_sender_holds_for_the_whole_message_until_its_last_day() {
 
 #[test]
 fn an_exception_for_recipients_wants_all_of_them() {
-    let set = policy("[[rule]]\nname = \"r\"\nkeywords = \"red\"\n[[exception]]\nrecipient = \"@friend.example\"\n");
+    let set = policy(
+        "[[rule]]\nname = \"r\"\nkeywords = \"red\"\n[[exception]]\nrecipient = \"@friend.example\"\n",
+    );
     assert!(!mail("red").to(&["a@friend.example", "b@friend.example"]).violates(&set));
     assert!(mail("red").to(&["a@friend.example", "b@other.example"]).violates(&set));
 }
 
 #[test]
 fn recipients_match_one_by_one_or_all() {
-    let rule = |more: &str| policy(&format!("[[rule]]\nname = \"r\"\nrecipient = \"@rival.example\"\n{more}"));
+    let rule =
+        |more: &str| policy(&format!("[[rule]]\nname = \"r\"\nrecipient = \"@rival.example\"\n{more}"));
     let mixed = mail("x").to(&["a@rival.example", "b@other.example"]);
     assert!(mixed.violates(&rule("")));
     assert!(!mixed.violates(&rule("all_recipients = true\n")));
@@ -156,7 +178,10 @@ fn recipients_match_one_by_one_or_all() {
 #[test]
 fn address_lists_and_groups_come_from_files() {
     let set = set(&[
-        ("p.toml", "id = 1\nname = \"P\"\n[[rule]]\nname = \"r\"\nany = [{ recipient = \"file:rivals.txt\" }, { sender = \"group:Board\" }]\n"),
+        (
+            "p.toml",
+            "id = 1\nname = \"P\"\n[[rule]]\nname = \"r\"\nany = [{ recipient = \"file:rivals.txt\" }, { sender = \"group:Board\" }]\n",
+        ),
         ("rivals.txt", "# rivals\n@rival.example\n@.others.example\n"),
         ("settings.toml", "directory = [\"people.csv\"]\n"),
         ("people.csv", "group,mail\nBoard,cfo@corp.example\n"),
@@ -204,7 +229,9 @@ fn headers_are_asked_for_presence_value_words_and_patterns() {
 
 #[test]
 fn time_of_day_and_weekday_are_those_of_the_zone() {
-    let set = policy("[[rule]]\nname = \"r\"\ntime_of_day = \"22:00-06:00\"\nweekday = [\"tue\", \"wed\"]\nzone = \"Europe/Berlin\"\n");
+    let set = policy(
+        "[[rule]]\nname = \"r\"\ntime_of_day = \"22:00-06:00\"\nweekday = [\"tue\", \"wed\"]\nzone = \"Europe/Berlin\"\n",
+    );
     let at = |time: &str| mail("x").at(time).violates(&set);
     assert!(at("2026-11-24T21:30:00+00:00[UTC]"));
     assert!(at("2026-11-25T04:59:00+00:00[UTC]"));
@@ -224,14 +251,20 @@ fn direction_is_seen_from_our_domains() {
     assert_eq!(direction("a@corp.example", &["b@de.corp.example", "c@other.example"]), Direction::Outbound);
     assert_eq!(direction("a@other.example", &["b@corp.example"]), Direction::Inbound);
     assert_eq!(direction("a@other.example", &["b@other.example"]), Direction::Passing);
-    assert_eq!(mail("red").inspect(&policy("[[rule]]\nname = \"r\"\nkeywords = \"red\"\n")).direction, Direction::Unknown);
+    assert_eq!(
+        mail("red").inspect(&policy("[[rule]]\nname = \"r\"\nkeywords = \"red\"\n")).direction,
+        Direction::Unknown
+    );
 }
 
 #[test]
 fn known_text_and_quoted_replies_are_left_out_of_matching() {
     let set = set(&[
         ("p.toml", "id = 1\nname = \"P\"\n[[rule]]\nname = \"r\"\nkeywords = \"confidential\"\n"),
-        ("settings.toml", "[ignore]\nquoted_replies = true\n[[ignore.text]]\nname = \"d\"\ntext = \"This mail is confidential and for you only.\"\n"),
+        (
+            "settings.toml",
+            "[ignore]\nquoted_replies = true\n[[ignore.text]]\nname = \"d\"\ntext = \"This mail is confidential and for you only.\"\n",
+        ),
     ]);
     assert!(!mail("Hello\r\n\r\nThis mail is\r\nCONFIDENTIAL and for you only.").violates(&set));
     assert!(!mail("yes\r\n> confidential\r\n").violates(&set));
@@ -241,7 +274,10 @@ fn known_text_and_quoted_replies_are_left_out_of_matching() {
 #[test]
 fn an_identifier_takes_its_breadth_and_the_words_of_policy_and_breadth() {
     let files = [
-        ("identifiers/num.toml", "name = \"n\"\n[wide]\npatterns = ['\\d{6}']\n[narrow]\nlike = \"wide\"\nnear = { keywords = \"number\" }\n"),
+        (
+            "identifiers/num.toml",
+            "name = \"n\"\n[wide]\npatterns = ['\\d{6}']\n[narrow]\nlike = \"wide\"\nnear = { keywords = \"number\" }\n",
+        ),
         ("p.toml", ""),
     ];
     let with = |rule: &str| {
@@ -268,13 +304,19 @@ fn what_cannot_be_inspected_is_decided_by_the_built_in_policy_unless_another_doe
     assert_eq!(ids(&policy("[[rule]]\nname = \"r\"\nkeywords = \"x\"\n")), [9999]);
     assert_eq!(ids(&policy("[[rule]]\nname = \"r\"\nunscannable = \"unsupported\"\n")), [1]);
     assert_eq!(ids(&policy("[[rule]]\nname = \"r\"\nunscannable = \"encrypted\"\n")), [9999]);
-    let trial = set(&[("p.toml", "id = 1\nname = \"P\"\nmode = \"trial\"\n[[rule]]\nname = \"r\"\nunscannable = \"any\"\n")]);
+    let trial = set(&[(
+        "p.toml",
+        "id = 1\nname = \"P\"\nmode = \"trial\"\n[[rule]]\nname = \"r\"\nunscannable = \"any\"\n",
+    )]);
     assert_eq!(ids(&trial), [1, 9999]);
 }
 
 #[test]
 fn a_policy_that_is_off_looks_at_nothing() {
-    let set = set(&[("p.toml", "id = 1\nname = \"P\"\nmode = \"off\"\n[[rule]]\nname = \"r\"\nkeywords = \"red\"\n")]);
+    let set = set(&[(
+        "p.toml",
+        "id = 1\nname = \"P\"\nmode = \"off\"\n[[rule]]\nname = \"r\"\nkeywords = \"red\"\n",
+    )]);
     assert!(!mail("red").violates(&set));
     assert_eq!(set.policies().len(), 2);
 }
@@ -282,12 +324,20 @@ fn a_policy_that_is_off_looks_at_nothing() {
 #[test]
 fn a_match_tells_its_place_text_context_and_check() {
     let set = set(&[
-        ("identifiers/card.toml", "name = \"c\"\n[wide]\npatterns = ['\\d{4}~\\d{4}~\\d{4}~\\d{4}']\nvalidators = [\"luhn\"]\n"),
+        (
+            "identifiers/card.toml",
+            "name = \"c\"\n[wide]\npatterns = ['\\d{4}~\\d{4}~\\d{4}~\\d{4}']\nvalidators = [\"luhn\"]\n",
+        ),
         ("p.toml", "id = 1\nname = \"P\"\n[[rule]]\nname = \"Cards\"\nidentifier = \"card\"\n"),
     ]);
-    let found = with_files("x", &[("ä.txt", "é: ４１１１ 1111-1111 1111!")]).inspect(&set).violations[0].matches[0].clone();
+    let found = with_files("x", &[("ä.txt", "é: ４１１１ 1111-1111 1111!")]).inspect(&set).violations[0]
+        .matches[0]
+        .clone();
     assert_eq!((found.rule.as_str(), found.condition.as_str()), ("Cards", "identifier card (wide)"));
-    assert_eq!((found.path.as_str(), found.component.as_str(), found.kind.as_str()), ("ä.txt", "attachment", "text"));
+    assert_eq!(
+        (found.path.as_str(), found.component.as_str(), found.kind.as_str()),
+        ("ä.txt", "attachment", "text")
+    );
     assert_eq!((found.offset, found.text.as_str()), (3, "４１１１ 1111-1111 1111"));
     assert_eq!((found.before.as_str(), found.after.as_str()), ("é: ", "!"));
     assert_eq!((found.validator.as_deref(), found.normalised.as_str()), (Some("luhn"), "4111111111111111"));
@@ -303,7 +353,9 @@ fn counts_are_exact_where_more_is_found_than_is_kept() {
     assert_eq!(violation.match_count, 300_000);
     assert!(violation.count_is_complete);
     assert_eq!(violation.matches.len(), 100);
-    let unique = policy("[[rule]]\nname = \"r\"\nkeywords = [\"red\", \"blue\", \"green\"]\ncount = \"unique\"\nat_least = 3\n");
+    let unique = policy(
+        "[[rule]]\nname = \"r\"\nkeywords = [\"red\", \"blue\", \"green\"]\ncount = \"unique\"\nat_least = 3\n",
+    );
     assert_eq!(mail(&("red ".repeat(300_000) + "blue green")).count(&unique), Some(3));
 }
 
@@ -316,18 +368,23 @@ fn the_same_set_has_the_same_versions_whatever_the_order_of_its_files() {
     assert_eq!(one.id(), two.id());
     let other = set(&[a, b, ("dictionaries/d.txt", "red\n")]);
     assert_ne!(one.id(), other.id());
-    let version = |set: &policy::Set, id: u32| set.policies().iter().find(|policy| policy.id == id).unwrap().version.clone();
+    let version = |set: &policy::Set, id: u32| {
+        set.policies().iter().find(|policy| policy.id == id).unwrap().version.clone()
+    };
     assert_ne!(version(&one, 1), version(&other, 1));
     assert_eq!(version(&one, 2), version(&other, 2));
 }
 
 #[test]
 fn explain_says_how_near_a_rule_came() {
-    let set = policy("[[rule]]\nname = \"r\"\nall = [{ keywords = \"red\", at_least = 3 }, { keywords = \"blue\" }]\n[[exception]]\nname = \"e\"\nkeywords = \"sample\"\ncovers = \"message\"\n");
+    let set = policy(
+        "[[rule]]\nname = \"r\"\nall = [{ keywords = \"red\", at_least = 3 }, { keywords = \"blue\" }]\n[[exception]]\nname = \"e\"\nkeywords = \"sample\"\ncovers = \"message\"\n",
+    );
     let explained = mail("red red blue").asked(|mail| set.explain(mail));
     let rule = &explained.policies.iter().find(|policy| policy.policy.id == 1).unwrap().rules[0];
     assert!(!rule.held);
-    let told: Vec<(bool, u64, u64)> = rule.conditions.iter().map(|one| (one.holds, one.count, one.at_least)).collect();
+    let told: Vec<(bool, u64, u64)> =
+        rule.conditions.iter().map(|one| (one.holds, one.count, one.at_least)).collect();
     assert_eq!(told, [(false, 2, 3), (true, 1, 1)]);
     let explained = mail("red red red blue sample").asked(|mail| set.explain(mail));
     let rule = &explained.policies[0].rules[0];

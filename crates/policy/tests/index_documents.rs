@@ -6,13 +6,16 @@ mod support;
 
 use std::path::Path;
 
-use policy::index::{DocumentsBuilder, DocumentsReport, IndexKey, IndexKeys, IndexKind, Indexes, LearnedBuilder, LearnedReport};
+use policy::index::{
+    DocumentsBuilder, DocumentsReport, IndexKey, IndexKeys, IndexKind, Indexes, LearnedBuilder, LearnedReport,
+};
 use policy::{Set, SourceFile};
 use support::{mail, with_files};
 
 const WORDS: &[&str] = &[
-    "harbour", "invoice", "merger", "schedule", "quarter", "engine", "supplier", "margin", "customer", "draft", "garden", "window", "signal",
-    "market", "letter", "storage", "bridge", "copper", "velvet", "orchard", "lantern", "ledger", "meadow", "cargo", "anchor", "festival",
+    "harbour", "invoice", "merger", "schedule", "quarter", "engine", "supplier", "margin", "customer",
+    "draft", "garden", "window", "signal", "market", "letter", "storage", "bridge", "copper", "velvet",
+    "orchard", "lantern", "ledger", "meadow", "cargo", "anchor", "festival",
 ];
 
 /// Text that no other seed gives.
@@ -54,7 +57,9 @@ fn documents(dir: &Path, texts: &[(String, String)]) -> DocumentsReport {
 
 /// Twenty contracts, each with the same footer.
 fn contracts() -> Vec<(String, String)> {
-    (0..20).map(|at| (format!("contracts/{at}.docx"), format!("{}\r\n{FOOTER}\r\n", prose(400, at)))).collect()
+    (0..20)
+        .map(|at| (format!("contracts/{at}.docx"), format!("{}\r\n{FOOTER}\r\n", prose(400, at))))
+        .collect()
 }
 
 fn set(dir: &Path, condition: &str) -> Set {
@@ -69,8 +74,19 @@ fn set(dir: &Path, condition: &str) -> Set {
 /// So many letters of a text, from a place, reflowed, recased and quoted.
 fn excerpt(text: &str, from: usize, letters: usize) -> String {
     let mut taken = 0;
-    let part: String = text[from..].chars().take_while(|c| { taken += usize::from(c.is_alphanumeric()); taken <= letters }).collect();
-    part.to_uppercase().split_whitespace().collect::<Vec<_>>().chunks(7).map(|line| format!("> {}\r\n", line.join("   "))).collect()
+    let part: String = text[from..]
+        .chars()
+        .take_while(|c| {
+            taken += usize::from(c.is_alphanumeric());
+            taken <= letters
+        })
+        .collect();
+    part.to_uppercase()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .chunks(7)
+        .map(|line| format!("> {}\r\n", line.join("   ")))
+        .collect()
 }
 
 #[test]
@@ -152,7 +168,14 @@ fn an_index_of_nothing_is_refused() {
 
 fn sided(at: u64, positive: bool) -> String {
     let own: &[&str] = if positive {
-        &["acquisition", "due diligence", "target company", "purchase price", "closing conditions", "term sheet"]
+        &[
+            "acquisition",
+            "due diligence",
+            "target company",
+            "purchase price",
+            "closing conditions",
+            "term sheet",
+        ]
     } else {
         &["holiday", "canteen", "parking lot", "printer", "birthday cake", "lost umbrella"]
     };
@@ -185,7 +208,18 @@ fn a_learned_policy_tells_new_texts_apart_and_says_by_which_words() {
     assert!(!mail("Short.").violates(&set));
     let inspection = positive.inspect(&set);
     let found = &inspection.violations[0].matches[0];
-    let decided = ["acquisition", "diligence", "target", "purchase", "closing", "term", "price", "company", "sheet", "conditions"];
+    let decided = [
+        "acquisition",
+        "diligence",
+        "target",
+        "purchase",
+        "closing",
+        "term",
+        "price",
+        "company",
+        "sheet",
+        "conditions",
+    ];
     assert!(decided.iter().any(|word| found.text.contains(word)), "{}", found.text);
     assert!(found.validator.as_deref().unwrap().starts_with("like own, score "));
 }
@@ -199,7 +233,8 @@ fn what_cannot_be_told_apart_is_not_written_unless_forced() {
     assert!(!IndexKind::Learned.file_in(dir.path(), "own").exists());
     assert!(learn(dir.path(), true, same).written);
     let indexes = Indexes::open(dir.path(), &IndexKeys::in_dir(dir.path().join("keys")));
-    let policy = SourceFile::new("p.toml", "id = 1\nname = \"P\"\n[[rule]]\nname = \"R\"\nlearned = \"own\"\n");
+    let policy =
+        SourceFile::new("p.toml", "id = 1\nname = \"P\"\n[[rule]]\nname = \"R\"\nlearned = \"own\"\n");
     let loaded = Set::load_files_with(&[policy], &indexes).unwrap();
     assert!(loaded.warnings.iter().any(|warning| warning.code == "W0304"));
 }
@@ -209,5 +244,7 @@ fn too_few_texts_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let mut builder = LearnedBuilder::new(&key(dir.path(), "own"), "tests", 0).unwrap();
     builder.add(std::iter::once(prose(80, 1).as_str()), true);
-    assert!(builder.finish(&dir.path().join("x"), false).unwrap_err().to_string().contains("1 positive texts"));
+    assert!(
+        builder.finish(&dir.path().join("x"), false).unwrap_err().to_string().contains("1 positive texts")
+    );
 }

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use policy::index::{
-    BuildError, ColumnOption, ExactOptions, ExactReport, IndexKey, IndexKeys, IndexKind, Indexes, Kind, Skip, build_exact,
+    BuildError, ColumnOption, ExactOptions, ExactReport, IndexKey, IndexKeys, IndexKind, Indexes, Kind, Skip,
+    build_exact,
 };
 use policy::{Set, SourceFile};
 use support::{Message, mail, with_files};
@@ -38,7 +39,15 @@ fn customers() -> Vec<ColumnOption> {
 }
 
 fn options(columns: Vec<ColumnOption>) -> ExactOptions {
-    ExactOptions { columns, separator: None, no_header: false, stop: vec![], source: "customers.csv".into(), max_age_days: 30, size: None }
+    ExactOptions {
+        columns,
+        separator: None,
+        no_header: false,
+        stop: vec![],
+        source: "customers.csv".into(),
+        max_age_days: 30,
+        size: None,
+    }
 }
 
 fn build(dir: &Path, table: &str, columns: Vec<ColumnOption>) -> Result<ExactReport, BuildError> {
@@ -71,7 +80,10 @@ fn counts(set: &Set, texts: &[&str]) -> Vec<u64> {
 #[test]
 fn rows_are_found_in_the_ways_that_people_write_them() {
     let dir = indexed();
-    let set = set(dir.path(), "exact = \"customers\"\ncolumns = 2\nexcept = [[\"first_name\", \"last_name\"], [\"first_name\", \"birthday\"]]");
+    let set = set(
+        dir.path(),
+        "exact = \"customers\"\ncolumns = 2\nexcept = [[\"first_name\", \"last_name\"], [\"first_name\", \"birthday\"]]",
+    );
     let texts = [
         "Ann O'Brien, SSN 123-45-6789",
         "O’BRIEN (ann): 123 45 6789",
@@ -99,7 +111,8 @@ fn rows_are_found_in_the_ways_that_people_write_them() {
 #[test]
 fn what_is_not_one_row_of_the_table_is_not_found() {
     let dir = indexed();
-    let set = set(dir.path(), "exact = \"customers\"\ncolumns = 2\nexcept = [[\"first_name\", \"last_name\"]]");
+    let set =
+        set(dir.path(), "exact = \"customers\"\ncolumns = 2\nexcept = [[\"first_name\", \"last_name\"]]");
     let far = format!("123-45-6789 {}\r\nAnn O'Brien", "word\r\n".repeat(60));
     let texts = [
         "Ann O'Brien, SSN 123-45-6780",
@@ -116,8 +129,18 @@ fn what_is_not_one_row_of_the_table_is_not_found() {
 #[test]
 fn common_values_alone_find_a_row_where_the_policy_says_that_they_suffice() {
     let dir = indexed();
-    let set = set(dir.path(), "exact = \"customers\"\ncolumns = 2\nof = [\"first_name\", \"last_name\", \"birthday\"]");
-    let texts = ["Dear Mary Ann Smith,", "Smith, born 14.07.1990", "Smith, Mary Ann", "Mary Smith", "Ann May", "José Smith"];
+    let set = set(
+        dir.path(),
+        "exact = \"customers\"\ncolumns = 2\nof = [\"first_name\", \"last_name\", \"birthday\"]",
+    );
+    let texts = [
+        "Dear Mary Ann Smith,",
+        "Smith, born 14.07.1990",
+        "Smith, Mary Ann",
+        "Mary Smith",
+        "Ann May",
+        "José Smith",
+    ];
     assert_eq!(counts(&set, &texts), [1, 1, 1, 0, 0, 0]);
 }
 
@@ -147,7 +170,10 @@ fn rows_are_counted_each_once() {
 #[test]
 fn values_of_a_row_of_a_table_are_near_each_other_however_wide_it_is() {
     let dir = indexed();
-    let set = set(dir.path(), "exact = \"customers\"\ncolumns = 2\nwithin = 3\nexcept = [[\"first_name\", \"last_name\"]]");
+    let set = set(
+        dir.path(),
+        "exact = \"customers\"\ncolumns = 2\nwithin = 3\nexcept = [[\"first_name\", \"last_name\"]]",
+    );
     let line = format!("O'Brien;{}123-45-6789\r\n", "a b c d e f;".repeat(30));
     let lines = format!("O'Brien {}\r\n123-45-6789\r\n", "a b c d e f".repeat(3));
     let cut = with_files("", &[("list.csv", &line)]);
@@ -173,7 +199,9 @@ fn a_match_names_row_and_columns_and_is_masked_like_any_other() {
 fn a_row_goes_on_from_one_header_to_the_next() {
     let dir = indexed();
     let set = set(dir.path(), "exact = \"customers\"\ncolumns = 2\nwhere = [\"headers\"]");
-    let message = support::raw("From: ann.obrien@shop.example\r\nTo: x@y.example\r\nX-Note: O'Brien\r\nSubject: 1\r\n\r\nx");
+    let message = support::raw(
+        "From: ann.obrien@shop.example\r\nTo: x@y.example\r\nX-Note: O'Brien\r\nSubject: 1\r\n\r\nx",
+    );
     assert_eq!(message.count(&set), Some(1));
 }
 
@@ -181,7 +209,8 @@ fn a_row_goes_on_from_one_header_to_the_next() {
 fn the_order_of_day_and_month_must_be_told_or_tellable() {
     let dir = tempfile::tempdir().unwrap();
     let columns = || vec![column("name", Kind::Name), column("day", Kind::Date)];
-    let error = build(dir.path(), "name,day\nAnn,03/02/1980\nBob,01/02/1981\n", columns()).unwrap_err().to_string();
+    let error =
+        build(dir.path(), "name,day\nAnn,03/02/1980\nBob,01/02/1981\n", columns()).unwrap_err().to_string();
     assert!(error.contains("day:date/dmy"), "{error}");
     build(dir.path(), "name,day\nAnn,03/02/1980\nBob,28/02/1981\n", columns()).unwrap();
 }
@@ -190,7 +219,8 @@ fn the_order_of_day_and_month_must_be_told_or_tellable() {
 fn a_bad_row_costs_itself_and_is_told_with_line_column_and_reason() {
     let dir = tempfile::tempdir().unwrap();
     let table = "name,mail\nAnn,ann@shop.example\nBob\nCarl,carl at shop\n,\nn/a,dora@shop.example\n\"Eve,eve@shop.example\nFred,fred@shop.example\n";
-    let report = build(dir.path(), table, vec![column("name", Kind::Name), column("mail", Kind::Email)]).unwrap();
+    let report =
+        build(dir.path(), table, vec![column("name", Kind::Name), column("mail", Kind::Email)]).unwrap();
     assert_eq!((report.rows, report.taken), (7, 2));
     assert_eq!(
         report.examples,
@@ -210,10 +240,20 @@ fn a_table_without_anything_to_index_is_refused() {
     let refused = |table: &str, columns| build(dir.path(), table, columns).unwrap_err().to_string();
     assert!(refused("", vec![column("a", Kind::Name)]).contains("empty"));
     assert!(refused("b,c\n1,2\n", vec![column("a", Kind::Name)]).contains("its columns are b, c"));
-    assert!(refused("a,b\n,\n", vec![column("a", Kind::Name), column("b", Kind::Email)]).contains("no row can be used"));
-    let useless = refused("a,b,c\nAnn,x@y.example,-\n", vec![column("a", Kind::Name), column("b", Kind::Email), column("c", Kind::Number)]);
+    assert!(
+        refused("a,b\n,\n", vec![column("a", Kind::Name), column("b", Kind::Email)])
+            .contains("no row can be used")
+    );
+    let useless = refused(
+        "a,b,c\nAnn,x@y.example,-\n",
+        vec![column("a", Kind::Name), column("b", Kind::Email), column("c", Kind::Number)],
+    );
     assert!(useless.contains("no cell of c"), "{useless}");
-    assert_eq!(std::fs::read_dir(dir.path().join("indexes")).unwrap().count(), 0, "nothing half made stays behind");
+    assert_eq!(
+        std::fs::read_dir(dir.path().join("indexes")).unwrap().count(),
+        0,
+        "nothing half made stays behind"
+    );
 }
 
 #[test]
@@ -235,7 +275,13 @@ fn two_builds_of_one_table_have_no_hash_in_common() {
     build(other.path(), TABLE, customers()).unwrap();
     let blocks = |dir: &Path| -> std::collections::HashSet<[u8; 16]> {
         let octets = std::fs::read(IndexKind::Exact.file_in(dir, "customers")).unwrap();
-        octets.as_chunks::<16>().0.iter().filter(|block| block.iter().any(|octet| *octet > 127)).copied().collect()
+        octets
+            .as_chunks::<16>()
+            .0
+            .iter()
+            .filter(|block| block.iter().any(|octet| *octet > 127))
+            .copied()
+            .collect()
     };
     let common = blocks(one.path()).intersection(&blocks(other.path())).count();
     // The three filters begin with the same seed, which is the library's.
@@ -252,7 +298,10 @@ fn a_new_index_is_a_new_set() {
     let after = set(dir.path(), "exact = \"customers\"");
     assert_ne!(before.id(), after.id());
     assert_ne!(before.policies()[0].version, after.policies()[0].version);
-    assert!(mail("Ann 123-45-6789").violates(&before), "an index that was replaced is in use until the set is");
+    assert!(
+        mail("Ann 123-45-6789").violates(&before),
+        "an index that was replaced is in use until the set is"
+    );
 }
 
 /// Every octet of the file is covered by some checksum or does not matter.
@@ -261,7 +310,10 @@ fn a_spoilt_index_is_refused_or_a_finding_and_never_a_panic() {
     let dir = indexed();
     let path = IndexKind::Exact.file_in(dir.path(), "customers");
     let good = std::fs::read(&path).unwrap();
-    let policy = SourceFile::new("p.toml", "id = 1\nname = \"P\"\nmode = \"on\"\n[[rule]]\nname = \"R\"\nexact = \"customers\"\ncolumns = 3\n");
+    let policy = SourceFile::new(
+        "p.toml",
+        "id = 1\nname = \"P\"\nmode = \"on\"\n[[rule]]\nname = \"R\"\nexact = \"customers\"\ncolumns = 3\n",
+    );
     let message = mail("Will May 012-34-5678");
     for at in (0..good.len()).step_by(7).chain(good.len() - 60..good.len()) {
         let mut bad = good.clone();
@@ -305,7 +357,12 @@ static MADE_UP: LazyLock<MadeUp> = LazyLock::new(made_up);
 fn made_up() -> MadeUp {
     let dir = tempfile::tempdir().unwrap();
     let (table, rows) = people(2_000);
-    build(dir.path(), &table, vec![column("first", Kind::Name), column("last", Kind::Name), column("number", Kind::Number)]).unwrap();
+    build(
+        dir.path(),
+        &table,
+        vec![column("first", Kind::Name), column("last", Kind::Name), column("number", Kind::Number)],
+    )
+    .unwrap();
     let set = set(dir.path(), "exact = \"customers\"\ncolumns = 2");
     (dir, rows, set)
 }
@@ -381,8 +438,17 @@ fn hostile_texts_take_time_in_proportion_to_their_length() {
     ];
     for text in texts {
         let start = std::time::Instant::now();
-        let message = Message { octets: [b"Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n", text.as_bytes()].concat(), ..mail("") };
+        let message = Message {
+            octets: [b"Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n", text.as_bytes()]
+                .concat(),
+            ..mail("")
+        };
         message.inspect(&set);
-        assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?} took {:?}", text.chars().take(8).collect::<String>(), start.elapsed());
+        assert!(
+            start.elapsed() < std::time::Duration::from_secs(20),
+            "{:?} took {:?}",
+            text.chars().take(8).collect::<String>(),
+            start.elapsed()
+        );
     }
 }

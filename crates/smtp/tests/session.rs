@@ -355,7 +355,10 @@ async fn a_bare_line_feed_ends_the_session_and_nothing_behind_it_is_a_command() 
     for command in ["NOOP\\n", "EHLO a\\nMAIL FROM:<a@b>\\r\\n", "\\n"] {
         talk(&format!("S~ 220\nC= {command}\nS~ 421 4.5.2\nS.")).await;
     }
-    let fake = talk_after_hello("C: MAIL FROM:<a@b.example>\nS~ 250\nC= NOOP\\nRCPT TO:<evil@x.example>\\r\\n\nS~ 421\nS.").await;
+    let fake = talk_after_hello(
+        "C: MAIL FROM:<a@b.example>\nS~ 250\nC= NOOP\\nRCPT TO:<evil@x.example>\\r\\n\nS~ 421\nS.",
+    )
+    .await;
     assert_eq!(fake.calls().iter().filter(|call| call.contains("evil")).count(), 0);
 }
 

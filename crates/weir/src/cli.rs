@@ -25,6 +25,9 @@ pub(crate) struct Global {
     /// Logs as lines for people or as one JSON object a line.
     #[arg(long, global = true, value_enum)]
     pub(crate) log_format: Option<LogFormat>,
+    /// Directory of the keys of indexes (keys/indexes of the data directory if not given).
+    #[arg(long, global = true, value_name = "DIR", env = "WEIR_INDEX_KEYS")]
+    pub(crate) index_keys: Option<PathBuf>,
     /// error, warn, info, debug, or a filter such as "info,smtp=debug".
     #[arg(long, global = true, value_name = "LEVEL")]
     pub(crate) log_level: Option<String>,
@@ -45,6 +48,9 @@ pub(crate) enum Command {
     /// Check, test and explain policies.
     #[command(subcommand)]
     Policy(Policy),
+    /// Make indexes of tables, documents and learned policies, for policies to ask.
+    #[command(subcommand)]
+    Index(Index),
     /// List and show recorded incidents.
     #[command(subcommand)]
     Incidents(Incidents),
@@ -108,12 +114,17 @@ impl Prevent {
             value.clone().map(|value| Override { key, flag, value: Value::String(value) })
         };
         let path = |value: &Option<PathBuf>| value.as_ref().map(|path| path.to_string_lossy().into_owned());
-        let mode = self.mode.and_then(|mode| mode.to_possible_value()).map(|value| value.get_name().to_owned());
+        let mode =
+            self.mode.and_then(|mode| mode.to_possible_value()).map(|value| value.get_name().to_owned());
         let hops = self.next_hop.iter().cloned().map(Value::String).collect::<Vec<_>>();
         [
             text("prevent.listen", "--listen", &self.listen),
             text("prevent.mode", "--mode", &mode),
-            (!hops.is_empty()).then(|| Override { key: "prevent.next_hop", flag: "--next-hop", value: hops.into() }),
+            (!hops.is_empty()).then(|| Override {
+                key: "prevent.next_hop",
+                flag: "--next-hop",
+                value: hops.into(),
+            }),
             self.resubmit_port.map(|port| Override {
                 key: "prevent.resubmit_port",
                 flag: "--resubmit-port",
@@ -121,7 +132,11 @@ impl Prevent {
             }),
             text("prevent.policies", "--policies", &path(&self.policies)),
             text("prevent.data", "--data", &path(&self.data)),
-            self.trial.then_some(Override { key: "prevent.trial", flag: "--trial", value: Value::Boolean(true) }),
+            self.trial.then_some(Override {
+                key: "prevent.trial",
+                flag: "--trial",
+                value: Value::Boolean(true),
+            }),
             text("prevent.ops_listen", "--ops-listen", &self.ops_listen),
         ]
         .into_iter()
@@ -233,6 +248,97 @@ pub(crate) struct Backtest {
     /// mbox files, Maildirs, directories of mails.
     #[arg(required = true, value_name = "MAILBOX")]
     pub(crate) mailboxes: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Index {
+    /// Index the rows of a table: any so many values of one row, near each other, are found.
+    Exact(IndexExact),
+    /// Index documents: the whole text, or excerpts of it, are found.
+    Documents(IndexDocuments),
+    /// Learn from texts of two kinds to tell one from the other.
+    Learned(IndexLearned),
+    /// Say which indexes there are, how old they are and where they come from.
+    List(IndexList),
+}
+
+/// Where an index and its key go.
+#[derive(Debug, Args)]
+pub(crate) struct IndexPlace {
+    /// Name by which policies ask it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
+    /// Policy directory: the index goes to its folder `indexes`.
+    #[arg(long, default_value = "policies", value_name = "DIR")]
+    pub(crate) policies: PathBuf,
+    /// Data directory: the key goes to its folder `keys/indexes`.
+    #[arg(long, default_value = "data", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Warn when the index is older than so many days; 0 for never.
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) max_age: Option<u32>,
+    /// Where the data comes from, for people (the paths if not given).
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) source: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IndexExact {
+    #[command(flatten)]
+    pub(crate) place: IndexPlace,
+    /// Columns and what they hold: "last_name:name,ssn:number,dob:date/dmy,mobile:phone+49".
+    /// Types are name, text, date (with /dmy, /mdy or /ymd), number, card, id, phone (with a home country), email.
+    #[arg(long, value_name = "NAME:TYPE,...", value_delimiter = ',', required = true)]
+    pub(crate) columns: Vec<String>,
+    /// Separator of the table: , ; | or tab (told from the first lines if not given).
+    #[arg(long, value_name = "CHAR")]
+    pub(crate) separator: Option<String>,
+    /// The table has no header: columns are taken in order.
+    #[arg(long)]
+    pub(crate) no_header: bool,
+    /// A file with further values that stand for nothing, one a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stop_values: Option<PathBuf>,
+    /// The table (CSV, UTF-8); - for standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) table: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IndexDocuments {
+    #[command(flatten)]
+    pub(crate) place: IndexPlace,
+    /// Passages in more documents than this are boilerplate (a tenth of all, 5 to 50, if not given).
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) common: Option<usize>,
+    /// Directories with documents.
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) dirs: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IndexLearned {
+    #[command(flatten)]
+    pub(crate) place: IndexPlace,
+    /// Directory with texts of the kind that is to be found.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) positive: PathBuf,
+    /// Directory with texts that are not: best those that are mistaken most easily.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) negative: PathBuf,
+    /// Write it even if it is not good enough.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IndexList {
+    #[arg(long, default_value = "policies", value_name = "DIR")]
+    pub(crate) policies: PathBuf,
+    #[arg(long, default_value = "data", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Subcommand)]

@@ -189,7 +189,9 @@ impl TryFrom<Value> for Span {
 
     fn try_from(value: Value) -> Result<Self, String> {
         match value {
-            Value::Integer(seconds) => u64::try_from(seconds).map(Self::seconds).map_err(|_| wrong_span(seconds)),
+            Value::Integer(seconds) => {
+                u64::try_from(seconds).map(Self::seconds).map_err(|_| wrong_span(seconds))
+            }
             Value::String(text) => parse_span(&text).ok_or_else(|| wrong_span(&text)),
             other => Err(wrong_span(other)),
         }
@@ -561,7 +563,9 @@ fn overlay_environment(
 /// Reads `text` as the kind of value that `like` is; lists are separated by commas.
 fn parse_as(text: &str, like: &Value) -> Result<Value> {
     Ok(match like {
-        Value::Integer(_) => Value::Integer(text.parse().with_context(|| format!("{text:?} is not a whole number"))?),
+        Value::Integer(_) => {
+            Value::Integer(text.parse().with_context(|| format!("{text:?} is not a whole number"))?)
+        }
         Value::Boolean(_) => {
             Value::Boolean(text.parse().with_context(|| format!("{text:?} is neither true nor false"))?)
         }
@@ -611,7 +615,11 @@ mod tests {
     fn flags_come_before_the_environment_before_the_file_before_defaults() {
         let text = "[prevent]\nlisten = \"127.0.0.1:1\"\ntrial = true\n[prevent.limits]\nsessions = 7\n";
         let environment = [("WEIR_PREVENT_LISTEN", "127.0.0.1:2"), ("WEIR_PREVENT_LIMITS_SESSIONS", "9")];
-        let flags = [Override { key: "prevent.listen", flag: "--listen", value: Value::String("127.0.0.1:3".into()) }];
+        let flags = [Override {
+            key: "prevent.listen",
+            flag: "--listen",
+            value: Value::String("127.0.0.1:3".into()),
+        }];
         let effective = load(text, &environment, &flags).unwrap();
         assert_eq!(effective.config.prevent.listen, "127.0.0.1:3");
         assert_eq!(effective.config.prevent.limits.sessions, 9);
@@ -626,7 +634,8 @@ mod tests {
 
     #[test]
     fn an_unknown_setting_is_refused_with_its_line() {
-        let error = load("[prevent]\nlisten = \"127.0.0.1:1\"\nlisten_on = 3\n", &[], &[]).unwrap_err().to_string();
+        let error =
+            load("[prevent]\nlisten = \"127.0.0.1:1\"\nlisten_on = 3\n", &[], &[]).unwrap_err().to_string();
         assert!(error.contains("line 3") && error.contains("listen_on"), "{error}");
     }
 

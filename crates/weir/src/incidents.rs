@@ -32,9 +32,9 @@ pub(crate) async fn run(command: &Incidents) -> Result<ExitCode> {
 }
 
 async fn open(data: &std::path::Path) -> Result<Journal> {
-    Journal::open_read_only(data)
-        .await
-        .with_context(|| format!("the incidents in {} cannot be read; name the server's --data directory", data.display()))
+    Journal::open_read_only(data).await.with_context(|| {
+        format!("the incidents in {} cannot be read; name the server's --data directory", data.display())
+    })
 }
 
 // ---- list
@@ -87,8 +87,12 @@ fn sender(incident: &Summary) -> String {
 }
 
 fn recipients(incident: &Summary) -> String {
-    let named: Vec<String> =
-        incident.recipients.iter().take(RECIPIENTS).map(|address| shortened(&safe(address), ADDRESS)).collect();
+    let named: Vec<String> = incident
+        .recipients
+        .iter()
+        .take(RECIPIENTS)
+        .map(|address| shortened(&safe(address), ADDRESS))
+        .collect();
     match incident.recipients.len().saturating_sub(RECIPIENTS) {
         0 => named.join(", "),
         more => format!("{} and {more} more", named.join(", ")),
@@ -120,14 +124,27 @@ async fn show(command: &IncidentsShow) -> Result<String> {
 
 fn page(incident: &Incident) -> String {
     let summary = &incident.summary;
-    let mut out = format!("Incident {}: {} ({}), {}\n", summary.id, safe(&summary.policy), summary.severity, summary.status);
+    let mut out = format!(
+        "Incident {}: {} ({}), {}\n",
+        summary.id,
+        safe(&summary.policy),
+        summary.severity,
+        summary.status
+    );
     let mut line = |name: &str, text: &str| {
         if !text.is_empty() {
             let _ = writeln!(out, "  {name:<12} {text}");
         }
     };
     line("received", &format!("{} by {}", summary.received_at, safe(&summary.server)));
-    line("from", &incident.peer.as_deref().map(|peer| format!("{} ({})", safe(peer), safe(&incident.direction))).unwrap_or_default());
+    line(
+        "from",
+        &incident
+            .peer
+            .as_deref()
+            .map(|peer| format!("{} ({})", safe(peer), safe(&incident.direction)))
+            .unwrap_or_default(),
+    );
     line("sender", &safe(if summary.sender.is_empty() { "<>" } else { &summary.sender }));
     for recipient in &summary.recipients {
         line("recipient", &safe(recipient));
@@ -135,16 +152,43 @@ fn page(incident: &Incident) -> String {
     line("subject", &safe(&summary.subject));
     line("message-id", &safe(summary.message_id.as_deref().unwrap_or("")));
     line("unique id", &safe(&summary.unique_message_id));
-    line("size", &format!("{} octets, original {}", incident.size, if incident.original_kept { "kept" } else { "not kept" }));
-    line("policy", &format!("number {}, version {}, set {}", summary.policy_id, safe(&incident.policy_version), safe(&incident.policy_set)));
+    line(
+        "size",
+        &format!(
+            "{} octets, original {}",
+            incident.size,
+            if incident.original_kept { "kept" } else { "not kept" }
+        ),
+    );
+    line(
+        "policy",
+        &format!(
+            "number {}, version {}, set {}",
+            summary.policy_id,
+            safe(&incident.policy_version),
+            safe(&incident.policy_set)
+        ),
+    );
     line("trial", if summary.trial { "recorded without acting" } else { "" });
     line("outcome", summary.outcome.as_deref().unwrap_or("not known yet"));
-    line("follows", &incident.linked_to.map(|id| format!("incident {id}, which was closed or is over")).unwrap_or_default());
+    line(
+        "follows",
+        &incident
+            .linked_to
+            .map(|id| format!("incident {id}, which was closed or is over"))
+            .unwrap_or_default(),
+    );
     line("see also", &incident.siblings.iter().map(u64::to_string).collect::<Vec<_>>().join(", "));
     matches(&mut out, incident);
     let _ = writeln!(out, "  history");
     for entry in &incident.history {
-        let _ = writeln!(out, "    {}  {:<22} {}", entry.at.strftime("%Y-%m-%d %H:%M:%S"), safe(&entry.action), safe(&entry.detail));
+        let _ = writeln!(
+            out,
+            "    {}  {:<22} {}",
+            entry.at.strftime("%Y-%m-%d %H:%M:%S"),
+            safe(&entry.action),
+            safe(&entry.detail)
+        );
     }
     out
 }
@@ -166,7 +210,12 @@ fn one_match(found: &Match) -> String {
     let place = if found.path.is_empty() { "message".into() } else { safe(&found.path) };
     let validator = found.validator.as_deref().map(|name| format!(", {}", safe(name))).unwrap_or_default();
     let text = format!("{}[{}]{}", safe(&found.before), safe(&found.text), safe(&found.after));
-    format!("{} ({}{validator}) in {place} at {}: {text}", safe(&found.rule), safe(&found.condition), found.offset)
+    format!(
+        "{} ({}{validator}) in {place} at {}: {text}",
+        safe(&found.rule),
+        safe(&found.condition),
+        found.offset
+    )
 }
 
 // ---- both
@@ -298,7 +347,9 @@ mod tests {
         assert_eq!(value["subject"], HOSTILE);
         assert_eq!((&value["matches"], &value["id"]), (&40.into(), &7.into()));
         assert_eq!(value["details"][0]["text"], "4111 1111 1111 1111");
-        for field in ["unique_message_id", "message_id", "sender", "recipients", "policy", "severity", "status"] {
+        for field in
+            ["unique_message_id", "message_id", "sender", "recipients", "policy", "severity", "status"]
+        {
             assert!(!value[field].is_null(), "{field}");
         }
     }

@@ -60,7 +60,8 @@ pub(crate) async fn listen(listen: &str, maildir: Maildir, stop: CancellationTok
         .await
         .with_context(|| format!("cannot listen on {listen}; is another server running there?"))?;
     let address = listener.local_addr()?;
-    let config = Arc::new(ServerConfig { banner: "ESMTP Weir delivery".to_owned(), ..ServerConfig::default() });
+    let config =
+        Arc::new(ServerConfig { banner: "ESMTP Weir delivery".to_owned(), ..ServerConfig::default() });
     let maildir = Arc::new(maildir);
     tokio::spawn(async move {
         loop {
@@ -72,7 +73,8 @@ pub(crate) async fn listen(listen: &str, maildir: Maildir, stop: CancellationTok
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 continue;
             };
-            let delivery = Delivery { maildir: maildir.clone(), sender: String::new(), recipients: Vec::new() };
+            let delivery =
+                Delivery { maildir: maildir.clone(), sender: String::new(), recipients: Vec::new() };
             let (config, stop) = (config.clone(), stop.clone());
             tokio::spawn(async move { serve(stream, &config, delivery, stop).await });
         }
@@ -119,7 +121,8 @@ impl Service for Delivery {
     async fn message(&mut self, message: Spooled, _: ReceiveTimes) -> Reply {
         let (sender, recipients) = (std::mem::take(&mut self.sender), std::mem::take(&mut self.recipients));
         let maildir = self.maildir.clone();
-        let delivered = tokio::task::spawn_blocking(move || maildir.deliver(&sender, &recipients, &message)).await;
+        let delivered =
+            tokio::task::spawn_blocking(move || maildir.deliver(&sender, &recipients, &message)).await;
         match delivered {
             Ok(Ok(())) => Reply::new(250, (2, 0, 0), "Ok: delivered to the Maildir."),
             Ok(Err(error)) => {

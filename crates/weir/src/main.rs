@@ -15,6 +15,7 @@ mod cli;
 mod config;
 mod effects;
 mod incidents;
+mod index_command;
 mod keys;
 mod logs;
 mod mailbox;
@@ -43,11 +44,13 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<ExitCode> {
     let global = &cli.global;
+    policies::keys_are_in(global.index_keys.as_deref());
     match &cli.command {
         Command::Worker => Ok(content::worker::main()),
         Command::Scan(command) => scan::scan(command),
         Command::Extract(command) => scan::extract(command),
         Command::Policy(command) => policy_command::run(command),
+        Command::Index(command) => index_command::run(command),
         Command::Incidents(command) => on_runtime(incidents::run(command)),
         Command::Try(command) => on_runtime(up::try_all(&command.data)).map(|()| ExitCode::SUCCESS),
         Command::Config(command) => configuration(command, global),
@@ -104,5 +107,9 @@ fn quiet(mut log: config::Log, global: &Global) -> config::Log {
 }
 
 fn on_runtime<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot start")?.block_on(future)
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot start")?
+        .block_on(future)
 }

@@ -22,9 +22,9 @@ pub(crate) struct Ops {
 
 /// Serves until `stop`; the address that was bound comes back at once.
 pub(crate) async fn serve(listen: &str, ops: Ops, stop: CancellationToken) -> Result<SocketAddr> {
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen} for metrics and health; choose another ops_listen"))?;
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!("cannot listen on {listen} for metrics and health; choose another ops_listen")
+    })?;
     let address = listener.local_addr()?;
     let app = Router::new()
         .route("/metrics", get(metrics))
@@ -43,7 +43,9 @@ async fn metrics(State(ops): State<Arc<Ops>>) -> impl IntoResponse {
     let mut text = String::new();
     match encode(&mut text, &ops.registry) {
         Ok(()) => (StatusCode::OK, [(header::CONTENT_TYPE, CONTENT_TYPE)], text),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/plain")], error.to_string()),
+        Err(error) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/plain")], error.to_string())
+        }
     }
 }
 

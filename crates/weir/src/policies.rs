@@ -1,9 +1,10 @@
 //! Where the policy set comes from: a directory, or the set built into the binary.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Result, anyhow};
+use policy::index::IndexKeys;
 use policy::{Diagnostic, Loaded, Set, SourceFile};
 
 /// Name and octets of each file of the repository's `policies/`.
@@ -14,18 +15,34 @@ pub(crate) fn built_in() -> &'static [(&'static str, &'static [u8])] {
     BUILT_IN
 }
 
-/// Loads a directory; an empty path stands for the built-in set. The error holds all diagnostics, ready to read.
-pub(crate) fn load(dir: &Path) -> Result<Loaded> {
+/// Where keys of indexes are, if it was said on the command line or in the environment.
+static INDEX_KEYS: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says where keys of indexes are; the first to say it is heard.
+pub(crate) fn keys_are_in(dir: Option<&Path>) {
+    if let Some(dir) = dir {
+        let _ = INDEX_KEYS.set(dir.to_path_buf());
+    }
+}
+
+/// Keys of indexes: where it was said, otherwise in `keys/indexes` of the data directory.
+pub(crate) fn index_keys(data: &Path) -> IndexKeys {
+    IndexKeys::in_dir(INDEX_KEYS.get().cloned().unwrap_or_else(|| data.join("keys/indexes")))
+}
+
+/// Loads a directory, with keys of indexes from the data directory; an empty path stands for the built-in set. The error holds all diagnostics, ready to read.
+pub(crate) fn load(dir: &Path, data: &Path) -> Result<Loaded> {
     if dir.as_os_str().is_empty() {
         let sources = built_in_sources();
         return Set::load_files(&sources).map_err(|diagnostics| refused("the built-in set", &diagnostics));
     }
-    Set::load(dir).map_err(|diagnostics| refused(&dir.display().to_string(), &diagnostics))
+    Set::load_with(dir, &index_keys(data))
+        .map_err(|diagnostics| refused(&dir.display().to_string(), &diagnostics))
 }
 
 /// Loads, logs what is legal but surely wrong, and shares the set.
-pub(crate) fn load_and_warn(dir: &Path) -> Result<Arc<Set>> {
-    let loaded = load(dir)?;
+pub(crate) fn load_and_warn(dir: &Path, data: &Path) -> Result<Arc<Set>> {
+    let loaded = load(dir, data)?;
     // The built-in set comes with the program: nobody here can change it.
     let own = if dir.as_os_str().is_empty() { &[][..] } else { &loaded.warnings };
     for warning in own {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use content::worker::{Pool, PoolOptions, Sandbox as WorkerSandbox};
 use incident::{Journal, JournalOptions};
 use jiff::Timestamp;
-use prevent::{Metrics, Mode as Way, RefusedCopy as Copies, Server, Settings};
+use prevent::{IdKey, Metrics, Mode as Way, RefusedCopy as Copies, Server, Settings};
 use prometheus_client::registry::Registry;
 use smtp::cidr::Cidr;
 use smtp::client::{Auth, HopConfig, HopTimeouts, HopTls};
@@ -35,9 +35,7 @@ pub(crate) type Configure = Box<dyn Fn() -> Result<Prevent> + Send + Sync>;
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) ops_address: Option<SocketAddr>,
-    pub(crate) journal: Arc<Journal>,
     pub(crate) server: Server,
-    pub(crate) policy_warnings: usize,
     finished: tokio::task::JoinHandle<bool>,
 }
 
@@ -52,7 +50,7 @@ impl Running {
 pub(crate) async fn start(configure: Configure, stop: CancellationToken) -> Result<Running> {
     let config = configure()?;
     let settings = settings(&config)?;
-    let loaded = policies::load_and_warn(&config.policies)?;
+    let loaded = policies::load_and_warn(&config.policies, &config.data)?;
     effects::warn_of_orders_without_a_place(&config, &loaded);
     let pool = Arc::new(Pool::start(pool_options(&config)?).context("document workers cannot be started")?);
     let journal = Arc::new(open_journal(&config).await?);
@@ -76,9 +74,14 @@ pub(crate) async fn start(configure: Configure, stop: CancellationToken) -> Resu
     );
     let keeper = Keeper { configure, server: server.clone(), metrics, listen: config.listen.clone() };
     tokio::spawn(keeper.keep(config, stop.clone()));
-    let running = server.clone();
-    let finished = tokio::spawn(async move { running.run(listener, stop).await });
-    Ok(Running { address, ops_address, journal, server, policy_warnings: 0, finished })
+    let (running, last) = (server.clone(), journal);
+    let finished = tokio::spawn(async move {
+        let all_finished = running.run(listener, stop).await;
+        // The last outcomes are still on their way to the disk.
+        last.flush().await;
+        all_finished
+    });
+    Ok(Running { address, ops_address, server, finished })
 }
 
 /// Ends `stop` at SIGTERM or SIGINT.
@@ -97,22 +100,37 @@ pub(crate) fn stop_on_signals(stop: CancellationToken) -> Result<()> {
 }
 
 /// Reads everything that the configuration names, without starting anything. For `weir config check`.
+/// Makes nothing: run by another user than the server's, it would leave files that the server cannot read.
 pub(crate) fn check(config: &Prevent) -> Result<()> {
-    settings(config)?;
-    policies::load(&config.policies)?;
+    checked_settings(config, IdKey::new([0; 32]))?;
+    policies::load(&config.policies, &config.data)?;
     Ok(())
 }
 
 // ---- settings
 
+/// The settings, with the data directory and the key made where they are not there yet.
 fn settings(config: &Prevent) -> Result<Settings> {
+    // Everything that can be wrong is looked at before anything is made.
+    checked_settings(config, IdKey::new([0; 32]))?;
+    let spool_dir = spool_dir(config);
+    for dir in [&config.data, &spool_dir] {
+        std::fs::create_dir_all(dir)
+            .with_context(|| format!("cannot make the directory {}", dir.display()))?;
+    }
+    let id_key = keys::unique_id_key(&config.data)?;
+    checked_settings(config, id_key)
+}
+
+fn spool_dir(config: &Prevent) -> PathBuf {
+    config.data.join("spool")
+}
+
+fn checked_settings(config: &Prevent, id_key: IdKey) -> Result<Settings> {
     let listen_port = config.listen.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-    let listen_port = listen_port.with_context(|| format!("listen = {:?} is not ADDRESS:PORT", config.listen))?;
+    let listen_port =
+        listen_port.with_context(|| format!("listen = {:?} is not ADDRESS:PORT", config.listen))?;
     let hostname = hostname(config);
-    std::fs::create_dir_all(&config.data)
-        .with_context(|| format!("cannot make the data directory {}", config.data.display()))?;
-    let spool_dir = config.data.join("spool");
-    std::fs::create_dir_all(&spool_dir).with_context(|| format!("cannot make {}", spool_dir.display()))?;
     let limits = &config.limits;
     Ok(Settings {
         server_name: hostname.clone(),
@@ -125,7 +143,7 @@ fn settings(config: &Prevent) -> Result<Settings> {
         max_received: limits.received_lines,
         memory_per_message: limits.memory_per_message,
         memory_for_inspection: limits.memory_for_inspection,
-        spool_dir,
+        spool_dir: spool_dir(config),
         inspection_deadline: config.timeouts.inspection.0,
         inspection_wait: config.timeouts.inspection_wait.0,
         inspectors: or_processors(limits.inspectors),
@@ -138,7 +156,7 @@ fn settings(config: &Prevent) -> Result<Settings> {
             RefusedCopy::Defer => Copies::Defer,
             RefusedCopy::PassAndRecord => Copies::PassAndRecord,
         },
-        id_key: keys::unique_id_key(&config.data)?,
+        id_key,
         effects: effects::settings(config, &hostname)?,
         shutdown_grace: config.timeouts.shutdown.0,
     })
@@ -195,7 +213,11 @@ fn mode(config: &Prevent, listen_port: u16) -> Result<Way> {
                 !config.next_hop.is_empty(),
                 "forwarding needs a next hop: give --next-hop HOST:PORT or mx:DOMAIN, or next_hop = [\"HOST:PORT\"] in [prevent]"
             );
-            let hops = config.next_hop.iter().map(|hop| target(hop, config.resubmit_port)).collect::<Result<Vec<_>>>()?;
+            let hops = config
+                .next_hop
+                .iter()
+                .map(|hop| target(hop, config.resubmit_port))
+                .collect::<Result<Vec<_>>>()?;
             ensure!(
                 !config.next_hop.contains(&config.listen),
                 "next_hop {} is the address we listen on: mail would come back to us for ever",
@@ -207,7 +229,8 @@ fn mode(config: &Prevent, listen_port: u16) -> Result<Way> {
 }
 
 fn target(text: &str, default_port: u16) -> Result<Target> {
-    Target::parse(text, default_port).map_err(|why| anyhow!("next_hop {text:?}: {why}; write HOST:PORT or mx:DOMAIN"))
+    Target::parse(text, default_port)
+        .map_err(|why| anyhow!("next_hop {text:?}: {why}; write HOST:PORT or mx:DOMAIN"))
 }
 
 fn hop_config(config: &Prevent, hostname: &str) -> Result<HopConfig> {
@@ -247,7 +270,8 @@ fn hop_auth(config: &Prevent) -> Result<Option<Auth>> {
         "next_hop_auth needs next_hop_tls.mode = \"required\" or \"implicit\": a password never travels in clear"
     );
     let auth = Auth::from_file(&auth.user, &auth.secret_file);
-    auth.map(Some).with_context(|| format!("cannot read the secret {}", config.next_hop_auth.secret_file.display()))
+    auth.map(Some)
+        .with_context(|| format!("cannot read the secret {}", config.next_hop_auth.secret_file.display()))
 }
 
 fn connector(config: &Prevent) -> Result<Connector> {
@@ -265,14 +289,17 @@ fn connector(config: &Prevent) -> Result<Connector> {
 fn server_tls(config: &Prevent) -> Result<ServerTls> {
     let tls = &config.tls;
     let acceptor = || -> Result<Acceptor> {
-        let chain = given(&tls.certificate).context("[prevent.tls] needs a certificate and a key (PEM files)")?;
+        let chain =
+            given(&tls.certificate).context("[prevent.tls] needs a certificate and a key (PEM files)")?;
         Acceptor::load(CertificateFiles { chain, key: tls.key.clone() }, None).context("[prevent.tls]")
     };
     Ok(match tls.mode {
         TlsMode::Off => ServerTls::Off,
         TlsMode::Opportunistic => ServerTls::Opportunistic(acceptor()?),
         TlsMode::Required => ServerTls::Required(acceptor()?),
-        TlsMode::Implicit => bail!("[prevent.tls] mode = \"implicit\" is for next hops; senders use STARTTLS"),
+        TlsMode::Implicit => {
+            bail!("[prevent.tls] mode = \"implicit\" is for next hops; senders use STARTTLS")
+        }
     })
 }
 
@@ -305,7 +332,8 @@ fn pass_header(text: &str) -> Result<Option<(String, String)>> {
     if text.is_empty() {
         return Ok(None);
     }
-    let (name, value) = text.split_once(':').with_context(|| format!("pass_header {text:?} is not \"Name: value\""))?;
+    let (name, value) =
+        text.split_once(':').with_context(|| format!("pass_header {text:?} is not \"Name: value\""))?;
     let printable = name.bytes().all(|octet| octet.is_ascii_graphic()) && !name.is_empty();
     ensure!(printable && !value.contains(['\r', '\n']), "pass_header {text:?} is not \"Name: value\"");
     Ok(Some((name.to_owned(), value.trim().to_owned())))
@@ -319,7 +347,12 @@ fn pool_options(config: &Prevent) -> Result<PoolOptions> {
         Sandbox::Required => WorkerSandbox::Required,
         Sandbox::BestEffort => WorkerSandbox::BestEffort,
     };
-    Ok(PoolOptions { program, args: vec!["worker".into()], size: or_processors(config.limits.workers), sandbox, ..PoolOptions::default() })
+    Ok(PoolOptions {
+        program,
+        args: vec!["worker".into()],
+        size: or_processors(config.limits.workers),
+        sandbox,
+    })
 }
 
 async fn open_journal(config: &Prevent) -> Result<Journal> {
@@ -394,14 +427,17 @@ impl Keeper {
     fn reload(&self) -> Option<Prevent> {
         let read = || -> Result<_> {
             let config = (self.configure)()?;
-            let set = policies::load_and_warn(&config.policies)?;
+            let set = policies::load_and_warn(&config.policies, &config.data)?;
             effects::warn_of_orders_without_a_place(&config, &set);
             Ok((settings(&config)?, set, config))
         };
         match read() {
             Ok((settings, set, config)) => {
                 if config.listen != self.listen {
-                    tracing::warn!(listen = self.listen, "listen changed in the configuration; that takes effect at the next start");
+                    tracing::warn!(
+                        listen = self.listen,
+                        "listen changed in the configuration; that takes effect at the next start"
+                    );
                 }
                 self.server.replace_settings(settings);
                 tracing::info!(policy_set = set.id(), "configuration, certificates and policies reloaded");
@@ -418,7 +454,7 @@ impl Keeper {
     }
 
     fn reload_policies(&self, config: &Prevent) {
-        match policies::load_and_warn(&config.policies) {
+        match policies::load_and_warn(&config.policies, &config.data) {
             Ok(set) => {
                 tracing::info!(policy_set = set.id(), "policies reloaded");
                 self.server.replace_policy_set(set);
@@ -433,9 +469,10 @@ impl Keeper {
 
     fn look_at_certificates(&self, config: &Prevent, warned: &mut Option<Timestamp>) {
         let files = [&config.tls.certificate, &config.next_hop_tls.certificate];
-        let ends = files.into_iter().filter_map(|file| given(file)).filter_map(|file| {
-            Some((smtp::tls::not_after(&std::fs::read(&file).ok()?)?, file))
-        });
+        let ends = files
+            .into_iter()
+            .filter_map(|file| given(file))
+            .filter_map(|file| Some((smtp::tls::not_after(&std::fs::read(&file).ok()?)?, file)));
         let Some((first, file)) = ends.min_by_key(|(end, _)| *end) else { return };
         self.metrics.certificate_expires(first.as_second() as f64);
         let soon = first.as_second() - Timestamp::now().as_second() < EXPIRES_SOON.as_secs() as i64;

@@ -32,14 +32,12 @@ impl Opener {
     /// Starts the workers; a kernel without seccomp is no reason to refuse a look at a file.
     pub(crate) fn start() -> Result<Self> {
         let program = std::env::current_exe().context("the path of this program cannot be found")?;
-        let options = PoolOptions {
-            program,
-            args: vec!["worker".into()],
-            size: 1,
-            sandbox: Sandbox::BestEffort,
-            ..PoolOptions::default()
-        };
-        Ok(Self { pool: Pool::start(options).context("document workers cannot be started")?, limits: Limits::default() })
+        let options =
+            PoolOptions { program, args: vec!["worker".into()], size: 1, sandbox: Sandbox::BestEffort };
+        Ok(Self {
+            pool: Pool::start(options).context("document workers cannot be started")?,
+            limits: Limits::default(),
+        })
     }
 
     /// What opens documents.
@@ -66,7 +64,13 @@ fn file_name(path: &str) -> &str {
 /// Inspects a mail with the envelope that its header suggests.
 pub(crate) fn inspect(set: &Set, item: &Item, opened: &Opened<'_>, deadline: Instant) -> Inspection {
     let envelope = envelope_of(opened);
-    let mail = Mail { envelope: &envelope, opened, size: item.octets.len() as u64, now: jiff::ZonedDateTime::now(), deadline };
+    let mail = Mail {
+        envelope: &envelope,
+        opened,
+        size: item.octets.len() as u64,
+        now: jiff::ZonedDateTime::now(),
+        deadline,
+    };
     set.inspect(&mail)
 }
 
@@ -82,9 +86,13 @@ pub(crate) fn envelope_of(opened: &Opened<'_>) -> Envelope {
 
 /// Every `local@domain` in a header value; names and comments are left out.
 fn addresses_in(text: &str) -> Vec<String> {
-    let separators = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '<' | '>' | '(' | ')' | '"' | '\'');
+    let separators =
+        |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '<' | '>' | '(' | ')' | '"' | '\'');
     let words = text.split(separators).filter(|word| word.contains('@'));
-    words.map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).to_owned()).filter(|word| word.contains('@')).collect()
+    words
+        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).to_owned())
+        .filter(|word| word.contains('@'))
+        .collect()
 }
 
 #[derive(Serialize)]
@@ -121,7 +129,7 @@ struct UnscannableLine {
 
 /// `weir scan`
 pub(crate) fn scan(command: &Scan) -> Result<ExitCode> {
-    let set = policies::load(command.policies.as_deref().unwrap_or(Path::new("")))?.set;
+    let set = policies::load(command.policies.as_deref().unwrap_or(Path::new("")), Path::new("data"))?.set;
     let set = Arc::new(set);
     let opener = Opener::start()?;
     let (mut violating, mut unscannable) = (false, false);
@@ -144,7 +152,8 @@ pub(crate) fn scan(command: &Scan) -> Result<ExitCode> {
 
 /// What could not be inspected is listed by itself; the built-in policy that answers for it is not a violation of its own here.
 fn violations(inspection: &Inspection, unmask: bool) -> Vec<ViolationLine<'_>> {
-    let real = inspection.violations.iter().filter(|violation| violation.policy.id != policy::NOT_FULLY_INSPECTED);
+    let real =
+        inspection.violations.iter().filter(|violation| violation.policy.id != policy::NOT_FULLY_INSPECTED);
     real.map(|violation| ViolationLine {
         policy: &violation.policy.name,
         severity: violation.severity.to_string(),
@@ -174,7 +183,9 @@ fn finding(found: &Match, unmask: bool) -> Finding<'_> {
 
 fn unscannable_lines(inspection: &Inspection) -> Vec<UnscannableLine> {
     let lines = inspection.unscannable.iter();
-    lines.map(|found| UnscannableLine { path: found.path.clone(), reason: found.reason.to_string() }).collect()
+    lines
+        .map(|found| UnscannableLine { path: found.path.clone(), reason: found.reason.to_string() })
+        .collect()
 }
 
 fn print(line: &Line<'_>, format: Format) -> Result<()> {
@@ -186,7 +197,13 @@ fn print(line: &Line<'_>, format: Format) -> Result<()> {
         println!("{}: nothing found", safe(line.file));
     }
     for violation in &line.violations {
-        println!("{}: {} ({}), {} matches", safe(line.file), violation.policy, violation.severity, violation.matches);
+        println!(
+            "{}: {} ({}), {} matches",
+            safe(line.file),
+            violation.policy,
+            violation.severity,
+            violation.matches
+        );
         for found in &violation.findings {
             let place = if found.path.is_empty() { "message" } else { found.path };
             println!("    {} in {} at {}: {}", found.rule, safe(place), found.offset, safe(&found.context));
@@ -232,14 +249,19 @@ fn print_opened(opened: &Opened<'_>, format: Format) -> Result<()> {
         kind: segment.kind.as_str(),
         text: &segment.text,
     });
-    let unscannable =
-        opened.unscannable.iter().map(|found| UnscannableLine { path: found.path.clone(), reason: found.reason.to_string() });
+    let unscannable = opened
+        .unscannable
+        .iter()
+        .map(|found| UnscannableLine { path: found.path.clone(), reason: found.reason.to_string() });
     let ambiguous = opened
         .ambiguous
         .iter()
         .map(|found| UnscannableLine { path: found.path.clone(), reason: found.reason.as_str().to_owned() });
-    let extracted =
-        Extracted { segments: segments.collect(), unscannable: unscannable.collect(), ambiguous: ambiguous.collect() };
+    let extracted = Extracted {
+        segments: segments.collect(),
+        unscannable: unscannable.collect(),
+        ambiguous: ambiguous.collect(),
+    };
     if format == Format::Json {
         println!("{}", serde_json::to_string(&extracted)?);
         return Ok(());

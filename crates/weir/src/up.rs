@@ -35,7 +35,10 @@ const SAMPLES: &[Sample] = &[
         title: "identity numbers in an attached spreadsheet",
         message: include_str!("../samples/3-identity-numbers-in-spreadsheet.eml"),
     },
-    Sample { title: "the same spreadsheet inside a zip archive", message: include_str!("../samples/4-spreadsheet-in-zip.eml") },
+    Sample {
+        title: "the same spreadsheet inside a zip archive",
+        message: include_str!("../samples/4-spreadsheet-in-zip.eml"),
+    },
     Sample { title: "a private key", message: include_str!("../samples/5-private-key.eml") },
 ];
 
@@ -55,7 +58,8 @@ pub(crate) async fn up(command: &cli::Up, config: &Config) -> Result<()> {
     let stop = CancellationToken::new();
     prevent_server::stop_on_signals(stop.clone())?;
     let delivered = command.data.join("delivered");
-    let delivery = maildir::listen(&config.up.delivery_listen, Maildir::open(&delivered)?, stop.clone()).await?;
+    let delivery =
+        maildir::listen(&config.up.delivery_listen, Maildir::open(&delivered)?, stop.clone()).await?;
     let base = &config.prevent;
     let config = Prevent {
         next_hop: vec![delivery.to_string()],
@@ -84,16 +88,36 @@ fn print_welcome(at: &Where, running: &prevent_server::Running, data: &Path) -> 
     let operations = running.ops_address.map(|address| address.to_string()).unwrap_or_default();
     let mut out = io::stdout().lock();
     writeln!(out, "Weir is up. Everything listens on this machine only.\n")?;
-    writeln!(out, "  mail in    {:<22} SMTP: send mail here, as your mail server would", at.listen.to_string())?;
-    writeln!(out, "  mail out   {:<22} every mail that passes is delivered to {}", at.delivery.to_string(), at.delivered.display())?;
+    writeln!(
+        out,
+        "  mail in    {:<22} SMTP: send mail here, as your mail server would",
+        at.listen.to_string()
+    )?;
+    writeln!(
+        out,
+        "  mail out   {:<22} every mail that passes is delivered to {}",
+        at.delivery.to_string(),
+        at.delivered.display()
+    )?;
     writeln!(out, "  metrics    http://{operations}/metrics and /healthz")?;
     let in_mode = |mode| set.policies().iter().filter(|policy| policy.mode == mode).count();
     let (on, trial, off) = (in_mode(Mode::On), in_mode(Mode::Trial), in_mode(Mode::Off));
-    writeln!(out, "  policies   {on} on, {trial} in trial (recorded only), {off} off; built in: `weir policy init DIR` writes them out")?;
+    writeln!(
+        out,
+        "  policies   {on} on, {trial} in trial (recorded only), {off} off; built in: `weir policy init DIR` writes them out"
+    )?;
     writeln!(out, "  incidents  in {}: `weir incidents list --data {}`\n", data.display(), data.display())?;
     writeln!(out, "What to try, from a second terminal:\n")?;
-    writeln!(out, "  weir try --data {}                 sends five sample mails and tells what became of each", data.display())?;
-    writeln!(out, "  swaks --server {} --from a@company.example --to b@partner.example --body 'Visa 4111 1111 1111 1111'\n", at.listen)?;
+    writeln!(
+        out,
+        "  weir try --data {}                 sends five sample mails and tells what became of each",
+        data.display()
+    )?;
+    writeln!(
+        out,
+        "  swaks --server {} --from a@company.example --to b@partner.example --body 'Visa 4111 1111 1111 1111'\n",
+        at.listen
+    )?;
     writeln!(out, "Ctrl-C stops it.")?;
     Ok(())
 }
@@ -101,7 +125,10 @@ fn print_welcome(at: &Where, running: &prevent_server::Running, data: &Path) -> 
 /// Sends each sample and tells what became of it.
 pub(crate) async fn try_all(data: &Path) -> Result<()> {
     let text = std::fs::read_to_string(data.join(WHERE)).with_context(|| {
-        format!("no running `weir up` found: {} is missing. Start `weir up` first, or name its --data directory", data.join(WHERE).display())
+        format!(
+            "no running `weir up` found: {} is missing. Start `weir up` first, or name its --data directory",
+            data.join(WHERE).display()
+        )
     })?;
     let at: Where = serde_json::from_str(&text)?;
     ensure!(
@@ -141,7 +168,11 @@ struct Fresh {
 fn fresh(sample: &str, number: usize) -> Fresh {
     let id = format!("try-{}-{number}@company.example", jiff::Timestamp::now().as_nanosecond());
     let text = sample.lines().map(|line| {
-        if line.starts_with("Message-ID:") { format!("Message-ID: <{id}>\r\n") } else { format!("{line}\r\n") }
+        if line.starts_with("Message-ID:") {
+            format!("Message-ID: <{id}>\r\n")
+        } else {
+            format!("{line}\r\n")
+        }
     });
     Fresh { text: text.collect(), id }
 }
@@ -181,7 +212,10 @@ async fn tell_incidents(journal: &Journal, incidents: &[Summary]) -> Result<()> 
         println!("   no policy was violated");
     }
     for summary in incidents {
-        println!("   incident {}:  {} ({}), {} matches", summary.id, summary.policy, summary.severity, summary.matches);
+        println!(
+            "   incident {}:  {} ({}), {} matches",
+            summary.id, summary.policy, summary.severity, summary.matches
+        );
         let Some(incident) = journal.show(summary.id).await? else { continue };
         for found in incident.matches.iter().take(3) {
             let place = if found.path.is_empty() { "body" } else { &found.path };
@@ -193,7 +227,8 @@ async fn tell_incidents(journal: &Journal, incidents: &[Summary]) -> Result<()> 
 
 /// One mail in plain SMTP; the final reply.
 fn send(to: SocketAddr, message: &str) -> Result<String> {
-    let stream = TcpStream::connect(to).with_context(|| format!("nothing answers on {to}; is `weir up` running?"))?;
+    let stream =
+        TcpStream::connect(to).with_context(|| format!("nothing answers on {to}; is `weir up` running?"))?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let mut read = BufReader::new(stream.try_clone()?);
     let mut write = stream;

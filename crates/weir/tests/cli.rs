@@ -1,5 +1,7 @@
 //! The command as people and scripts meet it: exit status, output, and the newcomer's road through `weir up` and `weir try`.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -42,7 +44,8 @@ impl Drop for Running {
 fn config_show_names_the_origin_of_each_value() {
     let dir = tempfile::tempdir().unwrap();
     let file = write(dir.path(), "weir.toml", "[prevent]\ntrial = true\n");
-    let (code, out, _) = text(weir(&["config", "show", "--config", &file]).env("WEIR_LOG_LEVEL", "debug").output().unwrap());
+    let (code, out, _) =
+        text(weir(&["config", "show", "--config", &file]).env("WEIR_LOG_LEVEL", "debug").output().unwrap());
     assert_eq!(code, 0);
     assert!(out.contains(&format!("prevent.trial = true  # {file}")), "{out}");
     assert!(out.contains("log.level = \"debug\"  # environment WEIR_LOG_LEVEL"), "{out}");
@@ -51,7 +54,8 @@ fn config_show_names_the_origin_of_each_value() {
 
 #[test]
 fn each_setting_stands_in_the_documentation() {
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md")).unwrap();
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md")).unwrap();
     let (_, out, _) = run(&["config", "show"]);
     for line in out.lines() {
         let key = line.split(" = ").next().unwrap().rsplit('.').next().unwrap();
@@ -69,6 +73,20 @@ fn a_bad_configuration_says_where_and_what_and_exits_2() {
 }
 
 #[test]
+fn checking_a_configuration_makes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let file = write(
+        dir.path(),
+        "weir.toml",
+        &format!("[prevent]\nnext_hop = [\"127.0.0.1:10026\"]\ndata = {data:?}\n"),
+    );
+    let (code, out, err) = run(&["config", "check", "--config", &file]);
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(!data.exists());
+}
+
+#[test]
 fn a_server_without_a_next_hop_says_what_to_give() {
     let dir = tempfile::tempdir().unwrap();
     let (code, _, err) = run(&["prevent", "--data", dir.path().to_str().unwrap()]);
@@ -79,9 +97,11 @@ fn a_server_without_a_next_hop_says_what_to_give() {
 #[test]
 fn scan_tells_by_its_exit_status_what_it_found() {
     let dir = tempfile::tempdir().unwrap();
-    let header = "From: a@company.example\r\nTo: b@partner.example\r\nSubject: x\r\nMessage-ID: <1@x>\r\n\r\n";
+    let header =
+        "From: a@company.example\r\nTo: b@partner.example\r\nSubject: x\r\nMessage-ID: <1@x>\r\n\r\n";
     let clean = write(dir.path(), "clean.eml", &format!("{header}See you at noon.\r\n"));
-    let found = write(dir.path(), "found.eml", &format!("{header}Visa 4111 1111 1111 1111 valid thru 12/28\r\n"));
+    let found =
+        write(dir.path(), "found.eml", &format!("{header}Visa 4111 1111 1111 1111 valid thru 12/28\r\n"));
     assert_eq!(run(&["scan", &clean]).0, 0);
     let (code, out, err) = run(&["scan", "--format", "json", &found]);
     assert_eq!(code, 1, "{out}{err}");
@@ -113,13 +133,22 @@ fn scan_of_an_encrypted_archive_alone_is_status_3() {
 
 #[test]
 fn extract_shows_what_inspection_sees() {
-    let (code, out, err) = run(&["extract", "--format", "json", concat!(env!("CARGO_MANIFEST_DIR"), "/samples/4-spreadsheet-in-zip.eml")]);
+    let (code, out, err) = run(&[
+        "extract",
+        "--format",
+        "json",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/samples/4-spreadsheet-in-zip.eml"),
+    ]);
     assert_eq!(code, 0, "{err}");
     let all: serde_json::Value = serde_json::from_str(&out).unwrap();
     let segments = all["segments"].as_array().unwrap();
-    let cell = segments.iter().find(|segment| segment["text"].as_str().unwrap().contains("536-90-4399")).unwrap();
+    let cell =
+        segments.iter().find(|segment| segment["text"].as_str().unwrap().contains("536-90-4399")).unwrap();
     let path = cell["path"].as_str().unwrap();
-    assert!(path.starts_with("auditor.zip") && path.contains("payroll.xlsx") && path.contains("Payroll!B2"), "{path}");
+    assert!(
+        path.starts_with("auditor.zip") && path.contains("payroll.xlsx") && path.contains("Payroll!B2"),
+        "{path}"
+    );
 }
 
 #[test]
@@ -139,7 +168,8 @@ fn a_newcomer_sees_the_five_sample_mails_go_their_ways() {
         "weir.toml",
         "[prevent]\nlisten = \"127.0.0.1:0\"\nops_listen = \"127.0.0.1:0\"\nsandbox = \"best-effort\"\n[up]\ndelivery_listen = \"127.0.0.1:0\"\n",
     );
-    let mut up = Running(weir(&["up", "--data", data, "--config", &file]).stdout(Stdio::piped()).spawn().unwrap());
+    let mut up =
+        Running(weir(&["up", "--data", data, "--config", &file]).stdout(Stdio::piped()).spawn().unwrap());
     let mut out = BufReader::new(up.0.stdout.take().unwrap());
     let mut welcome = String::new();
     while !welcome.contains("Ctrl-C") {

@@ -1,5 +1,7 @@
 //! `weir policy` as people and scripts meet it.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 use std::process::Command;
 
@@ -51,11 +53,17 @@ fn a_case_that_fails_is_told_with_its_place_and_exit_1() {
 
 #[test]
 fn explain_tells_how_near_a_rule_came() {
-    let dir = dir(&[("p.toml", GOOD), ("m.eml", "From: a@b.example\nTo: c@d.example\nSubject: x\n\nred and blue\n")]);
+    let dir = dir(&[
+        ("p.toml", GOOD),
+        ("m.eml", "From: a@b.example\nTo: c@d.example\nSubject: x\n\nred and blue\n"),
+    ]);
     let mail = dir.path().join("m.eml");
     let (code, out, err) = run(&["policy", "explain", "--policies", path(dir.path()), path(&mail)]);
     assert_eq!(code, 0, "{err}");
-    assert!(out.contains("no  keywords \"red\": 1 of 2") && out.contains("yes keywords \"blue\": 1"), "{out}");
+    assert!(
+        out.contains("no  keywords \"red\": 1 of 2") && out.contains("yes keywords \"blue\": 1"),
+        "{out}"
+    );
 }
 
 #[test]
@@ -65,7 +73,15 @@ fn backtest_counts_what_two_sets_do_differently() {
     let mbox = "From a\nFrom: a@b.example\nTo: c@d.example\nSubject: 1\n\nred and blue\n\nFrom a\nFrom: a@b.example\nTo: c@d.example\nSubject: 2\n\nnothing\n";
     let mails = dir(&[("box", mbox)]);
     let mails = mails.path().join("box");
-    let args = ["policy", "backtest", "--policies", path(strict.path()), "--against", path(now.path()), path(&mails)];
+    let args = [
+        "policy",
+        "backtest",
+        "--policies",
+        path(strict.path()),
+        "--against",
+        path(now.path()),
+        path(&mails),
+    ];
     let (code, out, err) = run(&args);
     assert_eq!(code, 1, "{err}");
     assert!(out.contains("2 mails") && out.contains("1 mails would have been judged differently"), "{out}");

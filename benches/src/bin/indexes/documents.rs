@@ -34,7 +34,12 @@ fn build(dir: &Path, count: u64) {
     let report = builder.finish().unwrap();
     let took = start.elapsed().as_secs_f64();
     println!("documents: {} of {} MB of text", report.documents, octets / 1_000_000);
-    println!("  built in {took:.0} s, at most {} MB of memory; {} fingerprints, {} of them boilerplate", peak(), report.runs, report.boilerplate);
+    println!(
+        "  built in {took:.0} s, at most {} MB of memory; {} fingerprints, {} of them boilerplate",
+        peak(),
+        report.runs,
+        report.boilerplate
+    );
     println!("  {} MB on disk", report.size / 1_000_000);
 }
 
@@ -55,11 +60,26 @@ pub(crate) fn measure(dir: &Path, options: &Options) {
         let from = random.below((text.len() - 900) as u64) as usize;
         let from = (from..text.len()).find(|at| text.is_char_boundary(*at)).unwrap();
         let mut letters = 0;
-        let excerpt: String = text[from..].chars().take_while(|c| { letters += usize::from(c.is_alphanumeric()); letters <= 300 }).collect();
-        let pasted = format!("{}\n> {}\n{}", prose(400, at), excerpt.to_uppercase().split_whitespace().collect::<Vec<_>>().join("  "), prose(400, at + 1));
+        let excerpt: String = text[from..]
+            .chars()
+            .take_while(|c| {
+                letters += usize::from(c.is_alphanumeric());
+                letters <= 300
+            })
+            .collect();
+        let pasted = format!(
+            "{}\n> {}\n{}",
+            prose(400, at),
+            excerpt.to_uppercase().split_whitespace().collect::<Vec<_>>().join("  "),
+            prose(400, at + 1)
+        );
         let inspection = inspect(&any, &pasted).0;
         let named = inspection.violations.iter().flat_map(|violation| &violation.matches);
-        found += u64::from(named.filter_map(|one| one.validator.as_deref()).any(|said| said.contains(&format!("documents/{number}.txt"))));
+        found += u64::from(
+            named
+                .filter_map(|one| one.validator.as_deref())
+                .any(|said| said.contains(&format!("documents/{number}.txt"))),
+        );
     }
     println!("  excerpts of 300 letters found with the name of their document: {found} of 1000");
     let footer = matches(&inspect(&any, &format!("{}\n{FOOTER}{}", prose(300, 1), prose(300, 2))).0);

@@ -74,17 +74,35 @@ fn inspect(set: &Set, text: &str) -> (Inspection, Duration) {
     let octets = [b"Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n", text.as_bytes()].concat();
     let limits = Limits { octets_out: 1 << 32, ..Limits::default() };
     let deadline = Instant::now() + Duration::from_secs(3_600);
-    let opened = content::open(&octets, &How { limits: &limits, deadline, documents: &InProcess, passwords: &[] });
+    let opened =
+        content::open(&octets, &How { limits: &limits, deadline, documents: &InProcess, passwords: &[] });
     let envelope = Envelope::default();
-    let mail = Mail { envelope: &envelope, opened: &opened, size: octets.len() as u64, now: jiff::ZonedDateTime::now(), deadline };
-    let start = Instant::now();
+    let mail = Mail {
+        envelope: &envelope,
+        opened: &opened,
+        size: octets.len() as u64,
+        now: jiff::ZonedDateTime::now(),
+        deadline,
+    };
+    let start = busy();
     let inspection = set.inspect(&mail);
-    (inspection, start.elapsed())
+    (inspection, busy() - start)
+}
+
+/// Time that this thread was on a core: what else the machine does is not measured.
+fn busy() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(stat.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0))
 }
 
 /// Rows or documents found.
 fn matches(inspection: &Inspection) -> u64 {
-    inspection.violations.iter().filter(|violation| violation.policy.id == 1).map(|violation| violation.match_count).sum()
+    inspection
+        .violations
+        .iter()
+        .filter(|violation| violation.policy.id == 1)
+        .map(|violation| violation.match_count)
+        .sum()
 }
 
 /// Prints how fast a text was looked through, the best of three, and what was found in it.

@@ -19,11 +19,13 @@ impl Random {
 
 /// Words as they come in office mail; some of them are names of people as well.
 pub(crate) const WORDS: &[&str] = &[
-    "the", "of", "and", "to", "a", "in", "that", "is", "was", "for", "on", "with", "as", "it", "be", "by", "at", "this", "from", "or", "an",
-    "which", "you", "are", "not", "have", "will", "may", "mark", "bill", "grace", "price", "long", "young", "king", "white", "black", "brown",
-    "green", "hill", "baker", "cook", "rich", "case", "little", "best", "love", "day", "meeting", "report", "please", "project", "team",
-    "contract", "review", "attached", "invoice", "schedule", "customer", "delivery", "quarter", "budget", "office", "change", "request",
-    "regards", "thanks", "tomorrow", "question", "number", "system", "update", "answer", "summer", "winter", "paper", "letter", "number",
+    "the", "of", "and", "to", "a", "in", "that", "is", "was", "for", "on", "with", "as", "it", "be", "by",
+    "at", "this", "from", "or", "an", "which", "you", "are", "not", "have", "will", "may", "mark", "bill",
+    "grace", "price", "long", "young", "king", "white", "black", "brown", "green", "hill", "baker", "cook",
+    "rich", "case", "little", "best", "love", "day", "meeting", "report", "please", "project", "team",
+    "contract", "review", "attached", "invoice", "schedule", "customer", "delivery", "quarter", "budget",
+    "office", "change", "request", "regards", "thanks", "tomorrow", "question", "number", "system", "update",
+    "answer", "summer", "winter", "paper", "letter", "number",
 ];
 
 /// Prose of so many octets.

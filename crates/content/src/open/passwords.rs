@@ -90,7 +90,7 @@ fn looks_like_one(word: &str) -> bool {
     let digits = word.chars().any(|c| c.is_ascii_digit());
     let letters = word.chars().any(char::is_alphabetic);
     let signs = word.chars().rev().skip(1).any(|c| c.is_ascii_punctuation());
-    (4..=64).contains(&count) && (digits && letters || letters && signs || digits && count >= 6)
+    (4..=64).contains(&count) && (letters && (digits || signs) || digits && count >= 6)
 }
 
 /// The word as it stands, and without the quotes and stops around it.

@@ -9,12 +9,8 @@ use content::{How, Limits, Opened, Reason};
 const LOCKED: &[u8] = include_bytes!("locked.zip");
 
 fn mail(body: &str, archive_first: bool) -> Vec<u8> {
-    use std::fmt::Write;
-    let hex: String = LOCKED.iter().fold(String::new(), |mut all, octet| {
-        write!(all, "={octet:02X}").unwrap();
-        all
-    });
-    let hex: Vec<&str> = hex.as_bytes().chunks(72).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    let line = |octets: &[u8]| octets.iter().map(|octet| format!("={octet:02X}")).collect::<String>();
+    let hex: Vec<String> = LOCKED.chunks(24).map(line).collect();
     let text = format!("--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{body}\r\n");
     let file = format!(
         "--b\r\nContent-Type: application/zip; name=a.zip\r\nContent-Disposition: attachment; filename=a.zip\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n{}\r\n",

@@ -19,8 +19,8 @@ use crate::index::Indexes;
 use crate::mail::{Envelope, Mail};
 use crate::set::Set;
 use crate::syntax::cases::{self, Case};
-use crate::syntax::read::View;
 use crate::syntax::identifier;
+use crate::syntax::read::View;
 use crate::verdict::Inspection;
 use expect::Subject;
 
@@ -113,7 +113,8 @@ impl<'b> Bench<'b> {
     fn run(&self, file: &SourceFile, case: &Case) -> Vec<CaseResult> {
         let subject = self.subject(file);
         let line = file.text.get(..case.span.start).map_or(1, |before| before.matches('\n').count() + 1);
-        let texts: Vec<&str> = if case.texts.is_empty() { vec![""] } else { case.texts.iter().map(String::as_str).collect() };
+        let texts: Vec<&str> =
+            if case.texts.is_empty() { vec![""] } else { case.texts.iter().map(String::as_str).collect() };
         let each = texts.into_iter().map(|text| CaseResult {
             file: file.name.clone(),
             line,
@@ -149,9 +150,16 @@ impl<'b> Bench<'b> {
         let how = How { limits: &limits, deadline, documents: self.documents, passwords: &[] };
         let opened = content::open(octets, &how);
         let zone = self.set.compiled().settings.zone.clone();
-        let now = zone.to_zoned_datetime(case.at.unwrap_or(SENT)).unwrap_or_else(|_| jiff::ZonedDateTime::now());
+        let now =
+            zone.to_zoned_datetime(case.at.unwrap_or(SENT)).unwrap_or_else(|_| jiff::ZonedDateTime::now());
         let envelope = envelope(case);
-        self.set.inspect(&Mail { envelope: &envelope, opened: &opened, size: octets.len() as u64, now, deadline })
+        self.set.inspect(&Mail {
+            envelope: &envelope,
+            opened: &opened,
+            size: octets.len() as u64,
+            now,
+            deadline,
+        })
     }
 }
 
@@ -166,7 +174,12 @@ fn envelope(case: &Case) -> Envelope {
 fn beginning(case: &Case, text: &str) -> String {
     let files = case.attachments.iter().map(|file| &file.name);
     let others = case.subject.iter().chain(&case.mail).chain(files).map(String::as_str);
-    let line = text.lines().chain(others).map(str::trim).find(|line| !line.is_empty()).unwrap_or("a mail without text");
+    let line = text
+        .lines()
+        .chain(others)
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or("a mail without text");
     let short: String = line.chars().take(60).collect();
     if short.len() < line.len() { format!("{short}…") } else { short }
 }
@@ -193,7 +206,9 @@ fn for_identifiers(sources: &[SourceFile]) -> (Vec<SourceFile>, ByFile) {
     for file in sources.iter().filter(|file| role(&file.name) == Role::Identifier) {
         // What is wrong in it is told when the set is compiled.
         let mut ignored = Diagnostics::default();
-        let Some(read) = identifier::read_identifier(&file.place(), file.stem(), &mut ignored) else { continue };
+        let Some(read) = identifier::read_identifier(&file.place(), file.stem(), &mut ignored) else {
+            continue;
+        };
         for (breadth, _) in read.breadths {
             let policy = format!(
                 "id = {number}\nname = \"identifier {stem} {breadth}\"\nmode = \"on\"\n[[rule]]\nname = \"found\"\nidentifier = \"{stem}\"\nbreadth = \"{breadth}\"\n",
@@ -225,8 +240,10 @@ mod tests {
     }
 
     fn run_identifier(cases: &str) -> Vec<String> {
-        let files =
-            [SourceFile::new("identifiers/part.toml", IDENTIFIER), SourceFile::new("identifiers/part.cases.toml", cases)];
+        let files = [
+            SourceFile::new("identifiers/part.toml", IDENTIFIER),
+            SourceFile::new("identifiers/part.cases.toml", cases),
+        ];
         results(&files)
     }
 
@@ -266,22 +283,47 @@ mod tests {
                           [[find]]\nbody = \"secret\"\ncount = 2\nseverity = \"high\"\nrule = [\"Named file\", \"Nemed\"]\n\
                           [[find]]\nmail = \"other.eml\"\n[[find]]\nattachments = [{ name = \"x\", file = \"../x\" }]\n");
         assert_eq!(failed[0], "a/marked.cases.toml:1: dull: must be found, but is not");
-        assert_eq!(failed[1], "a/marked.cases.toml:4: a secret: must not be found, but rule `Marked` found \"secret\" in the body");
+        assert_eq!(
+            failed[1],
+            "a/marked.cases.toml:4: a secret: must not be found, but rule `Marked` found \"secret\" in the body"
+        );
         assert_eq!(
             failed[2],
             "a/marked.cases.toml:6: secret: rule `Named file` must match, but does not; the policy has no rule `Nemed`; \
              the match count is 1, not 2; the severity is medium, not high"
         );
-        assert!(failed[3].starts_with("a/marked.cases.toml:11: other.eml: ") && failed[3].ends_with("the file other.eml is not in the folder of the cases"), "{}", failed[3]);
-        assert!(failed[4].ends_with("the file name ../x leads out of the folder of the cases"), "{}", failed[4]);
+        assert!(
+            failed[3].starts_with("a/marked.cases.toml:11: other.eml: ")
+                && failed[3].ends_with("the file other.eml is not in the folder of the cases"),
+            "{}",
+            failed[3]
+        );
+        assert!(
+            failed[4].ends_with("the file name ../x leads out of the folder of the cases"),
+            "{}",
+            failed[4]
+        );
     }
 
     #[test]
     fn identifiers_are_tried_at_every_breadth_that_is_meant() {
-        assert_eq!(run_identifier("[[find]]\ntext = \"part P1234\"\n[[miss]]\ntext = \"P1234\"\nbreadth = [\"narrow\"]\n"), Vec::<String>::new());
-        let failed = run_identifier("[[find]]\ntext = \"P1234\"\n[[miss]]\ntext = \"part P1234\"\nbreadth = \"wide\"\n[[miss]]\ntext=\"x\"\nbreadth = \"medium\"\n");
-        assert_eq!(failed[0], "identifiers/part.cases.toml:1: P1234: must be found at breadth narrow, but is not");
-        assert_eq!(failed[1], "identifiers/part.cases.toml:3: part P1234: must not be found at breadth wide, but \"P1234\" is in the body");
+        assert_eq!(
+            run_identifier(
+                "[[find]]\ntext = \"part P1234\"\n[[miss]]\ntext = \"P1234\"\nbreadth = [\"narrow\"]\n"
+            ),
+            Vec::<String>::new()
+        );
+        let failed = run_identifier(
+            "[[find]]\ntext = \"P1234\"\n[[miss]]\ntext = \"part P1234\"\nbreadth = \"wide\"\n[[miss]]\ntext=\"x\"\nbreadth = \"medium\"\n",
+        );
+        assert_eq!(
+            failed[0],
+            "identifiers/part.cases.toml:1: P1234: must be found at breadth narrow, but is not"
+        );
+        assert_eq!(
+            failed[1],
+            "identifiers/part.cases.toml:3: part P1234: must not be found at breadth wide, but \"P1234\" is in the body"
+        );
         assert_eq!(failed[2], "identifiers/part.cases.toml:6: x: the identifier has no breadth medium");
     }
 

@@ -53,9 +53,15 @@ impl<'c> Context<'c> {
 
 impl Questions {
     /// The tree of a condition; `None` where it was reported as broken.
-    pub(crate) fn node(&mut self, condition: &Condition, cx: &Context<'_>, out: &mut Diagnostics) -> Option<Node> {
+    pub(crate) fn node(
+        &mut self,
+        condition: &Condition,
+        cx: &Context<'_>,
+        out: &mut Diagnostics,
+    ) -> Option<Node> {
         let mut all = |questions: &mut Self, conditions: &[Condition]| {
-            let nodes: Vec<Option<Node>> = conditions.iter().map(|inner| questions.node(inner, cx, out)).collect();
+            let nodes: Vec<Option<Node>> =
+                conditions.iter().map(|inner| questions.node(inner, cx, out)).collect();
             nodes.into_iter().collect::<Option<Vec<Node>>>()
         };
         match &condition.test {
@@ -97,8 +103,9 @@ impl Questions {
                 self.content(BTreeMap::from([(near, patterns)]), None, condition, words_label(words), cx, out)
             }
             syntax::Test::Regex { patterns: texts, any_case, near } => {
-                let patterns =
-                    texts.iter().map(|text| self.collector.regex(&text.value, *any_case, cx.place.at(text.span.clone())));
+                let patterns = texts
+                    .iter()
+                    .map(|text| self.collector.regex(&text.value, *any_case, cx.place.at(text.span.clone())));
                 let patterns = patterns.collect();
                 let near = near.as_ref().map(|near| self.near_list(&[near], cx, out));
                 let label = format!("regex {}", joined(texts.iter().map(|text| text.value.as_str()), "'"));
@@ -115,22 +122,36 @@ impl Questions {
                 let names: Vec<String> = names.iter().map(|name| name.value.to_lowercase()).collect();
                 let size = size.as_ref().map(|size| size.value);
                 let mut said = Vec::new();
-                said.extend((!types.is_empty()).then(|| format!("type {}", joined(types.iter().map(|one| one.value.as_str()), ""))));
-                said.extend((!names.is_empty()).then(|| format!("name {}", joined(names.iter().map(String::as_str), ""))));
+                said.extend(
+                    (!types.is_empty())
+                        .then(|| format!("type {}", joined(types.iter().map(|one| one.value.as_str()), ""))),
+                );
+                said.extend(
+                    (!names.is_empty())
+                        .then(|| format!("name {}", joined(names.iter().map(String::as_str), ""))),
+                );
                 said.extend(size.map(|size| format!("size {size}")));
                 let key = format!("file {kinds:?} {names:?} {size:?}");
-                Some(self.ask(key, format!("file {}", said.join(", ")), Test::File(FileTest { kinds, names, size })))
+                Some(self.ask(
+                    key,
+                    format!("file {}", said.join(", ")),
+                    Test::File(FileTest { kinds, names, size }),
+                ))
             }
             syntax::Test::AttachmentCount(amount) => {
-                Some(self.ask_plainly(format!("attachments {}", amount.value), Test::AttachmentCount(amount.value)))
+                Some(self.ask_plainly(
+                    format!("attachments {}", amount.value),
+                    Test::AttachmentCount(amount.value),
+                ))
             }
-            syntax::Test::MessageSize(amount) => {
-                Some(self.ask_plainly(format!("message size {}", amount.value), Test::MessageSize(amount.value)))
-            }
+            syntax::Test::MessageSize(amount) => Some(
+                self.ask_plainly(format!("message size {}", amount.value), Test::MessageSize(amount.value)),
+            ),
             syntax::Test::Encrypted => Some(self.ask_plainly("encrypted".to_owned(), Test::Encrypted)),
             syntax::Test::Unscannable(names) => {
                 let reasons = reasons(names, cx.place, out);
-                let label = format!("unscannable {}", joined(names.iter().map(|name| name.value.as_str()), ""));
+                let label =
+                    format!("unscannable {}", joined(names.iter().map(|name| name.value.as_str()), ""));
                 Some(self.ask_plainly(label, Test::Unscannable(reasons)))
             }
             syntax::Test::Ambiguous(names) => {
@@ -139,20 +160,29 @@ impl Questions {
             }
             syntax::Test::Sender(patterns) => {
                 let addresses = cx.names.addresses(patterns, cx.place, out);
-                let label = format!("sender {}", joined(patterns.iter().map(|pattern| pattern.value.as_str()), ""));
+                let label =
+                    format!("sender {}", joined(patterns.iter().map(|pattern| pattern.value.as_str()), ""));
                 Some(self.ask(format!("sender {}", addresses.key()), label, Test::Sender(addresses)))
             }
-            syntax::Test::Recipient { patterns, all } => Some(self.recipients(patterns, all.as_ref(), condition, cx, out)),
+            syntax::Test::Recipient { patterns, all } => {
+                Some(self.recipients(patterns, all.as_ref(), condition, cx, out))
+            }
             syntax::Test::Header { name, test } => self.header(name, test, condition, cx, out),
             syntax::Test::Time { of_day, weekdays, zone } => {
                 let test = time_test(of_day.as_ref(), weekdays, zone.as_ref(), cx, out)?;
-                let said = of_day.iter().map(|time| time.value.as_str()).chain(weekdays.iter().map(|day| day.value.as_str()));
+                let said = of_day
+                    .iter()
+                    .map(|time| time.value.as_str())
+                    .chain(weekdays.iter().map(|day| day.value.as_str()));
                 let label = format!("time {}", joined(said, ""));
                 let zone = test.zone.iana_name().unwrap_or("UTC").to_owned();
                 Some(self.ask(format!("{label} {zone}"), label, Test::Time(test)))
             }
             syntax::Test::Direction(names) => {
-                let bits = names.iter().filter_map(|name| Direction::parse(&name.value)).fold(0, |bits, one| bits | 1 << one as u8);
+                let bits = names
+                    .iter()
+                    .filter_map(|name| Direction::parse(&name.value))
+                    .fold(0, |bits, one| bits | 1 << one as u8);
                 let label = format!("direction {}", joined(names.iter().map(|name| name.value.as_str()), ""));
                 Some(self.ask_plainly(label, Test::Direction(bits)))
             }
@@ -178,8 +208,11 @@ impl Questions {
             labels.push(format!("{} ({})", name.value, found.breadth));
             // The identifier's own words stand in its file, those of the condition in the policy's.
             let own = found.near.filter(|_| near.as_ref().is_none_or(|near| !near.only));
-            let nears: Vec<(&syntax::Near, &Place)> =
-                near.iter().map(|near| (near, cx.place)).chain(own.map(|own| (own, &found.identifier.place))).collect();
+            let nears: Vec<(&syntax::Near, &Place)> = near
+                .iter()
+                .map(|near| (near, cx.place))
+                .chain(own.map(|own| (own, &found.identifier.place)))
+                .collect();
             let near = (!nears.is_empty()).then(|| self.near_words(&nears, cx, out));
             let patterns = found.patterns(&mut self.collector, out);
             groups.entry(near).or_default().extend(patterns);
@@ -204,7 +237,12 @@ impl Questions {
     }
 
     /// Where the condition looks.
-    pub(super) fn places_of(&mut self, condition: &Condition, cx: &Context<'_>, out: &mut Diagnostics) -> Places {
+    pub(super) fn places_of(
+        &mut self,
+        condition: &Condition,
+        cx: &Context<'_>,
+        out: &mut Diagnostics,
+    ) -> Places {
         match condition.places.as_slice() {
             [] => cx.places.clone(),
             names => places(names, cx.place, out),
@@ -235,7 +273,10 @@ impl Questions {
         let exclude = exclude.map(excluded).unwrap_or_default();
         let mut values: Vec<&String> = exclude.values.iter().collect();
         values.sort_unstable();
-        let key = format!("content {sources:?} {places:?} {values:?} {:?} {:?}", exclude.prefixes, exclude.suffixes);
+        let key = format!(
+            "content {sources:?} {places:?} {values:?} {:?} {:?}",
+            exclude.prefixes, exclude.suffixes
+        );
         Some(self.ask(key, label, Test::Content(Content { sources, places, exclude })))
     }
 
@@ -251,18 +292,32 @@ impl Questions {
         Source::Near(number)
     }
 
-    fn near_list(&mut self, nears: &[&syntax::Near], cx: &Context<'_>, out: &mut Diagnostics) -> (u32, usize) {
+    fn near_list(
+        &mut self,
+        nears: &[&syntax::Near],
+        cx: &Context<'_>,
+        out: &mut Diagnostics,
+    ) -> (u32, usize) {
         let placed: Vec<(&syntax::Near, &Place)> = nears.iter().map(|near| (*near, cx.place)).collect();
         self.near_words(&placed, cx, out)
     }
 
     /// The words of several `near` tables together; the first that names a distance decides it.
-    fn near_words(&mut self, nears: &[(&syntax::Near, &Place)], cx: &Context<'_>, out: &mut Diagnostics) -> (u32, usize) {
+    fn near_words(
+        &mut self,
+        nears: &[(&syntax::Near, &Place)],
+        cx: &Context<'_>,
+        out: &mut Diagnostics,
+    ) -> (u32, usize) {
         let mut patterns = Vec::new();
         for (near, place) in nears {
             let mut own = cx.library.words(&near.words, place, &mut self.collector, out);
             if let Some(regex) = &near.regex {
-                own.push(self.collector.regex(&regex.value, !near.words.exact_case, place.at(regex.span.clone())));
+                own.push(self.collector.regex(
+                    &regex.value,
+                    !near.words.exact_case,
+                    place.at(regex.span.clone()),
+                ));
             }
             let alone = nears.len() == 1;
             if own.is_empty() && alone && near.words.dictionaries.is_empty() {
@@ -272,7 +327,8 @@ impl Questions {
             }
             patterns.extend(own);
         }
-        let within = nears.iter().find_map(|(near, _)| near.within.as_ref()).map_or(NEAR_BY, |within| within.value);
+        let within =
+            nears.iter().find_map(|(near, _)| near.within.as_ref()).map_or(NEAR_BY, |within| within.value);
         (self.collector.list(patterns), usize::try_from(within).unwrap_or(usize::MAX))
     }
 
@@ -288,14 +344,22 @@ impl Questions {
     ) -> u32 {
         let addresses = cx.names.addresses(patterns, cx.place, out);
         let every = all.map_or(cx.exception && condition.at_least.is_none(), |all| all.value);
-        let need = if every { Need::All } else { Need::AtLeast(condition.at_least.as_ref().map_or(1, |least| least.value)) };
+        let need = if every {
+            Need::All
+        } else {
+            Need::AtLeast(condition.at_least.as_ref().map_or(1, |least| least.value))
+        };
         let said = joined(patterns.iter().map(|pattern| pattern.value.as_str()), "");
         let label = match need {
             Need::All => format!("all recipients {said}"),
             Need::AtLeast(1) => format!("recipient {said}"),
             Need::AtLeast(least) => format!("at least {least} recipients {said}"),
         };
-        self.ask(format!("recipient {need:?} {}", addresses.key()), label, Test::Recipients { patterns: addresses, need })
+        self.ask(
+            format!("recipient {need:?} {}", addresses.key()),
+            label,
+            Test::Recipients { patterns: addresses, need },
+        )
     }
 
     fn header(
@@ -314,15 +378,22 @@ impl Questions {
                 Some(self.ask_plainly(label, Test::HeaderPresent { name: lower, present: *present }))
             }
             HeaderTest::Equals(values) => {
-                let values: Vec<String> = values.iter().map(|value| value.value.trim().to_lowercase()).collect();
-                let label = format!("header {} is {}", name.value, joined(values.iter().map(String::as_str), "\""));
+                let values: Vec<String> =
+                    values.iter().map(|value| value.value.trim().to_lowercase()).collect();
+                let label =
+                    format!("header {} is {}", name.value, joined(values.iter().map(String::as_str), "\""));
                 Some(self.ask_plainly(label, Test::HeaderEquals { name: lower, values }))
             }
             HeaderTest::Contains(words) => {
-                let patterns =
-                    words.iter().map(|word| self.collector.keyword(&word.value, false, false, cx.place.at(word.span.clone())));
+                let patterns = words.iter().map(|word| {
+                    self.collector.keyword(&word.value, false, false, cx.place.at(word.span.clone()))
+                });
                 let patterns = patterns.collect();
-                let label = format!("header {} contains {}", name.value, joined(words.iter().map(|word| word.value.as_str()), "\""));
+                let label = format!(
+                    "header {} contains {}",
+                    name.value,
+                    joined(words.iter().map(|word| word.value.as_str()), "\"")
+                );
                 self.content_in(BTreeMap::from([(None, patterns)]), None, places, label)
             }
             HeaderTest::Matches(regex) => {
@@ -358,7 +429,8 @@ impl Questions {
 }
 
 fn excluded(exclude: &Exclude) -> Excluded {
-    let compacted = |values: &[At<String>]| values.iter().map(|value| compact(&value.value)).collect::<Vec<String>>();
+    let compacted =
+        |values: &[At<String>]| values.iter().map(|value| compact(&value.value)).collect::<Vec<String>>();
     Excluded {
         values: compacted(&exclude.values).into_iter().collect(),
         prefixes: compacted(&exclude.prefixes),
@@ -370,7 +442,8 @@ fn excluded(exclude: &Exclude) -> Excluded {
 pub(super) fn joined<'n>(names: impl Iterator<Item = &'n str>, quote: &str) -> String {
     const SHOWN: usize = 3;
     let names: Vec<&str> = names.collect();
-    let mut shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("{quote}{name}{quote}")).collect();
+    let mut shown: Vec<String> =
+        names.iter().take(SHOWN).map(|name| format!("{quote}{name}{quote}")).collect();
     if names.len() > SHOWN {
         shown.push(format!("{} more", names.len() - SHOWN));
     }
@@ -383,7 +456,10 @@ fn words_label(words: &Words) -> String {
         said.push(format!("keywords {}", joined(words.list.iter().map(|word| word.value.as_str()), "\"")));
     }
     if !words.dictionaries.is_empty() {
-        said.push(format!("dictionary {}", joined(words.dictionaries.iter().map(|name| name.value.as_str()), "")));
+        said.push(format!(
+            "dictionary {}",
+            joined(words.dictionaries.iter().map(|name| name.value.as_str()), "")
+        ));
     }
     said.join(", ")
 }
@@ -419,11 +495,17 @@ pub(crate) fn time_zone(name: &At<String>, place: &Place, out: &mut Diagnostics)
             let names: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
             let remedy = match nearest(&name.value, names.iter().map(String::as_str)) {
                 Some(close) => format!("write \"{close}\""),
-                None => "write a name of the time zone database, such as \"Europe/Berlin\" or \"UTC\"".to_owned(),
+                None => {
+                    "write a name of the time zone database, such as \"Europe/Berlin\" or \"UTC\"".to_owned()
+                }
             };
-            out.error("E0317", &place.at(name.span.clone()), format!("there is no time zone `{}`", name.value))
-                .label("unknown")
-                .remedy(remedy);
+            out.error(
+                "E0317",
+                &place.at(name.span.clone()),
+                format!("there is no time zone `{}`", name.value),
+            )
+            .label("unknown")
+            .remedy(remedy);
             None
         }
     }

@@ -4,7 +4,9 @@
 use jiff::civil;
 
 use super::library::Library;
-use super::model::{Content, DocumentsTest, ExactTest, Leaf, LearnedTest, Node, Policy, Rule, Settings, Test};
+use super::model::{
+    Content, DocumentsTest, ExactTest, Leaf, LearnedTest, Node, Policy, Rule, Settings, Test,
+};
 use crate::diagnostic::{Diagnostics, Place};
 use crate::syntax::condition::{Condition, Count, Test as Written};
 use crate::syntax::policy as syntax;
@@ -19,13 +21,23 @@ pub(crate) struct Doubts<'d> {
 
 impl Doubts<'_> {
     /// Looks at one policy.
-    pub(crate) fn policy(&self, written: &syntax::Policy, policy: &Policy, rules: &[Rule], out: &mut Diagnostics) {
+    pub(crate) fn policy(
+        &self,
+        written: &syntax::Policy,
+        policy: &Policy,
+        rules: &[Rule],
+        out: &mut Diagnostics,
+    ) {
         let own = &rules[policy.rules.start as usize..policy.rules.end as usize];
         for rule in own {
-            let Some(source) = written.rules.iter().find(|source| source.name.value == rule.name) else { continue };
+            let Some(source) = written.rules.iter().find(|source| source.name.value == rule.name) else {
+                continue;
+            };
             let place = written.place.at(source.name.span.clone());
             if let Some(why) = self.never(&rule.tree, rule.per_component) {
-                out.warn("W0204", &place, "this rule can never match").label(why).remedy("change or remove one of its conditions");
+                out.warn("W0204", &place, "this rule can never match")
+                    .label(why)
+                    .remedy("change or remove one of its conditions");
             }
             self.thresholds(&source.condition, source.count, &written.place, out);
             tiers(source, &written.place, out);
@@ -38,10 +50,13 @@ impl Doubts<'_> {
                     .label("this day has passed")
                     .remedy("remove the exception, or set a later day");
             }
-            let concerns = |rule: usize| exception.rules.is_empty() || exception.rules.contains(&(policy.rules.start + rule as u32));
-            let swallowed = own.iter().enumerate().filter(|(number, _)| concerns(*number)).all(|(_, rule)| {
-                exception.at_least <= rule.at_least.max(1) && self.implied(&exception.tree, &rule.tree)
-            });
+            let concerns = |rule: usize| {
+                exception.rules.is_empty() || exception.rules.contains(&(policy.rules.start + rule as u32))
+            };
+            let swallowed =
+                own.iter().enumerate().filter(|(number, _)| concerns(*number)).all(|(_, rule)| {
+                    exception.at_least <= rule.at_least.max(1) && self.implied(&exception.tree, &rule.tree)
+                });
             if swallowed && !own.is_empty() {
                 out.warn("W0205", &place, "this exception swallows the rules that it is for")
                     .label("holds whenever they match")
@@ -62,7 +77,9 @@ impl Doubts<'_> {
             }
             Node::All(nodes) => {
                 let inner = nodes.iter().find_map(|node| self.never(node, per_component));
-                inner.or_else(|| self.contradiction(nodes)).or_else(|| per_component.then(|| self.apart(nodes)).flatten())
+                inner
+                    .or_else(|| self.contradiction(nodes))
+                    .or_else(|| per_component.then(|| self.apart(nodes)).flatten())
             }
             Node::None(_) => None,
         }
@@ -70,7 +87,9 @@ impl Doubts<'_> {
 
     fn never_alone(&self, leaf: &Leaf) -> Option<&'static str> {
         match &self.atoms.get(leaf.atom as usize)?.test {
-            Test::Direction(bits) if !self.settings.has_internal && bits >> crate::Direction::Unknown as u8 & 1 == 0 => {
+            Test::Direction(bits)
+                if !self.settings.has_internal && bits >> crate::Direction::Unknown as u8 & 1 == 0 =>
+            {
                 Some("the direction is unknown without internal_domains in settings.toml")
             }
             Test::Content(Content { places, .. })
@@ -87,8 +106,14 @@ impl Doubts<'_> {
 
     /// A condition and its opposite, or two sizes that exclude each other.
     fn contradiction(&self, nodes: &[Node]) -> Option<&'static str> {
-        let wanted: Vec<&Leaf> = nodes.iter().filter_map(|node| if let Node::Leaf(leaf) = node { Some(leaf) } else { None }).collect();
-        let refused = nodes.iter().filter_map(|node| if let Node::None(inner) = node { Some(inner) } else { None }).flatten();
+        let wanted: Vec<&Leaf> = nodes
+            .iter()
+            .filter_map(|node| if let Node::Leaf(leaf) = node { Some(leaf) } else { None })
+            .collect();
+        let refused = nodes
+            .iter()
+            .filter_map(|node| if let Node::None(inner) = node { Some(inner) } else { None })
+            .flatten();
         for node in refused {
             if let Node::Leaf(leaf) = node
                 && wanted.iter().any(|one| one.atom == leaf.atom && one.at_least >= leaf.at_least)
@@ -97,7 +122,8 @@ impl Doubts<'_> {
             }
         }
         let amounts = |pick: fn(&Test) -> Option<&crate::syntax::amount::Amount>| {
-            let all: Vec<_> = wanted.iter().filter_map(|leaf| pick(&self.atoms.get(leaf.atom as usize)?.test)).collect();
+            let all: Vec<_> =
+                wanted.iter().filter_map(|leaf| pick(&self.atoms.get(leaf.atom as usize)?.test)).collect();
             let least = all.iter().map(|amount| amount.least).max();
             let most = all.iter().map(|amount| amount.most).min();
             least.zip(most).is_some_and(|(least, most)| least > most)
@@ -123,7 +149,8 @@ impl Doubts<'_> {
                 _ => None,
             })
             .collect();
-        let disjoint = places.iter().enumerate().any(|(at, one)| places[..at].iter().any(|other| one.disjoint(other)));
+        let disjoint =
+            places.iter().enumerate().any(|(at, one)| places[..at].iter().any(|other| one.disjoint(other)));
         disjoint.then_some("its conditions look in different components, but must hold in one")
     }
 
@@ -136,7 +163,8 @@ impl Doubts<'_> {
                     Some(Test::Recipients { patterns, .. }) => patterns.is_everyone(),
                     _ => false,
                 };
-                everyone || musts(rule).iter().any(|must| must.atom == leaf.atom && must.at_least >= leaf.at_least)
+                everyone
+                    || musts(rule).iter().any(|must| must.atom == leaf.atom && must.at_least >= leaf.at_least)
             }
             Node::All(nodes) => nodes.iter().all(|node| self.implied(node, rule)),
             Node::Any(nodes) => nodes.iter().any(|node| self.implied(node, rule)),
@@ -152,11 +180,19 @@ impl Doubts<'_> {
             }
             Written::Words { words, .. } => {
                 let unique = condition.count.as_ref().map_or(count, |count| count.value) == Count::Unique;
-                let (Some(least), Some(known), true) = (&condition.at_least, self.library.plain_words(words), unique) else { return };
+                let (Some(least), Some(known), true) =
+                    (&condition.at_least, self.library.plain_words(words), unique)
+                else {
+                    return;
+                };
                 if least.value > known as u64 {
-                    out.warn("W0207", &place.at(least.span.clone()), format!("{} different words are asked for, but only {known} are given", least.value))
-                        .label("out of reach")
-                        .remedy("lower the number, add words, or count all matches (count = \"all\")");
+                    out.warn(
+                        "W0207",
+                        &place.at(least.span.clone()),
+                        format!("{} different words are asked for, but only {known} are given", least.value),
+                    )
+                    .label("out of reach")
+                    .remedy("lower the number, add words, or count all matches (count = \"all\")");
                 }
             }
             _ => {}
@@ -166,13 +202,21 @@ impl Doubts<'_> {
     /// An exception for one recipient of ours lets the mail go to outsiders as well.
     fn one_recipient(&self, condition: &Condition, place: &Place, out: &mut Diagnostics) {
         match &condition.test {
-            Written::All(inner) | Written::Any(inner) => inner.iter().for_each(|condition| self.one_recipient(condition, place, out)),
+            Written::All(inner) | Written::Any(inner) => {
+                inner.iter().for_each(|condition| self.one_recipient(condition, place, out))
+            }
             Written::Recipient { all, .. } => {
                 let some = all.as_ref().is_some_and(|all| !all.value) || condition.at_least.is_some();
                 if some {
-                    out.warn("W0210", &place.at(condition.span.clone()), "one such recipient is enough for this exception, whoever else gets the mail")
-                        .label("others may be among the recipients")
-                        .remedy("leave `at_least` and `all_recipients = false` out: then every recipient must match");
+                    out.warn(
+                        "W0210",
+                        &place.at(condition.span.clone()),
+                        "one such recipient is enough for this exception, whoever else gets the mail",
+                    )
+                    .label("others may be among the recipients")
+                    .remedy(
+                        "leave `at_least` and `all_recipients = false` out: then every recipient must match",
+                    );
                 }
             }
             _ => {}

@@ -85,7 +85,9 @@ pub(crate) fn read_dir(dir: &std::path::Path, out: &mut Diagnostics) -> Vec<Sour
                 Ok(meta) if meta.is_dir() && depth < DEEPEST && !name.ends_with(".cases") => {
                     todo.push((entry.path(), format!("{name}/"), depth + 1));
                 }
-                Ok(meta) if meta.is_file() && role(&name) != Role::Other => names.push((name, entry.path(), meta.len())),
+                Ok(meta) if meta.is_file() && role(&name) != Role::Other => {
+                    names.push((name, entry.path(), meta.len()))
+                }
                 Ok(_) => {}
                 Err(error) => unreadable(&name, &error.to_string(), out),
             }

@@ -14,18 +14,37 @@ const WITHIN: u64 = 40;
 const COLUMNS: u64 = 2;
 
 impl Questions {
-    pub(super) fn exact(&mut self, exact: &Exact, condition: &Condition, cx: &Context<'_>, out: &mut Diagnostics) -> Option<u32> {
+    pub(super) fn exact(
+        &mut self,
+        exact: &Exact,
+        condition: &Condition,
+        cx: &Context<'_>,
+        out: &mut Diagnostics,
+    ) -> Option<u32> {
         let index = open(IndexKind::Exact, &exact.name, cx, out)?;
         let Index::Exact(table) = &index else { return None };
         let test = exact_test(exact, table, self.places_of(condition, cx, out), cx, out)?;
         let wants = wants(&test, table);
         if wants.pairs || wants.singles {
-            out.warn("W0303", &cx.place.at(exact.name.span.clone()), "this condition may hold by values that many rows have in common")
-                .label(format!("such as {}", common(&test, table)))
-                .remedy("ask for more columns, require one with numbers or addresses, or except such combinations");
+            out.warn(
+                "W0303",
+                &cx.place.at(exact.name.span.clone()),
+                "this condition may hold by values that many rows have in common",
+            )
+            .label(format!("such as {}", common(&test, table)))
+            .remedy(
+                "ask for more columns, require one with numbers or addresses, or except such combinations",
+            );
         }
-        let names: Vec<&str> = table.columns.iter().enumerate().filter(|(at, _)| test.of >> at & 1 == 1).map(|(_, column)| column.name.as_str()).collect();
-        let label = format!("exact {} ({} of {})", exact.name.value, test.columns, joined(names.into_iter(), ""));
+        let names: Vec<&str> = table
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| test.of >> at & 1 == 1)
+            .map(|(_, column)| column.name.as_str())
+            .collect();
+        let label =
+            format!("exact {} ({} of {})", exact.name.value, test.columns, joined(names.into_iter(), ""));
         let probe = self.probe(&exact.name.value, index.clone(), &test.places, wants);
         let test = ExactTest { probe, ..test };
         Some(self.ask(format!("exact {test:?}"), label, Test::Exact(test)))
@@ -63,16 +82,27 @@ impl Questions {
         let Index::Learned(learned) = &index else { return None };
         let quality = learned.quality;
         if !quality.good {
-            let said = format!("precision {:.2}, recall {:.2} on texts that it was not trained on", quality.precision, quality.recall);
-            out.warn("W0304", &cx.place.at(name.span.clone()), format!("the learned policy `{}` is not good enough", name.value))
-                .label(said)
-                .remedy("train it on more texts, or on texts that are more alike within each side");
+            let said = format!(
+                "precision {:.2}, recall {:.2} on texts that it was not trained on",
+                quality.precision, quality.recall
+            );
+            out.warn(
+                "W0304",
+                &cx.place.at(name.span.clone()),
+                format!("the learned policy `{}` is not good enough", name.value),
+            )
+            .label(said)
+            .remedy("train it on more texts, or on texts that are more alike within each side");
         }
         let score = score.map_or(quality.threshold, |score| score.value);
         let places = self.places_of(condition, cx, out);
         let probe = self.probe(&name.value, index, &places, Wants::default());
         let test = LearnedTest { probe, score, places };
-        Some(self.ask(format!("learned {test:?}"), format!("learned {} ({score})", name.value), Test::Learned(test)))
+        Some(self.ask(
+            format!("learned {test:?}"),
+            format!("learned {} ({score})", name.value),
+            Test::Learned(test),
+        ))
     }
 
     /// The place of an index among those that are asked.
@@ -80,9 +110,15 @@ impl Questions {
         self.headers.merge(&places.headers);
         self.envelope |= places.envelope;
         let kind = index.header().kind.clone();
-        let known = self.probes.iter().position(|probe| probe.name == name && probe.index.header().kind == kind);
+        let known =
+            self.probes.iter().position(|probe| probe.name == name && probe.index.header().kind == kind);
         let at = known.unwrap_or_else(|| {
-            self.probes.push(Probe { name: name.to_owned(), index, places: Places::default(), wants: Wants::default() });
+            self.probes.push(Probe {
+                name: name.to_owned(),
+                index,
+                places: Places::default(),
+                wants: Wants::default(),
+            });
             self.probes.len() - 1
         });
         self.probes[at].places.merge(places);
@@ -97,10 +133,14 @@ fn open(kind: IndexKind, name: &At<String>, cx: &Context<'_>, out: &mut Diagnost
     let indexes = cx.names.indexes;
     let file = file_name(kind, &name.value);
     let Some(entry) = indexes.get(kind, &name.value) else {
-        let diagnostic = out.error("E0330", &here, format!("there is no index `{file}`")).label("not in the policy directory");
+        let diagnostic = out
+            .error("E0330", &here, format!("there is no index `{file}`"))
+            .label("not in the policy directory");
         match nearest(&name.value, indexes.names(kind)) {
             Some(close) => diagnostic.remedy(format!("write \"{close}\"")),
-            None => diagnostic.remedy(format!("make it: weir index {} --name {} …", kind.as_str(), name.value)),
+            None => {
+                diagnostic.remedy(format!("make it: weir index {} --name {} …", kind.as_str(), name.value))
+            }
         };
         return None;
     };
@@ -108,10 +148,15 @@ fn open(kind: IndexKind, name: &At<String>, cx: &Context<'_>, out: &mut Diagnost
         Ok(index) => index.clone(),
         Err(error) => {
             let remedy = match error {
-                crate::index::IndexError::NoKey { .. } => "copy the key file from where the index was made, and name its directory (--index-keys)".to_owned(),
+                crate::index::IndexError::NoKey { .. } => {
+                    "copy the key file from where the index was made, and name its directory (--index-keys)"
+                        .to_owned()
+                }
                 _ => format!("make it again: weir index {} --name {} …", kind.as_str(), name.value),
             };
-            out.error("E0331", &here, format!("the index `{file}` cannot be used: {error}")).label("asked here").remedy(remedy);
+            out.error("E0331", &here, format!("the index `{file}` cannot be used: {error}"))
+                .label("asked here")
+                .remedy(remedy);
             return None;
         }
     };
@@ -120,25 +165,40 @@ fn open(kind: IndexKind, name: &At<String>, cx: &Context<'_>, out: &mut Diagnost
     let age = jiff::Timestamp::now().as_second().saturating_sub(header.built) / 86_400;
     if header.max_age_days > 0 && age > i64::from(header.max_age_days) {
         let day = built.to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
-        out.warn("W0301", &here, format!("the index `{file}` was made on {day}, more than {} days ago", header.max_age_days))
-            .label(format!("made from {}", header.source))
-            .remedy("make it again from the data of today");
+        out.warn(
+            "W0301",
+            &here,
+            format!("the index `{file}` was made on {day}, more than {} days ago", header.max_age_days),
+        )
+        .label(format!("made from {}", header.source))
+        .remedy("make it again from the data of today");
     }
     if index.has_open_key() {
-        out.warn("W0302", &here, format!("the key of the index `{file}` can be read by others than its owner"))
-            .label("whoever has index and key can try values")
-            .remedy("chmod 600 on the key file");
+        out.warn(
+            "W0302",
+            &here,
+            format!("the key of the index `{file}` can be read by others than its owner"),
+        )
+        .label("whoever has index and key can try values")
+        .remedy("chmod 600 on the key file");
     }
     Some(index)
 }
 
-fn exact_test(exact: &Exact, table: &ExactIndex, places: Places, cx: &Context<'_>, out: &mut Diagnostics) -> Option<ExactTest> {
+fn exact_test(
+    exact: &Exact,
+    table: &ExactIndex,
+    places: Places,
+    cx: &Context<'_>,
+    out: &mut Diagnostics,
+) -> Option<ExactTest> {
     let every = (1u32 << table.columns.len()) - 1;
     let of = if exact.of.is_empty() { Some(every) } else { bits(&exact.of, table, cx, out) };
     let require = bits(&exact.require, table, cx, out);
     let except: Vec<Option<u32>> = exact.except.iter().map(|group| bits(group, table, cx, out)).collect();
     let (of, require, except) = (of?, require?, except.into_iter().collect::<Option<Vec<u32>>>()?);
-    let columns = exact.columns.as_ref().map_or(COLUMNS.min(u64::from(of.count_ones())), |columns| columns.value);
+    let columns =
+        exact.columns.as_ref().map_or(COLUMNS.min(u64::from(of.count_ones())), |columns| columns.value);
     let test = ExactTest {
         probe: 0,
         columns: columns as u32,
@@ -151,7 +211,11 @@ fn exact_test(exact: &Exact, table: &ExactIndex, places: Places, cx: &Context<'_
     if !test.suffice(every) {
         let span = exact.columns.as_ref().map_or(&exact.name.span, |columns| &columns.span);
         let said = format!("{} columns are asked for, {} can be found", test.columns, of.count_ones());
-        let said = if test.columns > of.count_ones() { said } else { "every combination of columns is excepted".to_owned() };
+        let said = if test.columns > of.count_ones() {
+            said
+        } else {
+            "every combination of columns is excepted".to_owned()
+        };
         out.error("E0333", &cx.place.at(span.clone()), "this condition can never hold")
             .label(said)
             .remedy("ask for fewer columns, or except fewer combinations");
@@ -171,9 +235,13 @@ fn bits(names: &[At<String>], table: &ExactIndex, cx: &Context<'_>, out: &mut Di
                 Some(close) => format!("write \"{close}\""),
                 None => format!("its columns are {}", columns.join(", ")),
             };
-            out.error("E0332", &cx.place.at(name.span.clone()), format!("the index has no column `{}`", name.value))
-                .label("unknown column")
-                .remedy(remedy);
+            out.error(
+                "E0332",
+                &cx.place.at(name.span.clone()),
+                format!("the index has no column `{}`", name.value),
+            )
+            .label("unknown column")
+            .remedy(remedy);
         }
         all = all.zip(bit).map(|(all, bit)| all | bit);
     }
@@ -184,7 +252,8 @@ fn bits(names: &[At<String>], table: &ExactIndex, cx: &Context<'_>, out: &mut Di
 fn wants(test: &ExactTest, table: &ExactIndex) -> Wants {
     let common = ((1u32 << table.columns.len()) - 1) & !table.pointing();
     let pairs = test.suffice(common) && !(test.columns == 1 && test.require == 0);
-    let singles = test.columns == 1 && (0..table.columns.len()).any(|at| common >> at & 1 == 1 && test.suffice(1 << at));
+    let singles = test.columns == 1
+        && (0..table.columns.len()).any(|at| common >> at & 1 == 1 && test.suffice(1 << at));
     Wants { within: test.within, pairs, singles }
 }
 
@@ -198,6 +267,11 @@ fn common(test: &ExactTest, table: &ExactIndex) -> String {
             taken |= bit;
         }
     }
-    let names = table.columns.iter().enumerate().filter(|(at, _)| taken >> at & 1 == 1).map(|(_, column)| column.name.as_str());
+    let names = table
+        .columns
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| taken >> at & 1 == 1)
+        .map(|(_, column)| column.name.as_str());
     names.collect::<Vec<_>>().join(" and ")
 }

@@ -30,7 +30,11 @@ pub(crate) struct AtBreadth<'s> {
 
 impl<'s> Library<'s> {
     /// Reports names that two files bear.
-    pub(crate) fn new(identifiers: &'s [Identifier], dictionaries: &'s [Dictionary], out: &mut Diagnostics) -> Self {
+    pub(crate) fn new(
+        identifiers: &'s [Identifier],
+        dictionaries: &'s [Dictionary],
+        out: &mut Diagnostics,
+    ) -> Self {
         let mut library = Self::default();
         for identifier in identifiers {
             if let Some(other) = library.identifiers.insert(&identifier.stem, identifier) {
@@ -74,9 +78,13 @@ impl<'s> Library<'s> {
         let Some((breadth_name, found)) = found else {
             let has: Vec<&str> = identifier.breadths.iter().map(|(name, _)| *name).collect();
             let span = breadth.map_or(name.span.clone(), |breadth| breadth.span.clone());
-            out.error("E0307", &place.at(span), format!("the identifier `{}` has no breadth `{wanted}`", name.value))
-                .label("not one of its breadths")
-                .remedy(format!("it has {}", has.join(", ")));
+            out.error(
+                "E0307",
+                &place.at(span),
+                format!("the identifier `{}` has no breadth `{wanted}`", name.value),
+            )
+            .label("not one of its breadths")
+            .remedy(format!("it has {}", has.join(", ")));
             return None;
         };
         let (groups, near) = resolve(identifier, found, out)?;
@@ -84,10 +92,21 @@ impl<'s> Library<'s> {
     }
 
     /// The patterns of words and dictionaries; reports unknown dictionaries.
-    pub(crate) fn words(&self, words: &Words, place: &Place, to: &mut Collector, out: &mut Diagnostics) -> Vec<u32> {
+    pub(crate) fn words(
+        &self,
+        words: &Words,
+        place: &Place,
+        to: &mut Collector,
+        out: &mut Diagnostics,
+    ) -> Vec<u32> {
         let mut patterns = Vec::new();
         for word in &words.list {
-            patterns.push(to.keyword(&word.value, words.exact_case, words.parts_of_words, place.at(word.span.clone())));
+            patterns.push(to.keyword(
+                &word.value,
+                words.exact_case,
+                words.parts_of_words,
+                place.at(word.span.clone()),
+            ));
         }
         for name in &words.dictionaries {
             let Some(dictionary) = self.dictionary(&name.value) else {
@@ -157,9 +176,13 @@ fn resolve<'s>(
     for _ in 0..BREADTHS.len() {
         let Some(like) = next else { return Some((groups, near)) };
         let Some((_, other)) = identifier.breadths.iter().find(|(name, _)| *name == like.value) else {
-            out.error("E0502", &identifier.place.at(like.span.clone()), format!("there is no breadth `{}` here", like.value))
-                .label("like what?")
-                .remedy("name a breadth that this file has");
+            out.error(
+                "E0502",
+                &identifier.place.at(like.span.clone()),
+                format!("there is no breadth `{}` here", like.value),
+            )
+            .label("like what?")
+            .remedy("name a breadth that this file has");
             return None;
         };
         if groups.is_empty() {
@@ -168,9 +191,13 @@ fn resolve<'s>(
         near = near.or(other.near.as_ref());
         next = other.like.as_ref();
     }
-    out.error("E0503", &identifier.place.at(breadth.span.clone()), "the breadths are like each other in a circle")
-        .label("like itself in the end")
-        .remedy("give one of them patterns");
+    out.error(
+        "E0503",
+        &identifier.place.at(breadth.span.clone()),
+        "the breadths are like each other in a circle",
+    )
+    .label("like itself in the end")
+    .remedy("give one of them patterns");
     None
 }
 
@@ -209,7 +236,9 @@ fn unknown<'n>(
 ) {
     let remedy = match nearest(name, known) {
         Some(close) => format!("write \"{close}\""),
-        None if what == "dictionary" => "put dictionaries/NAME.toml or dictionaries/NAME.txt into the policy directory".to_owned(),
+        None if what == "dictionary" => {
+            "put dictionaries/NAME.toml or dictionaries/NAME.txt into the policy directory".to_owned()
+        }
         None => "put identifiers/NAME.toml into the policy directory".to_owned(),
     };
     out.error(code, place, format!("there is no {what} `{name}`")).label("unknown").remedy(remedy);

@@ -37,7 +37,8 @@ use crate::verdict::{Mode, PolicyInfo};
 pub const NOT_FULLY_INSPECTED: u32 = 9999;
 
 /// Files that are there unless the set has its own of the same number or name.
-const BUILT_IN_POLICY: (&str, &str) = ("builtin/not-fully-inspected.toml", include_str!("../builtin/not-fully-inspected.toml"));
+const BUILT_IN_POLICY: (&str, &str) =
+    ("builtin/not-fully-inspected.toml", include_str!("../builtin/not-fully-inspected.toml"));
 const BUILT_IN_RESPONSES: &[(&str, &str)] = &[
     ("builtin/block.toml", include_str!("../builtin/block.toml")),
     ("builtin/hold.toml", include_str!("../builtin/hold.toml")),
@@ -94,9 +95,15 @@ impl Tree {
             let place = source.place();
             match role(&source.name) {
                 Role::Policy => tree.policies.extend(policy::read(&place, out)),
-                Role::Identifier => tree.identifiers.extend(identifier::read_identifier(&place, source.stem(), out)),
-                Role::Dictionary => tree.dictionaries.extend(identifier::read_dictionary(&place, source.stem(), out)),
-                Role::WordList => tree.dictionaries.extend(identifier::read_word_list(&place, source.stem(), out)),
+                Role::Identifier => {
+                    tree.identifiers.extend(identifier::read_identifier(&place, source.stem(), out))
+                }
+                Role::Dictionary => {
+                    tree.dictionaries.extend(identifier::read_dictionary(&place, source.stem(), out))
+                }
+                Role::WordList => {
+                    tree.dictionaries.extend(identifier::read_word_list(&place, source.stem(), out))
+                }
                 Role::Response => tree.responses.extend(response::read(&place, out)),
                 Role::Settings => tree.settings = settings_syntax::read(&place, out),
                 Role::Cases if depth == Depth::Check => drop(cases::read(&place, out)),
@@ -129,14 +136,26 @@ impl Tree {
             if let Some(before) = at.checked_sub(1).map(|before| &self.policies[before])
                 && before.id.value == policy.id.value
             {
-                out.error("E0401", &policy.place.at(policy.id.span.clone()), format!("the number {} is taken", policy.id.value))
-                    .label("used twice")
-                    .remedy(format!("{} has it; the next free number is {}", before.place.file, self.next_free(policy.id.value)));
+                out.error(
+                    "E0401",
+                    &policy.place.at(policy.id.span.clone()),
+                    format!("the number {} is taken", policy.id.value),
+                )
+                .label("used twice")
+                .remedy(format!(
+                    "{} has it; the next free number is {}",
+                    before.place.file,
+                    self.next_free(policy.id.value)
+                ));
             }
             if let Some(other) = names.insert(&policy.name.value, policy) {
-                out.error("E0402", &policy.place.at(policy.name.span.clone()), format!("two policies are called `{}`", policy.name.value))
-                    .label("used twice")
-                    .remedy(format!("rename this one or that of {}", other.place.file));
+                out.error(
+                    "E0402",
+                    &policy.place.at(policy.name.span.clone()),
+                    format!("two policies are called `{}`", policy.name.value),
+                )
+                .label("used twice")
+                .remedy(format!("rename this one or that of {}", other.place.file));
             }
             self.check_rules(policy, out);
             for name in &policy.respond {
@@ -148,9 +167,13 @@ impl Tree {
                     Some(close) => format!("write \"{close}\""),
                     None => format!("response rules are {}", known.collect::<Vec<_>>().join(", ")),
                 };
-                out.error("E0405", &policy.place.at(name.span.clone()), format!("there is no response rule `{}`", name.value))
-                    .label("unknown")
-                    .remedy(remedy);
+                out.error(
+                    "E0405",
+                    &policy.place.at(name.span.clone()),
+                    format!("there is no response rule `{}`", name.value),
+                )
+                .label("unknown")
+                .remedy(remedy);
             }
         }
     }
@@ -158,9 +181,13 @@ impl Tree {
     fn check_rules(&self, policy: &Policy, out: &mut Diagnostics) {
         for (at, rule) in policy.rules.iter().enumerate() {
             if policy.rules[..at].iter().any(|other| other.name.value == rule.name.value) {
-                out.error("E0404", &policy.place.at(rule.name.span.clone()), format!("two rules are called `{}`", rule.name.value))
-                    .label("used twice")
-                    .remedy("give each rule of a policy a name of its own");
+                out.error(
+                    "E0404",
+                    &policy.place.at(rule.name.span.clone()),
+                    format!("two rules are called `{}`", rule.name.value),
+                )
+                .label("used twice")
+                .remedy("give each rule of a policy a name of its own");
             }
         }
     }
@@ -173,15 +200,30 @@ impl Tree {
         next
     }
 
-    fn compile(&self, sources: &[SourceFile], indexes: &Indexes, depth: Depth, out: &mut Diagnostics) -> Option<Compiled> {
-        let files: HashMap<&str, &SourceFile> =
-            sources.iter().filter(|file| role(&file.name) == Role::Named).map(|file| (file.name.as_str(), file)).collect();
+    fn compile(
+        &self,
+        sources: &[SourceFile],
+        indexes: &Indexes,
+        depth: Depth,
+        out: &mut Diagnostics,
+    ) -> Option<Compiled> {
+        let files: HashMap<&str, &SourceFile> = sources
+            .iter()
+            .filter(|file| role(&file.name) == Role::Named)
+            .map(|file| (file.name.as_str(), file))
+            .collect();
         let library = Library::new(&self.identifiers, &self.dictionaries, out);
         let directory = settings::directory(self.settings.as_ref(), &files, out);
         let has_directory = self.settings.as_ref().is_some_and(|settings| !settings.directory.is_empty());
         let names = Names { files, directory, has_directory, indexes };
         let settings = settings::compile(self.settings.as_ref(), &names, out);
-        let whole = Whole { tree: self, library: &library, names: &names, settings: &settings, hashes: hashes(sources, indexes) };
+        let whole = Whole {
+            tree: self,
+            library: &library,
+            names: &names,
+            settings: &settings,
+            hashes: hashes(sources, indexes),
+        };
         let numbers: Vec<(u32, String)> =
             self.policies.iter().map(|policy| (policy.id.value, policy.name.value.clone())).collect();
         let responses = responses::compile(self.responses.clone(), &numbers, &names, out);
@@ -284,8 +326,12 @@ impl Whole<'_> {
                 && !identifier.breadths.iter().any(|(name, _)| name == default)
             {
                 let has: Vec<&str> = identifier.breadths.iter().map(|(name, _)| *name).collect();
-                out.error("E0504", &identifier.place, format!("the identifier's default breadth `{default}` is not there"))
-                    .remedy(format!("it has {}", has.join(", ")));
+                out.error(
+                    "E0504",
+                    &identifier.place,
+                    format!("the identifier's default breadth `{default}` is not there"),
+                )
+                .remedy(format!("it has {}", has.join(", ")));
             }
         }
         for dictionary in &self.tree.dictionaries {
@@ -318,7 +364,12 @@ impl Whole<'_> {
     /// A hash of the policy's file and of all that it uses: the same rules have the same version everywhere.
     fn version(&self, policy: &Policy) -> String {
         let mut used = vec![policy.place.file.to_string()];
-        for condition in policy.rules.iter().map(|rule| &rule.condition).chain(policy.exceptions.iter().map(|one| &one.condition)) {
+        for condition in policy
+            .rules
+            .iter()
+            .map(|rule| &rule.condition)
+            .chain(policy.exceptions.iter().map(|one| &one.condition))
+        {
             self.uses(condition, &mut used);
         }
         let responses = self.tree.responses.iter();

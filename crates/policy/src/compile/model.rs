@@ -62,7 +62,9 @@ impl Probe {
     /// Name of a column of exact data.
     pub(crate) fn column(&self, number: u8) -> &str {
         match &self.index {
-            Index::Exact(index) => index.columns.get(usize::from(number)).map_or("", |column| column.name.as_str()),
+            Index::Exact(index) => {
+                index.columns.get(usize::from(number)).map_or("", |column| column.name.as_str())
+            }
             _ => "",
         }
     }
@@ -177,9 +179,18 @@ pub(crate) enum Test {
     Unscannable(Reasons),
     Ambiguous(Vec<String>),
     Sender(Addresses),
-    Recipients { patterns: Addresses, need: Need },
-    HeaderPresent { name: String, present: bool },
-    HeaderEquals { name: String, values: Vec<String> },
+    Recipients {
+        patterns: Addresses,
+        need: Need,
+    },
+    HeaderPresent {
+        name: String,
+        present: bool,
+    },
+    HeaderEquals {
+        name: String,
+        values: Vec<String>,
+    },
     Time(TimeTest),
     /// One bit for each direction.
     Direction(u8),
@@ -378,7 +389,9 @@ impl Node {
     fn collect<'n>(&'n self, all: &mut Vec<&'n Leaf>) {
         match self {
             Self::Leaf(leaf) => all.push(leaf),
-            Self::All(nodes) | Self::Any(nodes) | Self::None(nodes) => nodes.iter().for_each(|node| node.collect(all)),
+            Self::All(nodes) | Self::Any(nodes) | Self::None(nodes) => {
+                nodes.iter().for_each(|node| node.collect(all))
+            }
         }
     }
 }

@@ -24,7 +24,12 @@ pub(crate) struct Names<'s> {
 
 impl Names<'_> {
     /// The addresses that patterns mean: addresses, domains, `file:NAME`, `group:NAME`.
-    pub(crate) fn addresses(&self, patterns: &[At<String>], place: &Place, out: &mut Diagnostics) -> Addresses {
+    pub(crate) fn addresses(
+        &self,
+        patterns: &[At<String>],
+        place: &Place,
+        out: &mut Diagnostics,
+    ) -> Addresses {
         let mut all = Addresses::default();
         for pattern in patterns {
             let here = place.at(pattern.span.clone());
@@ -41,7 +46,9 @@ impl Names<'_> {
 
     fn list(&self, name: &str, place: &Place, all: &mut Addresses, out: &mut Diagnostics) {
         let Some(file) = self.files.get(name) else {
-            let diagnostic = out.error("E0309", place, format!("there is no file `{name}`")).label("not in the policy directory");
+            let diagnostic = out
+                .error("E0309", place, format!("there is no file `{name}`"))
+                .label("not in the policy directory");
             match nearest(name, self.files.keys().copied()) {
                 Some(close) => diagnostic.remedy(format!("write \"file:{close}\"")),
                 None => diagnostic.remedy("put a text file with one address pattern a line into the policy directory; write its name relative to it"),
@@ -55,7 +62,9 @@ impl Names<'_> {
 
     fn group(&self, name: &str, place: &Place, all: &mut Addresses, out: &mut Diagnostics) {
         let Some(members) = self.directory.group(name) else {
-            let diagnostic = out.error("E0310", place, format!("there is no group `{name}`")).label("not in the directory exports");
+            let diagnostic = out
+                .error("E0310", place, format!("there is no group `{name}`"))
+                .label("not in the directory exports");
             match nearest(name, self.directory.names()) {
                 Some(close) => diagnostic.remedy(format!("write \"group:{close}\"")),
                 None if !self.has_directory => {
@@ -78,10 +87,22 @@ fn add(pattern: &str, place: &Place, all: &mut Addresses, out: &mut Diagnostics)
         Ok(Some(odd)) => warn(odd, pattern, place, out),
         Err(bad) => {
             let (what, remedy) = match bad {
-                BadPattern::Slash => ("a regular expression is no address pattern", "write an address, @domain, or a local part with * such as \"sales*@example.com\""),
-                BadPattern::Several => ("several addresses stand in one string", "write a list: [\"a@example.com\", \"b@example.com\"]"),
-                BadPattern::Malformed => ("this is no address pattern", "write ann@example.com, @example.com (that domain), @.example.com (with subdomains) or <> (the empty sender)"),
-                BadPattern::Wildcard => ("* cannot stand inside a domain", "write @.example.com for a domain with its subdomains, @*.example.com for the subdomains only"),
+                BadPattern::Slash => (
+                    "a regular expression is no address pattern",
+                    "write an address, @domain, or a local part with * such as \"sales*@example.com\"",
+                ),
+                BadPattern::Several => (
+                    "several addresses stand in one string",
+                    "write a list: [\"a@example.com\", \"b@example.com\"]",
+                ),
+                BadPattern::Malformed => (
+                    "this is no address pattern",
+                    "write ann@example.com, @example.com (that domain), @.example.com (with subdomains) or <> (the empty sender)",
+                ),
+                BadPattern::Wildcard => (
+                    "* cannot stand inside a domain",
+                    "write @.example.com for a domain with its subdomains, @*.example.com for the subdomains only",
+                ),
             };
             out.error("E0315", place, what).label("cannot be used").remedy(remedy);
         }
@@ -90,9 +111,21 @@ fn add(pattern: &str, place: &Place, all: &mut Addresses, out: &mut Diagnostics)
 
 fn warn(odd: Odd, pattern: &str, place: &Place, out: &mut Diagnostics) {
     let (code, what, remedy) = match odd {
-        Odd::Comma => ("W0201", "a comma where a dot is usual".to_owned(), format!("write \"{}\"", pattern.replace(',', "."))),
-        Odd::Everyone => ("W0202", "this pattern means everyone".to_owned(), "take the condition away if everyone is meant".to_owned()),
-        Odd::NoDot => ("W0203", "a domain without a dot".to_owned(), format!("write the whole domain, such as \"{pattern}.com\"")),
+        Odd::Comma => (
+            "W0201",
+            "a comma where a dot is usual".to_owned(),
+            format!("write \"{}\"", pattern.replace(',', ".")),
+        ),
+        Odd::Everyone => (
+            "W0202",
+            "this pattern means everyone".to_owned(),
+            "take the condition away if everyone is meant".to_owned(),
+        ),
+        Odd::NoDot => (
+            "W0203",
+            "a domain without a dot".to_owned(),
+            format!("write the whole domain, such as \"{pattern}.com\""),
+        ),
     };
     out.warn(code, place, what).label("surely not meant").remedy(remedy);
 }
@@ -101,7 +134,13 @@ fn warn(odd: Odd, pattern: &str, place: &Place, out: &mut Diagnostics) {
 const CLASSES: &[(&str, &[FileKind])] = {
     use FileKind::*;
     &[
-        ("archive", &[Zip, Tar, Gzip, Bzip2, Xz, Lzma, Zstd, SevenZip, Rar, Cab, Iso, Ar, Deb, Rpm, Arj, Lha, Ace, Jar]),
+        (
+            "archive",
+            &[
+                Zip, Tar, Gzip, Bzip2, Xz, Lzma, Zstd, SevenZip, Rar, Cab, Iso, Ar, Deb, Rpm, Arj, Lha, Ace,
+                Jar,
+            ],
+        ),
         ("document", &[Docx, Docm, Dotx, Odt, Doc, Rtf, Pdf, Epub]),
         ("spreadsheet", &[Xlsx, Xlsm, Xlsb, Xltx, Ods, Xls, Csv]),
         ("presentation", &[Pptx, Pptm, Ppsx, Potx, Odp, Ppt]),
@@ -123,14 +162,23 @@ pub(crate) fn file_kinds(names: &[At<String>], place: &Place, out: &mut Diagnost
             (Some((_, kinds)), _) => all.extend_from_slice(kinds),
             (None, Some(kind)) => all.push(kind),
             (None, None) => {
-                let known = || CLASSES.iter().map(|(class, _)| *class).chain(FileKind::ALL.iter().map(|kind| kind.as_str()));
+                let known = || {
+                    CLASSES
+                        .iter()
+                        .map(|(class, _)| *class)
+                        .chain(FileKind::ALL.iter().map(|kind| kind.as_str()))
+                };
                 let remedy = match nearest(&name.value, known()) {
                     Some(close) => format!("write \"{close}\""),
                     None => format!("file types are {}", known().collect::<Vec<_>>().join(", ")),
                 };
-                out.error("E0311", &place.at(name.span.clone()), format!("there is no file type `{}`", name.value))
-                    .label("unknown")
-                    .remedy(remedy);
+                out.error(
+                    "E0311",
+                    &place.at(name.span.clone()),
+                    format!("there is no file type `{}`", name.value),
+                )
+                .label("unknown")
+                .remedy(remedy);
             }
         }
     }
@@ -141,8 +189,18 @@ pub(crate) fn file_kinds(names: &[At<String>], place: &Place, out: &mut Diagnost
 
 /// Reasons why something could not be inspected, as policies name them.
 const REASONS: &[&str] = &[
-    "any", "encrypted", "corrupt", "too deep", "too big", "too many parts", "too many headers", "timeout", "compression ratio", "parser failed",
-    "unsupported", "engine fault",
+    "any",
+    "encrypted",
+    "corrupt",
+    "too deep",
+    "too big",
+    "too many parts",
+    "too many headers",
+    "timeout",
+    "compression ratio",
+    "parser failed",
+    "unsupported",
+    "engine fault",
 ];
 
 /// The reasons of a list of names; `unsupported` means every kind of file that nothing here opens.
@@ -150,7 +208,10 @@ pub(crate) fn reasons(names: &[At<String>], place: &Place, out: &mut Diagnostics
     let mut all = Reasons::default();
     for name in names {
         let known = REASONS.contains(&name.value.as_str())
-            || name.value.strip_prefix("unsupported type ").is_some_and(|kind| FileKind::parse(kind).is_some());
+            || name
+                .value
+                .strip_prefix("unsupported type ")
+                .is_some_and(|kind| FileKind::parse(kind).is_some());
         match name.value.as_str() {
             "any" => all.any = true,
             value if known => all.words.push(value.to_owned()),
@@ -170,7 +231,14 @@ pub(crate) fn ambiguities(names: &[At<String>], place: &Place, out: &mut Diagnos
     names.iter().map(|name| name.value.clone()).collect()
 }
 
-fn unknown_word(code: &'static str, what: &str, word: &str, known: &[&str], place: &Place, out: &mut Diagnostics) {
+fn unknown_word(
+    code: &'static str,
+    what: &str,
+    word: &str,
+    known: &[&str],
+    place: &Place,
+    out: &mut Diagnostics,
+) {
     let remedy = match nearest(word, known.iter().copied()) {
         Some(close) => format!("write \"{close}\""),
         None => format!("possible are {}", known.join(", ")),

@@ -41,17 +41,29 @@ pub(crate) struct Candidate {
 }
 
 impl Collector {
-    pub(crate) fn keyword(&mut self, text: &str, exact_case: bool, parts_of_words: bool, origin: Place) -> u32 {
+    pub(crate) fn keyword(
+        &mut self,
+        text: &str,
+        exact_case: bool,
+        parts_of_words: bool,
+        origin: Place,
+    ) -> u32 {
         let text_key = if exact_case { text.to_owned() } else { text.to_lowercase() };
         let key = Key::Keyword { text: text_key, exact_case, parts_of_words };
-        let pattern =
-            Pattern::Keyword { text: text.to_owned(), case_sensitive: exact_case, whole_word: !parts_of_words };
+        let pattern = Pattern::Keyword {
+            text: text.to_owned(),
+            case_sensitive: exact_case,
+            whole_word: !parts_of_words,
+        };
         self.pattern(key, origin, None, || pattern)
     }
 
     pub(crate) fn regex(&mut self, text: &str, any_case: bool, origin: Place) -> u32 {
         let key = Key::Regex { text: text.to_owned(), any_case };
-        self.pattern(key, origin, None, || Pattern::Regex { pattern: text.to_owned(), case_insensitive: any_case })
+        self.pattern(key, origin, None, || Pattern::Regex {
+            pattern: text.to_owned(),
+            case_insensitive: any_case,
+        })
     }
 
     pub(crate) fn identifier(&mut self, candidate: Candidate) -> u32 {
@@ -65,10 +77,19 @@ impl Collector {
         };
         let label = (!names.is_empty()).then(|| Arc::from(names.join(", ")));
         let validate = check(candidate.validators, excluded);
-        self.pattern(key, candidate.place, label, || Pattern::Identifier { patterns: candidate.shapes, validate })
+        self.pattern(key, candidate.place, label, || Pattern::Identifier {
+            patterns: candidate.shapes,
+            validate,
+        })
     }
 
-    fn pattern(&mut self, key: Key, origin: Place, validators: Option<Arc<str>>, make: impl FnOnce() -> Pattern) -> u32 {
+    fn pattern(
+        &mut self,
+        key: Key,
+        origin: Place,
+        validators: Option<Arc<str>>,
+        make: impl FnOnce() -> Pattern,
+    ) -> u32 {
         if let Some(known) = self.known.get(&key) {
             return *known;
         }
@@ -95,11 +116,6 @@ impl Collector {
         self.distances.push(false);
         self.needs.push(0);
         number
-    }
-
-    /// The patterns of a list.
-    pub(crate) fn members(&self, list: u32) -> &[u32] {
-        self.members.get(list as usize).map_or(&[], |members| members)
     }
 
     /// Notes where a list's hits are looked for.
@@ -141,7 +157,12 @@ impl Collector {
                     if number != first.pattern.0 as usize
                         && let Err(error) = Matcher::compile(std::slice::from_ref(pattern))
                     {
-                        self.report(u32::try_from(number).unwrap_or(u32::MAX), &error.message, error.span, out);
+                        self.report(
+                            u32::try_from(number).unwrap_or(u32::MAX),
+                            &error.message,
+                            error.span,
+                            out,
+                        );
                     }
                 }
                 None
@@ -205,8 +226,13 @@ impl Collector {
         }
         patterns.starts.push(patterns.lists.len() as u32);
         let lists = self.places.into_iter().zip(self.distances).zip(self.needs);
-        let room = |need: u64| usize::try_from(need.saturating_mul(2).max(count_limit)).unwrap_or(usize::MAX).max(LEAST_ROOM);
-        (patterns, lists.map(|((places, distances), need)| List { places, distances, room: room(need) }).collect())
+        let room = |need: u64| {
+            usize::try_from(need.saturating_mul(2).max(count_limit)).unwrap_or(usize::MAX).max(LEAST_ROOM)
+        };
+        (
+            patterns,
+            lists.map(|((places, distances), need)| List { places, distances, room: room(need) }).collect(),
+        )
     }
 }
 
@@ -214,8 +240,8 @@ impl Collector {
 const LEAST_ROOM: usize = 1 << 18;
 
 fn first_line(message: &str) -> &str {
-    let lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.last().unwrap_or(message).trim_start_matches("error: ")
+    let mut lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.next_back().unwrap_or(message).trim_start_matches("error: ")
 }
 
 const KEYWORD_REMEDY: &str = "write words with at least one letter or digit; * stands at the beginning or the end of a word, or for one whole word between two others";
@@ -263,7 +289,8 @@ fn check(validators: Vec<Validator>, [values, prefixes, suffixes]: [Vec<String>;
 pub(crate) fn find_validator(name: &str, place: &Place, out: &mut Diagnostics) -> Option<Validator> {
     let found = validator(name);
     if found.is_none() {
-        let diagnostic = out.error("E0304", place, format!("there is no validator `{name}`")).label("unknown");
+        let diagnostic =
+            out.error("E0304", place, format!("there is no validator `{name}`")).label("unknown");
         match crate::syntax::read::nearest(name, crate::validators::names().iter().copied()) {
             Some(close) => diagnostic.remedy(format!("write \"{close}\"")),
             None => diagnostic.remedy(format!("there are {}", crate::validators::names().join(", "))),

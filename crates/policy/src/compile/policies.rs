@@ -40,7 +40,8 @@ impl Rules {
             .exceptions
             .iter()
             .filter_map(|exception| {
-                let cx = Context { count: exception.count, ..context(true) }.looking_in(&exception.places, out);
+                let cx =
+                    Context { count: exception.count, ..context(true) }.looking_in(&exception.places, out);
                 let tree = questions.node(&exception.condition, &cx, out)?;
                 Some(self.exception(exception, policy, rules.clone(), tree, questions, out))
             })
@@ -67,9 +68,13 @@ impl Rules {
                         Some(close) => format!("write \"{close}\""),
                         None => format!("its rules are {}", known.collect::<Vec<_>>().join(", ")),
                     };
-                    out.error("E0321", &policy.place.at(name.span.clone()), format!("the policy has no rule `{}`", name.value))
-                        .label("unknown rule")
-                        .remedy(remedy);
+                    out.error(
+                        "E0321",
+                        &policy.place.at(name.span.clone()),
+                        format!("the policy has no rule `{}`", name.value),
+                    )
+                    .label("unknown rule")
+                    .remedy(remedy);
                 }
             }
         }
@@ -86,8 +91,15 @@ impl Rules {
     }
 }
 
-fn compiled(rule: &syntax::Rule, policy: &syntax::Policy, number: u32, tree: Node, questions: &Questions) -> Rule {
-    let mut tiers: Vec<(u64, crate::Severity)> = rule.tiers.iter().map(|tier| (tier.at_least.value, tier.severity)).collect();
+fn compiled(
+    rule: &syntax::Rule,
+    policy: &syntax::Policy,
+    number: u32,
+    tree: Node,
+    questions: &Questions,
+) -> Rule {
+    let mut tiers: Vec<(u64, crate::Severity)> =
+        rule.tiers.iter().map(|tier| (tier.at_least.value, tier.severity)).collect();
     tiers.sort_by_key(|(at_least, _)| std::cmp::Reverse(*at_least));
     Rule {
         name: rule.name.value.clone(),
@@ -106,7 +118,16 @@ pub(crate) fn is_bound(leaf: &Leaf, questions: &Questions) -> bool {
     let test = questions.atoms.get(leaf.atom as usize).map(|atom| &atom.test);
     matches!(
         test,
-        Some(Test::Content(_) | Test::Exact(_) | Test::Documents(_) | Test::Learned(_) | Test::File(_) | Test::Encrypted | Test::Unscannable(_) | Test::Ambiguous(_))
+        Some(
+            Test::Content(_)
+                | Test::Exact(_)
+                | Test::Documents(_)
+                | Test::Learned(_)
+                | Test::File(_)
+                | Test::Encrypted
+                | Test::Unscannable(_)
+                | Test::Ambiguous(_)
+        )
     )
 }
 
@@ -124,13 +145,17 @@ fn needed(node: &Node, questions: &Questions) -> Option<Vec<Needed>> {
     match node {
         Node::Leaf(leaf) => match &questions.atoms.get(leaf.atom as usize)?.test {
             Test::Content(content) => Some(vec![Needed::Matches(content.sources.clone())]),
-            Test::Exact(ExactTest { probe, .. }) | Test::Documents(DocumentsTest { probe, .. }) => Some(vec![Needed::Probe(*probe)]),
+            Test::Exact(ExactTest { probe, .. }) | Test::Documents(DocumentsTest { probe, .. }) => {
+                Some(vec![Needed::Probe(*probe)])
+            }
             Test::File(_) => Some(vec![Needed::Files]),
             Test::Encrypted | Test::Unscannable(_) | Test::Ambiguous(_) => Some(vec![Needed::Findings]),
             _ => None,
         },
         // Any child will do: the one that is rarest to be there, by the number of its lists.
-        Node::All(nodes) => nodes.iter().filter_map(|node| needed(node, questions)).min_by_key(|needed| cost(needed)),
+        Node::All(nodes) => {
+            nodes.iter().filter_map(|node| needed(node, questions)).min_by_key(|needed| cost(needed))
+        }
         Node::Any(nodes) => {
             let all: Option<Vec<Vec<Needed>>> = nodes.iter().map(|node| needed(node, questions)).collect();
             let mut all: Vec<Needed> = all?.concat();
@@ -159,7 +184,8 @@ fn cost(needed: &[Needed]) -> usize {
 /// Which rules what may concern; rules of policies that are off are not in it.
 pub(crate) fn triggers(rules: &[Rule], lists: usize, nears: usize, questions: &Questions) -> Triggers {
     let by_probe = vec![Vec::new(); questions.probes.len()];
-    let mut triggers = Triggers { by_source: vec![Vec::new(); lists + nears], by_probe, ..Triggers::default() };
+    let mut triggers =
+        Triggers { by_source: vec![Vec::new(); lists + nears], by_probe, ..Triggers::default() };
     for (number, rule) in rules.iter().enumerate() {
         let number = number as u32;
         let Some(needed) = needed(&rule.tree, questions) else {

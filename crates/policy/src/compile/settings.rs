@@ -14,7 +14,11 @@ use crate::inspect::ignore::KnownTexts;
 use crate::syntax::settings::SettingsFile;
 
 /// The directory exports that the settings name, read.
-pub(crate) fn directory(file: Option<&SettingsFile>, files: &HashMap<&str, &SourceFile>, out: &mut Diagnostics) -> Directory {
+pub(crate) fn directory(
+    file: Option<&SettingsFile>,
+    files: &HashMap<&str, &SourceFile>,
+    out: &mut Diagnostics,
+) -> Directory {
     let mut directory = Directory::default();
     let Some(settings) = file else { return directory };
     for name in &settings.directory {
@@ -22,10 +26,16 @@ pub(crate) fn directory(file: Option<&SettingsFile>, files: &HashMap<&str, &Sour
         let Some(export) = files.get(name.value.as_str()) else {
             out.error("E0309", &place, format!("there is no file `{}`", name.value))
                 .label("not in the policy directory")
-                .remedy("put the export (.ldif or .csv) into the policy directory; write its name relative to it");
+                .remedy(
+                    "put the export (.ldif or .csv) into the policy directory; write its name relative to it",
+                );
             continue;
         };
-        let read = if name.value.ends_with(".csv") { directory.add_csv(&export.text) } else { directory.add_ldif(&export.text) };
+        let read = if name.value.ends_with(".csv") {
+            directory.add_csv(&export.text)
+        } else {
+            directory.add_ldif(&export.text)
+        };
         if let Err(why) = read {
             out.error("E0319", &export.place(), format!("the directory export cannot be read: {why}"))
                 .remedy("export it again as LDIF (RFC 2849), or as CSV with the columns group and address");
@@ -40,17 +50,26 @@ pub(crate) fn compile(file: Option<&SettingsFile>, names: &Names<'_>, out: &mut 
     let Some(file) = file else { return settings };
     settings.internal = names.addresses(&file.internal_domains, &file.place, out);
     settings.has_internal = !file.internal_domains.is_empty();
-    settings.zone = file.zone.as_ref().and_then(|zone| time_zone(zone, &file.place, out)).unwrap_or(TimeZone::UTC);
-    let number = |value: Option<u64>, otherwise: usize| value.map_or(otherwise, |value| usize::try_from(value).unwrap_or(otherwise));
+    settings.zone =
+        file.zone.as_ref().and_then(|zone| time_zone(zone, &file.place, out)).unwrap_or(TimeZone::UTC);
+    let number = |value: Option<u64>, otherwise: usize| {
+        value.map_or(otherwise, |value| usize::try_from(value).unwrap_or(otherwise))
+    };
     settings.kept_matches = number(file.kept_matches, settings.kept_matches);
     settings.context = number(file.context, settings.context);
     settings.count_limit = file.count_limit.unwrap_or(settings.count_limit);
     for (header, to) in file.violation_headers.iter().zip(&mut settings.violation_headers) {
         let Some(header) = header else { continue };
-        if header.value.is_empty() || !header.value.bytes().all(|octet| octet.is_ascii_graphic() && octet != b':') {
-            out.error("E0318", &file.place.at(header.span.clone()), format!("`{}` is no header name", header.value))
-                .label("not a name (RFC 5322 2.2)")
-                .remedy("write the name without colon, such as \"X-DLP-Severity\"");
+        if header.value.is_empty()
+            || !header.value.bytes().all(|octet| octet.is_ascii_graphic() && octet != b':')
+        {
+            out.error(
+                "E0318",
+                &file.place.at(header.span.clone()),
+                format!("`{}` is no header name", header.value),
+            )
+            .label("not a name (RFC 5322 2.2)")
+            .remedy("write the name without colon, such as \"X-DLP-Severity\"");
             continue;
         }
         *to = Some(header.value.clone());
@@ -68,25 +87,37 @@ fn ignored(file: &SettingsFile, names: &Names<'_>, out: &mut Diagnostics) -> Kno
             (None, Some(name)) => match names.files.get(name.value.as_str()) {
                 Some(found) => Some(found.text.to_string()),
                 None => {
-                    out.error("E0309", &file.place.at(name.span.clone()), format!("there is no file `{}`", name.value))
-                        .label("not in the policy directory")
-                        .remedy("put the text file into the policy directory; write its name relative to it");
+                    out.error(
+                        "E0309",
+                        &file.place.at(name.span.clone()),
+                        format!("there is no file `{}`", name.value),
+                    )
+                    .label("not in the policy directory")
+                    .remedy("put the text file into the policy directory; write its name relative to it");
                     None
                 }
             },
             _ => {
-                out.error("E0320", &file.place.at(ignored.span.clone()), "a known text needs either `text` or `file`")
-                    .label("one of the two")
-                    .remedy("write text = \"\"\"...\"\"\" or file = \"disclaimer.txt\"");
+                out.error(
+                    "E0320",
+                    &file.place.at(ignored.span.clone()),
+                    "a known text needs either `text` or `file`",
+                )
+                .label("one of the two")
+                .remedy("write text = \"\"\"...\"\"\" or file = \"disclaimer.txt\"");
                 None
             }
         };
         if let Some(text) = text
             && let Err(words) = known.add(&text)
         {
-            out.warn("W0213", &file.place.at(ignored.span.clone()), format!("a known text of {words} words is too short to be known by"))
-                .label("is not left out")
-                .remedy(format!("give at least {} words", KnownTexts::LEAST_WORDS));
+            out.warn(
+                "W0213",
+                &file.place.at(ignored.span.clone()),
+                format!("a known text of {words} words is too short to be known by"),
+            )
+            .label("is not left out")
+            .remedy(format!("give at least {} words", KnownTexts::LEAST_WORDS));
         }
     }
     known

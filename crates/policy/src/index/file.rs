@@ -54,7 +54,12 @@ struct Section {
 
 impl Header {
     /// A header for a build that begins now.
-    pub(crate) fn new(kind: &str, source: &str, max_age_days: u32, key: &super::IndexKey) -> io::Result<Self> {
+    pub(crate) fn new(
+        kind: &str,
+        source: &str,
+        max_age_days: u32,
+        key: &super::IndexKey,
+    ) -> io::Result<Self> {
         Ok(Self {
             kind: kind.to_owned(),
             version: VERSION,
@@ -96,7 +101,15 @@ impl Writer {
         let mut out = BufWriter::with_capacity(1 << 20, file);
         out.write_all(MAGIC)?;
         let hasher = blake3::Hasher::new();
-        Ok(Self { out, at: MAGIC.len() as u64, hasher, sections: BTreeMap::new(), temp, path: path.to_path_buf(), done: false })
+        Ok(Self {
+            out,
+            at: MAGIC.len() as u64,
+            hasher,
+            sections: BTreeMap::new(),
+            temp,
+            path: path.to_path_buf(),
+            done: false,
+        })
     }
 
     /// Writes a section that stands by itself in memory.
@@ -184,7 +197,9 @@ impl std::fmt::Display for IndexError {
         match self {
             Self::Unreadable(why) => write!(f, "it cannot be read: {why}"),
             Self::Corrupt(why) => write!(f, "it is damaged: {why}"),
-            Self::Version(version) => write!(f, "it has format {version}, this program reads format {VERSION}"),
+            Self::Version(version) => {
+                write!(f, "it has format {version}, this program reads format {VERSION}")
+            }
             Self::NoKey { id, place } => write!(f, "its key {id} is not there ({place})"),
             Self::Poor(why) => write!(f, "it was not good enough: {why}"),
         }
@@ -244,14 +259,21 @@ impl IndexFile {
         }
         let header: Header = serde_json::from_slice(&text).map_err(|error| corrupt(&error.to_string()))?;
         let body = size - tail - len;
-        if header.sections.values().any(|section| section.at.checked_add(section.len).is_none_or(|end| end > body)) {
+        if header
+            .sections
+            .values()
+            .any(|section| section.at.checked_add(section.len).is_none_or(|end| end > body))
+        {
             return Err(corrupt("a section is not in the file"));
         }
         Ok(Self { file, header, id })
     }
 
     fn place(&self, name: &str) -> Result<&Section, IndexError> {
-        self.header.sections.get(name).ok_or_else(|| IndexError::Corrupt(format!("it has no section `{name}`")))
+        self.header
+            .sections
+            .get(name)
+            .ok_or_else(|| IndexError::Corrupt(format!("it has no section `{name}`")))
     }
 
     /// A whole section, checked.
@@ -270,7 +292,9 @@ impl IndexFile {
         let section = self.place(name)?;
         let sums = numbers(&self.section(&format!("{name}.sums"))?);
         if sums.len() as u64 != section.len.div_ceil(PAGE as u64) {
-            return Err(IndexError::Corrupt(format!("its section `{name}` has another length than its checksums")));
+            return Err(IndexError::Corrupt(format!(
+                "its section `{name}` has another length than its checksums"
+            )));
         }
         Ok(Paged { file: self.file.try_clone()?, at: section.at, len: section.len, sums })
     }

@@ -69,11 +69,13 @@ fn shard(keys: &[u64], writer: &mut Writer) -> io::Result<()> {
     if keys.is_empty() {
         return writer.write_all(&0u32.to_le_bytes());
     }
-    let filter = BinaryFuse16::try_from(keys).map_err(|why| io::Error::other(format!("a filter cannot be built: {why}")))?;
+    let filter = BinaryFuse16::try_from(keys)
+        .map_err(|why| io::Error::other(format!("a filter cannot be built: {why}")))?;
     let descriptor = &filter.descriptor;
     writer.write_all(&(filter.fingerprints.len() as u32).to_le_bytes())?;
     writer.write_all(&descriptor.seed.to_le_bytes())?;
-    for number in [descriptor.segment_length, descriptor.segment_length_mask, descriptor.segment_count_length] {
+    for number in [descriptor.segment_length, descriptor.segment_length_mask, descriptor.segment_count_length]
+    {
         writer.write_all(&number.to_le_bytes())?;
     }
     filter.fingerprints.iter().try_for_each(|fingerprint| writer.write_all(&fingerprint.to_le_bytes()))
@@ -120,7 +122,8 @@ impl Filter {
             }
             let seed = u64::from_le_bytes(*seed);
             let descriptor = Descriptor { seed, segment_length, segment_length_mask, segment_count_length };
-            let fingerprints = fingerprints.as_chunks::<2>().0.iter().map(|two| u16::from_le_bytes(*two)).collect();
+            let fingerprints =
+                fingerprints.as_chunks::<2>().0.iter().map(|two| u16::from_le_bytes(*two)).collect();
             shards.push(Some(BinaryFuse16 { descriptor, fingerprints }));
         }
         Some(Self { shards, shift: 64 - count.trailing_zeros() })

@@ -34,13 +34,17 @@ impl IndexKey {
 
     /// What an index says about its key: enough to find the right file, nothing to compute with.
     pub fn id(&self) -> String {
-        blake3::Hash::from_bytes(blake3::derive_key("weir index: name of the key", &self.octets)).to_hex()[..16].to_owned()
+        blake3::Hash::from_bytes(blake3::derive_key("weir index: name of the key", &self.octets)).to_hex()
+            [..16]
+            .to_owned()
     }
 
     /// Reads a key file.
     pub fn read(path: &Path) -> io::Result<Self> {
         let text = fs::read_to_string(path)?;
-        let bad = || io::Error::new(io::ErrorKind::InvalidData, "this is no key file: 64 hexadecimal digits are meant");
+        let bad = || {
+            io::Error::new(io::ErrorKind::InvalidData, "this is no key file: 64 hexadecimal digits are meant")
+        };
         let octets = blake3::Hash::from_hex(text.trim()).map_err(|_| bad())?;
         Ok(Self { octets: *octets.as_bytes() })
     }
@@ -98,13 +102,16 @@ impl IndexKeys {
 
     /// Where they are looked for, for people.
     pub(crate) fn place(&self) -> String {
-        self.dir.as_ref().map_or_else(|| "no directory of keys is given".to_owned(), |dir| dir.display().to_string())
+        self.dir
+            .as_ref()
+            .map_or_else(|| "no directory of keys is given".to_owned(), |dir| dir.display().to_string())
     }
 
     /// The key with this id, and whether others than its owner may read the file.
     pub(crate) fn find(&self, name: &str, id: &str) -> Option<(IndexKey, bool)> {
         let own = self.file_of(name)?;
-        let others = fs::read_dir(self.dir.as_ref()?).into_iter().flatten().flatten().map(|entry| entry.path());
+        let others =
+            fs::read_dir(self.dir.as_ref()?).into_iter().flatten().flatten().map(|entry| entry.path());
         let others = others.filter(|path| path.extension().is_some_and(|end| end == "key")).take(1_000);
         std::iter::once(own).chain(others).find_map(|path| {
             let key = IndexKey::read(&path).ok().filter(|key| key.id() == id)?;

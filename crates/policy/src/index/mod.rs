@@ -143,11 +143,19 @@ impl Index {
 
     fn details(&self) -> Vec<(String, String)> {
         match self {
-            Self::Exact(index) => index.columns.iter().map(|column| (column.name.clone(), column.kind.as_str().to_owned())).collect(),
+            Self::Exact(index) => index
+                .columns
+                .iter()
+                .map(|column| (column.name.clone(), column.kind.as_str().to_owned()))
+                .collect(),
             Self::Documents(_) => Vec::new(),
             Self::Learned(index) => {
                 let quality = &index.quality;
-                let said = [("threshold", quality.threshold), ("precision", quality.precision), ("recall", quality.recall)];
+                let said = [
+                    ("threshold", quality.threshold),
+                    ("precision", quality.precision),
+                    ("recall", quality.recall),
+                ];
                 said.into_iter().map(|(name, number)| (name.to_owned(), format!("{number:.3}"))).collect()
             }
         }
@@ -180,7 +188,9 @@ impl Indexes {
 
     fn entry(path: &Path, keys: &IndexKeys) -> Option<Entry> {
         let name = path.file_stem()?.to_str()?.to_owned();
-        let kind = IndexKind::ALL.into_iter().find(|kind| path.extension().is_some_and(|end| end == kind.as_str()))?;
+        let kind = IndexKind::ALL
+            .into_iter()
+            .find(|kind| path.extension().is_some_and(|end| end == kind.as_str()))?;
         let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
         if name.starts_with('.') {
             return None;

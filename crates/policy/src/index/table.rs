@@ -77,11 +77,24 @@ pub(crate) struct TableWriter {
 
 impl TableWriter {
     pub(crate) fn new(names: Names, writer: &Writer) -> Self {
-        Self { names, pages: PagedWriter::new(names.entries, writer), first: Vec::new(), count: 0, lists: Vec::new() }
+        Self {
+            names,
+            pages: PagedWriter::new(names.entries, writer),
+            first: Vec::new(),
+            count: 0,
+            lists: Vec::new(),
+        }
     }
 
     /// Adds an entry for these rows, sorted and without repeats; beyond `most` only the first is kept.
-    pub(crate) fn push(&mut self, writer: &mut Writer, key: Key, tag: u8, rows: &[u32], most: usize) -> io::Result<()> {
+    pub(crate) fn push(
+        &mut self,
+        writer: &mut Writer,
+        key: Key,
+        tag: u8,
+        rows: &[u32],
+        most: usize,
+    ) -> io::Result<()> {
         let first = rows.first().copied().unwrap_or_default();
         let rows = match rows.len() {
             0 | 1 => Rows::One(first),
@@ -126,10 +139,20 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) fn open(file: &IndexFile, names: Names) -> Result<Self, IndexError> {
         let entries = file.paged(names.entries)?;
-        let first: Vec<u64> =
-            file.section(names.first)?.as_chunks::<8>().0.iter().map(|octets| u64::from_be_bytes(*octets)).collect();
-        if first.len() as u64 != entries.len().div_ceil(PAGE as u64) || !entries.len().is_multiple_of(ENTRY as u64) {
-            return Err(IndexError::Corrupt(format!("its table `{}` and the keys of its pages do not go together", names.entries)));
+        let first: Vec<u64> = file
+            .section(names.first)?
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .map(|octets| u64::from_be_bytes(*octets))
+            .collect();
+        if first.len() as u64 != entries.len().div_ceil(PAGE as u64)
+            || !entries.len().is_multiple_of(ENTRY as u64)
+        {
+            return Err(IndexError::Corrupt(format!(
+                "its table `{}` and the keys of its pages do not go together",
+                names.entries
+            )));
         }
         Ok(Self { entries, first, lists: file.paged(names.lists)? })
     }
@@ -162,7 +185,8 @@ impl Table {
             Rows::One(row) | Rows::Many(row) => return Ok(vec![row]),
             Rows::List(place) => u64::from(place) * 4,
         };
-        let count = super::file::numbers(&self.lists.read(place, 4)?).first().copied().unwrap_or_default() as usize;
+        let count =
+            super::file::numbers(&self.lists.read(place, 4)?).first().copied().unwrap_or_default() as usize;
         let most = (self.lists.len() / 4) as usize;
         Ok(super::file::numbers(&self.lists.read(place + 4, count.min(most) * 4)?))
     }

@@ -58,7 +58,12 @@ impl Tokens {
                 Class::Solo if at == start => self.text.extend_from_slice(&bytes[at..at + len]),
                 Class::Trail => self.text.extend_from_slice(&bytes[at..at + len]),
                 // O'Brien is one word, whichever apostrophe is typed.
-                Class::Other if at > start && is_apostrophe(bytes, at) && at + len < end && self::class(bytes, at + len).0 == Class::Letter => {
+                Class::Other
+                    if at > start
+                        && is_apostrophe(bytes, at)
+                        && at + len < end
+                        && self::class(bytes, at + len).0 == Class::Letter =>
+                {
                     apostrophe = Some(self.text.len());
                 }
                 _ => break,
@@ -79,7 +84,13 @@ impl Tokens {
         {
             self.text.truncate(before);
         }
-        self.all.push(Token { from: from as u32, to: self.text.len() as u32, start: start as u32, end: at as u32, joined });
+        self.all.push(Token {
+            from: from as u32,
+            to: self.text.len() as u32,
+            start: start as u32,
+            end: at as u32,
+            joined,
+        });
         at
     }
 
@@ -126,10 +137,19 @@ fn class(bytes: &[u8], at: usize) -> (Class, usize) {
         0xE0.. => 3,
         _ => 2,
     };
-    let c = bytes.get(at..at + len).and_then(|octets| std::str::from_utf8(octets).ok()).and_then(|text| text.chars().next());
+    let c = bytes
+        .get(at..at + len)
+        .and_then(|octets| std::str::from_utf8(octets).ok())
+        .and_then(|text| text.chars().next());
     let Some(c) = c else { return (Class::Other, 1) };
     let class = match c as u32 {
-        0x1100..=0x115F | 0x0E00..=0x0EFF | 0x1780..=0x17FF | 0x3040..=0x30FF | 0x3400..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x3FFFF
+        0x1100..=0x115F
+        | 0x0E00..=0x0EFF
+        | 0x1780..=0x17FF
+        | 0x3040..=0x30FF
+        | 0x3400..=0x9FFF
+        | 0xF900..=0xFAFF
+        | 0x20000..=0x3FFFF
             if c.is_alphanumeric() =>
         {
             Class::Solo

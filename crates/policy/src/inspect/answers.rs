@@ -11,7 +11,8 @@ use super::pieces::{Pieces, Scope, Spot, file_scope};
 use super::{documents, exact, learned, probes};
 use crate::address::glob_matches;
 use crate::compile::model::{
-    Compiled, Content, DocumentsTest, ExactTest, FileTest, Leaf, LearnedTest, Need, Probe, Reasons, Test, TimeTest,
+    Compiled, Content, DocumentsTest, ExactTest, FileTest, Leaf, LearnedTest, Need, Probe, Reasons, Test,
+    TimeTest,
 };
 use crate::index::Index;
 use crate::mail::{Direction, Mail};
@@ -85,7 +86,16 @@ impl<'a> Answers<'a> {
         unscannable: &'a [Unscannable],
         direction: Direction,
     ) -> Self {
-        Self { set, mail, pieces, gathered, unscannable, direction, known: HashMap::new(), likenesses: Vec::new() }
+        Self {
+            set,
+            mail,
+            pieces,
+            gathered,
+            unscannable,
+            direction,
+            known: HashMap::new(),
+            likenesses: Vec::new(),
+        }
     }
 
     /// Whether all matches were counted.
@@ -142,13 +152,16 @@ impl<'a> Answers<'a> {
             Test::MessageSize(amount) => Answer::Fact(amount.holds(self.mail.size)),
             Test::Sender(addresses) => Answer::Fact(addresses.contains(&envelope.sender)),
             Test::Recipients { patterns, need } => {
-                let matching = envelope.recipients.iter().filter(|recipient| patterns.contains(recipient)).count();
+                let matching =
+                    envelope.recipients.iter().filter(|recipient| patterns.contains(recipient)).count();
                 Answer::Fact(match need {
                     Need::All => matching == envelope.recipients.len() && matching > 0,
                     Need::AtLeast(least) => matching as u64 >= *least,
                 })
             }
-            Test::HeaderPresent { name, present } => Answer::Fact(self.headers(name).next().is_some() == *present),
+            Test::HeaderPresent { name, present } => {
+                Answer::Fact(self.headers(name).next().is_some() == *present)
+            }
             Test::HeaderEquals { name, values } => {
                 Answer::Fact(self.headers(name).any(|text| values.contains(&text.trim().to_lowercase())))
             }
@@ -159,7 +172,9 @@ impl<'a> Answers<'a> {
 
     fn headers<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s str> {
         let fields = self.mail.opened.headers.iter();
-        fields.filter(|header| header.name.eq_ignore_ascii_case(name.as_bytes())).map(|header| header.text.as_ref())
+        fields
+            .filter(|header| header.name.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|header| header.text.as_ref())
     }
 
     // ---- content
@@ -178,7 +193,11 @@ impl<'a> Answers<'a> {
                 if !content.exclude.is_empty() && content.exclude.contains(&value) {
                     continue;
                 }
-                let more = if counted.is_empty() { 0 } else { counted.remove(&(piece.scope(), value.clone())).unwrap_or(0) };
+                let more = if counted.is_empty() {
+                    0
+                } else {
+                    counted.remove(&(piece.scope(), value.clone())).unwrap_or(0)
+                };
                 found.push((*one, 1 + more, value));
             }
         }
@@ -209,7 +228,8 @@ impl<'a> Answers<'a> {
         let mut counts: BTreeMap<(u32, u32), BTreeMap<u16, u64>> = BTreeMap::new();
         for item in items.iter() {
             if let Some(view) = view(item) {
-                *counts.entry((view.group, item.value)).or_default().entry(view.index).or_default() += item.weight;
+                *counts.entry((view.group, item.value)).or_default().entry(view.index).or_default() +=
+                    item.weight;
             }
         }
         if counts.is_empty() {
@@ -217,7 +237,10 @@ impl<'a> Answers<'a> {
         }
         let best = |group: u32, value: u32| {
             let by_index = counts.get(&(group, value))?;
-            by_index.iter().max_by_key(|(index, count)| (**count, std::cmp::Reverse(**index))).map(|(index, _)| *index)
+            by_index
+                .iter()
+                .max_by_key(|(index, count)| (**count, std::cmp::Reverse(**index)))
+                .map(|(index, _)| *index)
         };
         items.retain(|item| view(item).is_none_or(|view| best(view.group, item.value) == Some(view.index)));
     }
@@ -239,16 +262,29 @@ impl<'a> Answers<'a> {
 
     fn rows(&self, test: &ExactTest) -> Vec<Item> {
         let found = exact::sufficing(test, self.probed(test.probe).rows(), self.pieces);
-        found.into_iter().map(|(scope, at, row)| Item { scope, at: At::Row(test.probe, at), value: row, weight: 1 }).collect()
+        found
+            .into_iter()
+            .map(|(scope, at, row)| Item { scope, at: At::Row(test.probe, at), value: row, weight: 1 })
+            .collect()
     }
 
     fn documents(&self, test: &DocumentsTest) -> Vec<Item> {
         let found = documents::sufficing(test, self.probed(test.probe).documents(), self.pieces);
-        found.into_iter().map(|(scope, at, document)| Item { scope, at: At::Document(test.probe, at), value: document, weight: 1 }).collect()
+        found
+            .into_iter()
+            .map(|(scope, at, document)| Item {
+                scope,
+                at: At::Document(test.probe, at),
+                value: document,
+                weight: 1,
+            })
+            .collect()
     }
 
     fn learned(&mut self, test: &LearnedTest) -> Vec<Item> {
-        let Some(Probe { index: Index::Learned(index), name, .. }) = self.set.engine.probes.get(test.probe as usize) else {
+        let Some(Probe { index: Index::Learned(index), name, .. }) =
+            self.set.engine.probes.get(test.probe as usize)
+        else {
             return Vec::new();
         };
         let mut items = Vec::new();
@@ -268,16 +304,26 @@ impl<'a> Answers<'a> {
             let size = test.size.is_none_or(|size| size.holds(part.size));
             kind && size && (test.names.is_empty() || name_matches(part.name.as_deref(), &test.names))
         });
-        matching.enumerate().map(|(value, part)| item(file_scope(part.id), At::File(part.id), value)).collect()
+        matching
+            .enumerate()
+            .map(|(value, part)| item(file_scope(part.id), At::File(part.id), value))
+            .collect()
     }
 
     fn encrypted(&self) -> Vec<Item> {
         let encrypted = Reasons { any: false, words: vec![Reason::Encrypted.to_string()] };
         let mut items = self.unscannable(&encrypted);
-        let named: HashSet<u32> = self.unscannable.iter().filter(|found| found.reason == Reason::Encrypted).map(|found| found.part).collect();
+        let named: HashSet<u32> = self
+            .unscannable
+            .iter()
+            .filter(|found| found.reason == Reason::Encrypted)
+            .map(|found| found.part)
+            .collect();
         let parts = self.mail.opened.parts.iter().filter(|part| part.encrypted && !named.contains(&part.id));
         let from = items.len();
-        items.extend(parts.enumerate().map(|(value, part)| item(file_scope(part.id), At::File(part.id), from + value)));
+        items.extend(
+            parts.enumerate().map(|(value, part)| item(file_scope(part.id), At::File(part.id), from + value)),
+        );
         items.sort_by_key(|item| item.scope);
         items
     }
@@ -300,9 +346,11 @@ impl<'a> Answers<'a> {
     fn ambiguous(&self, names: &[String]) -> Vec<Item> {
         let any = names.iter().any(|name| name == "any");
         let matching = self.mail.opened.ambiguous.iter().enumerate();
-        let matching = matching.filter(|(_, found)| any || names.iter().any(|name| name == found.reason.as_str()));
-        let mut items: Vec<Item> =
-            matching.map(|(at, found)| item(self.scope_of_part(found.part), At::Ambiguous(at as u32), at)).collect();
+        let matching =
+            matching.filter(|(_, found)| any || names.iter().any(|name| name == found.reason.as_str()));
+        let mut items: Vec<Item> = matching
+            .map(|(at, found)| item(self.scope_of_part(found.part), At::Ambiguous(at as u32), at))
+            .collect();
         items.sort_by_key(|item| item.scope);
         items
     }
@@ -325,7 +373,10 @@ impl<'a> Answers<'a> {
             false
         };
         let attached = |role| matches!(role, Role::Attachment | Role::Message);
-        parts.iter().filter(|part| attached(part.role) && part.parent.is_some() && !inside(part.parent)).count() as u64
+        parts
+            .iter()
+            .filter(|part| attached(part.role) && part.parent.is_some() && !inside(part.parent))
+            .count() as u64
     }
 }
 
@@ -395,5 +446,7 @@ fn is_time(test: &TimeTest, now: &jiff::ZonedDateTime) -> bool {
         return false;
     }
     let time = local.time();
-    test.of_day.is_none_or(|(from, to)| if from < to { from <= time && time < to } else { time >= from || time < to })
+    test.of_day.is_none_or(
+        |(from, to)| if from < to { from <= time && time < to } else { time >= from || time < to },
+    )
 }

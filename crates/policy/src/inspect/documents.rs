@@ -17,14 +17,21 @@ pub(super) struct DocumentFound {
 }
 
 /// Looks through a row of texts: those that are shown make one text, each other is looked at by itself.
-pub(super) fn look(index: &DocumentsIndex, pieces: &Pieces<'_>, row: &[u32], found: &mut Vec<DocumentFound>) -> Trouble {
+pub(super) fn look(
+    index: &DocumentsIndex,
+    pieces: &Pieces<'_>,
+    row: &[u32],
+    found: &mut Vec<DocumentFound>,
+) -> Trouble {
     let mut trouble = Trouble::default();
-    let (shown, others): (Vec<u32>, Vec<u32>) = row.iter().partition(|number| pieces.get(**number).kind == "text");
+    let (shown, others): (Vec<u32>, Vec<u32>) =
+        row.iter().partition(|number| pieces.get(**number).kind == "text");
     let mut one = |numbers: &[u32]| {
         if numbers.is_empty() {
             return;
         }
-        let texts: Vec<Prepared<'_>> = numbers.iter().map(|number| Prepared::new(pieces.get(*number).text)).collect();
+        let texts: Vec<Prepared<'_>> =
+            numbers.iter().map(|number| Prepared::new(pieces.get(*number).text)).collect();
         let texts: Vec<&Prepared<'_>> = texts.iter().collect();
         let mut hits = Hits::default();
         trouble.fault |= index.scan(&texts, &mut hits).is_err();
@@ -32,7 +39,10 @@ pub(super) fn look(index: &DocumentsIndex, pieces: &Pieces<'_>, row: &[u32], fou
         found.extend(hits.documents.into_iter().map(|hit| placed(hit, &texts, numbers)));
     };
     one(&shown);
-    others.iter().filter(|number| pieces.get(**number).text.len() >= SHORTEST).for_each(|number| one(&[*number]));
+    others
+        .iter()
+        .filter(|number| pieces.get(**number).text.len() >= SHORTEST)
+        .for_each(|number| one(&[*number]));
     trouble
 }
 
@@ -53,17 +63,27 @@ fn placed(hit: DocumentHit, texts: &[&Prepared<'_>], numbers: &[u32]) -> Documen
 }
 
 /// The documents that suffice, each once in a component: component, place in `found`, document.
-pub(super) fn sufficing(test: &DocumentsTest, found: &[DocumentFound], pieces: &Pieces<'_>) -> Vec<(Scope, u32, u32)> {
+pub(super) fn sufficing(
+    test: &DocumentsTest,
+    found: &[DocumentFound],
+    pieces: &Pieces<'_>,
+) -> Vec<(Scope, u32, u32)> {
     let mut all: Vec<(Scope, u32, u32)> = Vec::new();
     for (number, one) in found.iter().enumerate() {
         let piece = pieces.get(one.from.0);
-        let enough = if one.hit.whole { test.whole || test.parts } else { test.parts && one.hit.of_document >= test.percent.max(1) };
+        let enough = if one.hit.whole {
+            test.whole || test.parts
+        } else {
+            test.parts && one.hit.of_document >= test.percent.max(1)
+        };
         if !enough || !piece.admitted_by(&test.places) {
             continue;
         }
         let scope = piece.scope();
         match all.iter_mut().find(|(known, _, document)| (*known, *document) == (scope, one.hit.document)) {
-            Some(known) if found[known.1 as usize].hit.of_document < one.hit.of_document => known.1 = number as u32,
+            Some(known) if found[known.1 as usize].hit.of_document < one.hit.of_document => {
+                known.1 = number as u32
+            }
             Some(_) => {}
             None => all.push((scope, number as u32, one.hit.document)),
         }

@@ -30,7 +30,13 @@ pub(super) struct RowFound {
 }
 
 /// Looks through a row of texts.
-pub(super) fn look(index: &ExactIndex, wants: Wants, pieces: &Pieces<'_>, row: &[u32], found: &mut Vec<RowFound>) -> Trouble {
+pub(super) fn look(
+    index: &ExactIndex,
+    wants: Wants,
+    pieces: &Pieces<'_>,
+    row: &[u32],
+    found: &mut Vec<RowFound>,
+) -> Trouble {
     let mut trouble = Trouble::default();
     stretch::stretches(pieces, row, &mut |stretch| {
         let mut hits = Hits::default();
@@ -61,13 +67,18 @@ pub(super) fn sufficing(test: &ExactTest, found: &[RowFound], pieces: &Pieces<'_
             *known = (count, number as u32);
         }
     }
-    let mut all: Vec<(Scope, u32, u32)> = best.into_iter().map(|((scope, row), (_, number))| (scope, number, row)).collect();
+    let mut all: Vec<(Scope, u32, u32)> =
+        best.into_iter().map(|((scope, row), (_, number))| (scope, number, row)).collect();
     all.sort_unstable();
     all
 }
 
 /// The cells of a row that count for a question.
-pub(super) fn cells<'c>(test: &'c ExactTest, row: &'c RowFound, pieces: &'c Pieces<'_>) -> impl Iterator<Item = &'c CellFound> {
+pub(super) fn cells<'c>(
+    test: &'c ExactTest,
+    row: &'c RowFound,
+    pieces: &'c Pieces<'_>,
+) -> impl Iterator<Item = &'c CellFound> {
     row.cells.iter().filter(move |cell| {
         let asked = (test.of | test.require) >> cell.column & 1 == 1;
         asked && cell.distance <= test.within && pieces.get(cell.piece).admitted_by(&test.places)

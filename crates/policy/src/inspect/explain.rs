@@ -66,7 +66,12 @@ impl RuleOutcome {
     }
 }
 
-pub(super) fn explain(set: &Compiled, answers: &mut Answers<'_>, mail: &Mail<'_>, inspection: Inspection) -> Explanation {
+pub(super) fn explain(
+    set: &Compiled,
+    answers: &mut Answers<'_>,
+    mail: &Mail<'_>,
+    inspection: Inspection,
+) -> Explanation {
     let engine = &set.engine;
     let mut judge = Judge::new(set, answers, mail);
     let policies = engine
@@ -87,7 +92,11 @@ pub(super) fn explain(set: &Compiled, answers: &mut Answers<'_>, mail: &Mail<'_>
                         count: held.map_or(0, |held| held.count),
                         at_least: rule.at_least,
                         excepted_by: judge.excepted_by(policy, number),
-                        conditions: judge.conditions(number).into_iter().map(|(leaf, holds, count)| outcome(set, &leaf, holds, count)).collect(),
+                        conditions: judge
+                            .conditions(number)
+                            .into_iter()
+                            .map(|(leaf, holds, count)| outcome(set, &leaf, holds, count))
+                            .collect(),
                     }
                 })
                 .collect(),

@@ -153,7 +153,8 @@ impl<'g, 'm> Gatherer<'g, 'm> {
     fn tidy(&mut self, text: &Prepared<'_>, spot: Spot) {
         let settings = &self.set.settings;
         let fresh = self.touched.iter().any(|(list, from)| self.row[*list as usize].len() > *from);
-        let ignored = if fresh { ignore::ranges(settings, text.text(), spot == Spot::Body) } else { Vec::new() };
+        let ignored =
+            if fresh { ignore::ranges(settings, text.text(), spot == Spot::Body) } else { Vec::new() };
         for (list, from) in &self.touched {
             let row = &mut self.row[*list as usize];
             if row.len() == *from {
@@ -271,7 +272,11 @@ impl Source {
 pub(super) fn value_of(text: &str, span: &Range<usize>) -> String {
     let text = text.get(span.clone()).unwrap_or_default();
     if text.is_ascii() {
-        return text.bytes().filter(u8::is_ascii_alphanumeric).map(|octet| octet.to_ascii_uppercase() as char).collect();
+        return text
+            .bytes()
+            .filter(u8::is_ascii_alphanumeric)
+            .map(|octet| octet.to_ascii_uppercase() as char)
+            .collect();
     }
     Prepared::new(text).value(&(0..text.len()))
 }

@@ -115,7 +115,8 @@ struct Sums {
 
 impl Sums {
     fn new(words: &[Word]) -> Self {
-        let (mut sums, mut powers) = (Vec::with_capacity(words.len() + 1), Vec::with_capacity(words.len() + 1));
+        let (mut sums, mut powers) =
+            (Vec::with_capacity(words.len() + 1), Vec::with_capacity(words.len() + 1));
         let (mut sum, mut power) = (0u64, 1u64);
         sums.push(sum);
         powers.push(power);
@@ -163,8 +164,13 @@ pub(crate) fn ranges(settings: &Settings, text: &str, body: bool) -> Vec<Range<u
 
 /// Lines that begin a quoted mail; it goes on to the end of the text.
 const QUOTE_STARTS: &[&str] = &[
-    "-----original message-----", "-----ursprüngliche nachricht-----", "-----message d'origine-----", "-----mensaje original-----",
-    "-----messaggio originale-----", "-----oorspronkelijk bericht-----", "-----mensagem original-----",
+    "-----original message-----",
+    "-----ursprüngliche nachricht-----",
+    "-----message d'origine-----",
+    "-----mensaje original-----",
+    "-----messaggio originale-----",
+    "-----oorspronkelijk bericht-----",
+    "-----mensagem original-----",
 ];
 
 /// First lines of the header block that mail programs put above a reply.
@@ -232,7 +238,10 @@ mod tests {
         let text = "Hello\n\n> THIS  e-mail is\n> confi\u{AD}dential and for\r\n> its recipient only!\nBye";
         let found = known.find(text);
         assert_eq!(found.len(), 1);
-        assert_eq!(&text[found[0].clone()], "THIS  e-mail is\n> confi\u{AD}dential and for\r\n> its recipient only");
+        assert_eq!(
+            &text[found[0].clone()],
+            "THIS  e-mail is\n> confi\u{AD}dential and for\r\n> its recipient only"
+        );
     }
 
     #[test]

@@ -23,7 +23,12 @@ pub(super) struct Held {
 }
 
 /// The rules that something in the message may make true, in order; none for most mails.
-pub(super) fn candidates(engine: &Engine, mail: &Mail<'_>, gathered: &Gathered, findings: bool) -> Option<Vec<u32>> {
+pub(super) fn candidates(
+    engine: &Engine,
+    mail: &Mail<'_>,
+    gathered: &Gathered,
+    findings: bool,
+) -> Option<Vec<u32>> {
     let triggers = &engine.triggers;
     let mut rules: Vec<u32> = triggers.always.clone();
     if gathered.any {
@@ -94,7 +99,12 @@ impl<'j, 'a> Judge<'j, 'a> {
 
     fn hit(&self, held: &Held, complete: bool) -> RuleHit {
         let rule = &self.set.engine.rules[held.rule as usize];
-        RuleHit { name: rule.name.clone(), severity: severity(rule, held.count), count: held.count, count_is_complete: complete }
+        RuleHit {
+            name: rule.name.clone(),
+            severity: severity(rule, held.count),
+            count: held.count,
+            count_is_complete: complete,
+        }
     }
 
     /// The rule, if it holds and no exception takes it away.
@@ -113,7 +123,11 @@ impl<'j, 'a> Judge<'j, 'a> {
             }
             let mut scopes = HashSet::new();
             exception.tree.leaves().iter().for_each(|leaf| self.answers.scopes(leaf.atom, &mut scopes));
-            self.set.engine.rules[number as usize].tree.leaves().iter().for_each(|leaf| self.answers.scopes(leaf.atom, &mut scopes));
+            self.set.engine.rules[number as usize]
+                .tree
+                .leaves()
+                .iter()
+                .for_each(|leaf| self.answers.scopes(leaf.atom, &mut scopes));
             for scope in scopes {
                 if self.exception_holds(exception, Within::One(scope)) {
                     except.insert(scope);
@@ -137,7 +151,8 @@ impl<'j, 'a> Judge<'j, 'a> {
 
     fn concerns(&self, exception: &Exception, rule: u32) -> bool {
         let today = || self.mail.now.with_time_zone(self.set.settings.zone.clone()).date();
-        (exception.rules.is_empty() || exception.rules.contains(&rule)) && exception.until.is_none_or(|until| today() <= until)
+        (exception.rules.is_empty() || exception.rules.contains(&rule))
+            && exception.until.is_none_or(|until| today() <= until)
     }
 
     fn exception_holds(&mut self, exception: &Exception, within: Within<'_>) -> bool {
@@ -157,7 +172,13 @@ impl<'j, 'a> Judge<'j, 'a> {
             return None;
         }
         let count = self.total(&leaves, within);
-        (count >= rule.at_least).then(|| Held { rule: number, count, leaves, except: except.clone(), only: None })
+        (count >= rule.at_least).then(|| Held {
+            rule: number,
+            count,
+            leaves,
+            except: except.clone(),
+            only: None,
+        })
     }
 
     /// All of the rule must hold within one component; its count is that of all components in which it does.
@@ -183,7 +204,13 @@ impl<'j, 'a> Judge<'j, 'a> {
             only.push(scope);
             all.extend(leaves.into_iter().filter(|leaf| !all.contains(leaf)).collect::<Vec<Leaf>>());
         }
-        (!only.is_empty()).then(|| Held { rule: number, count, leaves: all, except: HashSet::new(), only: Some(only) })
+        (!only.is_empty()).then(|| Held {
+            rule: number,
+            count,
+            leaves: all,
+            except: HashSet::new(),
+            only: Some(only),
+        })
     }
 
     /// Whether a tree holds; collects the conditions that held, those under `none` left out.
@@ -246,5 +273,8 @@ impl<'j, 'a> Judge<'j, 'a> {
 
 /// The severity of a rule by its count.
 pub(super) fn severity(rule: &Rule, count: u64) -> Severity {
-    rule.tiers.iter().find(|(at_least, _)| count >= *at_least).map_or(rule.severity, |(_, severity)| *severity)
+    rule.tiers
+        .iter()
+        .find(|(at_least, _)| count >= *at_least)
+        .map_or(rule.severity, |(_, severity)| *severity)
 }

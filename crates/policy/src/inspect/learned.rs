@@ -22,7 +22,10 @@ pub(super) fn judge(test: &LearnedTest, index: &LearnedIndex, pieces: &Pieces<'_
     for (number, piece) in pieces.iter().enumerate() {
         if piece.kind == "text" && piece.admitted_by(&test.places) {
             // Renderings of one body are judged one by one: together they would say everything twice.
-            components.entry((piece.scope(), piece.view.map(|view| view.index))).or_default().push(number as u32);
+            components
+                .entry((piece.scope(), piece.view.map(|view| view.index)))
+                .or_default()
+                .push(number as u32);
         }
     }
     let mut all: Vec<Likeness> = Vec::new();

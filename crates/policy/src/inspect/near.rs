@@ -2,30 +2,32 @@
 
 use super::gather::Found;
 
-/// The matches of `list` with one of `others` near by. Both are in order of place, none inside another of its list.
+/// The matches of `list` with one of `others` near by, beside it and not inside it. Both are in order of place, none inside another
+/// of its list.
 pub(super) fn near_by(list: &[Found], others: &[Found], within: usize) -> Vec<Found> {
-    let mut next = 0;
+    let (mut before, mut behind) = (0, 0);
     let mut all = Vec::new();
     for found in list {
-        while next < others.len() && place(&others[next]) < place(found) {
-            next += 1;
+        // Ends are in order as starts are: the last that ends before and the first that starts behind are the nearest.
+        while before < others.len() && end(&others[before]) <= start(found) {
+            before += 1;
         }
-        // Ends are in order as starts are: the last before and the first behind are the nearest.
-        let before = next.checked_sub(1).map(|before| &others[before]);
-        let behind = others.get(next);
-        if before.into_iter().chain(behind).any(|other| distance(found, other) <= within) {
+        while behind < others.len() && start(&others[behind]) < end(found) {
+            behind += 1;
+        }
+        let last = before.checked_sub(1).map(|last| found.words.0.saturating_sub(others[last].words.1));
+        let next = others.get(behind).map(|next| next.words.0.saturating_sub(found.words.1));
+        if last.into_iter().chain(next).any(|words| words as usize <= within) {
             all.push(*found);
         }
     }
     all
 }
 
-fn place(found: &Found) -> (u32, u32) {
+fn start(found: &Found) -> (u32, u32) {
     (found.piece, found.start)
 }
 
-/// Words between two matches; 0 for neighbours and overlapping ones.
-fn distance(one: &Found, other: &Found) -> usize {
-    let (first, second) = if place(one) <= place(other) { (one, other) } else { (other, one) };
-    second.words.0.saturating_sub(first.words.1) as usize
+fn end(found: &Found) -> (u32, u32) {
+    (found.piece, found.end)
 }

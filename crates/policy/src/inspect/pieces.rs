@@ -102,7 +102,8 @@ impl<'m> Pieces<'m> {
             let before = all.last();
             let continues = segment.kind == Kind::Text
                 && before.is_some_and(|before| {
-                    (before.part, before.spot, before.view, before.kind) == (segment.part, spot, segment.view, Kind::Text.as_str())
+                    (before.part, before.spot, before.view, before.kind)
+                        == (segment.part, spot, segment.view, Kind::Text.as_str())
                         && matches!(spot, Spot::Body | Spot::File)
                 });
             all.push(Piece {

@@ -19,13 +19,20 @@ const SHOWN: usize = 600;
 const FILE: &str = "file";
 
 /// The matches of rules that held, in the order of the message, as many as the settings keep.
-pub(super) fn matches(set: &Compiled, answers: &mut Answers<'_>, mail: &Mail<'_>, held: &[Held]) -> Vec<Match> {
+pub(super) fn matches(
+    set: &Compiled,
+    answers: &mut Answers<'_>,
+    mail: &Mail<'_>,
+    held: &[Held],
+) -> Vec<Match> {
     let mut all: Vec<(usize, Leaf, Item)> = Vec::new();
     for (number, held) in held.iter().enumerate() {
         for leaf in &held.leaves {
             let items = match &held.only {
                 None => answers.items(leaf.atom, Within::All(&held.except)),
-                Some(scopes) => scopes.iter().flat_map(|scope| answers.items(leaf.atom, Within::One(*scope))).collect(),
+                Some(scopes) => {
+                    scopes.iter().flat_map(|scope| answers.items(leaf.atom, Within::One(*scope))).collect()
+                }
             };
             all.extend(items.into_iter().map(|item| (number, *leaf, item)));
         }
@@ -46,10 +53,14 @@ fn place(item: &Item, answers: &Answers<'_>) -> (u8, u32, u32) {
     match item.at {
         At::Text(found) => (0, found.piece, found.start),
         At::Row(probe, at) => {
-            let first = answers.row(probe, at).and_then(|row| row.cells.iter().map(|cell| (cell.piece, cell.start)).min());
+            let first = answers
+                .row(probe, at)
+                .and_then(|row| row.cells.iter().map(|cell| (cell.piece, cell.start)).min());
             first.map_or((0, 0, 0), |(piece, start)| (0, piece, start))
         }
-        At::Document(probe, at) => answers.document(probe, at).map_or((0, 0, 0), |found| (0, found.from.0, found.from.1)),
+        At::Document(probe, at) => {
+            answers.document(probe, at).map_or((0, 0, 0), |found| (0, found.from.0, found.from.1))
+        }
         At::Like(at) => (0, answers.likenesses[at as usize].1.piece, 0),
         At::File(part) => (1, part, 0),
         At::Unscannable(at) => (2, at, 0),
@@ -88,12 +99,23 @@ impl Reporter<'_> {
 
     /// The values of a row that stand in the text, in its order.
     fn row(&mut self, answers: &Answers<'_>, test: &Test, probe: u32, at: u32) -> Match {
-        let (Test::Exact(test), Some(row)) = (test, answers.row(probe, at)) else { return finding(0, "", String::new()) };
+        let (Test::Exact(test), Some(row)) = (test, answers.row(probe, at)) else {
+            return finding(0, "", String::new());
+        };
         let mut cells: Vec<&CellFound> = exact::cells(test, row, answers.pieces).collect();
         cells.sort_by_key(|cell| (cell.piece, cell.start));
-        let text_of = |cell: &CellFound| answers.pieces.get(cell.piece).text.get(cell.start as usize..cell.end as usize).unwrap_or_default();
+        let text_of = |cell: &CellFound| {
+            answers
+                .pieces
+                .get(cell.piece)
+                .text
+                .get(cell.start as usize..cell.end as usize)
+                .unwrap_or_default()
+        };
         let texts: Vec<&str> = cells.iter().map(|cell| text_of(cell)).collect();
-        let (Some(first), Some(last)) = (cells.first(), cells.last()) else { return finding(0, "", String::new()) };
+        let (Some(first), Some(last)) = (cells.first(), cells.last()) else {
+            return finding(0, "", String::new());
+        };
         let mut found = self.span(answers, first.piece, first.start as usize..first.start as usize);
         found.text = texts.join(" | ");
         let behind = answers.pieces.get(last.piece).text.get(last.end as usize..).unwrap_or_default();
@@ -107,10 +129,16 @@ impl Reporter<'_> {
 
     /// The longest passage of a document in the text.
     fn document(&mut self, answers: &Answers<'_>, probe: u32, at: u32) -> Match {
-        let (Some(of), Some(found)) = (self.set.engine.probes.get(probe as usize), answers.document(probe, at)) else {
+        let (Some(of), Some(found)) =
+            (self.set.engine.probes.get(probe as usize), answers.document(probe, at))
+        else {
             return finding(0, "", String::new());
         };
-        let name = if let Index::Documents(index) = &of.index { index.name(found.hit.document) } else { String::new() };
+        let name = if let Index::Documents(index) = &of.index {
+            index.name(found.hit.document)
+        } else {
+            String::new()
+        };
         let text = answers.pieces.get(found.from.0).text;
         let end = if found.to.0 == found.from.0 { found.to.1 as usize } else { text.len() };
         let start = found.from.1 as usize;
@@ -138,7 +166,8 @@ impl Reporter<'_> {
     fn text(&mut self, answers: &Answers<'_>, found: &Found) -> Match {
         let mut reported = self.span(answers, found.piece, found.span());
         let validators = &self.set.engine.patterns.validators;
-        reported.validator = validators.get(found.pattern as usize).cloned().flatten().map(|name| name.to_string());
+        reported.validator =
+            validators.get(found.pattern as usize).cloned().flatten().map(|name| name.to_string());
         reported.normalised = value_of(answers.pieces.get(found.piece).text, &found.span());
         reported
     }
@@ -175,7 +204,12 @@ impl Reporter<'_> {
         let name = part_of.and_then(|part| part.name.clone());
         let kind = part_of.map_or("", |part| part.kind.as_str());
         let text = name.unwrap_or_else(|| kind.to_owned());
-        Match { kind: FILE.to_owned(), normalised: text.to_uppercase(), component: "attachment".to_owned(), ..finding(part, &path, text) }
+        Match {
+            kind: FILE.to_owned(),
+            normalised: text.to_uppercase(),
+            component: "attachment".to_owned(),
+            ..finding(part, &path, text)
+        }
     }
 
     /// Characters before an octet, counted on from the last one asked for.

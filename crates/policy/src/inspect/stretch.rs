@@ -25,7 +25,8 @@ pub(super) fn rows(pieces: &Pieces<'_>, places: &Places) -> Vec<Vec<u32>> {
         if !piece.admitted_by(places) || piece.text.is_empty() || piece.text.len() > u32::MAX as usize {
             continue;
         }
-        let same = |last: &Piece<'_>| (last.part, last.spot, last.view) == (piece.part, piece.spot, piece.view);
+        let same =
+            |last: &Piece<'_>| (last.part, last.spot, last.view) == (piece.part, piece.spot, piece.view);
         match (last.is_some_and(same), all.last_mut()) {
             (true, Some(row)) => row.push(number as u32),
             _ => all.push(vec![number as u32]),
@@ -82,7 +83,9 @@ fn same_row(one: &str, other: &str) -> bool {
     fn row(place: &str) -> Option<(&str, &str)> {
         let (sheet, cell) = place.rsplit_once('!')?;
         let number = cell.trim_start_matches(|c: char| c.is_ascii_uppercase());
-        let cell = number.len() < cell.len() && !number.is_empty() && number.bytes().all(|octet| octet.is_ascii_digit());
+        let cell = number.len() < cell.len()
+            && !number.is_empty()
+            && number.bytes().all(|octet| octet.is_ascii_digit());
         cell.then_some((sheet, number))
     }
     row(one).is_some_and(|one| row(other) == Some(one))

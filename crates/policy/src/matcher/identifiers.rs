@@ -453,7 +453,11 @@ impl Tables {
             let mut finer = Finer::default();
             let mut next_of = Vec::with_capacity(block_of.len());
             for state in 0..block_of.len() {
-                next_of.push(finer.block(state, |one, other| self.alike(one, other, &block_of), self.print(state, &block_of)));
+                next_of.push(finer.block(
+                    state,
+                    |one, other| self.alike(one, other, &block_of),
+                    self.print(state, &block_of),
+                ));
             }
             let same = finer.blocks == count;
             count = finer.blocks;
@@ -472,7 +476,9 @@ impl Tables {
     fn print(&self, state: usize, block_of: &[u32]) -> u64 {
         const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
         let blocks = self.row(state).iter().map(|to| block_of[*to as usize]);
-        blocks.fold(u64::from(block_of[state]), |print, block| (print.rotate_left(5) ^ u64::from(block)).wrapping_mul(ODD))
+        blocks.fold(u64::from(block_of[state]), |print, block| {
+            (print.rotate_left(5) ^ u64::from(block)).wrapping_mul(ODD)
+        })
     }
 
     fn alike(&self, one: usize, other: usize, block_of: &[u32]) -> bool {

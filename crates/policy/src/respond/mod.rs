@@ -77,7 +77,10 @@ pub struct Modifications {
 impl Modifications {
     /// Whether nothing is changed.
     pub fn is_empty(&self) -> bool {
-        self.headers.is_empty() && self.subject.is_none() && self.quarantine_connect.is_empty() && self.copies.is_empty()
+        self.headers.is_empty()
+            && self.subject.is_none()
+            && self.quarantine_connect.is_empty()
+            && self.copies.is_empty()
     }
 }
 

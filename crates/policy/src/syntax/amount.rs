@@ -38,7 +38,13 @@ pub(crate) enum Unit {
 }
 
 /// Reads `key`; reports what is no comparison.
-pub(crate) fn read(view: &View<'_, '_>, key: &str, unit: Unit, place: &Place, out: &mut Diagnostics) -> Option<At<Amount>> {
+pub(crate) fn read(
+    view: &View<'_, '_>,
+    key: &str,
+    unit: Unit,
+    place: &Place,
+    out: &mut Diagnostics,
+) -> Option<At<Amount>> {
     if let Some(number) = view.integer(key) {
         return Some(At::new(Amount { least: number.value, most: u64::MAX }, number.span));
     }

@@ -58,7 +58,11 @@ pub(crate) fn read(place: &Place, out: &mut Diagnostics) -> Vec<Case> {
 impl Case {
     fn is_empty(&self) -> bool {
         let no_text = self.texts.is_empty() && self.subject.is_none() && self.mail.is_none();
-        no_text && self.attachments.is_empty() && self.headers.is_empty() && self.sender.is_none() && self.recipients.is_empty()
+        no_text
+            && self.attachments.is_empty()
+            && self.headers.is_empty()
+            && self.sender.is_none()
+            && self.recipients.is_empty()
     }
 }
 
@@ -93,7 +97,13 @@ fn file(view: &View<'_, '_>) -> Option<CaseFile> {
 
 fn moment(value: toml::value::Datetime) -> Option<civil::DateTime> {
     let time = value.time.map_or(Some(civil::Time::midnight()), |time| {
-        civil::Time::new(i8::try_from(time.hour).ok()?, i8::try_from(time.minute).ok()?, time.second.map_or(Some(0), |s| i8::try_from(s).ok())?, 0).ok()
+        civil::Time::new(
+            i8::try_from(time.hour).ok()?,
+            i8::try_from(time.minute).ok()?,
+            time.second.map_or(Some(0), |s| i8::try_from(s).ok())?,
+            0,
+        )
+        .ok()
     })?;
     Some(date(value)?.to_datetime(time))
 }

@@ -106,7 +106,15 @@ const KINDS: &[(&[&str], &[&str])] = &[
     (
         &["identifier", "identifiers"],
         &[
-            "breadth", "near", "where", "count", "at_least", "counts", "exclude", "exclude_prefix", "exclude_suffix",
+            "breadth",
+            "near",
+            "where",
+            "count",
+            "at_least",
+            "counts",
+            "exclude",
+            "exclude_prefix",
+            "exclude_suffix",
         ],
     ),
     (&["exact"], &["columns", "of", "require", "except", "within", "where", "count", "at_least", "counts"]),
@@ -128,9 +136,31 @@ const KINDS: &[(&[&str], &[&str])] = &[
 const LISTS: &[&str] = &["all", "any", "none"];
 
 const OPTIONS: &[&str] = &[
-    "at_least", "count", "where", "counts", "case", "whole_words", "near", "breadth", "exclude", "exclude_prefix",
-    "exclude_suffix", "all_recipients", "present", "equals", "contains", "matches", "zone", "columns", "of", "require",
-    "except", "within", "match", "percent", "score",
+    "at_least",
+    "count",
+    "where",
+    "counts",
+    "case",
+    "whole_words",
+    "near",
+    "breadth",
+    "exclude",
+    "exclude_prefix",
+    "exclude_suffix",
+    "all_recipients",
+    "present",
+    "equals",
+    "contains",
+    "matches",
+    "zone",
+    "columns",
+    "of",
+    "require",
+    "except",
+    "within",
+    "match",
+    "percent",
+    "score",
 ];
 
 /// What a table with conditions amounts to.
@@ -150,7 +180,8 @@ pub(crate) struct Reader<'r> {
 impl Reader<'_> {
     /// The conditions of the table; reports when there are none or too many. `what` names the table.
     pub(crate) fn body(&mut self, view: &View<'_, '_>, what: &str) -> Option<Body> {
-        let rows: Vec<usize> = (0..KINDS.len()).filter(|row| KINDS[*row].0.iter().any(|key| view.has(key))).collect();
+        let rows: Vec<usize> =
+            (0..KINDS.len()).filter(|row| KINDS[*row].0.iter().any(|key| view.has(key))).collect();
         let lists: Vec<&str> = LISTS.iter().copied().filter(|key| view.has(key)).collect();
         match (rows.as_slice(), lists.is_empty()) {
             ([], true) => {
@@ -192,7 +223,11 @@ impl Reader<'_> {
         keys.sort_by_key(|key| view.key_span(key).start);
         let (first, second) = (keys[0], keys[1]);
         self.out
-            .error("E0202", &self.place.at(view.key_span(second)), format!("`{first}` and `{second}` are two conditions in one table"))
+            .error(
+                "E0202",
+                &self.place.at(view.key_span(second)),
+                format!("`{first}` and `{second}` are two conditions in one table"),
+            )
             .label("second condition")
             .context(view.key_span(first), "first condition")
             .remedy(format!("write all = [{{ {first} = … }}, {{ {second} = … }}], or any = […]"));
@@ -204,7 +239,11 @@ impl Reader<'_> {
         for [one, many] in twins {
             if keys.contains(&one) && view.has(one) && view.has(many) {
                 self.out
-                    .error("E0202", &self.place.at(view.key_span(one)), format!("`{one}` and `{many}` stand together"))
+                    .error(
+                        "E0202",
+                        &self.place.at(view.key_span(one)),
+                        format!("`{one}` and `{many}` stand together"),
+                    )
                     .label("say it once")
                     .context(view.key_span(many), "here as well")
                     .remedy(format!("put all names into `{many}`"));
@@ -220,7 +259,11 @@ impl Reader<'_> {
                 format!("take `{option}` away; with {kind} go {}", allowed.join(", "))
             };
             self.out
-                .error("E0203", &self.place.at(view.key_span(option)), format!("`{option}` does not go with {kind}"))
+                .error(
+                    "E0203",
+                    &self.place.at(view.key_span(option)),
+                    format!("`{option}` does not go with {kind}"),
+                )
                 .label("not an option of this condition")
                 .remedy(remedy);
         }
@@ -228,11 +271,7 @@ impl Reader<'_> {
 
     fn lists(&mut self, view: &View<'_, '_>, keys: &[&str]) -> Condition {
         let mut lists: Vec<Condition> = keys.iter().map(|key| self.list(view, key)).collect();
-        if lists.len() == 1 {
-            lists.swap_remove(0)
-        } else {
-            plain(Test::All(lists), view.span.clone())
-        }
+        if lists.len() == 1 { lists.swap_remove(0) } else { plain(Test::All(lists), view.span.clone()) }
     }
 
     fn list(&mut self, view: &View<'_, '_>, key: &str) -> Condition {
@@ -260,7 +299,9 @@ impl Reader<'_> {
 
     fn test(&mut self, view: &View<'_, '_>, key: &str) -> Option<Test> {
         Some(match key {
-            "keywords" | "dictionary" | "dictionaries" => Test::Words { words: words_of(view), near: near_of(view) },
+            "keywords" | "dictionary" | "dictionaries" => {
+                Test::Words { words: words_of(view), near: near_of(view) }
+            }
             "regex" | "regexes" => Test::Regex {
                 patterns: either(view, "regex", "regexes"),
                 any_case: view.text("case").is_some_and(|case| case.value == "any"),
@@ -280,9 +321,11 @@ impl Reader<'_> {
                 except: view.groups("except"),
                 within: view.integer("within"),
             }),
-            "documents" => {
-                Test::Documents { name: view.text(key)?, part: view.text("match"), percent: view.integer("percent") }
-            }
+            "documents" => Test::Documents {
+                name: view.text(key)?,
+                part: view.text("match"),
+                percent: view.integer("percent"),
+            },
             "learned" => Test::Learned { name: view.text(key)?, score: view.share("score") },
             "file_type" | "file_name" | "file_size" => Test::File {
                 types: view.texts("file_type"),
@@ -327,7 +370,11 @@ impl Reader<'_> {
             && all.value
         {
             self.out
-                .error("E0203", &self.place.at(least.span), "`at_least` and `all_recipients` contradict each other")
+                .error(
+                    "E0203",
+                    &self.place.at(least.span),
+                    "`at_least` and `all_recipients` contradict each other",
+                )
                 .label("at least so many")
                 .context(all.span.clone(), "all of them")
                 .remedy("keep one of the two");
@@ -340,7 +387,11 @@ impl Reader<'_> {
         let given: Vec<&str> = tests.into_iter().filter(|key| view.has(key)).collect();
         if let [first, second, ..] = given.as_slice() {
             self.out
-                .error("E0202", &self.place.at(view.key_span(second)), format!("`{first}` and `{second}` ask two things about one header"))
+                .error(
+                    "E0202",
+                    &self.place.at(view.key_span(second)),
+                    format!("`{first}` and `{second}` ask two things about one header"),
+                )
                 .label("second question")
                 .context(view.key_span(first), "first question")
                 .remedy("write two conditions");
@@ -349,7 +400,9 @@ impl Reader<'_> {
         match given.first().copied() {
             Some("equals") => HeaderTest::Equals(view.texts("equals")),
             Some("contains") => HeaderTest::Contains(view.texts("contains")),
-            Some("matches") if matches.is_some() => matches.map_or(HeaderTest::Present(true), HeaderTest::Matches),
+            Some("matches") if matches.is_some() => {
+                matches.map_or(HeaderTest::Present(true), HeaderTest::Matches)
+            }
             _ => HeaderTest::Present(view.flag("present").is_none_or(|present| present.value)),
         }
     }

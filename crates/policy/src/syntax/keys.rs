@@ -122,7 +122,11 @@ fn levels() -> Vec<&'static str> {
 pub(crate) static POLICY: Kind = Kind {
     name: "a policy",
     keys: &[&[
-        must("id", Integer(1, u32::MAX as u64), "Number of the policy, as in X-dlp-policyid. Unique, never reused."),
+        must(
+            "id",
+            Integer(1, u32::MAX as u64),
+            "Number of the policy, as in X-dlp-policyid. Unique, never reused.",
+        ),
         must("name", Text, "Name of the policy, for people."),
         key("description", AnyText, "What the policy is for."),
         key("source", Texts, "Laws, standards or issuers that it comes from."),
@@ -140,7 +144,11 @@ pub(crate) static RULE: Kind = Kind {
     keys: &[
         &[
             must("name", Text, "Name of the rule, for people."),
-            key("per", Word(scopes), "Whether all of the rule must hold within one component. Default: message."),
+            key(
+                "per",
+                Word(scopes),
+                "Whether all of the rule must hold within one component. Default: message.",
+            ),
             key("severity", Word(severities), "Severity when the rule matches. Default: the policy's."),
             key("tiers", Tables(&TIER), "Severities by the rule's count."),
         ],
@@ -162,7 +170,11 @@ pub(crate) static EXCEPTION: Kind = Kind {
         &[
             key("name", Text, "Name of the exception, for people."),
             key("rules", Texts, "Names of the rules that it is for. Default: all."),
-            key("covers", Word(scopes), "component: matches in components where it holds; message: the whole mail."),
+            key(
+                "covers",
+                Word(scopes),
+                "component: matches in components where it holds; message: the whole mail.",
+            ),
             key("until", Date, "Last day on which it holds."),
         ],
         CONDITION_KEYS,
@@ -199,7 +211,11 @@ static CONDITION_KEYS: &[Key] = &[
     key("all", Tables(&CONDITION), "All of these must hold."),
     key("any", Tables(&CONDITION), "At least one of these must hold."),
     key("none", Tables(&CONDITION), "None of these may hold."),
-    key("at_least", Integer(1, u64::MAX), "How many matches, files, findings or recipients it takes. Default: 1."),
+    key(
+        "at_least",
+        Integer(1, u64::MAX),
+        "How many matches, files, findings or recipients it takes. Default: 1.",
+    ),
     key("count", Word(counts), "all: every match; unique: equal values once. Default: all."),
     key("where", Texts, "subject, body, attachments, headers, \"header:NAME\", envelope."),
     key("counts", Flag, "false: must hold, but does not add to the rule's count. Default: true."),
@@ -210,7 +226,11 @@ static CONDITION_KEYS: &[Key] = &[
     key("exclude", Texts, "Values (letters and digits) that do not count."),
     key("exclude_prefix", Texts, "Beginnings of values that do not count."),
     key("exclude_suffix", Texts, "Ends of values that do not count."),
-    key("columns", Integer(1, 16), "How many different columns of one row must be found. Default: 2, or 1 of a single column."),
+    key(
+        "columns",
+        Integer(1, 16),
+        "How many different columns of one row must be found. Default: 2, or 1 of a single column.",
+    ),
     key("of", Texts, "Columns that count. Default: all."),
     key("require", Texts, "Columns that must be among them."),
     key("except", Groups, "Combinations of columns that do not suffice: [[\"first_name\", \"last_name\"]]."),
@@ -218,7 +238,11 @@ static CONDITION_KEYS: &[Key] = &[
     key("match", Word(excerpts), "Whole documents (exact), excerpts (partial) or both. Default: any."),
     key("percent", Integer(1, 100), "How much of the document must be found."),
     key("score", Share, "From which score on a text counts, 0 to 1. Default: as it was learned."),
-    key("all_recipients", Flag, "true: every recipient must match. Default: false in rules, true in exceptions."),
+    key(
+        "all_recipients",
+        Flag,
+        "true: every recipient must match. Default: false in rules, true in exceptions.",
+    ),
     key("present", Flag, "Whether the header is there."),
     key("equals", Texts, "Values of the header, any case."),
     key("contains", Texts, "Keywords in the header."),
@@ -259,9 +283,17 @@ pub(crate) static BREADTH: Kind = Kind {
     keys: &[
         GROUP_KEYS,
         &[
-            key("like", Word(breadths), "Takes over the keys of that breadth; keys written here replace them."),
+            key(
+                "like",
+                Word(breadths),
+                "Takes over the keys of that breadth; keys written here replace them.",
+            ),
             key("near", Table(&NEAR), "Only hits with one of these words near by."),
-            key("group", Tables(&GROUP), "Several groups of patterns and validators; a hit of any group is a hit."),
+            key(
+                "group",
+                Tables(&GROUP),
+                "Several groups of patterns and validators; a hit of any group is a hit.",
+            ),
         ],
     ],
 };
@@ -377,7 +409,11 @@ pub(crate) static RETENTION: Kind = Kind {
     name: "limit_retention",
     keys: &[&[
         key("original", Word(|| vec!["keep", "discard"]), "Whether the original is kept. Default: keep."),
-        key("attachments", Word(|| vec!["all", "violating", "none"]), "Which attachments are kept. Default: all."),
+        key(
+            "attachments",
+            Word(|| vec!["all", "violating", "none"]),
+            "Which attachments are kept. Default: all.",
+        ),
     ]],
 };
 

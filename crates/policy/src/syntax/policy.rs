@@ -30,7 +30,6 @@ pub(crate) struct Policy {
 #[derive(Debug, Clone)]
 pub(crate) struct Rule {
     pub(crate) name: At<String>,
-    pub(crate) span: Range<usize>,
     pub(crate) condition: Condition,
     /// Of the rule, where its conditions stand in lists.
     pub(crate) at_least: Option<At<u64>>,
@@ -109,7 +108,6 @@ fn rule(reader: &mut Reader<'_>, view: &View<'_, '_>) -> Option<Rule> {
     let (Body::Direct(condition) | Body::Lists(condition)) = body;
     Some(Rule {
         name: view.text("name")?,
-        span: view.span.clone(),
         condition: *condition,
         at_least: view.integer("at_least").filter(|_| lists),
         count: count_of(view).map_or(Count::All, |count| count.value),
@@ -147,19 +145,40 @@ fn exception(reader: &mut Reader<'_>, view: &View<'_, '_>) -> Option<Exception> 
 /// The day of a TOML date; TOML has no days that the calendar has not.
 pub(crate) fn date(value: toml::value::Datetime) -> Option<civil::Date> {
     let date = value.date?;
-    civil::Date::new(i16::try_from(date.year).ok()?, i8::try_from(date.month).ok()?, i8::try_from(date.day).ok()?).ok()
+    civil::Date::new(
+        i16::try_from(date.year).ok()?,
+        i8::try_from(date.month).ok()?,
+        i8::try_from(date.day).ok()?,
+    )
+    .ok()
 }
 
 impl Reader<'_> {
     /// Options that stand beside lists of conditions.
     fn only_of_rules(&mut self, view: &View<'_, '_>) {
         let of_conditions = [
-            "counts", "case", "whole_words", "near", "breadth", "exclude", "exclude_prefix", "exclude_suffix",
-            "all_recipients", "present", "equals", "contains", "matches", "zone",
+            "counts",
+            "case",
+            "whole_words",
+            "near",
+            "breadth",
+            "exclude",
+            "exclude_prefix",
+            "exclude_suffix",
+            "all_recipients",
+            "present",
+            "equals",
+            "contains",
+            "matches",
+            "zone",
         ];
         for option in of_conditions.into_iter().filter(|option| view.has(option)) {
             self.out
-                .error("E0203", &self.place.at(view.key_span(option)), format!("`{option}` belongs to a condition, not beside lists of conditions"))
+                .error(
+                    "E0203",
+                    &self.place.at(view.key_span(option)),
+                    format!("`{option}` belongs to a condition, not beside lists of conditions"),
+                )
                 .label("whose option is this?")
                 .remedy(format!("move it into the condition it is for: all = [{{ …, {option} = … }}]"));
         }

@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use toml::de::{DeTable, DeValue};
 use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::keys::{Key, Kind, Shape};
 use crate::diagnostic::{Diagnostics, Place};
@@ -106,14 +106,18 @@ impl Checker<'_> {
             (Shape::Texts, _) => self.texts(key, value),
             (Shape::Word(words), DeValue::String(text)) => self.word(key, text, &words(), span),
             (Shape::Words(words), _) => self.words(key, value, &words()),
-            (Shape::Integer(least, most), DeValue::Integer(number)) => self.integer(key, &number.to_string(), least, most, span),
+            (Shape::Integer(least, most), DeValue::Integer(number)) => {
+                self.integer(key, &number.to_string(), least, most, span)
+            }
             (Shape::Amount, DeValue::Integer(_) | DeValue::String(_)) => {}
             (Shape::Date, DeValue::Datetime(date)) if date.date.is_some() && date.time.is_none() => {}
             (Shape::DateTime, DeValue::Datetime(date)) if date.date.is_some() => {}
             (Shape::Table(kind), DeValue::Table(table)) => self.table(table, kind, span, depth),
             (Shape::Tables(kind), _) => self.tables(key, kind, value, depth),
             (Shape::Names, DeValue::Table(table)) => self.names(key, table),
-            (Shape::NumbersOrTexts, _) => self.each(key, value, &|value| value.is_str() || value.is_integer()),
+            (Shape::NumbersOrTexts, _) => {
+                self.each(key, value, &|value| value.is_str() || value.is_integer())
+            }
             (Shape::TextsOrTables(kind), _) => self.texts_or_tables(key, kind, value, depth),
             (Shape::Groups, DeValue::Array(groups)) => self.groups(key, value, groups),
             (Shape::Share, DeValue::Float(_) | DeValue::Integer(_)) => self.share(key, value),
@@ -295,7 +299,9 @@ fn quoted(words: &[&str]) -> String {
 pub(crate) fn strings<'v>(value: &'v Spanned<DeValue<'_>>) -> Vec<(&'v str, Range<usize>)> {
     match value.get_ref() {
         DeValue::String(text) => vec![(text.as_ref(), value.span())],
-        DeValue::Array(items) => items.iter().filter_map(|item| Some((item.get_ref().as_str()?, item.span()))).collect(),
+        DeValue::Array(items) => {
+            items.iter().filter_map(|item| Some((item.get_ref().as_str()?, item.span()))).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -314,7 +320,9 @@ fn share(value: &Spanned<DeValue<'_>>) -> Option<f64> {
 pub(crate) fn tables<'v, 's>(value: &'v Spanned<DeValue<'s>>) -> Vec<(&'v DeTable<'s>, Range<usize>)> {
     match value.get_ref() {
         DeValue::Table(table) => vec![(table, value.span())],
-        DeValue::Array(items) => items.iter().filter_map(|item| Some((item.get_ref().as_table()?, item.span()))).collect(),
+        DeValue::Array(items) => {
+            items.iter().filter_map(|item| Some((item.get_ref().as_table()?, item.span()))).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -395,7 +403,8 @@ impl<'v, 's> View<'v, 's> {
     /// Lists of strings in a list.
     pub(crate) fn groups(&self, key: &str) -> Vec<Vec<At<String>>> {
         let Some(DeValue::Array(groups)) = self.get(key).map(Spanned::get_ref) else { return Vec::new() };
-        let texts = |group| strings(group).into_iter().map(|(text, span)| At::new(text.to_owned(), span)).collect();
+        let texts =
+            |group| strings(group).into_iter().map(|(text, span)| At::new(text.to_owned(), span)).collect();
         groups.iter().map(texts).collect()
     }
 

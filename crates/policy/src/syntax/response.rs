@@ -129,13 +129,18 @@ fn read_when(view: &View<'_, '_>, place: &Place, out: &mut Diagnostics) -> When 
 
 fn policies(view: &View<'_, '_>, key: &str) -> Vec<At<PolicyRef>> {
     let Some(value) = view.get(key) else { return Vec::new() };
-    let mut all: Vec<At<PolicyRef>> =
-        strings(value).into_iter().map(|(name, span)| At::new(PolicyRef::Name(name.to_owned()), span)).collect();
+    let mut all: Vec<At<PolicyRef>> = strings(value)
+        .into_iter()
+        .map(|(name, span)| At::new(PolicyRef::Name(name.to_owned()), span))
+        .collect();
     let single = std::slice::from_ref(value);
     let items = value.get_ref().as_array().map_or(single, |items| items);
     all.extend(items.iter().filter_map(|item| {
         let number = item.get_ref().as_integer()?;
-        Some(At::new(PolicyRef::Number(u64::from_str_radix(number.as_str(), number.radix()).ok()?), item.span()))
+        Some(At::new(
+            PolicyRef::Number(u64::from_str_radix(number.as_str(), number.radix()).ok()?),
+            item.span(),
+        ))
     }));
     all
 }
@@ -165,7 +170,8 @@ fn read_notify(view: &View<'_, '_>) -> Option<Notify> {
 }
 
 fn read_syslog(view: &View<'_, '_>) -> Syslog {
-    let word = |key: &str, otherwise: &str| view.text(key).map_or_else(|| otherwise.to_owned(), |word| word.value);
+    let word =
+        |key: &str, otherwise: &str| view.text(key).map_or_else(|| otherwise.to_owned(), |word| word.value);
     Syslog {
         host: view.text("host").map(|host| host.value),
         port: view.integer("port").and_then(|port| u16::try_from(port.value).ok()),
@@ -178,7 +184,9 @@ fn read_syslog(view: &View<'_, '_>) -> Syslog {
 fn attributes(view: &View<'_, '_>) -> Vec<(String, String)> {
     let Some(table) = view.table("set_attribute") else { return Vec::new() };
     let pairs = table.table.iter();
-    pairs.filter_map(|(name, value)| Some((name.get_ref().to_string(), value.get_ref().as_str()?.to_owned()))).collect()
+    pairs
+        .filter_map(|(name, value)| Some((name.get_ref().to_string(), value.get_ref().as_str()?.to_owned())))
+        .collect()
 }
 
 fn read_retention(view: &View<'_, '_>) -> (bool, String) {

@@ -45,10 +45,16 @@ pub(crate) fn read(place: &Place, out: &mut Diagnostics) -> Option<SettingsFile>
         context: view.integer("context").map(|number| number.value),
         count_limit: view.integer("count_limit").map(|number| number.value),
         violation_headers: [header("policies"), header("severity"), header("score")],
-        quoted_replies: ignore.and_then(|ignore| ignore.flag("quoted_replies")).is_some_and(|flag| flag.value),
+        quoted_replies: ignore
+            .and_then(|ignore| ignore.flag("quoted_replies"))
+            .is_some_and(|flag| flag.value),
         ignored: texts
             .iter()
-            .map(|text| IgnoredText { text: text.text("text"), file: text.text("file"), span: text.span.clone() })
+            .map(|text| IgnoredText {
+                text: text.text("text"),
+                file: text.text("file"),
+                span: text.span.clone(),
+            })
             .collect(),
     })
 }

@@ -4,7 +4,9 @@
 
 use std::path::Path;
 
-use policy::index::{ColumnOption, ExactOptions, IndexKey, IndexKeys, IndexKind, Indexes, Kind, LearnedBuilder, build_exact};
+use policy::index::{
+    ColumnOption, ExactOptions, IndexKey, IndexKeys, IndexKind, Indexes, Kind, LearnedBuilder, build_exact,
+};
 
 /// The indexes of a folder of reports.
 pub fn made_for(folder: &Path) -> Indexes {
@@ -32,8 +34,14 @@ fn key(dir: &Path, name: &str) -> IndexKey {
 }
 
 fn customers(dir: &Path) {
-    let kinds = [("first_name", Kind::Name), ("last_name", Kind::Name), ("ssn", Kind::Number), ("email", Kind::Email)];
-    let columns = kinds.map(|(name, kind)| ColumnOption { name: name.into(), kind, order: None, home: None }).to_vec();
+    let kinds = [
+        ("first_name", Kind::Name),
+        ("last_name", Kind::Name),
+        ("ssn", Kind::Number),
+        ("email", Kind::Email),
+    ];
+    let columns =
+        kinds.map(|(name, kind)| ColumnOption { name: name.into(), kind, order: None, home: None }).to_vec();
     let options = ExactOptions {
         columns,
         separator: None,
@@ -44,7 +52,14 @@ fn customers(dir: &Path) {
         size: Some(100),
     };
     let table = "first_name,last_name,ssn,email\nAnn,Lee,123-45-6789,ann@shop.example\n";
-    build_exact(table.as_bytes(), &options, &key(dir, "customers"), &IndexKind::Exact.file_in(dir, "customers"), &|_| ()).unwrap();
+    build_exact(
+        table.as_bytes(),
+        &options,
+        &key(dir, "customers"),
+        &IndexKind::Exact.file_in(dir, "customers"),
+        &|_| (),
+    )
+    .unwrap();
 }
 
 /// A learned policy of texts that nobody can tell apart.
@@ -67,7 +82,14 @@ fn age(path: &Path) {
     let (_, after) = rest.split_once(',').unwrap();
     let header = format!("{before}\"built\":1593561600,{after}");
     let magic = &octets[end + 40..];
-    let new = [&octets[..end - len], header.as_bytes(), blake3::hash(header.as_bytes()).as_bytes(), &(header.len() as u64).to_le_bytes(), magic].concat();
+    let new = [
+        &octets[..end - len],
+        header.as_bytes(),
+        blake3::hash(header.as_bytes()).as_bytes(),
+        &(header.len() as u64).to_le_bytes(),
+        magic,
+    ]
+    .concat();
     std::fs::write(path, new).unwrap();
 }
 

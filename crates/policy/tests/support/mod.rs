@@ -1,6 +1,7 @@
 //! Policy files from strings and mails from text, for tests that speak policy text.
 
-#![allow(dead_code, clippy::unwrap_used)]
+// Each test file uses some of it.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,7 +15,9 @@ pub fn set(files: &[(&str, &str)]) -> Set {
     let sources: Vec<SourceFile> = files.iter().map(|(name, text)| SourceFile::new(*name, text)).collect();
     match Set::load_files(&sources) {
         Ok(loaded) => loaded.set,
-        Err(diagnostics) => panic!("{}", diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+        Err(diagnostics) => {
+            panic!("{}", diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        }
     }
 }
 
@@ -38,7 +41,9 @@ pub struct Message {
 
 /// A plain mail with this body.
 pub fn mail(body: &str) -> Message {
-    raw(&format!("From: ann@corp.example\r\nTo: bob@other.example\r\nSubject: Hello\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{body}"))
+    raw(&format!(
+        "From: ann@corp.example\r\nTo: bob@other.example\r\nSubject: Hello\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{body}"
+    ))
 }
 
 /// A mail as it is on the wire.
@@ -56,10 +61,14 @@ pub fn raw(text: &str) -> Message {
 
 /// A mail with a body and text files.
 pub fn with_files(body: &str, files: &[(&str, &str)]) -> Message {
-    let mut text = String::from("From: ann@corp.example\r\nTo: bob@other.example\r\nSubject: Hello\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=xx\r\n\r\n");
+    let mut text = String::from(
+        "From: ann@corp.example\r\nTo: bob@other.example\r\nSubject: Hello\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=xx\r\n\r\n",
+    );
     text += &format!("--xx\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{body}\r\n");
     for (name, content) in files {
-        text += &format!("--xx\r\nContent-Type: text/plain; charset=utf-8; name=\"{name}\"\r\nContent-Disposition: attachment; filename=\"{name}\"\r\n\r\n{content}\r\n");
+        text += &format!(
+            "--xx\r\nContent-Type: text/plain; charset=utf-8; name=\"{name}\"\r\nContent-Disposition: attachment; filename=\"{name}\"\r\n\r\n{content}\r\n"
+        );
     }
     raw(&(text + "--xx--\r\n"))
 }
@@ -101,7 +110,11 @@ impl Message {
 
     /// The match count of policy 1.
     pub fn count(&self, set: &Set) -> Option<u64> {
-        self.inspect(set).violations.iter().find(|violation| violation.policy.id == 1).map(|violation| violation.match_count)
+        self.inspect(set)
+            .violations
+            .iter()
+            .find(|violation| violation.policy.id == 1)
+            .map(|violation| violation.match_count)
     }
 
     pub fn asked<T>(&self, ask: impl FnOnce(&Mail<'_>) -> T) -> T {

@@ -108,7 +108,10 @@ impl Wire {
                 let end = start + length;
                 // Not `consume`: the line is still looked at. The buffer is cleared when it is next filled.
                 self.at = end + 1;
-                self.input[start..end].strip_suffix(b"\r").map(|line| Some(Line::Whole(line))).ok_or(Stop::BareLf)
+                self.input[start..end]
+                    .strip_suffix(b"\r")
+                    .map(|line| Some(Line::Whole(line)))
+                    .ok_or(Stop::BareLf)
             }
             None if self.unread().len() >= limit => self.discard(None, 0),
             None => Ok(None),

@@ -47,7 +47,8 @@ pub(super) fn run(command: &Backtest) -> Result<ExitCode> {
     let against = command.against.as_deref().map(|dir| load(Some(dir))).transpose()?;
     let opener = Opener::start()?;
     let bar = progress(mailbox::count(&command.mailboxes));
-    let (mut tally, mut other, mut differences) = (Tally::default(), Tally::default(), Differences::default());
+    let (mut tally, mut other, mut differences) =
+        (Tally::default(), Tally::default(), Differences::default());
     let (mut mails, mut octets) = (0u64, 0u64);
     let began = Instant::now();
     for path in &command.mailboxes {
@@ -68,7 +69,11 @@ pub(super) fn run(command: &Backtest) -> Result<ExitCode> {
     bar.finish_and_clear();
     ensure!(mails > 0, "there are no mails in the given mailboxes");
     let seconds = began.elapsed().as_secs_f64();
-    println!("{mails} mails, {:.1} MB, {seconds:.1} s ({:.0} mails a second)\n", octets as f64 / 1e6, mails as f64 / seconds.max(1e-9));
+    println!(
+        "{mails} mails, {:.1} MB, {seconds:.1} s ({:.0} mails a second)\n",
+        octets as f64 / 1e6,
+        mails as f64 / seconds.max(1e-9)
+    );
     tally.print(&set, command.examples);
     if let Some(against) = &against {
         println!("\nagainst set {}:", against.id());
@@ -80,12 +85,14 @@ pub(super) fn run(command: &Backtest) -> Result<ExitCode> {
 }
 
 fn load(dir: Option<&Path>) -> Result<Set> {
-    Ok(policies::load(dir.unwrap_or(Path::new("")))?.set)
+    Ok(policies::load(dir.unwrap_or(Path::new("")), Path::new("data"))?.set)
 }
 
 fn progress(files: u64) -> ProgressBar {
     let bar = ProgressBar::new(files);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} mails, {len} files, {elapsed} ({eta} left)") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:30} {pos} mails, {len} files, {elapsed} ({eta} left)")
+    {
         bar.set_style(style);
     }
     bar
@@ -113,20 +120,25 @@ impl Tally {
             of.matches += violation.match_count;
             if of.examples.len() < examples {
                 let first = violation.matches.first();
-                let what = first.map_or(String::new(), |found| format!(": {} \"{}\"", found.condition, found.masked()));
+                let what = first
+                    .map_or(String::new(), |found| format!(": {} \"{}\"", found.condition, found.masked()));
                 of.examples.push(format!("{}{what}", item.name));
             }
         }
     }
 
     fn print(&self, set: &Set, examples: usize) {
-        let said: Vec<String> = self.dispositions.iter().map(|(what, count)| format!("{count} {what}")).collect();
+        let said: Vec<String> =
+            self.dispositions.iter().map(|(what, count)| format!("{count} {what}")).collect();
         println!("set {}: {}", set.id(), said.join(", "));
         if self.policies.is_empty() {
             println!("no policy would have been violated");
         }
         for (id, of) in &self.policies {
-            println!("{id:>6}  {:<50} {:<6} {:>6} mails {:>8} matches", of.name, of.mode, of.mails, of.matches);
+            println!(
+                "{id:>6}  {:<50} {:<6} {:>6} mails {:>8} matches",
+                of.name, of.mode, of.mails, of.matches
+            );
             for example in of.examples.iter().take(examples) {
                 println!("        {}", safe(example));
             }
@@ -135,7 +147,13 @@ impl Tally {
 }
 
 impl Differences {
-    fn add(&mut self, item: &Item, one: &(Inspection, Response), other: &(Inspection, Response), examples: usize) {
+    fn add(
+        &mut self,
+        item: &Item,
+        one: &(Inspection, Response),
+        other: &(Inspection, Response),
+        examples: usize,
+    ) {
         let ids = |found: &(Inspection, Response)| -> Vec<u32> {
             found.0.violations.iter().map(|violation| violation.policy.id).collect()
         };

@@ -17,7 +17,7 @@ use crate::terminal::safe;
 const NEAR: usize = 1;
 
 pub(super) fn run(command: &Explain) -> Result<ExitCode> {
-    let set = policies::load(command.policies.as_deref().unwrap_or(Path::new("")))?.set;
+    let set = policies::load(command.policies.as_deref().unwrap_or(Path::new("")), Path::new("data"))?.set;
     let opener = Opener::start()?;
     let mut seen = 0;
     let mut violated = false;
@@ -46,7 +46,12 @@ fn explain(command: &Explain, set: &Set, opener: &Opener, item: &Item) -> bool {
         let mail = Mail { envelope: &envelope, opened, size, now: jiff::ZonedDateTime::now(), deadline };
         let explanation = set.explain(&mail);
         let response = policy::respond(set, &explanation.inspection, &mail, false);
-        println!("{}: from {} to {}", safe(&item.name), shown(&envelope.sender), safe(&envelope.recipients.join(", ")));
+        println!(
+            "{}: from {} to {}",
+            safe(&item.name),
+            shown(&envelope.sender),
+            safe(&envelope.recipients.join(", "))
+        );
         println!("direction: {}\n", explanation.inspection.direction);
         tell(&explanation, &response, command.unmask);
         !explanation.inspection.violations.is_empty()
@@ -63,7 +68,11 @@ fn tell(explanation: &Explanation, response: &Response, unmask: bool) {
         for rule in policy.rules.iter().filter(|rule| rule.held) {
             tell_rule(rule);
         }
-        let violation = explanation.inspection.violations.iter().find(|violation| violation.policy.id == policy.policy.id);
+        let violation = explanation
+            .inspection
+            .violations
+            .iter()
+            .find(|violation| violation.policy.id == policy.policy.id);
         for found in violation.iter().flat_map(|violation| &violation.matches) {
             tell_match(found, unmask);
         }
@@ -77,7 +86,8 @@ fn tell(explanation: &Explanation, response: &Response, unmask: bool) {
     for found in &explanation.inspection.unscannable {
         println!("not inspected: {}: {}", place(&found.path), found.reason);
     }
-    let near: Vec<&PolicyOutcome> = explanation.policies.iter().filter(|policy| !policy.violated && is_near(policy)).collect();
+    let near: Vec<&PolicyOutcome> =
+        explanation.policies.iter().filter(|policy| !policy.violated && is_near(policy)).collect();
     if !near.is_empty() {
         println!("not violated, but something was found:");
     }
@@ -118,7 +128,14 @@ fn tell_match(found: &Match, unmask: bool) {
     } else {
         (found.masked_before(), found.masked(), found.masked_after())
     };
-    println!("    {} at {}: {}[{}]{}", place(&found.path), found.offset, safe(&before), safe(&text), safe(&after));
+    println!(
+        "    {} at {}: {}[{}]{}",
+        place(&found.path),
+        found.offset,
+        safe(&before),
+        safe(&text),
+        safe(&after)
+    );
     if let Some(validator) = &found.validator {
         println!("      checked by {validator}");
     }

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
+use policy::index::Indexes;
 use policy::{CaseResult, Diagnostic, Loaded, Set, SourceFile};
 
 use crate::cli::{Policy, PolicyDir};
@@ -39,11 +40,12 @@ pub(crate) fn run(command: &Policy) -> Result<ExitCode> {
 
 fn check(command: &PolicyDir) -> Result<ExitCode> {
     let sources = read(&command.dir)?;
-    Ok(match checked(&sources) {
+    Ok(match checked(&sources, &indexes(&command.dir)) {
         Some(loaded) => {
             let policies = loaded.set.policies();
             let taken = |id: &u32| policies.iter().any(|policy| policy.id == *id);
-            let highest = policies.iter().map(|policy| policy.id).filter(|id| *id < policy::NOT_FULLY_INSPECTED).max();
+            let highest =
+                policies.iter().map(|policy| policy.id).filter(|id| *id < policy::NOT_FULLY_INSPECTED).max();
             let free = (highest.unwrap_or(0) + 1..).find(|id| !taken(id)).unwrap_or(1);
             println!(
                 "{} policies are good ({}); the next free number is {free}",
@@ -56,9 +58,14 @@ fn check(command: &PolicyDir) -> Result<ExitCode> {
     })
 }
 
+/// Indexes beside the policies.
+fn indexes(dir: &Path) -> Indexes {
+    Indexes::open(dir, &policies::index_keys(Path::new("data")))
+}
+
 /// The set, or `None` after its diagnostics were printed.
-fn checked(sources: &[SourceFile]) -> Option<Loaded> {
-    match Set::check_files(sources) {
+fn checked(sources: &[SourceFile], indexes: &Indexes) -> Option<Loaded> {
+    match Set::check_files_with(sources, indexes) {
         Ok(loaded) => {
             print(&loaded.warnings);
             Some(loaded)
@@ -67,7 +74,11 @@ fn checked(sources: &[SourceFile]) -> Option<Loaded> {
             print(&diagnostics);
             let errors = diagnostics.iter().filter(|one| one.is_error()).count();
             let warnings = diagnostics.len() - errors;
-            eprintln!("{} and {}; the set cannot be used", counted(errors, "error"), counted(warnings, "warning"));
+            eprintln!(
+                "{} and {}; the set cannot be used",
+                counted(errors, "error"),
+                counted(warnings, "warning")
+            );
             None
         }
     }
@@ -77,7 +88,12 @@ fn read(dir: &Path) -> Result<Vec<SourceFile>> {
     ensure!(dir.is_dir(), "{} is no directory; name the directory of the policies", dir.display());
     let (sources, unreadable) = Set::read_directory(dir);
     print(&unreadable);
-    ensure!(unreadable.is_empty(), "{} of {} cannot be read", counted(unreadable.len(), "file"), dir.display());
+    ensure!(
+        unreadable.is_empty(),
+        "{} of {} cannot be read",
+        counted(unreadable.len(), "file"),
+        dir.display()
+    );
     Ok(sources)
 }
 
@@ -99,12 +115,13 @@ fn counted(count: usize, what: &str) -> String {
 
 fn test(command: &PolicyDir) -> Result<ExitCode> {
     let sources = read(&command.dir)?;
-    if checked(&sources).is_none() {
+    let indexes = indexes(&command.dir);
+    if checked(&sources, &indexes).is_none() {
         return Ok(ExitCode::from(ERRORS));
     }
     let opener = Opener::start()?;
     let file = |name: &str| std::fs::read(command.dir.join(name)).ok();
-    let results = match policy::run_cases(&sources, &file, opener.documents()) {
+    let results = match policy::run_cases_with(&sources, &indexes, &file, opener.documents()) {
         Ok(results) => results,
         Err(diagnostics) => {
             print(&diagnostics);
@@ -135,9 +152,17 @@ fn init(command: &PolicyDir) -> Result<ExitCode> {
             std::fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
         }
         let mut file = OpenOptions::new().write(true).create_new(true).open(&path);
-        let written = file.as_mut().map_err(|error| io::Error::new(error.kind(), error.to_string())).and_then(|file| file.write_all(octets));
+        let written = file
+            .as_mut()
+            .map_err(|error| io::Error::new(error.kind(), error.to_string()))
+            .and_then(|file| file.write_all(octets));
         written.with_context(|| format!("cannot write {}", path.display()))?;
     }
-    println!("{} written to {}; look at README.md there, then run `weir policy check {}`", counted(files.len(), "file"), dir.display(), dir.display());
+    println!(
+        "{} written to {}; look at README.md there, then run `weir policy check {}`",
+        counted(files.len(), "file"),
+        dir.display(),
+        dir.display()
+    );
     Ok(ExitCode::SUCCESS)
 }

@@ -77,7 +77,10 @@ impl DocumentReader {
         let parts = opened.parts.iter().map(|part| part.id);
         parts
             .filter_map(|part| {
-                let pieces = opened.segments.iter().filter(|segment| segment.part == part && segment.kind == Kind::Text);
+                let pieces = opened
+                    .segments
+                    .iter()
+                    .filter(|segment| segment.part == part && segment.kind == Kind::Text);
                 let path = opened.parts.get(part as usize).map_or("", |part| part.path.as_str());
                 let inner = path.split_once(" > ").map_or("", |(_, inner)| inner);
                 let name = if inner.is_empty() { name.to_owned() } else { format!("{name} > {inner}") };
@@ -90,9 +93,11 @@ impl DocumentReader {
     pub fn read_texts<'t>(&self, name: String, texts: impl Iterator<Item = &'t str>) -> Option<Fingerprints> {
         let mut stream = Stream::new(&self.grams);
         let mut kept = HashSet::new();
-        texts.for_each(|text| stream.push(&Prepared::new(text), &mut |one| {
-            kept.insert(one.run);
-        }));
+        texts.for_each(|text| {
+            stream.push(&Prepared::new(text), &mut |one| {
+                kept.insert(one.run);
+            })
+        });
         stream.end(&mut |one| {
             kept.insert(one.run);
         });
@@ -107,7 +112,13 @@ impl DocumentReader {
 impl DocumentsBuilder {
     /// Begins the index `path`. Passages in more than `common` documents are boilerplate; if not given, a tenth of the
     /// documents, at least 5 and at most 50.
-    pub fn new(path: &Path, key: &IndexKey, source: &str, max_age_days: u32, common: Option<usize>) -> io::Result<Self> {
+    pub fn new(
+        path: &Path,
+        key: &IndexKey,
+        source: &str,
+        max_age_days: u32,
+        common: Option<usize>,
+    ) -> io::Result<Self> {
         let header = Header::new(KIND, source, max_age_days, key)?;
         let scratch = Scratch::beside(path)?;
         Ok(Self {
@@ -155,7 +166,8 @@ impl DocumentsBuilder {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no document has 50 letters of text"));
         }
         let common = common.unwrap_or((places.len() / 10).clamp(5, 50)).max(1);
-        let mut report = DocumentsReport { documents: places.len() as u64, common, ..DocumentsReport::default() };
+        let mut report =
+            DocumentsReport { documents: places.len() as u64, common, ..DocumentsReport::default() };
         let mut own = vec![0u32; places.len()];
         let mut writer = Writer::create(&path)?;
         let mut filter = FilterWriter::new(&scratch, "filter")?;
@@ -168,7 +180,10 @@ impl DocumentsBuilder {
                     continue;
                 }
                 let first = &group[0];
-                let documents: Vec<u32> = group.iter().map(|record| u32::from_be_bytes(std::array::from_fn(|at| record[18 + at]))).collect();
+                let documents: Vec<u32> = group
+                    .iter()
+                    .map(|record| u32::from_be_bytes(std::array::from_fn(|at| record[18 + at])))
+                    .collect();
                 documents.iter().for_each(|document| own[*document as usize] += 1);
                 filter.push(u64::from_le_bytes(std::array::from_fn(|at| first[10 + at])))?;
                 table.push(&mut writer, std::array::from_fn(|at| first[at]), 0, &documents, MOST_ALIKE)?;

@@ -4,10 +4,10 @@
 //! Case, accents, spaces, line ends and punctuation are gone before, so that reflowed and recased text has the same
 //! fingerprints. Any 111 letters and digits in a row that two texts share give them one in common.
 
-use crate::index::words::letter;
 use crate::index::IndexKey;
 use crate::index::sip::Sip;
 use crate::index::table::Key;
+use crate::index::words::letter;
 use crate::matcher::Prepared;
 
 /// Octets of a run, and runs of which one is kept.
@@ -156,7 +156,10 @@ impl<'g> Stream<'g> {
     #[cold]
     fn look_again(&mut self, number: u64) {
         let first = number + 1 - WINDOW as u64;
-        self.best = (first..=number).rev().min_by_key(|number| self.orders[*number as usize % WINDOW]).unwrap_or(number);
+        self.best = (first..=number)
+            .rev()
+            .min_by_key(|number| self.orders[*number as usize % WINDOW])
+            .unwrap_or(number);
     }
 
     #[inline]
@@ -310,6 +313,9 @@ mod tests {
     #[test]
     fn places_lead_back_to_the_text() {
         let (one, two) = (Prepared::new("a-b é"), Prepared::new(" c,d"));
-        assert_eq!(places(&[&one, &two], &[0, 1, 2, 3, 4, 9]), [(0, 0), (0, 2), (0, 4), (1, 1), (1, 3), (1, 4)]);
+        assert_eq!(
+            places(&[&one, &two], &[0, 1, 2, 3, 4, 9]),
+            [(0, 0), (0, 2), (0, 4), (1, 1), (1, 3), (1, 4)]
+        );
     }
 }

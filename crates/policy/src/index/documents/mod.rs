@@ -114,7 +114,11 @@ impl DocumentsIndex {
     }
 
     pub(crate) fn memory(&self) -> usize {
-        self.filter.memory() + self.runs.memory() + self.texts.memory() + self.documents.len() * 12 + self.names.len()
+        self.filter.memory()
+            + self.runs.memory()
+            + self.texts.memory()
+            + self.documents.len() * 12
+            + self.names.len()
     }
 
     /// Name of a document.
@@ -198,7 +202,9 @@ impl DocumentsIndex {
         let (mut covered, mut longest) = (0, 0..0);
         let mut passage: Option<std::ops::Range<u64>> = None;
         let mut close = |passage: Option<std::ops::Range<u64>>| {
-            let Some(passage) = passage.filter(|passage| passage.end - passage.start >= LEAST_PASSAGE) else { return };
+            let Some(passage) = passage.filter(|passage| passage.end - passage.start >= LEAST_PASSAGE) else {
+                return;
+            };
             covered += passage.end - passage.start;
             if passage.end - passage.start > longest.end - longest.start {
                 longest = passage;
@@ -217,7 +223,13 @@ impl DocumentsIndex {
         }
         let distinct = runs.iter().map(|(run, _)| run).collect::<std::collections::HashSet<_>>().len() as u64;
         let share = |part: u64, of: u64| (part * 100 / of.max(1)).clamp(1, 100) as u8;
-        Some(DocumentHit { document, whole, of_document: share(distinct, u64::from(all)), of_text: share(covered, count), passage: longest })
+        Some(DocumentHit {
+            document,
+            whole,
+            of_document: share(distinct, u64::from(all)),
+            of_text: share(covered, count),
+            passage: longest,
+        })
     }
 }
 

@@ -170,12 +170,21 @@ pub fn build_exact(
     let (mut report, all) = run(reader, &job, &mut sinks)?;
     report.separator = separator;
     report.rounds = rounds;
-    report.columns = options.columns.iter().zip(&all.columns).map(|(column, stats)| (column.name.clone(), stats.taken, stats.skipped.clone())).collect();
+    report.columns = options
+        .columns
+        .iter()
+        .zip(&all.columns)
+        .map(|(column, stats)| (column.name.clone(), stats.taken, stats.skipped.clone()))
+        .collect();
     refuse_useless(&report)?;
     let mut writer = Writer::create(path)?;
     report.frequent = sinks.write(&mut writer, &hows, &scratch, report.rows)?;
     header.count = report.taken;
-    let columns = options.columns.iter().zip(&hows).map(|(column, how)| Column { name: column.name.clone(), kind: how.kind });
+    let columns = options
+        .columns
+        .iter()
+        .zip(&hows)
+        .map(|(column, how)| Column { name: column.name.clone(), kind: how.kind });
     let details = Details { columns: columns.collect(), rounds, rows: report.rows, shape: all.shape };
     header.details = serde_json::to_value(details).map_err(io::Error::other)?;
     writer.finish(header)?;
@@ -200,14 +209,25 @@ fn rounds<R: io::BufRead>(options: &ExactOptions, table: &Table<R>, first: &Batc
 fn refuse_useless(report: &ExactReport) -> Result<(), BuildError> {
     if report.taken == 0 {
         let columns = report.columns.iter().map(|(name, taken, skipped)| {
-            let why = skipped.iter().map(|(skip, count)| format!("{count} {}", skip.as_str())).collect::<Vec<_>>().join(", ");
+            let why = skipped
+                .iter()
+                .map(|(skip, count)| format!("{count} {}", skip.as_str()))
+                .collect::<Vec<_>>()
+                .join(", ");
             format!("{name}: {taken} values ({why})")
         });
-        return Err(BuildError::Table(format!("no row can be used; {}", columns.collect::<Vec<_>>().join("; "))));
+        return Err(BuildError::Table(format!(
+            "no row can be used; {}",
+            columns.collect::<Vec<_>>().join("; ")
+        )));
     }
-    let useless: Vec<&str> = report.columns.iter().filter(|(_, taken, _)| *taken == 0).map(|(name, ..)| name.as_str()).collect();
+    let useless: Vec<&str> =
+        report.columns.iter().filter(|(_, taken, _)| *taken == 0).map(|(name, ..)| name.as_str()).collect();
     if !useless.is_empty() {
-        return Err(BuildError::Table(format!("no cell of {} can be used; check its type or leave it out", useless.join(", "))));
+        return Err(BuildError::Table(format!(
+            "no cell of {} can be used; check its type or leave it out",
+            useless.join(", ")
+        )));
     }
     Ok(())
 }
@@ -219,7 +239,12 @@ fn places<R: io::BufRead>(table: &mut Table<R>, options: &ExactOptions) -> Resul
     if options.columns.is_empty() || options.columns.len() > super::MOST_COLUMNS {
         return Err(BuildError::Table(format!("1 to {} columns can be indexed", super::MOST_COLUMNS)));
     }
-    if let Some(twice) = options.columns.iter().enumerate().find(|(at, column)| options.columns[..*at].iter().any(|other| other.name == column.name)) {
+    if let Some(twice) = options
+        .columns
+        .iter()
+        .enumerate()
+        .find(|(at, column)| options.columns[..*at].iter().any(|other| other.name == column.name))
+    {
         return Err(BuildError::Table(format!("the column `{}` is named twice", twice.1.name)));
     }
     if options.no_header {
@@ -232,22 +257,36 @@ fn places<R: io::BufRead>(table: &mut Table<R>, options: &ExactOptions) -> Resul
         Some(Ok(())) => {}
     }
     let plain = |name: &str| name.trim().to_lowercase().replace([' ', '-'], "_");
-    let header: Vec<String> = (0..row.len()).map(|at| String::from_utf8_lossy(row.field(at)).trim().to_owned()).collect();
+    let header: Vec<String> =
+        (0..row.len()).map(|at| String::from_utf8_lossy(row.field(at)).trim().to_owned()).collect();
     let place = |column: &ColumnOption| {
         let wanted = plain(&column.name);
         header.iter().position(|name| plain(name) == wanted).ok_or_else(|| {
-            BuildError::Table(format!("the table has no column `{}`; its columns are {}", column.name, header.join(", ")))
+            BuildError::Table(format!(
+                "the table has no column `{}`; its columns are {}",
+                column.name,
+                header.join(", ")
+            ))
         })
     };
     options.columns.iter().map(place).collect()
 }
 
 /// The first rows, and the order of day and month in the date columns.
-fn sample<R: io::BufRead>(table: &mut Table<R>, places: &[usize], options: &ExactOptions) -> Result<(Batch, Vec<Option<Order>>), BuildError> {
+fn sample<R: io::BufRead>(
+    table: &mut Table<R>,
+    places: &[usize],
+    options: &ExactOptions,
+) -> Result<(Batch, Vec<Option<Order>>), BuildError> {
     let mut batch = Batch::default();
     fill(table, places, &mut batch)?;
     let mut orders = vec![None; places.len()];
-    for (at, column) in options.columns.iter().enumerate().filter(|(_, column)| column.kind == Kind::Date && column.order.is_none()) {
+    for (at, column) in options
+        .columns
+        .iter()
+        .enumerate()
+        .filter(|(_, column)| column.kind == Kind::Date && column.order.is_none())
+    {
         orders[at] = Some(order_of(&batch, at, &column.name)?);
     }
     Ok((batch, orders))
@@ -264,7 +303,8 @@ fn order_of(batch: &Batch, column: usize, name: &str) -> Result<Order, BuildErro
         counts.iter_mut().zip(read).for_each(|(count, read)| *count += usize::from(read));
     }
     let most = counts.into_iter().max().unwrap_or(0);
-    let best: Vec<Order> = ORDERS.into_iter().zip(counts).filter(|(_, count)| *count == most).map(|(order, _)| order).collect();
+    let best: Vec<Order> =
+        ORDERS.into_iter().zip(counts).filter(|(_, count)| *count == most).map(|(order, _)| order).collect();
     match best.as_slice() {
         [one] => Ok(*one),
         _ if most == 0 => Ok(Order::Ymd),
@@ -304,7 +344,11 @@ fn fill<R: io::BufRead>(table: &mut Table<R>, places: &[usize], batch: &mut Batc
     while batch.rows < BATCH {
         let Some(read) = table.next(&mut row)? else { return Ok(false) };
         let read = read.and_then(|()| {
-            let short = BadRow { line: row.line, column: None, why: format!("{} columns where at least {least} are needed", row.len()) };
+            let short = BadRow {
+                line: row.line,
+                column: None,
+                why: format!("{} columns where at least {least} are needed", row.len()),
+            };
             if row.len() < least { Err(short) } else { Ok(()) }
         });
         match read {
@@ -314,7 +358,8 @@ fn fill<R: io::BufRead>(table: &mut Table<R>, places: &[usize], batch: &mut Batc
             }),
             Err(mut bad) => {
                 // Of the columns of the table, those that are indexed have names.
-                bad.column = bad.column.and_then(|column| places.iter().position(|place| place + 1 == column));
+                bad.column =
+                    bad.column.and_then(|column| places.iter().position(|place| place + 1 == column));
                 batch.bad.push(bad);
                 batch.ends.extend(std::iter::repeat_n(batch.text.len(), places.len()));
             }
@@ -349,7 +394,9 @@ impl<R: Read> Reader<'_, R> {
                 }
             };
             let first = u32::try_from(next).ok().filter(|first| *first < u32::MAX - BATCH as u32);
-            let Some(first) = first else { return Err(BuildError::Table("more than four thousand million rows".to_owned())) };
+            let Some(first) = first else {
+                return Err(BuildError::Table("more than four thousand million rows".to_owned()));
+            };
             next += batch.rows as u64;
             (self.progress)(self.table.octets);
             if batch.rows > 0 && !hand_on(Batch { first, ..batch }) || !more {
@@ -429,7 +476,11 @@ impl Frequent {
         }
         if self.rows == SAMPLE {
             let counts = std::mem::take(&mut self.counts);
-            self.frequent = counts.into_iter().filter(|(_, count)| *count > SAMPLE / FREQUENT).map(|(short, _)| (short, ())).collect();
+            self.frequent = counts
+                .into_iter()
+                .filter(|(_, count)| *count > SAMPLE / FREQUENT)
+                .map(|(short, _)| (short, ()))
+                .collect();
         }
     }
 }
@@ -444,7 +495,13 @@ struct Hasher<'h> {
 
 impl<'h> Hasher<'h> {
     fn new(job: &'h Job<'h>) -> Self {
-        Self { job, cells: Cells::new(job.stop), seen: Seen::new(), frequent: Frequent::default(), buffer: Vec::new() }
+        Self {
+            job,
+            cells: Cells::new(job.stop),
+            seen: Seen::new(),
+            frequent: Frequent::default(),
+            buffer: Vec::new(),
+        }
     }
 
     fn batch(&mut self, mut batch: Batch) -> Hashed {
@@ -497,12 +554,24 @@ impl<'h> Hasher<'h> {
             out.stats.taken += 1;
         }
         if let Some((column, what)) = bad {
-            let why = if what.starts_with("it") { what.to_owned() } else { format!("this is no {what}; the cell is left out") };
+            let why = if what.starts_with("it") {
+                what.to_owned()
+            } else {
+                format!("this is no {what}; the cell is left out")
+            };
             out.bad.push(BadRow { line: batch.lines[row], column: Some(column), why });
         }
     }
 
-    fn values(&mut self, values: &[Value], column: usize, number: u32, row: usize, out: &mut Hashed, common: &mut Vec<(u8, u64, [u8; 16])>) {
+    fn values(
+        &mut self,
+        values: &[Value],
+        column: usize,
+        number: u32,
+        row: usize,
+        out: &mut Hashed,
+        common: &mut Vec<(u8, u64, [u8; 16])>,
+    ) {
         let hashes = self.job.hashes;
         for (at, value) in values.iter().enumerate() {
             out.stats.shape.add(value);
@@ -557,7 +626,11 @@ pub(super) fn opening(text: &str) -> Option<&str> {
 }
 
 /// Reads, hashes in threads, and collects.
-fn run<R: Read + Send>(mut reader: Reader<'_, R>, job: &Job<'_>, sinks: &mut Sinks) -> Result<(ExactReport, Stats), BuildError> {
+fn run<R: Read + Send>(
+    mut reader: Reader<'_, R>,
+    job: &Job<'_>,
+    sinks: &mut Sinks,
+) -> Result<(ExactReport, Stats), BuildError> {
     let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 8);
     let (to_hash, batches) = sync_channel::<Batch>(threads * 2);
     let (to_sink, hashed) = sync_channel::<Hashed>(threads * 2);
@@ -578,7 +651,8 @@ fn run<R: Read + Send>(mut reader: Reader<'_, R>, job: &Job<'_>, sinks: &mut Sin
         drop(to_sink);
         let reading = scope.spawn(move || reader.each(|batch| to_hash.send(batch).is_ok()));
         let collected = collect(hashed, sinks, &names);
-        let read = reading.join().unwrap_or_else(|_| Err(BuildError::Table("reading the table failed".to_owned())));
+        let read =
+            reading.join().unwrap_or_else(|_| Err(BuildError::Table("reading the table failed".to_owned())));
         let collected = collected?;
         read.map(|()| collected)
     })
@@ -588,7 +662,11 @@ fn taken(batches: &Mutex<Receiver<Batch>>) -> Option<Batch> {
     batches.lock().ok()?.recv().ok()
 }
 
-fn collect(hashed: Receiver<Hashed>, sinks: &mut Sinks, names: &[String]) -> Result<(ExactReport, Stats), BuildError> {
+fn collect(
+    hashed: Receiver<Hashed>,
+    sinks: &mut Sinks,
+    names: &[String],
+) -> Result<(ExactReport, Stats), BuildError> {
     let mut report = ExactReport::default();
     let mut all = Stats { columns: vec![ColumnStats::default(); names.len()], ..Stats::default() };
     let mut bad: Vec<BadRow> = Vec::new();
@@ -636,7 +714,8 @@ struct Sinks {
 
 impl Sinks {
     fn new(scratch: &Scratch, columns: usize) -> io::Result<Self> {
-        let tags = File::options().read(true).write(true).create(true).truncate(true).open(scratch.file("rows"))?;
+        let tags =
+            File::options().read(true).write(true).create(true).truncate(true).open(scratch.file("rows"))?;
         Ok(Self {
             values: Sorter::new(scratch, "values")?,
             pairs: Sorter::new(scratch, "pairs")?,
@@ -655,7 +734,13 @@ impl Sinks {
     }
 
     /// Writes all sections; gives how many values stand in too many rows.
-    fn write(self, writer: &mut Writer, hows: &[How], scratch: &Scratch, rows: u64) -> Result<u64, BuildError> {
+    fn write(
+        self,
+        writer: &mut Writer,
+        hows: &[How],
+        scratch: &Scratch,
+        rows: u64,
+    ) -> Result<u64, BuildError> {
         let Self { values, pairs, mut pointing, mut words, tags, width } = self;
         let mut frequent = 0;
         let mut table = TableWriter::new(VALUES, writer);

@@ -45,8 +45,26 @@ const LONGEST: usize = 62;
 
 /// Cells that say that nothing is known.
 const STOP: &[&str] = &[
-    "n a", "na", "nan", "none", "null", "nil", "unknown", "unbekannt", "tbd", "tba", "test", "xxx", "empty", "keine", "inconnu", "not available",
-    "not applicable", "no name", "no email", "undefined",
+    "n a",
+    "na",
+    "nan",
+    "none",
+    "null",
+    "nil",
+    "unknown",
+    "unbekannt",
+    "tbd",
+    "tba",
+    "test",
+    "xxx",
+    "empty",
+    "keine",
+    "inconnu",
+    "not available",
+    "not applicable",
+    "no name",
+    "no email",
+    "undefined",
 ];
 
 /// How to read the cells of one column.
@@ -113,12 +131,18 @@ impl Cells {
 
     fn date(&self, order: Option<Order>) -> Result<Vec<Value>, Skip> {
         let dates = date::of_cell(&self.date_words(), order);
-        if dates.is_empty() { Err(Skip::NotOfItsKind) } else { Ok(dates.into_iter().map(Value::Date).collect()) }
+        if dates.is_empty() {
+            Err(Skip::NotOfItsKind)
+        } else {
+            Ok(dates.into_iter().map(Value::Date).collect())
+        }
     }
 
     fn date_words(&self) -> Vec<Word<'_>> {
         let words = self.tokens.all.iter().enumerate();
-        words.map(|(at, token)| Word { text: day_before_time(self.tokens.word_at(at)), joined: token.joined }).collect()
+        words
+            .map(|(at, token)| Word { text: day_before_time(self.tokens.word_at(at)), joined: token.joined })
+            .collect()
     }
 
     /// In which of the orders the cell is a date.
@@ -130,7 +154,12 @@ impl Cells {
 
     fn identifier(&self, cell: &str, words: String) -> Result<Value, Skip> {
         let folded = Prepared::new(cell);
-        let all: String = folded.bytes().iter().filter(|octet| octet.is_ascii_alphanumeric()).map(|octet| octet.to_ascii_uppercase() as char).collect();
+        let all: String = folded
+            .bytes()
+            .iter()
+            .filter(|octet| octet.is_ascii_alphanumeric())
+            .map(|octet| octet.to_ascii_uppercase() as char)
+            .collect();
         let digits = all.bytes().filter(u8::is_ascii_digit).count();
         if digits == all.len() {
             return self::digits(cell);
@@ -175,7 +204,10 @@ fn telephone(cell: &str, home: Option<u16>) -> Result<Vec<Value>, Skip> {
     let folded = Prepared::new(cell);
     let lower = folded.bytes().to_ascii_lowercase();
     // What follows is an extension.
-    let end = lower.iter().position(|octet| matches!(octet, b'x' | b'e' | b'#' | b';' | b',')).unwrap_or(lower.len());
+    let end = lower
+        .iter()
+        .position(|octet| matches!(octet, b'x' | b'e' | b'#' | b';' | b','))
+        .unwrap_or(lower.len());
     let text = &lower[..end];
     let digits: Vec<u8> = text.iter().copied().filter(u8::is_ascii_digit).collect();
     if digits.is_empty() || text.iter().any(|octet| octet.is_ascii_alphabetic()) {
@@ -186,7 +218,11 @@ fn telephone(cell: &str, home: Option<u16>) -> Result<Vec<Value>, Skip> {
     }
     let plus = text.iter().find(|octet| octet.is_ascii_digit() || **octet == b'+') == Some(&b'+');
     let zeros = digits.starts_with(b"00");
-    let written = Written { number: number(digits.iter().copied()).ok_or(Skip::TooLong)?, country: plus || zeros, trunk: !plus && !zeros && digits[0] == b'0' };
+    let written = Written {
+        number: number(digits.iter().copied()).ok_or(Skip::TooLong)?,
+        country: plus || zeros,
+        trunk: !plus && !zeros && digits[0] == b'0',
+    };
     phone::cell(written, home).ok_or(Skip::TooShort)
 }
 
@@ -216,9 +252,18 @@ mod tests {
         assert_eq!(read(Kind::Number, "001-23-4567"), Ok(vec![Value::Digits(1_234_567)]));
         assert_eq!(read(Kind::Id, "ab 12-345"), Ok(vec![Value::Mixed("AB12345".into())]));
         assert_eq!(read(Kind::Id, "12 345 678"), Ok(vec![Value::Digits(12_345_678)]));
-        assert_eq!(read(Kind::Email, "Ann Lee <Ann@Corp.example>"), Ok(vec![Value::Email("ann@corp.example".into())]));
-        assert_eq!(read(Kind::Date, "1980-02-03T00:00:00"), Ok(vec![Value::Date(date::Date { year: 1980, month: 2, day: 3 })]));
-        assert_eq!(read(Kind::Phone, "+1 (555) 123-4567 ext. 12").unwrap()[0], Value::National(5_551_234_567));
+        assert_eq!(
+            read(Kind::Email, "Ann Lee <Ann@Corp.example>"),
+            Ok(vec![Value::Email("ann@corp.example".into())])
+        );
+        assert_eq!(
+            read(Kind::Date, "1980-02-03T00:00:00"),
+            Ok(vec![Value::Date(date::Date { year: 1980, month: 2, day: 3 })])
+        );
+        assert_eq!(
+            read(Kind::Phone, "+1 (555) 123-4567 ext. 12").unwrap()[0],
+            Value::National(5_551_234_567)
+        );
     }
 
     #[test]

@@ -59,10 +59,16 @@ impl<R: Read> Table<io::BufReader<R>> {
         let mut input = io::BufReader::with_capacity(1 << 20, input);
         let start = input.fill_buf()?;
         if start.starts_with(&[0xFF, 0xFE]) || start.starts_with(&[0xFE, 0xFF]) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the table is in UTF-16; export it as UTF-8"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the table is in UTF-16; export it as UTF-8",
+            ));
         }
         if start.starts_with(b"PK\x03\x04") {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is a spreadsheet or archive; export the table as CSV"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "this is a spreadsheet or archive; export the table as CSV",
+            ));
         }
         let mark = if start.starts_with(&[0xEF, 0xBB, 0xBF]) { 3 } else { 0 };
         let separator = separator.unwrap_or_else(|| separator_of(&start[mark..]));
@@ -99,7 +105,8 @@ impl<R: BufRead> Table<R> {
             let mut limited = self.input.by_ref().take(LONGEST_ROW as u64);
             self.octets += limited.read_until(b'\n', &mut self.buffer)? as u64;
         } else {
-            let end = self.again.iter().position(|octet| *octet == b'\n').map_or(self.again.len(), |end| end + 1);
+            let end =
+                self.again.iter().position(|octet| *octet == b'\n').map_or(self.again.len(), |end| end + 1);
             self.buffer.extend(self.again.drain(..end));
         }
         self.line += u64::from(self.buffer.ends_with(b"\n"));
@@ -115,7 +122,11 @@ impl<R: BufRead> Table<R> {
         let mut at = 0;
         loop {
             if row.ends.len() >= MOST_FIELDS {
-                return Ok(Err(BadRow { line: row.line, column: None, why: format!("more than {MOST_FIELDS} columns") }));
+                return Ok(Err(BadRow {
+                    line: row.line,
+                    column: None,
+                    why: format!("more than {MOST_FIELDS} columns"),
+                }));
             }
             if self.buffer.get(at) == Some(&b'"') {
                 match self.quoted(at + 1, row)? {
@@ -123,14 +134,22 @@ impl<R: BufRead> Table<R> {
                     None => {
                         let column = Some(row.ends.len() + 1);
                         self.resume_after_first_line(row);
-                        return Ok(Err(BadRow { line: row.line, column, why: "a quote is opened and never closed".to_owned() }));
+                        return Ok(Err(BadRow {
+                            line: row.line,
+                            column,
+                            why: "a quote is opened and never closed".to_owned(),
+                        }));
                     }
                 }
             }
             let rest = &self.buffer[at..];
-            let end = rest.iter().position(|octet| *octet == self.separator || *octet == b'\n').unwrap_or(rest.len());
+            let end = rest
+                .iter()
+                .position(|octet| *octet == self.separator || *octet == b'\n')
+                .unwrap_or(rest.len());
             let last = rest.get(end) != Some(&self.separator);
-            let field = if last { rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]) } else { &rest[..end] };
+            let field =
+                if last { rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]) } else { &rest[..end] };
             row.text.extend_from_slice(field);
             row.ends.push(row.text.len());
             if last {
@@ -167,7 +186,8 @@ impl<R: BufRead> Table<R> {
 
     /// What stands behind the first line of a row that never ended is read again as rows.
     fn resume_after_first_line(&mut self, row: &Row) {
-        let end = self.buffer.iter().position(|octet| *octet == b'\n').map_or(self.buffer.len(), |end| end + 1);
+        let end =
+            self.buffer.iter().position(|octet| *octet == b'\n').map_or(self.buffer.len(), |end| end + 1);
         let mut rest = self.buffer.split_off(end);
         rest.append(&mut self.again);
         self.again = rest;
@@ -177,14 +197,16 @@ impl<R: BufRead> Table<R> {
 
 /// The separator that stands most evenly on the first lines.
 fn separator_of(start: &[u8]) -> u8 {
-    let lines: Vec<&[u8]> = start.split(|octet| *octet == b'\n').filter(|line| !line.is_empty()).take(20).collect();
+    let lines: Vec<&[u8]> =
+        start.split(|octet| *octet == b'\n').filter(|line| !line.is_empty()).take(20).collect();
     let count = |separator: u8, line: &[u8]| {
         let mut quoted = false;
-        line.iter().filter(|octet| {
-            quoted ^= **octet == b'"';
-            !quoted && **octet == separator
-        })
-        .count()
+        line.iter()
+            .filter(|octet| {
+                quoted ^= **octet == b'"';
+                !quoted && **octet == separator
+            })
+            .count()
     };
     let even = |separator: u8| {
         let first = lines.first().map_or(0, |line| count(separator, line));
@@ -203,14 +225,19 @@ mod tests {
         let mut row = Row::default();
         let mut all = Vec::new();
         while let Some(read) = table.next(&mut row).unwrap() {
-            all.push(read.map(|()| (0..row.len()).map(|at| String::from_utf8_lossy(row.field(at)).into_owned()).collect()));
+            all.push(read.map(|()| {
+                (0..row.len()).map(|at| String::from_utf8_lossy(row.field(at)).into_owned()).collect()
+            }));
         }
         all
     }
 
     #[test]
     fn every_dialect_gives_the_same_cells() {
-        let expected = vec![Ok(vec!["a".to_owned(), "b, c".to_owned()]), Ok(vec!["1".to_owned(), "2 \"x\"\n3".to_owned()])];
+        let expected = vec![
+            Ok(vec!["a".to_owned(), "b, c".to_owned()]),
+            Ok(vec!["1".to_owned(), "2 \"x\"\n3".to_owned()]),
+        ];
         for text in [
             "a,\"b, c\"\n1,\"2 \"\"x\"\"\n3\"\n",
             "\u{FEFF}a;\"b, c\"\r\n1;\"2 \"\"x\"\"\n3\"",

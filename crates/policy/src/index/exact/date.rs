@@ -22,8 +22,23 @@ pub enum Order {
 
 /// First letters of the months, without accents: English, German, French, Spanish, Italian, Portuguese, Dutch.
 const MONTHS: [&[&str]; 12] = [
-    &["jan", "janv", "january", "januar", "janner", "janvier", "enero", "ene", "gennaio", "gen", "janeiro", "januari"],
-    &["feb", "febr", "february", "februar", "fevrier", "fev", "fevr", "febrero", "febbraio", "fevereiro", "februari"],
+    &[
+        "jan", "janv", "january", "januar", "janner", "janvier", "enero", "ene", "gennaio", "gen", "janeiro",
+        "januari",
+    ],
+    &[
+        "feb",
+        "febr",
+        "february",
+        "februar",
+        "fevrier",
+        "fev",
+        "fevr",
+        "febrero",
+        "febbraio",
+        "fevereiro",
+        "februari",
+    ],
     &["mar", "march", "marz", "mrz", "mars", "marzo", "marco", "maart", "mrt"],
     &["apr", "april", "avril", "avr", "abril", "abr", "aprile"],
     &["may", "mai", "mayo", "maggio", "mag", "maio", "mei"],
@@ -103,7 +118,11 @@ fn years(parts: &[&[u8]; 3], order: Order) -> impl Iterator<Item = Date> {
     let [year_text, month_text, day_text] = arranged(parts, order);
     let two = plain(year_text).filter(|_| year_text.len() <= 2);
     let four = plain(year_text).filter(|_| year_text.len() == 4);
-    let month = if month_text[0].is_ascii_digit() { plain(month_text).filter(|_| month_text.len() <= 2) } else { month_named(month_text).map(u16::from) };
+    let month = if month_text[0].is_ascii_digit() {
+        plain(month_text).filter(|_| month_text.len() <= 2)
+    } else {
+        month_named(month_text).map(u16::from)
+    };
     let day_of = plain(ordinal(day_text)).filter(|_| ordinal(day_text).len() <= 2);
     // A name of a month tells the order: day and month first differ in nothing then.
     let named = !month_text[0].is_ascii_digit();
@@ -138,7 +157,8 @@ fn plain(text: &[u8]) -> Option<u16> {
     if text.is_empty() || text.len() > 4 {
         return None;
     }
-    text.iter().try_fold(0u16, |all, octet| octet.is_ascii_digit().then(|| all * 10 + u16::from(octet - b'0')))
+    text.iter()
+        .try_fold(0u16, |all, octet| octet.is_ascii_digit().then(|| all * 10 + u16::from(octet - b'0')))
 }
 
 /// `1st` is `1`.
@@ -182,8 +202,11 @@ mod tests {
     use super::*;
 
     fn dates(text: &str) -> Vec<Date> {
-        let words: Vec<Word<'_>> =
-            text.split([' ', '.', '/', '-', ',']).filter(|word| !word.is_empty()).map(|word| Word { text: word.as_bytes(), joined: true }).collect();
+        let words: Vec<Word<'_>> = text
+            .split([' ', '.', '/', '-', ','])
+            .filter(|word| !word.is_empty())
+            .map(|word| Word { text: word.as_bytes(), joined: true })
+            .collect();
         let mut found = Vec::new();
         starting(&words, &mut found);
         found.into_iter().map(|(date, _)| date).collect()
@@ -193,8 +216,22 @@ mod tests {
     fn people_write_one_day_in_many_ways() {
         let day = Date { year: 1980, month: 2, day: 3 };
         for text in [
-            "1980-02-03", "03.02.1980", "3.2.1980", "02/03/1980", "3/2/80", "2/3/80", "3 feb 1980", "3rd of february 1980", "feb 3, 1980",
-            "february 3rd, 1980", "3. februar 1980", "3 fevrier 1980", "3 de febrero de 1980", "19800203", "03021980", "3-feb-80",
+            "1980-02-03",
+            "03.02.1980",
+            "3.2.1980",
+            "02/03/1980",
+            "3/2/80",
+            "2/3/80",
+            "3 feb 1980",
+            "3rd of february 1980",
+            "feb 3, 1980",
+            "february 3rd, 1980",
+            "3. februar 1980",
+            "3 fevrier 1980",
+            "3 de febrero de 1980",
+            "19800203",
+            "03021980",
+            "3-feb-80",
         ] {
             assert!(dates(text).contains(&day), "{text}: {:?}", dates(text));
         }
@@ -202,14 +239,17 @@ mod tests {
 
     #[test]
     fn what_is_no_day_is_no_date() {
-        for text in ["31.02.1980", "1980-13-32", "45 67 89", "12345678", "may be so", "3 foo 1980", "0.0.0000"] {
+        for text in
+            ["31.02.1980", "1980-13-32", "45 67 89", "12345678", "may be so", "3 foo 1980", "0.0.0000"]
+        {
             assert_eq!(dates(text), [], "{text}");
         }
     }
 
     #[test]
     fn a_column_s_order_decides_what_could_be_two_days() {
-        let words: Vec<Word<'_>> = ["03", "02", "1980"].map(|text| Word { text: text.as_bytes(), joined: true }).to_vec();
+        let words: Vec<Word<'_>> =
+            ["03", "02", "1980"].map(|text| Word { text: text.as_bytes(), joined: true }).to_vec();
         assert_eq!(of_cell(&words, Some(Order::Dmy)), [Date { year: 1980, month: 2, day: 3 }]);
         assert_eq!(of_cell(&words, Some(Order::Mdy)), [Date { year: 1980, month: 3, day: 2 }]);
         assert_eq!(of_cell(&words, None).len(), 2);

@@ -63,7 +63,8 @@ impl Hashes {
     #[inline]
     pub(crate) fn pair_short(one: u64, other: u64) -> u64 {
         // Both are uniform already; what is needed is that pairs do not meet.
-        let mut mixed = one.wrapping_add(other).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (one ^ other).rotate_left(29);
+        let mut mixed =
+            one.wrapping_add(other).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (one ^ other).rotate_left(29);
         mixed = (mixed ^ mixed >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
         mixed ^ mixed >> 32
     }

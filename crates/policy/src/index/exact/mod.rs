@@ -79,7 +79,8 @@ impl ExactIndex {
         if file.header.kind != KIND {
             return Err(IndexError::Corrupt(format!("it is an index of {}", file.header.kind)));
         }
-        let details: Details = serde_json::from_value(file.header.details.clone()).map_err(|error| IndexError::Corrupt(error.to_string()))?;
+        let details: Details = serde_json::from_value(file.header.details.clone())
+            .map_err(|error| IndexError::Corrupt(error.to_string()))?;
         if details.columns.is_empty() || details.columns.len() > MOST_COLUMNS {
             return Err(IndexError::Corrupt("it has no possible number of columns".to_owned()));
         }
@@ -112,7 +113,11 @@ impl ExactIndex {
 
     /// The bits of columns whose values point at few rows.
     pub(crate) fn pointing(&self) -> u32 {
-        self.columns.iter().enumerate().filter(|(_, column)| column.kind.points()).fold(0, |bits, (at, _)| bits | 1 << at)
+        self.columns
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| column.kind.points())
+            .fold(0, |bits, (at, _)| bits | 1 << at)
     }
 
     /// Octets in memory.

@@ -4,8 +4,8 @@ use super::value::{Value, length};
 
 /// Country codes of one and two digits; all others have three (ITU-T E.164).
 const SHORT: &[u8] = &[
-    1, 7, 20, 27, 30, 31, 32, 33, 34, 36, 39, 40, 41, 43, 44, 45, 46, 47, 48, 49, 51, 52, 53, 54, 55, 56, 57, 58, 60, 61,
-    62, 63, 64, 65, 66, 81, 82, 84, 86, 90, 91, 92, 93, 94, 95, 98,
+    1, 7, 20, 27, 30, 31, 32, 33, 34, 36, 39, 40, 41, 43, 44, 45, 46, 47, 48, 49, 51, 52, 53, 54, 55, 56, 57,
+    58, 60, 61, 62, 63, 64, 65, 66, 81, 82, 84, 86, 90, 91, 92, 93, 94, 95, 98,
 ];
 
 /// Digits of a whole number, country code included (E.164), and of the shortest that is worth a look.
@@ -16,7 +16,9 @@ pub(crate) const LEAST: u32 = 6;
 fn national(number: u128) -> u128 {
     let digits = length(number);
     let head = |count: u32| number / 10u128.pow(digits.saturating_sub(count));
-    let code = (1..=2).find(|count| SHORT.iter().any(|code| u128::from(*code) == head(*count) && *count == length(head(*count))));
+    let code = (1..=2).find(|count| {
+        SHORT.iter().any(|code| u128::from(*code) == head(*count) && *count == length(head(*count)))
+    });
     number % 10u128.pow(digits.saturating_sub(code.unwrap_or(3)))
 }
 
@@ -44,7 +46,9 @@ pub(crate) fn cell(written: Written, home: Option<u16>) -> Option<Vec<Value>> {
     let (full, rest) = match home {
         _ if country => (Some(number), national(number)),
         // 1-555-123-4567 or 49 30 1234567: the home country's code without a plus.
-        Some(code) if !trunk && begins_with(number, code) && length(number) > 10 => (Some(number), national(number)),
+        Some(code) if !trunk && begins_with(number, code) && length(number) > 10 => {
+            (Some(number), national(number))
+        }
         Some(code) => (Some(code * 10u128.pow(length(number)) + number), number),
         None => (None, number),
     };
@@ -67,7 +71,12 @@ fn joined(full: u128, rest: u128) -> u128 {
 fn code_length(full: u128) -> u32 {
     let digits = length(full);
     let head = |count: u32| full / 10u128.pow(digits.saturating_sub(count));
-    (1..=2).find(|count| SHORT.iter().any(|code| u128::from(*code) == head(*count) && *count == length(head(*count)))).unwrap_or(3).min(digits)
+    (1..=2)
+        .find(|count| {
+            SHORT.iter().any(|code| u128::from(*code) == head(*count) && *count == length(head(*count)))
+        })
+        .unwrap_or(3)
+        .min(digits)
 }
 
 /// What a number in a text may be in the index: the form to look up, and the national form of the same number.

@@ -121,7 +121,11 @@ fn interesting(bytes: &[u8], from: usize, end: usize) -> Option<usize> {
 
 /// The groups around a digit that may belong together; whether there are more than were taken.
 fn run(bytes: &[u8], digit: usize, range: &Range<usize>, shape: &Shape, groups: &mut Vec<Group>) -> bool {
-    let start = (range.start..digit).rev().take_while(|at| bytes[*at].is_ascii_alphanumeric()).last().unwrap_or(digit);
+    let start = (range.start..digit)
+        .rev()
+        .take_while(|at| bytes[*at].is_ascii_alphanumeric())
+        .last()
+        .unwrap_or(digit);
     let first = group(bytes, start, range.end);
     if shape.mixed != 0 {
         before(bytes, start, range.start, groups);
@@ -146,9 +150,15 @@ fn run(bytes: &[u8], digit: usize, range: &Range<usize>, shape: &Shape, groups: 
 fn before(bytes: &[u8], start: usize, least: usize, groups: &mut Vec<Group>) {
     let mut start = start;
     for _ in 0..2 {
-        let Some(end) = start.checked_sub(1).filter(|end| *end > least && is_separator(bytes[*end])) else { break };
+        let Some(end) = start.checked_sub(1).filter(|end| *end > least && is_separator(bytes[*end])) else {
+            break;
+        };
         let from = (least..end).rev().take_while(|at| bytes[*at].is_ascii_alphabetic()).last();
-        let Some(from) = from.filter(|from| end - from <= 4 && (*from == least || !bytes[from - 1].is_ascii_alphanumeric())) else { break };
+        let Some(from) = from
+            .filter(|from| end - from <= 4 && (*from == least || !bytes[from - 1].is_ascii_alphanumeric()))
+        else {
+            break;
+        };
         groups.insert(0, Group { start: from, end, letters: true, digits: false });
         start = from;
     }
@@ -199,7 +209,8 @@ fn numbers(bytes: &[u8], groups: &[Group], shape: &Shape, each: &mut impl FnMut(
         }
         if shape.phone && digits >= phone::LEAST as usize && digits <= 19 {
             let zeros = bytes[start..start + 2.min(groups[0].end - start)] == *b"00";
-            let written = Written { number, country: plus || zeros, trunk: !plus && !zeros && bytes[start] == b'0' };
+            let written =
+                Written { number, country: plus || zeros, trunk: !plus && !zeros && bytes[start] == b'0' };
             for (value, tagged) in phone::forms(written) {
                 each(Point { value, tagged: Some(tagged), span: span.clone() });
             }
@@ -226,13 +237,16 @@ fn mixed(bytes: &[u8], groups: &[Group], shape: &Shape, each: &mut impl FnMut(Po
 
 /// The address around an `@`.
 fn email(bytes: &[u8], at: usize, range: &Range<usize>, each: &mut impl FnMut(Point)) {
-    let local = |octet: u8| octet.is_ascii_alphanumeric() || octet >= 0x80 || b"._%+-'&~#$!*/?^{|}".contains(&octet);
+    let local =
+        |octet: u8| octet.is_ascii_alphanumeric() || octet >= 0x80 || b"._%+-'&~#$!*/?^{|}".contains(&octet);
     let domain = |octet: u8| octet.is_ascii_alphanumeric() || octet >= 0x80 || octet == b'.' || octet == b'-';
     let start = (range.start..at).rev().take(64).take_while(|place| local(bytes[*place])).last();
     let end = (at + 1..range.end).take(LONGEST_EMAIL).take_while(|place| domain(bytes[*place])).last();
     let (Some(mut start), Some(end)) = (start, end) else { return };
     let mut end = end + 1;
-    while start < at && !(bytes[start].is_ascii_alphanumeric() || bytes[start] >= 0x80 || bytes[start] == b'_') {
+    while start < at
+        && !(bytes[start].is_ascii_alphanumeric() || bytes[start] >= 0x80 || bytes[start] == b'_')
+    {
         start += 1;
     }
     while end > at + 1 && matches!(bytes[end - 1], b'.' | b'-') {
@@ -251,7 +265,9 @@ mod tests {
 
     fn found(text: &str, shape: Shape) -> Vec<(Value, &str)> {
         let mut all = Vec::new();
-        points(text.as_bytes(), 0..text.len(), &shape, &mut |point| all.push((point.value, &text[point.span])));
+        points(text.as_bytes(), 0..text.len(), &shape, &mut |point| {
+            all.push((point.value, &text[point.span]))
+        });
         all
     }
 
@@ -261,8 +277,20 @@ mod tests {
 
     #[test]
     fn separators_of_every_kind_leave_the_number() {
-        for text in ["123456789", "123-45-6789", "123 45 6789", "123.45.6789", "(123) 45-6789", "123,456,789", "x 123–45–6789", "0123456789"] {
-            assert!(found(text, digits(&[9])).iter().any(|(value, _)| *value == Value::Digits(123_456_789)), "{text}");
+        for text in [
+            "123456789",
+            "123-45-6789",
+            "123 45 6789",
+            "123.45.6789",
+            "(123) 45-6789",
+            "123,456,789",
+            "x 123–45–6789",
+            "0123456789",
+        ] {
+            assert!(
+                found(text, digits(&[9])).iter().any(|(value, _)| *value == Value::Digits(123_456_789)),
+                "{text}"
+            );
         }
     }
 
@@ -276,16 +304,28 @@ mod tests {
     fn identifiers_are_found_with_their_letters_before_and_behind() {
         let shape = Shape { mixed: 1 << 8 | 1 << 22, ..Shape::default() };
         for text in ["ab-cd-1234", "ABCD1234", "AB CD 12 34", "see AB/CD/1234."] {
-            assert!(found(text, shape).iter().any(|(value, _)| *value == Value::Mixed("ABCD1234".into())), "{text}: {:?}", found(text, shape));
+            assert!(
+                found(text, shape).iter().any(|(value, _)| *value == Value::Mixed("ABCD1234".into())),
+                "{text}: {:?}",
+                found(text, shape)
+            );
         }
         let iban = found("IBAN DE89 3704 0044 0532 0130 00.", shape);
-        assert!(iban.contains(&(Value::Mixed("DE89370400440532013000".into()), "DE89 3704 0044 0532 0130 00")), "{iban:?}");
+        assert!(
+            iban.contains(&(Value::Mixed("DE89370400440532013000".into()), "DE89 3704 0044 0532 0130 00")),
+            "{iban:?}"
+        );
     }
 
     #[test]
     fn addresses_lose_what_stands_around_them() {
         let shape = Shape { email: true, ..Shape::default() };
-        for text in ["<Ann.Lee@Corp.example>", "mailto:ann.lee@corp.example.", "'ann.lee@corp.example'", "(ann.lee@corp.example)"] {
+        for text in [
+            "<Ann.Lee@Corp.example>",
+            "mailto:ann.lee@corp.example.",
+            "'ann.lee@corp.example'",
+            "(ann.lee@corp.example)",
+        ] {
             assert_eq!(found(text, shape)[0].0, Value::Email("ann.lee@corp.example".into()), "{text}");
         }
         assert_eq!(found("@ann ann@ a@b", shape), []);

@@ -132,7 +132,10 @@ pub(crate) fn scan(index: &ExactIndex, text: &Prepared<'_>, wants: Wants, hits: 
 fn edge(bytes: &[u8], at: usize) -> usize {
     let Some(rest) = bytes.get(at..) else { return bytes.len() };
     let near = &rest[..rest.len().min(4_096)];
-    let white = near.iter().position(u8::is_ascii_whitespace).or_else(|| near.iter().position(|octet| octet & 0xC0 != 0x80));
+    let white = near
+        .iter()
+        .position(u8::is_ascii_whitespace)
+        .or_else(|| near.iter().position(|octet| octet & 0xC0 != 0x80));
     at + white.unwrap_or(near.len())
 }
 
@@ -216,7 +219,9 @@ impl Slice<'_, '_> {
             while recent.front().is_some_and(|(word, _)| word + self.wants.within < value.word) {
                 recent.pop_front();
             }
-            any = recent.iter().any(|(_, other)| self.index.pairs.contains(Hashes::pair_short(*other, value.short)));
+            any = recent
+                .iter()
+                .any(|(_, other)| self.index.pairs.contains(Hashes::pair_short(*other, value.short)));
             recent.push_back((value.word, value.short));
         });
         any
@@ -254,12 +259,20 @@ fn common(index: &ExactIndex, tokens: &Tokens, each: &mut impl FnMut(Common)) {
         }
         if index.shape.dates && may_be_date(tokens.word_at(at)) {
             dates.clear();
-            let words: Vec<Word<'_>> = (at..count.min(at + 5)).map(|at| Word { text: tokens.word_at(at), joined: tokens.all[at].joined }).collect();
+            let words: Vec<Word<'_>> = (at..count.min(at + 5))
+                .map(|at| Word { text: tokens.word_at(at), joined: tokens.all[at].joined })
+                .collect();
             date::starting(&words, &mut dates);
             for (date, taken) in &dates {
                 let short = index.hashes.short(Value::Date(*date).octets(&mut buffer));
                 if index.words.contains(short) {
-                    each(Common { words: at..at + taken, word: at as u32, short, date: Some(*date), turned: false });
+                    each(Common {
+                        words: at..at + taken,
+                        word: at as u32,
+                        short,
+                        date: Some(*date),
+                        turned: false,
+                    });
                 }
             }
         }
@@ -271,7 +284,13 @@ fn may_be_date(word: &[u8]) -> bool {
 }
 
 /// Values of several words that begin here.
-fn groups(index: &ExactIndex, tokens: &Tokens, at: usize, buffer: &mut Vec<u8>, each: &mut impl FnMut(Common)) {
+fn groups(
+    index: &ExactIndex,
+    tokens: &Tokens,
+    at: usize,
+    buffer: &mut Vec<u8>,
+    each: &mut impl FnMut(Common),
+) {
     let count = tokens.all.len();
     let two = tokens.words(at..at + 2);
     let opens = |index: &ExactIndex, text: &[u8], buffer: &mut Vec<u8>| {
@@ -341,19 +360,37 @@ impl<'f, 's, 't> Finder<'f, 's, 't> {
             // What is in another region is not near.
             word += Self::region(slice, own, region, word, &mut candidates) + slice.wants.within + 2;
         }
-        candidates.sort_by_key(|candidate: &Candidate| (candidate.span.start, std::cmp::Reverse(candidate.span.end)));
+        candidates.sort_by_key(|candidate: &Candidate| {
+            (candidate.span.start, std::cmp::Reverse(candidate.span.end))
+        });
         let bytes = &slice.text.bytes()[slice.range.clone()];
         let lines = memchr::memchr_iter(b'\n', bytes).map(|at| at + slice.range.start).collect();
-        Self { slice, candidates, strong: HashMap::new(), lines, looks: 0, pointed: HashMap::new(), together: HashMap::new(), rows: HashMap::new() }
+        Self {
+            slice,
+            candidates,
+            strong: HashMap::new(),
+            lines,
+            looks: 0,
+            pointed: HashMap::new(),
+            together: HashMap::new(),
+            rows: HashMap::new(),
+        }
     }
 
     /// The candidates of a region; gives how many words it has.
-    fn region(slice: &Slice<'s, 't>, pointing: Vec<Point>, region: &Range<usize>, before: u32, candidates: &mut Vec<Candidate>) -> u32 {
+    fn region(
+        slice: &Slice<'s, 't>,
+        pointing: Vec<Point>,
+        region: &Range<usize>,
+        before: u32,
+        candidates: &mut Vec<Candidate>,
+    ) -> u32 {
         let mut tokens = Tokens::default();
         tokens.read(slice.text, region.clone());
         let mut buffer = Vec::new();
         for point in pointing {
-            let word = before + tokens.all.partition_point(|token| (token.start as usize) < point.span.start) as u32;
+            let word =
+                before + tokens.all.partition_point(|token| (token.start as usize) < point.span.start) as u32;
             let short = slice.index.hashes.short(point.value.octets(&mut buffer));
             let value = match point.tagged {
                 Some(national) => Held::Phone(point.value, national),
@@ -362,16 +399,24 @@ impl<'f, 's, 't> Finder<'f, 's, 't> {
             candidates.push(Candidate { value, span: point.span, word, short });
         }
         common(slice.index, &tokens, &mut |value| {
-            let span = tokens.all[value.words.start].start as usize..tokens.all[value.words.end - 1].end as usize;
+            let span =
+                tokens.all[value.words.start].start as usize..tokens.all[value.words.end - 1].end as usize;
             let held = match value.date {
                 Some(date) => Value::Date(date),
                 None if value.turned => {
-                    let both = [tokens.word_at(value.words.start + 1), b" ", tokens.word_at(value.words.start)].concat();
+                    let both =
+                        [tokens.word_at(value.words.start + 1), b" ", tokens.word_at(value.words.start)]
+                            .concat();
                     Value::Words(String::from_utf8_lossy(&both).into_owned())
                 }
                 None => Value::Words(String::from_utf8_lossy(tokens.words(value.words.clone())).into_owned()),
             };
-            candidates.push(Candidate { value: Held::Value(held), span, word: before + value.word, short: value.short });
+            candidates.push(Candidate {
+                value: Held::Value(held),
+                span,
+                word: before + value.word,
+                short: value.short,
+            });
         });
         tokens.all.len() as u32
     }
@@ -433,7 +478,9 @@ impl<'f, 's, 't> Finder<'f, 's, 't> {
         let mut tried: Vec<u64> = Vec::new();
         for before in (0..at).rev().take(MOST_AROUND) {
             let other = &self.candidates[before];
-            if other.word + self.slice.wants.within < here.word && !self.one_line(other.span.start, here.span.end) {
+            if other.word + self.slice.wants.within < here.word
+                && !self.one_line(other.span.start, here.span.end)
+            {
                 break;
             }
             if tried.contains(&other.short) {
@@ -441,7 +488,10 @@ impl<'f, 's, 't> Finder<'f, 's, 't> {
             }
             tried.push(other.short);
             let common = matches!(other.value.tagged(), Value::Words(_) | Value::Date(_));
-            if !common || other.span.end > here.span.start || !index.pairs.contains(Hashes::pair_short(other.short, here.short)) {
+            if !common
+                || other.span.end > here.span.start
+                || !index.pairs.contains(Hashes::pair_short(other.short, here.short))
+            {
                 continue;
             }
             let short = Hashes::pair_short(other.short, here.short);
@@ -451,7 +501,12 @@ impl<'f, 's, 't> Finder<'f, 's, 't> {
                 self.together.insert(short, index.together(&one, &two)?);
             }
             for (tag, rows) in self.together.get(&short).cloned().unwrap_or_default() {
-                all.push(Anchor { first: at, second: Some(before), columns: (tag >> 4, Some(tag & 15)), rows });
+                all.push(Anchor {
+                    first: at,
+                    second: Some(before),
+                    columns: (tag >> 4, Some(tag & 15)),
+                    rows,
+                });
             }
         }
         Ok(())
@@ -466,7 +521,12 @@ impl<'f, 's, 't> Finder<'f, 's, 't> {
     }
 
     /// Looks for the other values of the rows around the anchor.
-    fn resolve(&mut self, anchor: &Anchor, seen: &mut HashSet<(u32, usize, usize)>, hits: &mut Hits) -> io::Result<()> {
+    fn resolve(
+        &mut self,
+        anchor: &Anchor,
+        seen: &mut HashSet<(u32, usize, usize)>,
+        hits: &mut Hits,
+    ) -> io::Result<()> {
         let mut rows = Vec::with_capacity(anchor.rows.len());
         for row in &anchor.rows {
             rows.extend(self.tags(*row)?.map(|tags| (row, tags)));
@@ -487,7 +547,10 @@ impl<'f, 's, 't> Finder<'f, 's, 't> {
         // Where a value stands in several rows and nothing tells them apart, it is one row.
         let own = if anchor.second.is_some() { 2 } else { 1 };
         let more = found.iter().any(|hit| hit.cells.len() > own);
-        let kept = found.into_iter().enumerate().filter(|(at, hit)| if more { hit.cells.len() > own } else { *at == 0 });
+        let kept = found
+            .into_iter()
+            .enumerate()
+            .filter(|(at, hit)| if more { hit.cells.len() > own } else { *at == 0 });
         for (_, hit) in kept {
             let first = hit.cells.iter().map(|cell| cell.span.start).min().unwrap_or_default();
             if seen.insert((hit.row, first, hit.cells.len())) {
@@ -519,9 +582,13 @@ impl<'f, 's, 't> Finder<'f, 's, 't> {
             }
             other.word.abs_diff(here.word).saturating_sub(1)
         };
-        let far = |other: &Candidate| other.word.abs_diff(here.word) > within + 1 && other.span.start.abs_diff(here.span.start) > LINE;
+        let far = |other: &Candidate| {
+            other.word.abs_diff(here.word) > within + 1 && other.span.start.abs_diff(here.span.start) > LINE
+        };
         let before = (0..anchor.first).rev().take(MOST_AROUND).take_while(|at| !far(&self.candidates[*at]));
-        let behind = (anchor.first + 1..self.candidates.len()).take(MOST_AROUND).take_while(|at| !far(&self.candidates[*at]));
+        let behind = (anchor.first + 1..self.candidates.len())
+            .take(MOST_AROUND)
+            .take_while(|at| !far(&self.candidates[*at]));
         let mut all: Vec<(usize, u32)> = before
             .chain(behind)
             .map(|at| (at, distance(&self.candidates[at])))
@@ -533,13 +600,21 @@ impl<'f, 's, 't> Finder<'f, 's, 't> {
     }
 
     /// The values of a row that stand around the anchor; each word is the value of one column only.
-    fn cells(&mut self, anchor: &Anchor, row: u32, tags: &[u8], around: &[(usize, u32)]) -> io::Result<Vec<Cell>> {
+    fn cells(
+        &mut self,
+        anchor: &Anchor,
+        row: u32,
+        tags: &[u8],
+        around: &[(usize, u32)],
+    ) -> io::Result<Vec<Cell>> {
         let index = self.slice.index;
         let mut cells = vec![self.cell(anchor.columns.0, anchor.first, 0)];
         // A pair does not say which of the two stands in which column.
         if let (Some(second), Some(other)) = (anchor.second, anchor.columns.1) {
             let strong = self.strong(anchor.first);
-            if index.hashes.tag(row, anchor.columns.0, &strong)[..] != tags[usize::from(anchor.columns.0) * TAG..][..TAG] {
+            if index.hashes.tag(row, anchor.columns.0, &strong)[..]
+                != tags[usize::from(anchor.columns.0) * TAG..][..TAG]
+            {
                 cells[0].column = other;
             }
             let column = if cells[0].column == other { anchor.columns.0 } else { other };
@@ -585,4 +660,3 @@ impl<'f, 's, 't> Finder<'f, 's, 't> {
         Cell { column, span: self.slice.text.original(self.candidates[at].span.clone()), distance }
     }
 }
-

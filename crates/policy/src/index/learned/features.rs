@@ -45,7 +45,11 @@ impl Reader {
     }
 
     /// Hands on every feature: its bucket and its words.
-    pub(crate) fn each<'t>(&self, texts: impl Iterator<Item = &'t str>, take: &mut dyn FnMut(u32, &[u8])) -> usize {
+    pub(crate) fn each<'t>(
+        &self,
+        texts: impl Iterator<Item = &'t str>,
+        take: &mut dyn FnMut(u32, &[u8]),
+    ) -> usize {
         let mut tokens = Tokens::default();
         let mut feature = Vec::new();
         let mut words = 0;

@@ -74,21 +74,26 @@ impl LearnedBuilder {
         for (side, name) in [(true, "positive"), (false, "negative")] {
             let count = texts.iter().filter(|(_, positive)| *positive == side).count();
             if count < LEAST_TEXTS {
-                let why = format!("{count} {name} texts with at least {LEAST_WORDS} words; it takes {LEAST_TEXTS} of each side");
+                let why = format!(
+                    "{count} {name} texts with at least {LEAST_WORDS} words; it takes {LEAST_TEXTS} of each side"
+                );
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
             }
         }
         let quality = Model::judge(&texts);
         let written = quality.good || force;
         if written {
-            let all: Vec<(&Features, bool)> = texts.iter().map(|(text, positive)| (text, *positive)).collect();
+            let all: Vec<(&Features, bool)> =
+                texts.iter().map(|(text, positive)| (text, *positive)).collect();
             let model = Model::train(&all);
-            let octets = |numbers: &[f32]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
+            let octets =
+                |numbers: &[f32]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
             let mut writer = Writer::create(path)?;
             writer.section("rarity", &octets(&model.rarity))?;
             writer.section("weights", &octets(&model.weights))?;
             header.count = texts.len() as u64;
-            header.details = serde_json::to_value(Details { quality, bias: model.bias }).map_err(io::Error::other)?;
+            header.details =
+                serde_json::to_value(Details { quality, bias: model.bias }).map_err(io::Error::other)?;
             writer.finish(header)?;
         }
         Ok(LearnedReport { quality, too_short, written })
@@ -122,15 +127,27 @@ impl LearnedIndex {
         if file.header.kind != KIND {
             return Err(corrupt(format!("it is an index of {}", file.header.kind)));
         }
-        let details: Details = serde_json::from_value(file.header.details.clone()).map_err(|error| corrupt(error.to_string()))?;
+        let details: Details = serde_json::from_value(file.header.details.clone())
+            .map_err(|error| corrupt(error.to_string()))?;
         let no_key = || IndexError::NoKey { id: file.header.key.clone(), place: keys.place() };
         let (key, open_key) = keys.find(name, &file.header.key).ok_or_else(no_key)?;
         let numbers = |name: &str| -> Result<Vec<f32>, IndexError> {
-            let all: Vec<f32> = file.section(name)?.as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four)).collect();
-            if all.len() == BUCKETS && all.iter().all(|number| number.is_finite()) { Ok(all) } else { Err(corrupt(format!("its {name} are no numbers"))) }
+            let all: Vec<f32> =
+                file.section(name)?.as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four)).collect();
+            if all.len() == BUCKETS && all.iter().all(|number| number.is_finite()) {
+                Ok(all)
+            } else {
+                Err(corrupt(format!("its {name} are no numbers")))
+            }
         };
         let model = Model { rarity: numbers("rarity")?, weights: numbers("weights")?, bias: details.bias };
-        Ok(Self { reader: Reader::new(&key, &file.header.salt()), model, quality: details.quality, open_key, file })
+        Ok(Self {
+            reader: Reader::new(&key, &file.header.salt()),
+            model,
+            quality: details.quality,
+            open_key,
+            file,
+        })
     }
 
     /// Judges a text; `None` if it is too short.
@@ -140,13 +157,20 @@ impl LearnedIndex {
             return None;
         }
         let score = self.model.score(&features);
-        Some(Judgement { score, deciding: if score >= 0.5 { self.deciding(&features, texts) } else { Vec::new() } })
+        Some(Judgement {
+            score,
+            deciding: if score >= 0.5 { self.deciding(&features, texts) } else { Vec::new() },
+        })
     }
 
     /// The words that added most, from the text itself.
     fn deciding<'t>(&self, features: &Features, texts: impl Iterator<Item = &'t str>) -> Vec<String> {
-        let mut all: Vec<(u32, f32)> =
-            self.model.weighed(features).into_iter().map(|(bucket, weight)| (bucket, weight * self.model.weights[bucket as usize])).collect();
+        let mut all: Vec<(u32, f32)> = self
+            .model
+            .weighed(features)
+            .into_iter()
+            .map(|(bucket, weight)| (bucket, weight * self.model.weights[bucket as usize]))
+            .collect();
         all.sort_by(|one, other| other.1.total_cmp(&one.1));
         all.truncate(DECIDING);
         all.retain(|(_, added)| *added > 0.0);

@@ -48,8 +48,11 @@ impl Model {
 
     /// TF-IDF of length one.
     pub(crate) fn weighed(&self, text: &Features) -> Vec<(u32, f32)> {
-        let mut all: Vec<(u32, f32)> =
-            text.counts.iter().map(|(bucket, count)| (*bucket, (1.0 + count.ln()) * self.rarity[*bucket as usize])).collect();
+        let mut all: Vec<(u32, f32)> = text
+            .counts
+            .iter()
+            .map(|(bucket, count)| (*bucket, (1.0 + count.ln()) * self.rarity[*bucket as usize]))
+            .collect();
         let length = all.iter().map(|(_, weight)| weight * weight).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
         all.iter_mut().for_each(|(_, weight)| *weight /= length);
         all
@@ -62,7 +65,8 @@ impl Model {
     /// Trains on texts and the side of each.
     pub(crate) fn train(texts: &[(&Features, bool)]) -> Self {
         let mut model = Self { rarity: rarity(texts), weights: vec![0.0; BUCKETS], bias: 0.0 };
-        let weighed: Vec<(Vec<(u32, f32)>, bool)> = texts.iter().map(|(text, positive)| (model.weighed(text), *positive)).collect();
+        let weighed: Vec<(Vec<(u32, f32)>, bool)> =
+            texts.iter().map(|(text, positive)| (model.weighed(text), *positive)).collect();
         // Both sides weigh the same, however many texts each has.
         let positive = texts.iter().filter(|(_, positive)| *positive).count().max(1) as f32;
         let negative = (texts.len() as f32 - positive).max(1.0);
@@ -76,11 +80,15 @@ impl Model {
             for at in &order {
                 let (text, side) = &weighed[*at];
                 // Weights are kept divided by `shrunk`: pulling all of them towards zero is one multiplication.
-                let margin = text.iter().map(|(bucket, weight)| model.weights[*bucket as usize] * weight).sum::<f32>() * shrunk + model.bias;
+                let margin =
+                    text.iter().map(|(bucket, weight)| model.weights[*bucket as usize] * weight).sum::<f32>()
+                        * shrunk
+                        + model.bias;
                 let error = (f32::from(u8::from(*side)) - sigmoid(margin)) * balance(*side);
                 shrunk *= 1.0 - step * RIDGE;
                 let change = step * error;
-                text.iter().for_each(|(bucket, weight)| model.weights[*bucket as usize] += change * weight / shrunk);
+                text.iter()
+                    .for_each(|(bucket, weight)| model.weights[*bucket as usize] += change * weight / shrunk);
                 model.bias += change * 0.1;
             }
         }
@@ -96,8 +104,12 @@ impl Model {
         order.sort_by_key(|at| texts[*at].1);
         let mut scores = Vec::with_capacity(texts.len());
         for fold in 0..FOLDS {
-            let train: Vec<(&Features, bool)> =
-                order.iter().enumerate().filter(|(at, _)| at % FOLDS != fold).map(|(_, at)| (&texts[*at].0, texts[*at].1)).collect();
+            let train: Vec<(&Features, bool)> = order
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| at % FOLDS != fold)
+                .map(|(_, at)| (&texts[*at].0, texts[*at].1))
+                .collect();
             let model = Self::train(&train);
             let held = order.iter().enumerate().filter(|(at, _)| at % FOLDS == fold);
             scores.extend(held.map(|(_, at)| (model.score(&texts[*at].0), texts[*at].1)));
@@ -119,8 +131,14 @@ fn quality(scores: &[(f64, bool)]) -> Quality {
     };
     let steps: Vec<Quality> = (10..20).map(|step| at(f64::from(step) / 20.0)).collect();
     // The lowest threshold with few false alarms; if there is none, the one that comes nearest.
-    let chosen = steps.iter().find(|one| one.good && one.precision >= 0.98).or_else(|| steps.iter().filter(|one| one.good).max_by(|one, other| one.precision.total_cmp(&other.precision)));
-    let nearest = || steps.iter().max_by(|one, other| (one.precision * one.recall).total_cmp(&(other.precision * other.recall)));
+    let chosen = steps.iter().find(|one| one.good && one.precision >= 0.98).or_else(|| {
+        steps.iter().filter(|one| one.good).max_by(|one, other| one.precision.total_cmp(&other.precision))
+    });
+    let nearest = || {
+        steps
+            .iter()
+            .max_by(|one, other| (one.precision * one.recall).total_cmp(&(other.precision * other.recall)))
+    };
     chosen.or_else(nearest).copied().unwrap_or(at(0.5))
 }
 

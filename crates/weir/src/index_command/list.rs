@@ -1,0 +1,74 @@
+//! `weir index list`: which indexes a policy directory has, of what age, from where.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use policy::index::{IndexInfo, Indexes};
+use serde_json::json;
+
+use super::size;
+use crate::cli::{Format, IndexList};
+use crate::policies;
+use crate::terminal::safe;
+
+/// Some cannot be used.
+const BROKEN: u8 = 2;
+
+/// Runs the command.
+pub(crate) fn run(command: &IndexList) -> Result<ExitCode> {
+    let indexes = Indexes::open(&command.policies, &policies::index_keys(&command.data));
+    let mut broken = false;
+    for info in indexes.infos() {
+        match (&info, command.format) {
+            (Ok(info), Format::Text) => print(info),
+            (Ok(info), Format::Json) => println!("{}", as_json(info)),
+            (Err((file, error)), Format::Text) => println!("{}: {error}", safe(file)),
+            (Err((file, error)), Format::Json) => {
+                println!("{}", json!({ "file": file, "error": error.to_string() }))
+            }
+        }
+        broken |= info.is_err();
+    }
+    Ok(if broken { ExitCode::from(BROKEN) } else { ExitCode::SUCCESS })
+}
+
+fn built(info: &IndexInfo) -> jiff::Timestamp {
+    jiff::Timestamp::from_second(info.built).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+}
+
+fn days(info: &IndexInfo) -> i64 {
+    jiff::Timestamp::now().as_second().saturating_sub(info.built) / 86_400
+}
+
+fn print(info: &IndexInfo) {
+    let days = days(info);
+    let stale = if info.max_age_days > 0 && days > i64::from(info.max_age_days) { ", STALE" } else { "" };
+    println!("{} {}: {} from {}", info.kind.as_str(), info.name, info.count, safe(&info.source));
+    println!(
+        "    made {}, {days} days ago{stale}; {} on disk, {} in memory; key {}",
+        built(info),
+        size(info.size),
+        size(info.memory as u64),
+        info.key
+    );
+    let details: Vec<String> = info.details.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    if !details.is_empty() {
+        println!("    {}", safe(&details.join(", ")));
+    }
+}
+
+fn as_json(info: &IndexInfo) -> serde_json::Value {
+    json!({
+        "kind": info.kind.as_str(),
+        "name": info.name,
+        "count": info.count,
+        "source": info.source,
+        "built": built(info).to_string(),
+        "age_days": days(info),
+        "max_age_days": info.max_age_days,
+        "key": info.key,
+        "octets": info.size,
+        "memory": info.memory,
+        "details": info.details.iter().cloned().collect::<std::collections::BTreeMap<String, String>>(),
+    })
+}
