@@ -165,8 +165,8 @@ fn documents_are_indexed_and_excerpts_name_them() {
         );
         site.run(&["policy", "explain", "--policies", "policies", &mail])
     };
-    assert_eq!(code, 0, "{out}");
-    assert!(out.contains("documents contracts"), "{out}");
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("documents contracts") && out.contains("% of 1/c5.txt"), "{out}");
     assert_eq!(site.scan(&format!("> {}", &words(5, 300)[200..700])).0, 1);
     assert_eq!(site.scan(&words(77, 300)).0, 0);
 }

@@ -229,8 +229,13 @@ fn what_the_hop_answered_is_in_the_incidents_history() {
     let weir = Prevent::forward(&[sink.addr()]).start();
     let message = mails::with_card_number("history");
     send(weir.addr(), "ann@corp.example", &["dot-554@other.example"], &message).unwrap();
-    let shown = weir.incident(1);
-    assert!(shown["history"].to_string().contains("scripted 554"), "{shown}");
+    // The sender has its answer before the history has the line: it is written with the next batch.
+    let told = || weir.incident(1)["history"].to_string();
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !told().contains("scripted 554") && std::time::Instant::now() < patience {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert!(told().contains("scripted 554"), "{}", told());
 }
 
 /// Makes every insert into the incidents' database fail, as a full or broken disk would.

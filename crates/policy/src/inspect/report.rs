@@ -144,6 +144,9 @@ impl Reporter<'_> {
         let start = found.from.1 as usize;
         let end = start + first_characters(text.get(start..end).unwrap_or_default(), SHOWN).len();
         let mut reported = self.span(answers, found.from.0, start..end);
+        // What stands around the passage may be the document still.
+        reported.before.clear();
+        reported.after.clear();
         reported.validator = Some(match found.hit.whole {
             true => format!("all of {name}"),
             false => format!("{} % of {name}, {} % of this text", found.hit.of_document, found.hit.of_text),
