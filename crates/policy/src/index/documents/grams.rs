@@ -69,14 +69,15 @@ pub(crate) struct Kept {
 /// Finds the fingerprints of a text that comes in pieces.
 pub(crate) struct Stream<'g> {
     grams: &'g Grams,
-    octets: [u8; WINDOW],
+    /// The last letters and digits, as many as a run has.
+    last: Vec<u8>,
     hash: u64,
-    /// Octets taken.
+    /// Letters and digits taken.
     count: u64,
-    /// The last hashes in a ring, by the number of their run.
-    orders: [u64; WINDOW],
-    hashes: [u64; WINDOW],
-    best: u64,
+    /// Hashes of the last runs, one fewer than a window has.
+    recent: Vec<u64>,
+    /// The number of the run with the least hash in the window, the latest of equal ones; and that hash.
+    best: (u64, u64),
     kept: Option<u64>,
     buffer: Vec<u8>,
     whole: blake3::Hasher,
@@ -86,12 +87,11 @@ impl<'g> Stream<'g> {
     pub(crate) fn new(grams: &'g Grams) -> Self {
         Self {
             grams,
-            octets: [0; WINDOW],
+            last: Vec::with_capacity(RUN),
             hash: 0,
             count: 0,
-            orders: [u64::MAX; WINDOW],
-            hashes: [0; WINDOW],
-            best: 0,
+            recent: Vec::new(),
+            best: (0, u64::MAX),
             kept: None,
             buffer: Vec::new(),
             whole: grams.whole(),
@@ -114,67 +114,77 @@ impl<'g> Stream<'g> {
         let bytes = text.bytes();
         let mut buffer = std::mem::take(&mut self.buffer);
         for from in (0..bytes.len()).step_by(SLICE) {
+            // Behind the letters and digits of the run that is under way.
+            buffer.clear();
+            buffer.extend_from_slice(&self.last);
             normalise(bytes, from, (from + SLICE).min(bytes.len()), &mut buffer);
-            self.whole.update(&buffer);
-            buffer.iter().for_each(|octet| self.octet(*octet, each));
+            self.whole.update(&buffer[self.last.len()..]);
+            self.block(&buffer, each);
         }
         self.buffer = buffer;
     }
 
-    #[inline]
-    fn octet(&mut self, octet: u8, each: &mut impl FnMut(Kept)) {
-        let count = self.count;
-        let leaving = self.octets[(count as usize).wrapping_sub(RUN) % WINDOW];
-        self.octets[count as usize % WINDOW] = octet;
-        self.hash = self.hash.rotate_left(1) ^ self.grams.table[usize::from(octet)];
-        self.count = count + 1;
-        if count as usize >= RUN {
-            self.hash ^= self.grams.leaving[usize::from(leaving)];
+    /// Takes letters and digits that begin with [`Self::last`].
+    fn block(&mut self, text: &[u8], each: &mut impl FnMut(Kept)) {
+        let before = self.last.len();
+        let mut hashes = std::mem::take(&mut self.recent);
+        let first = self.runs() - hashes.len() as u64;
+        let old = hashes.len();
+        let mut hash = self.hash;
+        // Until there is a whole run nothing leaves.
+        let whole = text.len().min(RUN);
+        for octet in &text[before..whole] {
+            hash = hash.rotate_left(1) ^ self.grams.table[usize::from(*octet)];
         }
-        if self.count as usize >= RUN {
-            self.run(self.count - RUN as u64, each);
+        if before < RUN && whole == RUN {
+            hashes.push(hash);
         }
+        for (entering, leaving) in text[whole..].iter().zip(text) {
+            let entering = self.grams.table[usize::from(*entering)];
+            hash = hash.rotate_left(1) ^ entering ^ self.grams.leaving[usize::from(*leaving)];
+            hashes.push(hash);
+        }
+        self.hash = hash;
+        self.count += (text.len() - before) as u64;
+        self.windows(&hashes, old, first, each);
+        self.last.clear();
+        self.last.extend_from_slice(&text[text.len().saturating_sub(RUN)..]);
+        hashes.drain(..hashes.len().saturating_sub(WINDOW - 1));
+        self.recent = hashes;
     }
 
-    #[inline]
-    fn run(&mut self, number: u64, each: &mut impl FnMut(Kept)) {
-        let order = self.hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 8;
-        let place = number as usize % WINDOW;
-        self.orders[place] = order;
-        self.hashes[place] = self.hash;
-        // Asked first: the run that left the window stood where the new one stands now.
-        if self.best + WINDOW as u64 <= number {
-            self.look_again(number);
-        } else if order <= self.orders[self.best as usize % WINDOW] || number == 0 {
-            self.best = number;
-        }
-        if number + 1 >= WINDOW as u64 {
-            self.keep(each);
-        }
+    /// Whole runs so far.
+    fn runs(&self) -> u64 {
+        (self.count + 1).saturating_sub(RUN as u64)
     }
 
-    /// The best of the last runs, the latest of equal ones.
-    #[cold]
-    fn look_again(&mut self, number: u64) {
-        let first = number + 1 - WINDOW as u64;
-        self.best = (first..=number)
-            .rev()
-            .min_by_key(|number| self.orders[*number as usize % WINDOW])
-            .unwrap_or(number);
-    }
-
-    #[inline]
-    fn keep(&mut self, each: &mut impl FnMut(Kept)) {
-        if self.kept != Some(self.best) {
-            self.kept = Some(self.best);
-            each(Kept { run: self.hashes[self.best as usize % WINDOW], at: self.best });
+    /// Keeps the least hash of each window that ends with one of the hashes from `old` on; the first has number `first`.
+    fn windows(&mut self, hashes: &[u64], old: usize, first: u64, each: &mut impl FnMut(Kept)) {
+        let (mut best, mut least) = self.best;
+        for (at, hash) in hashes.iter().enumerate().skip(old) {
+            let number = first + at as u64;
+            if best + WINDOW as u64 <= number {
+                // The least has left the window.
+                let window = &hashes[at + 1 - WINDOW..=at];
+                least = window.iter().copied().min().unwrap_or(*hash);
+                let latest = window.iter().rposition(|one| *one == least).unwrap_or(0);
+                best = first + (at + 1 - WINDOW + latest) as u64;
+            } else if *hash <= least {
+                (best, least) = (number, *hash);
+            }
+            if number + 1 >= WINDOW as u64 && self.kept != Some(best) {
+                self.kept = Some(best);
+                each(Kept { run: least, at: best });
+            }
         }
+        self.best = (best, least);
     }
 
     /// Ends the text: one that is shorter than a window has a fingerprint as well.
     pub(crate) fn end(&mut self, each: &mut impl FnMut(Kept)) {
-        if self.kept.is_none() && self.count as usize >= RUN {
-            self.keep(each);
+        if self.kept.is_none() && self.runs() > 0 {
+            self.kept = Some(self.best.0);
+            each(Kept { run: self.best.1, at: self.best.0 });
         }
     }
 }
@@ -182,29 +192,36 @@ impl<'g> Stream<'g> {
 /// Octets normalised in one go.
 const SLICE: usize = 64 << 10;
 
-/// The letters and digits of the characters that begin in a stretch.
+/// Puts the letters and digits of the characters that begin in a stretch behind what is there.
 fn normalise(bytes: &[u8], from: usize, to: usize, out: &mut Vec<u8>) {
-    out.clear();
     let mut at = from;
     while at < to && bytes[at] & 0xC0 == 0x80 {
         at += 1;
     }
     while at < to {
-        let octet = bytes[at];
-        let plain = PLAIN[usize::from(octet)];
-        if octet < 0x80 {
-            if plain != 0 {
-                out.push(plain);
+        let ascii = bytes[at..to].iter().position(|octet| *octet >= 0x80).unwrap_or(to - at);
+        plain(&bytes[at..at + ascii], out);
+        at += ascii;
+        if at < to {
+            let (is_letter, len) = letter(bytes, at);
+            if is_letter {
+                out.extend_from_slice(&bytes[at..at + len]);
             }
-            at += 1;
-            continue;
+            at += len;
         }
-        let (is_letter, len) = letter(bytes, at);
-        if is_letter {
-            out.extend_from_slice(&bytes[at..at + len]);
-        }
-        at += len;
     }
+}
+
+/// The letters and digits of a text in ASCII, without a branch at each.
+fn plain(ascii: &[u8], out: &mut Vec<u8>) {
+    let mut len = out.len();
+    out.resize(len + ascii.len(), 0);
+    for octet in ascii {
+        let plain = PLAIN[usize::from(*octet)];
+        out[len] = plain;
+        len += usize::from(plain != 0);
+    }
+    out.truncate(len);
 }
 
 /// Letters in lower case and digits; 0 for what is left out.

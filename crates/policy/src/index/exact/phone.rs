@@ -1,6 +1,6 @@
 //! Telephone numbers: with and without country code, trunk zero and separators, the same number.
 
-use super::value::{Value, length};
+use super::value::Value;
 
 /// Country codes of one and two digits; all others have three (ITU-T E.164).
 const SHORT: &[u8] = &[
@@ -8,25 +8,26 @@ const SHORT: &[u8] = &[
     58, 60, 61, 62, 63, 64, 65, 66, 81, 82, 84, 86, 90, 91, 92, 93, 94, 95, 98,
 ];
 
+/// By the first two digits of a number: how many digits its country code has.
+static CODE_LENGTH: [u8; 100] = {
+    let mut table = [3; 100];
+    let mut at = 0;
+    while at < SHORT.len() {
+        let code = SHORT[at] as usize;
+        let mut head = if code < 10 { code * 10 } else { code };
+        let end = if code < 10 { head + 10 } else { head + 1 };
+        while head < end {
+            table[head] = if code < 10 { 1 } else { 2 };
+            head += 1;
+        }
+        at += 1;
+    }
+    table
+};
+
 /// Digits of a whole number, country code included (E.164), and of the shortest that is worth a look.
 const MOST: u32 = 15;
 pub(crate) const LEAST: u32 = 6;
-
-/// The number without the country code that it begins with; trunk zeros are dropped.
-fn national(number: u128) -> u128 {
-    let digits = length(number);
-    let head = |count: u32| number / 10u128.pow(digits.saturating_sub(count));
-    let code = (1..=2).find(|count| {
-        SHORT.iter().any(|code| u128::from(*code) == head(*count) && *count == length(head(*count)))
-    });
-    number % 10u128.pow(digits.saturating_sub(code.unwrap_or(3)))
-}
-
-/// Whether it begins with that country code.
-fn begins_with(number: u128, code: u128) -> bool {
-    let rest = length(number).saturating_sub(length(code));
-    number / 10u128.pow(rest) == code
-}
 
 /// A number as written: its digits, and whether a `+` or `00` stands before them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,58 +40,59 @@ pub(crate) struct Written {
     pub(crate) trunk: bool,
 }
 
+/// How many digits it has.
+fn digits(number: u64) -> u32 {
+    if number == 0 { 0 } else { number.ilog10() + 1 }
+}
+
+/// Country code and the rest without a trunk zero, of a number of 4 to 15 digits: +49 (0)30 … is 49 and 30 ….
+fn parted(number: u64) -> (u64, u64) {
+    let length = digits(number);
+    let head = number / 10u64.pow(length - 2);
+    let rest = 10u64.pow(length - u32::from(CODE_LENGTH[head as usize]));
+    (number / rest, number % rest)
+}
+
+fn joined(code: u64, rest: u64) -> u64 {
+    code * 10u64.pow(digits(rest)) + rest
+}
+
+/// A number of a length that telephone numbers have.
+fn plausible(number: u128) -> Option<u64> {
+    let number = u64::try_from(number).ok()?;
+    (LEAST..=MOST).contains(&digits(number)).then_some(number)
+}
+
 /// The forms of a cell: the first is the national one, that rows are tagged with.
 pub(crate) fn cell(written: Written, home: Option<u16>) -> Option<Vec<Value>> {
-    let Written { number, country, trunk } = written;
-    let home = home.map(u128::from);
-    let (full, rest) = match home {
-        _ if country => (Some(number), national(number)),
+    let number = plausible(written.number)?;
+    let (code, rest) = parted(number);
+    let (code, rest) = match home.map(u64::from) {
+        _ if written.country => (Some(code), rest),
         // 1-555-123-4567 or 49 30 1234567: the home country's code without a plus.
-        Some(code) if !trunk && begins_with(number, code) && length(number) > 10 => {
-            (Some(number), national(number))
-        }
-        Some(code) => (Some(code * 10u128.pow(length(number)) + number), number),
+        Some(home) if !written.trunk && code == home && digits(number) > 10 => (Some(code), rest),
+        Some(home) => (Some(home), number),
         None => (None, number),
     };
-    if length(rest) < LEAST || full.is_some_and(|full| length(full) > MOST) || length(rest) > MOST {
-        return None;
-    }
-    let full = full.map(|full| joined(full, rest));
-    Some(match full {
-        Some(full) => vec![Value::National(rest), Value::International(full)],
-        None => vec![Value::National(rest), Value::AnyCountry(rest)],
-    })
-}
-
-/// The whole number without a trunk zero between country code and the rest: +49 (0)30 … is +49 30 ….
-fn joined(full: u128, rest: u128) -> u128 {
-    let code = full / 10u128.pow(length(full) - code_length(full));
-    code * 10u128.pow(length(rest)) + rest
-}
-
-fn code_length(full: u128) -> u32 {
-    let digits = length(full);
-    let head = |count: u32| full / 10u128.pow(digits.saturating_sub(count));
-    (1..=2)
-        .find(|count| {
-            SHORT.iter().any(|code| u128::from(*code) == head(*count) && *count == length(head(*count)))
-        })
-        .unwrap_or(3)
-        .min(digits)
+    let enough = digits(rest) >= LEAST && code.is_none_or(|code| digits(code) + digits(rest) <= MOST);
+    let form =
+        code.map_or(Value::AnyCountry(rest.into()), |code| Value::International(joined(code, rest).into()));
+    enough.then(|| vec![Value::National(rest.into()), form])
 }
 
 /// What a number in a text may be in the index: the form to look up, and the national form of the same number.
 pub(crate) fn forms(written: Written) -> impl Iterator<Item = (Value, Value)> {
-    let Written { number, country, trunk } = written;
-    let enough = (LEAST..=MOST).contains(&length(number));
-    let rest = national(number);
-    let international = (enough && !trunk && length(rest) >= LEAST)
-        .then(|| (Value::International(joined(number, rest)), Value::National(rest)));
-    let other = match country {
-        true => (length(rest) >= LEAST).then_some((Value::AnyCountry(rest), Value::National(rest))),
-        false => Some((Value::National(number), Value::National(number))),
+    let number = plausible(written.number);
+    let parted = number.map(parted).filter(|(_, rest)| digits(*rest) >= LEAST);
+    let national = |rest: u64| Value::National(rest.into());
+    let international = parted
+        .filter(|_| !written.trunk)
+        .map(|(code, rest)| (Value::International(joined(code, rest).into()), national(rest)));
+    let other = match written.country {
+        true => parted.map(|(_, rest)| (Value::AnyCountry(rest.into()), national(rest))),
+        false => number.map(|number| (national(number), national(number))),
     };
-    international.into_iter().chain(other.filter(|_| enough))
+    international.into_iter().chain(other)
 }
 
 #[cfg(test)]
@@ -136,6 +138,8 @@ mod tests {
     #[test]
     fn too_few_digits_are_no_telephone_number() {
         assert_eq!(cell(plain(110), None), None);
+        assert_eq!(cell(plain(u128::MAX), Some(49)), None);
+        assert_eq!(forms(plus(u128::MAX)).count(), 0);
         assert_eq!(forms(plain(110)).count(), 0);
     }
 }

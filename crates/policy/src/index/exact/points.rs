@@ -14,7 +14,10 @@ pub(crate) struct Shape {
     pub(crate) digits: u64,
     /// One bit for each length that an identifier of letters and digits may have.
     pub(crate) mixed: u64,
-    pub(crate) phone: bool,
+    /// Likewise of telephone numbers: without country code, with it, of unknown country.
+    pub(crate) national: u64,
+    pub(crate) international: u64,
+    pub(crate) any_country: u64,
     pub(crate) email: bool,
     /// Words of the longest value of words.
     pub(crate) words: u32,
@@ -29,7 +32,9 @@ impl Shape {
             Value::Mixed(text) => self.mixed |= 1 << text.len().min(63),
             Value::Email(_) => self.email = true,
             Value::Date(_) => self.dates = true,
-            Value::National(_) | Value::International(_) | Value::AnyCountry(_) => self.phone = true,
+            Value::National(number) => self.national |= 1 << length(*number).min(63),
+            Value::International(number) => self.international |= 1 << length(*number).min(63),
+            Value::AnyCountry(number) => self.any_country |= 1 << length(*number).min(63),
             Value::Opening(_) => {}
         }
     }
@@ -37,14 +42,44 @@ impl Shape {
     pub(crate) fn merge(&mut self, other: &Self) {
         self.digits |= other.digits;
         self.mixed |= other.mixed;
-        self.phone |= other.phone;
+        self.national |= other.national;
+        self.international |= other.international;
+        self.any_country |= other.any_country;
         self.email |= other.email;
         self.words = self.words.max(other.words);
         self.dates |= other.dates;
     }
 
     fn numbers(&self) -> bool {
-        self.digits != 0 || self.mixed != 0 || self.phone
+        self.digits != 0 || self.mixed != 0 || self.phones() != 0
+    }
+
+    fn phones(&self) -> u64 {
+        self.national | self.international | self.any_country
+    }
+
+    /// Whether a number of so many digits may be a telephone number of the index: with a country code and a trunk zero
+    /// it has up to four digits more than one without.
+    fn may_be_phone(&self, length: u32) -> bool {
+        let lengths = 0b1_1111u64 << length.saturating_sub(4).min(59);
+        length >= phone::LEAST && self.phones() & lengths != 0
+    }
+
+    /// Digits of the longest number that is worth a look.
+    fn most_digits(&self) -> u32 {
+        let numbers = 64 - self.digits.leading_zeros();
+        let phones = if self.phones() == 0 { 0 } else { 64 - self.phones().leading_zeros() + 4 };
+        numbers.max(phones)
+    }
+
+    /// Whether the index has telephone numbers of that form and length.
+    fn has_phone(&self, value: &Value) -> bool {
+        match value {
+            Value::National(number) => self.national >> length(*number) & 1 == 1,
+            Value::International(number) => self.international >> length(*number) & 1 == 1,
+            Value::AnyCountry(number) => self.any_country >> length(*number) & 1 == 1,
+            _ => false,
+        }
     }
 }
 
@@ -79,6 +114,7 @@ struct Group {
 pub(crate) fn points(bytes: &[u8], range: Range<usize>, shape: &Shape, each: &mut impl FnMut(Point)) {
     let mut at = range.start;
     let mut groups = Vec::new();
+    let most = shape.most_digits();
     while let Some(next) = interesting(bytes, at, range.end) {
         if bytes[next] == b'@' {
             if shape.email {
@@ -92,7 +128,7 @@ pub(crate) fn points(bytes: &[u8], range: Range<usize>, shape: &Shape, each: &mu
         let Some(last) = groups.last().copied() else { break };
         if shape.numbers() {
             (0..groups.len()).for_each(|from| {
-                numbers(bytes, &groups[from..], shape, each);
+                numbers(bytes, &groups[from..], shape, most, each);
                 if shape.mixed != 0 {
                     mixed(bytes, &groups[from..], shape, each);
                 }
@@ -165,9 +201,16 @@ fn before(bytes: &[u8], start: usize, least: usize, groups: &mut Vec<Group>) {
 }
 
 fn group(bytes: &[u8], start: usize, end: usize) -> Group {
-    let len = bytes[start..end].iter().take_while(|octet| octet.is_ascii_alphanumeric()).count();
-    let digits = bytes[start..start + len].iter().filter(|octet| octet.is_ascii_digit()).count();
-    Group { start, end: start + len, letters: digits < len, digits: digits > 0 }
+    let (mut at, mut letters, mut digits) = (start, false, false);
+    while at < end {
+        match bytes[at] {
+            b'0'..=b'9' => digits = true,
+            b'a'..=b'z' | b'A'..=b'Z' => letters = true,
+            _ => break,
+        }
+        at += 1;
+    }
+    Group { start, end: at, letters, digits }
 }
 
 fn is_separator(octet: u8) -> bool {
@@ -192,7 +235,7 @@ fn separated(bytes: &[u8], from: usize, end: usize) -> Option<usize> {
 }
 
 /// Numbers that begin with the first group.
-fn numbers(bytes: &[u8], groups: &[Group], shape: &Shape, each: &mut impl FnMut(Point)) {
+fn numbers(bytes: &[u8], groups: &[Group], shape: &Shape, most: u32, each: &mut impl FnMut(Point)) {
     let start = groups[0].start;
     let plus = start > 0 && bytes[start - 1] == b'+';
     let (mut number, mut digits) = (0u128, 0);
@@ -202,21 +245,46 @@ fn numbers(bytes: &[u8], groups: &[Group], shape: &Shape, each: &mut impl FnMut(
         if group.letters || digits > 38 {
             return;
         }
-        number = text.iter().fold(number, |number, digit| number * 10 + u128::from(digit - b'0'));
+        number = joined(number, text);
         let span = start..group.end;
-        if shape.digits >> length(number) & 1 == 1 {
+        let length = length(number);
+        if length > most {
+            return;
+        }
+        if shape.digits >> length & 1 == 1 {
             each(Point { value: Value::Digits(number), tagged: None, span: span.clone() });
         }
-        if shape.phone && digits >= phone::LEAST as usize && digits <= 19 {
+        if shape.may_be_phone(length) {
             let zeros = bytes[start..start + 2.min(groups[0].end - start)] == *b"00";
             let written =
                 Written { number, country: plus || zeros, trunk: !plus && !zeros && bytes[start] == b'0' };
-            for (value, tagged) in phone::forms(written) {
+            for (value, tagged) in phone::forms(written).filter(|(value, _)| shape.has_phone(value)) {
                 each(Point { value, tagged: Some(tagged), span: span.clone() });
             }
         }
     }
 }
+
+/// A number with further digits behind it: not more than 38 together.
+fn joined(number: u128, digits: &[u8]) -> u128 {
+    let (first, rest) = digits.split_at(digits.len().min(19));
+    let short = |digits: &[u8]| {
+        digits.iter().fold(0u64, |all, digit| all.wrapping_mul(10).wrapping_add(u64::from(digit - b'0')))
+    };
+    let number = number * POWERS[first.len()] + u128::from(short(first));
+    if rest.is_empty() { number } else { number * POWERS[rest.len()] + u128::from(short(rest)) }
+}
+
+/// Powers of ten.
+static POWERS: [u128; 20] = {
+    let mut powers = [1; 20];
+    let mut at = 1;
+    while at < 20 {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
 
 /// Identifiers of letters and digits that begin with the first group.
 fn mixed(bytes: &[u8], groups: &[Group], shape: &Shape, each: &mut impl FnMut(Point)) {

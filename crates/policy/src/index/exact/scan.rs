@@ -67,8 +67,32 @@ const MOST_HITS: usize = 100_000;
 /// A line that is no longer is one row of a table: its values are near each other.
 const LINE: usize = 2_000;
 
-/// Octets that a word takes at most, on average, with what parts it from the next.
-const WORD: usize = 48;
+/// Values that the filter is asked about together.
+const BATCH: usize = 128;
+
+/// Rows that a value points at: the column, the rows, and whether there are more than are kept.
+type Pointed = Vec<(u8, Vec<u32>, bool)>;
+
+/// How many octets so many words take, counted from either end; no more of the next word is taken.
+fn reach<'o>(octets: impl Iterator<Item = &'o u8>, words: u32) -> usize {
+    let (mut count, mut inside) = (0, false);
+    for (at, octet) in octets.enumerate() {
+        match octet {
+            // In scripts of three octets and more a character may be a word; of others, letters make words.
+            0xE0.. => (count, inside) = (count + 1, false),
+            0x80..0xC0 => {}
+            octet if octet.is_ascii_alphanumeric() || *octet >= 0xC0 => {
+                count += u32::from(!inside);
+                inside = true;
+            }
+            _ => inside = false,
+        }
+        if count > words {
+            return at;
+        }
+    }
+    usize::MAX
+}
 
 /// Something that may be a value of a row.
 #[derive(Debug, Clone)]
@@ -148,59 +172,76 @@ struct Slice<'s, 't> {
 
 impl Slice<'_, '_> {
     fn scan(&self, hits: &mut Hits) -> io::Result<()> {
-        let pointing = self.pointing()?;
+        let (pointing, known) = self.pointing()?;
         let by_words = (self.wants.pairs || self.wants.singles) && self.may_pair();
         if pointing.is_empty() && !by_words {
             return Ok(());
         }
         let regions = if by_words { vec![self.range.clone()] } else { self.regions(&pointing) };
-        let mut finder = Finder::new(self, pointing, &regions);
+        let mut finder = Finder { pointed: known, ..Finder::new(self, pointing, &regions) };
         finder.rows(hits)
     }
 
     /// What may be near one of the points.
     fn regions(&self, pointing: &[Point]) -> Vec<Range<usize>> {
-        let bytes = self.text.bytes();
-        let reach = (self.wants.within as usize).saturating_mul(WORD).max(LINE + LINE / 4);
         let mut all: Vec<Range<usize>> = Vec::new();
         for point in pointing {
-            let from = match point.span.start.checked_sub(reach).filter(|from| *from > self.range.start) {
-                Some(from) => edge(bytes, from).min(point.span.start),
-                None => self.range.start,
-            };
-            let to = edge(bytes, point.span.end + reach).min(self.range.end);
+            let near = self.near(&point.span);
             match all.last_mut() {
-                Some(last) if from <= last.end => last.end = last.end.max(to),
-                _ => all.push(from..to),
+                Some(last) if near.start <= last.end => last.end = last.end.max(near.end),
+                _ => all.push(near),
             }
         }
         all
     }
 
-    /// The values that point at rows: they pass the filter, and the table has them.
-    fn pointing(&self) -> io::Result<Vec<Point>> {
+    /// So many words before and behind as count as near, and the line if it may be a row of a table.
+    fn near(&self, span: &Range<usize>) -> Range<usize> {
+        let bytes = self.text.bytes();
+        let words = self.wants.within + self.index.shape.words + 1;
+        let before = &bytes[self.range.start..span.start];
+        let behind = &bytes[span.end..self.range.end.max(span.end)];
+        let from = span.start - reach(before.iter().rev(), words).min(before.len());
+        let to = span.end + reach(behind.iter(), words).min(behind.len());
+        // Of a longer line no more than a row of a table may take.
+        let before = &before[before.len().saturating_sub(LINE)..];
+        let behind = &behind[..behind.len().min(LINE)];
+        let line_from = match memchr::memrchr(b'\n', before) {
+            Some(at) => span.start - before.len() + at + 1,
+            None if before.len() < LINE => self.range.start,
+            None => edge(bytes, span.start - before.len()).min(span.start),
+        };
+        let line_to = memchr::memchr(b'\n', behind).unwrap_or(behind.len());
+        let line_to = edge(bytes, span.end + line_to);
+        from.min(line_from).max(self.range.start)..to.max(line_to).min(self.range.end.max(span.end))
+    }
+
+    /// The values that point at rows: they pass the filter, and the table has them. With what it says of each.
+    fn pointing(&self) -> io::Result<(Vec<Point>, HashMap<u64, Pointed>)> {
         let (index, mut buffer, mut all) = (self.index, Vec::with_capacity(64), Vec::new());
+        // The filter is bigger than the caches: questions that do not wait for each other's answers are asked together.
+        let mut batch: Vec<(u64, Point)> = Vec::with_capacity(BATCH);
+        let mut ask = |batch: &mut Vec<(u64, Point)>| {
+            all.extend(batch.drain(..).filter(|(short, _)| index.points.contains(*short)))
+        };
         points(self.text.bytes(), self.range.clone(), &index.shape, &mut |point| {
-            if index.points.contains(index.hashes.short(point.value.octets(&mut buffer))) {
-                all.push(point);
+            batch.push((index.hashes.short(point.value.octets(&mut buffer)), point));
+            if batch.len() == BATCH {
+                ask(&mut batch);
             }
         });
-        let mut known: HashMap<u64, bool> = HashMap::new();
-        let mut kept = Vec::with_capacity(all.len());
-        for point in all {
-            let octets = point.value.octets(&mut buffer);
-            let short = index.hashes.short(octets);
-            let there = match known.get(&short) {
-                Some(there) => *there,
-                None => !index.pointed(&index.hashes.strong(octets, point.value.guessable()))?.is_empty(),
-            };
-            known.insert(short, there);
-            if there {
-                kept.push(point);
+        ask(&mut batch);
+        let mut known: HashMap<u64, Pointed> = HashMap::new();
+        for (short, point) in &all {
+            if let Entry::Vacant(vacant) = known.entry(*short) {
+                vacant.insert(index.pointed(&index.hashes.strong_of(&point.value))?);
             }
         }
+        let there = |short: &u64| known.get(short).is_some_and(|rows| !rows.is_empty());
+        let mut kept: Vec<Point> =
+            all.into_iter().filter(|(short, _)| there(short)).map(|(_, point)| point).collect();
         kept.sort_by_key(|point| point.span.start);
-        Ok(kept)
+        Ok((kept, known))
     }
 
     /// Whether two common values that stand in one row, or one where one will do, may be near each other.
@@ -336,7 +377,7 @@ struct Finder<'f, 's, 't> {
     lines: Vec<usize>,
     looks: usize,
     /// What the tables said before: a text that says one thing a thousand times is not looked up a thousand times.
-    pointed: HashMap<u64, Vec<(u8, Vec<u32>, bool)>>,
+    pointed: HashMap<u64, Pointed>,
     together: HashMap<u64, Vec<(u8, Vec<u32>)>>,
     /// By row: what it keeps of its cells, and how often it was looked at.
     rows: HashMap<u32, (Vec<u8>, u32)>,
@@ -658,5 +699,28 @@ impl<'f, 's, 't> Finder<'f, 's, 't> {
 
     fn cell(&self, column: u8, at: usize, distance: u32) -> Cell {
         Cell { column, span: self.slice.text.original(self.candidates[at].span.clone()), distance }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reach;
+
+    #[test]
+    fn so_many_words_reach_to_the_edge_of_the_next() {
+        let text = "one, two  three";
+        assert_eq!(&text[..reach(text.as_bytes().iter(), 2)], "one, two  ");
+        let back = reach(text.as_bytes().iter().rev(), 2);
+        assert_eq!(&text[text.len() - back..], ", two  three");
+        assert_eq!(reach(text.as_bytes().iter(), 3), usize::MAX);
+    }
+
+    #[test]
+    fn characters_that_are_words_end_between_octets_of_text() {
+        let text = "山田 太郎 Иван";
+        for words in 0..6 {
+            let at = reach(text.as_bytes().iter(), words).min(text.len());
+            assert!(text.is_char_boundary(at), "{words}");
+        }
     }
 }

@@ -138,5 +138,9 @@ pub(crate) fn number(digits: impl Iterator<Item = u8>) -> Option<u128> {
 
 /// How many digits it has.
 pub(crate) fn length(number: u128) -> u32 {
-    if number == 0 { 0 } else { number.ilog10() + 1 }
+    match u64::try_from(number) {
+        Ok(0) => 0,
+        Ok(small) => small.ilog10() + 1,
+        Err(_) => number.ilog10() + 1,
+    }
 }
