@@ -149,15 +149,13 @@ pub(crate) fn measure(dir: &Path, options: &Options) {
     speed(&three, "logs, 3 columns", &digits);
     speed(&two, "prose, 2 columns but not first and last name", &clean);
     speed(&two, "logs, 2 columns but not first and last name", &digits);
-    speed(&names, "prose, any 2 columns, names included", &clean);
-    speed(&names, "logs, any 2 columns, names included", &digits);
+    // Every third word of this prose is a name of the table: as bad as it can get.
+    let little = prose(2 << 20, 5);
+    speed(&names, "prose full of names, any 2 columns", &little);
+    speed(&names, "logs, any 2 columns, names included", &digits[..digits.len().min(4 << 20)]);
     recall(&two, options.rows);
     if let Some(corpus) = &options.corpus {
-        alarms(
-            &[("3 columns", &three), ("2, not names alone", &two), ("any 2", &names)],
-            corpus,
-            options.rows,
-        );
+        alarms(&[("3 columns", &three), ("2, not names alone", &two)], corpus, options.rows);
     }
 }
 
