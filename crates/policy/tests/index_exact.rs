@@ -423,6 +423,37 @@ proptest! {
 }
 
 #[test]
+fn a_text_that_takes_too_long_is_a_finding() {
+    let dir = indexed();
+    let set = set(dir.path(), "exact = \"customers\"\ncolumns = 2");
+    let names = "Ann O'Brien Will May Mary Ann Smith ".repeat(200_000);
+    let octets = [b"Subject: x\r\n\r\n", names.as_bytes()].concat();
+    let limits = content::Limits::default();
+    let far = std::time::Instant::now() + std::time::Duration::from_secs(600);
+    let how = content::How {
+        limits: &limits,
+        deadline: far,
+        documents: &content::documents::InProcess,
+        passwords: &[],
+    };
+    let opened = content::open(&octets, &how);
+    let envelope = policy::Envelope::default();
+    let start = std::time::Instant::now();
+    let deadline = start + std::time::Duration::from_millis(300);
+    let size = octets.len() as u64;
+    let mail = policy::Mail {
+        envelope: &envelope,
+        opened: &opened,
+        size,
+        now: jiff::ZonedDateTime::now(),
+        deadline,
+    };
+    let inspection = set.inspect(&mail);
+    assert!(inspection.unscannable.iter().any(|found| found.reason == content::Reason::Timeout));
+    assert!(start.elapsed() < std::time::Duration::from_secs(15), "{:?}", start.elapsed());
+}
+
+#[test]
 fn hostile_texts_take_time_in_proportion_to_their_length() {
     let dir = indexed();
     let set = set(dir.path(), "exact = \"customers\"\ncolumns = 2");

@@ -1,6 +1,7 @@
 //! Rows of a table in the texts of a message: where they stand, and which of them suffice for a question.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use super::pieces::{Pieces, Scope};
 use super::probes::Trouble;
@@ -35,13 +36,18 @@ pub(super) fn look(
     wants: Wants,
     pieces: &Pieces<'_>,
     row: &[u32],
+    deadline: Instant,
     found: &mut Vec<RowFound>,
 ) -> Trouble {
     let mut trouble = Trouble::default();
     stretch::stretches(pieces, row, &mut |stretch| {
+        if trouble.late {
+            return;
+        }
         let mut hits = Hits::default();
-        trouble.fault |= scan(index, &Prepared::new(&stretch.text), wants, &mut hits).is_err();
+        trouble.fault |= scan(index, &Prepared::new(&stretch.text), wants, deadline, &mut hits).is_err();
         trouble.overflow |= hits.overflow;
+        trouble.late |= hits.late;
         found.extend(hits.rows.into_iter().map(|hit| {
             let cells = hit.cells.into_iter().map(|cell| {
                 let (piece, start, end) = stretch.place(pieces, &cell.span);

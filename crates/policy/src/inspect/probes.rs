@@ -44,6 +44,8 @@ pub(super) struct Trouble {
     pub(super) overflow: bool,
     /// The index could not be read.
     pub(super) fault: bool,
+    /// The deadline came.
+    pub(super) late: bool,
 }
 
 /// Asks every index.
@@ -63,11 +65,13 @@ fn ask_one(probe: &Probe, pieces: &Pieces<'_>, deadline: Instant, gathered: &mut
     for row in stretch::rows(pieces, &probe.places) {
         let first = row[0];
         if Instant::now() >= deadline {
-            gathered.late = Some(gathered.late.map_or(first, |late| late.min(first)));
+            late(gathered, first);
             break;
         }
         let trouble = match (&probe.index, &mut found) {
-            (Index::Exact(index), Found::Rows(found)) => exact::look(index, probe.wants, pieces, &row, found),
+            (Index::Exact(index), Found::Rows(found)) => {
+                exact::look(index, probe.wants, pieces, &row, deadline, found)
+            }
             (Index::Documents(index), Found::Documents(found)) => documents::look(index, pieces, &row, found),
             _ => Trouble::default(),
         };
@@ -77,6 +81,15 @@ fn ask_one(probe: &Probe, pieces: &Pieces<'_>, deadline: Instant, gathered: &mut
         if trouble.fault {
             gathered.faulty.push(first);
         }
+        if trouble.late {
+            late(gathered, first);
+            break;
+        }
     }
     found
+}
+
+/// The first text that was not looked at to its end.
+fn late(gathered: &mut Gathered, piece: u32) {
+    gathered.late = Some(gathered.late.map_or(piece, |late| late.min(piece)));
 }

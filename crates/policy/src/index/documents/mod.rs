@@ -83,6 +83,8 @@ pub(crate) struct Hits {
     pub(crate) overflow: bool,
 }
 
+/// Fingerprints that the filter is asked about together.
+const BATCH: usize = 256;
 /// Fingerprints that are looked up on disk for one text.
 const MOST_LOOKS: usize = 1 << 20;
 
@@ -134,13 +136,21 @@ impl DocumentsIndex {
     pub(crate) fn scan(&self, pieces: &[&Prepared<'_>], hits: &mut Hits) -> io::Result<()> {
         let mut stream = Stream::new(&self.grams);
         let mut kept: Vec<Kept> = Vec::new();
+        // The filter is bigger than the caches: questions that do not wait for each other's answers are asked together.
+        let mut batch: Vec<(u64, Kept)> = Vec::with_capacity(BATCH);
+        let mut ask = |batch: &mut Vec<(u64, Kept)>| {
+            let there = batch.drain(..).filter(|(short, _)| self.filter.contains(*short));
+            kept.extend(there.map(|(_, one)| one));
+        };
         let mut take = |one: Kept| {
-            if self.filter.contains(self.grams.short(one.run)) {
-                kept.push(one);
+            batch.push((self.grams.short(one.run), one));
+            if batch.len() == BATCH {
+                ask(&mut batch);
             }
         };
         pieces.iter().for_each(|piece| stream.push(piece, &mut take));
         stream.end(&mut take);
+        ask(&mut batch);
         let count = stream.count();
         if kept.len() > MOST_LOOKS {
             kept.truncate(MOST_LOOKS);

@@ -2,7 +2,7 @@
 //!
 //! Nothing but digits and `@` is looked for at first: prose costs next to nothing.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::phone::{self, Written};
 use super::value::{Value, length};
@@ -65,11 +65,11 @@ impl Shape {
         length >= phone::LEAST && self.phones() & lengths != 0
     }
 
-    /// Digits of the longest number that is worth a look.
-    fn most_digits(&self) -> u32 {
+    /// Digits of the shortest and of the longest number that is worth a look.
+    fn lengths(&self) -> RangeInclusive<u32> {
         let numbers = 64 - self.digits.leading_zeros();
         let phones = if self.phones() == 0 { 0 } else { 64 - self.phones().leading_zeros() + 4 };
-        numbers.max(phones)
+        (self.digits | self.phones()).trailing_zeros()..=numbers.max(phones)
     }
 
     /// Whether the index has telephone numbers of that form and length.
@@ -114,7 +114,7 @@ struct Group {
 pub(crate) fn points(bytes: &[u8], range: Range<usize>, shape: &Shape, each: &mut impl FnMut(Point)) {
     let mut at = range.start;
     let mut groups = Vec::new();
-    let most = shape.most_digits();
+    let lengths = shape.lengths();
     while let Some(next) = interesting(bytes, at, range.end) {
         if bytes[next] == b'@' {
             if shape.email {
@@ -128,7 +128,7 @@ pub(crate) fn points(bytes: &[u8], range: Range<usize>, shape: &Shape, each: &mu
         let Some(last) = groups.last().copied() else { break };
         if shape.numbers() {
             (0..groups.len()).for_each(|from| {
-                numbers(bytes, &groups[from..], shape, most, each);
+                numbers(bytes, &groups[from..], shape, &lengths, each);
                 if shape.mixed != 0 {
                     mixed(bytes, &groups[from..], shape, each);
                 }
@@ -235,20 +235,31 @@ fn separated(bytes: &[u8], from: usize, end: usize) -> Option<usize> {
 }
 
 /// Numbers that begin with the first group.
-fn numbers(bytes: &[u8], groups: &[Group], shape: &Shape, most: u32, each: &mut impl FnMut(Point)) {
+fn numbers(
+    bytes: &[u8],
+    groups: &[Group],
+    shape: &Shape,
+    lengths: &RangeInclusive<u32>,
+    each: &mut impl FnMut(Point),
+) {
     let start = groups[0].start;
     let plus = start > 0 && bytes[start - 1] == b'+';
-    let (mut number, mut digits) = (0u128, 0);
-    for group in groups.iter().take(TOGETHER) {
-        let text = &bytes[group.start..group.end];
-        digits += text.len();
+    let (mut number, mut digits, mut taken) = (0u128, 0, 0);
+    for (at, group) in groups.iter().take(TOGETHER).enumerate() {
+        digits += group.end - group.start;
         if group.letters || digits > 38 {
             return;
         }
-        number = joined(number, text);
+        if digits < *lengths.start() as usize {
+            continue;
+        }
+        number = groups[taken..=at]
+            .iter()
+            .fold(number, |number, group| joined(number, &bytes[group.start..group.end]));
+        taken = at + 1;
         let span = start..group.end;
         let length = length(number);
-        if length > most {
+        if length > *lengths.end() {
             return;
         }
         if shape.digits >> length & 1 == 1 {

@@ -4,6 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::ops::Range;
+use std::time::Instant;
 
 use super::ExactIndex;
 
@@ -56,6 +57,8 @@ pub(crate) struct Hits {
     pub(crate) rows: Vec<RowHit>,
     /// Not everything was looked at: there were too many rows to look at.
     pub(crate) overflow: bool,
+    /// Likewise, for want of time.
+    pub(crate) late: bool,
 }
 
 /// Octets looked at in one go, and how much of the end is looked at again with what follows.
@@ -132,15 +135,21 @@ struct Anchor {
     rows: Vec<u32>,
 }
 
-/// Looks through a text.
-pub(crate) fn scan(index: &ExactIndex, text: &Prepared<'_>, wants: Wants, hits: &mut Hits) -> io::Result<()> {
+/// Looks through a text until the deadline.
+pub(crate) fn scan(
+    index: &ExactIndex,
+    text: &Prepared<'_>,
+    wants: Wants,
+    deadline: Instant,
+    hits: &mut Hits,
+) -> io::Result<()> {
     let bytes = text.bytes();
     let mut from = 0;
     loop {
         let to = edge(bytes, from + SLICE);
-        let slice = Slice { index, text, range: from..to, wants };
+        let slice = Slice { index, text, range: from..to, wants, deadline };
         slice.scan(hits)?;
-        if to == bytes.len() || hits.rows.len() > MOST_HITS {
+        if to == bytes.len() || hits.rows.len() > MOST_HITS || hits.late {
             break;
         }
         from = edge(bytes, to.saturating_sub(OVERLAP)).max(from + 1).min(to);
@@ -168,6 +177,7 @@ struct Slice<'s, 't> {
     text: &'s Prepared<'t>,
     range: Range<usize>,
     wants: Wants,
+    deadline: Instant,
 }
 
 impl Slice<'_, '_> {
@@ -465,6 +475,10 @@ impl<'f, 's, 't> Finder<'f, 's, 't> {
     fn rows(&mut self, hits: &mut Hits) -> io::Result<()> {
         let mut seen = HashSet::new();
         for at in 0..self.candidates.len() {
+            if at.is_multiple_of(BATCH) && Instant::now() >= self.slice.deadline {
+                hits.late = true;
+                return Ok(());
+            }
             for anchor in self.anchors(at)? {
                 if self.looks > MOST_LOOKS || hits.rows.len() > MOST_HITS {
                     hits.overflow = true;
