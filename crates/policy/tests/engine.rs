@@ -4,6 +4,7 @@
 
 mod support;
 
+use content::{DocumentAnswer, DocumentItem, Kind};
 use policy::{Direction, Severity};
 use support::{library_dir, mail, policy, raw, set, with_files};
 
@@ -107,6 +108,27 @@ fn words_are_near_across_the_pieces_of_one_text() {
     );
     let html = "Content-Type: text/html\r\n\r\n<p>chief</p><!-- hidden --><p>salary</p>";
     assert!(raw(html).violates(&set));
+}
+
+/// A number as it is shown and as it is stored is one number, and what is stored does not part it from the words of its row.
+#[test]
+fn a_number_in_a_cell_counts_once_and_stands_beside_the_words_of_its_row() {
+    let set = policy(
+        "[[rule]]\nname = \"r\"\nregex = '4111[ ]?1111[ ]?1111[ ]?1111'\nnear = { keywords = \"card\", within = 2 }\n",
+    );
+    let cells = [
+        ("A1", Kind::Text, "1,5"),
+        ("A1", Kind::Hidden, "1.5"),
+        ("B1", Kind::Text, "card"),
+        ("C1", Kind::Text, "x"),
+        ("C1", Kind::Hidden, "y"),
+        ("D1", Kind::Text, "4111 1111 1111 1111"),
+        ("D1", Kind::Hidden, "4111111111111111"),
+    ];
+    let items =
+        cells.map(|(place, kind, text)| DocumentItem::Text { place: place.into(), kind, text: text.into() });
+    let answer = DocumentAnswer { items: items.to_vec(), ..DocumentAnswer::default() };
+    assert_eq!(with_files("x", &[("a.zip", "PK\u{3}\u{4}")]).count_answered(&set, answer), Some(1));
 }
 
 #[test]

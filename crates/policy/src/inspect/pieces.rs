@@ -32,6 +32,8 @@ pub(super) struct Piece<'m> {
     pub(super) spot: Spot,
     pub(super) kind: &'static str,
     pub(super) view: Option<View>,
+    /// It is part of the text as it runs, and no remark, link or property beside it.
+    in_line: bool,
     /// It goes on where the piece before it ends: words near each other may stand in both.
     pub(super) continues: bool,
 }
@@ -99,12 +101,10 @@ impl<'m> Pieces<'m> {
             if spot == Spot::Header && !engine.headers.admit(&segment.place) {
                 continue;
             }
-            let before = all.last();
-            let continues = segment.kind == Kind::Text
-                && before.is_some_and(|before| {
-                    (before.part, before.spot, before.view, before.kind)
-                        == (segment.part, spot, segment.view, Kind::Text.as_str())
-                        && matches!(spot, Spot::Body | Spot::File)
+            let continues = in_line(segment.kind)
+                && matches!(spot, Spot::Body | Spot::File)
+                && all.last().is_some_and(|before| {
+                    (before.part, before.spot) == (segment.part, spot) && before.in_line
                 });
             all.push(Piece {
                 text: &segment.text,
@@ -113,6 +113,7 @@ impl<'m> Pieces<'m> {
                 spot,
                 kind: segment.kind.as_str(),
                 view: segment.view,
+                in_line: in_line(segment.kind),
                 continues,
             });
         }
@@ -129,5 +130,19 @@ impl<'m> Pieces<'m> {
 }
 
 fn envelope<'m>(place: &'m str, text: &'m str) -> Piece<'m> {
-    Piece { text, part: 0, place, spot: Spot::Envelope, kind: "envelope", view: None, continues: false }
+    Piece {
+        text,
+        part: 0,
+        place,
+        spot: Spot::Envelope,
+        kind: "envelope",
+        view: None,
+        in_line: false,
+        continues: false,
+    }
+}
+
+/// What is hidden stands between what is shown: a cell's stored number beside the number as it looks.
+fn in_line(kind: Kind) -> bool {
+    matches!(kind, Kind::Text | Kind::Hidden)
 }

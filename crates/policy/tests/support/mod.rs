@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use content::documents::InProcess;
-use content::{How, Limits};
+use content::{DocumentAnswer, DocumentRequest, Documents, How, Limits};
 use policy::{Envelope, Inspection, Mail, Response, Set, SourceFile};
 
 /// A set of files; the test fails with the diagnostics if they are wrong.
@@ -117,10 +117,30 @@ impl Message {
             .map(|violation| violation.match_count)
     }
 
+    /// The match count of policy 1 where every document is answered so.
+    pub fn count_answered(&self, set: &Set, answer: DocumentAnswer) -> Option<u64> {
+        struct Answered(DocumentAnswer);
+        impl Documents for Answered {
+            fn open(&self, _: &DocumentRequest<'_>) -> DocumentAnswer {
+                self.0.clone()
+            }
+        }
+        let inspection = self.asked_with(&Answered(answer), |mail| set.inspect(mail));
+        inspection
+            .violations
+            .iter()
+            .find(|violation| violation.policy.id == 1)
+            .map(|violation| violation.match_count)
+    }
+
     pub fn asked<T>(&self, ask: impl FnOnce(&Mail<'_>) -> T) -> T {
+        self.asked_with(&InProcess, ask)
+    }
+
+    fn asked_with<T>(&self, documents: &dyn Documents, ask: impl FnOnce(&Mail<'_>) -> T) -> T {
         let limits = Limits::default();
         let deadline = Instant::now() + Duration::from_secs(600);
-        let how = How { limits: &limits, deadline, documents: &InProcess, passwords: &[] };
+        let how = How { limits: &limits, deadline, documents, passwords: &[] };
         let opened = content::open(&self.octets, &how);
         ask(&Mail {
             envelope: &self.envelope,
