@@ -9,6 +9,7 @@ mod record;
 mod rotate;
 mod seal;
 mod waiting;
+pub mod wire;
 mod write;
 mod writer;
 

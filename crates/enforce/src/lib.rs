@@ -1,0 +1,1 @@
+//! Incidents, policies and people over HTTP: ingest, API, console, remediation.
