@@ -1,6 +1,6 @@
 //! From pieces of text at positions to lines: a gap becomes a space, what touches is one word whatever the order of drawing.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 /// A gap wider than this part of an em separates words.
 const WORD_GAP: f64 = 0.1;
