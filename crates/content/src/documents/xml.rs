@@ -57,7 +57,7 @@ fn attribute<'a>(rest: &mut &'a str) -> Option<(&'a str, &'a str)> {
             *rest = &value[end..];
             continue;
         }
-        let end = memchr(quote, &value.as_bytes()[1..])? + 1;
+        let end = value.as_bytes()[1..].iter().position(|octet| *octet == quote)? + 1;
         *rest = &value[end + 1..];
         return Some((local(key), &value[1..end]));
     }
@@ -170,14 +170,17 @@ fn markup(text: &str) -> Option<(Markup<'_>, &str)> {
 
 /// Where the `>` stands that no quotes hide.
 fn end_of_tag(octets: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        at += memchr3(b'>', b'"', b'\'', octets.get(at..)?)?;
-        match octets[at] {
-            b'>' => return Some(at),
-            quote => at += memchr(quote, &octets[at + 1..])? + 2,
+    // Tags are short: a search that sets up registers for each quote costs more than it saves.
+    let mut quote = None;
+    octets.iter().position(|octet| {
+        match quote {
+            None if *octet == b'>' => return true,
+            None if matches!(octet, b'"' | b'\'') => quote = Some(*octet),
+            Some(open) if open == *octet => quote = None,
+            _ => {}
         }
-    }
+        false
+    })
 }
 
 fn declaration(text: &str) -> Option<(Markup<'_>, &str)> {
