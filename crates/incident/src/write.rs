@@ -305,6 +305,9 @@ async fn add_outcome(db: &mut dyn Session, happened: &Happened) -> Result<(), Er
         Outcome::Redirected { text, .. } => ("REDIRECTED", "redirected", format!("next hop answered {text}")),
         Outcome::Refused { text, .. } => ("REFUSED", "refused", format!("next hop answered {text}")),
         Outcome::Deferred { text, .. } => ("DEFERRED", "deferred", format!("left with the sender: {text}")),
+        Outcome::Returned { .. } => {
+            ("RETURNED", "returned", "returned to the MTA, which asked by milter".to_owned())
+        }
         Outcome::Blocked { text, .. } => ("BLOCKED", "blocked", format!("the sender was told {text}")),
     };
     for incident in &happened.recorded.incidents {

@@ -54,6 +54,8 @@ pub struct Settings {
     pub break_glass: bool,
     /// The pass header (name, value), added to every message; none switches it off.
     pub pass_header: Option<(String, String)>,
+    /// Messages marked for Email Quarantine Connect are held by the MTA that asked by milter.
+    pub milter_holds: bool,
     /// What becomes of a mail when a copy that a rule orders is refused by the next hop.
     pub refused_copy: RefusedCopy,
     /// Key of `X-dlp-uniquemsgid`.

@@ -102,6 +102,9 @@ pub(crate) struct Prevent {
     /// Record, but never block, redirect or mark.
     #[arg(long)]
     trial: bool,
+    /// Where MTAs ask by milter.
+    #[arg(long, value_name = "ADDR:PORT")]
+    milter: Option<String>,
     /// Where metrics and health are served.
     #[arg(long, value_name = "ADDR:PORT")]
     ops_listen: Option<String>,
@@ -137,6 +140,7 @@ impl Prevent {
                 flag: "--trial",
                 value: Value::Boolean(true),
             }),
+            text("prevent.milter_listen", "--milter", &self.milter),
             text("prevent.ops_listen", "--ops-listen", &self.ops_listen),
         ]
         .into_iter()

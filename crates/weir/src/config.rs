@@ -69,6 +69,10 @@ pub(crate) struct Prevent {
     pub(crate) ops_listen: String,
     /// Hosts that may connect (addresses or networks).
     pub(crate) allowed_hosts: Vec<String>,
+    /// Where MTAs ask by milter; none when empty.
+    pub(crate) milter_listen: String,
+    /// An MTA that asks by milter holds what is marked for Email Quarantine Connect.
+    pub(crate) milter_hold: bool,
     /// Header line added to every message; none when empty.
     pub(crate) pass_header: String,
     /// What to do when a copy that a rule orders is refused.
@@ -363,6 +367,8 @@ impl Default for Prevent {
             break_glass: false,
             ops_listen: String::new(),
             allowed_hosts: vec!["127.0.0.0/8".into(), "::1".into()],
+            milter_listen: String::new(),
+            milter_hold: false,
             pass_header: "X-Cfilter-Loop: Reflected".into(),
             refused_copy: RefusedCopy::Defer,
             sandbox: Sandbox::Required,

@@ -60,6 +60,7 @@ pub(crate) async fn start(configure: Configure, stop: CancellationToken) -> Resu
         .await
         .with_context(|| format!("cannot listen on {}; is another server running there?", config.listen))?;
     let address = listener.local_addr()?;
+    let milter = milter_listener(&config).await?;
     let server = Server::new(settings, loaded, pool.clone(), journal.clone(), metrics.clone(), resolver);
     let ops_address = serve_ops(&config, &metrics, &pool, &journal, stop.clone()).await?;
     tracing::info!(
@@ -74,14 +75,35 @@ pub(crate) async fn start(configure: Configure, stop: CancellationToken) -> Resu
     );
     let keeper = Keeper { configure, server: server.clone(), metrics, listen: config.listen.clone() };
     tokio::spawn(keeper.keep(config, stop.clone()));
+    let milter = milter.map(|listener| {
+        let (server, stop) = (server.clone(), stop.clone());
+        tokio::spawn(async move { server.run_milter(listener, stop).await })
+    });
     let (running, last) = (server.clone(), journal);
     let finished = tokio::spawn(async move {
-        let all_finished = running.run(listener, stop).await;
+        let mut all_finished = running.run(listener, stop).await;
+        if let Some(milter) = milter {
+            all_finished &= milter.await.unwrap_or(false);
+        }
         // The last outcomes are still on their way to the disk.
         last.flush().await;
         all_finished
     });
     Ok(Running { address, ops_address, server, finished })
+}
+
+/// Bound before anything is accepted; none if no MTA asks by milter.
+async fn milter_listener(config: &Prevent) -> Result<Option<TcpListener>> {
+    let address = &config.milter_listen;
+    if address.is_empty() {
+        return Ok(None);
+    }
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.with_context(|| {
+        format!("cannot listen on {address} for milter; is another server running there?")
+    })?;
+    tracing::info!(listen = %listener.local_addr()?, hold = config.milter_hold, "milter listens");
+    Ok(Some(listener))
 }
 
 /// Ends `stop` at SIGTERM or SIGINT.
@@ -151,6 +173,7 @@ fn checked_settings(config: &Prevent, id_key: IdKey) -> Result<Settings> {
         passwords: config.passwords.clone(),
         trial: config.trial,
         break_glass: config.break_glass,
+        milter_holds: config.milter_hold,
         pass_header: pass_header(&config.pass_header)?,
         refused_copy: match config.refused_copy {
             RefusedCopy::Defer => Copies::Defer,
@@ -210,7 +233,8 @@ fn mode(config: &Prevent, listen_port: u16) -> Result<Way> {
         }
         Mode::Forward => {
             ensure!(
-                !config.next_hop.is_empty(),
+                // An MTA that asks by milter keeps its mail: nothing needs to go on.
+                !config.next_hop.is_empty() || !config.milter_listen.is_empty(),
                 "forwarding needs a next hop: give --next-hop HOST:PORT or mx:DOMAIN, or next_hop = [\"HOST:PORT\"] in [prevent]"
             );
             let hops = config

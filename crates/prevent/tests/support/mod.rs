@@ -136,6 +136,7 @@ pub fn settings(dir: &std::path::Path, hops: &[SocketAddr]) -> Settings {
         passwords: Vec::new(),
         trial: false,
         break_glass: false,
+        milter_holds: false,
         pass_header: Some(("X-Cfilter-Loop".into(), "Reflected".into())),
         refused_copy: RefusedCopy::Defer,
         id_key: IdKey::new([7; 32]),
