@@ -5,6 +5,7 @@
 
 mod library;
 mod rivals;
+mod sets;
 mod texts;
 
 use std::hint::black_box;
@@ -25,6 +26,12 @@ fn main() -> anyhow::Result<()> {
     let texts = texts::all(megabytes << 20);
     if "engine".contains(only) {
         engine(&texts)?;
+    }
+    if "sets".contains(only) {
+        sets::table(&texts)?;
+    }
+    if "policies".contains(only) {
+        sets::curve(&texts)?;
     }
     if "rivals".contains(only) {
         rivals::table(&texts)?;

@@ -1,5 +1,7 @@
 //! The texts that some question looks into, in the order of the message, each with its place.
 
+use std::ops::Range;
+
 use content::{Component, Kind, View};
 
 use crate::compile::model::{Engine, Places};
@@ -122,6 +124,16 @@ impl<'m> Pieces<'m> {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Piece<'m>> {
         self.all.iter()
+    }
+
+    /// The numbers of texts that go on in each other, row by row.
+    pub(super) fn rows(&self) -> impl Iterator<Item = Range<u32>> + '_ {
+        let mut from = 0;
+        self.all.chunk_by(|_, next| next.continues).map(move |row| {
+            let first = from;
+            from += row.len() as u32;
+            first..from
+        })
     }
 
     pub(super) fn get(&self, piece: u32) -> &Piece<'m> {
