@@ -11,7 +11,7 @@ use content::{How, Limits, Opened};
 use policy::{Envelope, Mail, Set, SourceFile};
 
 use crate::texts::Text;
-use crate::{heading, library, rate, row};
+use crate::{heading, library, rate, row, timed};
 
 /// The identifiers of a first library.
 const FIRST: [&str; 25] = [
@@ -140,11 +140,12 @@ pub(crate) fn small(set: &Set, text: &Text) -> String {
     let opened = open(&mail);
     const ROUNDS: u32 = 2_000;
     let best = (0..5).map(|_| {
-        let began = Instant::now();
-        for _ in 0..ROUNDS {
-            black_box(inspect(set, &mail, &opened));
-        }
-        began.elapsed() / ROUNDS
+        let mut rounds = || {
+            for _ in 0..ROUNDS {
+                black_box(inspect(set, &mail, &opened));
+            }
+        };
+        timed(&mut rounds) / ROUNDS
     });
     format!("{:.1}", best.min().unwrap_or_default().as_secs_f64() * 1e6)
 }

@@ -212,8 +212,8 @@ impl<'g, 'm> Gatherer<'g, 'm> {
                 let from = kept.len();
                 keep_outermost(found, &mut kept);
                 let ignored = ignored[place].get_or_insert_with(|| {
-                    let body = self.pieces.get(*number).spot == Spot::Body;
-                    ignore::ranges(&self.set.settings, text.text(), body)
+                    let piece = self.pieces.get(*number);
+                    ignore::ranges(&self.set.settings, piece.text, piece.quoted, piece.spot == Spot::Body)
                 });
                 if !ignored.is_empty() {
                     drop_ignored(&mut kept, from, ignored);

@@ -28,6 +28,8 @@ const OTHER_SCOPES: u32 = 4;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece<'m> {
     pub(super) text: &'m str,
+    /// Octets of it that quote an earlier mail, as far as its format says so.
+    pub(super) quoted: &'m [Range<usize>],
     pub(super) part: u32,
     /// `Sheet2!B7`, a header's name, `sender`.
     pub(super) place: &'m str,
@@ -110,6 +112,7 @@ impl<'m> Pieces<'m> {
                 });
             all.push(Piece {
                 text: &segment.text,
+                quoted: &segment.quoted,
                 part: segment.part,
                 place: &segment.place,
                 spot,
@@ -144,6 +147,7 @@ impl<'m> Pieces<'m> {
 fn envelope<'m>(place: &'m str, text: &'m str) -> Piece<'m> {
     Piece {
         text,
+        quoted: &[],
         part: 0,
         place,
         spot: Spot::Envelope,
