@@ -117,7 +117,9 @@ async fn admit(
         return Err(Problem::ChangePassword);
     }
     let body = read(site, asked, &parts, body, viewer.is_some()).await?;
-    if let Some(viewer) = viewer.as_ref().filter(|viewer| !asked.safe && !viewer.form_token.is_empty()) {
+    // The sign-in page may have been open since before somebody signed in in another window.
+    let needs_token = !asked.safe && asked.path != "/sign-in";
+    if let Some(viewer) = viewer.as_ref().filter(|viewer| needs_token && !viewer.form_token.is_empty()) {
         forms::with_token(&parts.headers, &body, &viewer.form_token)?;
     }
     parts.extensions.insert(asked.peer.clone());

@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn numbers_are_grouped_and_axes_end_at_round_ones() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([0, 4, 5, 9, 21, 41, 390, 401].map(ceiling), [4, 4, 8, 20, 40, 200, 400, 800]);
+        assert_eq!([0, 4, 5, 9, 21, 41, 390, 401].map(ceiling), [4, 4, 8, 20, 40, 80, 400, 800]);
         assert_eq!(ceiling(u64::MAX), u64::MAX);
     }
 

@@ -127,7 +127,8 @@ mod tests {
             let inside = html.strip_prefix("<bdi class=\"mail\">").unwrap().strip_suffix("</bdi>").unwrap();
             let bare = ours_removed(inside);
             prop_assert!(!bare.contains(['<', '>', '"', '\'']), "{}", html);
-            prop_assert!(!inside.chars().any(|c| is_deceptive(c) && !matches!(c, '\u{200c}' | '\u{200d}')));
+            let unseen = |c: char| is_deceptive(c) && !matches!(c, '\u{200c}' | '\u{200d}');
+            prop_assert!(!inside.chars().any(unseen), "an unseen character");
         }
     }
 

@@ -20,45 +20,45 @@ use web::listen::{Transport, listen};
 use web::people::{NewUser, Password, Privilege};
 use web::{Clock, Options, Place, Problem, Site, Viewer};
 
-pub static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("../store/tests/migrations/sqlite");
-pub static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("../store/tests/migrations/postgres");
-pub const MIGRATIONS: Migrations = Migrations { sqlite: &SQLITE, postgres: &POSTGRES };
+pub(crate) static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("../store/tests/migrations/sqlite");
+pub(crate) static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("../store/tests/migrations/postgres");
+pub(crate) const MIGRATIONS: Migrations = Migrations { sqlite: &SQLITE, postgres: &POSTGRES };
 
 /// The password that all users of these tests have at first.
-pub const PASSWORD: &str = "four small words here";
+pub(crate) const PASSWORD: &str = "four small words here";
 
 /// A clock that stands still until it is turned.
 #[derive(Clone)]
-pub struct Hand(Arc<AtomicI64>);
+pub(crate) struct Hand(Arc<AtomicI64>);
 
 impl Hand {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(AtomicI64::new(1_795_000_000_000)))
     }
 
-    pub fn turn(&self, seconds: i64) {
+    pub(crate) fn turn(&self, seconds: i64) {
         self.0.fetch_add(seconds * 1_000, Ordering::Relaxed);
     }
 
-    pub fn seconds(&self) -> u64 {
+    pub(crate) fn seconds(&self) -> u64 {
         (self.0.load(Ordering::Relaxed) / 1_000) as u64
     }
 
-    pub fn clock(&self) -> Clock {
+    pub(crate) fn clock(&self) -> Clock {
         let hand = self.0.clone();
         Clock::by(move || Timestamp::from_millisecond(hand.load(Ordering::Relaxed)).unwrap())
     }
 }
 
-pub async fn database(dir: &Path) -> Arc<dyn Database> {
+pub(crate) async fn database(dir: &Path) -> Arc<dyn Database> {
     database::open(&Location::File(dir.join("web.db")), MIGRATIONS).await.unwrap()
 }
 
-pub struct Console {
-    pub site: Site,
-    pub address: SocketAddr,
-    pub hand: Hand,
-    pub dir: tempfile::TempDir,
+pub(crate) struct Console {
+    pub(crate) site: Site,
+    pub(crate) address: SocketAddr,
+    pub(crate) hand: Hand,
+    pub(crate) dir: tempfile::TempDir,
     stop: CancellationToken,
 }
 
@@ -68,7 +68,7 @@ impl Drop for Console {
     }
 }
 
-pub async fn site(dir: &Path, hand: &Hand) -> Site {
+pub(crate) async fn site(dir: &Path, hand: &Hand) -> Site {
     let mut options = Options::new("Test", "/incidents");
     options.clock = hand.clock();
     options.body_limit = 10_000;
@@ -78,7 +78,7 @@ pub async fn site(dir: &Path, hand: &Hand) -> Site {
     Site::open(database(dir).await, keys, options).await.unwrap()
 }
 
-pub async fn console() -> Console {
+pub(crate) async fn console() -> Console {
     let dir = tempfile::tempdir().unwrap();
     let hand = Hand::new();
     let site = site(dir.path(), &hand).await;
@@ -94,10 +94,11 @@ struct Incidents {
     subject: &'static str,
 }
 
-pub const HOSTILE: &str = "\"'><script>alert(document.cookie)</script><img src=x onerror=alert(1)>{{7*7}}";
+pub(crate) const HOSTILE: &str =
+    "\"'><script>alert(document.cookie)</script><img src=x onerror=alert(1)>{{7*7}}";
 
 /// Pages as a server would have them.
-pub fn pages() -> Router {
+pub(crate) fn pages() -> Router {
     Router::new()
         .route(
             "/incidents",
@@ -119,11 +120,11 @@ pub fn pages() -> Router {
 }
 
 impl Console {
-    pub async fn role(&self, name: &str) -> i64 {
+    pub(crate) async fn role(&self, name: &str) -> i64 {
         self.site.people().role_named(name).await.unwrap().unwrap().id
     }
 
-    pub async fn user(&self, name: &str, roles: &[&str]) -> i64 {
+    pub(crate) async fn user(&self, name: &str, roles: &[&str]) -> i64 {
         let mut ids = Vec::new();
         for role in roles {
             ids.push(self.role(role).await);
@@ -137,56 +138,56 @@ impl Console {
         self.site.people().add_user(new).await.unwrap()
     }
 
-    pub fn browser(&self) -> Browser {
+    pub(crate) fn browser(&self) -> Browser {
         Browser { address: self.address, cookies: BTreeMap::new(), headers: Vec::new() }
     }
 
-    pub async fn signed_in(&self, name: &str) -> Browser {
+    pub(crate) async fn signed_in(&self, name: &str) -> Browser {
         let mut browser = self.browser();
         let answer = browser.post("/sign-in", &[("name", name), ("password", PASSWORD)]).await;
         assert_eq!(answer.status, 303, "{}", answer.body);
         browser
     }
 
-    pub async fn actions(&self) -> Vec<String> {
+    pub(crate) async fn actions(&self) -> Vec<String> {
         let search = web::audit::Search { limit: 100, ..Default::default() };
         self.site.audit().search(&search).await.unwrap().into_iter().map(|line| line.action).collect()
     }
 }
 
 /// Keeps cookies, follows nothing.
-pub struct Browser {
-    pub address: SocketAddr,
-    pub cookies: BTreeMap<String, String>,
+pub(crate) struct Browser {
+    pub(crate) address: SocketAddr,
+    pub(crate) cookies: BTreeMap<String, String>,
     /// Sent with each request.
-    pub headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// What the page's forms carry.
-    pub fn form_token(&self) -> String {
+    pub(crate) fn form_token(&self) -> String {
         let at = self.body.find("name=\"csrf\" value=\"").expect("a form with a token") + 19;
         self.body[at..].split('"').next().unwrap().to_owned()
     }
 }
 
 impl Browser {
-    pub async fn get(&mut self, path: &str) -> Answer {
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
         self.ask("GET", path, &[("accept", "text/html")], b"").await
     }
 
-    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let pairs: Vec<String> =
             fields.iter().map(|(name, value)| format!("{name}={}", web::pages::encoded(value))).collect();
         let head = [
@@ -198,14 +199,20 @@ impl Browser {
     }
 
     /// Like a person: opens a page, and sends one of its forms with the token that is in it.
-    pub async fn submit(&mut self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn submit(&mut self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
         let token = self.get(page).await.form_token();
         let fields: Vec<(&str, &str)> =
             std::iter::once(("csrf", token.as_str())).chain(fields.iter().copied()).collect();
         self.post(path, &fields).await
     }
 
-    pub async fn ask(&mut self, method: &str, path: &str, head: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(crate) async fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        head: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
         let mut text = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
         let mut add = |name: &str, value: &str| text.push_str(&format!("{name}: {value}\r\n"));
         if !head.iter().any(|(name, _)| *name == "host") {
@@ -245,7 +252,7 @@ impl Browser {
     }
 }
 
-pub fn parse(octets: &[u8]) -> Answer {
+pub(crate) fn parse(octets: &[u8]) -> Answer {
     let end = octets.windows(4).position(|window| window == b"\r\n\r\n").expect("a whole head");
     let head = std::str::from_utf8(&octets[..end]).unwrap();
     let mut lines = head.split("\r\n");
