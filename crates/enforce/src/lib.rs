@@ -92,7 +92,8 @@ impl Enforce {
 
     /// Opens what is kept, without listening: for the command line beside a server that is not running.
     pub async fn open(options: Options) -> Result<Arc<Self>, Error> {
-        let at = options.database.clone().unwrap_or_else(|| Location::File(options.data.join("incidents.db")));
+        let at =
+            options.database.clone().unwrap_or_else(|| Location::File(options.data.join("incidents.db")));
         let journal = Arc::new(Journal::open_at(&options.data, &at, JournalOptions::default()).await?);
         store::steps::prepare(&**journal.database(), "enforce", STEPS).await?;
         let (database, keys) = (journal.database().clone(), journal.keys().clone());
@@ -194,7 +195,8 @@ fn pair(
     chain: &Path,
     key: &Path,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), certificates::Error> {
-    let read = |path: &Path| fs::read(path).map_err(|why| certificates::Error::file("cannot read", path, why));
+    let read =
+        |path: &Path| fs::read(path).map_err(|why| certificates::Error::file("cannot read", path, why));
     let chain_text = read(chain)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&chain_text).collect();
     let certificates = certificates.map_err(|why| certificates::Error::file("no PEM in", chain, why))?;

@@ -163,7 +163,7 @@ fn common(params: &mut CertificateParams, name: &str, days: u32) -> Result<(), E
 }
 
 fn date(at: Timestamp) -> (i32, u8, u8) {
-    let date = at.to_zoned(TimeZone::UTC).date();
+    let date = TimeZone::UTC.to_datetime(at).date();
     (date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs())
 }
 

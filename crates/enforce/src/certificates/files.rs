@@ -98,9 +98,8 @@ impl Directory {
 
     /// Certificate and key (PEM texts).
     pub fn read(&self, name: &str) -> Result<(String, Zeroizing<String>), Error> {
-        let read = |path: PathBuf| {
-            fs::read_to_string(&path).map_err(|why| Error::file("cannot read", &path, why))
-        };
+        let read =
+            |path: PathBuf| fs::read_to_string(&path).map_err(|why| Error::file("cannot read", &path, why));
         Ok((read(self.certificate(name))?, Zeroizing::new(read(self.key(name))?)))
     }
 
@@ -152,7 +151,10 @@ impl Directory {
     fn write(&self, name: &str, pair: &Pair) -> Result<(), Error> {
         let make = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0);
         make.map_err(|why| Error::file("cannot make", &self.0, why))?;
-        let files = [(self.key(name), pair.key.as_bytes(), 0o600), (self.certificate(name), pair.certificate.as_bytes(), 0o644)];
+        let files = [
+            (self.key(name), pair.key.as_bytes(), 0o600),
+            (self.certificate(name), pair.certificate.as_bytes(), 0o644),
+        ];
         for (path, text, mode) in files {
             write_whole(&path, text, mode).map_err(|why| Error::file("cannot write", &path, why))?;
         }

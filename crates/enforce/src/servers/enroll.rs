@@ -84,7 +84,11 @@ fn sign(
     Ok((certificate, seen))
 }
 
-async fn answer(enforce: &Enforce, granted: &Granted, certificate: String) -> Result<Json<Enrolled>, Refusal> {
+async fn answer(
+    enforce: &Enforce,
+    granted: &Granted,
+    certificate: String,
+) -> Result<Json<Enrolled>, Refusal> {
     // Whoever still waits for approval does not get what all servers share.
     let keys = if granted.needs_approval { Vec::new() } else { enforce.unique_id_keys().await? };
     Ok(Json(Enrolled {

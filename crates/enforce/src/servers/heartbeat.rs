@@ -52,7 +52,9 @@ pub(super) async fn policy_file(
     State(enforce): State<Arc<Enforce>>,
     Path(digest): Path<String>,
 ) -> Result<Vec<u8>, Refusal> {
-    let gone = || Refusal::new(StatusCode::NOT_FOUND, "there is no such file (any more): ask for the manifest again");
+    let gone = || {
+        Refusal::new(StatusCode::NOT_FOUND, "there is no such file (any more): ask for the manifest again")
+    };
     let path = enforce.published.file(&digest).ok_or_else(gone)?;
     let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
     read.map_err(|error| unavailable(&error))?.map_err(|_| gone())

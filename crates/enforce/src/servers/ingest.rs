@@ -22,7 +22,11 @@ pub(super) async fn take(
     let (count, up_to) = (batch.incidents.len(), batch.up_to);
     let answer = enforce.journal.take(&caller.name, batch).await?;
     if answer.refused {
-        tracing::info!(server = caller.name, cursor = answer.cursor, "a batch did not begin where we stand; nothing of it was taken");
+        tracing::info!(
+            server = caller.name,
+            cursor = answer.cursor,
+            "a batch did not begin where we stand; nothing of it was taken"
+        );
     } else {
         tracing::debug!(server = caller.name, incidents = count, up_to, "incidents taken");
     }
@@ -68,5 +72,6 @@ async fn ours(enforce: &Enforce, caller: &Caller, journal: &str) -> Result<Inges
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "this is no name of a journal"));
     }
     let taken = enforce.journal.taken(&caller.name, journal).await?;
-    taken.ok_or_else(|| Refusal::new(StatusCode::FORBIDDEN, "this journal came from a server of another name"))
+    taken
+        .ok_or_else(|| Refusal::new(StatusCode::FORBIDDEN, "this journal came from a server of another name"))
 }

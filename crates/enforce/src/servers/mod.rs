@@ -56,12 +56,13 @@ pub(crate) fn router(enforce: &Arc<Enforce>) -> Router {
         .route(paths::MESSAGE_UPDATES, post(updates::take))
         .route(&format!("{}/{{journal}}", paths::CURSOR), get(ingest::cursor))
         .layer(DefaultBodyLimit::max(SMALL))
-        .merge(
-            Router::new().route(paths::INCIDENTS, post(ingest::take)).layer(DefaultBodyLimit::max(BATCH)),
-        )
+        .merge(Router::new().route(paths::INCIDENTS, post(ingest::take)).layer(DefaultBodyLimit::max(BATCH)))
         .merge(
             Router::new()
-                .route(&format!("{}/{{journal}}/{{name}}", paths::ORIGINALS), put(ingest::original).delete(ingest::gone))
+                .route(
+                    &format!("{}/{{journal}}/{{name}}", paths::ORIGINALS),
+                    put(ingest::original).delete(ingest::gone),
+                )
                 .layer(DefaultBodyLimit::max(ORIGINAL)),
         )
         .layer(middleware::from_fn_with_state(enforce.clone(), only_known));
@@ -84,16 +85,25 @@ async fn only_known(
     let who = enforce.who(&certificate.name, &certificate.serial).await?;
     let Some((kind, standing)) = who else {
         tracing::warn!(name = certificate.name, serial = certificate.serial, address = %peer.address, "a certificate that does not count was shown");
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "this certificate does not count (any more): enrol this server again"));
+        return Err(Refusal::new(
+            StatusCode::FORBIDDEN,
+            "this certificate does not count (any more): enrol this server again",
+        ));
     };
     match standing {
         Standing::Approved => {}
         Standing::Waiting => {
-            return Err(Refusal::new(StatusCode::FORBIDDEN, "an administrator has to approve this server first"));
+            return Err(Refusal::new(
+                StatusCode::FORBIDDEN,
+                "an administrator has to approve this server first",
+            ));
         }
         Standing::Revoked => {
             tracing::warn!(name = certificate.name, address = %peer.address, "a revoked server was refused");
-            return Err(Refusal::new(StatusCode::FORBIDDEN, "this server was revoked: enrol it again if that was a mistake"));
+            return Err(Refusal::new(
+                StatusCode::FORBIDDEN,
+                "this server was revoked: enrol it again if that was a mistake",
+            ));
         }
     }
     let address = peer.address.ip().to_canonical().to_string();

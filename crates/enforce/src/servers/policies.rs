@@ -51,7 +51,9 @@ impl Published {
         if looked.at.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
             looked.at = Some(Instant::now());
             let mut seen = files(&self.policies);
-            seen.extend(files(&self.keys).into_iter().map(|(path, size, at)| (format!("keys/{path}"), size, at)));
+            seen.extend(
+                files(&self.keys).into_iter().map(|(path, size, at)| (format!("keys/{path}"), size, at)),
+            );
             if seen != looked.seen {
                 looked.seen = seen;
                 self.publish();
@@ -70,11 +72,17 @@ impl Published {
     fn publish(&self) {
         match self.copy() {
             Ok(Some(manifest)) => {
-                tracing::info!(etag = manifest.etag, files = manifest.files.len(), "policies are published for the servers");
+                tracing::info!(
+                    etag = manifest.etag,
+                    files = manifest.files.len(),
+                    "policies are published for the servers"
+                );
                 *self.manifest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(manifest);
             }
             Ok(None) => {}
-            Err(why) => tracing::error!(%why, "the policies cannot be published; servers keep what they have"),
+            Err(why) => {
+                tracing::error!(%why, "the policies cannot be published; servers keep what they have")
+            }
         }
     }
 
@@ -104,7 +112,10 @@ impl Published {
         let _ = fs::remove_dir_all(&trial);
         if let Err(diagnostics) = loaded {
             let text: Vec<String> = diagnostics.iter().map(|diagnostic| diagnostic.render(false)).collect();
-            tracing::error!("changed policies refused, servers keep the set that they have:\n{}", text.join("\n"));
+            tracing::error!(
+                "changed policies refused, servers keep the set that they have:\n{}",
+                text.join("\n")
+            );
             return Ok(None);
         }
         self.sweep(&manifest);

@@ -240,7 +240,11 @@ impl Enforce {
     }
 
     /// Who shows this certificate, if it is one that counts.
-    pub(crate) async fn who(&self, name: &str, serial: &str) -> Result<Option<(ServerKind, Standing)>, Error> {
+    pub(crate) async fn who(
+        &self,
+        name: &str,
+        serial: &str,
+    ) -> Result<Option<(ServerKind, Standing)>, Error> {
         let sql = "SELECT kind, state, serial, old_serial FROM server WHERE name = ?";
         let rows = self.database().fetch(sql, values![name]).await?;
         let Some(row) = rows.first() else { return Ok(None) };

@@ -27,7 +27,10 @@ pub(crate) fn check_key(key: &str) -> Result<(), Error> {
     let shown = key.escape_debug().to_string();
     Err(Error::Refused(format!(
         "{shown:?} cannot be set from here; there are {}",
-        KEYS.iter().map(|key| if key.ends_with('.') { format!("{key}*") } else { (*key).to_owned() }).collect::<Vec<_>>().join(", ")
+        KEYS.iter()
+            .map(|key| if key.ends_with('.') { format!("{key}*") } else { (*key).to_owned() })
+            .collect::<Vec<_>>()
+            .join(", ")
     )))
 }
 

@@ -28,7 +28,8 @@ impl Enforce {
 
     async fn known_keys(&self) -> Result<Vec<String>, Error> {
         let since = Timestamp::now().saturating_sub(OLD_FOR).unwrap_or(Timestamp::UNIX_EPOCH);
-        let sql = "SELECT sealed FROM unique_id_key WHERE retired_at IS NULL OR retired_at > ? ORDER BY id DESC";
+        let sql =
+            "SELECT sealed FROM unique_id_key WHERE retired_at IS NULL OR retired_at > ? ORDER BY id DESC";
         let rows = self.database().fetch(sql, values![since.as_millisecond()]).await?;
         let open = |row: &store::database::Row| {
             let octets = cipher::open(self.keys(), CONTEXT, &row.get::<Vec<u8>>("sealed")?)?;
