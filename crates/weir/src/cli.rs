@@ -54,6 +54,9 @@ pub(crate) enum Command {
     /// List and show recorded incidents.
     #[command(subcommand)]
     Incidents(Incidents),
+    /// Add, list and disable users of the console, and set their passwords.
+    #[command(subcommand)]
+    User(UserCommand),
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -388,4 +391,63 @@ pub(crate) enum ConfigCommand {
     Check,
     /// Print each effective value and where it came from.
     Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Add a user; without --password-stdin a one-time password is made and printed.
+    Add {
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Administrator, Policy author, Remediator, Reviewer, API client, or a role of your own.
+        #[arg(long, value_name = "ROLE")]
+        role: String,
+        /// Read the password from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+        #[command(flatten)]
+        place: UserPlace,
+    },
+    /// List users.
+    List {
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+        #[command(flatten)]
+        place: UserPlace,
+    },
+    /// Set a password; without --password-stdin a one-time password is made and printed.
+    Passwd {
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Read the password from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+        #[command(flatten)]
+        place: UserPlace,
+    },
+    /// Keep a user out: sessions and API tokens end at once.
+    Disable {
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[command(flatten)]
+        place: UserPlace,
+    },
+    /// Let a disabled user in again.
+    Enable {
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[command(flatten)]
+        place: UserPlace,
+    },
+}
+
+/// Where users are kept.
+#[derive(Debug, Args)]
+pub(crate) struct UserPlace {
+    /// Data directory of the Enforce server (or gateway).
+    #[arg(long, default_value = "data", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// The database, where it is not in the data directory: postgres://USER@HOST/NAME or a file.
+    #[arg(long, value_name = "URL", env = "WEIR_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
 }

@@ -27,6 +27,7 @@ mod prevent_server;
 mod scan;
 mod terminal;
 mod up;
+mod users;
 
 /// Something could not be done; the text on standard error says what to do.
 const ERROR: u8 = 2;
@@ -52,6 +53,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Policy(command) => policy_command::run(command),
         Command::Index(command) => index_command::run(command),
         Command::Incidents(command) => on_runtime(incidents::run(command)),
+        Command::User(command) => on_runtime(users::run(command)),
         Command::Try(command) => on_runtime(up::try_all(&command.data)).map(|()| ExitCode::SUCCESS),
         Command::Config(command) => configuration(command, global),
         Command::Up(command) => {

@@ -100,8 +100,11 @@ impl fmt::Display for Lines {
             );
         }
         for (number, (name, values)) in self.series.iter().enumerate() {
-            let points: Vec<String> =
-                values.iter().enumerate().map(|(at, value)| format!("{:.1},{:.1}", x(at), y(*value))).collect();
+            let points: Vec<String> = values
+                .iter()
+                .enumerate()
+                .map(|(at, value)| format!("{:.1},{:.1}", x(at), y(*value)))
+                .collect();
             let _ = write!(
                 svg,
                 "<polyline class=\"line s{}\" points=\"{}\"><title>{}</title></polyline>",
@@ -117,7 +120,9 @@ impl fmt::Display for Lines {
             .moments
             .iter()
             .enumerate()
-            .map(|(at, moment)| (moment.clone(), self.series.iter().map(|series| number(series, at)).collect()))
+            .map(|(at, moment)| {
+                (moment.clone(), self.series.iter().map(|series| number(series, at)).collect())
+            })
             .collect();
         svg.push_str(&legend(&names));
         figure(f, &self.title, &svg, &table(&self.title, "When", &names, &rows))
@@ -152,7 +157,10 @@ fn legend(names: &[&str]) -> String {
 }
 
 fn table(title: &str, first: &str, names: &[&str], rows: &[(String, Vec<u64>)]) -> String {
-    let mut out = format!("<table class=\"list\"><caption>{}</caption><thead><tr><th scope=\"col\">{first}</th>", escape(title));
+    let mut out = format!(
+        "<table class=\"list\"><caption>{}</caption><thead><tr><th scope=\"col\">{first}</th>",
+        escape(title)
+    );
     for name in names {
         let _ = write!(out, "<th scope=\"col\" class=\"number\">{}</th>", escape(name));
     }
