@@ -90,11 +90,22 @@ impl Enforce {
         self.journal.keys()
     }
 
-    /// Opens what is kept, without listening: for the command line beside a server that is not running.
+    /// Opens what is kept, for the server that owns it.
     pub async fn open(options: Options) -> Result<Arc<Self>, Error> {
-        let at =
-            options.database.clone().unwrap_or_else(|| Location::File(options.data.join("incidents.db")));
-        let journal = Arc::new(Journal::open_at(&options.data, &at, JournalOptions::default()).await?);
+        let at = place(&options);
+        let journal = Journal::open_at(&options.data, &at, JournalOptions::default()).await?;
+        Self::over(options, journal).await
+    }
+
+    /// Opens what is kept beside a server that may be running: for the command line.
+    pub async fn open_beside(options: Options) -> Result<Arc<Self>, Error> {
+        let at = place(&options);
+        let journal = Journal::open_beside(&options.data, &at).await?;
+        Self::over(options, journal).await
+    }
+
+    async fn over(options: Options, journal: Journal) -> Result<Arc<Self>, Error> {
+        let journal = Arc::new(journal);
         store::steps::prepare(&**journal.database(), "enforce", STEPS).await?;
         let (database, keys) = (journal.database().clone(), journal.keys().clone());
         let site = Site::open(database, keys, console::site_options()).await?;
@@ -146,6 +157,10 @@ pub async fn start(options: Options, stop: CancellationToken) -> Result<Running,
     let (address, servers_address) = (people.address, servers.address);
     let tasks = vec![people, servers].into_iter().map(|one: Listening| one.task).chain([keeper]).collect();
     Ok(Running { address, servers_address, enforce, stop, tasks })
+}
+
+fn place(options: &Options) -> Location {
+    options.database.clone().unwrap_or_else(|| Location::File(options.data.join("incidents.db")))
 }
 
 fn console_url(options: &Options) -> String {

@@ -55,8 +55,8 @@ impl Client {
         for root in chain(&place.authority())? {
             roots.add(root).with_context(|| format!("in {}", place.authority().display()))?;
         }
-        let key = std::fs::read(place.key())
-            .with_context(|| format!("cannot read {}", place.key().display()))?;
+        let key =
+            std::fs::read(place.key()).with_context(|| format!("cannot read {}", place.key().display()))?;
         let key = PrivateKeyDer::from_pem_slice(&key)
             .with_context(|| format!("no private key in {}", place.key().display()))?;
         let config = ClientConfig::builder_with_provider(provider())

@@ -53,7 +53,10 @@ impl Heart {
                     EVERY
                 }
                 Err(failure) => {
-                    lately.failed("Enforce is not reached; this server goes on with what it has", &failure.to_string());
+                    lately.failed(
+                        "Enforce is not reached; this server goes on with what it has",
+                        &failure.to_string(),
+                    );
                     pauses.next().min(EVERY * 3)
                 }
             };
@@ -81,7 +84,8 @@ impl Heart {
         if self.reload.is_some() && answer.settings != identity.settings {
             self.settings(&client, &place, &mut identity, &answer, refused).await?;
         }
-        if self.wants_policies && !answer.policies.is_empty() && answer.policies != policies::etag(&self.data) {
+        if self.wants_policies && !answer.policies.is_empty() && answer.policies != policies::etag(&self.data)
+        {
             self.policies(&client, &answer, refused).await?;
         }
         if place.certificate_ends().is_some_and(|end| end <= Timestamp::now() + SOON) {

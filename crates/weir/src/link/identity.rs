@@ -27,6 +27,9 @@ pub(crate) struct Identity {
     pub(crate) name: String,
     /// Where Enforce is.
     pub(crate) url: String,
+    /// When it was enrolled.
+    #[serde(default)]
+    pub(crate) enrolled_at: Option<Timestamp>,
     /// ETag of the cached settings.
     #[serde(default)]
     pub(crate) settings: String,
@@ -147,15 +150,26 @@ pub(crate) async fn enroll(
     };
     let enrolled: Enrolled = client.post(paths::ENROLL, &request).await?;
     place.keep_enrolled(&enrolled, &pair.key)?;
-    let identity = Identity { name: enrolled.name.clone(), url: url.to_owned(), settings: String::new() };
+    let identity = Identity {
+        name: enrolled.name.clone(),
+        url: url.to_owned(),
+        enrolled_at: Some(Timestamp::now()),
+        settings: String::new(),
+    };
     place.keep_identity(&identity)?;
-    tracing::info!(name = identity.name, url, waits_for_approval = enrolled.waits_for_approval, "enrolled at Enforce");
+    tracing::info!(
+        name = identity.name,
+        url,
+        waits_for_approval = enrolled.waits_for_approval,
+        "enrolled at Enforce"
+    );
     Ok(identity)
 }
 
 /// Gets a further certificate before the one that we have ends.
 pub(super) async fn renew(place: &Place, client: &Client, name: &str) -> Result<(), Failure> {
-    let here = |error: &dyn std::fmt::Display| Failure::Away(format!("the certificate is not renewed: {error}"));
+    let here =
+        |error: &dyn std::fmt::Display| Failure::Away(format!("the certificate is not renewed: {error}"));
     let pair = certificates::request(name).map_err(|error| here(&error))?;
     let enrolled: Enrolled = client.post(paths::RENEW, &RenewRequest { csr: pair.certificate }).await?;
     place.keep_enrolled(&enrolled, &pair.key).map_err(|error| here(&error))?;

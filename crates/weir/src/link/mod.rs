@@ -11,7 +11,7 @@ mod shipper;
 mod trust;
 
 pub(crate) use heart::{Heart, Pulse, Reload};
-pub(crate) use identity::{Identity, Place, cached_settings, enroll};
+pub(crate) use identity::{Place, cached_settings, enroll};
 pub(crate) use policies::current as current_policies;
 pub(crate) use shipper::Shipper;
 

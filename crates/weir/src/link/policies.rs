@@ -58,13 +58,21 @@ pub(super) async fn fetch(client: &Client, data: &Path) -> Result<Result<bool, S
 /// Nothing of it leaves the directory that it is laid down in.
 fn check(manifest: &PolicyManifest) -> Result<()> {
     let plain = |name: &str| {
-        !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', '\0']) && !name.starts_with('.')
+        !name.is_empty()
+            && name != "."
+            && name != ".."
+            && !name.contains(['/', '\\', '\0'])
+            && !name.starts_with('.')
     };
     let hex = |text: &str| !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_hexdigit());
     ensure!(hex(&manifest.etag) && manifest.files.len() <= FILES, "the list of policies makes no sense");
     ensure!(manifest.files.iter().map(|file| file.size).sum::<u64>() <= OCTETS, "the policies are too big");
     for file in &manifest.files {
-        ensure!(file.path.split('/').all(plain) && hex(&file.digest), "{:?} is no name of a policy file", file.path);
+        ensure!(
+            file.path.split('/').all(plain) && hex(&file.digest),
+            "{:?} is no name of a policy file",
+            file.path
+        );
     }
     for (name, _) in &manifest.index_keys {
         ensure!(plain(name), "{name:?} is no name of a key");

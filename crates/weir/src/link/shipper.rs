@@ -96,7 +96,11 @@ impl Shipper {
         let mut answer: IngestAnswer = client.get(&format!("{}/{name}", paths::CURSOR)).await?;
         let (newest, _) = self.journal.behind(answer.cursor).await.map_err(here)?;
         if answer.cursor > newest {
-            tracing::warn!(cursor = answer.cursor, newest, "Enforce has more of this journal than there is: it was set back; everything is handed over again");
+            tracing::warn!(
+                cursor = answer.cursor,
+                newest,
+                "Enforce has more of this journal than there is: it was set back; everything is handed over again"
+            );
             name = self.journal.rename().await.map_err(here)?;
             answer = client.get(&format!("{}/{name}", paths::CURSOR)).await?;
         }
