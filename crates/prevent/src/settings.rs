@@ -60,6 +60,8 @@ pub struct Settings {
     pub refused_copy: RefusedCopy,
     /// Key of `X-dlp-uniquemsgid`.
     pub id_key: IdKey,
+    /// Keys before it: a message that has an incident under an id of theirs keeps that id.
+    pub old_id_keys: Vec<IdKey>,
     /// How side effects are done.
     pub effects: EffectSettings,
     /// How long sessions in a transaction may go on after a stop was asked for.

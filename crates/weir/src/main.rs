@@ -11,12 +11,15 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{Cli, Command, ConfigCommand, Global, Prevent};
 use crate::config::{Effective, Override};
 
+mod cert;
 mod cli;
 mod config;
 mod effects;
+mod enforce_server;
 mod incidents;
 mod index_command;
 mod keys;
+mod link;
 mod logs;
 mod mailbox;
 mod maildir;
@@ -61,6 +64,20 @@ fn run(cli: &Cli) -> Result<ExitCode> {
             logs::start(&quiet(effective.config.log.clone(), global))?;
             on_runtime(up::up(command, &effective.config)).map(|()| ExitCode::SUCCESS)
         }
+        Command::Cert(command) => cert::run(command, || effective(global, &[])),
+        Command::Enforce(command) => {
+            let effective = effective(global, &command.server.overrides())?;
+            match &command.command {
+                None => {
+                    logs::start(&effective.config.log)?;
+                    on_runtime(enforce_server::run(&effective.config.enforce)).map(|()| ExitCode::SUCCESS)
+                }
+                Some(task) => {
+                    logs::start(&quiet(effective.config.log.clone(), global))?;
+                    on_runtime(enforce_server::task(task, &effective.config.enforce))
+                }
+            }
+        }
         Command::Prevent(command) => {
             let flags = command.overrides();
             logs::start(&effective(global, &flags)?.config.log)?;
@@ -72,7 +89,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
 async fn prevent(global: Global, command: Prevent) -> Result<()> {
     let stop = CancellationToken::new();
     prevent_server::stop_on_signals(stop.clone())?;
-    let configure = move || Ok(effective(&global, &command.overrides())?.config.prevent);
+    let configure = move || prevent_server::Configured::new(effective(&global, &command.overrides())?);
     let running = prevent_server::start(Box::new(configure), stop).await?;
     running.finished().await;
     Ok(())

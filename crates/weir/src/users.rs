@@ -23,7 +23,10 @@ pub(crate) async fn run(command: &UserCommand) -> Result<ExitCode> {
         UserCommand::Passwd { name, password_stdin, place } => {
             let password = from_stdin(*password_stdin)?;
             let made = open(place).await?.set_password(name, password).await?;
-            tell(&format!("the password of {} is set; their sessions have ended", safe(name)), made.as_ref())?;
+            tell(
+                &format!("the password of {} is set; their sessions have ended", safe(name)),
+                made.as_ref(),
+            )?;
         }
         UserCommand::Disable { name, place } => {
             open(place).await?.disable(name, true).await?;
@@ -52,7 +55,8 @@ async fn open(place: &UserPlace) -> Result<Offline> {
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&place.data);
         made.with_context(|| format!("cannot make {}", place.data.display()))?;
     }
-    let who = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).unwrap_or_else(|_| "weir".to_owned());
+    let who =
+        std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).unwrap_or_else(|_| "weir".to_owned());
     Offline::open(&place.data, at.as_ref(), &who).await.with_context(|| {
         format!("the users of {} cannot be opened; name the server's --data directory", place.data.display())
     })
@@ -64,10 +68,16 @@ fn from_stdin(wanted: bool) -> Result<Option<Password>> {
         return Ok(None);
     }
     let mut text = Password::new(String::with_capacity(2 * LONGEST));
-    io::stdin().lock().take(2 * LONGEST as u64).read_to_string(&mut text).context("cannot read the password")?;
+    io::stdin()
+        .lock()
+        .take(2 * LONGEST as u64)
+        .read_to_string(&mut text)
+        .context("cannot read the password")?;
     let line = text.split(['\r', '\n']).next().unwrap_or_default();
     if line.is_empty() {
-        bail!("no password on standard input: write one line to it, or leave --password-stdin out to have one made");
+        bail!(
+            "no password on standard input: write one line to it, or leave --password-stdin out to have one made"
+        );
     }
     Ok(Some(Password::new(line.to_owned())))
 }

@@ -10,3 +10,8 @@ use crate::Enforce;
 pub fn router(_: &Arc<Enforce>) -> Router {
     Router::new()
 }
+
+/// Its name, navigation and bounds.
+pub(crate) fn site_options() -> web::Options {
+    web::Options::new("Enforce", "/incidents")
+}
