@@ -8,6 +8,7 @@ mod read;
 mod record;
 mod rotate;
 mod seal;
+mod terms;
 mod waiting;
 pub mod wire;
 mod write;
