@@ -1,5 +1,6 @@
 //! What is kept about a violation and how: the record, its history and states, and the journal that keeps them durably.
 
+pub mod desk;
 mod gauge;
 mod journal;
 mod key_check;
@@ -18,8 +19,8 @@ pub use gauge::{JournalOptions, JournalState};
 pub use journal::Journal;
 pub use outbox::{Claimed, Later, Line, Outbox, OutboxOptions};
 pub use record::{
-    Disposition, Effect, Entry, Filter, Incident, Match, NewMessage, NewViolation, Outcome, Recorded,
-    RecordedIncident, Severity, Status, Summary, mask,
+    Disposition, Effect, Entry, Filter, Incident, Match, NewMessage, NewViolation, Outcome, PREVENT_STATUSES,
+    Recorded, RecordedIncident, Severity, Status, Summary, mask, prevent_status_name,
 };
 pub use rotate::{Rotated, rotate_keys};
 

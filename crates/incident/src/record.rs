@@ -153,6 +153,33 @@ impl Disposition {
     }
 }
 
+/// Numbers and names of the product's prevent or protect statuses that mail can have.
+pub const PREVENT_STATUSES: [(i64, &str, &str); 18] = [
+    (0, "PASSED", "Passed"),
+    (1, "BLOCKED", "Blocked"),
+    (2, "MESSAGE_MODIFIED", "Message modified"),
+    (8, "CONTENT_REMOVED", "Content removed"),
+    (11, "FLEX_RESPONSE_EXECUTED", "Remediation executed"),
+    (12, "FLEX_RESPONSE_ERROR", "Remediation failed"),
+    (13, "FLEX_RESPONSE_REQUESTED", "Remediation attempted"),
+    (20, "UNKNOWN", "Unknown"),
+    (21, "EMAIL_QUARANTINED", "Held in quarantine"),
+    (22, "EMAIL_APPROVED", "Approved"),
+    (23, "EMAIL_BLOCKED", "Rejected"),
+    (24, "CUSTOM_ACTION_ON_EMAIL", "Custom action taken"),
+    (25, "EMAIL_MESSAGE_EXPUNGED", "Expunged from quarantine"),
+    (26, "TRANSPORT_HEADERS_ADDED", "Headers added"),
+    (29, "QUARANTINE_FAILED", "Quarantine failed"),
+    (46, "MANUAL_ACTION_REQUESTED", "Manual action requested"),
+    (61, "REMEDIATION_PENDING", "Remediation pending"),
+    (62, "REMEDIATION_OVERRIDEN", "Remediation overridden"),
+];
+
+/// A prevent status in people's words.
+pub fn prevent_status_name(number: i64) -> &'static str {
+    PREVENT_STATUSES.iter().find(|(known, ..)| *known == number).map_or("Unknown", |(_, _, words)| words)
+}
+
 /// What the next hop, or a policy, made of the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]

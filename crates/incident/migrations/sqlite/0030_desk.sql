@@ -121,7 +121,8 @@ CREATE TABLE saved_report (
 
 -- Named secrets, plug-ins and the rules that people start.
 CREATE TABLE credential (
-    name TEXT PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
     kind TEXT NOT NULL,
     shown TEXT NOT NULL,
     sealed BLOB NOT NULL,
