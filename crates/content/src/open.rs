@@ -178,14 +178,14 @@ impl<'m, 'h> Walk<'m, 'h> {
     fn segment(
         &mut self,
         part: u32,
-        place: &str,
+        place: impl Into<String>,
         component: Component,
         kind: Kind,
         view: Option<View>,
         text: Cow<'m, str>,
     ) {
         if !text.is_empty() {
-            self.opened.segments.push(Segment { part, place: place.to_owned(), component, kind, view, text });
+            self.opened.segments.push(Segment { part, place: place.into(), component, kind, view, text });
         }
     }
 

@@ -137,9 +137,14 @@ impl Journal {
         let _ = self.ask(Job::Flush).await;
     }
 
-    /// For the outbox, which reads and writes beside the writer.
-    pub(crate) fn database(&self) -> &dyn Database {
-        &*self.database
+    /// The database, for what reads and writes beside the writer, and for tables of others in it.
+    pub fn database(&self) -> &Arc<dyn Database> {
+        &self.database
+    }
+
+    /// The keys that seal what is kept in it.
+    pub fn keys(&self) -> &Arc<Keys> {
+        &self.keys
     }
 
     /// For the desk, which opens matches and seals credentials.

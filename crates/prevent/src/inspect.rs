@@ -123,21 +123,20 @@ impl Inspector {
         let job = Job { inspector: self.clone(), set: self.set(), settings: settings.clone(), question };
         if received.spooled().len() <= ON_THE_SPOT && received.spooled().memory().is_some() {
             let (spot, until) = (OnTheSpot::default(), Instant::now() + SPOT_TIME);
-            match job.run(&received, &spot, until) {
+            match job.run(&received, &spot, until, || !spot.needed_a_worker()) {
                 Err(Failure::Refused(reply)) => return Err(reply),
-                Ok(findings) if !spot.needed_a_worker() && Instant::now() < until => {
-                    return Ok(job.finish(received, findings));
-                }
+                Ok(findings) if Instant::now() < until => return Ok(job.finish(received, findings)),
                 // Documents, slow text, or a fault: where it can take its time, and where a fault counts.
-                Ok(_) | Err(Failure::Fault(_)) => {}
+                Ok(_) | Err(Failure::NotHere | Failure::Fault(_)) => {}
             }
         }
         let permits = self.wait_for_room(received.spooled().len(), settings.inspection_wait).await?;
         let work = move || {
             let deadline = Instant::now() + job.settings.inspection_deadline;
-            let findings = match job.run(&received, &*job.inspector.documents, deadline) {
+            let findings = match job.run(&received, &*job.inspector.documents, deadline, || true) {
                 Err(Failure::Fault(facts)) => job.after_a_fault(*facts, &received, deadline),
                 Err(Failure::Refused(reply)) => Err(reply),
+                Err(Failure::NotHere) => Err(own::processing_error()),
                 Ok(findings) => Ok(findings),
             };
             drop(permits);
@@ -188,6 +187,8 @@ struct Job {
 enum Failure {
     /// The message may not come in, or cannot be read back.
     Refused(Reply),
+    /// It needs a worker, and there is none here.
+    NotHere,
     /// The engine panicked.
     Fault(Box<Facts>),
 }
@@ -201,6 +202,7 @@ impl Job {
         received: &Received,
         documents: &dyn Documents,
         deadline: Instant,
+        worth_judging: impl FnOnce() -> bool,
     ) -> Result<Findings, Failure> {
         let octets = self.octets(received).map_err(Failure::Refused)?;
         let facts = admit(&octets, &self.question.sender, &self.settings).map_err(Failure::Refused)?;
@@ -211,10 +213,12 @@ impl Job {
                 documents,
                 passwords: &self.settings.passwords,
             };
-            self.judge(&content::open(&octets, &how), octets.len() as u64, deadline)
+            let opened = content::open(&octets, &how);
+            if worth_judging() { Some(self.judge(&opened, octets.len() as u64, deadline)) } else { None }
         }));
         match judged {
-            Ok(judged) => Ok(self.findings(facts, &octets, judged)),
+            Ok(Some(judged)) => Ok(self.findings(facts, &octets, judged)),
+            Ok(None) => Err(Failure::NotHere),
             Err(_) => Err(Failure::Fault(Box::new(facts))),
         }
     }
