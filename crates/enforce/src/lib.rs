@@ -15,6 +15,8 @@ use tokio::sync::watch;
 pub mod api;
 pub mod console;
 mod options;
+pub mod plugins;
+pub mod respond;
 mod servers;
 
 pub use options::{ConsoleTls, Options};
@@ -36,6 +38,9 @@ pub enum Error {
         /// Why.
         why: std::io::Error,
     },
+    /// Users, sessions or the audit log cannot be had.
+    #[error(transparent)]
+    Web(#[from] web::Error),
     /// What was asked for makes no sense; the text says what to do.
     #[error("{0}")]
     Refused(String),
@@ -48,6 +53,10 @@ pub struct Enforce {
     pub options: Options,
     /// The incidents: [`Journal::database`] and [`Journal::keys`] are those of everything else too.
     pub journal: Arc<Journal>,
+    /// The people, their sessions and the audit log.
+    pub site: web::Site,
+    /// Told when plug-ins were asked for something.
+    asked: Arc<tokio::sync::Notify>,
     /// The address at which people reach the console, without a slash at its end.
     pub console_url: String,
 }
@@ -56,6 +65,16 @@ impl Enforce {
     /// The database that everything is kept in.
     pub fn database(&self) -> &dyn Database {
         &**self.journal.database()
+    }
+
+    /// Where people look at incidents and decide.
+    pub fn desk(&self) -> incident::desk::Desk {
+        incident::desk::Desk::new(self.journal.clone())
+    }
+
+    /// What runs smart response rules.
+    pub fn responses(&self) -> respond::Responses {
+        respond::Responses::new(self.desk(), self.asked.clone())
     }
 
     /// The keys that seal secrets.
@@ -96,11 +115,19 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     let servers = bind(&options.servers_listen).await?;
     let (address, servers_address) = (address(&listener)?, address(&servers)?);
     let console_url = console_url(&options, address);
-    let enforce = Arc::new(Enforce { options, journal, console_url });
+    let site = web::Site::open(journal.database().clone(), journal.keys().clone(), console::options()).await?;
+    let asked = Arc::default();
+    let enforce = Arc::new(Enforce { options, journal, site, asked, console_url });
     let (stop, stopped) = watch::channel(false);
-    let people = Router::new().merge(console::router(&enforce)).merge(api::router(&enforce));
+    let people = enforce.site.mount(console::router(&enforce).merge(api::router(&enforce)));
+    let worker = respond::worker::Worker {
+        desk: enforce.desk(),
+        plugins: enforce.options.data.join("plugins"),
+        asked: enforce.asked.clone(),
+    };
     let tasks = vec![
         tokio::spawn(serve(listener, people, stopped.clone())),
+        tokio::spawn(worker.run(stopped.clone())),
         tokio::spawn(serve(servers, servers::router(&enforce), stopped)),
     ];
     Ok(Running { address, servers_address, enforce, stop, tasks })

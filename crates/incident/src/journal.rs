@@ -147,11 +147,6 @@ impl Journal {
         &self.keys
     }
 
-    /// For the desk, which opens matches and seals credentials.
-    pub(crate) fn keys(&self) -> &Keys {
-        &self.keys
-    }
-
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Job) -> Result<T, Error> {
         let jobs = self.jobs.as_ref().ok_or(Error::Closed)?;
         let (done, answer) = oneshot::channel();

@@ -163,3 +163,14 @@ CREATE TABLE remediation (
 );
 CREATE INDEX remediation_by_incident ON remediation (incident_id, requested_at);
 CREATE INDEX remediation_due ON remediation (due_at) WHERE done_at IS NULL;
+-- What the console changed in files of the policy set, and why.
+CREATE TABLE policy_version (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    file TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    why TEXT NOT NULL,
+    before TEXT NOT NULL,
+    text TEXT NOT NULL
+);
+CREATE INDEX policy_version_by_file ON policy_version (file, id);

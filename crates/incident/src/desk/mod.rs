@@ -26,7 +26,7 @@ pub use counts::{DayCount, Facet, Group};
 pub use kept::{Report, Secret, SecretKind};
 pub use look::{Correlations, HistoryLine, Look, Note};
 pub use remediation::{Asked, Order as RemediationOrder, Result as RemediationResult};
-pub use rules::{PluginRow, RuleRow};
+pub use rules::{PluginRow, PolicyVersion, RuleRow};
 pub use search::{Count, Key, Listed, Page, Search, Sort};
 pub use statuses::{AttributeDefinition, StatusRow};
 
@@ -72,7 +72,7 @@ impl Desk {
     }
 
     fn database(&self) -> &dyn Database {
-        self.journal.database()
+        &**self.journal.database()
     }
 
     fn keys(&self) -> &Keys {

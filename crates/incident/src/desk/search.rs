@@ -226,6 +226,19 @@ impl Desk {
         Ok(Page { rows, more_after, more_before })
     }
 
+    /// The key of the line at this place of a list, counted from 1: for those who ask for pages by number.
+    pub async fn key_at(&self, access: &Access, search: &Search, place: u64) -> Result<Option<Key>, Error> {
+        let columns = format!("{SUMMARY}, recorded_at, owner, policy_version, direction, hidden, lower(sender) AS sender_key");
+        let mut writer = self.select(&columns, access, &search.condition);
+        let down = if search.ascending { "" } else { " DESC" };
+        let by: Vec<String> =
+            search.sort.columns().iter().map(|column| format!("{column}{down}")).collect();
+        writer.sql.push_str(&format!(" ORDER BY {} LIMIT 1 OFFSET ?", by.join(", ")));
+        writer.values.push(place.saturating_sub(1).into());
+        let rows = self.database().fetch(&writer.sql, writer.values).await?;
+        rows.first().map(|row| Ok(listed(row, search.sort)?.key)).transpose()
+    }
+
     /// How many there are.
     pub async fn count(&self, access: &Access, condition: &Condition) -> Result<Count, Error> {
         let mut inner = self.select("1 AS one", access, condition);
