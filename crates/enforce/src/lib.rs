@@ -24,6 +24,8 @@ pub mod certificates;
 pub mod console;
 mod keeper;
 mod options;
+pub mod plugins;
+pub mod respond;
 mod servers;
 
 use certificates::{Directory, Ours};
@@ -74,6 +76,8 @@ pub struct Enforce {
     pub certificates: Ours,
     /// Where they lie.
     pub directory: Directory,
+    /// Told when plug-ins were asked for something.
+    asked: Arc<tokio::sync::Notify>,
     /// The address at which people reach the console, without a slash at its end.
     pub console_url: String,
     pub(crate) published: Published,
@@ -83,6 +87,16 @@ impl Enforce {
     /// The database that everything is kept in.
     pub fn database(&self) -> &dyn Database {
         &**self.journal.database()
+    }
+
+    /// Where people look at incidents and decide.
+    pub fn desk(&self) -> incident::desk::Desk {
+        incident::desk::Desk::new(self.journal.clone())
+    }
+
+    /// What runs smart response rules.
+    pub fn responses(&self) -> respond::Responses {
+        respond::Responses::new(self.desk(), self.asked.clone())
     }
 
     /// The keys that seal secrets.
@@ -108,12 +122,13 @@ impl Enforce {
         let journal = Arc::new(journal);
         store::steps::prepare(&**journal.database(), "enforce", STEPS).await?;
         let (database, keys) = (journal.database().clone(), journal.keys().clone());
-        let site = Site::open(database, keys, console::site_options()).await?;
+        let site = Site::open(database, keys, console::options()).await?;
         let directory = Directory::new(&options.data.join("certificates"));
         let certificates = directory.ready(&options.names)?;
         let published = Published::new(&options.policies, &options.index_keys, &options.data);
         let console_url = console_url(&options);
-        Ok(Arc::new(Self { options, journal, site, certificates, directory, console_url, published }))
+        let asked = Arc::default();
+        Ok(Arc::new(Self { options, journal, site, certificates, directory, asked, console_url, published }))
     }
 }
 
@@ -154,8 +169,14 @@ pub async fn start(options: Options, stop: CancellationToken) -> Result<Running,
     let servers =
         web::listen::listen(&options.servers_listen, transport, SERVERS, listening, stop.clone()).await?;
     let keeper = tokio::spawn(keeper::keep(enforce.clone(), stop.clone()));
+    let worker = respond::worker::Worker {
+        desk: enforce.desk(),
+        plugins: enforce.options.data.join("plugins"),
+        asked: enforce.asked.clone(),
+    };
+    let worker = tokio::spawn(worker.run(stop.clone()));
     let (address, servers_address) = (people.address, servers.address);
-    let tasks = vec![people, servers].into_iter().map(|one: Listening| one.task).chain([keeper]).collect();
+    let tasks = vec![people, servers].into_iter().map(|one: Listening| one.task).chain([keeper, worker]).collect();
     Ok(Running { address, servers_address, enforce, stop, tasks })
 }
 

@@ -235,8 +235,11 @@ fn is_attempt(line: &ShippedLine) -> bool {
 /// An incident that we did not have: it joins the one of the same message and policy that another server saw, or is new.
 async fn place(db: &mut dyn Session, from: &From<'_>, ready: &Ready, mapped: bool) -> Result<i64, Error> {
     let shipped = &ready.shipped;
-    let sql = "SELECT * FROM incident WHERE unique_id = ? AND policy_id = ? ORDER BY id DESC LIMIT 1";
-    let rows = db.fetch(sql, values![shipped.unique_message_id.as_str(), shipped.policy_id]).await?;
+    let sql = format!(
+        "SELECT {} FROM incident WHERE unique_id = ? AND policy_id = ? ORDER BY id DESC LIMIT 1",
+        Known::COLUMNS
+    );
+    let rows = db.fetch(&sql, values![shipped.unique_message_id.as_str(), shipped.policy_id]).await?;
     let known = rows.first().map(Known::read).transpose()?;
     if let Some(known) = &known {
         // The journal was set back and comes under another name.
@@ -260,7 +263,8 @@ async fn changed<'a>(
     lines: &[&'a ShippedLine],
     mapped: &Mapped,
 ) -> Result<(Option<i64>, Vec<&'a ShippedLine>, bool), Error> {
-    let rows = db.fetch("SELECT * FROM incident WHERE id = ?", values![id]).await?;
+    let sql = format!("SELECT {} FROM incident WHERE id = ?", Known::COLUMNS);
+    let rows = db.fetch(&sql, values![id]).await?;
     let Some(row) = rows.first() else { return Ok((None, Vec::new(), false)) };
     let known = Known::read(row)?;
     let shipped = &ready.shipped;
@@ -279,7 +283,7 @@ async fn changed<'a>(
 struct Known {
     id: i64,
     server: String,
-    status: String,
+    closed: bool,
     recipients: Vec<String>,
     received_at: i64,
     last_seen: i64,
@@ -288,13 +292,16 @@ struct Known {
 }
 
 impl Known {
+    const COLUMNS: &str = "id, server, recipients, received_at, last_seen, severity, match_count, \
+        EXISTS (SELECT 1 FROM status WHERE status.name = incident.status AND closed) AS closed";
+
     fn read(row: &Row) -> Result<Self, Error> {
         let id: i64 = row.get("id")?;
         let recipients: String = row.get("recipients")?;
         Ok(Self {
             id,
             server: row.get("server")?,
-            status: row.get("status")?,
+            closed: row.get("closed")?,
             recipients: serde_json::from_str(&recipients)
                 .map_err(|why| Error::Damaged { id: id as u64, why: why.to_string() })?,
             received_at: row.get("received_at")?,
@@ -306,9 +313,8 @@ impl Known {
 
     fn may_be_joined_by(&self, shipped: &ShippedIncident) -> bool {
         let fresh = shipped.recipients.iter().any(|recipient| !self.recipients.contains(recipient));
-        let closed = Status::parse(&self.status).is_ok_and(Status::is_closed);
         let age = SignedDuration::from_millis(shipped.last_seen.as_millisecond() - self.received_at);
-        age <= MERGE_WITHIN && !(closed && fresh)
+        age <= MERGE_WITHIN && !(self.closed && fresh)
     }
 }
 
@@ -364,8 +370,8 @@ async fn set_by_a_person(db: &mut dyn Session, id: i64) -> Result<bool, Error> {
     Ok(who.is_some_and(|who| !who.starts_with("response rule")))
 }
 
-fn status(shipped: &ShippedIncident) -> &'static str {
-    Status::parse(&shipped.status).unwrap_or(Status::New).as_str()
+fn status(shipped: &ShippedIncident) -> String {
+    Status::parse(&shipped.status).unwrap_or(Status::New).to_string()
 }
 
 async fn add_attributes(db: &mut dyn Session, id: i64, attributes: &[(String, String)]) -> Result<(), Error> {
