@@ -146,6 +146,15 @@ pub struct Running {
 }
 
 impl Running {
+    /// Where people reach the console, with its real port.
+    pub fn console_address(&self) -> String {
+        if !self.enforce.options.console_url.is_empty() {
+            return self.enforce.console_url.clone();
+        }
+        let scheme = if self.enforce.options.console == ConsoleTls::Plain { "http" } else { "https" };
+        format!("{scheme}://{}", self.address)
+    }
+
     /// Waits until it was stopped and everything is written.
     pub async fn finished(self) {
         self.stop.cancelled().await;

@@ -570,6 +570,15 @@ impl Effective {
         Ok(Self { config, origins })
     }
 
+    /// Sets what must be so, whatever anybody said.
+    pub(crate) fn force(&mut self, by: &str, key: &str, value: impl Into<Value>) -> Result<()> {
+        let mut table = table_of(&self.config)?;
+        set(&mut table, key, value.into())?;
+        self.config = table.try_into().map_err(|why| anyhow!("{key}: {why}"))?;
+        self.origins.insert(key.to_owned(), Origin::Flag(by.to_owned()));
+        Ok(())
+    }
+
     /// What Enforce gave for this detection server counts where nobody here said anything. All of it or nothing.
     pub(crate) fn take_from_enforce(&mut self, values: &BTreeMap<String, serde_json::Value>) -> Result<()> {
         let (mut table, mut origins) = (table_of(&self.config)?, self.origins.clone());

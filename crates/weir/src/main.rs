@@ -62,7 +62,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Up(command) => {
             let effective = effective(global, &[])?;
             logs::start(&quiet(effective.config.log.clone(), global))?;
-            on_runtime(up::up(command, &effective.config)).map(|()| ExitCode::SUCCESS)
+            on_runtime(up::up(command, &effective)).map(|()| ExitCode::SUCCESS)
         }
         Command::Cert(command) => cert::run(command, || effective(global, &[])),
         Command::Enforce(command) => {
