@@ -11,7 +11,7 @@ use web::mail::line;
 use web::people::{Hidden, Privilege};
 
 use super::filter::Filter;
-use super::seen::{access, redact_line};
+use super::seen::{access, plain, redact_line};
 use super::trouble::bad;
 use super::{Answer, Console};
 
@@ -71,7 +71,7 @@ impl Row {
             address: format!("/incidents/{}{}{query}", summary.id, if query.is_empty() { "" } else { "?" }),
             received: Moment(summary.received_at.as_millisecond()),
             severity: Chip::severity(&summary.severity.to_string()),
-            policy: summary.policy.clone(),
+            policy: plain(&summary.policy),
             trial: summary.trial,
             sender: line(sender, 60),
             recipients: Html::new(format!("{}{others}", line(first, 60))),
@@ -79,7 +79,7 @@ impl Row {
             matches: summary.matches,
             status: Chip::status(summary.status.as_str()),
             prevent: prevent_chip(summary.prevent_status),
-            owner: line_.owner.clone().unwrap_or_default(),
+            owner: plain(line_.owner.as_deref().unwrap_or_default()),
         }
     }
 }

@@ -9,6 +9,11 @@ use web::{Problem, Viewer};
 /// What stands where a role does not see.
 pub(crate) const NOT_SHOWN: &str = "(not shown to your role)";
 
+/// A name for people: no character of it hides, or turns what stands beside it.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().map(|c| if web::mail::is_deceptive(c) { '\u{fffd}' } else { c }).collect()
+}
+
 /// The incidents of a role, as a condition of every statement.
 pub(crate) fn access(viewer: &Viewer) -> Access {
     let rules: Vec<Condition> = viewer.role.rights.access.iter().filter_map(condition).collect();

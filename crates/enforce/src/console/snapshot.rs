@@ -17,7 +17,7 @@ use web::{Problem, Viewer};
 
 use super::filter::Filter;
 use super::list::{Row, next, prevent_chip, see_other};
-use super::seen::{access, may_see_matches, may_see_original, redact, redact_line, severity};
+use super::seen::{access, may_see_matches, may_see_original, plain, redact, redact_line, severity};
 use super::trouble::bad;
 use super::{Answer, Console, actor};
 
@@ -144,10 +144,10 @@ fn content(console: &Console, viewer: &Viewer, look: Look, query: String) -> Sna
     let places = if viewer.hides(Hidden::Matches) { Vec::new() } else { places(&incident.matches) };
     let mut siblings = look.siblings;
     siblings.iter_mut().for_each(|one| redact_line(viewer, keys, one));
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let text = |text: &Option<String>| plain(text.as_deref().unwrap_or_default());
     let line_of = |at: jiff::Timestamp, who: &str, origin: &Option<String>, action: &str, detail: &str| Line {
         at: Moment(at.as_millisecond()),
-        who: who.to_owned(),
+        who: plain(who),
         origin: origin.clone().unwrap_or_default(),
         action: spoken(action),
         detail: line(detail, 2_000),
@@ -167,7 +167,7 @@ fn content(console: &Console, viewer: &Viewer, look: Look, query: String) -> Sna
         status_name: summary.status.to_string(),
         prevent: prevent_chip(summary.prevent_status),
         trial: summary.trial,
-        policy: summary.policy.clone(),
+        policy: plain(&summary.policy),
         policy_id: summary.policy_id,
         policy_version: incident.policy_version.clone(),
         policy_set: incident.policy_set.clone(),
@@ -182,12 +182,12 @@ fn content(console: &Console, viewer: &Viewer, look: Look, query: String) -> Sna
         message_id: line(summary.message_id.as_deref().unwrap_or("none"), 400),
         unique_id: summary.unique_message_id.clone(),
         peer: text(&incident.peer),
-        direction: incident.direction.clone(),
-        server: summary.server.clone(),
+        direction: plain(&incident.direction),
+        server: plain(&summary.server),
         received: Moment(summary.received_at.as_millisecond()),
         seen: Moment(summary.last_seen.as_millisecond()),
         size: Size(incident.size),
-        rules_acted: incident.response_rules.clone(),
+        rules_acted: incident.response_rules.iter().map(|rule| plain(rule)).collect(),
         match_count: summary.matches,
         complete: incident.count_is_complete,
         masked: !may_see_matches(viewer),
@@ -196,7 +196,7 @@ fn content(console: &Console, viewer: &Viewer, look: Look, query: String) -> Sna
             .unscannable
             .iter()
             .take(200)
-            .map(|(path, reason)| (line(if path.is_empty() { "the message" } else { path }, 300), reason.clone()))
+            .map(|(path, reason)| (line(if path.is_empty() { "the message" } else { path }, 300), plain(reason)))
             .collect(),
         siblings: siblings.iter().map(|one| Row::of(one, "")).collect(),
         linked_to: incident.linked_to,
@@ -204,7 +204,7 @@ fn content(console: &Console, viewer: &Viewer, look: Look, query: String) -> Sna
         // Lines name recipients and the words of others.
         history: (!viewer.hides(Hidden::History) && !viewer.hides(Hidden::Recipients)).then_some(history),
         notes: look.notes.iter().map(|one| line_of(one.at, &one.who, &None, "", &one.text)).collect(),
-        attributes: look.attributes,
+        attributes: look.attributes.iter().map(|(name, value)| (plain(name), plain(value))).collect(),
         owner: text(&look.owner),
         statuses: Vec::new(),
         severities: [Severity::High, Severity::Medium, Severity::Low, Severity::Info]
@@ -238,7 +238,7 @@ fn places(matches: &[Match]) -> Vec<Place> {
         .into_iter()
         .map(|(path, kind, all)| Place {
             path: line(if path.is_empty() { "the message" } else { path }, 400),
-            kind: kind.to_owned(),
+            kind: plain(kind),
             more: all.len().saturating_sub(MATCHES),
             found: all.into_iter().take(MATCHES).map(found).collect(),
         })
@@ -250,9 +250,9 @@ fn found(found: &Match) -> Found {
     let mark = found.before.len()..found.before.len() + found.text.len();
     Found {
         passage: passage(&text, std::slice::from_ref(&mark), 4_000),
-        rule: found.rule.clone(),
-        condition: found.condition.clone(),
-        validator: found.validator.clone().unwrap_or_default(),
+        rule: plain(&found.rule),
+        condition: plain(&found.condition),
+        validator: plain(found.validator.as_deref().unwrap_or_default()),
     }
 }
 

@@ -12,7 +12,7 @@ use web::layout::{Duration, Field, Kind, Page};
 use web::pages::encoded;
 use web::people::{Hidden, Privilege};
 
-use super::seen::{access, pseudonym};
+use super::seen::{access, plain, pseudonym};
 use super::trouble::bad;
 use super::{Answer, Console};
 
@@ -81,7 +81,7 @@ pub(super) async fn show(
     };
     let hides_sender = viewer.hides(Hidden::Sender);
     let plots = vec![
-        bars("By policy", &policies, &|group| (group.name.clone(), linked("policy", &group.key))),
+        bars("By policy", &policies, &|group| (plain(&group.name), linked("policy", &group.key))),
         bars("What became of the mail", &mails, &|group| {
             let status = group.key.parse().unwrap_or(20);
             (prevent_status_name(status).to_owned(), linked("prevent", &group.key))
@@ -90,7 +90,7 @@ pub(super) async fn show(
         bars("Most incidents by sender", &senders, &|group| match (hides_sender, group.key.as_str()) {
             (true, key) => (pseudonym(console.enforce.keys(), key), String::new()),
             (false, "") => ("<>".to_owned(), linked("sender", "<>")),
-            (false, key) => (safe(key), linked("sender", key)),
+            (false, key) => (plain(key), linked("sender", key)),
         }),
     ];
     let content = Summary {
@@ -108,11 +108,6 @@ pub(super) async fn show(
         list: format!("/incidents?{range}"),
     };
     Ok(Page::new(&viewer, "Summary").show(&content)?)
-}
-
-/// Senders are an attacker's words; a plot's label shows no character that turns or hides others.
-fn safe(text: &str) -> String {
-    text.chars().map(|c| if web::mail::is_deceptive(c) { '\u{fffd}' } else { c }).collect()
 }
 
 fn by_day(trend: &[DayCount], (from, to): (i64, i64)) -> Lines {

