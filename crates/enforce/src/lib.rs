@@ -29,7 +29,7 @@ mod servers;
 use certificates::{Directory, Ours};
 pub use keeper::InUse;
 pub use options::{ConsoleTls, Options};
-use servers::Published;
+use servers::{Published, keep_published};
 pub use servers::{NewToken, Presence, ServerState, Standing, Token};
 
 /// Connections of people and programs at one time.
@@ -163,8 +163,9 @@ pub async fn start(options: Options, stop: CancellationToken) -> Result<Running,
     let servers =
         web::listen::listen(&options.servers_listen, transport, SERVERS, listening, stop.clone()).await?;
     let keeper = tokio::spawn(keeper::keep(enforce.clone(), stop.clone()));
+    let publisher = tokio::spawn(keep_published(enforce.clone(), stop.clone()));
     let (address, servers_address) = (people.address, servers.address);
-    let tasks = vec![people, servers].into_iter().map(|one: Listening| one.task).chain([keeper]).collect();
+    let tasks = vec![people, servers].into_iter().map(|one: Listening| one.task).chain([keeper, publisher]).collect();
     Ok(Running { address, servers_address, enforce, stop, tasks })
 }
 
