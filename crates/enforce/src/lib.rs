@@ -31,8 +31,8 @@ mod servers;
 use certificates::{Directory, Ours};
 pub use keeper::InUse;
 pub use options::{ConsoleTls, Options};
-use servers::Published;
 pub use servers::{NewToken, Presence, ServerState, Standing, Token};
+use servers::{Published, keep_published};
 
 /// Connections of people and programs at one time.
 const PEOPLE: usize = 1_000;
@@ -184,9 +184,10 @@ pub async fn start(options: Options, stop: CancellationToken) -> Result<Running,
         asked: enforce.asked.clone(),
     };
     let worker = tokio::spawn(worker.run(stop.clone()));
+    let publisher = tokio::spawn(keep_published(enforce.clone(), stop.clone()));
+    let own = [keeper, worker, publisher];
     let (address, servers_address) = (people.address, servers.address);
-    let tasks =
-        vec![people, servers].into_iter().map(|one: Listening| one.task).chain([keeper, worker]).collect();
+    let tasks = vec![people, servers].into_iter().map(|one: Listening| one.task).chain(own).collect();
     Ok(Running { address, servers_address, enforce, stop, tasks })
 }
 

@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use incident::wire::{Heartbeat, HeartbeatAnswer, PolicyManifest, ServerSettings};
+use incident::wire::{Heartbeat, HeartbeatAnswer, ServerSettings};
 
 use super::{Caller, Refusal, unavailable};
 use crate::Enforce;
@@ -20,7 +20,7 @@ pub(super) async fn take(
     enforce.heard_from(&caller.name, &caller.address, &heartbeat).await?;
     Ok(Json(HeartbeatAnswer {
         settings: settings_of(&enforce, &caller).await?.0,
-        policies: manifest(&enforce).await?.etag.clone(),
+        policies: enforce.published.manifest().etag.clone(),
         unique_id_keys: enforce.unique_id_keys().await?,
     }))
 }
@@ -40,7 +40,7 @@ pub(super) async fn policies(
     State(enforce): State<Arc<Enforce>>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let manifest = manifest(&enforce).await?;
+    let manifest = enforce.published.manifest();
     if manifest.etag.is_empty() {
         return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "no policy set compiled yet"));
     }
@@ -64,12 +64,6 @@ async fn settings_of(enforce: &Enforce, caller: &Caller) -> Result<(String, Serv
     let server = enforce.server(&caller.name).await?;
     let (version, values) = server.map(|one| (one.settings_version, one.settings)).unwrap_or_default();
     Ok((version.to_string(), ServerSettings { values: values.into_iter().collect() }))
-}
-
-async fn manifest(enforce: &Arc<Enforce>) -> Result<Arc<PolicyManifest>, Refusal> {
-    let enforce = enforce.clone();
-    let look = tokio::task::spawn_blocking(move || enforce.published.manifest());
-    look.await.map_err(|error| unavailable(&error))
 }
 
 fn unless_known(headers: &HeaderMap, etag: &str, answer: impl FnOnce() -> Response) -> Response {

@@ -26,7 +26,7 @@ use web::listen::Peer;
 
 use crate::Enforce;
 
-pub(crate) use policies::Published;
+pub(crate) use policies::{Published, keep_published};
 pub use registry::{NewToken, Presence, ServerState, Standing};
 pub use token::Token;
 

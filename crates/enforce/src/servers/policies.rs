@@ -8,10 +8,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use incident::wire::{PolicyFile, PolicyManifest};
 use policy::index::IndexKeys;
+use tokio_util::sync::CancellationToken;
 
 /// How often the directory is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -24,14 +25,8 @@ pub(crate) struct Published {
     keys: PathBuf,
     store: PathBuf,
     manifest: RwLock<Arc<PolicyManifest>>,
-    looked: Mutex<Looked>,
-}
-
-#[derive(Debug)]
-struct Looked {
-    at: Option<Instant>,
-    /// Path, size and time of each file.
-    seen: BTreeSet<(String, u64, Option<SystemTime>)>,
+    /// Path, size and time of each file, at the last look.
+    looked: Mutex<BTreeSet<(String, u64, Option<SystemTime>)>>,
 }
 
 impl Published {
@@ -41,26 +36,24 @@ impl Published {
             keys: keys.to_owned(),
             store: data.join("published"),
             manifest: RwLock::default(),
-            looked: Mutex::new(Looked { at: None, seen: BTreeSet::new() }),
+            looked: Mutex::default(),
         }
     }
 
-    /// The manifest; the directory is looked at if that was not done just now. Blocks.
+    /// The manifest of the last set that compiled; empty until there was one.
     pub(crate) fn manifest(&self) -> Arc<PolicyManifest> {
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if looked.at.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
-            looked.at = Some(Instant::now());
-            let mut seen = files(&self.policies);
-            seen.extend(
-                files(&self.keys).into_iter().map(|(path, size, at)| (format!("keys/{path}"), size, at)),
-            );
-            if seen != looked.seen {
-                looked.seen = seen;
-                self.publish();
-            }
-        }
-        drop(looked);
         self.manifest.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Looks at the directory, and publishes it if it changed. Takes a while then.
+    fn look(&self) {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = files(&self.policies);
+        seen.extend(files(&self.keys).into_iter().map(|(path, size, at)| (format!("keys/{path}"), size, at)));
+        if seen != *looked {
+            *looked = seen;
+            self.publish();
+        }
     }
 
     /// A published file.
@@ -146,14 +139,30 @@ impl Published {
     }
 }
 
-/// Every file below a directory that is not hidden and no editor's remains: path, size and time, in order.
+/// Looks again and again, beside everything else, until stopped.
+pub(crate) async fn keep_published(enforce: Arc<crate::Enforce>, stop: CancellationToken) {
+    loop {
+        let looking = enforce.clone();
+        let _ = tokio::task::spawn_blocking(move || looking.published.look()).await;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+/// Every file below a directory that servers need: not hidden, no editor's remains, no cases. Path, size and time, in order.
 fn files(dir: &Path) -> BTreeSet<(String, u64, Option<SystemTime>)> {
     let (mut found, mut todo) = (BTreeSet::new(), vec![(dir.to_owned(), String::new(), 0)]);
     while let Some((path, prefix, depth)) = todo.pop() {
         for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
             let Ok(name) = entry.file_name().into_string() else { continue };
             let Ok(meta) = fs::metadata(entry.path()) else { continue };
-            if name.starts_with('.') || name.ends_with('~') || name.ends_with(".new") {
+            if name.starts_with('.')
+                || name.ends_with('~')
+                || name.ends_with(".new")
+                || name.contains(".cases")
+            {
                 continue;
             }
             if meta.is_dir() && depth < DEEPEST {
