@@ -161,6 +161,7 @@ pub enum Outcome {
     Deferred { code: u16, text: String },
     Blocked { code: u16, text: String },
     Redirected { code: u16, text: String },
+    Returned { code: u16, text: String },
 }
 
 /// Workflow status.

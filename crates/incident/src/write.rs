@@ -1,5 +1,6 @@
 //! One transaction: messages become incidents or join them, outcomes join the histories. All of it or nothing.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,9 +12,9 @@ use crate::record::{Outcome, Recorded, RecordedIncident, Status};
 use crate::seal::{Sealed, SealedOriginal, SealedViolation, json, shortened};
 
 /// A repeat within this time joins its incident.
-const MERGE_WITHIN: SignedDuration = SignedDuration::from_hours(5 * 24);
+pub(crate) const MERGE_WITHIN: SignedDuration = SignedDuration::from_hours(5 * 24);
 /// Characters of a history line's detail.
-const DETAIL: usize = 2_000;
+pub(crate) const DETAIL: usize = 2_000;
 /// Recipients named in a history line.
 const NAMED: usize = 20;
 
@@ -139,7 +140,7 @@ async fn one(
     }
     let original = original.keep(db, &message.new.unique_id).await?;
     let id = insert(db, message, violation, original, known.map(|known| known.id)).await?;
-    keep_values(db, id, violation).await?;
+    keep_values(db, id, &violation.values).await?;
     history_of_new(message, violation).write(db, id as u64).await?;
     Ok(RecordedIncident { id: id as u64, policy_id, merged: false })
 }
@@ -197,7 +198,7 @@ async fn join(
             ],
         )
         .await?;
-        keep_values(db, known.id, sealed).await?;
+        keep_values(db, known.id, &sealed.values).await?;
     }
     let history = History::of(new.received_at, &new.server).line("DETECTED_AGAIN", &detail);
     history.rules(sealed).write(db, known.id as u64).await
@@ -247,10 +248,14 @@ async fn insert(
     only_id(&db.fetch(sql, values).await?)
 }
 
-async fn keep_values(db: &mut dyn Session, id: i64, violation: &SealedViolation) -> Result<(), Error> {
+pub(crate) async fn keep_values(
+    db: &mut dyn Session,
+    id: i64,
+    values: &BTreeSet<[u8; 16]>,
+) -> Result<(), Error> {
     /// Rows of one statement; SQL bounds its marks.
     const ROWS: usize = 100;
-    let hashes: Vec<&[u8; 16]> = violation.values.iter().collect();
+    let hashes: Vec<&[u8; 16]> = values.iter().collect();
     for some in hashes.chunks(ROWS) {
         let marks = vec!["(?, ?)"; some.len()].join(", ");
         let sql = format!("INSERT INTO match_hash (hash, incident_id) VALUES {marks} ON CONFLICT DO NOTHING");
@@ -260,7 +265,7 @@ async fn keep_values(db: &mut dyn Session, id: i64, violation: &SealedViolation)
     Ok(())
 }
 
-fn only_id(rows: &[store::database::Row]) -> Result<i64, Error> {
+pub(crate) fn only_id(rows: &[store::database::Row]) -> Result<i64, Error> {
     Ok(rows.first().ok_or(store::Error::Database(sqlx::Error::RowNotFound))?.get("id")?)
 }
 
@@ -282,7 +287,11 @@ impl Original<'_> {
     }
 }
 
-async fn keep_original(db: &mut dyn Session, unique_id: &str, sealed: &SealedOriginal) -> Result<i64, Error> {
+pub(crate) async fn keep_original(
+    db: &mut dyn Session,
+    unique_id: &str,
+    sealed: &SealedOriginal,
+) -> Result<i64, Error> {
     let sql = "INSERT INTO original (unique_id, digest, size, stored_at, head) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id";
     let now = Timestamp::now().as_millisecond();
     let made =
@@ -305,6 +314,9 @@ async fn add_outcome(db: &mut dyn Session, happened: &Happened) -> Result<(), Er
         Outcome::Redirected { text, .. } => ("REDIRECTED", "redirected", format!("next hop answered {text}")),
         Outcome::Refused { text, .. } => ("REFUSED", "refused", format!("next hop answered {text}")),
         Outcome::Deferred { text, .. } => ("DEFERRED", "deferred", format!("left with the sender: {text}")),
+        Outcome::Returned { .. } => {
+            ("RETURNED", "returned", "returned to the MTA, which asked by milter".to_owned())
+        }
         Outcome::Blocked { text, .. } => ("BLOCKED", "blocked", format!("the sender was told {text}")),
     };
     for incident in &happened.recorded.incidents {
@@ -379,7 +391,7 @@ fn sent_to(recipients: &[String]) -> String {
 }
 
 /// FNV-1a: the same on every server, whatever compiled it.
-fn lock_name(unique_id: &str) -> i64 {
+pub(crate) fn lock_name(unique_id: &str) -> i64 {
     let step = |hash: u64, octet: &u8| (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3);
     unique_id.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, step) as i64
 }
