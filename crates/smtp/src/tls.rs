@@ -139,7 +139,8 @@ impl Acceptor {
         current(&self.current, |loaded| loaded.expires)
     }
 
-    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+    /// What is in use now, for listeners that speak other protocols.
+    pub fn config(&self) -> Arc<ServerConfig> {
         current(&self.current, |loaded| Arc::clone(&loaded.config))
     }
 }
@@ -172,7 +173,8 @@ impl Connector {
         self.files.trust != Trust::Anyone
     }
 
-    pub(crate) fn config(&self) -> Arc<ClientConfig> {
+    /// What is in use now, for clients that speak other protocols.
+    pub fn config(&self) -> Arc<ClientConfig> {
         current(&self.current, |loaded| Arc::clone(&loaded.config))
     }
 

@@ -1,0 +1,161 @@
+//! The message audit: every message, when, from whom, to whom, what happened, at which hop and why.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use store::database::Row;
+use store::values;
+
+use crate::copies::anywhere;
+use crate::history::time;
+use crate::{CopyFilter, CopyLine, Entry, Error, Gateway};
+
+/// Which messages are wanted; texts are looked for anywhere in their column, upper and lower case alike.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AuditFilter {
+    /// The envelope sender.
+    pub sender: Option<String>,
+    /// Any recipient.
+    pub recipient: Option<String>,
+    /// The subject.
+    pub subject: Option<String>,
+    /// Message-ID.
+    pub message_id: Option<String>,
+    /// Exactly this `X-dlp-uniquemsgid`.
+    pub unique_id: Option<String>,
+    /// `held`, `queued`, `passed`, `repeated`, `deleted`, `refused`, `deferred`, `notice`, `bounce`.
+    pub outcome: Option<String>,
+    /// Received at this time or later.
+    pub from: Option<Timestamp>,
+    /// Received before.
+    pub until: Option<Timestamp>,
+    /// Only those whose numbers are lower: the next page.
+    pub before: Option<u64>,
+    /// At most so many; 0 is 50.
+    pub limit: usize,
+}
+
+/// A message in the audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AuditMessage {
+    /// Its number here.
+    pub id: u64,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// Who handed it over.
+    pub peer: String,
+    /// Envelope sender.
+    pub sender: String,
+    /// Recipients.
+    pub recipients: Vec<String>,
+    /// Subject.
+    pub subject: String,
+    /// Message-ID.
+    pub message_id: Option<String>,
+    /// `X-dlp-uniquemsgid`.
+    pub unique_id: Option<String>,
+    /// Octets.
+    pub size: u64,
+    /// What was done with it when it came.
+    pub outcome: String,
+}
+
+/// A page, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AuditPage {
+    /// The messages.
+    pub messages: Vec<AuditMessage>,
+    /// `before` of the next page, if there is one.
+    pub next: Option<u64>,
+}
+
+/// All about one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRecord {
+    /// As in the list.
+    pub message: AuditMessage,
+    /// Its incidents.
+    pub copies: Vec<CopyLine>,
+    /// Its history.
+    pub history: Vec<Entry>,
+}
+
+const MESSAGE: &str =
+    "SELECT id, received_at, peer, sender, recipients, subject, message_id, unique_id, size, outcome FROM message";
+
+impl Gateway {
+    /// A page of the message audit, newest first.
+    pub async fn audit(&self, filter: &AuditFilter) -> Result<AuditPage, Error> {
+        let limit = if filter.limit == 0 { 50 } else { filter.limit.min(1_000) };
+        let (mut terms, mut values) = (vec!["1 = 1".to_owned()], Vec::new());
+        for (column, text) in [
+            ("sender", &filter.sender),
+            ("recipients", &filter.recipient),
+            ("subject", &filter.subject),
+            ("message_id", &filter.message_id),
+        ] {
+            if let Some(text) = text.as_deref().filter(|text| !text.is_empty()) {
+                terms.push(format!("lower({column}) LIKE ? ESCAPE '!'"));
+                values.push(anywhere(text).into());
+            }
+        }
+        if let Some(id) = &filter.unique_id {
+            terms.push("unique_id = ?".to_owned());
+            values.push(id.trim().to_ascii_uppercase().into());
+        }
+        if let Some(outcome) = &filter.outcome {
+            terms.push("outcome = ?".to_owned());
+            values.push(outcome.as_str().into());
+        }
+        if let Some(from) = filter.from {
+            terms.push("received_at >= ?".to_owned());
+            values.push(from.as_millisecond().into());
+        }
+        if let Some(until) = filter.until {
+            terms.push("received_at < ?".to_owned());
+            values.push(until.as_millisecond().into());
+        }
+        if let Some(before) = filter.before {
+            terms.push("id < ?".to_owned());
+            values.push(before.into());
+        }
+        values.push((limit as u64 + 1).into());
+        let sql = format!("{MESSAGE} WHERE {} ORDER BY id DESC LIMIT ?", terms.join(" AND "));
+        let rows = self.database().fetch(&sql, values).await?;
+        let messages = rows.iter().take(limit).map(message).collect::<Result<Vec<_>, _>>()?;
+        let next = (rows.len() > limit).then(|| messages.last().map(|message| message.id)).flatten();
+        Ok(AuditPage { messages, next })
+    }
+
+    /// All about one message.
+    pub async fn audit_record(&self, id: u64) -> Result<Option<AuditRecord>, Error> {
+        let rows = self.database().fetch(&format!("{MESSAGE} WHERE id = ?"), values![id]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let copies = self.database().fetch("SELECT id FROM copy WHERE message_id = ? ORDER BY id", values![id]).await?;
+        let mut lines = Vec::new();
+        for copy in &copies {
+            // The page before the next number is the copy itself.
+            let before = Some(copy.get::<i64>("id")? as u64 + 1);
+            let page = self.copies(&CopyFilter { before, limit: 1, ..CopyFilter::default() }).await?;
+            lines.extend(page.copies);
+        }
+        Ok(Some(AuditRecord { message: message(row)?, copies: lines, history: self.history(id).await? }))
+    }
+}
+
+fn message(row: &Row) -> Result<AuditMessage, Error> {
+    let id = row.get::<i64>("id")? as u64;
+    Ok(AuditMessage {
+        id,
+        received_at: time(row.get("received_at")?),
+        peer: row.get("peer")?,
+        sender: row.get("sender")?,
+        recipients: serde_json::from_str(&row.get::<String>("recipients")?)
+            .map_err(|why| Error::damaged(format!("message {id}"), why))?,
+        subject: row.get("subject")?,
+        message_id: row.get("message_id")?,
+        unique_id: row.get("unique_id")?,
+        size: row.get::<i64>("size")? as u64,
+        outcome: row.get("outcome")?,
+    })
+}

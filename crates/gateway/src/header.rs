@@ -1,0 +1,383 @@
+//! The header of a message: its fields, what trusted peers say in them, and the edits with which a copy leaves.
+//!
+//! Octets in, edits out; no I/O, nothing is re-serialised. The header is everything up to the first `CRLF CRLF`. Inside it a line
+//! ends at CRLF, and at a bare CR or LF as well: a line of ours must not hide behind a line end that only others honour.
+
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use smtp::spool::Edit;
+
+use crate::filter::{Changes, Line, Tag};
+
+/// Fields read; what is behind them is not asked about, but still cut where it must be.
+const FIELDS: usize = 2_000;
+/// `X-dlp-policyid` lines believed.
+const POLICY_IDS: usize = 200;
+/// Longest `X-dlp-uniquemsgid` believed.
+const UNIQUE_ID: usize = 100;
+/// A tag is added to at most this many Subject fields.
+const SUBJECTS: usize = 8;
+
+/// A header.
+#[derive(Debug, Clone)]
+pub struct Header<'m> {
+    octets: &'m [u8],
+    fields: Vec<Field<'m>>,
+    begins_folded: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Field<'m> {
+    name: &'m [u8],
+    place: Range<usize>,
+    value: Range<usize>,
+}
+
+impl<'m> Header<'m> {
+    /// Reads the header of `message`.
+    pub fn read(message: &'m [u8]) -> Self {
+        let octets = &message[..header_end(message)];
+        let begins_folded = matches!(octets.first(), Some(b' ' | b'\t'));
+        let (mut fields, mut at) = (Vec::new(), 0);
+        while at < octets.len() {
+            let end = field_end(octets, at);
+            if let Some(colon) = memchr::memchr(b':', &octets[at..end]) {
+                let name = octets[at..at + colon].trim_ascii();
+                let value = at + colon + 1..at + octets[at..end].trim_ascii_end().len().max(colon + 1);
+                fields.push(Field { name, place: at..end, value });
+            }
+            at = end;
+        }
+        Self { octets, fields, begins_folded }
+    }
+
+    /// Octets of the header, with the empty line that ends it.
+    pub fn octets(&self) -> &'m [u8] {
+        self.octets
+    }
+
+    /// The values of the lines of that name, as they stand.
+    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'m [u8]> + 'a {
+        let fields = self.fields.iter().take(FIELDS);
+        fields
+            .filter(move |field| field.name.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|field| &self.octets[field.value.clone()])
+    }
+
+    /// The first value of that name as text for people: decoded, on one line.
+    pub fn text(&self, name: &str) -> Option<String> {
+        let text = decoded(self.values(name).next()?);
+        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1_000).collect();
+        let text = text.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// How many Received lines there are (RFC 5321 6.3).
+    pub(crate) fn received(&self) -> usize {
+        self.fields.iter().filter(|field| field.name.eq_ignore_ascii_case(b"received")).count()
+    }
+
+    /// `X-dlp-uniquemsgid`: letters, digits and hyphens, nothing else. To be believed from trusted peers only.
+    pub(crate) fn unique_id(&self) -> Option<String> {
+        let value = std::str::from_utf8(self.values("X-dlp-uniquemsgid").next()?).ok()?.trim();
+        let plain = value.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
+        (plain && (1..=UNIQUE_ID).contains(&value.len())).then(|| value.to_ascii_uppercase())
+    }
+
+    /// `X-dlp-policyid`: one number a line, or several with commas between. To be believed from trusted peers only.
+    pub(crate) fn policy_ids(&self) -> Vec<u32> {
+        let mut ids: Vec<u32> = Vec::new();
+        let texts = self.values("X-dlp-policyid").filter_map(|value| std::str::from_utf8(value).ok());
+        for id in texts.flat_map(|text| text.split([',', ' ', '\t', '\r', '\n'])).filter_map(|id| id.parse().ok()) {
+            if !ids.contains(&id) && ids.len() < POLICY_IDS {
+                ids.push(id);
+            }
+        }
+        ids
+    }
+
+    /// What a copy leaves with: lines on top, and edits that cut what must not leave, in order and disjoint.
+    pub(crate) fn leaving(&self, pass_header: &str, changes: &Changes) -> (Vec<u8>, Vec<Edit>) {
+        let removed = |name: &[u8]| changes.remove.iter().any(|one| name.eq_ignore_ascii_case(one.as_bytes()));
+        let mut cuts: Vec<Range<usize>> = Vec::new();
+        for field in self.fields.iter().filter(|field| is_ours(field.name, pass_header) || removed(field.name)) {
+            match cuts.last_mut() {
+                Some(last) if last.end == field.place.start => last.end = field.place.end,
+                _ => cuts.push(field.place.clone()),
+            }
+        }
+        let mut edits: Vec<Edit> = cuts.into_iter().map(|range| self.cut(range)).collect();
+        let mut prefix: String = changes.add.iter().map(line).collect();
+        let subjects: Vec<&Field<'_>> = self
+            .fields
+            .iter()
+            .filter(|field| field.name.eq_ignore_ascii_case(b"subject") && !removed(field.name))
+            .take(SUBJECTS)
+            .collect();
+        for tag in &changes.tags {
+            if subjects.is_empty() {
+                let text = format!("{} {}", tag.prefix, tag.suffix);
+                prefix.push_str(&line(&Line { name: "Subject".to_owned(), value: text.trim().to_owned() }));
+            }
+            edits.extend(subjects.iter().flat_map(|field| self.tag(field, tag)));
+        }
+        // A field that begins as a continuation would hang on our last line.
+        if self.begins_folded {
+            prefix.clear();
+        }
+        // What goes in at a place comes before what is cut there.
+        edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
+        (prefix.into_bytes(), edits)
+    }
+
+    /// Cuts lines out. Where a bare CR or LF came before them it goes too, for a CRLF: the line behind must begin a line for
+    /// everybody.
+    fn cut(&self, range: Range<usize>) -> Edit {
+        let behind_a_line = range.start == 0 || self.octets[..range.start].ends_with(b"\r\n");
+        let (start, replacement) =
+            if behind_a_line { (range.start, &b""[..]) } else { (range.start - 1, &b"\r\n"[..]) };
+        Edit { range: start as u64..range.end as u64, replacement: replacement.to_vec() }
+    }
+
+    /// Insertions into one Subject field; its own octets, folding and encoded words stay. What it bears already is not added again.
+    fn tag<'a>(&self, field: &Field<'_>, tag: &'a Tag) -> impl Iterator<Item = Edit> + use<'a> {
+        let value = &self.octets[field.value.clone()];
+        let text = decoded(value);
+        let (prefix, suffix) = (tag.prefix.trim(), tag.suffix.trim());
+        let before = (!prefix.is_empty() && !text.trim_start().starts_with(prefix)).then(|| {
+            // White space between two encoded words is not shown (RFC 2047 6.2): the space must be within one.
+            let beside_word = value.trim_ascii_start().starts_with(b"=?") && !is_plain(prefix);
+            let word = encoded(&if beside_word { format!("{prefix} ") } else { prefix.to_owned() });
+            let spaced = value.first().is_none_or(u8::is_ascii_whitespace);
+            insert(field.value.start, if spaced { format!(" {word}") } else { format!(" {word} ") })
+        });
+        let after = (!suffix.is_empty() && !text.trim_end().ends_with(suffix)).then(|| {
+            let beside_word = value.trim_ascii_end().ends_with(b"?=") && !is_plain(suffix);
+            let word = encoded(&if beside_word { format!(" {suffix}") } else { suffix.to_owned() });
+            insert(field.value.end, format!(" {word}"))
+        });
+        before.into_iter().chain(after)
+    }
+}
+
+/// Lines that Weir writes and that end at the gateway: `X-dlp-*` and the pass header.
+pub(crate) fn is_ours(name: &[u8], pass_header: &str) -> bool {
+    name.len() > 6 && name[..6].eq_ignore_ascii_case(b"x-dlp-")
+        || !pass_header.is_empty() && name.eq_ignore_ascii_case(pass_header.as_bytes())
+}
+
+/// A line of ours. Control characters become spaces and what no name may have is left out: no injection through a setting.
+pub(crate) fn line(line: &Line) -> String {
+    let name: String = line.name.chars().filter(|c| c.is_ascii_graphic() && *c != ':').collect();
+    let value: String = line.value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    format!("{name}: {}\r\n", encoded(&value))
+}
+
+/// Plain text for a header: as it is when printable ASCII, else encoded words (RFC 2047) that leave a line room for its name.
+pub(crate) fn encoded(text: &str) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
+    let (mut words, mut word) = (Vec::new(), String::new());
+    for c in text.chars() {
+        if word.len() + c.len_utf8() > 30 {
+            words.push(std::mem::take(&mut word));
+        }
+        word.push(c);
+    }
+    words.push(word);
+    let words: Vec<String> =
+        words.iter().map(|word| format!("=?UTF-8?B?{}?=", STANDARD.encode(word))).collect();
+    words.join("\r\n ")
+}
+
+fn is_plain(text: &str) -> bool {
+    text.chars().all(|c| c == ' ' || c.is_ascii_graphic()) && !text.contains("=?")
+}
+
+/// A value with its folding undone and its encoded words decoded; what cannot be decoded stays as it is.
+pub(crate) fn decoded(value: &[u8]) -> String {
+    let unfolded = String::from_utf8_lossy(value).replace("\r\n", "");
+    let (mut out, mut rest, mut after_word) = (String::with_capacity(unfolded.len()), &unfolded[..], false);
+    while let Some(start) = rest.find("=?") {
+        let (before, from) = rest.split_at(start);
+        match encoded_word(from) {
+            Some((text, length)) => {
+                if !(after_word && before.trim().is_empty()) {
+                    out.push_str(before);
+                }
+                out.push_str(&text);
+                (rest, after_word) = (&from[length..], true);
+            }
+            None => {
+                out.push_str(&rest[..start + 2]);
+                (rest, after_word) = (&from[2..], false);
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The text of the encoded word at the start, and its length.
+fn encoded_word(from: &str) -> Option<(String, usize)> {
+    let mut parts = from[2..].splitn(3, '?');
+    let (charset, encoding, text) = (parts.next()?, parts.next()?, parts.next()?);
+    let text = &text[..text.find("?=")?];
+    let length = 2 + charset.len() + 1 + encoding.len() + 1 + text.len() + 2;
+    let octets = match encoding {
+        "B" | "b" => STANDARD.decode(text).ok()?,
+        "Q" | "q" => quoted(text)?,
+        _ => return None,
+    };
+    let charset = charset.split('*').next()?.to_ascii_lowercase();
+    let text = match charset.as_str() {
+        "utf-8" | "us-ascii" | "utf8" => String::from_utf8_lossy(&octets).into_owned(),
+        "iso-8859-1" | "latin1" | "windows-1252" => octets.iter().map(|octet| char::from(*octet)).collect(),
+        _ => return None,
+    };
+    Some((text, length))
+}
+
+fn quoted(text: &str) -> Option<Vec<u8>> {
+    let (mut out, mut octets) = (Vec::with_capacity(text.len()), text.bytes());
+    while let Some(octet) = octets.next() {
+        out.push(match octet {
+            b'_' => b' ',
+            b'=' => {
+                let digits = [octets.next()?, octets.next()?];
+                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+            }
+            other => other,
+        });
+    }
+    Some(out)
+}
+
+fn insert(at: usize, text: String) -> Edit {
+    Edit { range: at as u64..at as u64, replacement: text.into_bytes() }
+}
+
+/// Only a strict CRLF CRLF is agreed on by everybody (RFC 5322 2.1).
+fn header_end(message: &[u8]) -> usize {
+    if message.starts_with(b"\r\n") {
+        return 2;
+    }
+    memchr::memmem::find(message, b"\r\n\r\n").map_or(message.len(), |at| at + 4)
+}
+
+/// The end of the field that starts at `at`: its line and the continuation lines after it.
+fn field_end(header: &[u8], at: usize) -> usize {
+    let mut end = line_end(header, at);
+    while matches!(header.get(end), Some(b' ' | b'\t')) {
+        end = line_end(header, end);
+    }
+    end
+}
+
+fn line_end(header: &[u8], at: usize) -> usize {
+    match memchr::memchr2(b'\r', b'\n', &header[at..]) {
+        None => header.len(),
+        Some(offset) if header[at + offset..].starts_with(b"\r\n") => at + offset + 2,
+        Some(offset) => at + offset + 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PASS: &str = "X-Cfilter-Loop";
+
+    fn applied(message: &[u8], changes: &Changes) -> String {
+        let (mut out, edits) = Header::read(message).leaving(PASS, changes);
+        let mut at = 0;
+        for edit in edits {
+            out.extend_from_slice(&message[at..edit.range.start as usize]);
+            out.extend_from_slice(&edit.replacement);
+            at = edit.range.end as usize;
+        }
+        out.extend_from_slice(&message[at..]);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    fn tagged(message: &str, prefix: &str, suffix: &str) -> String {
+        let tags = vec![Tag { prefix: prefix.into(), suffix: suffix.into() }];
+        applied(message.as_bytes(), &Changes { tags, ..Changes::default() })
+    }
+
+    #[test]
+    fn marks_and_the_pass_header_end_here_and_nothing_else_changes() {
+        let message = b"A: 1\r\nX-DLP-policyid: 23\r\n 24\r\nx-dlp-UNIQUEMSGID : Z\r\nx-cfilter-loop: Reflected\r\nB: 2\r\n\r\nX-dlp-policyid: 5\r\n";
+        assert_eq!(applied(message, &Changes::default()), "A: 1\r\nB: 2\r\n\r\nX-dlp-policyid: 5\r\n");
+        let plain = b"A: 1\r\nX-dlp-: no\r\n\r\nbody";
+        assert_eq!(applied(plain, &Changes::default()).as_bytes(), plain);
+        assert_eq!(applied(b"A: 1\nX-dlp-policyid: 2\nB: 3\r\n\r\nx", &Changes::default()), "A: 1\r\nB: 3\r\n\r\nx");
+    }
+
+    #[test]
+    fn lines_are_added_on_top_and_named_ones_removed() {
+        let changes = Changes {
+            add: vec![Line { name: "X-Note".into(), value: "a\r\nBcc: eve@evil.example".into() }],
+            remove: vec!["received-spf".into()],
+            tags: Vec::new(),
+        };
+        let message = b"Received-SPF: pass\r\nA: 1\r\n\r\nbody";
+        assert_eq!(applied(message, &changes), "X-Note: a  Bcc: eve@evil.example\r\nA: 1\r\n\r\nbody");
+    }
+
+    #[test]
+    fn a_subject_keeps_its_octets_and_is_tagged_once() {
+        assert_eq!(tagged("Subject: x\r\n\r\n", "[A]", "(b)"), "Subject: [A] x (b)\r\n\r\n");
+        assert_eq!(tagged("Subject: [A] x\r\n\r\n", "[A]", ""), "Subject: [A] x\r\n\r\n");
+        assert_eq!(tagged("Subject:x\r\n\r\n", "[A]", ""), "Subject: [A] x\r\n\r\n");
+        assert_eq!(tagged("From: a@b\r\n\r\n", "[A]", ""), "Subject: [A]\r\nFrom: a@b\r\n\r\n");
+        let word = "Subject: =?utf-8?q?caf=C3=A9?=\r\n and more\r\n\r\n";
+        assert_eq!(tagged(word, "[A]", ""), format!("Subject: [A]{}", &word[8..]));
+        let once = tagged(word, "[gepr\u{fc}ft]", "");
+        assert_eq!(tagged(&once, "[gepr\u{fc}ft]", ""), once);
+        assert_eq!(Header::read(once.as_bytes()).text("subject").unwrap(), "[gepr\u{fc}ft] caf\u{e9} and more");
+    }
+
+    #[test]
+    fn what_a_trusted_peer_says_is_read_strictly() {
+        let header = Header::read(b"X-dlp-uniquemsgid: 0a1b-C\r\nX-dlp-policyid: 23\r\nX-dlp-policyid: 24, 23, x\r\n\r\n");
+        assert_eq!(header.unique_id().unwrap(), "0A1B-C");
+        assert_eq!(header.policy_ids(), [23, 24]);
+        for bad in ["X-dlp-uniquemsgid: a b\r\n\r\n", "X-dlp-uniquemsgid:\r\n\r\n", "X-dlp-uniquemsgid: \u{e9}\r\n\r\n"] {
+            assert_eq!(Header::read(bad.as_bytes()).unique_id(), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_are_read_and_only_the_header_is_edited(
+            pieces in proptest::collection::vec(prop_oneof![
+                Just(&b"X-dlp-a"[..]), Just(b"Subject"), Just(b":"), Just(b" "), Just(b"\r\n"), Just(b"\n"), Just(b"\r"),
+                Just(b"=?utf-8?q?a?="), Just(b"x"), Just(b"\t"), Just(b"\xff"),
+            ], 0..40),
+        ) {
+            let message = pieces.concat();
+            let changes = Changes {
+                add: vec![Line { name: "X-N".into(), value: "1".into() }],
+                remove: vec!["x".into()],
+                tags: vec![Tag { prefix: "[\u{fc}]".into(), suffix: "(b)".into() }],
+            };
+            let header = Header::read(&message);
+            let end = header.octets().len() as u64;
+            let (_, edits) = header.leaving(PASS, &changes);
+            let mut at = 0;
+            for edit in &edits {
+                prop_assert!(edit.range.start >= at && edit.range.start <= edit.range.end && edit.range.end <= end, "{:?} in {:?}", edits, message);
+                at = edit.range.end;
+            }
+            let left = applied(&message, &changes);
+            let left = Header::read(left.as_bytes());
+            prop_assert!(left.unique_id().is_none());
+            prop_assert_eq!(left.fields.iter().filter(|field| is_ours(field.name, PASS)).count(), 0);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! From settings to a running gateway, and its orderly end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use smtp::mx::{Resolver, Target};
+use smtp::server::{ServerConfig, ServerTls};
+use smtp::tls::{Acceptor, CertificateFiles};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::door::Door;
+use crate::hop::Way;
+use crate::listener::{self, Kind, Shared};
+use crate::options::{DeliveryTls, networks};
+use crate::queue::{self, Runner};
+use crate::recorder::{self, Recorder};
+use crate::remediation::Service;
+use crate::updates::Sender;
+use crate::{Destination, Error, Gateway, Options, limits};
+
+/// A gateway at work.
+#[derive(Debug)]
+pub struct Running {
+    /// Questions and decisions.
+    pub gateway: Gateway,
+    /// Where marked mail comes in.
+    pub mail: SocketAddr,
+    /// Where mail from inside comes in, in reflecting mode.
+    pub submission: Option<SocketAddr>,
+    /// Where Enforce remediates.
+    pub remediation: Option<SocketAddr>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Opens the data, binds every listener, and begins. Fails as a whole or not at all.
+pub async fn start(options: Options) -> Result<Running, Error> {
+    let gateway = Gateway::open(options).await?;
+    let options = gateway.options().clone();
+    let resolver = Resolver::from_system()
+        .or_else(|_| Resolver::from_servers(&[]))
+        .map_err(|why| Error::Setup(format!("no resolver: {why}")))?;
+    let resolver = Arc::new(resolver);
+    let (recorder, recording) = recorder::start(gateway.clone());
+    let mail = Arc::new(mail_listener(&gateway, &resolver, &recorder)?);
+    let mail_socket = bind("mail", &options.mail.listen).await?;
+    let mut addresses = (address(&mail_socket)?, None, None);
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let mut submission = None;
+    if let Some(inspect) = &options.inspect {
+        let socket = bind("submission", &inspect.listen).await?;
+        addresses.1 = Some(address(&socket)?);
+        submission = Some((Arc::new(submission_listener(&gateway, &resolver, &recorder)?), socket));
+    }
+    let remediation = match &options.remediation {
+        Some(remediation) => Some(Service::bind(gateway.clone(), remediation).await?),
+        None => None,
+    };
+    addresses.2 = remediation.as_ref().and_then(Service::address);
+    let sender = options.enforce.clone().map(|enforce| Sender::new(gateway.clone(), enforce)).transpose()?;
+    // From here on nothing fails.
+    tasks.spawn(listener::run(mail, mail_socket, stop.clone()));
+    if let Some((shared, socket)) = submission {
+        tasks.spawn(listener::run(shared, socket, stop.clone()));
+    }
+    if let Some(service) = remediation {
+        tasks.spawn(service.run(stop.clone()));
+    }
+    if let Some(sender) = sender {
+        tasks.spawn(sender.run(stop.clone()));
+    }
+    tasks.spawn(Runner::new(gateway.clone(), resolver).run(stop.clone()));
+    tasks.spawn(limits::run(gateway.clone(), stop.clone()));
+    tasks.spawn(async move {
+        let _ = recording.await;
+    });
+    drop(recorder);
+    let (mail, submission, remediation) = addresses;
+    Ok(Running { gateway, mail, submission, remediation, stop, tasks })
+}
+
+impl Running {
+    /// Stops listening, lets transactions finish, and returns when all is at rest.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Told when the gateway stops, for what stands beside it (the Control Center).
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+}
+
+fn mail_listener(gateway: &Gateway, resolver: &Arc<Resolver>, recorder: &Recorder) -> Result<Shared, Error> {
+    let options = gateway.options();
+    let kind = match &options.deliver {
+        Destination::Smtp(target) => Kind::Deliver(way(gateway, resolver, target.clone(), options.queue.tls)?),
+        Destination::Maildir(dir) => Kind::Maildir(dir.clone()),
+    };
+    let mail = &options.mail;
+    let door = Door::new("mail.allowed_hosts", &mail.allowed_hosts, mail.max_sessions, mail.max_sessions_per_address)?;
+    shared(gateway, recorder, kind, door, "ESMTP Weir gateway")
+}
+
+fn submission_listener(gateway: &Gateway, resolver: &Arc<Resolver>, recorder: &Recorder) -> Result<Shared, Error> {
+    let Some(inspect) = &gateway.options().inspect else {
+        return Err(Error::Setup("no detection server is configured".to_owned()));
+    };
+    let target = Target::parse(&inspect.inspect, 10025).map_err(|why| Error::Invalid(format!("inspect.inspect: {why}")))?;
+    let kind = Kind::Inspect(way(gateway, resolver, target, DeliveryTls::Off)?);
+    let most = inspect.max_sessions;
+    let door = Door::new("inspect.allowed_hosts", &inspect.allowed_hosts, most, most)?;
+    shared(gateway, recorder, kind, door, "ESMTP Weir submission")
+}
+
+fn shared(
+    gateway: &Gateway,
+    recorder: &Recorder,
+    kind: Kind,
+    door: Arc<Door>,
+    banner: &str,
+) -> Result<Shared, Error> {
+    let options = gateway.options();
+    let tls = match &options.mail.tls {
+        None => ServerTls::Off,
+        Some(files) => {
+            let pair = CertificateFiles { chain: files.certificate.clone(), key: files.key.clone() };
+            let acceptor = Acceptor::load(pair, None).map_err(|why| Error::Setup(format!("mail.tls: {why}")))?;
+            ServerTls::Opportunistic(acceptor)
+        }
+    };
+    let spool = options.data.join("spool");
+    std::fs::create_dir_all(&spool).map_err(|why| Error::Setup(format!("cannot make {}: {why}", spool.display())))?;
+    let smtp = ServerConfig {
+        hostname: gateway.name().to_owned(),
+        banner: banner.to_owned(),
+        tls,
+        max_size: options.mail.max_size,
+        max_recipients: options.mail.max_recipients,
+        ..ServerConfig::default()
+    };
+    Ok(Shared {
+        gateway: gateway.clone(),
+        kind,
+        smtp: Arc::new(smtp),
+        door,
+        trusted: networks("trusted_peers", &options.trusted_peers)?,
+        recorder: recorder.clone(),
+        spool,
+        memory: Shared::memory(),
+    })
+}
+
+fn way(gateway: &Gateway, resolver: &Arc<Resolver>, target: Target, wanted: DeliveryTls) -> Result<Way, Error> {
+    let tls = queue::tls(wanted).map_err(|why| Error::Setup(format!("queue.tls: {why}")))?;
+    Ok(Way { resolver: resolver.clone(), target, helo: gateway.name().to_owned(), tls })
+}
+
+async fn bind(what: &str, listen: &str) -> Result<TcpListener, Error> {
+    TcpListener::bind(listen)
+        .await
+        .map_err(|why| Error::Setup(format!("cannot listen on {listen} ({what}): {why}; is another server running there?")))
+}
+
+fn address(socket: &TcpListener) -> Result<SocketAddr, Error> {
+    socket.local_addr().map_err(|why| Error::Setup(why.to_string()))
+}
