@@ -1,9 +1,11 @@
 //! Who is looking: the user behind a request, in which role, and what that role may do.
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
 use crate::audit::Actor;
+use crate::guard::cookie;
 use crate::layout::Html;
 use crate::people::{Hidden, Privilege, Role, RoleId, UserId};
 use crate::session::{Said, Tone};
@@ -40,6 +42,11 @@ impl Theme {
             Self::Light => "light",
             Self::Dark => "dark",
         }
+    }
+
+    /// The one that a browser chose.
+    pub fn of(headers: &HeaderMap) -> Self {
+        Self::parse(cookie(headers, "theme").unwrap_or_default())
     }
 
     /// The one of that word.

@@ -87,7 +87,7 @@ fn asked(site: &Site, request: &Request) -> Asked {
         html: !api && (accepts("text/html") || !accepts("application/json")),
         part: headers.contains_key("hx-request"),
         safe: matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS),
-        theme: Theme::parse(cookie(headers, "theme").unwrap_or_default()),
+        theme: Theme::of(headers),
         path,
         here,
     }

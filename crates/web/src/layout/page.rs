@@ -45,8 +45,8 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// For anybody.
-    pub(crate) fn outside(site: &'a Site, theme: Theme, title: impl Into<String>) -> Self {
+    /// For anybody: on a path that the site's options name as public.
+    pub fn public(site: &'a Site, theme: Theme, title: impl Into<String>) -> Self {
         Self {
             site,
             viewer: None,
@@ -113,7 +113,7 @@ impl<'a> Page<'a> {
         };
         let page = match viewer {
             Some(viewer) => Self::new(viewer, problem.title()),
-            None => Self::outside(site, theme, problem.title()),
+            None => Self::public(site, theme, problem.title()),
         };
         page.show(&content)
     }

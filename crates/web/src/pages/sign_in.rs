@@ -74,8 +74,8 @@ async fn ask(
 }
 
 fn page<'s>(site: &'s Site, headers: &HeaderMap, trouble: Option<&str>) -> Page<'s> {
-    let theme = Theme::parse(cookie(headers, "theme").unwrap_or_default());
-    let page = Page::outside(site, theme, "Sign in");
+    let theme = Theme::of(headers);
+    let page = Page::public(site, theme, "Sign in");
     match trouble {
         Some(text) => page.say(Tone::Trouble, text),
         None => page,
