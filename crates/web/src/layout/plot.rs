@@ -25,7 +25,8 @@ impl fmt::Display for Bars {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let most = self.bars.iter().map(|(_, value, _)| *value).max().unwrap_or(0).max(1) as f64;
         let height = ROW * self.bars.len() as f64 + 4.0;
-        let mut svg = head(&self.title, WIDTH, height);
+        let links = self.bars.iter().any(|(_, _, address)| !address.is_empty());
+        let mut svg = head(&self.title, height, if links { "group" } else { "img" });
         for (row, (name, value, address)) in self.bars.iter().enumerate() {
             let y = row as f64 * ROW + 4.0;
             let length = (WIDTH - LABEL - 70.0) * *value as f64 / most;
@@ -76,7 +77,7 @@ impl fmt::Display for Lines {
         let count = self.moments.len().max(2) - 1;
         let x = |at: usize| LEFT + (WIDTH - LEFT - 12.0) * at as f64 / count as f64;
         let y = |value: u64| BOTTOM - (BOTTOM - TOP) * value as f64 / top as f64;
-        let mut svg = head(&self.title, WIDTH, HEIGHT);
+        let mut svg = head(&self.title, HEIGHT, "img");
         for quarter in 0..=4_u64 {
             let value = top * quarter / 4;
             let _ = write!(
@@ -131,9 +132,10 @@ impl fmt::Display for Lines {
 
 impl HtmlSafe for Lines {}
 
-fn head(title: &str, width: f64, height: f64) -> String {
+/// `role`: a picture as a whole, or a group where there are links in it.
+fn head(title: &str, height: f64, role: &str) -> String {
     format!(
-        "<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\" preserveAspectRatio=\"xMinYMin meet\">",
+        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"{role}\" aria-label=\"{}\" preserveAspectRatio=\"xMinYMin meet\">",
         escape(title)
     )
 }
@@ -245,7 +247,7 @@ mod tests {
         };
         for html in [bars.to_string(), lines.to_string()] {
             assert!(!html.contains("<img"), "{html}");
-            assert!(html.contains("<caption>") && html.contains("role=\"img\""));
+            assert!(html.contains("<caption>") && html.contains("aria-label="));
         }
         assert!(bars.to_string().contains("<td class=\"number\">12,345</td>"));
     }

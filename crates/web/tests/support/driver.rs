@@ -1,0 +1,150 @@
+//! A browser without a window: Debian's `chromium-driver`, spoken to in its own protocol (WebDriver, JSON over HTTP).
+
+#![allow(dead_code, clippy::unwrap_used)]
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// A window of its own, gone with the test.
+pub(crate) struct Window {
+    driver: Child,
+    address: SocketAddr,
+    session: String,
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+impl Window {
+    /// None if the driver is not installed and such tests may be left out.
+    pub(crate) async fn open(width: u32, scheme: &str) -> Option<Self> {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let started = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let Ok(driver) = started else {
+            let skip = std::env::var_os("WEIR_TESTS_ALLOW_SKIP").is_some_and(|value| value == "1");
+            assert!(
+                skip,
+                "no browser: apt-get install --no-install-recommends chromium chromium-driver, \
+                or set WEIR_TESTS_ALLOW_SKIP=1 to leave such tests out"
+            );
+            eprintln!("skipped: chromium-driver is not installed");
+            return None;
+        };
+        let mut window = Self { driver, address: ([127, 0, 0, 1], port).into(), session: String::new() };
+        let wanted = json!({"capabilities": {"alwaysMatch": {
+            "goog:loggingPrefs": {"browser": "ALL"},
+            "goog:chromeOptions": {"args": [
+                "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                format!("--window-size={width},900"),
+            ]},
+        }}});
+        for _ in 0..150 {
+            if let Some(answer) = window.send("POST", "/session", &wanted).await {
+                window.session = answer["sessionId"].as_str().unwrap().to_owned();
+                let media = json!({"cmd": "Emulation.setEmulatedMedia", "params":
+                    {"features": [{"name": "prefers-color-scheme", "value": scheme}]}});
+                window.ask("POST", "/goog/cdp/execute", media).await;
+                let size = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params":
+                    {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}});
+                window.ask("POST", "/goog/cdp/execute", size).await;
+                return Some(window);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        panic!("chromedriver does not answer");
+    }
+
+    pub(crate) async fn go(&self, address: &str) {
+        self.ask("POST", "/url", json!({ "url": address })).await;
+    }
+
+    /// What a script returns.
+    pub(crate) async fn run(&self, script: &str) -> Value {
+        self.ask("POST", "/execute/sync", json!({"script": script, "args": []})).await
+    }
+
+    /// Waits until a script says true.
+    pub(crate) async fn until(&self, script: &str) {
+        for _ in 0..100 {
+            if self.run(script).await == json!(true) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("never true: {script}; the page is {}", self.run("return document.body.innerText").await);
+    }
+
+    /// Types into a field.
+    pub(crate) async fn keys(&self, selector: &str, text: &str) {
+        let element = self.find(selector).await;
+        self.ask("POST", &format!("/element/{element}/value"), json!({ "text": text })).await;
+    }
+
+    /// Clicks as a person does: it must be in sight.
+    pub(crate) async fn click(&self, selector: &str) {
+        let element = self.find(selector).await;
+        self.ask("POST", &format!("/element/{element}/click"), json!({})).await;
+    }
+
+    /// What the browser complained about since it was asked last.
+    pub(crate) async fn complaints(&self) -> Vec<String> {
+        let log = self.ask("POST", "/se/log", json!({"type": "browser"})).await;
+        log.as_array().unwrap().iter().map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()
+    }
+
+    async fn find(&self, selector: &str) -> String {
+        let found = self.ask("POST", "/element", json!({"using": "css selector", "value": selector})).await;
+        let element = found.as_object().unwrap_or_else(|| panic!("no {selector}: {found}"));
+        element.values().next().unwrap().as_str().unwrap().to_owned()
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: Value) -> Value {
+        let path = format!("/session/{}{path}", self.session);
+        self.send(method, &path, &body).await.unwrap_or_else(|| panic!("the browser is gone: {path}"))
+    }
+
+    async fn send(&self, method: &str, path: &str, body: &Value) -> Option<Value> {
+        let body = body.to_string();
+        let text = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        );
+        let mut stream = TcpStream::connect(self.address).await.ok()?;
+        stream.write_all(text.as_bytes()).await.ok()?;
+        // The driver keeps the connection open: its length says where the answer ends.
+        let mut octets = Vec::new();
+        let mut some = [0; 16_384];
+        loop {
+            let count = stream.read(&mut some).await.ok()?;
+            octets.extend_from_slice(&some[..count]);
+            if count == 0 || whole(&octets) {
+                break;
+            }
+        }
+        let at = octets.windows(4).position(|window| window == b"\r\n\r\n")?;
+        let answer: Value = serde_json::from_slice(&octets[at + 4..]).ok()?;
+        Some(answer["value"].clone())
+    }
+}
+
+fn whole(octets: &[u8]) -> bool {
+    let Some(at) = octets.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&octets[..at]).to_ascii_lowercase();
+    let length =
+        head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    length.is_some_and(|length| octets.len() >= at + 4 + length)
+}
