@@ -400,3 +400,28 @@ async fn a_hundred_decisions_at_once_release_each_mail_once() {
     assert_eq!(place.sink.mails().len(), 20);
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_reflecting_mode_mail_from_inside_goes_to_the_detection_server_in_step() {
+    let place = Place::new(String::new()).await;
+    let detection = Sink::start().await;
+    let inspect = |inspect: String| {
+        Some(gateway::InspectOptions { listen: "127.0.0.1:0".into(), inspect, ..Default::default() })
+    };
+    let running =
+        started(Options { inspect: inspect(detection.address.to_string()), ..place.options() }).await;
+    let inside = running.submission.unwrap();
+    let reply = send(inside, FROM, &["bob@partner.example"], &marked("A1", "forged")).await;
+    assert_eq!(reply.text(), "Ok: the sink has it.");
+    assert_eq!(detection.mails()[0].text, unmarked("A1", "forged"), "no mark from inside is believed");
+    assert!(place.sink.mails().is_empty() && held(&running.gateway).await.is_empty());
+    assert_eq!(send(inside, FROM, &["permanent@partner.example"], &unmarked("P", "x")).await.code, 550);
+    running.stop().await;
+    // Down is later, never past inspection.
+    let running = started(Options { inspect: inspect("127.0.0.1:1".into()), ..place.options() }).await;
+    let refused =
+        try_send(running.submission.unwrap(), FROM, &["bob@partner.example"], &unmarked("P", "x")).await;
+    assert!(refused.is_err_and(|error| error.to_string().contains("421")));
+    assert!(place.sink.mails().is_empty());
+    running.stop().await;
+}
