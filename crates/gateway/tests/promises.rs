@@ -63,7 +63,10 @@ impl Killed {
     fn start(data: &Path, deliver: &str, decide: bool) -> Self {
         let _ = std::fs::remove_file(data.join("address"));
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["child", "--exact", "--nocapture"]).env("GATEWAY_TEST_DATA", data).env("GATEWAY_TEST_DELIVER", deliver);
+        command
+            .args(["child", "--exact", "--nocapture"])
+            .env("GATEWAY_TEST_DATA", data)
+            .env("GATEWAY_TEST_DELIVER", deliver);
         if decide {
             command.env("GATEWAY_TEST_DECIDE", "1");
         }
@@ -105,7 +108,10 @@ async fn killed_at_any_moment_no_mail_is_lost_delivered_undecided_or_changed() {
             loop {
                 number += 1;
                 // Only a 250 that was heard makes it the gateway's.
-                if try_send(address, FROM, &["bob@x.example"], &text(number)).await.is_ok_and(|reply| reply.code == 250) {
+                if try_send(address, FROM, &["bob@x.example"], &text(number))
+                    .await
+                    .is_ok_and(|reply| reply.code == 250)
+                {
                     sent.insert(number);
                 }
             }
@@ -149,7 +155,10 @@ async fn killed_at_any_moment_a_maildir_gets_each_mail_exactly_once() {
         let sending = async {
             loop {
                 number += 2;
-                if try_send(address, FROM, &["bob@x.example"], &text(number)).await.is_ok_and(|reply| reply.code == 250) {
+                if try_send(address, FROM, &["bob@x.example"], &text(number))
+                    .await
+                    .is_ok_and(|reply| reply.code == 250)
+                {
                     sent.insert(number);
                 }
             }
@@ -182,7 +191,9 @@ async fn hundreds_of_mails_repeats_and_decisions_in_any_order_keep_the_promises(
     let mut decided: BTreeMap<(u64, String), ReviewAction> = BTreeMap::new();
     let mut accepted = BTreeSet::new();
     for number in 1..=150_u64 {
-        let to: Vec<String> = (0..=dice.roll(3)).map(|one| format!("{}{one}@x.example", if dice.roll(5) == 0 { "temp" } else { "to" })).collect();
+        let to: Vec<String> = (0..=dice.roll(3))
+            .map(|one| format!("{}{one}@x.example", if dice.roll(5) == 0 { "temp" } else { "to" }))
+            .collect();
         let to: Vec<&str> = to.iter().map(String::as_str).collect();
         sink.kind.store(true, Ordering::Relaxed);
         for _ in 0..=dice.roll(2) {
@@ -197,13 +208,21 @@ async fn hundreds_of_mails_repeats_and_decisions_in_any_order_keep_the_promises(
                 continue;
             }
             let copy = &waiting[dice.roll(waiting.len() as u64) as usize];
-            let action = [ReviewAction::Approved, ReviewAction::Rejected, ReviewAction::Custom][dice.roll(3) as usize];
+            let action =
+                [ReviewAction::Approved, ReviewAction::Rejected, ReviewAction::Custom][dice.roll(3) as usize];
             gw.decide(&[copy.id], action, &rita(), None).await.unwrap();
             decided.insert((copy.subject.parse().unwrap(), copy.recipient.clone()), action);
         }
     }
     sink.kind.store(true, Ordering::Relaxed);
-    let all: Vec<u64> = gw.queue(&QueueFilter { limit: 1000, ..QueueFilter::default() }).await.unwrap().entries.iter().map(|entry| entry.id).collect();
+    let all: Vec<u64> = gw
+        .queue(&QueueFilter { limit: 1000, ..QueueFilter::default() })
+        .await
+        .unwrap()
+        .entries
+        .iter()
+        .map(|entry| entry.id)
+        .collect();
     gw.retry(&all, &rita()).await.unwrap();
     until("an empty queue", async || gw.queue(&QueueFilter::default()).await.unwrap().total == 0).await;
     let mut went: BTreeMap<(u64, String), usize> = BTreeMap::new();
@@ -213,10 +232,14 @@ async fn hundreds_of_mails_repeats_and_decisions_in_any_order_keep_the_promises(
             *went.entry((number, to)).or_default() += 1;
         }
     }
-    let wanted: BTreeMap<(u64, String), usize> =
-        decided.iter().filter(|(_, action)| **action != ReviewAction::Rejected).map(|(key, _)| (key.clone(), 1)).collect();
+    let wanted: BTreeMap<(u64, String), usize> = decided
+        .iter()
+        .filter(|(_, action)| **action != ReviewAction::Rejected)
+        .map(|(key, _)| (key.clone(), 1))
+        .collect();
     assert_eq!(went, wanted);
-    let waiting: BTreeSet<(u64, String)> = held(&gw).await.into_iter().map(|copy| (copy.subject.parse().unwrap(), copy.recipient)).collect();
+    let waiting: BTreeSet<(u64, String)> =
+        held(&gw).await.into_iter().map(|copy| (copy.subject.parse().unwrap(), copy.recipient)).collect();
     let expected: BTreeSet<_> = accepted.iter().filter(|key| !decided.contains_key(*key)).cloned().collect();
     assert_eq!(waiting, expected, "whatever was not decided still waits");
     assert!(!in_state(&gw, State::Rejected).await.is_empty());

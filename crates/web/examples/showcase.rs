@@ -50,7 +50,12 @@ const SUBJECTS: [(&str, &str, &str, &str); 6] = [
     ("Quarterly numbers, draft", "high", "New", "jane.doe@company.example"),
     ("Re: invoice 2026-1044", "medium", "In Process", "sales@company.example"),
     ("inv\u{202e}fdp.exe <script>alert(1)</script>", "low", "Escalated", "x@evil.example"),
-    ("Kundenliste für die Messe in München, mit allen Ansprechpartnern und Durchwahlen", "high", "New", "m.huber@company.example"),
+    (
+        "Kundenliste für die Messe in München, mit allen Ansprechpartnern und Durchwahlen",
+        "high",
+        "New",
+        "m.huber@company.example",
+    ),
     ("会議の資料", "info", "Resolved", "tanaka@company.example"),
     ("", "medium", "False Positive", "noreply@company.example"),
 ];
@@ -71,7 +76,8 @@ fn rows() -> Vec<Row> {
 
 async fn parts(viewer: Viewer) -> Result<axum::response::Response, Problem> {
     let days: Vec<String> = (1..=14).map(|day| format!("2026-11-{day:02}")).collect();
-    let series = |name: &str, factor: u64| (name.to_owned(), (1..=14).map(|day| day * factor % 17 * 9).collect());
+    let series =
+        |name: &str, factor: u64| (name.to_owned(), (1..=14).map(|day| day * factor % 17 * 9).collect());
     let text = "Dear Bob,\n\nthe card is 4111 1111 1111 1111, and the IBAN DE89 3704 0044 0532 0130 00.\nZero\u{200b}width, bell\u{7}, and <b>tags</b>.\n";
     let mark = |what: &str| -> Range<usize> {
         let at = text.find(what).unwrap_or(0);
@@ -136,7 +142,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     roles.sort_by_key(|role| role.name != web::people::ADMINISTRATOR);
     let password = Some(Password::new("four small words here".into()));
     let roles = roles.iter().map(|role| role.id).take(3).collect();
-    people.add_user(NewUser { name: "admin".into(), full_name: "Ada Admin".into(), roles, password, ..NewUser::default() }).await?;
+    people
+        .add_user(NewUser {
+            name: "admin".into(),
+            full_name: "Ada Admin".into(),
+            roles,
+            password,
+            ..NewUser::default()
+        })
+        .await?;
     let app = site.mount(Router::new().route("/parts", get(parts)));
     let stop = CancellationToken::new();
     let listening = listen(&format!("127.0.0.1:{port}"), Transport::Plain, 200, app, stop).await?;

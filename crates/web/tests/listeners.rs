@@ -21,7 +21,8 @@ fn app() -> Router {
         .route(
             "/",
             get(async |Extension(peer): Extension<Peer>| {
-                let name = peer.certificate.map_or_else(|| "nobody".to_owned(), |certificate| certificate.name);
+                let name =
+                    peer.certificate.map_or_else(|| "nobody".to_owned(), |certificate| certificate.name);
                 format!("{name} secure={}", peer.secure)
             }),
         )
@@ -56,7 +57,8 @@ fn roots(ca: &Ca) -> RootCertStore {
 
 fn connector(ca: &Ca, own: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>) -> TlsConnector {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let builder = builder.with_root_certificates(roots(ca));
     let config = match own {
         Some((chain, key)) => builder.with_client_auth_cert(chain, key).unwrap(),
@@ -66,7 +68,9 @@ fn connector(ca: &Ca, own: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'
 }
 
 async fn ask(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), path: &str) -> std::io::Result<String> {
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes()).await?;
+    stream
+        .write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes())
+        .await?;
     let mut text = String::new();
     stream.read_to_string(&mut text).await?;
     Ok(text)
@@ -112,7 +116,10 @@ async fn one_address_never_takes_all_places() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     let mut fifth = TcpStream::connect(listening.address).await.unwrap();
     let refused = ask(&mut fifth, "/").await;
-    assert!(refused.is_err() || refused.is_ok_and(|text| text.is_empty()), "half of the places are for others");
+    assert!(
+        refused.is_err() || refused.is_ok_and(|text| text.is_empty()),
+        "half of the places are for others"
+    );
     drop(idle);
     tokio::time::sleep(Duration::from_millis(100)).await;
     let mut free = TcpStream::connect(listening.address).await.unwrap();

@@ -43,7 +43,8 @@ async fn whoever_loses_a_role_loses_its_sessions_and_tokens() {
     let mut root = console.signed_in("root").await;
     let page = format!("/users/{id}");
     let version = console.site.people().user(id).await.unwrap().unwrap().version.to_string();
-    let fields = [("version", version.as_str()), ("role", &reviewer.to_string()), ("full_name", ""), ("mail", "")];
+    let fields =
+        [("version", version.as_str()), ("role", &reviewer.to_string()), ("full_name", ""), ("mail", "")];
     let answer = root.submit(&page, &page, &fields).await;
     assert_eq!((answer.status, answer.header("location")), (303, Some("/users")));
     assert_eq!(jane.get("/incidents").await.status, 303, "the session was in the role that is gone");
@@ -60,7 +61,8 @@ async fn one_user_in_two_roles_is_one_at_a_time() {
     let mut root = console.signed_in("root").await;
     let reviewer = console.role("Reviewer").await.to_string();
     assert_eq!(root.get("/users").await.status, 200);
-    let chosen = root.submit("/incidents", "/account/role", &[("role", &reviewer), ("to", "/incidents")]).await;
+    let chosen =
+        root.submit("/incidents", "/account/role", &[("role", &reviewer), ("to", "/incidents")]).await;
     assert_eq!((chosen.status, chosen.header("location")), (303, Some("/incidents")));
     assert_eq!(root.get("/users").await.status, 403);
     let other = console.role("Remediator").await.to_string();
@@ -87,7 +89,11 @@ async fn a_role_is_made_with_conditions_and_comes_back_as_it_was() {
     let role = console.site.people().role_named("sales REVIEWER").await.unwrap().unwrap();
     assert_eq!((role.rights.access.len(), role.rights.hidden.len()), (3, 1));
     let page = root.get(&format!("/roles/{}", role.id)).await;
-    assert!(page.body.contains("value=\"7, 9\"") && page.body.contains("Department = Sales"), "{}", page.body);
+    assert!(
+        page.body.contains("value=\"7, 9\"") && page.body.contains("Department = Sales"),
+        "{}",
+        page.body
+    );
     let wrong = [("name", "x"), ("version", "0"), ("policies", "seven")];
     let answer = root.submit("/roles/new", "/roles/new", &wrong).await;
     assert!(answer.status == 422 && answer.body.contains("seven is not a number"));
@@ -104,13 +110,18 @@ async fn ones_own_account_shows_tokens_once_and_ends_sessions() {
     let mut jane = console.signed_in("jane").await;
     let mut elsewhere = console.signed_in("jane").await;
     let role = console.role("API client").await.to_string();
-    let made = jane.submit("/account", "/account/tokens", &[("name", HOSTILE), ("role", &role), ("days", "30")]).await;
+    let made = jane
+        .submit("/account", "/account/tokens", &[("name", HOSTILE), ("role", &role), ("days", "30")])
+        .await;
     let token = secret(&made.body).to_owned();
     assert!(token.starts_with("weir_") && !made.body.contains("<script>"));
     let page = jane.get("/account").await;
     assert!(!page.body.contains(&token) && page.body.contains("Revoke"));
     let bearer = format!("Bearer {token}");
-    assert_eq!(jane.ask("GET", "/api/who", &[("authorization", &bearer)], b"").await.body, "jane as API client");
+    assert_eq!(
+        jane.ask("GET", "/api/who", &[("authorization", &bearer)], b"").await.body,
+        "jane as API client"
+    );
     assert_eq!(jane.submit("/account", "/account/sessions/end", &[("session", "others")]).await.status, 303);
     assert_eq!(elsewhere.get("/account").await.status, 303);
     assert_eq!(jane.get("/account").await.status, 200);
@@ -141,7 +152,10 @@ async fn a_second_factor_is_set_up_and_taken_away_with_the_password() {
     let remove = "/account/second-factor/remove";
     assert_eq!(jane.submit(remove, remove, &[("password", "wrong password")]).await.status, 422);
     assert_eq!(jane.submit(remove, remove, &[("password", PASSWORD)]).await.status, 303);
-    assert_eq!(console.browser().post("/sign-in", &[("name", "jane"), ("password", PASSWORD)]).await.status, 303);
+    assert_eq!(
+        console.browser().post("/sign-in", &[("name", "jane"), ("password", PASSWORD)]).await.status,
+        303
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

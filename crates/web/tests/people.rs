@@ -13,7 +13,9 @@ use store::keys::Keys;
 use store::values;
 use support::{Hand, MIGRATIONS, PASSWORD};
 use web::audit::{Actor, Audit, Search, Verdict};
-use web::people::{ADMINISTRATOR, Attempt, NewUser, Password, People, Privilege, Rights, SecondFactor, SignIn, UserChange};
+use web::people::{
+    ADMINISTRATOR, Attempt, NewUser, Password, People, Privilege, Rights, SecondFactor, SignIn, UserChange,
+};
 use web::{Clock, Error};
 
 struct Place {
@@ -71,7 +73,8 @@ impl Place {
 
     async fn change(&self, id: i64, roles: Vec<i64>, disabled: bool) -> Result<(), Error> {
         let user = self.people.user(id).await.unwrap().unwrap();
-        let change = UserChange { full_name: String::new(), mail: String::new(), roles, default_role: None, disabled };
+        let change =
+            UserChange { full_name: String::new(), mail: String::new(), roles, default_role: None, disabled };
         self.people.change_user(id, user.version, &change).await
     }
 
