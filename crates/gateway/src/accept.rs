@@ -291,7 +291,6 @@ impl Accepting<'_> {
         notice: &Notice,
     ) -> Result<(), Error> {
         let about = notices::About {
-            message: self.accepted.message,
             copy,
             sender: &self.incoming.sender,
             recipient: &to.address,

@@ -313,7 +313,6 @@ impl Held {
 
     pub(crate) fn about<'a>(&'a self, reason: &'a str) -> notices::About<'a> {
         notices::About {
-            message: self.message,
             copy: Some(self.id),
             sender: &self.sender,
             recipient: &self.recipient,

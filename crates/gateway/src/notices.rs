@@ -20,7 +20,6 @@ use crate::{Error, FolderRow, Gateway, State};
 /// What a notice is about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct About<'a> {
-    pub(crate) message: u64,
     pub(crate) copy: Option<u64>,
     pub(crate) sender: &'a str,
     pub(crate) recipient: &'a str,
