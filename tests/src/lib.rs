@@ -10,6 +10,7 @@
 pub mod certs;
 pub mod client;
 pub mod dialogue;
+pub mod enforce;
 pub mod mails;
 pub mod ports;
 pub mod postfix;

@@ -238,7 +238,10 @@ impl Weir {
         command.arg("prevent");
         command.args(["--listen", &self.prevent.listen.to_string()]);
         command.args(["--ops-listen", &self.prevent.ops.to_string()]);
-        command.arg("--policies").arg(&self.prevent.policies).arg("--data").arg(&self.data);
+        if !self.prevent.policies.as_os_str().is_empty() {
+            command.arg("--policies").arg(&self.prevent.policies);
+        }
+        command.arg("--data").arg(&self.data);
         command.args(&self.prevent.flags);
         if !self.prevent.config.is_empty() {
             if !self.config_path().exists() {

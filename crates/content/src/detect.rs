@@ -165,7 +165,10 @@ pub(crate) fn looks_binary(octets: &[u8]) -> bool {
     {
         return false;
     }
-    let odd = sample.iter().filter(|octet| matches!(octet, 0..=8 | 14..=26 | 28..=31)).count();
+    // Without branches and in octets, so that it is done sixteen and more at a time.
+    let odd =
+        |octet: &u8| u8::from(*octet < 32) & u8::from(octet.wrapping_sub(9) > 4) & u8::from(*octet != 27);
+    let odd: usize = sample.chunks(255).map(|some| usize::from(some.iter().map(odd).sum::<u8>())).sum();
     odd * 100 > sample.len() * 8
 }
 

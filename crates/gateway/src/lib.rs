@@ -10,6 +10,7 @@
 
 mod accept;
 mod audit;
+pub mod console;
 mod copies;
 mod decide;
 mod definitions;

@@ -226,7 +226,7 @@ impl Outbox {
     }
 
     fn database(&self) -> &dyn Database {
-        self.journal.database()
+        &**self.journal.database()
     }
 
     async fn over(&self, claimed: &Claimed, outcome: &str, lines: &[Line]) -> Result<bool, Error> {

@@ -61,7 +61,7 @@ pub(crate) fn seal(keys: &Keys, mut new: NewMessage) -> Result<Sealed, Error> {
     Ok(Sealed { new, original, violations })
 }
 
-fn seal_original(keys: &Keys, unique_id: &str, octets: &[u8]) -> Result<SealedOriginal, Error> {
+pub(crate) fn seal_original(keys: &Keys, unique_id: &str, octets: &[u8]) -> Result<SealedOriginal, Error> {
     let (head, body) = cipher::seal_apart(keys, &original_context(unique_id), octets)?;
     Ok(SealedOriginal { digest: keys.hash("original", octets), size: octets.len() as u64, head, body })
 }
@@ -86,6 +86,11 @@ pub(crate) fn original_context(unique_id: &str) -> String {
 /// What sealed matches are bound to.
 pub(crate) fn matches_context(unique_id: &str, policy_id: u32) -> String {
     format!("matches {unique_id} {policy_id}")
+}
+
+/// What a sealed credential is bound to.
+pub(crate) fn credential_context(name: &str) -> String {
+    format!("credential {name}")
 }
 
 /// The keyed hash by which a matched value is found again, however it was written.

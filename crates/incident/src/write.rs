@@ -1,5 +1,6 @@
 //! One transaction: messages become incidents or join them, outcomes join the histories. All of it or nothing.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,11 +10,12 @@ use store::values;
 use crate::Error;
 use crate::record::{Outcome, Recorded, RecordedIncident, Status};
 use crate::seal::{Sealed, SealedOriginal, SealedViolation, json, shortened};
+use crate::terms;
 
 /// A repeat within this time joins its incident.
-const MERGE_WITHIN: SignedDuration = SignedDuration::from_hours(5 * 24);
+pub(crate) const MERGE_WITHIN: SignedDuration = SignedDuration::from_hours(5 * 24);
 /// Characters of a history line's detail.
-const DETAIL: usize = 2_000;
+pub(crate) const DETAIL: usize = 2_000;
 /// Recipients named in a history line.
 const NAMED: usize = 20;
 
@@ -113,7 +115,7 @@ async fn record(db: &mut dyn Session, message: &Sealed) -> Result<Recorded, Erro
 /// An incident of the same message and policy.
 struct Known {
     id: i64,
-    status: Status,
+    closed: bool,
     recipients: Vec<String>,
     received_at: i64,
     severity: i64,
@@ -132,28 +134,29 @@ async fn one(
         let fresh = message.new.recipients.iter().any(|recipient| !known.recipients.contains(recipient));
         let age = message.new.received_at.as_millisecond() - known.received_at;
         // New recipients never hide under an old decision.
-        if age <= MERGE_WITHIN.as_millis() as i64 && !(known.status.is_closed() && fresh) {
+        if age <= MERGE_WITHIN.as_millis() as i64 && !(known.closed && fresh) {
             join(db, known, message, violation, original).await?;
             return Ok(RecordedIncident { id: known.id as u64, policy_id, merged: true });
         }
     }
     let original = original.keep(db, &message.new.unique_id).await?;
     let id = insert(db, message, violation, original, known.map(|known| known.id)).await?;
-    keep_values(db, id, violation).await?;
+    keep_values(db, id, &violation.values).await?;
     history_of_new(message, violation).write(db, id as u64).await?;
     Ok(RecordedIncident { id: id as u64, policy_id, merged: false })
 }
 
 async fn newest(db: &mut dyn Session, unique_id: &str, policy_id: u32) -> Result<Option<Known>, Error> {
-    let sql = "SELECT id, status, recipients, received_at, severity, match_count FROM incident \
-        WHERE unique_id = ? AND policy_id = ? ORDER BY id DESC LIMIT 1";
+    let sql = "SELECT id, recipients, received_at, severity, match_count, \
+        EXISTS (SELECT 1 FROM status WHERE status.name = incident.status AND closed) AS closed \
+        FROM incident WHERE unique_id = ? AND policy_id = ? ORDER BY id DESC LIMIT 1";
     let rows = db.fetch(sql, values![unique_id, policy_id]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let id: i64 = row.get("id")?;
     let damaged = |why: String| Error::Damaged { id: id as u64, why };
     Ok(Some(Known {
         id,
-        status: Status::parse(&row.get::<String>("status")?).map_err(damaged)?,
+        closed: row.get("closed")?,
         recipients: serde_json::from_str(&row.get::<String>("recipients")?)
             .map_err(|why| damaged(why.to_string()))?,
         received_at: row.get("received_at")?,
@@ -178,6 +181,7 @@ async fn join(
     let sql = "UPDATE incident SET recipients = ?, last_seen = ?, severity = ?, prevent_status = ?, trial = ?, pending = pending + 1 WHERE id = ?";
     let (seen, status) = (new.received_at.as_millisecond(), new.disposition.prevent_status());
     db.run(sql, values![json(&recipients), seen, severity, status, violation.trial, known.id]).await?;
+    terms::keep(db, known.id, &new.recipients, &new.unscannable).await?;
     let mut detail = sent_to(&new.recipients);
     if severity < known.severity {
         let _ = write!(detail, "; severity now {}", violation.severity);
@@ -197,7 +201,7 @@ async fn join(
             ],
         )
         .await?;
-        keep_values(db, known.id, sealed).await?;
+        keep_values(db, known.id, &sealed.values).await?;
     }
     let history = History::of(new.received_at, &new.server).line("DETECTED_AGAIN", &detail);
     history.rules(sealed).write(db, known.id as u64).await
@@ -214,8 +218,8 @@ async fn insert(
     let at = new.received_at.as_millisecond();
     let sql = "INSERT INTO incident (unique_id, policy_id, policy, policy_version, policy_set, severity, status, prevent_status, \
          message_id, sender, recipients, subject, peer, direction, server, received_at, last_seen, size, match_count, \
-         count_is_complete, trial, response_rules, unscannable, original_id, linked_to, pending, matches) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?) RETURNING id";
+         count_is_complete, trial, response_rules, unscannable, original_id, linked_to, pending, matches, recorded_at, sender_domain) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?) RETURNING id";
     let values = values![
         new.unique_id.as_str(),
         violation.policy_id,
@@ -243,14 +247,22 @@ async fn insert(
         original,
         follows,
         sealed.matches.clone(),
+        Timestamp::now().as_millisecond(),
+        terms::domain(&new.sender),
     ];
-    only_id(&db.fetch(sql, values).await?)
+    let id = only_id(&db.fetch(sql, values).await?)?;
+    terms::keep(db, id, &new.recipients, &new.unscannable).await?;
+    Ok(id)
 }
 
-async fn keep_values(db: &mut dyn Session, id: i64, violation: &SealedViolation) -> Result<(), Error> {
+pub(crate) async fn keep_values(
+    db: &mut dyn Session,
+    id: i64,
+    values: &BTreeSet<[u8; 16]>,
+) -> Result<(), Error> {
     /// Rows of one statement; SQL bounds its marks.
     const ROWS: usize = 100;
-    let hashes: Vec<&[u8; 16]> = violation.values.iter().collect();
+    let hashes: Vec<&[u8; 16]> = values.iter().collect();
     for some in hashes.chunks(ROWS) {
         let marks = vec!["(?, ?)"; some.len()].join(", ");
         let sql = format!("INSERT INTO match_hash (hash, incident_id) VALUES {marks} ON CONFLICT DO NOTHING");
@@ -260,7 +272,7 @@ async fn keep_values(db: &mut dyn Session, id: i64, violation: &SealedViolation)
     Ok(())
 }
 
-fn only_id(rows: &[store::database::Row]) -> Result<i64, Error> {
+pub(crate) fn only_id(rows: &[store::database::Row]) -> Result<i64, Error> {
     Ok(rows.first().ok_or(store::Error::Database(sqlx::Error::RowNotFound))?.get("id")?)
 }
 
@@ -282,7 +294,11 @@ impl Original<'_> {
     }
 }
 
-async fn keep_original(db: &mut dyn Session, unique_id: &str, sealed: &SealedOriginal) -> Result<i64, Error> {
+pub(crate) async fn keep_original(
+    db: &mut dyn Session,
+    unique_id: &str,
+    sealed: &SealedOriginal,
+) -> Result<i64, Error> {
     let sql = "INSERT INTO original (unique_id, digest, size, stored_at, head) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id";
     let now = Timestamp::now().as_millisecond();
     let made =
@@ -305,6 +321,9 @@ async fn add_outcome(db: &mut dyn Session, happened: &Happened) -> Result<(), Er
         Outcome::Redirected { text, .. } => ("REDIRECTED", "redirected", format!("next hop answered {text}")),
         Outcome::Refused { text, .. } => ("REFUSED", "refused", format!("next hop answered {text}")),
         Outcome::Deferred { text, .. } => ("DEFERRED", "deferred", format!("left with the sender: {text}")),
+        Outcome::Returned { .. } => {
+            ("RETURNED", "returned", "returned to the MTA, which asked by milter".to_owned())
+        }
         Outcome::Blocked { text, .. } => ("BLOCKED", "blocked", format!("the sender was told {text}")),
     };
     for incident in &happened.recorded.incidents {
@@ -379,7 +398,7 @@ fn sent_to(recipients: &[String]) -> String {
 }
 
 /// FNV-1a: the same on every server, whatever compiled it.
-fn lock_name(unique_id: &str) -> i64 {
+pub(crate) fn lock_name(unique_id: &str) -> i64 {
     let step = |hash: u64, octet: &u8| (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3);
     unique_id.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, step) as i64
 }

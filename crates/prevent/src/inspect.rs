@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use content::{DocumentAnswer, DocumentRequest, Documents, How, Opened};
+use incident::Journal;
 use policy::{Envelope, Inspection, Mail, Response, Set};
 use smtp::reply::{Reply, own};
 use smtp::spool::Edit;
@@ -79,6 +80,25 @@ pub(crate) struct Findings {
 }
 
 impl Inspected {
+    /// A retry of a message that came first under an older key goes on under the id that its incident has.
+    pub(crate) async fn under_known_id(mut self, journal: &Journal) -> Self {
+        if self.findings.inspection.violations.is_empty() {
+            return self;
+        }
+        for id in std::mem::take(&mut self.findings.facts.older_ids) {
+            match journal.knows_message(id.as_str()).await {
+                Ok(true) => {
+                    self.findings.facts.unique_id = id;
+                    break;
+                }
+                Ok(false) => {}
+                // A store that fails will say so when the incident is recorded.
+                Err(error) => tracing::warn!(%error, "whether a message came before cannot be looked up"),
+            }
+        }
+        self
+    }
+
     pub(crate) fn into_parts(self) -> (Received, Findings, Question, Duration) {
         (self.received, self.findings, self.question, self.spent)
     }
@@ -123,21 +143,20 @@ impl Inspector {
         let job = Job { inspector: self.clone(), set: self.set(), settings: settings.clone(), question };
         if received.spooled().len() <= ON_THE_SPOT && received.spooled().memory().is_some() {
             let (spot, until) = (OnTheSpot::default(), Instant::now() + SPOT_TIME);
-            match job.run(&received, &spot, until) {
+            match job.run(&received, &spot, until, || !spot.needed_a_worker()) {
                 Err(Failure::Refused(reply)) => return Err(reply),
-                Ok(findings) if !spot.needed_a_worker() && Instant::now() < until => {
-                    return Ok(job.finish(received, findings));
-                }
+                Ok(findings) if Instant::now() < until => return Ok(job.finish(received, findings)),
                 // Documents, slow text, or a fault: where it can take its time, and where a fault counts.
-                Ok(_) | Err(Failure::Fault(_)) => {}
+                Ok(_) | Err(Failure::NotHere | Failure::Fault(_)) => {}
             }
         }
         let permits = self.wait_for_room(received.spooled().len(), settings.inspection_wait).await?;
         let work = move || {
             let deadline = Instant::now() + job.settings.inspection_deadline;
-            let findings = match job.run(&received, &*job.inspector.documents, deadline) {
+            let findings = match job.run(&received, &*job.inspector.documents, deadline, || true) {
                 Err(Failure::Fault(facts)) => job.after_a_fault(*facts, &received, deadline),
                 Err(Failure::Refused(reply)) => Err(reply),
+                Err(Failure::NotHere) => Err(own::processing_error()),
                 Ok(findings) => Ok(findings),
             };
             drop(permits);
@@ -188,6 +207,8 @@ struct Job {
 enum Failure {
     /// The message may not come in, or cannot be read back.
     Refused(Reply),
+    /// It needs a worker, and there is none here.
+    NotHere,
     /// The engine panicked.
     Fault(Box<Facts>),
 }
@@ -201,6 +222,7 @@ impl Job {
         received: &Received,
         documents: &dyn Documents,
         deadline: Instant,
+        worth_judging: impl FnOnce() -> bool,
     ) -> Result<Findings, Failure> {
         let octets = self.octets(received).map_err(Failure::Refused)?;
         let facts = admit(&octets, &self.question.sender, &self.settings).map_err(Failure::Refused)?;
@@ -211,10 +233,12 @@ impl Job {
                 documents,
                 passwords: &self.settings.passwords,
             };
-            self.judge(&content::open(&octets, &how), octets.len() as u64, deadline)
+            let opened = content::open(&octets, &how);
+            if worth_judging() { Some(self.judge(&opened, octets.len() as u64, deadline)) } else { None }
         }));
         match judged {
-            Ok(judged) => Ok(self.findings(facts, &octets, judged)),
+            Ok(Some(judged)) => Ok(self.findings(facts, &octets, judged)),
+            Ok(None) => Err(Failure::NotHere),
             Err(_) => Err(Failure::Fault(Box::new(facts))),
         }
     }

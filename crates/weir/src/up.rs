@@ -6,21 +6,26 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use incident::wire::ServerKind;
 use incident::{Filter, Journal, Summary};
 use policy::Mode;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli;
-use crate::config::{Config, Prevent};
+use crate::config::{Effective, Enforce};
 use crate::maildir::{self, Maildir};
-use crate::prevent_server;
 use crate::terminal::safe;
+use crate::{enforce_server, link, prevent_server};
 
 /// Metrics and health of `weir up`.
 const OPERATIONS: &str = "127.0.0.1:9025";
 /// The file that tells `weir try` where things are.
 const WHERE: &str = "up.json";
+/// Name and directory of the detection server.
+const PREVENT: &str = "prevent";
+/// Incidents arrive at Enforce within this time, or something is wrong.
+const HAND_OVER: Duration = Duration::from_secs(20);
 
 /// A mail that shows something.
 struct Sample {
@@ -51,40 +56,90 @@ struct Where {
     listen: SocketAddr,
     delivery: SocketAddr,
     delivered: PathBuf,
+    /// Data directory of the detection server.
+    prevent: PathBuf,
+    console: String,
 }
 
 /// Runs until a signal, or until the samples are through.
-pub(crate) async fn up(command: &cli::Up, config: &Config) -> Result<()> {
+pub(crate) async fn up(command: &cli::Up, effective: &Effective) -> Result<()> {
     let stop = CancellationToken::new();
     prevent_server::stop_on_signals(stop.clone())?;
-    let delivered = command.data.join("delivered");
+    let (delivered, prevent_data) = (command.data.join("delivered"), command.data.join(PREVENT));
+    let enforce = enforce_server::start(&enforce_config(command, effective), stop.clone()).await?;
+    let password = enforce_server::first_administrator(&enforce).await?;
+    let url = format!("https://{}", enforce.servers_address);
+    enroll(&enforce, &url, &prevent_data).await?;
     let delivery =
-        maildir::listen(&config.up.delivery_listen, Maildir::open(&delivered)?, stop.clone()).await?;
-    let base = &config.prevent;
-    let config = Prevent {
-        next_hop: vec![delivery.to_string()],
-        mode: crate::config::Mode::Forward,
-        data: command.data.clone(),
-        ops_listen: if base.ops_listen.is_empty() { OPERATIONS.to_owned() } else { base.ops_listen.clone() },
-        ..base.clone()
-    };
-    let running = prevent_server::start(Box::new(move || Ok(config.clone())), stop.clone()).await?;
-    let whereabouts = Where { listen: running.address, delivery, delivered };
+        maildir::listen(&effective.config.up.delivery_listen, Maildir::open(&delivered)?, stop.clone())
+            .await?;
+    let effective = prevent_config(effective, &prevent_data, &delivery, &url)?;
+    let configure = Box::new(move || prevent_server::Configured::new(effective.clone()));
+    let running = prevent_server::start(configure, stop.clone()).await?;
+    let console = enforce.console_address();
+    let whereabouts = Where { listen: running.address, delivery, delivered, prevent: prevent_data, console };
     std::fs::write(command.data.join(WHERE), serde_json::to_string_pretty(&whereabouts)?)?;
-    print_welcome(&whereabouts, &running, &command.data)?;
+    print_welcome(&whereabouts, &running, &enforce, password.as_deref(), &command.data)?;
+    let outcome = if command.try_it { try_all(&command.data).await } else { Ok(()) };
     if command.try_it {
-        let outcome = try_all(&command.data).await;
         stop.cancel();
-        running.finished().await;
-        return outcome;
     }
     running.finished().await;
+    enforce.finished().await;
     let _ = std::fs::remove_file(command.data.join(WHERE));
+    outcome
+}
+
+/// Enforce owns the data directory: its incidents are those that people look at.
+fn enforce_config(command: &cli::Up, effective: &Effective) -> Enforce {
+    let base = &effective.config;
+    let policies = [&base.enforce.policies, &base.prevent.policies];
+    let policies =
+        policies.into_iter().find(|path| !path.as_os_str().is_empty()).cloned().unwrap_or_default();
+    Enforce {
+        data: command.data.clone(),
+        plain_http: true,
+        policies,
+        ops_listen: String::new(),
+        ..base.enforce.clone()
+    }
+}
+
+/// The detection server belongs to Enforce, as it does elsewhere: policies and settings come from there.
+fn prevent_config(effective: &Effective, data: &Path, delivery: &SocketAddr, url: &str) -> Result<Effective> {
+    let mut effective = effective.clone();
+    let ops = match effective.config.prevent.ops_listen.as_str() {
+        "" => OPERATIONS.to_owned(),
+        given => given.to_owned(),
+    };
+    for (key, value) in [
+        ("prevent.next_hop", toml::Value::from(vec![delivery.to_string()])),
+        ("prevent.mode", "forward".into()),
+        ("prevent.data", data.to_string_lossy().into_owned().into()),
+        ("prevent.policies", "".into()),
+        ("prevent.enforce", url.into()),
+        ("prevent.ops_listen", ops.into()),
+    ] {
+        effective.force("weir up", key, value)?;
+    }
+    Ok(effective)
+}
+
+/// By token and certificate, as anywhere; only that nobody has to carry the token.
+async fn enroll(enforce: &enforce::Running, url: &str, data: &Path) -> Result<()> {
+    if let Some(token) = enforce_server::token_for(enforce, PREVENT, &[], data).await? {
+        link::enroll(&link::Place::of(data), url, &token, ServerKind::Detection, &[]).await?;
+    }
     Ok(())
 }
 
-fn print_welcome(at: &Where, running: &prevent_server::Running, data: &Path) -> Result<()> {
-    let set = running.server.policy_set();
+fn print_welcome(
+    at: &Where,
+    running: &prevent_server::Running,
+    enforce: &enforce::Running,
+    password: Option<&str>,
+    data: &Path,
+) -> Result<()> {
     let operations = running.ops_address.map(|address| address.to_string()).unwrap_or_default();
     let mut out = io::stdout().lock();
     writeln!(out, "Weir is up. Everything listens on this machine only.\n")?;
@@ -99,14 +154,36 @@ fn print_welcome(at: &Where, running: &prevent_server::Running, data: &Path) -> 
         at.delivery.to_string(),
         at.delivered.display()
     )?;
+    writeln!(out, "  console    {}", at.console)?;
+    match password {
+        Some(password) => {
+            writeln!(out, "             sign in as admin with the one-time password {password}")?;
+        }
+        None => {
+            writeln!(out, "             lost password: `weir user passwd admin --data {}`", data.display())?
+        }
+    }
+    writeln!(
+        out,
+        "  servers    {:<22} where further detection servers and gateways belong to",
+        enforce.servers_address.to_string()
+    )?;
     writeln!(out, "  metrics    http://{operations}/metrics and /healthz")?;
+    let set = running.server.policy_set();
     let in_mode = |mode| set.policies().iter().filter(|policy| policy.mode == mode).count();
     let (on, trial, off) = (in_mode(Mode::On), in_mode(Mode::Trial), in_mode(Mode::Off));
     writeln!(
         out,
-        "  policies   {on} on, {trial} in trial (recorded only), {off} off; built in: `weir policy init DIR` writes them out"
+        "  policies   {on} on, {trial} in trial (recorded only), {off} off; in {}: a change there counts at once",
+        enforce.enforce.options.policies.display()
     )?;
-    writeln!(out, "  incidents  in {}: `weir incidents list --data {}`\n", data.display(), data.display())?;
+    writeln!(out, "  incidents  in {}: `weir incidents list --data {}`", data.display(), data.display())?;
+    writeln!(
+        out,
+        "             originals are kept for {}, incidents {}\n",
+        days(enforce.enforce.options.retention.originals),
+        days(enforce.enforce.options.retention.incidents)
+    )?;
     writeln!(out, "What to try, from a second terminal:\n")?;
     writeln!(
         out,
@@ -120,6 +197,10 @@ fn print_welcome(at: &Where, running: &prevent_server::Running, data: &Path) -> 
     )?;
     writeln!(out, "Ctrl-C stops it.")?;
     Ok(())
+}
+
+fn days(age: Option<jiff::SignedDuration>) -> String {
+    age.map_or_else(|| "for ever".to_owned(), |age| format!("{} days", age.as_hours() / 24))
 }
 
 /// Sends each sample and tells what became of it.
@@ -136,9 +217,10 @@ pub(crate) async fn try_all(data: &Path) -> Result<()> {
         "sample mails are only sent where both the server and its next hop are on this machine"
     );
     let journal = Journal::open_read_only(data).await.context("the incidents cannot be read")?;
+    let detected = Journal::open_read_only(&at.prevent).await.context("the incidents cannot be read")?;
     for (number, sample) in SAMPLES.iter().enumerate() {
         let message = fresh(sample.message, number);
-        let before = highest(&journal).await?;
+        let before = highest(&detected).await?;
         println!("{}. {}", number + 1, sample.title);
         let reply = tokio::task::spawn_blocking({
             let (listen, message) = (at.listen, message.text.clone());
@@ -146,7 +228,7 @@ pub(crate) async fn try_all(data: &Path) -> Result<()> {
         })
         .await??;
         println!("   the sender was told:  {reply}");
-        let incidents = new_incidents(&journal, before).await?;
+        let incidents = handed_over(&journal, &new_incidents(&detected, before).await?).await?;
         if reply.starts_with('2') {
             tell_delivered(&at.delivered, &message.id)?;
         } else {
@@ -155,6 +237,7 @@ pub(crate) async fn try_all(data: &Path) -> Result<()> {
         tell_incidents(&journal, &incidents).await?;
         println!();
     }
+    println!("Look at them in the console: {}", at.console);
     println!("Read more: weir incidents list --data {0}, weir incidents show ID --data {0}", data.display());
     Ok(())
 }
@@ -187,6 +270,25 @@ async fn new_incidents(journal: &Journal, before: u64) -> Result<Vec<Summary>> {
     found.retain(|incident| incident.id > before);
     found.reverse();
     Ok(found)
+}
+
+/// The same incidents as people see them, once Enforce has them all.
+async fn handed_over(journal: &Journal, detected: &[Summary]) -> Result<Vec<Summary>> {
+    let Some(first) = detected.first() else { return Ok(Vec::new()) };
+    let filter = Filter { unique_id: Some(first.unique_message_id.clone()), ..Filter::default() };
+    let until = std::time::Instant::now() + HAND_OVER;
+    loop {
+        let mut found = journal.list(&filter).await?;
+        if found.len() >= detected.len() {
+            found.reverse();
+            return Ok(found);
+        }
+        ensure!(
+            std::time::Instant::now() < until,
+            "the incidents did not arrive at Enforce; its log says why"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 fn tell_delivered(maildir: &Path, id: &str) -> Result<()> {

@@ -166,7 +166,7 @@ fn a_newcomer_sees_the_five_sample_mails_go_their_ways() {
     let file = write(
         dir.path(),
         "weir.toml",
-        "[prevent]\nlisten = \"127.0.0.1:0\"\nops_listen = \"127.0.0.1:0\"\nsandbox = \"best-effort\"\n[up]\ndelivery_listen = \"127.0.0.1:0\"\n",
+        "[prevent]\nlisten = \"127.0.0.1:0\"\nops_listen = \"127.0.0.1:0\"\nsandbox = \"best-effort\"\n[enforce]\nlisten = \"127.0.0.1:0\"\nservers_listen = \"127.0.0.1:0\"\n[up]\ndelivery_listen = \"127.0.0.1:0\"\n",
     );
     let mut up =
         Running(weir(&["up", "--data", data, "--config", &file]).stdout(Stdio::piped()).spawn().unwrap());

@@ -19,6 +19,8 @@ fn up(data: &Path, more: &[&str]) -> (Command, u16) {
     command.env("WEIR_PREVENT_LISTEN", format!("127.0.0.1:{port}"));
     command.env("WEIR_PREVENT_OPS_LISTEN", format!("127.0.0.1:{}", free_port()));
     command.env("WEIR_UP_DELIVERY_LISTEN", format!("127.0.0.1:{}", free_port()));
+    command.env("WEIR_ENFORCE_LISTEN", format!("127.0.0.1:{}", free_port()));
+    command.env("WEIR_ENFORCE_SERVERS_LISTEN", format!("127.0.0.1:{}", free_port()));
     (command, port)
 }
 

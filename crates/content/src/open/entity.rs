@@ -218,7 +218,7 @@ impl<'m> Walk<'m, '_> {
         let technical = ["content-id", "x-attachment-id", "content-md5"].iter().any(|name| field.is(name));
         let kind = if technical { Kind::Property } else { Kind::Text };
         let component = if place.in_attachment { Component::Attachment } else { Component::Header };
-        self.segment(id, &String::from_utf8_lossy(field.name), component, kind, place.view, Cow::Owned(text));
+        self.segment(id, String::from_utf8_lossy(field.name), component, kind, place.view, Cow::Owned(text));
     }
 
     // ---- the body, by one reading of the header

@@ -256,9 +256,15 @@ impl<'m> Walk<'m, '_> {
             // Some clients show what hides inside a word.
             let joined = page.joined.take().map_or_else(Vec::new, |joined| vec![joined]);
             let renderings = self.views(view, 1 + joined.len());
+            let quoted = std::mem::take(&mut page.quoted);
             for (kind, text) in page.into_texts() {
                 let view = if kind == Kind::Text { renderings[0] } else { view };
                 self.segment(id, "", component, kind, view, Cow::Owned(text));
+                if kind == Kind::Text
+                    && let Some(segment) = self.opened.segments.last_mut()
+                {
+                    segment.quoted = quoted.clone();
+                }
             }
             for (text, view) in joined.into_iter().zip(renderings.into_iter().skip(1)) {
                 self.segment(id, "", component, Kind::Text, view, Cow::Owned(text));
@@ -429,7 +435,8 @@ impl<'m> Walk<'m, '_> {
             self.ambiguous(id, &place.path_to(&path), reason);
         }
         let mut tasks = Vec::new();
-        let mut shown: Option<(usize, String)> = None;
+        let mut shown = None;
+        self.opened.segments.reserve(answer.items.len());
         for item in answer.items {
             match item {
                 DocumentItem::Text { place: spot, kind, text } => {
@@ -438,9 +445,9 @@ impl<'m> Walk<'m, '_> {
                     }
                     let view = self.view_of_stored(kind, &spot, shown.take(), place.view);
                     if kind == Kind::Text {
-                        shown = Some((self.opened.segments.len(), spot.clone()));
+                        shown = Some(self.opened.segments.len());
                     }
-                    self.segment(id, &spot, Component::Attachment, kind, view, Cow::Owned(text));
+                    self.segment(id, spot, Component::Attachment, kind, view, Cow::Owned(text));
                 }
                 DocumentItem::File { name, encrypted: true, .. } => {
                     self.segment(id, "", Component::Attachment, Kind::FileName, None, Cow::Owned(name));
@@ -463,17 +470,16 @@ impl<'m> Walk<'m, '_> {
         &mut self,
         kind: Kind,
         spot: &str,
-        shown: Option<(usize, String)>,
+        shown: Option<usize>,
         outer: Option<View>,
     ) -> Option<View> {
-        let same = shown.filter(|(_, place)| {
-            kind == Kind::Hidden && outer.is_none() && !spot.is_empty() && place == spot
-        });
-        let Some((segment, _)) = same else { return outer };
+        let stored = kind == Kind::Hidden && outer.is_none() && !spot.is_empty();
+        let segment = shown.filter(|_| stored);
+        let same =
+            |segment: &usize| self.opened.segments.get(*segment).is_some_and(|shown| shown.place == spot);
+        let Some(segment) = segment.filter(same) else { return outer };
         let first = self.new_group();
-        if let Some(segment) = self.opened.segments.get_mut(segment) {
-            segment.view = Some(first);
-        }
+        self.opened.segments[segment].view = Some(first);
         Some(self.another(first.group))
     }
 }

@@ -135,6 +135,22 @@ impl Windows {
         let mut at = 0;
         // The shift keeps the octets of the window.
         let cut = 32 - 8 * self.width as u32;
+        // Where every place is looked at, five windows of eight octets in one step.
+        while self.stride == 1
+            && let Some(eight) = text.get(at..).and_then(|rest| rest.first_chunk::<8>())
+        {
+            let eight = u64::from_le_bytes(*eight) | 0x2020_2020_2020_2020;
+            let hashes: [u64; 5] = std::array::from_fn(|place| mix(((eight >> (8 * place)) as u32) << cut));
+            let may_be = hashes.iter().fold(false, |any, hash| any | self.table.may_have(*hash));
+            for (place, hash) in hashes.into_iter().enumerate().filter(|_| may_be) {
+                if self.table.may_have(hash)
+                    && !self.verify(strings, text, at + place, hash, found, &mut steps)
+                {
+                    return steps;
+                }
+            }
+            at += hashes.len();
+        }
         while let Some(four) = text.get(at..).and_then(|rest| rest.first_chunk::<4>()) {
             let hash = mix((u32::from_le_bytes(*four) | 0x2020_2020) << cut);
             if self.table.may_have(hash) && !self.verify(strings, text, at, hash, found, &mut steps) {

@@ -347,12 +347,12 @@ impl<'a> Cells<'a> {
         for (key, value) in attributes.each() {
             match key {
                 "r" => {
-                    if let Some((column, row)) = address(&value) {
+                    if let Some((column, row)) = address(value) {
                         (self.column, self.row) = (column, row);
                     }
                 }
                 "t" => {
-                    self.cell.kind = match &*value {
+                    self.cell.kind = match value {
                         "s" => CellKind::Shared,
                         "n" => CellKind::Number,
                         "b" => CellKind::Truth,

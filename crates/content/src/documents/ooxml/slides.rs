@@ -29,7 +29,7 @@ fn numbers(package: &Package, out: &mut Output<'_>) -> Result<BTreeMap<String, u
             if let Node::Start("sldId", attributes) = node {
                 // Its own id is a number: the relation is the attribute whose value is one.
                 let target = relations
-                    .and_then(|relations| attributes.each().find_map(|(_, value)| relations.get(&*value)));
+                    .and_then(|relations| attributes.each().find_map(|(_, value)| relations.get(value)));
                 if let Some(target) = target {
                     order += 1;
                     numbers.insert(target.clone(), order);

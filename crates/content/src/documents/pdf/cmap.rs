@@ -1,6 +1,8 @@
 //! CMaps: how the octets of a string split into codes, and which text or character a code stands for.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+
+use foldhash::HashMap;
 
 use super::lexer::{Lexer, Token};
 
@@ -25,7 +27,7 @@ impl CMap {
     pub(super) fn parse(octets: &[u8]) -> Self {
         let mut map = Self::default();
         let mut lexer = Lexer::new(octets, 0);
-        let mut operands: Vec<Token> = Vec::new();
+        let mut operands: Vec<Token<'_>> = Vec::new();
         while let Some(token) = lexer.next() {
             let Token::Operator(operator) = token else {
                 if operands.len() < MAX_ENTRIES * 3 {
@@ -33,7 +35,7 @@ impl CMap {
                 }
                 continue;
             };
-            map.section(&operator, &operands);
+            map.section(operator, &operands);
             operands.clear();
             if map.texts.len() + map.ranges.len() + map.characters.len() + map.character_ranges.len()
                 > MAX_ENTRIES
@@ -46,7 +48,7 @@ impl CMap {
         map
     }
 
-    fn section(&mut self, operator: &[u8], operands: &[Token]) {
+    fn section(&mut self, operator: &[u8], operands: &[Token<'_>]) {
         match operator {
             b"endcodespacerange" => {
                 for pair in strings(operands).collect::<Vec<_>>().chunks_exact(2) {
@@ -78,7 +80,7 @@ impl CMap {
             }
             b"def" => {
                 if let [.., Token::Name(name), Token::Number(value)] = operands
-                    && name == b"WMode"
+                    && **name == *b"WMode"
                 {
                     self.vertical = *value == 1.0;
                 }
@@ -87,7 +89,7 @@ impl CMap {
         }
     }
 
-    fn text_ranges(&mut self, operands: &[Token]) {
+    fn text_ranges(&mut self, operands: &[Token<'_>]) {
         let mut at = 0;
         while let [Token::Text(low), Token::Text(high), to, ..] = &operands[at.min(operands.len())..] {
             let (low, high) = (code(low), code(high));
@@ -109,9 +111,9 @@ impl CMap {
     }
 
     /// The text that a code stands for.
-    pub(super) fn text(&self, code: Code) -> Option<String> {
+    pub(super) fn text(&self, code: Code) -> Option<Cow<'_, str>> {
         if let Some(text) = self.texts.get(&code) {
-            return Some(text.clone());
+            return Some(text.into());
         }
         let index = self.ranges.partition_point(|range| range.0 <= code).checked_sub(1)?;
         let (low, high, base) = self.ranges.get(index)?;
@@ -121,7 +123,7 @@ impl CMap {
         let mut units = base.clone();
         let last = units.last_mut()?;
         *last = last.wrapping_add((code.1 - low.1) as u16);
-        Some(String::from_utf16_lossy(&units))
+        Some(String::from_utf16_lossy(&units).into())
     }
 
     /// The character (CID) that a code selects.
@@ -167,9 +169,9 @@ fn within(value: u32, low: u32, high: u32, length: u8) -> bool {
     })
 }
 
-fn strings(operands: &[Token]) -> impl Iterator<Item = &Vec<u8>> {
+fn strings<'t>(operands: &'t [Token<'_>]) -> impl Iterator<Item = &'t [u8]> {
     operands.iter().filter_map(|token| match token {
-        Token::Text(text) => Some(text),
+        Token::Text(text) => Some(&**text),
         _ => None,
     })
 }

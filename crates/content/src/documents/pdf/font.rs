@@ -1,8 +1,9 @@
 //! Fonts: from the octets of a shown string to text and advance widths, as far as the file tells.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 
 use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, SHIFT_JIS, UTF_16BE};
+use foldhash::{HashMap, HashMapExt};
 use lopdf::{Dictionary, Document, Object};
 
 use super::cmap::{CMap, Code};
@@ -17,8 +18,7 @@ const MAX_STREAM: usize = 8 << 20;
 pub(super) struct Font {
     coding: Coding,
     to_unicode: Option<CMap>,
-    widths: HashMap<u32, f64>,
-    default_width: f64,
+    widths: Widths,
     pub(super) vertical: bool,
 }
 
@@ -76,13 +76,13 @@ impl Font {
             for (code, text) in table.iter_mut().enumerate() {
                 let mapped = map.text((1, code as u32)).or_else(|| map.text((2, code as u32)));
                 if let Some(mapped) = mapped.filter(|mapped| names::is_text(mapped)) {
-                    *text = mapped;
+                    *text = mapped.into_owned();
                 }
             }
         }
         let unit = if drawn { matrix_scale(dict, doc) } else { 0.001 };
-        let (widths, default_width) = simple_widths(dict, doc, unit, &base_font, &table);
-        Self { coding: Coding::Simple(table), to_unicode: None, widths, default_width, vertical: false }
+        let widths = simple_widths(dict, doc, unit, &base_font, &table);
+        Self { coding: Coding::Simple(table), to_unicode: None, widths, vertical: false }
     }
 
     fn composite(dict: &Dictionary, doc: &Document, to_unicode: Option<CMap>) -> Self {
@@ -91,13 +91,13 @@ impl Font {
             other => other.as_dict().ok(),
         });
         let (coding, vertical) = composite_coding(dict, descendant, doc);
-        let mut font = Self { coding, to_unicode, widths: HashMap::new(), default_width: 1.0, vertical };
+        let mut font = Self { coding, to_unicode, widths: Widths::all(1.0), vertical };
         let Some(descendant) = descendant else { return font };
         if let Some(width) = descendant.get_deref(b"DW", doc).ok().and_then(number) {
-            font.default_width = width / 1000.0;
+            font.widths = Widths::all(width / 1000.0);
         }
         if let Ok(Object::Array(list)) = descendant.get_deref(b"W", doc) {
-            font.widths = composite_widths(list, doc);
+            composite_widths(list, doc, &mut font.widths);
         }
         font
     }
@@ -107,7 +107,7 @@ impl Font {
         if let Coding::Simple(table) = &self.coding {
             for octet in octets {
                 let text = table.get(usize::from(*octet)).map(String::as_str).filter(|text| !text.is_empty());
-                hear(Shown { text, advance: self.width(u32::from(*octet)), is_space: *octet == 32 });
+                hear(Shown { text, advance: self.widths.get(u32::from(*octet)), is_space: *octet == 32 });
             }
             return;
         }
@@ -118,15 +118,11 @@ impl Font {
             let text = self.text(code, &rest[..taken]);
             let advance = match self.vertical {
                 true => 1.0,
-                false => self.width(self.character(code)),
+                false => self.widths.get(self.character(code)),
             };
             hear(Shown { text: text.as_deref(), advance, is_space: code == (1, 32) });
             rest = &rest[taken..];
         }
-    }
-
-    fn width(&self, character: u32) -> f64 {
-        self.widths.get(&character).copied().unwrap_or(self.default_width)
     }
 
     fn next_code(&self, rest: &[u8]) -> Code {
@@ -150,7 +146,7 @@ impl Font {
         }
     }
 
-    fn text(&self, code: Code, octets: &[u8]) -> Option<String> {
+    fn text<'t>(&'t self, code: Code, octets: &'t [u8]) -> Option<Cow<'t, str>> {
         let mapped = self.to_unicode.as_ref().and_then(|map| map.text(code));
         if let Some(mapped) = mapped.filter(|mapped| names::is_text(mapped)) {
             return Some(mapped);
@@ -158,12 +154,12 @@ impl Font {
         match &self.coding {
             Coding::Charset(encoding) => {
                 let (text, wrong) = encoding.decode_without_bom_handling(octets);
-                (!wrong && names::is_text(&text)).then(|| text.into_owned())
+                (!wrong && names::is_text(&text)).then_some(text)
             }
             Coding::Own(map) => map.text(code).filter(|text| names::is_text(text)),
             // Adobe's collections for Chinese, Japanese and Korean begin with ASCII.
             Coding::Identity { latin_collection: true } if (1..=95).contains(&code.1) => {
-                char::from_u32(code.1 + 31).map(String::from)
+                char::from_u32(code.1 + 31).map(|c| c.to_string().into())
             }
             _ => None,
         }
@@ -252,33 +248,27 @@ fn apply_differences(list: &[Object], doc: &Document, names: &mut Names, table: 
     }
 }
 
-fn simple_widths(
-    dict: &Dictionary,
-    doc: &Document,
-    unit: f64,
-    base_font: &[u8],
-    table: &[String],
-) -> (HashMap<u32, f64>, f64) {
-    let mut widths = HashMap::new();
+fn simple_widths(dict: &Dictionary, doc: &Document, unit: f64, base_font: &[u8], table: &[String]) -> Widths {
     let descriptor = dict.get_deref(b"FontDescriptor", doc).ok().and_then(|object| object.as_dict().ok());
     let missing = descriptor.and_then(|font| number(font.get_deref(b"MissingWidth", doc).ok()?));
     let Ok(Object::Array(list)) = dict.get_deref(b"Widths", doc) else {
+        let mut widths = Widths::all(0.5);
         for (code, text) in table.iter().enumerate() {
-            widths.insert(code as u32, widths::standard(base_font, text));
+            widths.set(code as u32, widths::standard(base_font, text));
         }
-        return (widths, 0.5);
+        return widths;
     };
+    let mut widths = Widths::all(missing.unwrap_or(0.0) * unit);
     let first = dict.get_deref(b"FirstChar", doc).ok().and_then(number).unwrap_or(0.0).max(0.0) as u32;
     for (index, entry) in list.iter().take(256).enumerate() {
         if let Some(width) = doc.dereference(entry).ok().and_then(|(_, object)| number(object)) {
-            widths.insert(first.saturating_add(index as u32), width * unit);
+            widths.set(first.saturating_add(index as u32), width * unit);
         }
     }
-    (widths, missing.unwrap_or(0.0) * unit)
+    widths
 }
 
-fn composite_widths(list: &[Object], doc: &Document) -> HashMap<u32, f64> {
-    let mut widths = HashMap::new();
+fn composite_widths(list: &[Object], doc: &Document, widths: &mut Widths) {
     let mut at = 0;
     let get =
         |at: usize| list.get(at).and_then(|entry| doc.dereference(entry).ok()).map(|(_, object)| object);
@@ -287,23 +277,50 @@ fn composite_widths(list: &[Object], doc: &Document) -> HashMap<u32, f64> {
         if let Some(Object::Array(each)) = get(at + 1) {
             for (index, entry) in each.iter().take(70_000).enumerate() {
                 let width = doc.dereference(entry).ok().and_then(|(_, object)| number(object));
-                widths.insert(first.saturating_add(index as u32), width.unwrap_or(0.0) / 1000.0);
+                widths.set(first.saturating_add(index as u32), width.unwrap_or(0.0) / 1000.0);
             }
             at += 2;
         } else if let (Some(last), Some(width)) = (get(at + 1).and_then(number), get(at + 2).and_then(number))
         {
             for code in first..=(last.max(0.0) as u32).min(first.saturating_add(70_000)).min(70_000) {
-                widths.insert(code, width / 1000.0);
+                widths.set(code, width / 1000.0);
             }
             at += 3;
         } else {
             break;
         }
-        if widths.len() > 200_000 {
+        if widths.far.len() > 200_000 {
             break;
         }
     }
-    widths
+}
+
+/// Advance widths in ems by character; those that text is mostly made of lie side by side.
+#[derive(Debug)]
+struct Widths {
+    near: Vec<f64>,
+    far: HashMap<u32, f64>,
+    other: f64,
+}
+
+impl Widths {
+    const NEAR: u32 = 256;
+
+    fn all(other: f64) -> Self {
+        Self { near: vec![other; Self::NEAR as usize], far: HashMap::new(), other }
+    }
+
+    fn set(&mut self, character: u32, width: f64) {
+        match self.near.get_mut(character as usize) {
+            Some(near) => *near = width,
+            None => drop(self.far.insert(character, width)),
+        }
+    }
+
+    fn get(&self, character: u32) -> f64 {
+        let near = self.near.get(character as usize).copied();
+        near.unwrap_or_else(|| self.far.get(&character).copied().unwrap_or(self.other))
+    }
 }
 
 fn matrix_scale(dict: &Dictionary, doc: &Document) -> f64 {

@@ -1,6 +1,8 @@
 //! From pieces of text at positions to lines: a gap becomes a space, what touches is one word whatever the order of drawing.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+
+use foldhash::{HashMap, HashMapExt};
 
 /// A gap wider than this part of an em separates words.
 const WORD_GAP: f64 = 0.1;
@@ -183,10 +185,13 @@ fn lines(pieces: Vec<Piece>) -> String {
 }
 
 /// A line as drawn from left to right, in reading order: scripts from right to left are turned round.
-fn logical(line: &str) -> String {
+fn logical(line: &str) -> Cow<'_, str> {
+    if line.is_ascii() {
+        return line.into();
+    }
     let rightward = line.chars().filter(|c| is_rtl(*c)).count();
     if rightward * 2 < line.chars().filter(|c| c.is_alphabetic()).count() || rightward == 0 {
-        return line.to_owned();
+        return line.into();
     }
     let turned: Vec<char> = line.chars().rev().collect();
     let mut text = String::with_capacity(line.len());
@@ -204,7 +209,7 @@ fn logical(line: &str) -> String {
         text.extend(rest[..length].iter().rev());
         rest = &rest[length..];
     }
-    text
+    text.into()
 }
 
 fn is_rtl(c: char) -> bool {

@@ -1,16 +1,18 @@
 //! Splits content streams and CMaps into tokens; anything that is no token is skipped, nothing is refused.
 
-/// A token of a content stream.
+use std::borrow::Cow;
+
+/// A token of a content stream; what needs no change is borrowed.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Token {
+pub(super) enum Token<'a> {
     Number(f64),
-    Name(Vec<u8>),
-    Text(Vec<u8>),
+    Name(Cow<'a, [u8]>),
+    Text(Cow<'a, [u8]>),
     ArrayStart,
     ArrayEnd,
     DictStart,
     DictEnd,
-    Operator(Vec<u8>),
+    Operator(&'a [u8]),
 }
 
 /// Reads tokens from `octets`, from `at` on.
@@ -34,7 +36,7 @@ impl<'a> Lexer<'a> {
         self.octets.get(self.at).copied()
     }
 
-    pub(super) fn next(&mut self) -> Option<Token> {
+    pub(super) fn next(&mut self) -> Option<Token<'a>> {
         loop {
             self.skip_space();
             let octet = self.peek()?;
@@ -45,7 +47,7 @@ impl<'a> Lexer<'a> {
                     self.at += 1;
                     Token::DictStart
                 }
-                b'<' => Token::Text(self.hex()),
+                b'<' => Token::Text(self.hex().into()),
                 b'>' if self.peek() == Some(b'>') => {
                     self.at += 1;
                     Token::DictEnd
@@ -60,7 +62,7 @@ impl<'a> Lexer<'a> {
                 b'>' | b')' | b'{' | b'}' => continue,
                 _ => {
                     self.at -= 1;
-                    Token::Operator(self.regular().to_vec())
+                    Token::Operator(self.regular())
                 }
             });
         }
@@ -94,16 +96,18 @@ impl<'a> Lexer<'a> {
         let signs = length;
         length += rest[length..].iter().take_while(|octet| octet.is_ascii_digit() || **octet == b'.').count();
         self.at += length.max(1);
-        let digits = std::str::from_utf8(&rest[signs..length]).unwrap_or_default();
-        let value: f64 = digits.parse().unwrap_or(0.0);
+        let value = magnitude(&rest[signs..length]);
         if rest.first() == Some(&b'-') { -value } else { value }
     }
 
-    fn name(&mut self) -> Vec<u8> {
+    fn name(&mut self) -> Cow<'a, [u8]> {
         let rest = &self.octets[self.at..];
         let length = rest.iter().position(|octet| is_space(*octet) || is_delimiter(*octet));
         let raw = &rest[..length.unwrap_or(rest.len())];
         self.at += raw.len();
+        if !raw.contains(&b'#') {
+            return raw.into();
+        }
         let mut name = Vec::with_capacity(raw.len());
         let mut at = 0;
         while at < raw.len() {
@@ -119,7 +123,7 @@ impl<'a> Lexer<'a> {
                 }
             }
         }
-        name
+        name.into()
     }
 
     fn hex(&mut self) -> Vec<u8> {
@@ -134,7 +138,17 @@ impl<'a> Lexer<'a> {
         octets
     }
 
-    fn literal(&mut self) -> Vec<u8> {
+    fn literal(&mut self) -> Cow<'a, [u8]> {
+        let rest = &self.octets[self.at..];
+        let special = |octet: &u8| matches!(octet, b'(' | b')' | b'\\' | b'\r');
+        if let Some(end) = rest.iter().position(special).filter(|end| rest[*end] == b')') {
+            self.at += end + 1;
+            return rest[..end].into();
+        }
+        self.literal_with_escapes().into()
+    }
+
+    fn literal_with_escapes(&mut self) -> Vec<u8> {
         let mut octets = Vec::new();
         let mut open = 1_u32;
         while let Some(octet) = self.peek() {
@@ -212,6 +226,22 @@ impl<'a> Lexer<'a> {
     }
 }
 
+/// The value of digits with at most one point; exact where a double holds it, and what cannot be read is 0.
+fn magnitude(digits: &[u8]) -> f64 {
+    const POWERS: [f64; 16] =
+        [1., 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let point = digits.iter().position(|octet| *octet == b'.');
+    let places = point.map_or(0, |point| digits.len() - point - 1);
+    if digits.len() > 15 || digits.iter().filter(|octet| **octet == b'.').count() > 1 {
+        return std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0.0);
+    }
+    let whole = digits
+        .iter()
+        .filter(|octet| **octet != b'.')
+        .fold(0_u64, |whole, digit| whole * 10 + u64::from(digit - b'0'));
+    whole as f64 / POWERS[places]
+}
+
 fn hex(octet: u8) -> Option<u8> {
     (octet as char).to_digit(16).map(|digit| digit as u8)
 }
@@ -228,7 +258,7 @@ fn is_delimiter(octet: u8) -> bool {
 mod tests {
     use super::*;
 
-    fn tokens(octets: &[u8]) -> Vec<Token> {
+    fn tokens(octets: &[u8]) -> Vec<Token<'_>> {
         let mut lexer = Lexer::new(octets, 0);
         std::iter::from_fn(|| lexer.next()).collect()
     }
@@ -236,7 +266,7 @@ mod tests {
     #[test]
     fn strings_keep_escapes_line_joins_and_inner_brackets() {
         let found = tokens(b"(a\\(b\\053(c)\\\n d) <4 1 4>");
-        assert_eq!(found, [Token::Text(b"a(b+(c) d".to_vec()), Token::Text(b"A@".to_vec())]);
+        assert_eq!(found, [Token::Text(b"a(b+(c) d".into()), Token::Text(b"A@".into())]);
     }
 
     #[test]
@@ -247,8 +277,29 @@ mod tests {
     #[test]
     fn inline_image_with_ei_inside_is_skipped_whole() {
         let mut lexer = Lexer::new(b"ID x EI \x01\xff\x02 y\nEI Q (t) Tj", 0);
-        assert_eq!(lexer.next(), Some(Token::Operator(b"ID".to_vec())));
+        assert_eq!(lexer.next(), Some(Token::Operator(b"ID")));
         lexer.skip_image();
-        assert_eq!(lexer.next(), Some(Token::Operator(b"Q".to_vec())));
+        assert_eq!(lexer.next(), Some(Token::Operator(b"Q")));
+    }
+
+    #[test]
+    fn numbers_are_those_of_the_standard_library() {
+        for digits in [
+            "0",
+            "1",
+            "12.5",
+            ".5",
+            "5.",
+            ".",
+            "",
+            "0.1",
+            "123456789.12345",
+            "1234567890123456789",
+            "1.2.3",
+            "0.000001",
+        ] {
+            let expected = digits.parse::<f64>().unwrap_or(0.0);
+            assert_eq!(magnitude(digits.as_bytes()), expected, "{digits}");
+        }
     }
 }

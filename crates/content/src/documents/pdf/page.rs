@@ -1,9 +1,9 @@
 //! Runs content streams for their text: text operators, form XObjects and marked content; bounded, without recursion.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Instant;
 
+use foldhash::{HashMap, HashMapExt};
 use lopdf::{Dictionary, Document, Object, ObjectId, Stream};
 
 use super::font::{Font, name, number};
@@ -151,9 +151,9 @@ impl<'a> Runner<'a> {
 
 impl<'a> Page<'_, 'a> {
     fn run(&mut self) -> Result<(), Reason> {
-        let mut operands = Vec::new();
         while let Some(frame) = self.frames.last() {
             let content = frame.content.clone();
+            let mut operands = Vec::new();
             let mut lexer = Lexer::new(&content, frame.at);
             let depth = self.frames.len();
             while let Some(token) = lexer.next() {
@@ -168,7 +168,7 @@ impl<'a> Page<'_, 'a> {
                     lexer.skip_image();
                     self.runner.pictures += 1;
                 } else {
-                    self.operate(&operator, &operands);
+                    self.operate(operator, &operands);
                 }
                 operands.clear();
                 if self.frames.len() > depth {
@@ -181,7 +181,6 @@ impl<'a> Page<'_, 'a> {
             } else if let Some(done) = self.frames.pop() {
                 self.leave(done.saved);
             }
-            operands.clear();
         }
         Ok(())
     }
@@ -204,7 +203,7 @@ impl<'a> Page<'_, 'a> {
         if runner.octets == 0 { Err(Reason::TooBig) } else { Ok(()) }
     }
 
-    fn operate(&mut self, operator: &[u8], operands: &[Token]) {
+    fn operate(&mut self, operator: &[u8], operands: &[Token<'_>]) {
         let value = |index: usize| match operands.get(index) {
             Some(Token::Number(value)) => *value,
             _ => 0.0,
@@ -271,14 +270,14 @@ impl<'a> Page<'_, 'a> {
         self.text = self.line;
     }
 
-    fn resource(&self, kind: &[u8], operands: &[Token]) -> Option<&'a Object> {
+    fn resource(&self, kind: &[u8], operands: &[Token<'_>]) -> Option<&'a Object> {
         let Some(Token::Name(name)) = operands.last() else { return None };
         let resources = self.frames.last()?.resources?;
         let group = resources.get_deref(kind, self.runner.doc).ok()?.as_dict().ok()?;
         group.get(name).ok()
     }
 
-    fn graphics_state(&mut self, operands: &[Token]) {
+    fn graphics_state(&mut self, operands: &[Token<'_>]) {
         let doc = self.runner.doc;
         let entry = self.resource(b"ExtGState", operands).and_then(|entry| doc.dereference(entry).ok());
         let font = entry.and_then(|(_, state)| state.as_dict().ok()?.get_deref(b"Font", doc).ok());
@@ -293,7 +292,7 @@ impl<'a> Page<'_, 'a> {
 
     // ---- forms
 
-    fn form(&mut self, operands: &[Token]) {
+    fn form(&mut self, operands: &[Token<'_>]) {
         let doc = self.runner.doc;
         let Some((id, Object::Stream(form))) =
             self.resource(b"XObject", operands).and_then(|entry| doc.dereference(entry).ok())
@@ -339,9 +338,9 @@ impl<'a> Page<'_, 'a> {
 
     // ---- marked content
 
-    fn begin_marked(&mut self, operands: &[Token]) {
+    fn begin_marked(&mut self, operands: &[Token<'_>]) {
         let actual = operands.windows(2).find_map(|pair| match pair {
-            [Token::Name(key), Token::Text(text)] if key == b"ActualText" => Some(text_string(text)),
+            [Token::Name(key), Token::Text(text)] if **key == *b"ActualText" => Some(text_string(text)),
             _ => None,
         });
         let doc = self.runner.doc;
@@ -381,7 +380,7 @@ impl<'a> Page<'_, 'a> {
 
     // ---- showing
 
-    fn show(&mut self, operands: &[Token]) {
+    fn show(&mut self, operands: &[Token<'_>]) {
         let doc = self.runner.doc;
         let font = match &self.state.font {
             Some(font) => font.clone(),
@@ -428,7 +427,10 @@ impl<'a> Page<'_, 'a> {
             match glyph.text {
                 Some(shown) => {
                     known += 1;
-                    text.extend(shown.chars().filter(|c| !c.is_control()));
+                    match shown.as_bytes() {
+                        [octet @ b' '..=b'~'] => text.push(char::from(*octet)),
+                        _ => text.extend(shown.chars().filter(|c| !c.is_control())),
+                    }
                 }
                 None => unknown += 1,
             }

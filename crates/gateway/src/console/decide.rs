@@ -1,0 +1,137 @@
+//! Deciding about one incident: Approve, Reject, Custom; holding what is still in the queue; writing to the sender.
+
+use std::sync::Arc;
+
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+use web::people::Privilege;
+use web::session::Tone;
+use web::{Problem, Viewer};
+
+use super::reach::{snapshot, who};
+use super::{Center, words};
+use crate::CopyFilter;
+
+/// Characters of a note.
+const NOTE: usize = 2_000;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Decision {
+    action: String,
+    #[serde(default)]
+    note: String,
+    /// `next`: go on to the next held incident of the folder.
+    #[serde(default)]
+    then: String,
+}
+
+/// A note that is one, and not endless.
+pub(super) fn note(text: &str) -> Result<Option<String>, Problem> {
+    let text = text.trim();
+    if text.chars().count() > NOTE {
+        return Err(Problem::Unfit(format!("The note is too long: write at most {NOTE} characters.")));
+    }
+    Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
+}
+
+/// `POST /incidents/{id}/decide`
+pub(super) async fn decide(
+    State(center): State<Arc<Center>>,
+    viewer: Viewer,
+    Path(id): Path<u64>,
+    Form(decision): Form<Decision>,
+) -> Result<Response, Problem> {
+    viewer.require(Privilege::DecideQuarantine)?;
+    let (reach, incident) = snapshot(&center, &viewer, id).await?;
+    let action = words::action(&decision.action)
+        .ok_or_else(|| Problem::Bad("The action is approve, reject or custom.".to_owned()))?;
+    let note = note(&decision.note)?;
+    let verb = words::verb(action);
+    viewer.log(&verb.to_uppercase(), &format!("incident {id}"), note.as_deref().unwrap_or_default()).await?;
+    let decided = center.gateway.decide(&[id], action, &who(&viewer), note.as_deref()).await?;
+    for one in &decided {
+        let tone = if words::was_done(one.result) { Tone::Done } else { Tone::Trouble };
+        viewer.say(tone, format!("Incident {id}: {}. {}", words::result(one.result), one.detail)).await?;
+    }
+    if decision.then == "next" {
+        let folder =
+            reach.folders.iter().find(|row| row.folder.name == incident.line.folder).map(|row| row.id);
+        let wanted = CopyFilter {
+            folder,
+            state: Some(crate::State::Held),
+            before: Some(id),
+            limit: 20,
+            ..CopyFilter::default()
+        };
+        let next = center.gateway.copies(&wanted).await?;
+        if let Some(next) = next.copies.iter().find(|line| reach.has(line)) {
+            return Ok(Redirect::to(&format!("/incidents/{}", next.id)).into_response());
+        }
+        viewer.say(Tone::Note, "There is no further held incident in this folder.").await?;
+    }
+    Ok(Redirect::to(&format!("/incidents/{id}")).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Hold {
+    folder: String,
+    #[serde(default)]
+    note: String,
+}
+
+/// `POST /incidents/{id}/hold`
+pub(super) async fn hold(
+    State(center): State<Arc<Center>>,
+    viewer: Viewer,
+    Path(id): Path<u64>,
+    Form(hold): Form<Hold>,
+) -> Result<Response, Problem> {
+    viewer.require(Privilege::DecideQuarantine)?;
+    let (reach, _) = snapshot(&center, &viewer, id).await?;
+    if !reach.folders.iter().any(|row| row.folder.name == hold.folder) {
+        return Err(Problem::NotFound);
+    }
+    let note = note(&hold.note)?;
+    viewer.log("HOLD", &format!("incident {id}"), &hold.folder).await?;
+    center.gateway.hold(id, &hold.folder, &who(&viewer), note.as_deref()).await?;
+    viewer.say(Tone::Done, format!("Incident {id} waits in \"{}\" now.", hold.folder)).await?;
+    Ok(Redirect::to(&format!("/incidents/{id}")).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Letter {
+    subject: String,
+    text: String,
+}
+
+/// `POST /incidents/{id}/sender`
+pub(super) async fn write_to_sender(
+    State(center): State<Arc<Center>>,
+    viewer: Viewer,
+    Path(id): Path<u64>,
+    Form(letter): Form<Letter>,
+) -> Result<Response, Problem> {
+    viewer.require(Privilege::DecideQuarantine)?;
+    let (_, incident) = snapshot(&center, &viewer, id).await?;
+    let subject = letter.subject.trim();
+    let text = letter.text.trim();
+    if incident.line.sender.is_empty() {
+        return Err(Problem::Unfit("This mail has no sender who could be written to.".to_owned()));
+    }
+    if subject.is_empty() || text.is_empty() || subject.len() > 200 || text.len() > 10_000 {
+        return Err(Problem::Unfit(
+            "Write a subject (up to 200 octets) and a text (up to 10,000 octets).".to_owned(),
+        ));
+    }
+    if subject.chars().any(char::is_control) {
+        return Err(Problem::Unfit(
+            "The subject has a line end or another control character: leave it out.".to_owned(),
+        ));
+    }
+    viewer.log("SENDER_WRITTEN_TO", &format!("incident {id}"), subject).await?;
+    center.gateway.write_to_sender(id, &who(&viewer), subject, text).await?;
+    viewer.say(Tone::Done, "The letter to the sender is on its way.").await?;
+    Ok(Redirect::to(&format!("/incidents/{id}")).into_response())
+}

@@ -1,0 +1,90 @@
+//! What a viewer reaches: which folders, and which incidents in them. What cannot be judged here is not reached.
+
+use std::collections::BTreeSet;
+
+use web::people::{Condition, Privilege};
+use web::{Problem, Viewer};
+
+use super::Center;
+use crate::{CopyLine, FolderRow, Gateway, Who};
+
+/// The folders that a viewer reaches, and the policies that bound it within them.
+#[derive(Debug)]
+pub(super) struct Reach {
+    pub(super) folders: Vec<FolderRow>,
+    /// Whether these are all folders there are.
+    pub(super) everything: bool,
+    policies: Vec<BTreeSet<u32>>,
+}
+
+impl Reach {
+    /// Of somebody who may view folders at all.
+    pub(super) async fn of(center: &Center, viewer: &Viewer) -> Result<Self, Problem> {
+        viewer.require(Privilege::ViewQuarantine)?;
+        let all = center.gateway.folders().await?;
+        let (count, mut folders) = (all.len(), all);
+        let mut policies = Vec::new();
+        for condition in &viewer.role.rights.access {
+            match condition {
+                Condition::Folder { any_of } => {
+                    folders.retain(|row| i64::try_from(row.id).is_ok_and(|id| any_of.contains(&id)));
+                }
+                Condition::Policy { any_of } => policies.push(any_of.clone()),
+                // Severities and attributes are Enforce's: a role that is bound by them reaches nothing here.
+                Condition::Severity { .. } | Condition::Attribute { .. } => folders.clear(),
+            }
+        }
+        folders.retain(|row| {
+            let reviewers = &row.folder.reviewers;
+            reviewers.is_empty()
+                || reviewers.iter().any(|one| {
+                    one.eq_ignore_ascii_case(&viewer.name) || one.eq_ignore_ascii_case(&viewer.role.name)
+                })
+        });
+        let everything = folders.len() == count && policies.is_empty();
+        Ok(Self { folders, everything, policies })
+    }
+
+    /// Whether an incident is within reach.
+    pub(super) fn has(&self, line: &CopyLine) -> bool {
+        self.folders.iter().any(|row| row.folder.name == line.folder)
+            && self.policies.iter().all(|any_of| line.policy_ids.iter().any(|id| any_of.contains(id)))
+    }
+
+    /// The folder of that number.
+    pub(super) fn folder(&self, id: u64) -> Option<&FolderRow> {
+        self.folders.iter().find(|row| row.id == id)
+    }
+
+    /// Whether what is in a folder may be decided about as a whole, without looking at each incident.
+    pub(super) fn whole_folders(&self) -> bool {
+        self.policies.is_empty()
+    }
+}
+
+/// One incident, if it is there and within reach; otherwise it looks as if it were not there.
+pub(super) async fn snapshot(
+    center: &Center,
+    viewer: &Viewer,
+    id: u64,
+) -> Result<(Reach, crate::Snapshot), Problem> {
+    let reach = Reach::of(center, viewer).await?;
+    let snapshot = center.gateway.snapshot(id).await?.ok_or(Problem::NotFound)?;
+    if reach.has(&snapshot.line) { Ok((reach, snapshot)) } else { Err(Problem::NotFound) }
+}
+
+/// Of these incidents those within reach, in the order given.
+pub(super) async fn lines(gateway: &Gateway, reach: &Reach, ids: &[u64]) -> Result<Vec<CopyLine>, Problem> {
+    let mut found = Vec::new();
+    for id in ids {
+        let filter = crate::CopyFilter { before: id.checked_add(1), limit: 1, ..Default::default() };
+        let page = gateway.copies(&filter).await?;
+        found.extend(page.copies.into_iter().filter(|line| line.id == *id && reach.has(line)));
+    }
+    Ok(found)
+}
+
+/// For histories.
+pub(super) fn who(viewer: &Viewer) -> Who {
+    Who { name: viewer.name.clone(), from: Some(viewer.peer.clone()) }
+}

@@ -1,0 +1,406 @@
+//! The Control Center over a running gateway: real mail in, real requests to the console, real mail out.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "../../web/tests/support/mod.rs"]
+mod support;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gateway::{Destination, Options, Running};
+use support::{Browser, HOSTILE, PASSWORD};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use web::Site;
+use web::listen::{Transport, listen};
+use web::people::{Condition, NewUser, Password, Privilege, Rights};
+
+struct Desk {
+    running: Running,
+    site: Site,
+    address: SocketAddr,
+    delivered: PathBuf,
+    stop: CancellationToken,
+    _dir: tempfile::TempDir,
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn desk() -> Desk {
+    let dir = tempfile::tempdir().unwrap();
+    let delivered = dir.path().join("delivered");
+    let mut options = Options {
+        data: dir.path().join("gateway"),
+        deliver: Destination::parse(&format!("maildir:{}", delivered.display())).unwrap(),
+        remediation: None,
+        ..Options::default()
+    };
+    options.mail.listen = "127.0.0.1:0".to_owned();
+    let running = gateway::start(options).await.unwrap();
+    let site = gateway::console::site(&running.gateway, Vec::new()).await.unwrap();
+    let stop = CancellationToken::new();
+    let app = gateway::console::router(&running.gateway, &site);
+    let listening = listen("127.0.0.1:0", Transport::Plain, 200, app, stop.clone()).await.unwrap();
+    Desk { running, site, address: listening.address, delivered, stop, _dir: dir }
+}
+
+impl Desk {
+    async fn user(&self, name: &str, role: &str) -> Browser {
+        let people = self.site.people();
+        let role = people.role_named(role).await.unwrap().unwrap().id;
+        let password = Some(Password::new(PASSWORD.into()));
+        let new = NewUser { name: name.into(), roles: vec![role], password, ..NewUser::default() };
+        people.add_user(new).await.unwrap();
+        let mut browser = Browser { address: self.address, cookies: Default::default(), headers: Vec::new() };
+        let answer = browser.post("/sign-in", &[("name", name), ("password", PASSWORD)]).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        browser
+    }
+
+    async fn own_role(&self, name: &str, privileges: &[Privilege], access: Vec<Condition>) {
+        let privileges: BTreeSet<_> = privileges.iter().copied().collect();
+        let rights = Rights { privileges, access, ..Rights::default() };
+        self.site.people().add_role(name, &rights).await.unwrap();
+    }
+
+    /// A mail as a detection server marks it; the reply to its data.
+    async fn send(&self, number: u32, recipients: &[&str], subject: &str) -> String {
+        send(self.running.mail, number, recipients, subject, "plain words\r\n").await
+    }
+
+    /// Waits for so many delivered mails; their texts.
+    async fn arrived(&self, count: usize) -> Vec<String> {
+        for _ in 0..200 {
+            let texts = texts(&self.delivered.join("new"));
+            if texts.len() >= count {
+                return texts;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("only {} of {count} mails arrived", texts(&self.delivered.join("new")).len());
+    }
+
+    async fn audit_actions(&self) -> Vec<String> {
+        let search = web::audit::Search { limit: 100, ..Default::default() };
+        self.site.audit().search(&search).await.unwrap().into_iter().map(|line| line.action).collect()
+    }
+}
+
+fn texts(dir: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
+    entries
+        .map(|entry| String::from_utf8_lossy(&std::fs::read(entry.unwrap().path()).unwrap()).into_owned())
+        .collect()
+}
+
+async fn send(to: SocketAddr, number: u32, recipients: &[&str], subject: &str, body: &str) -> String {
+    let stream = BufReader::new(TcpStream::connect(to).await.unwrap());
+    let mut stream = stream;
+    let mut lines =
+        vec!["EHLO detection.test.example".to_owned(), "MAIL FROM:<jane@company.example>".to_owned()];
+    lines.extend(recipients.iter().map(|to| format!("RCPT TO:<{to}>")));
+    lines.push("DATA".to_owned());
+    reply(&mut stream).await;
+    for line in lines {
+        stream.get_mut().write_all(format!("{line}\r\n").as_bytes()).await.unwrap();
+        let answer = reply(&mut stream).await;
+        assert!(answer.starts_with(['2', '3']), "{line}: {answer}");
+    }
+    let mail = format!(
+        "X-dlp-uniquemsgid: 0000000A-0000-4000-8000-{number:012}\r\nX-dlp-policyid: 7\r\nFrom: Jane <jane@company.example>\r\n\
+        To: {}\r\nSubject: {subject}\r\nMessage-ID: <{number}@company.example>\r\nMIME-Version: 1.0\r\n\
+        Content-Type: text/plain; charset=utf-8\r\n\r\n{body}.\r\n",
+        recipients.join(", ")
+    );
+    stream.get_mut().write_all(mail.as_bytes()).await.unwrap();
+    reply(&mut stream).await
+}
+
+async fn reply(stream: &mut BufReader<TcpStream>) -> String {
+    loop {
+        let mut line = String::new();
+        assert!(stream.read_line(&mut line).await.unwrap() > 0, "the gateway closed the connection");
+        if line.as_bytes().get(3) != Some(&b'-') {
+            return line;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_mail_is_found_looked_at_approved_and_arrives() {
+    let desk = desk().await;
+    let mut browser = desk.user("rita", "Remediator").await;
+    assert!(desk.send(1, &["bob@partner.example"], "Quarterly numbers").await.starts_with("250"));
+    let folders = browser.get("/folders").await;
+    assert!(
+        folders.body.contains("Data Loss Prevention") && folders.body.contains("<b>1</b>"),
+        "{}",
+        folders.body
+    );
+    let list = browser.get("/incidents?state=held").await;
+    assert!(list.body.contains("Quarterly numbers") && list.body.contains("bob@partner.example"));
+    assert!(texts(&desk.delivered.join("new")).is_empty(), "nothing arrives before a decision");
+    let mail = browser.get("/incidents/1/mail").await;
+    assert!(mail.body.contains("plain words") && mail.body.contains("Message-ID"), "{}", mail.body);
+    let answer = browser
+        .submit("/incidents/1", "/incidents/1/decide", &[("action", "approve"), ("note", "It is fine.")])
+        .await;
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/incidents/1")));
+    let text = &desk.arrived(1).await[0];
+    assert!(text.contains("Subject: Quarterly numbers") && !text.to_lowercase().contains("x-dlp-"), "{text}");
+    let page = browser.get("/incidents/1").await;
+    for words in ["Approved", "It is fine.", "rita", "MAIL_VIEWED"] {
+        assert!(page.body.contains(words), "{words}: {}", page.body);
+    }
+    // The second decision, from a page that was open since before, changes nothing and says so.
+    let answer = browser.submit("/incidents/1", "/incidents/1/decide", &[("action", "reject")]).await;
+    assert_eq!(answer.status, 303);
+    assert!(browser.get("/incidents/1").await.body.contains("already approved"));
+    let actions = desk.audit_actions().await;
+    assert!(
+        actions.contains(&"ORIGINAL_VIEWED".to_owned()) && actions.contains(&"APPROVE".to_owned()),
+        "{actions:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_are_previewed_then_decided_and_the_rest_stays() {
+    let desk = desk().await;
+    let mut browser = desk.user("rita", "Remediator").await;
+    for number in 1..=4 {
+        desk.send(number, &["bob@partner.example"], &format!("Mail {number}")).await;
+    }
+    let chosen = [("id", "1"), ("id", "3"), ("id", "999"), ("action", "reject"), ("f-state", "held")];
+    let preview = browser.submit("/incidents", "/incidents/preview", &chosen).await;
+    assert_eq!(preview.status, 200);
+    for words in ["Reject 2 held incidents?", "1 of those chosen are not held any more", "Mail 3", ": delete"]
+    {
+        assert!(preview.body.contains(words), "{words}: {}", preview.body);
+    }
+    assert!(!preview.body.contains("Mail 2"));
+    let list = browser.get("/incidents?state=held").await;
+    assert_eq!(list.body.matches("Choose incident").count(), 4, "a preview decides nothing");
+    let answer = browser.submit("/incidents", "/incidents/decide", &chosen).await;
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/incidents?state=held")));
+    let list = browser.get("/incidents?state=held").await;
+    assert!(list.body.contains("Reject: 2 rejected."), "{}", list.body);
+    assert_eq!(list.body.matches("Choose incident").count(), 2);
+    let all = [("action-all", "approve"), ("f-subject", "mail 4")];
+    let preview = browser.submit("/incidents", "/incidents/preview", &all).await;
+    assert!(preview.body.contains("Approve 1 held incidents?"), "{}", preview.body);
+    assert_eq!(browser.submit("/incidents", "/incidents/decide", &all).await.status, 303);
+    assert!(desk.arrived(1).await[0].contains("Subject: Mail 4"));
+    let rest = browser.get("/incidents?state=held").await;
+    assert!(rest.body.contains("Mail 2") && !rest.body.contains("Mail 4"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_is_an_attackers_letter_and_stays_text_on_every_page() {
+    let desk = desk().await;
+    let mut browser = desk.user("root", "Administrator").await;
+    let body = format!("<html><body>{HOSTILE}</body></html>\u{202e}\r\n");
+    send(desk.running.mail, 1, &["bob@partner.example"], HOSTILE, &body).await;
+    let reject = [("action", "reject"), ("note", HOSTILE)];
+    for path in ["/incidents", "/incidents/1", "/incidents/1/mail", "/messages", "/messages/1"] {
+        let page = browser.get(path).await;
+        assert_eq!(page.status, 200, "{path}: {}", page.body);
+        assert!(
+            !page.body.contains("<script>") && !page.body.contains("<img src=x"),
+            "{path}: {}",
+            page.body
+        );
+        assert!(page.body.contains("&lt;script&gt;alert(document.cookie)"), "{path}");
+        assert!(!page.body.contains('\u{202e}'), "{path}");
+    }
+    browser.submit("/incidents/1", "/incidents/1/decide", &reject).await;
+    for path in ["/incidents/1", "/messages/1", "/audit"] {
+        let page = browser.get(path).await;
+        assert!(!page.body.contains("<script>") && page.body.contains("&lt;img src=x"), "{path}");
+    }
+    let file = browser.submit("/incidents/1", "/incidents/1/original", &[]).await;
+    assert!([200, 404].contains(&file.status), "a rejected mail may be gone");
+    assert_ne!(file.header("content-type"), Some("message/rfc822"));
+}
+
+/// Every path of the router: method, path, form, and the privilege that it takes.
+const ROUTES: &[(&str, &str, &[(&str, &str)], Privilege)] = &[
+    ("GET", "/folders", &[], Privilege::ViewQuarantine),
+    ("GET", "/incidents", &[], Privilege::ViewQuarantine),
+    ("GET", "/incidents/1", &[], Privilege::ViewQuarantine),
+    ("POST", "/incidents/preview", &[("id", "1"), ("action", "approve")], Privilege::DecideQuarantine),
+    ("POST", "/incidents/decide", &[("id", "1"), ("action", "approve")], Privilege::DecideQuarantine),
+    ("POST", "/incidents/1/decide", &[("action", "approve")], Privilege::DecideQuarantine),
+    ("POST", "/incidents/1/hold", &[("folder", "Data Loss Prevention")], Privilege::DecideQuarantine),
+    ("POST", "/incidents/1/sender", &[("subject", "a"), ("text", "b")], Privilege::DecideQuarantine),
+    ("GET", "/incidents/1/mail", &[], Privilege::ViewOriginals),
+    ("POST", "/incidents/1/original", &[], Privilege::ViewOriginals),
+    ("GET", "/messages", &[], Privilege::SearchMail),
+    ("GET", "/messages/1", &[], Privilege::SearchMail),
+    ("GET", "/queue", &[], Privilege::ManageQueue),
+    ("POST", "/queue/act", &[("id", "1"), ("action", "retry")], Privilege::ManageQueue),
+    ("GET", "/configuration/folders", &[], Privilege::ConfigureQuarantine),
+    ("GET", "/configuration/folders/new", &[], Privilege::ConfigureQuarantine),
+    (
+        "POST",
+        "/configuration/folders/new",
+        &[("name", "x"), ("kind", "hold"), ("at_limit", "keep")],
+        Privilege::ConfigureQuarantine,
+    ),
+    ("GET", "/configuration/folders/1", &[], Privilege::ConfigureQuarantine),
+    ("POST", "/configuration/folders/1", &[("name", "x")], Privilege::ConfigureQuarantine),
+    ("POST", "/configuration/folders/1/delete", &[], Privilege::ConfigureQuarantine),
+    ("GET", "/configuration/filters", &[], Privilege::ConfigureQuarantine),
+    ("POST", "/configuration/filters", &[("move", "up 1")], Privilege::ConfigureQuarantine),
+    ("GET", "/configuration/filters/new", &[], Privilege::ConfigureQuarantine),
+    ("POST", "/configuration/filters/new", &[("text", "x")], Privilege::ConfigureQuarantine),
+    ("GET", "/configuration/filters/1", &[], Privilege::ConfigureQuarantine),
+    ("POST", "/configuration/filters/1", &[("text", "x")], Privilege::ConfigureQuarantine),
+    ("POST", "/configuration/filters/1/delete", &[], Privilege::ConfigureQuarantine),
+    ("GET", "/users", &[], Privilege::ManageUsers),
+    ("GET", "/roles", &[], Privilege::ManageUsers),
+    ("GET", "/audit", &[], Privilege::ReadAudit),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_page_takes_its_privilege_whichever_role_asks() {
+    let desk = desk().await;
+    desk.send(1, &["bob@partner.example"], "Mail").await;
+    let roles = ["Reviewer", "Policy author", "API client"];
+    for role in roles {
+        let rights = desk.site.people().role_named(role).await.unwrap().unwrap().rights;
+        let mut browser = desk.user(&role.replace(' ', "-"), role).await;
+        let token = browser.get("/account").await.form_token();
+        for (method, path, form, privilege) in ROUTES {
+            if rights.may(*privilege) {
+                continue;
+            }
+            let mut fields = vec![("csrf", token.as_str())];
+            fields.extend_from_slice(form);
+            let answer = match *method {
+                "GET" => browser.get(path).await,
+                _ => browser.post(path, &fields).await,
+            };
+            assert_eq!(answer.status, 403, "{role}: {method} {path}");
+        }
+    }
+    let mut stranger = Browser { address: desk.address, cookies: Default::default(), headers: Vec::new() };
+    for (method, path, form, _) in ROUTES {
+        let answer = match *method {
+            "GET" => stranger.get(path).await,
+            _ => stranger.post(path, form).await,
+        };
+        assert_eq!(answer.status, 303, "{method} {path}");
+        assert!(answer.header("location").unwrap().starts_with("/sign-in"), "{method} {path}");
+    }
+    let state = desk.running.gateway.count_copies().await.unwrap();
+    assert_eq!((state.held, state.decided), (1, 0), "nobody of them decided anything");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_role_does_not_reach_looks_as_if_it_were_not_there() {
+    let desk = desk().await;
+    desk.send(1, &["bob@partner.example"], "Secret mail").await;
+    let privileges = [Privilege::ViewQuarantine, Privilege::DecideQuarantine, Privilege::ViewOriginals];
+    let nowhere: BTreeSet<i64> = [999].into();
+    desk.own_role("Elsewhere", &privileges, vec![Condition::Folder { any_of: nowhere }]).await;
+    desk.own_role("Other policy", &privileges, vec![Condition::Policy { any_of: [8].into() }]).await;
+    desk.own_role("Same policy", &privileges, vec![Condition::Policy { any_of: [7, 8].into() }]).await;
+    let severe = Condition::Severity { any_of: ["high".to_owned()].into() };
+    desk.own_role("By severity", &privileges, vec![severe]).await;
+    for role in ["Elsewhere", "Other policy", "By severity"] {
+        let mut browser = desk.user(&role.replace(' ', "-"), role).await;
+        for path in ["/incidents/1", "/incidents/1/mail"] {
+            assert_eq!(browser.get(path).await.status, 404, "{role}: {path}");
+        }
+        assert!(!browser.get("/incidents").await.body.contains("Secret mail"), "{role}");
+        assert!(
+            [403, 404].contains(&browser.get("/incidents?folder=1").await.status) || role == "Other policy",
+            "{role}"
+        );
+        let decide = [("action", "approve")];
+        assert_eq!(browser.submit("/account", "/incidents/1/decide", &decide).await.status, 404, "{role}");
+        let bulk = [("id", "1"), ("action", "approve")];
+        assert_eq!(browser.submit("/account", "/incidents/decide", &bulk).await.status, 303, "{role}");
+        let all = [("action-all", "approve"), ("f-folder", "1")];
+        assert!(browser.submit("/account", "/incidents/decide", &all).await.status >= 400, "{role}");
+    }
+    assert_eq!(desk.running.gateway.count_copies().await.unwrap().held, 1, "still held");
+    let mut browser = desk.user("same", "Same policy").await;
+    assert_eq!(browser.get("/incidents/1").await.status, 200);
+    assert!(browser.get("/incidents").await.body.contains("Secret mail"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folders_and_filters_are_changed_by_form_and_refused_with_reasons() {
+    let desk = desk().await;
+    let mut browser = desk.user("root", "Administrator").await;
+    let new = [("name", "Finance"), ("kind", "hold"), ("at_limit", "reject"), ("max_days", "30")];
+    assert_eq!(
+        browser.submit("/configuration/folders/new", "/configuration/folders/new", &new).await.status,
+        303
+    );
+    let wrong = [("name", "Other"), ("kind", "hold"), ("at_limit", "reject"), ("max_days", "soon")];
+    let answer = browser.submit("/configuration/folders/new", "/configuration/folders/new", &wrong).await;
+    assert!(
+        answer.status == 422 && answer.body.contains("Most days: write a whole number"),
+        "{}",
+        answer.body
+    );
+    let filter = "name = \"Finance\"\nwhen = { policy-id = [7] }\nactions = [{ hold = \"Finance\" }]\n";
+    let answer =
+        browser.submit("/configuration/filters/new", "/configuration/filters/new", &[("text", filter)]).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let answer = browser
+        .submit("/configuration/filters/new", "/configuration/filters/new", &[("text", "name = 7")])
+        .await;
+    assert!(answer.status == 422 && answer.body.contains("line 1"), "{}", answer.body);
+    let list = browser.get("/configuration/filters").await;
+    assert!(list.body.contains("hold in &#34;Finance&#34;"), "{}", list.body);
+    assert_eq!(
+        browser.submit("/configuration/filters", "/configuration/filters", &[("move", "up 2")]).await.status,
+        303
+    );
+    desk.send(1, &["bob@partner.example"], "For finance").await;
+    let folder = browser.get("/incidents?folder=2").await;
+    assert!(folder.body.contains("For finance"), "the new filter is in force, and first: {}", folder.body);
+    let answer = browser.submit("/configuration/folders/2", "/configuration/folders/2/delete", &[]).await;
+    assert!(answer.status == 422 && answer.body.contains("is in use"), "{}", answer.body);
+    let stale = [("version", "0"), ("name", "Finance"), ("kind", "hold"), ("at_limit", "keep")];
+    let answer = browser.submit("/configuration/folders/2", "/configuration/folders/2", &stale).await;
+    assert!(answer.status == 422 && answer.body.contains("changed by somebody else"), "{}", answer.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_asks_for_release_and_a_wrong_link_tells_nothing() {
+    let desk = desk().await;
+    let mut reviewer = desk.user("rita", "Remediator").await;
+    desk.send(1, &["bob@partner.example"], "Secret subject").await;
+    let key = desk.running.gateway.release_key(1);
+    let mut sender = Browser { address: desk.address, cookies: Default::default(), headers: Vec::new() };
+    let path = format!("/release/1/{key}");
+    let wrong = format!("/release/1/{}", "0".repeat(key.len()));
+    let (page, other) = (sender.get(&path).await, sender.get(&wrong).await);
+    assert_eq!((page.status, other.status), (200, 200));
+    assert!(!page.body.contains("Secret subject"));
+    assert_eq!(
+        page.body.replace(&path, ""),
+        other.body.replace(&wrong, ""),
+        "no link tells whether a mail is held"
+    );
+    assert_eq!(sender.post(&wrong, &[("reason", "please")]).await.status, 404);
+    let answer = sender.post(&path, &[("reason", "The customer asked for it <b>")]).await;
+    assert!(answer.status == 200 && answer.body.contains("Thank you"), "{}", answer.body);
+    let page = reviewer.get("/incidents/1").await;
+    assert!(
+        page.body.contains("The sender asks for release") && page.body.contains("asked for it &lt;b&gt;")
+    );
+    assert!(reviewer.get("/incidents?release=asked").await.body.contains("Secret subject"));
+}

@@ -1,0 +1,183 @@
+//! Who a request is from: a session's cookie, or on the paths for programs a token or a name with a password.
+
+use axum::http::header::{self, HeaderMap};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::{Asked, value};
+use crate::listen::Peer;
+use crate::people::{RoleId, User};
+use crate::session::Secret;
+use crate::{Means, Problem, Site, Viewer};
+
+/// The user behind a request; none if it does not say, a problem if what it says is wrong.
+pub(super) async fn viewer(
+    site: &Site,
+    asked: &Asked,
+    headers: &HeaderMap,
+) -> Result<Option<Viewer>, Problem> {
+    if asked.api && headers.contains_key(header::AUTHORIZATION) {
+        return by_authorization(site, asked, headers).await.map(Some);
+    }
+    by_session(site, asked, headers).await
+}
+
+/// The session cookie's name. Under TLS the name itself makes browsers refuse it from other hosts and over plain http.
+pub(crate) fn session_cookie(secure: bool) -> &'static str {
+    if secure { "__Host-weir" } else { "weir" }
+}
+
+/// A cookie's value.
+pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(';')).find_map(|pair| {
+        let (known, value) = pair.trim().split_once('=')?;
+        (known == name).then_some(value)
+    })
+}
+
+async fn by_session(site: &Site, asked: &Asked, headers: &HeaderMap) -> Result<Option<Viewer>, Problem> {
+    let Some(secret) = cookie(headers, session_cookie(asked.peer.secure)).and_then(Secret::parse) else {
+        return Ok(None);
+    };
+    let Some(session) = site.sessions().find(&secret).await? else { return Ok(None) };
+    let Some(user) = site.people().user(session.user).await?.filter(|user| !user.disabled) else {
+        return Ok(None);
+    };
+    let Some(mut viewer) = viewer_in_role(site, asked, user, session.role, Means::Session).await? else {
+        return Ok(None);
+    };
+    viewer.form_token = secret.form_token();
+    viewer.session = session.hash;
+    // Only a whole page shows messages, and showing them once is enough.
+    if asked.html && asked.safe && !asked.part && !session.said.is_empty() {
+        site.sessions().said(&viewer.session).await?;
+        viewer.said = session.said;
+    }
+    Ok(Some(viewer))
+}
+
+async fn by_authorization(site: &Site, asked: &Asked, headers: &HeaderMap) -> Result<Viewer, Problem> {
+    site.throttle().ask(&asked.peer)?;
+    let found = match value(headers, header::AUTHORIZATION).and_then(|text| text.split_once(' ')) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+            by_token(site, asked, None, token.trim()).await?
+        }
+        Some((scheme, pair)) if scheme.eq_ignore_ascii_case("basic") => {
+            let (name, password) = basic(pair.trim()).ok_or_else(unreadable)?;
+            if password.starts_with(crate::people::TOKEN_PREFIX) {
+                by_token(site, asked, Some(&name), &password).await?
+            } else {
+                by_password(site, asked, &name, password).await?
+            }
+        }
+        _ => return Err(unreadable()),
+    };
+    found.ok_or_else(|| {
+        site.throttle().failed(&asked.peer);
+        Problem::SignIn
+    })
+}
+
+async fn by_token(
+    site: &Site,
+    asked: &Asked,
+    name: Option<&str>,
+    token: &str,
+) -> Result<Option<Viewer>, Problem> {
+    let Some((user, role)) = site.people().by_token(token).await? else { return Ok(None) };
+    if name.is_some_and(|name| name.trim().to_lowercase() != user.name.to_lowercase()) {
+        return Ok(None);
+    }
+    viewer_in_role(site, asked, user, role, Means::Token).await
+}
+
+async fn by_password(
+    site: &Site,
+    asked: &Asked,
+    name: &str,
+    password: Zeroizing<String>,
+) -> Result<Option<Viewer>, Problem> {
+    // The product's clients may say in which role they act: ROLE\NAME.
+    let (role, name) = match name.split_once('\\') {
+        Some((role, name)) => (Some(role), name),
+        None => (None, name),
+    };
+    let Some(known) = site.people().by_password(name, password).await? else { return Ok(None) };
+    let user = known.0;
+    let chosen = match role {
+        Some(role) => user.roles.iter().find(|(_, name)| name.eq_ignore_ascii_case(role)).map(|(id, _)| *id),
+        None => user.default_role.or(user.roles.first().map(|(id, _)| *id)),
+    };
+    let Some(chosen) = chosen else { return Ok(None) };
+    viewer_in_role(site, asked, user, chosen, Means::Password).await
+}
+
+async fn viewer_in_role(
+    site: &Site,
+    asked: &Asked,
+    user: User,
+    role: RoleId,
+    means: Means,
+) -> Result<Option<Viewer>, Problem> {
+    if !user.roles.iter().any(|(id, _)| *id == role) {
+        return Ok(None);
+    }
+    let Some(role) = site.people().role(role).await? else { return Ok(None) };
+    Ok(Some(Viewer {
+        user: user.id,
+        name: user.name,
+        full_name: user.full_name,
+        role,
+        roles: user.roles,
+        means,
+        theme: asked.theme,
+        peer: address(&asked.peer),
+        said: Vec::new(),
+        here: asked.here.clone(),
+        form_token: String::new(),
+        session: Vec::new(),
+        must_change: user.must_change,
+        site: site.clone(),
+    }))
+}
+
+fn address(peer: &Peer) -> String {
+    peer.address.ip().to_canonical().to_string()
+}
+
+fn basic(pair: &str) -> Option<(String, Zeroizing<String>)> {
+    let octets = Zeroizing::new(STANDARD.decode(pair).ok()?);
+    let text = std::str::from_utf8(&octets).ok()?;
+    let (name, password) = text.split_once(':')?;
+    Some((name.to_owned(), Zeroizing::new(password.to_owned())))
+}
+
+fn unreadable() -> Problem {
+    Problem::Bad(
+        "The Authorization header cannot be read: send Basic name:password, or Bearer and a token."
+            .to_owned(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_found_by_its_whole_name() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, "xweir=1; weir=2;theme=dark".parse().unwrap());
+        assert_eq!(cookie(&headers, "weir"), Some("2"));
+        assert_eq!(cookie(&headers, "theme"), Some("dark"));
+        assert_eq!(cookie(&headers, "eir"), None);
+    }
+
+    #[test]
+    fn basic_credentials_keep_colons_of_the_password() {
+        let (name, password) = basic("amFuZTphOmI=").unwrap();
+        assert_eq!((name.as_str(), password.as_str()), ("jane", "a:b"));
+        assert!(basic("%%%").is_none() && basic("amFuZQ==").is_none());
+    }
+}

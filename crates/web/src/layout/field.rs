@@ -1,0 +1,210 @@
+//! Fields of forms: each with its label, its hint and what is wrong with it, tied together for those who hear the page.
+
+use std::fmt::{self, Write as _};
+
+use askama::filters::HtmlSafe;
+
+use super::html::escape;
+
+/// What a field takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Kind {
+    Text,
+    Password,
+    Mail,
+    Number,
+    Date,
+    Search,
+    /// Several lines; so many are shown.
+    Lines(u8),
+    /// One of the choices, in a list.
+    OneOf,
+    /// Yes or no.
+    Check,
+}
+
+/// One choice of a field.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    /// What is sent.
+    pub value: String,
+    /// What is read.
+    pub title: String,
+}
+
+/// A field.
+#[derive(Debug, Clone)]
+pub struct Field {
+    name: String,
+    label: String,
+    kind: Kind,
+    value: String,
+    hint: String,
+    wrong: String,
+    choices: Vec<Choice>,
+    attributes: String,
+}
+
+impl Field {
+    /// With this name in the form and this label. The name is written by programmers: letters, digits, `_`, `-`.
+    pub fn new(kind: Kind, name: &str, label: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            label: label.to_owned(),
+            kind,
+            value: String::new(),
+            hint: String::new(),
+            wrong: String::new(),
+            choices: Vec::new(),
+            attributes: String::new(),
+        }
+    }
+
+    /// What it holds. A password field never gives one back.
+    pub fn value(mut self, value: impl Into<String>) -> Self {
+        self.value = value.into();
+        self
+    }
+
+    /// Whether a yes-or-no field is yes.
+    pub fn checked(self, checked: bool) -> Self {
+        self.value(if checked { "on" } else { "" })
+    }
+
+    /// What helps to fill it in.
+    pub fn hint(mut self, hint: &str) -> Self {
+        hint.clone_into(&mut self.hint);
+        self
+    }
+
+    /// What is wrong with what it holds; empty: nothing.
+    pub fn wrong(mut self, wrong: &str) -> Self {
+        wrong.clone_into(&mut self.wrong);
+        self
+    }
+
+    /// What can be chosen.
+    pub fn choices<V: Into<String>, T: Into<String>>(
+        mut self,
+        choices: impl IntoIterator<Item = (V, T)>,
+    ) -> Self {
+        let choice = |(value, title): (V, T)| Choice { value: value.into(), title: title.into() };
+        self.choices = choices.into_iter().map(choice).collect();
+        self
+    }
+
+    /// One more attribute of the input: `autocomplete`, `maxlength`, `required`.
+    pub fn with(mut self, attribute: &str, value: &str) -> Self {
+        let _ = write!(self.attributes, " {}=\"{}\"", escape(attribute), escape(value));
+        self
+    }
+
+    /// It must be filled in.
+    pub fn required(self) -> Self {
+        self.with("required", "")
+    }
+
+    fn common(&self) -> String {
+        let name = escape(&self.name);
+        let mut out = format!("id=\"f-{name}\" name=\"{name}\"{}", self.attributes);
+        let described: Vec<&str> = [(&self.wrong, "wrong"), (&self.hint, "hint")]
+            .iter()
+            .filter(|(text, _)| !text.is_empty())
+            .map(|(_, id)| *id)
+            .collect();
+        if !described.is_empty() {
+            let ids: Vec<String> = described.iter().map(|id| format!("f-{name}-{id}")).collect();
+            let _ = write!(out, " aria-describedby=\"{}\"", ids.join(" "));
+        }
+        if !self.wrong.is_empty() {
+            out.push_str(" aria-invalid=\"true\"");
+        }
+        out
+    }
+
+    fn input(&self) -> String {
+        let (common, value) = (self.common(), escape(&self.value));
+        let plain = |kind| format!("<input type=\"{kind}\" value=\"{value}\" {common}>");
+        match self.kind {
+            Kind::Text => plain("text"),
+            Kind::Mail => plain("email"),
+            Kind::Number => plain("number"),
+            Kind::Date => plain("date"),
+            Kind::Search => plain("search"),
+            Kind::Password => format!("<input type=\"password\" {common}>"),
+            Kind::Lines(rows) => format!("<textarea rows=\"{rows}\" {common}>\n{value}</textarea>"),
+            Kind::Check => {
+                let checked = if self.value.is_empty() { "" } else { " checked" };
+                format!("<input type=\"checkbox\" value=\"on\"{checked} {common}>")
+            }
+            Kind::OneOf => format!("<select {common}>{}</select>", self.options()),
+        }
+    }
+
+    fn options(&self) -> String {
+        self.choices.iter().fold(String::new(), |mut out, choice| {
+            let chosen = if choice.value == self.value { " selected" } else { "" };
+            let _ = write!(
+                out,
+                "<option value=\"{}\"{chosen}>{}</option>",
+                escape(&choice.value),
+                escape(&choice.title)
+            );
+            out
+        })
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, input) = (escape(&self.name), self.input());
+        let label = format!("<label for=\"f-{name}\">{}</label>", escape(&self.label));
+        match self.kind {
+            Kind::Check => write!(f, "<div class=\"field check\">{input}{label}")?,
+            _ => write!(f, "<div class=\"field\">{label}{input}")?,
+        }
+        if !self.wrong.is_empty() {
+            write!(f, "<p class=\"wrong\" id=\"f-{name}-wrong\">{}</p>", escape(&self.wrong))?;
+        }
+        if !self.hint.is_empty() {
+            write!(f, "<p class=\"hint\" id=\"f-{name}-hint\">{}</p>", escape(&self.hint))?;
+        }
+        f.write_str("</div>")
+    }
+}
+
+impl HtmlSafe for Field {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_ties_its_words_together_and_escapes_what_was_typed() {
+        let html = Field::new(Kind::Text, "name", "Name")
+            .value("\"><b>")
+            .hint("Short.")
+            .wrong("Too long.")
+            .to_string();
+        assert!(html.contains("<label for=\"f-name\">Name</label>"));
+        assert!(html.contains("value=\"&quot;&gt;&lt;b&gt;\""));
+        assert!(html.contains("aria-describedby=\"f-name-wrong f-name-hint\" aria-invalid=\"true\""));
+    }
+
+    #[test]
+    fn a_password_is_never_written_back() {
+        let html = Field::new(Kind::Password, "p", "Password").value("hunter2").to_string();
+        assert!(!html.contains("hunter2"));
+    }
+
+    #[test]
+    fn the_held_choice_is_the_chosen_one() {
+        let html =
+            Field::new(Kind::OneOf, "r", "Role").choices([("1", "A"), ("2", "B")]).value("2").to_string();
+        assert!(
+            html.contains("<option value=\"2\" selected>B</option>")
+                && html.contains("<option value=\"1\">A")
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! One's own API tokens: made (shown once) and revoked.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::post;
+use axum::{Form, Router};
+use serde::Deserialize;
+
+use super::user_of;
+use crate::layout::Page;
+use crate::people::RoleId;
+use crate::session::Tone;
+use crate::{Problem, Site, Viewer};
+
+const DAY: i64 = 86_400_000;
+
+pub(super) fn router() -> Router<Site> {
+    Router::new().route("/account/tokens", post(make)).route("/account/tokens/revoke", post(revoke))
+}
+
+#[derive(Template)]
+#[template(path = "token.html")]
+struct TokenPage<'a> {
+    name: &'a str,
+    text: &'a str,
+    user: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    name: String,
+    role: RoleId,
+    days: String,
+}
+
+async fn make(
+    State(site): State<Site>,
+    viewer: Viewer,
+    Form(wanted): Form<Wanted>,
+) -> Result<Response, Problem> {
+    let user = user_of(&site, &viewer).await?;
+    let ends_at = match wanted.days.as_str() {
+        "" => None,
+        days => {
+            let days =
+                days.parse::<u16>().ok().filter(|days| (1..=3_650).contains(days)).ok_or_else(|| {
+                    Problem::Unfit("A token lasts from 1 to 3,650 days, or for ever.".to_owned())
+                })?;
+            Some(site.clock().now().as_millisecond() + i64::from(days) * DAY)
+        }
+    };
+    let token = site.people().make_token(user.id, wanted.role, &wanted.name, ends_at).await?;
+    viewer.log("TOKEN_MADE", &format!("token {} of {}", token.id, viewer.name), wanted.name.trim()).await?;
+    let content = TokenPage { name: wanted.name.trim(), text: &token.text, user: &viewer.name };
+    Page::new(&viewer, "New API token").below("Your account", "/account").show(&content)
+}
+
+#[derive(Deserialize)]
+struct Which {
+    token: i64,
+}
+
+async fn revoke(
+    State(site): State<Site>,
+    viewer: Viewer,
+    Form(which): Form<Which>,
+) -> Result<Response, Problem> {
+    let user = user_of(&site, &viewer).await?;
+    site.people().revoke_token(user.id, which.token).await?;
+    viewer.log("TOKEN_REVOKED", &format!("token {} of {}", which.token, viewer.name), "").await?;
+    viewer.say(Tone::Done, "The token is revoked: whoever uses it is refused from now on.").await?;
+    Ok(Redirect::to("/account").into_response())
+}

@@ -1,0 +1,202 @@
+//! Signing in and out. A refusal never tells whether the name, the password or the code was wrong.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Form, Router};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::local;
+use crate::audit::Actor;
+use crate::guard::{cookie, session_cookie, value};
+use crate::layout::{Field, Kind, Page};
+use crate::listen::Peer;
+use crate::people::{Attempt, SignIn, User};
+use crate::session::{Secret, Tone};
+use crate::{Problem, Site, Theme, Viewer};
+
+const REFUSED: &str = "Name or password is wrong, or the name is locked for a while after too many attempts.";
+const REFUSED_CODE: &str = "The code is wrong or was used already. Sign in again with the next one.";
+
+pub(super) fn router() -> Router<Site> {
+    Router::new().route("/sign-in", get(ask).post(sign_in)).route("/sign-out", post(sign_out))
+}
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage {
+    name: Field,
+    password: Field,
+    to: String,
+}
+
+#[derive(Template)]
+#[template(path = "sign_in_code.html")]
+struct CodePage {
+    ticket: String,
+    code: Field,
+    to: String,
+}
+
+#[derive(Deserialize)]
+struct To {
+    #[serde(default)]
+    to: String,
+}
+
+#[derive(Deserialize)]
+struct Typed {
+    #[serde(default)]
+    name: String,
+    #[serde(default, deserialize_with = "crate::pages::hidden")]
+    password: Zeroizing<String>,
+    #[serde(default)]
+    ticket: String,
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    to: String,
+}
+
+async fn ask(
+    State(site): State<Site>,
+    Query(to): Query<To>,
+    viewer: Option<Extension<Viewer>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    if viewer.is_some() {
+        return Ok(Redirect::to(&local(&to.to, &site.options().home)).into_response());
+    }
+    show(&site, &headers, "", &to.to, None)
+}
+
+fn page<'s>(site: &'s Site, headers: &HeaderMap, trouble: Option<&str>) -> Page<'s> {
+    let theme = Theme::of(headers);
+    let page = Page::public(site, theme, "Sign in");
+    match trouble {
+        Some(text) => page.say(Tone::Trouble, text),
+        None => page,
+    }
+}
+
+fn show(
+    site: &Site,
+    headers: &HeaderMap,
+    name: &str,
+    to: &str,
+    trouble: Option<&str>,
+) -> Result<Response, Problem> {
+    let content = SignInPage {
+        name: Field::new(Kind::Text, "name", "Name")
+            .value(name)
+            .required()
+            .with("autocomplete", "username")
+            .with("autocapitalize", "none")
+            .with("maxlength", "100"),
+        password: Field::new(Kind::Password, "password", "Password")
+            .required()
+            .with("autocomplete", "current-password"),
+        to: local(to, &site.options().home),
+    };
+    page(site, headers, trouble).show(&content)
+}
+
+fn ask_code(site: &Site, headers: &HeaderMap, ticket: String, to: &str) -> Result<Response, Problem> {
+    let code = Field::new(Kind::Text, "code", "Code")
+        .hint("Six digits from your authenticator app.")
+        .required()
+        .with("inputmode", "numeric")
+        .with("autocomplete", "one-time-code")
+        .with("maxlength", "10")
+        .with("autofocus", "");
+    page(site, headers, None).show(&CodePage { ticket, code, to: local(to, &site.options().home) })
+}
+
+async fn sign_in(
+    State(site): State<Site>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    Form(typed): Form<Typed>,
+) -> Result<Response, Problem> {
+    site.throttle().ask(&peer)?;
+    let second_step = !typed.ticket.is_empty();
+    let came = if second_step {
+        site.people().finish(&typed.ticket, &typed.code).await?
+    } else {
+        let attempt = Attempt { name: typed.name.clone(), password: typed.password, code: None };
+        site.people().sign_in(attempt).await?
+    };
+    match came {
+        SignIn::Welcome(user) => welcome(&site, &peer, &headers, user, &typed.to).await,
+        SignIn::NeedsCode(ticket) => ask_code(&site, &headers, ticket, &typed.to),
+        SignIn::Refused(why) => {
+            site.throttle().failed(&peer);
+            let actor = Actor { who: shortened(&typed.name), role: String::new(), peer: address(&peer) };
+            site.audit().add(&actor, "SIGN_IN_REFUSED", &format!("user {}", actor.who), why).await?;
+            tracing::warn!(name = %actor.who.escape_debug(), peer = %actor.peer, why, "a sign-in was refused");
+            let text = if second_step { REFUSED_CODE } else { REFUSED };
+            let mut page = show(&site, &headers, &typed.name, &typed.to, Some(text))?;
+            *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+            Ok(page)
+        }
+    }
+}
+
+async fn welcome(
+    site: &Site,
+    peer: &Peer,
+    headers: &HeaderMap,
+    user: User,
+    to: &str,
+) -> Result<Response, Problem> {
+    let role = user.default_role.filter(|role| user.roles.iter().any(|(id, _)| id == role));
+    let (role, role_name) = user
+        .roles
+        .iter()
+        .find(|(id, _)| Some(*id) == role)
+        .or(user.roles.first())
+        .cloned()
+        .ok_or_else(|| Problem::Forbidden("You have no role: ask an administrator.".to_owned()))?;
+    // Whoever signs in again leaves the old session.
+    if let Some(old) = cookie(headers, session_cookie(peer.secure)).and_then(Secret::parse) {
+        site.sessions().end(&old.hash()).await?;
+    }
+    let agent = value(headers, header::USER_AGENT).unwrap_or_default();
+    let secret = site.sessions().begin(user.id, role, &address(peer), agent).await?;
+    let actor = Actor { who: user.name.clone(), role: role_name, peer: address(peer) };
+    site.audit().add(&actor, "SIGNED_IN", &format!("user {}", user.name), "").await?;
+    let secure = if peer.secure { "; Secure" } else { "" };
+    let text = secret.text();
+    let name = session_cookie(peer.secure);
+    let cookie = format!("{name}={}; Path=/; HttpOnly; SameSite=Lax{secure}", *text);
+    let to = if user.must_change { "/account/password".to_owned() } else { local(to, &site.options().home) };
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&to)).into_response())
+}
+
+async fn sign_out(
+    State(site): State<Site>,
+    Extension(peer): Extension<Peer>,
+    viewer: Viewer,
+) -> Result<Response, Problem> {
+    viewer.log("SIGNED_OUT", &format!("user {}", viewer.name), "").await?;
+    site.sessions().end(&viewer.session).await?;
+    let secure = if peer.secure { "; Secure" } else { "" };
+    let name = session_cookie(peer.secure);
+    let cookie = format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}");
+    let clear = [
+        (header::SET_COOKIE, cookie),
+        (header::HeaderName::from_static("clear-site-data"), "\"cache\"".to_owned()),
+    ];
+    Ok((clear, Redirect::to("/sign-in")).into_response())
+}
+
+fn address(peer: &Peer) -> String {
+    peer.address.ip().to_canonical().to_string()
+}
+
+fn shortened(name: &str) -> String {
+    name.trim().chars().take(100).collect()
+}

@@ -1,0 +1,176 @@
+//! One console: its name, its places, its people, sessions and audit log; and the way that its pages are put behind the guard.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use store::database::Database;
+use store::keys::Keys;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::audit::Audit;
+use crate::clock::Clock;
+use crate::guard::{self, Throttle};
+use crate::layout::assets::{Asset, Assets};
+use crate::pages;
+use crate::people::{People, Privilege};
+use crate::session::{Ends, Sessions};
+use crate::{Error, Problem};
+
+/// What stands at the top of each page.
+#[derive(Debug, Clone)]
+pub struct Brand {
+    /// The product: `Weir`.
+    pub product: String,
+    /// Which part of it this console is: `Enforce`, `Control Center`.
+    pub part: String,
+}
+
+/// An entry of the navigation.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The heading that it stands under; entries of one group follow each other.
+    pub group: String,
+    /// Its words.
+    pub title: String,
+    /// Where it leads.
+    pub path: String,
+    /// Shown to whoever has any of these; empty: to all.
+    pub any_of: Vec<Privilege>,
+}
+
+impl Place {
+    /// An entry for whoever has any of the privileges.
+    pub fn new(group: &str, title: &str, path: &str, any_of: &[Privilege]) -> Self {
+        Self { group: group.into(), title: title.into(), path: path.into(), any_of: any_of.to_vec() }
+    }
+}
+
+/// What makes this console another than the other one.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Its name.
+    pub brand: Brand,
+    /// Its navigation; the shared pages (users, roles, audit) are added by themselves.
+    pub places: Vec<Place>,
+    /// Where `/` leads, and where people arrive who sign in.
+    pub home: String,
+    /// Paths that begin like this are for programs: tokens and basic authentication count there, problems are told in JSON.
+    pub api: Vec<String>,
+    /// Paths that begin like this need no signing in.
+    pub public: Vec<String>,
+    /// Names under which it may be asked on plain http, besides those of this machine.
+    pub hosts: Vec<String>,
+    /// Scripts, styles and pictures of its own.
+    pub assets: Vec<Asset>,
+    /// How long sessions last.
+    pub ends: Ends,
+    /// How long a request may take until its answer begins.
+    pub patience: Duration,
+    /// Octets of an ordinary request's body.
+    pub body_limit: usize,
+    /// Octets of a form with files, from people who are signed in.
+    pub upload_limit: usize,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Options {
+    /// With this name, and what suits most.
+    pub fn new(part: &str, home: &str) -> Self {
+        Self {
+            brand: Brand { product: "Weir".to_owned(), part: part.to_owned() },
+            places: Vec::new(),
+            home: home.to_owned(),
+            api: vec!["/api/".to_owned()],
+            public: Vec::new(),
+            hosts: Vec::new(),
+            assets: Vec::new(),
+            ends: Ends::default(),
+            patience: Duration::from_secs(60),
+            body_limit: 1 << 20,
+            upload_limit: 32 << 20,
+            clock: Clock::real(),
+        }
+    }
+}
+
+/// One console. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Site(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    people: People,
+    sessions: Sessions,
+    audit: Audit,
+    assets: Assets,
+    throttle: Throttle,
+    options: Options,
+}
+
+impl Site {
+    /// Over an open database, which gets this crate's tables.
+    pub async fn open(database: Arc<dyn Database>, keys: Arc<Keys>, options: Options) -> Result<Self, Error> {
+        let people = People::open(database.clone(), keys, options.clock.clone()).await?;
+        let mut options = options;
+        options.places.extend(pages::places());
+        Ok(Self(Arc::new(Inner {
+            people,
+            sessions: Sessions::new(database.clone(), options.clock.clone(), options.ends),
+            audit: Audit::new(database, options.clock.clone()),
+            assets: Assets::new(&options.assets),
+            throttle: Throttle::new(options.clock.clone()),
+            options,
+        })))
+    }
+
+    /// Puts these pages behind the guard, together with the pages that both consoles have.
+    pub fn mount(&self, pages: Router) -> Router {
+        let app = pages.merge(pages::router(self.clone())).fallback(async || Problem::NotFound);
+        // From the inside out. The guard has read and bounded the body before a handler sees it.
+        app.layer(DefaultBodyLimit::disable())
+            .layer(CatchPanicLayer::custom(guard::panicked))
+            .layer(middleware::from_fn_with_state(self.clone(), guard::around))
+    }
+
+    /// Users, roles, tokens.
+    pub fn people(&self) -> &People {
+        &self.0.people
+    }
+
+    /// Who is signed in.
+    pub fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
+    /// The audit log.
+    pub fn audit(&self) -> &Audit {
+        &self.0.audit
+    }
+
+    /// The address of an asset by its name; it changes with the content.
+    pub fn asset(&self, name: &str) -> String {
+        self.0.assets.address(name)
+    }
+
+    /// What it was made from.
+    pub fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    /// What time it is.
+    pub fn clock(&self) -> &Clock {
+        &self.0.options.clock
+    }
+
+    pub(crate) fn assets(&self) -> &Assets {
+        &self.0.assets
+    }
+
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.0.throttle
+    }
+}

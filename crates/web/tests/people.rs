@@ -1,0 +1,209 @@
+//! People, roles, tokens and the audit log, on SQLite and on PostgreSQL alike.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "../../store/tests/postgres/mod.rs"]
+mod postgres;
+mod support;
+
+use std::sync::Arc;
+
+use store::database::{self, Database, Location};
+use store::keys::Keys;
+use store::values;
+use support::{Hand, MIGRATIONS, PASSWORD};
+use web::audit::{Actor, Audit, Search, Verdict};
+use web::people::{
+    ADMINISTRATOR, Attempt, NewUser, Password, People, Privilege, Rights, SecondFactor, SignIn, UserChange,
+};
+use web::{Clock, Error};
+
+struct Place {
+    database: Arc<dyn Database>,
+    people: People,
+    audit: Audit,
+    hand: Hand,
+    dir: tempfile::TempDir,
+}
+
+async fn place(at: Option<Location>) -> Place {
+    let dir = tempfile::tempdir().unwrap();
+    let at = at.unwrap_or_else(|| Location::File(dir.path().join("web.db")));
+    let database = database::open(&at, MIGRATIONS).await.unwrap();
+    let keys = Arc::new(Keys::open(&dir.path().join("keys")).unwrap());
+    let hand = Hand::new();
+    let people = People::open(database.clone(), keys.clone(), hand.clock()).await.unwrap();
+    // Opened a second time, as by another server: nothing is made twice.
+    People::open(database.clone(), keys, Clock::real()).await.unwrap();
+    let audit = Audit::new(database.clone(), hand.clock());
+    Place { database, people, audit, hand, dir }
+}
+
+/// One test for each database: the body runs on both.
+macro_rules! on_both {
+    ($(async fn $name:ident($place:ident: &Place) $body:block)*) => {$(
+        mod $name {
+            use super::*;
+            async fn promise($place: &Place) $body
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_sqlite() {
+                promise(&place(None).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_postgresql() {
+                let Some(url) = postgres::database().await else { return };
+                promise(&place(Some(Location::parse(&url).unwrap())).await).await;
+            }
+        }
+    )*};
+}
+
+impl Place {
+    async fn role(&self, name: &str) -> i64 {
+        self.people.role_named(name).await.unwrap().unwrap().id
+    }
+
+    async fn user(&self, name: &str, role: &str) -> Result<i64, Error> {
+        let roles = vec![self.role(role).await];
+        let password = Some(Password::new(PASSWORD.into()));
+        self.people.add_user(NewUser { name: name.into(), roles, password, ..NewUser::default() }).await
+    }
+
+    async fn change(&self, id: i64, roles: Vec<i64>, disabled: bool) -> Result<(), Error> {
+        let user = self.people.user(id).await.unwrap().unwrap();
+        let change =
+            UserChange { full_name: String::new(), mail: String::new(), roles, default_role: None, disabled };
+        self.people.change_user(id, user.version, &change).await
+    }
+
+    async fn sign_in(&self, name: &str, code: Option<String>) -> SignIn {
+        let password = Password::new(PASSWORD.into());
+        self.people.sign_in(Attempt { name: name.into(), password, code }).await.unwrap()
+    }
+}
+
+on_both! {
+    async fn names_differ_by_more_than_case_and_can_be_seen(place: &Place) {
+        place.user("Jane", "Reviewer").await.unwrap();
+        assert!(matches!(place.user("jANE", "Reviewer").await, Err(Error::Taken(_))));
+        for name in ["", " ", "a b", "a:b", "a/b", "ja\u{200b}ne", "a\nb", &"x".repeat(101)] {
+            assert!(matches!(place.user(name, "Reviewer").await, Err(Error::Bad(_))), "{name:?}");
+        }
+        let no_role = NewUser { name: "joe".into(), ..NewUser::default() };
+        assert!(matches!(place.people.add_user(no_role).await, Err(Error::Bad(_))));
+        assert_eq!(place.people.users().await.unwrap().len(), 1);
+    }
+
+    async fn an_administrator_is_always_left(place: &Place) {
+        let (administrator, reviewer) = (place.role(ADMINISTRATOR).await, place.role("Reviewer").await);
+        let root = place.user("root", ADMINISTRATOR).await.unwrap();
+        let last = |result| assert!(matches!(result, Err(Error::LastAdministrator)), "{result:?}");
+        last(place.people.disable(root, true).await);
+        last(place.change(root, vec![reviewer], false).await);
+        let other = place.user("other", ADMINISTRATOR).await.unwrap();
+        place.people.disable(root, true).await.unwrap();
+        last(place.people.disable(other, true).await);
+        place.people.disable(root, false).await.unwrap();
+        place.change(other, vec![reviewer, administrator, reviewer], false).await.unwrap();
+        let roles = place.people.user(other).await.unwrap().unwrap().roles;
+        assert_eq!(roles.len(), 2, "each role once");
+    }
+
+    async fn a_change_made_from_an_old_page_changes_nothing(place: &Place) {
+        place.user("root", ADMINISTRATOR).await.unwrap();
+        let jane = place.user("jane", "Reviewer").await.unwrap();
+        let old = place.people.user(jane).await.unwrap().unwrap();
+        let roles = vec![place.role("Remediator").await];
+        place.change(jane, roles.clone(), false).await.unwrap();
+        let change = UserChange { full_name: "Old".into(), mail: String::new(), roles, default_role: None, disabled: true };
+        assert!(matches!(place.people.change_user(jane, old.version, &change).await, Err(Error::Stale)));
+        let now = place.people.user(jane).await.unwrap().unwrap();
+        assert!(!now.disabled && now.roles[0].1 == "Remediator" && now.full_name.is_empty());
+        let rights = Rights { privileges: [Privilege::ReadAudit].into(), ..Rights::default() };
+        let role = place.people.add_role("Auditor", &rights).await.unwrap();
+        place.people.change_role(role, 1, "Auditor", &rights).await.unwrap();
+        assert!(matches!(place.people.change_role(role, 1, "Auditor", &rights).await, Err(Error::Stale)));
+        assert!(matches!(place.people.add_role("Auditor", &rights).await, Err(Error::Taken(_))));
+    }
+
+    async fn a_role_that_somebody_has_is_not_removed_and_built_in_ones_stay(place: &Place) {
+        place.user("root", ADMINISTRATOR).await.unwrap();
+        let role = place.people.add_role("Auditor", &Rights::default()).await.unwrap();
+        let jane = place.user("jane", "Auditor").await.unwrap();
+        let refused = place.people.remove_role(role).await.unwrap_err();
+        assert_eq!(refused.to_string(), "It is in use: jane.");
+        let reviewer = place.role("Reviewer").await;
+        place.change(jane, vec![reviewer], false).await.unwrap();
+        place.people.remove_role(role).await.unwrap();
+        assert!(matches!(place.people.remove_role(reviewer).await, Err(Error::Bad(_))));
+        let administrator = place.people.role_named(ADMINISTRATOR).await.unwrap().unwrap();
+        let less = place.people.change_role(administrator.id, administrator.version, ADMINISTRATOR, &Rights::default()).await;
+        assert!(matches!(less, Err(Error::Bad(_))));
+    }
+
+    async fn a_code_is_taken_once_however_many_send_it(place: &Place) {
+        let jane = place.user("jane", "Reviewer").await.unwrap();
+        let factor = SecondFactor::fresh().unwrap();
+        place.people.set_second_factor(jane, &factor, &factor.code(place.hand.seconds())).await.unwrap();
+        assert!(matches!(place.sign_in("jane", None).await, SignIn::NeedsCode(_)));
+        place.hand.turn(30);
+        let code = factor.code(place.hand.seconds());
+        let tries = (0..4).map(|_| place.sign_in("jane", Some(code.clone())));
+        let mut welcome = 0;
+        for one in tries.collect::<Vec<_>>() {
+            welcome += usize::from(matches!(one.await, SignIn::Welcome(_)));
+        }
+        assert_eq!(welcome, 1);
+    }
+
+    async fn second_factors_survive_a_new_master_key(place: &Place) {
+        let jane = place.user("jane", "Reviewer").await.unwrap();
+        let factor = SecondFactor::fresh().unwrap();
+        place.people.set_second_factor(jane, &factor, &factor.code(place.hand.seconds())).await.unwrap();
+        let dir = place.dir.path().join("keys");
+        let mut keys = Keys::read(&dir).unwrap();
+        keys.rotate(&dir).unwrap();
+        assert_eq!(place.people.rewrap(&keys).await.unwrap(), 1);
+        assert_eq!(place.people.rewrap(&keys).await.unwrap(), 0, "once is enough");
+        keys.retire_old(&dir).unwrap();
+        let fresh = Arc::new(Keys::read(&dir).unwrap());
+        let people = People::open(place.database.clone(), fresh, place.hand.clock()).await.unwrap();
+        place.hand.turn(30);
+        let attempt = Attempt {
+            name: "jane".into(),
+            password: Password::new(PASSWORD.into()),
+            code: Some(factor.code(place.hand.seconds())),
+        };
+        assert!(matches!(people.sign_in(attempt).await.unwrap(), SignIn::Welcome(_)));
+    }
+
+    async fn the_log_knows_when_a_line_was_changed_or_taken_out(place: &Place) {
+        let actor = Actor { who: "jane".into(), role: "Reviewer".into(), peer: "192.0.2.1".into() };
+        assert_eq!(place.audit.verify().await.unwrap(), Verdict::Whole { lines: 0, head: vec![] });
+        let adding = (0..20).map(|number| {
+            let (audit, actor) = (place.audit.clone(), actor.clone());
+            tokio::spawn(async move { audit.add(&actor, "LOOKED", &format!("incident {number}"), "nul \0 and ä").await })
+        });
+        for one in adding.collect::<Vec<_>>() {
+            one.await.unwrap().unwrap();
+        }
+        let head = place.audit.head().await.unwrap().unwrap();
+        assert_eq!(place.audit.verify().await.unwrap(), Verdict::Whole { lines: 20, head: head.1 });
+        let search = |text: &str| Search { text: Some(text.into()), limit: 100, ..Search::default() };
+        assert_eq!(place.audit.search(&search("INCIDENT 1")).await.unwrap().len(), 11);
+        assert_eq!(place.audit.search(&search("%")).await.unwrap().len(), 0, "a sign, not a pattern");
+        let spoil = async |sql: &str| {
+            let mut transaction = place.database.begin().await.unwrap();
+            transaction.run(sql, values![]).await.unwrap();
+            transaction.commit().await.unwrap();
+        };
+        spoil("UPDATE web_audit SET who = 'joe' WHERE number = 7").await;
+        assert_eq!(place.audit.verify().await.unwrap(), Verdict::Broken { at: 7 });
+        spoil("UPDATE web_audit SET who = 'jane' WHERE number = 7").await;
+        assert!(matches!(place.audit.verify().await.unwrap(), Verdict::Whole { .. }));
+        spoil("DELETE FROM web_audit WHERE number = 5").await;
+        assert_eq!(place.audit.verify().await.unwrap(), Verdict::Broken { at: 5 });
+    }
+}
