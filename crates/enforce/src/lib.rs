@@ -99,6 +99,27 @@ impl Enforce {
         respond::Responses::new(self.desk(), self.asked.clone())
     }
 
+    /// Makes the guide's three plug-ins and their rules for a gateway that our own authority vouches for: it is asked with our
+    /// own certificate, kept as the credential of this name. What is there already stays as it is.
+    pub async fn connect_gateway(&self, host: &str, port: u16, credential: &str) -> Result<(), Error> {
+        let read = |path: std::path::PathBuf| {
+            let why = |why| Error::Refused(format!("{}: {why}", path.display()));
+            std::fs::read_to_string(&path).map_err(why)
+        };
+        let client = &self.certificates.client;
+        let certificates = plugins::Certificates {
+            certificate: read(client.with_extension("pem"))?,
+            key: read(client.with_extension("key"))?,
+            authority: self.certificates.roots.clone(),
+        };
+        let actor = incident::desk::Actor { who: "set-up".to_owned(), origin: None };
+        let value = serde_json::to_vec(&certificates).map_err(|why| Error::Refused(why.to_string()))?;
+        let kind = incident::desk::SecretKind::Certificates;
+        self.desk().keep_secret(&actor, credential, kind, "Enforce's own certificate", &value).await?;
+        self.responses().install_quarantine_connect(&actor, host, port, credential, "enforce").await?;
+        Ok(())
+    }
+
     /// The keys that seal secrets.
     pub fn keys(&self) -> &store::keys::Keys {
         self.journal.keys()
