@@ -6,9 +6,9 @@ use askama::filters::HtmlSafe;
 
 use super::html::escape;
 
-const WIDTH: f64 = 720.0;
+const WIDTH: f64 = 560.0;
 const ROW: f64 = 28.0;
-const LABEL: f64 = 200.0;
+const LABEL: f64 = 190.0;
 
 /// Bars that lie: one for each name.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ impl fmt::Display for Bars {
                 <text class=\"value\" x=\"{:.1}\" y=\"{}\">{}</text>{close}",
                 LABEL - 10.0,
                 y + 15.0,
-                escape(&shortened(name, 28)),
+                escape(&shortened(name, 24)),
                 escape(name),
                 length.max(2.0),
                 ROW - 8.0,
@@ -91,7 +91,7 @@ impl fmt::Display for Lines {
                 grouped(value)
             );
         }
-        for (at, name) in self.moments.iter().enumerate().step_by(self.moments.len().div_ceil(8).max(1)) {
+        for (at, name) in self.moments.iter().enumerate().step_by(self.moments.len().div_ceil(6).max(1)) {
             let _ = write!(
                 svg,
                 "<text class=\"axis\" x=\"{:.1}\" y=\"228\" text-anchor=\"middle\">{}</text>",

@@ -59,11 +59,7 @@ fn belongs(before: char, c: char, next: char) -> bool {
 
 fn write_code(c: char, out: &mut String) {
     let code = u32::from(c);
-    let shown = match code {
-        0..=0x1f => char::from_u32(0x2400 + code).map(String::from).unwrap_or_default(),
-        0x7f => "\u{2421}".to_owned(),
-        _ => format!("U+{code:04X}"),
-    };
+    let shown = format!("U+{code:04X}");
     let title = match name(c) {
         Some(name) => format!("U+{code:04X} {name}"),
         None => format!("U+{code:04X}"),
