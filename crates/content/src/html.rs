@@ -2,9 +2,14 @@
 //!
 //! Tokens only, no tree: time and memory are linear in the input.
 
+use std::ops::Range;
+
 use html5gum::{DefaultEmitter, Token, Tokenizer};
 
 use crate::Kind;
+use quote::Quote;
+
+mod quote;
 
 /// Elements that begin a new word; all others may stand inside one: `4<b>1</b>11`.
 const BLOCKS: &[&[u8]] = &[
@@ -66,6 +71,8 @@ const LINKS: &[&[u8]] =
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     pub(crate) shown: String,
+    /// Octets of what is shown that quote an earlier mail, in order and apart.
+    pub(crate) quoted: Vec<Range<usize>>,
     pub(crate) hidden: String,
     /// Shown and hidden in one, if hidden text stands inside a word: some clients show it.
     pub(crate) joined: Option<String>,
@@ -103,7 +110,8 @@ pub(crate) fn read(html: &str) -> Page {
         reader.hide_all = true;
         reader.read(&again);
     }
-    let Reader { mut page, all, inside_a_word, .. } = reader;
+    let Reader { mut page, all, inside_a_word, quote, .. } = reader;
+    page.quoted = quote.into_ranges(&page.shown);
     page.joined = inside_a_word.then_some(all).flatten();
     page
 }
@@ -127,6 +135,7 @@ struct Reader {
     inside_a_word: bool,
     /// The text before was hidden.
     was_hidden: bool,
+    quote: Quote,
     /// How many elements deep we are inside one that is not shown.
     hidden: u32,
     hide_all: bool,
@@ -191,6 +200,9 @@ impl Reader {
         if BLOCKS.contains(&name) {
             self.separate();
         }
+        if !self.hide_all && !tag.self_closing {
+            self.quote.start(tag, self.page.shown.len());
+        }
         let mut conceals = false;
         for (key, value) in &tag.attributes {
             let key: &[u8] = key;
@@ -213,6 +225,9 @@ impl Reader {
         }
         if BLOCKS.contains(&name) {
             self.separate();
+        }
+        if !self.hide_all {
+            self.quote.end(name, self.page.shown.len());
         }
         if !VOID.contains(&name) {
             self.hidden = self.hidden.saturating_sub(1).max(u32::from(self.hide_all));

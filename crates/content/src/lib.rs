@@ -145,6 +145,8 @@ pub struct Segment<'m> {
     pub view: Option<View>,
     /// The text.
     pub text: Cow<'m, str>,
+    /// Octets of a page's text that the page says are an earlier mail's, in order and apart.
+    pub quoted: Vec<std::ops::Range<usize>>,
 }
 
 /// Segments of one `group` with different `index` render the same thing: count a group once.

@@ -185,7 +185,8 @@ impl<'m, 'h> Walk<'m, 'h> {
         text: Cow<'m, str>,
     ) {
         if !text.is_empty() {
-            self.opened.segments.push(Segment { part, place: place.into(), component, kind, view, text });
+            let (place, quoted) = (place.into(), Vec::new());
+            self.opened.segments.push(Segment { part, place, component, kind, view, text, quoted });
         }
     }
 
@@ -238,6 +239,7 @@ impl<'m, 'h> Walk<'m, 'h> {
                 kind: Kind::Text,
                 view: None,
                 text,
+                quoted: Vec::new(),
             });
         }
         if head.cut {

@@ -3,23 +3,42 @@
 //! [`start`] opens what is kept, and listens on two ports: one for people (console and API), one for servers (mutual TLS).
 //! [`Enforce`] is what all handlers share.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
 use incident::{Journal, JournalOptions};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use store::database::{Database, Location};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use web::Site;
+use web::listen::{Listening, Transport};
 
 pub mod api;
+pub mod certificates;
 pub mod console;
+mod keeper;
 mod options;
 pub mod plugins;
 pub mod respond;
 mod servers;
 
+use certificates::{Directory, Ours};
+pub use keeper::InUse;
 pub use options::{ConsoleTls, Options};
+use servers::Published;
+pub use servers::{NewToken, Presence, ServerState, Standing, Token};
+
+/// Connections of people and programs at one time.
+const PEOPLE: usize = 1_000;
+/// Connections of servers at one time.
+const SERVERS: usize = 500;
+const STEPS: &[&str] = &[include_str!("../migrations/0001_servers.sql")];
 
 /// Why Enforce does not start, or cannot do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -30,17 +49,15 @@ pub enum Error {
     /// The store refused.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// A port cannot be had.
-    #[error("cannot listen on {address}: {why}; is another server running there?")]
-    Listen {
-        /// Which.
-        address: String,
-        /// Why.
-        why: std::io::Error,
-    },
-    /// Users, sessions or the audit log cannot be had.
+    /// People, sessions or the audit log.
     #[error(transparent)]
     Web(#[from] web::Error),
+    /// A port cannot be had.
+    #[error("{0}; is another server running there?")]
+    Listen(#[from] web::listen::Error),
+    /// A certificate is missing or wrong.
+    #[error(transparent)]
+    Certificate(#[from] certificates::Error),
     /// What was asked for makes no sense; the text says what to do.
     #[error("{0}")]
     Refused(String),
@@ -53,12 +70,17 @@ pub struct Enforce {
     pub options: Options,
     /// The incidents: [`Journal::database`] and [`Journal::keys`] are those of everything else too.
     pub journal: Arc<Journal>,
-    /// The people, their sessions and the audit log.
-    pub site: web::Site,
+    /// People, sessions, the audit log, the layout of pages.
+    pub site: Site,
+    /// The authority and our own certificates.
+    pub certificates: Ours,
+    /// Where they lie.
+    pub directory: Directory,
     /// Told when plug-ins were asked for something.
     asked: Arc<tokio::sync::Notify>,
     /// The address at which people reach the console, without a slash at its end.
     pub console_url: String,
+    pub(crate) published: Published,
 }
 
 impl Enforce {
@@ -81,6 +103,33 @@ impl Enforce {
     pub fn keys(&self) -> &store::keys::Keys {
         self.journal.keys()
     }
+
+    /// Opens what is kept, for the server that owns it.
+    pub async fn open(options: Options) -> Result<Arc<Self>, Error> {
+        let at = place(&options);
+        let journal = Journal::open_at(&options.data, &at, JournalOptions::default()).await?;
+        Self::over(options, journal).await
+    }
+
+    /// Opens what is kept beside a server that may be running: for the command line.
+    pub async fn open_beside(options: Options) -> Result<Arc<Self>, Error> {
+        let at = place(&options);
+        let journal = Journal::open_beside(&options.data, &at).await?;
+        Self::over(options, journal).await
+    }
+
+    async fn over(options: Options, journal: Journal) -> Result<Arc<Self>, Error> {
+        let journal = Arc::new(journal);
+        store::steps::prepare(&**journal.database(), "enforce", STEPS).await?;
+        let (database, keys) = (journal.database().clone(), journal.keys().clone());
+        let site = Site::open(database, keys, console::site_options()).await?;
+        let directory = Directory::new(&options.data.join("certificates"));
+        let certificates = directory.ready(&options.names)?;
+        let published = Published::new(&options.policies, &options.index_keys, &options.data);
+        let console_url = console_url(&options);
+        let asked = Arc::default();
+        Ok(Arc::new(Self { options, journal, site, certificates, directory, asked, console_url, published }))
+    }
 }
 
 /// An Enforce server that listens.
@@ -92,14 +141,14 @@ pub struct Running {
     pub servers_address: SocketAddr,
     /// What its handlers share.
     pub enforce: Arc<Enforce>,
-    stop: watch::Sender<bool>,
+    stop: CancellationToken,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Running {
-    /// Takes no more requests, lets running ones end, and returns when everything is written.
-    pub async fn stop(self) {
-        let _ = self.stop.send(true);
+    /// Waits until it was stopped and everything is written.
+    pub async fn finished(self) {
+        self.stop.cancelled().await;
         for task in self.tasks {
             let _ = task.await;
         }
@@ -107,53 +156,88 @@ impl Running {
     }
 }
 
-/// Opens everything and listens; nothing is accepted unless all of it works.
-pub async fn start(options: Options) -> Result<Running, Error> {
-    let at = options.database.clone().unwrap_or_else(|| Location::File(options.data.join("incidents.db")));
-    let journal = Arc::new(Journal::open_at(&options.data, &at, JournalOptions::default()).await?);
-    let listener = bind(&options.listen).await?;
-    let servers = bind(&options.servers_listen).await?;
-    let (address, servers_address) = (address(&listener)?, address(&servers)?);
-    let console_url = console_url(&options, address);
-    let site = web::Site::open(journal.database().clone(), journal.keys().clone(), console::options()).await?;
-    let asked = Arc::default();
-    let enforce = Arc::new(Enforce { options, journal, site, asked, console_url });
-    let (stop, stopped) = watch::channel(false);
-    let people = enforce.site.mount(console::router(&enforce).merge(api::router(&enforce)));
+/// Opens everything and listens until `stop`; nothing is accepted unless all of it works.
+pub async fn start(options: Options, stop: CancellationToken) -> Result<Running, Error> {
+    let enforce = Enforce::open(options).await?;
+    let options = &enforce.options;
+    let people = Router::new().merge(console::router(&enforce)).merge(api::router(&enforce));
+    let transport = people_transport(&enforce)?;
+    let people = enforce.site.mount(people);
+    let people = web::listen::listen(&options.listen, transport, PEOPLE, people, stop.clone()).await?;
+    let transport = Transport::Tls(servers_tls(&enforce.certificates)?);
+    let listening = servers::router(&enforce);
+    let servers =
+        web::listen::listen(&options.servers_listen, transport, SERVERS, listening, stop.clone()).await?;
+    let keeper = tokio::spawn(keeper::keep(enforce.clone(), stop.clone()));
     let worker = respond::worker::Worker {
         desk: enforce.desk(),
-        plugins: enforce.options.data.join("plugins"),
+        plugins: options.data.join("plugins"),
         asked: enforce.asked.clone(),
     };
-    let tasks = vec![
-        tokio::spawn(serve(listener, people, stopped.clone())),
-        tokio::spawn(worker.run(stopped.clone())),
-        tokio::spawn(serve(servers, servers::router(&enforce), stopped)),
-    ];
+    let worker = tokio::spawn(worker.run(stop.clone()));
+    let (address, servers_address) = (people.address, servers.address);
+    let tasks = vec![people, servers].into_iter().map(|one: Listening| one.task).chain([keeper, worker]).collect();
     Ok(Running { address, servers_address, enforce, stop, tasks })
 }
 
-fn console_url(options: &Options, address: SocketAddr) -> String {
+fn place(options: &Options) -> Location {
+    options.database.clone().unwrap_or_else(|| Location::File(options.data.join("incidents.db")))
+}
+
+fn console_url(options: &Options) -> String {
     if !options.console_url.is_empty() {
         return options.console_url.trim_end_matches('/').to_owned();
     }
     let scheme = if options.console == ConsoleTls::Plain { "http" } else { "https" };
-    format!("{scheme}://{address}")
+    format!("{scheme}://{}", options.listen)
 }
 
-async fn bind(address: &str) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|why| Error::Listen { address: address.to_owned(), why })
+fn people_transport(enforce: &Enforce) -> Result<Transport, Error> {
+    let brought = enforce.directory.certificate("console");
+    let (chain, key) = match &enforce.options.console {
+        ConsoleTls::Plain => return Ok(Transport::Plain),
+        ConsoleTls::Own if brought.exists() => (brought, enforce.directory.key("console")),
+        ConsoleTls::Own => (enforce.directory.certificate("server"), enforce.directory.key("server")),
+        ConsoleTls::Files { chain, key } => (chain.clone(), key.clone()),
+    };
+    let (chain, key) = pair(&chain, &key)?;
+    Ok(Transport::Tls(web::listen::tls(chain, key, None)?))
 }
 
-fn address(listener: &TcpListener) -> Result<SocketAddr, Error> {
-    listener.local_addr().map_err(|why| Error::Listen { address: String::new(), why })
-}
-
-async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
-    let served = axum::serve(listener, router).with_graceful_shutdown(async move {
-        let _ = stopped.wait_for(|stop| *stop).await;
-    });
-    if let Err(error) = served.await {
-        tracing::error!(%error, "a port stopped");
+/// Certificates are asked for and checked, but who has none gets in as far as enrolment.
+fn servers_tls(ours: &Ours) -> Result<Arc<ServerConfig>, Error> {
+    let failed = |why: &dyn std::fmt::Display| Error::Refused(format!("the servers' port: {why}"));
+    let (chain, key) = pair(&ours.server.with_extension("pem"), &ours.server.with_extension("key"))?;
+    let mut roots = RootCertStore::empty();
+    for root in CertificateDer::pem_slice_iter(ours.roots.as_bytes()) {
+        roots.add(root.map_err(|why| failed(&why))?).map_err(|why| failed(&why))?;
     }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        .allow_unauthenticated()
+        .build()
+        .map_err(|why| failed(&why))?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|why| failed(&why))?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(chain, key)
+        .map_err(|why| failed(&why))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn pair(
+    chain: &Path,
+    key: &Path,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), certificates::Error> {
+    let read =
+        |path: &Path| fs::read(path).map_err(|why| certificates::Error::file("cannot read", path, why));
+    let chain_text = read(chain)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&chain_text).collect();
+    let certificates = certificates.map_err(|why| certificates::Error::file("no PEM in", chain, why))?;
+    let text = zeroize::Zeroizing::new(read(key)?);
+    let key = PrivateKeyDer::from_pem_slice(&text)
+        .map_err(|why| certificates::Error::file("no private key (PEM) in", key, why))?;
+    Ok((certificates, key))
 }

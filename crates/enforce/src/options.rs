@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use incident::Retention;
 use store::database::Location;
 
 /// What an Enforce server is started with.
@@ -25,8 +26,10 @@ pub struct Options {
     pub names: Vec<String>,
     /// Address of the console for links in notices and histories; made from `listen` where empty.
     pub console_url: String,
-    /// Version of the program, for the servers page.
+    /// Version of the program.
     pub version: String,
+    /// How long originals and incidents are kept.
+    pub retention: Retention,
 }
 
 /// How people's port is protected.

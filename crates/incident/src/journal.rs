@@ -63,6 +63,15 @@ impl Journal {
         Ok(Self { database, keys, jobs: Some(jobs), waiting: Arc::default(), gauge })
     }
 
+    /// Opens the tables beside a server that may be running, to read and to change them, but not to record.
+    pub async fn open_beside(data: &Path, at: &Location) -> Result<Self, Error> {
+        let keys = Arc::new(keys_for(data, at)?);
+        let database = database::open(at, MIGRATIONS).await?;
+        key_check::first_time_or_check(&*database, &keys).await?;
+        let gauge = Arc::new(Gauge::new(data, JournalOptions::default()));
+        Ok(Self { database, keys, jobs: None, waiting: Arc::default(), gauge })
+    }
+
     /// Opens a journal that another process may be writing. Makes nothing.
     pub async fn open_read_only(data: &Path) -> Result<Self, Error> {
         Self::open_read_only_at(data, &Location::File(data.join(FILE))).await
@@ -120,6 +129,12 @@ impl Journal {
     /// The original message of an incident, if it is still kept.
     pub async fn original(&self, id: u64) -> Result<Option<Vec<u8>>, Error> {
         read::original(&*self.database, &self.keys, id).await
+    }
+
+    /// Whether there is an incident of this message.
+    pub async fn knows_message(&self, unique_id: &str) -> Result<bool, Error> {
+        let sql = "SELECT 1 AS one FROM incident WHERE unique_id = ? LIMIT 1";
+        Ok(!self.database.fetch(sql, store::values![unique_id]).await?.is_empty())
     }
 
     /// How full it is, as of the last look, which is seconds ago at most.

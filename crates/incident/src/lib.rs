@@ -2,13 +2,17 @@
 
 pub mod desk;
 mod gauge;
+mod ingest;
 mod journal;
 mod key_check;
+mod messages;
 mod outbox;
 mod read;
 mod record;
+mod retention;
 mod rotate;
 mod seal;
+mod ship;
 mod terms;
 mod waiting;
 pub mod wire;
@@ -17,11 +21,13 @@ mod writer;
 
 pub use gauge::{JournalOptions, JournalState};
 pub use journal::Journal;
+pub use messages::MessageState;
 pub use outbox::{Claimed, Later, Line, Outbox, OutboxOptions};
 pub use record::{
     Disposition, Effect, Entry, Filter, Incident, Match, NewMessage, NewViolation, Outcome, PREVENT_STATUSES,
     Recorded, RecordedIncident, Severity, Status, Summary, mask, prevent_status_name,
 };
+pub use retention::{Deleted, Retention};
 pub use rotate::{Rotated, rotate_keys};
 
 /// Why something was not recorded, or cannot be read.

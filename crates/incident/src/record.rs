@@ -189,6 +189,7 @@ pub enum Outcome {
     Deferred { code: u16, text: String },
     Blocked { code: u16, text: String },
     Redirected { code: u16, text: String },
+    Returned { code: u16, text: String },
 }
 
 /// Workflow status: one of the product's six, or one that an administrator made.

@@ -61,7 +61,7 @@ pub(crate) fn seal(keys: &Keys, mut new: NewMessage) -> Result<Sealed, Error> {
     Ok(Sealed { new, original, violations })
 }
 
-fn seal_original(keys: &Keys, unique_id: &str, octets: &[u8]) -> Result<SealedOriginal, Error> {
+pub(crate) fn seal_original(keys: &Keys, unique_id: &str, octets: &[u8]) -> Result<SealedOriginal, Error> {
     let (head, body) = cipher::seal_apart(keys, &original_context(unique_id), octets)?;
     Ok(SealedOriginal { digest: keys.hash("original", octets), size: octets.len() as u64, head, body })
 }

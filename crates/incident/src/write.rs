@@ -1,5 +1,6 @@
 //! One transaction: messages become incidents or join them, outcomes join the histories. All of it or nothing.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,9 +13,9 @@ use crate::seal::{Sealed, SealedOriginal, SealedViolation, json, shortened};
 use crate::terms;
 
 /// A repeat within this time joins its incident.
-const MERGE_WITHIN: SignedDuration = SignedDuration::from_hours(5 * 24);
+pub(crate) const MERGE_WITHIN: SignedDuration = SignedDuration::from_hours(5 * 24);
 /// Characters of a history line's detail.
-const DETAIL: usize = 2_000;
+pub(crate) const DETAIL: usize = 2_000;
 /// Recipients named in a history line.
 const NAMED: usize = 20;
 
@@ -140,7 +141,7 @@ async fn one(
     }
     let original = original.keep(db, &message.new.unique_id).await?;
     let id = insert(db, message, violation, original, known.map(|known| known.id)).await?;
-    keep_values(db, id, violation).await?;
+    keep_values(db, id, &violation.values).await?;
     history_of_new(message, violation).write(db, id as u64).await?;
     Ok(RecordedIncident { id: id as u64, policy_id, merged: false })
 }
@@ -177,7 +178,9 @@ async fn join(
     let fresh = new.recipients.iter().filter(|recipient| !known.recipients.contains(recipient));
     let recipients: Vec<&String> = known.recipients.iter().chain(fresh).collect();
     let severity = known.severity.min(violation.severity as i64);
-    let sql = "UPDATE incident SET recipients = ?, last_seen = ?, severity = ?, prevent_status = ?, trial = ?, pending = pending + 1 WHERE id = ?";
+    // What became of the mail behind this server (held, approved, remediation attempted) says more and stays.
+    let sql = "UPDATE incident SET recipients = ?, last_seen = ?, severity = ?, \
+        prevent_status = CASE WHEN prevent_status IN (0, 1, 2, 20) THEN ? ELSE prevent_status END, trial = ?, pending = pending + 1 WHERE id = ?";
     let (seen, status) = (new.received_at.as_millisecond(), new.disposition.prevent_status());
     db.run(sql, values![json(&recipients), seen, severity, status, violation.trial, known.id]).await?;
     terms::keep(db, known.id, &new.recipients, &new.unscannable).await?;
@@ -200,7 +203,7 @@ async fn join(
             ],
         )
         .await?;
-        keep_values(db, known.id, sealed).await?;
+        keep_values(db, known.id, &sealed.values).await?;
     }
     let history = History::of(new.received_at, &new.server).line("DETECTED_AGAIN", &detail);
     history.rules(sealed).write(db, known.id as u64).await
@@ -254,10 +257,14 @@ async fn insert(
     Ok(id)
 }
 
-async fn keep_values(db: &mut dyn Session, id: i64, violation: &SealedViolation) -> Result<(), Error> {
+pub(crate) async fn keep_values(
+    db: &mut dyn Session,
+    id: i64,
+    values: &BTreeSet<[u8; 16]>,
+) -> Result<(), Error> {
     /// Rows of one statement; SQL bounds its marks.
     const ROWS: usize = 100;
-    let hashes: Vec<&[u8; 16]> = violation.values.iter().collect();
+    let hashes: Vec<&[u8; 16]> = values.iter().collect();
     for some in hashes.chunks(ROWS) {
         let marks = vec!["(?, ?)"; some.len()].join(", ");
         let sql = format!("INSERT INTO match_hash (hash, incident_id) VALUES {marks} ON CONFLICT DO NOTHING");
@@ -267,7 +274,7 @@ async fn keep_values(db: &mut dyn Session, id: i64, violation: &SealedViolation)
     Ok(())
 }
 
-fn only_id(rows: &[store::database::Row]) -> Result<i64, Error> {
+pub(crate) fn only_id(rows: &[store::database::Row]) -> Result<i64, Error> {
     Ok(rows.first().ok_or(store::Error::Database(sqlx::Error::RowNotFound))?.get("id")?)
 }
 
@@ -289,7 +296,11 @@ impl Original<'_> {
     }
 }
 
-async fn keep_original(db: &mut dyn Session, unique_id: &str, sealed: &SealedOriginal) -> Result<i64, Error> {
+pub(crate) async fn keep_original(
+    db: &mut dyn Session,
+    unique_id: &str,
+    sealed: &SealedOriginal,
+) -> Result<i64, Error> {
     let sql = "INSERT INTO original (unique_id, digest, size, stored_at, head) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id";
     let now = Timestamp::now().as_millisecond();
     let made =
@@ -312,6 +323,9 @@ async fn add_outcome(db: &mut dyn Session, happened: &Happened) -> Result<(), Er
         Outcome::Redirected { text, .. } => ("REDIRECTED", "redirected", format!("next hop answered {text}")),
         Outcome::Refused { text, .. } => ("REFUSED", "refused", format!("next hop answered {text}")),
         Outcome::Deferred { text, .. } => ("DEFERRED", "deferred", format!("left with the sender: {text}")),
+        Outcome::Returned { .. } => {
+            ("RETURNED", "returned", "returned to the MTA, which asked by milter".to_owned())
+        }
         Outcome::Blocked { text, .. } => ("BLOCKED", "blocked", format!("the sender was told {text}")),
     };
     for incident in &happened.recorded.incidents {
@@ -386,7 +400,7 @@ fn sent_to(recipients: &[String]) -> String {
 }
 
 /// FNV-1a: the same on every server, whatever compiled it.
-fn lock_name(unique_id: &str) -> i64 {
+pub(crate) fn lock_name(unique_id: &str) -> i64 {
     let step = |hash: u64, octet: &u8| (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3);
     unique_id.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, step) as i64
 }

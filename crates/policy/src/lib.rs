@@ -15,6 +15,7 @@ mod codes;
 mod compile;
 mod diagnostic;
 mod directory;
+pub mod fuzz;
 pub mod index;
 mod inspect;
 mod mail;

@@ -294,6 +294,55 @@ fn known_text_and_quoted_replies_are_left_out_of_matching() {
 }
 
 #[test]
+fn quoted_replies_in_html_are_left_out_and_forwarded_mails_are_not() {
+    let set = set(&[
+        ("p.toml", "id = 1\nname = \"P\"\n[[rule]]\nname = \"r\"\nkeywords = \"confidential\"\n"),
+        ("settings.toml", "[ignore]\nquoted_replies = true\n"),
+    ]);
+    let html = |body: &str| {
+        raw(&format!(
+            "From: ann@corp.example\r\nSubject: Hello\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{body}"
+        ))
+    };
+    for quoted in [
+        "yes<blockquote type=cite>confidential</blockquote>",
+        "yes<div class=\"gmail_quote\">On Monday Bob wrote:<blockquote>confidential</blockquote></div>",
+        "yes<div id=\"divRplyFwdMsg\">From: Bob</div><div>confidential</div>",
+        "<p>yes<div style='border-top:solid #E1E1E1 1pt'><p><b>From:</b> Bob<br><b>Sent:</b> today<br><b>To:</b> Ann<br><b>Subject:</b> x</p></div><p>confidential",
+    ] {
+        assert!(!html(quoted).violates(&set), "{quoted}");
+    }
+    for new in [
+        "<blockquote>yes</blockquote>confidential",
+        "yes<div class=\"gmail_quote\">---------- Forwarded message ---------<br>confidential</div>",
+        "yes <!-- <blockquote> -->confidential",
+    ] {
+        assert!(html(new).violates(&set), "{new}");
+    }
+}
+
+#[test]
+fn a_number_that_waits_for_a_word_is_found_wherever_the_word_stands_in_the_running_text() {
+    let narrow =
+        "name = \"n\"\n[narrow]\npatterns = ['\\d{6}']\nnear = { keywords = \"number\", within = 3 }\n";
+    let policy = "id = 1\nname = \"P\"\n[[rule]]\nname = \"r\"\nidentifier = \"num\"\nbreadth = \"narrow\"\n";
+    let files = [("identifiers/num.toml", narrow), ("p.toml", policy)];
+    let set_of = |more: &str| set(&[files[0], ("p.toml", &format!("{policy}{more}"))]);
+    let set = set(&files);
+    assert_eq!(mail("123456 is the number").count(&set), Some(1));
+    assert_eq!(mail("number: 123456, 654321").count(&set), Some(2));
+    assert!(!mail("123456").violates(&set) && !mail("number a b c d 123456").violates(&set));
+    // The word in one text, the number in another: not near each other, whoever comes first.
+    assert!(!with_files("the number", &[("a.txt", "123456")]).violates(&set));
+    assert!(with_files("123456", &[("a.txt", "number 123456")]).violates(&set));
+    // A second rule that asks for the number by itself counts all of them.
+    let both = set_of(
+        "[[rule]]\nname = \"s\"\nidentifier = \"num\"\nbreadth = \"narrow\"\nnear = { keywords = \"code\", only = true }\n",
+    );
+    assert_eq!(mail("code 123456 and much more text then 111111 number").count(&both), Some(2));
+}
+
+#[test]
 fn an_identifier_takes_its_breadth_and_the_words_of_policy_and_breadth() {
     let files = [
         (
@@ -309,7 +358,7 @@ fn an_identifier_takes_its_breadth_and_the_words_of_policy_and_breadth() {
     assert!(mail("123456").violates(&with("")), "the widest there is, where no medium is");
     let narrow = with("breadth = \"narrow\"\n");
     assert!(!mail("123456").violates(&narrow) && mail("number 123456").violates(&narrow));
-    let more = with("breadth = \"narrow\"\nnear = { keywords = \"code\" }\n");
+    let more = with("breadth = \"narrow\"\nnear = { keywords = \"code\", only = true }\n");
     assert!(mail("number 123456").violates(&more) && mail("code 123456").violates(&more));
     let only = with("breadth = \"narrow\"\nnear = { keywords = \"code\", only = true }\n");
     assert!(!mail("number 123456").violates(&only) && mail("code 123456").violates(&only));

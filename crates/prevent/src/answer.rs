@@ -22,7 +22,10 @@ pub(crate) async fn answer(relayed: Relayed, journal: &Arc<Journal>, metrics: &M
         }
     }
     match relayed.fate() {
-        Fate::Answered(reply) | Fate::Blocked(reply) | Fate::Deferred { reply, .. } => reply.clone(),
+        Fate::Answered(reply)
+        | Fate::Returned(reply)
+        | Fate::Blocked(reply)
+        | Fate::Deferred { reply, .. } => reply.clone(),
     }
 }
 
@@ -46,9 +49,9 @@ fn counted(relayed: &Relayed) -> Counted {
         (Fate::Deferred { .. }, _) => Counted::Deferred,
         (Fate::Answered(reply), _) if reply.is_permanent() => Counted::Refused,
         (Fate::Answered(reply), _) if !reply.is_positive() => Counted::Deferred,
-        (Fate::Answered(_), Verdict::Redirect { .. }) => Counted::Redirected,
-        (Fate::Answered(_), _) if marks(relayed) => Counted::Modified,
-        (Fate::Answered(_), _) => Counted::Passed,
+        (Fate::Answered(_) | Fate::Returned(_), Verdict::Redirect { .. }) => Counted::Redirected,
+        (Fate::Answered(_) | Fate::Returned(_), _) if marks(relayed) => Counted::Modified,
+        (Fate::Answered(_) | Fate::Returned(_), _) => Counted::Passed,
     }
 }
 
@@ -70,6 +73,7 @@ fn outcome(relayed: &Relayed) -> Outcome {
     };
     match relayed.fate() {
         Fate::Blocked(reply) => Outcome::Blocked { code: code(reply), text: text(reply) },
+        Fate::Returned(reply) => Outcome::Returned { code: code(reply), text: text(reply) },
         Fate::Deferred { reply, why } => Outcome::Deferred { code: code(reply), text: why.clone() },
         Fate::Answered(reply) if reply.is_permanent() => {
             Outcome::Refused { code: code(reply), text: text(reply) }
@@ -89,7 +93,7 @@ fn tell_log(relayed: &Relayed) {
     let (received, question) = (responded.received(), responded.question());
     let facts = &responded.findings().facts;
     let (reply, reason) = match relayed.fate() {
-        Fate::Answered(reply) | Fate::Blocked(reply) => (reply, ""),
+        Fate::Answered(reply) | Fate::Returned(reply) | Fate::Blocked(reply) => (reply, ""),
         Fate::Deferred { reply, why } => (reply, why.as_str()),
     };
     let incidents: Vec<u64> = recorded.incidents().iter().map(|incident| incident.id).collect();

@@ -1,8 +1,9 @@
-//! The body of a fuzz target: any octets as a message, and what the header editor promises of them.
+//! Bodies of fuzz targets: any octets as a message, or as packets of an MTA that asks by milter.
 
 use smtp::spool::Edit;
 
 use crate::header::{HeaderScan, SubjectTag, edits};
+use crate::milter::wire::{self, Packet};
 
 const PASS: &str = "X-Cfilter-Loop";
 
@@ -23,6 +24,28 @@ pub fn header(octets: &[u8]) {
     let cut = applied(octets, &edits(&scan, octets, None));
     assert!(cut.ends_with(&octets[scan.body_start..]));
     assert!(HeaderScan::read(&cut, PASS).forged.is_empty(), "{:?}", String::from_utf8_lossy(octets));
+}
+
+/// Packets of an MTA, one behind the other, each behind its length in one octet: what is taken is clean.
+pub fn milter(mut octets: &[u8]) {
+    let mut agreed = wire::Agreed::default();
+    while let Some((length, rest)) = octets.split_first() {
+        let (packet, rest) = rest.split_at(rest.len().min(usize::from(*length)));
+        octets = rest;
+        match wire::parse(packet) {
+            Some(Packet::Negotiate { version, actions, steps }) => {
+                let mut out = Vec::new();
+                agreed = wire::negotiate(version, actions, steps, &mut out).unwrap_or(agreed);
+            }
+            Some(Packet::Mail(address) | Packet::Rcpt(address)) => assert!(!address.contains(['\0', '\r', '\n'])),
+            Some(Packet::Header { name, value }) => {
+                let mut line = Vec::new();
+                agreed.line(name, value, &mut line);
+                assert!(line.ends_with(b"\r\n") && !line.contains(&0) && memchr::memchr(b':', name).is_none());
+            }
+            _ => {}
+        }
+    }
 }
 
 fn applied(message: &[u8], edits: &[Edit]) -> Vec<u8> {
@@ -52,6 +75,13 @@ mod tests {
             ], 0..24),
         ) {
             super::header(&words.concat());
+        }
+
+        #[test]
+        fn any_packets_keep_the_promises(octets in proptest::collection::vec(prop_oneof![
+            any::<u8>(), Just(b'L'), Just(b'M'), Just(b'O'), Just(0), Just(b'<'), Just(b':'), Just(13), Just(6),
+        ], 0..60)) {
+            super::milter(&octets);
         }
     }
 }

@@ -232,7 +232,7 @@ fn field_name(field: &[u8]) -> Option<&[u8]> {
     (!name.is_empty() && name.len() <= 128 && !name.contains(&b'\n')).then_some(name)
 }
 
-fn is_forged(name: &[u8], pass_header: &str) -> bool {
+pub(crate) fn is_forged(name: &[u8], pass_header: &str) -> bool {
     name.len() > 6 && name[..6].eq_ignore_ascii_case(b"x-dlp-")
         || name.eq_ignore_ascii_case(pass_header.as_bytes())
 }

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use content::{DocumentAnswer, DocumentRequest, Documents, How, Opened};
+use incident::Journal;
 use policy::{Envelope, Inspection, Mail, Response, Set};
 use smtp::reply::{Reply, own};
 use smtp::spool::Edit;
@@ -79,6 +80,25 @@ pub(crate) struct Findings {
 }
 
 impl Inspected {
+    /// A retry of a message that came first under an older key goes on under the id that its incident has.
+    pub(crate) async fn under_known_id(mut self, journal: &Journal) -> Self {
+        if self.findings.inspection.violations.is_empty() {
+            return self;
+        }
+        for id in std::mem::take(&mut self.findings.facts.older_ids) {
+            match journal.knows_message(id.as_str()).await {
+                Ok(true) => {
+                    self.findings.facts.unique_id = id;
+                    break;
+                }
+                Ok(false) => {}
+                // A store that fails will say so when the incident is recorded.
+                Err(error) => tracing::warn!(%error, "whether a message came before cannot be looked up"),
+            }
+        }
+        self
+    }
+
     pub(crate) fn into_parts(self) -> (Received, Findings, Question, Duration) {
         (self.received, self.findings, self.question, self.spent)
     }

@@ -19,6 +19,7 @@ mod header;
 mod hops;
 mod inspect;
 mod metrics;
+mod milter;
 mod pair;
 mod receive;
 mod record;

@@ -1,6 +1,6 @@
 //! What the server counts, in Prometheus' form. No label ever holds anything from a mail.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
@@ -80,6 +80,8 @@ pub struct Metrics {
     pub(crate) reload_failures: Counter,
     pub(crate) certificate_expires: Gauge<f64, AtomicU64>,
     pub(crate) effects: EffectMetrics,
+    inspections: AtomicU64,
+    inspection_micros: AtomicU64,
 }
 
 impl Default for Metrics {
@@ -102,6 +104,8 @@ impl Default for Metrics {
             reload_failures: Counter::default(),
             certificate_expires: Gauge::default(),
             effects: EffectMetrics::default(),
+            inspections: AtomicU64::new(0),
+            inspection_micros: AtomicU64::new(0),
         }
     }
 }
@@ -145,7 +149,16 @@ impl Metrics {
         self.effects.register(r);
     }
 
+    /// Inspections since the start, and the microseconds that they took together.
+    pub fn inspections(&self) -> (u64, u64) {
+        (self.inspections.load(Ordering::Relaxed), self.inspection_micros.load(Ordering::Relaxed))
+    }
+
     pub(crate) fn time(&self, station: Station, spent: Duration) {
+        if station == Station::Inspect {
+            self.inspections.fetch_add(1, Ordering::Relaxed);
+            self.inspection_micros.fetch_add(spent.as_micros() as u64, Ordering::Relaxed);
+        }
         self.seconds.get_or_create(&StationLabel { station }).observe(spent.as_secs_f64());
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Received {
 #[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) unique_id: UniqueId,
+    /// What it would be by keys that were in use before.
+    pub(crate) older_ids: Vec<UniqueId>,
     pub(crate) message_id: Option<String>,
     pub(crate) subject: Option<String>,
     pub(crate) header: HeaderScan,
@@ -65,6 +67,7 @@ pub(crate) fn admit(octets: &[u8], sender: &str, settings: &Settings) -> Result<
     };
     Ok(Facts {
         unique_id: UniqueId::of(&settings.id_key, &identity),
+        older_ids: settings.old_id_keys.iter().map(|key| UniqueId::of(key, &identity)).collect(),
         message_id: value_text(octets, &header.message_id),
         subject: None,
         header,

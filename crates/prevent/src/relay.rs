@@ -31,11 +31,25 @@ pub(crate) enum Fate {
     Answered(Reply),
     /// A policy refused it; nothing was sent.
     Blocked(Reply),
+    /// The MTA that asked by milter keeps it, with what it was told to do.
+    Returned(Reply),
     /// It could not be handed on; the sender keeps it.
     Deferred { reply: Reply, why: String },
 }
 
 impl Relayed {
+    /// A message that an MTA asked about by milter: it does what the verdict says, or refuses it.
+    pub(crate) fn returned(recorded: Recorded) -> Self {
+        let notes = notes(&recorded);
+        let fate = match recorded.responded().verdict() {
+            Verdict::Block { code, enhanced, text } => {
+                Fate::Blocked(Reply::new(*code, enhanced_of(enhanced), text))
+            }
+            Verdict::Send { .. } | Verdict::Redirect { .. } => Fate::Returned(own::returned_to_mta()),
+        };
+        Self { recorded, fate, notes, spent: Duration::ZERO }
+    }
+
     pub(crate) fn recorded(&self) -> &Recorded {
         &self.recorded
     }

@@ -24,7 +24,7 @@ use crate::settings::Settings;
 /// Peers being told to go away at one time; more than that are hung up on.
 const REFUSALS: usize = 256;
 /// Pause after a failed accept (no file descriptors left, for example), so that the loop does not spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What all sessions of a server share.
 pub(crate) struct Shared {
@@ -65,6 +65,14 @@ impl Server {
         let settings = RwLock::new(Arc::new(settings));
         let shared = Shared { settings, hops: Hops::new(resolver), inspector, journal, metrics };
         Self { shared: Arc::new(shared), door: Arc::default(), refusals: Arc::new(Semaphore::new(REFUSALS)) }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn door(&self) -> &Arc<Door> {
+        &self.door
     }
 
     /// The policy set in force.

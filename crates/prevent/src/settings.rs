@@ -54,10 +54,14 @@ pub struct Settings {
     pub break_glass: bool,
     /// The pass header (name, value), added to every message; none switches it off.
     pub pass_header: Option<(String, String)>,
+    /// Messages marked for Email Quarantine Connect are held by the MTA that asked by milter.
+    pub milter_holds: bool,
     /// What becomes of a mail when a copy that a rule orders is refused by the next hop.
     pub refused_copy: RefusedCopy,
     /// Key of `X-dlp-uniquemsgid`.
     pub id_key: IdKey,
+    /// Keys before it: a message that has an incident under an id of theirs keeps that id.
+    pub old_id_keys: Vec<IdKey>,
     /// How side effects are done.
     pub effects: EffectSettings,
     /// How long sessions in a transaction may go on after a stop was asked for.

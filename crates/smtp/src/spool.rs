@@ -93,6 +93,22 @@ impl Spool {
         Self { rules, buffer, file: None, written: 0, noted: 0, body_8bit: false, last_two: [0; 2] }
     }
 
+    /// Adds octets of a message that comes decoded (by milter, for example); false when it is over the bound, and then nothing
+    /// is added.
+    pub async fn append(&mut self, octets: &[u8]) -> io::Result<bool> {
+        if self.length(self.buffer.len()) + octets.len() as u64 > self.rules.max {
+            return Ok(false);
+        }
+        self.buffer.extend_from_slice(octets);
+        self.settle(self.buffer.len()).await?;
+        Ok(true)
+    }
+
+    /// Ends a message that was added up.
+    pub async fn close(self) -> io::Result<Spooled> {
+        self.finish(Repairs::default()).await
+    }
+
     /// Octets decoded so far, when the first `decoded` of the buffer are.
     pub(crate) fn length(&self, decoded: usize) -> u64 {
         self.written + decoded as u64
@@ -163,7 +179,7 @@ impl Spool {
     }
 
     /// Lets go of what was stored: the rest of the message is only read, not kept.
-    pub(crate) fn discard(&mut self) {
+    pub fn discard(&mut self) {
         self.buffer.clear();
         self.noted = 0;
         self.file = None;

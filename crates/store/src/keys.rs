@@ -182,6 +182,13 @@ impl Keys {
     }
 }
 
+/// A name that nobody can guess and nobody else has: 32 hexadecimal digits.
+pub fn random_name() -> Result<String, Error> {
+    let mut octets = [0_u8; 16];
+    getrandom::fill(&mut octets).map_err(|why| Error::Key(format!("no random octets: {why}")))?;
+    Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
+}
+
 fn spoilt(why: &str) -> Error {
     Error::Key(why.to_owned())
 }

@@ -12,6 +12,7 @@ pub mod listen;
 pub mod mail;
 pub mod pages;
 pub mod people;
+mod piped;
 mod problem;
 mod schema;
 pub mod session;
@@ -19,6 +20,7 @@ mod site;
 mod viewer;
 
 pub use clock::Clock;
+pub use piped::{Cut, Pipe, piped};
 pub use problem::Problem;
 pub use schema::prepare;
 pub use site::{Brand, Options, Place, Site};

@@ -95,7 +95,9 @@ pub struct Listening {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Plain http was asked for where others could read it.
-    #[error("{0} is not an address of this machine alone: plain http is served on loopback only; give a certificate, or listen on 127.0.0.1")]
+    #[error(
+        "{0} is not an address of this machine alone: plain http is served on loopback only; give a certificate, or listen on 127.0.0.1"
+    )]
     NotLoopback(SocketAddr),
     /// The address is taken or is not ours.
     #[error("cannot listen on {address}: {why}")]

@@ -119,7 +119,11 @@ impl From<Error> for Problem {
 
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
-        if error.is_outage() { Self::Unavailable(error.to_string()) } else { Self::Internal(error.to_string()) }
+        if error.is_outage() {
+            Self::Unavailable(error.to_string())
+        } else {
+            Self::Internal(error.to_string())
+        }
     }
 }
 

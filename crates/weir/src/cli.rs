@@ -41,6 +41,11 @@ pub(crate) enum Command {
     Try(Try),
     /// Run the detection server: an inspecting SMTP proxy.
     Prevent(Prevent),
+    /// Run the Enforce server: incidents, policies and people; and enrol, approve and revoke servers.
+    Enforce(EnforceCommand),
+    /// Make, import and show certificates.
+    #[command(subcommand)]
+    Cert(Cert),
     /// Say which policies mails, mbox files, Maildirs or documents would violate.
     Scan(Scan),
     /// Print what inspection sees of a mail or document.
@@ -54,6 +59,9 @@ pub(crate) enum Command {
     /// List and show recorded incidents.
     #[command(subcommand)]
     Incidents(Incidents),
+    /// Add, list and disable users of the console, and set their passwords.
+    #[command(subcommand)]
+    User(UserCommand),
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -102,6 +110,15 @@ pub(crate) struct Prevent {
     /// Record, but never block, redirect or mark.
     #[arg(long)]
     trial: bool,
+    /// Where MTAs ask by milter.
+    #[arg(long, value_name = "ADDR:PORT")]
+    milter: Option<String>,
+    /// https://HOST:8100 of the Enforce server.
+    #[arg(long, value_name = "URL")]
+    enforce: Option<String>,
+    /// File with the token of `weir enforce enroll`, for the first connection (or the variable WEIR_ENROLL_TOKEN).
+    #[arg(long, value_name = "FILE")]
+    enroll_token_file: Option<PathBuf>,
     /// Where metrics and health are served.
     #[arg(long, value_name = "ADDR:PORT")]
     ops_listen: Option<String>,
@@ -132,17 +149,204 @@ impl Prevent {
             }),
             text("prevent.policies", "--policies", &path(&self.policies)),
             text("prevent.data", "--data", &path(&self.data)),
+            text("prevent.enforce", "--enforce", &self.enforce),
+            text("prevent.enroll_token_file", "--enroll-token-file", &path(&self.enroll_token_file)),
             self.trial.then_some(Override {
                 key: "prevent.trial",
                 flag: "--trial",
                 value: Value::Boolean(true),
             }),
+            text("prevent.milter_listen", "--milter", &self.milter),
             text("prevent.ops_listen", "--ops-listen", &self.ops_listen),
         ]
         .into_iter()
         .flatten()
         .collect()
     }
+}
+
+/// `weir enforce` runs the server; with a command, it does something beside it.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EnforceCommand {
+    #[command(flatten)]
+    pub(crate) server: EnforceServer,
+    #[command(subcommand)]
+    pub(crate) command: Option<EnforceTask>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EnforceServer {
+    /// Where people and programs come in: console and API.
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<String>,
+    /// Where detection servers and gateways come in, by mutual TLS.
+    #[arg(long, value_name = "ADDR:PORT")]
+    servers_listen: Option<String>,
+    /// Directory of the policies (`policies` in the data directory if not given, begun with the built-in set).
+    #[arg(long, value_name = "DIR")]
+    policies: Option<PathBuf>,
+    /// Directory of keys, certificates and the embedded database.
+    #[arg(long, value_name = "DIR", global = true)]
+    data: Option<PathBuf>,
+    /// The database, where it is not the embedded one: postgres://USER@HOST/NAME (or the variable WEIR_ENFORCE_DATABASE).
+    #[arg(long, value_name = "URL", global = true)]
+    database: Option<String>,
+    /// A name or address by which servers and people reach it, for its certificate; repeatable.
+    #[arg(long = "name", value_name = "NAME")]
+    names: Vec<String>,
+    /// Serve the console without TLS, on an address of this machine alone.
+    #[arg(long)]
+    plain_http: bool,
+    /// Where metrics and health are served.
+    #[arg(long, value_name = "ADDR:PORT")]
+    ops_listen: Option<String>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum EnforceTask {
+    /// Print a token, good once, by which a server called NAME is enrolled.
+    Enroll {
+        /// Small letters, digits, hyphens and dots.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// A further name or address for its certificate: where Enforce reaches a gateway; repeatable.
+        #[arg(long, value_name = "HOST")]
+        host: Vec<String>,
+        /// Hours for which the token counts.
+        #[arg(long, default_value_t = 24, value_name = "HOURS")]
+        hours: u32,
+        /// The server is not let in before somebody approves it.
+        #[arg(long)]
+        needs_approval: bool,
+    },
+    /// List the servers that are enrolled.
+    Servers {
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Let a server in that waits.
+    Approve {
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Shut a server out, at once.
+    Revoke {
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Set what a detection server runs with: KEY=VALUE, as below [prevent] in its configuration; KEY= takes it back.
+    Set {
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[arg(required = true, value_name = "KEY=VALUE")]
+        settings: Vec<String>,
+    },
+    /// Give all servers a new key of unique message ids; the old one is known for seven days more.
+    RenewIds,
+    /// Write a consistent copy of the embedded database while the server runs. The keys are not in it.
+    Backup {
+        /// A file that does not exist.
+        #[arg(value_name = "FILE")]
+        to: PathBuf,
+    },
+}
+
+impl EnforceServer {
+    /// The flags that were given, as settings.
+    pub(crate) fn overrides(&self) -> Vec<Override> {
+        let text = |key, flag, value: &Option<String>| {
+            value.clone().map(|value| Override { key, flag, value: Value::String(value) })
+        };
+        let path = |value: &Option<PathBuf>| value.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let names = self.names.iter().cloned().map(Value::String).collect::<Vec<_>>();
+        [
+            text("enforce.listen", "--listen", &self.listen),
+            text("enforce.servers_listen", "--servers-listen", &self.servers_listen),
+            text("enforce.policies", "--policies", &path(&self.policies)),
+            text("enforce.data", "--data", &path(&self.data)),
+            text("enforce.database", "--database", &self.database),
+            text("enforce.ops_listen", "--ops-listen", &self.ops_listen),
+            (!names.is_empty()).then(|| Override {
+                key: "enforce.names",
+                flag: "--name",
+                value: names.into(),
+            }),
+            self.plain_http.then_some(Override {
+                key: "enforce.plain_http",
+                flag: "--plain-http",
+                value: Value::Boolean(true),
+            }),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cert {
+    /// Make a private authority.
+    Authority {
+        #[command(flatten)]
+        dir: CertDir,
+        /// Its name, for people.
+        #[arg(long, default_value = "Weir private authority", value_name = "TEXT")]
+        name: String,
+        #[arg(long, default_value_t = 3_652)]
+        days: u32,
+    },
+    /// Make a certificate for a server.
+    Server(CertIssue),
+    /// Make a certificate for a client.
+    Client(CertIssue),
+    /// Take a certificate and its key (PEM) that somebody else made; `console` is what the Enforce console shows.
+    Import {
+        #[command(flatten)]
+        dir: CertDir,
+        /// Name of the files.
+        #[arg(long = "as", default_value = "console", value_name = "NAME")]
+        file: String,
+        /// The chain, its own certificate first.
+        #[arg(long, value_name = "FILE")]
+        certificate: PathBuf,
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    },
+    /// Show what is in use where and until when; or what stands in these files.
+    Show {
+        #[command(flatten)]
+        dir: CertDir,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+        /// PEM files; those of the directory and of the configuration if none is given.
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// Where certificates lie.
+#[derive(Debug, Args)]
+pub(crate) struct CertDir {
+    /// Data directory of the Enforce server: certificates are in its folder `certificates`.
+    #[arg(long, default_value = "data", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Directory of the certificates, where it is another one.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CertIssue {
+    #[command(flatten)]
+    pub(crate) dir: CertDir,
+    /// Host names and addresses; the first is the name of the files too.
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    #[arg(long, default_value_t = 397)]
+    pub(crate) days: u32,
+    /// Write over files that are there.
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 impl Global {
@@ -388,4 +592,63 @@ pub(crate) enum ConfigCommand {
     Check,
     /// Print each effective value and where it came from.
     Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Add a user; without --password-stdin a one-time password is made and printed.
+    Add {
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Administrator, Policy author, Remediator, Reviewer, API client, or a role of your own.
+        #[arg(long, value_name = "ROLE")]
+        role: String,
+        /// Read the password from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+        #[command(flatten)]
+        place: UserPlace,
+    },
+    /// List users.
+    List {
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+        #[command(flatten)]
+        place: UserPlace,
+    },
+    /// Set a password; without --password-stdin a one-time password is made and printed.
+    Passwd {
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Read the password from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+        #[command(flatten)]
+        place: UserPlace,
+    },
+    /// Keep a user out: sessions and API tokens end at once.
+    Disable {
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[command(flatten)]
+        place: UserPlace,
+    },
+    /// Let a disabled user in again.
+    Enable {
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[command(flatten)]
+        place: UserPlace,
+    },
+}
+
+/// Where users are kept.
+#[derive(Debug, Args)]
+pub(crate) struct UserPlace {
+    /// Data directory of the Enforce server (or gateway).
+    #[arg(long, default_value = "data", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// The database, where it is not in the data directory: postgres://USER@HOST/NAME or a file.
+    #[arg(long, value_name = "URL", env = "WEIR_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
 }

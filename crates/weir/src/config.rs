@@ -16,6 +16,7 @@ use toml::{Table, Value};
 pub(crate) struct Config {
     pub(crate) log: Log,
     pub(crate) prevent: Prevent,
+    pub(crate) enforce: Enforce,
     pub(crate) up: Up,
 }
 
@@ -44,6 +45,58 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// The Enforce server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Enforce {
+    /// Where people and programs come in.
+    pub(crate) listen: String,
+    /// Where detection servers and gateways come in, by mutual TLS.
+    pub(crate) servers_listen: String,
+    /// Directory of the policies; `policies` in the data directory when empty, begun with the built-in set.
+    pub(crate) policies: PathBuf,
+    /// Directory of keys, certificates and the embedded database.
+    pub(crate) data: PathBuf,
+    /// `postgres://USER@HOST/NAME`; the embedded database when empty. It may hold a password: better given by environment.
+    pub(crate) database: String,
+    /// Metrics and health; none when empty.
+    pub(crate) ops_listen: String,
+    /// Names and addresses by which servers and people reach it, for its own certificate.
+    pub(crate) names: Vec<String>,
+    /// Serve the console without TLS; on addresses of this machine alone.
+    pub(crate) plain_http: bool,
+    /// Certificate chain of the console (PEM); one of our own authority when empty.
+    pub(crate) certificate: PathBuf,
+    /// Its key.
+    pub(crate) key: PathBuf,
+    /// How people reach the console, for links; made from `listen` when empty.
+    pub(crate) console_url: String,
+    /// Days that original messages are kept; 0: for ever.
+    pub(crate) keep_originals_days: u32,
+    /// Days that incidents are kept; 0: for ever.
+    pub(crate) keep_incidents_days: u32,
+}
+
+impl Default for Enforce {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".into(),
+            servers_listen: "127.0.0.1:8100".into(),
+            policies: PathBuf::new(),
+            data: PathBuf::from("data"),
+            database: String::new(),
+            ops_listen: String::new(),
+            names: Vec::new(),
+            plain_http: false,
+            certificate: PathBuf::new(),
+            key: PathBuf::new(),
+            console_url: String::new(),
+            keep_originals_days: 90,
+            keep_incidents_days: 0,
+        }
+    }
+}
+
 /// The detection server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -69,6 +122,10 @@ pub(crate) struct Prevent {
     pub(crate) ops_listen: String,
     /// Hosts that may connect (addresses or networks).
     pub(crate) allowed_hosts: Vec<String>,
+    /// Where MTAs ask by milter; none when empty.
+    pub(crate) milter_listen: String,
+    /// An MTA that asks by milter holds what is marked for Email Quarantine Connect.
+    pub(crate) milter_hold: bool,
     /// Header line added to every message; none when empty.
     pub(crate) pass_header: String,
     /// What to do when a copy that a rule orders is refused.
@@ -93,6 +150,10 @@ pub(crate) struct Prevent {
     pub(crate) xforward_hosts: Vec<String>,
     /// Passwords tried on encrypted archives and documents.
     pub(crate) passwords: Vec<String>,
+    /// `https://HOST:8100` of the Enforce server: incidents go there, settings and policies come from there; none when empty.
+    pub(crate) enforce: String,
+    /// File with the token of `weir enforce enroll`, for the first connection.
+    pub(crate) enroll_token_file: PathBuf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -363,6 +424,8 @@ impl Default for Prevent {
             break_glass: false,
             ops_listen: String::new(),
             allowed_hosts: vec!["127.0.0.0/8".into(), "::1".into()],
+            milter_listen: String::new(),
+            milter_hold: false,
             pass_header: "X-Cfilter-Loop: Reflected".into(),
             refused_copy: RefusedCopy::Defer,
             sandbox: Sandbox::Required,
@@ -379,6 +442,8 @@ impl Default for Prevent {
             xclient_hosts: Vec::new(),
             xforward_hosts: Vec::new(),
             passwords: Vec::new(),
+            enforce: String::new(),
+            enroll_token_file: PathBuf::new(),
         }
     }
 }
@@ -448,6 +513,7 @@ pub(crate) enum Origin {
     Flag(String),
     Environment(String),
     File(PathBuf),
+    Enforce,
     Default,
 }
 
@@ -457,6 +523,7 @@ impl fmt::Display for Origin {
             Self::Flag(flag) => write!(f, "flag {flag}"),
             Self::Environment(name) => write!(f, "environment {name}"),
             Self::File(path) => write!(f, "{}", path.display()),
+            Self::Enforce => f.write_str("Enforce"),
             Self::Default => f.write_str("default"),
         }
     }
@@ -503,12 +570,30 @@ impl Effective {
         Ok(Self { config, origins })
     }
 
+    /// What Enforce gave for this detection server counts where nobody here said anything. All of it or nothing.
+    pub(crate) fn take_from_enforce(&mut self, values: &BTreeMap<String, serde_json::Value>) -> Result<()> {
+        let (mut table, mut origins) = (table_of(&self.config)?, self.origins.clone());
+        for (key, value) in values {
+            let key = format!("prevent.{key}");
+            if origins.contains_key(&key) {
+                continue;
+            }
+            let value = Value::try_from(value).map_err(|why| anyhow!("{key} of Enforce: {why}"))?;
+            set(&mut table, &key, value).context("settings of Enforce")?;
+            origins.insert(key, Origin::Enforce);
+        }
+        self.config = table.try_into().map_err(|why| anyhow!("settings of Enforce: {why}"))?;
+        self.origins = origins;
+        Ok(())
+    }
+
     /// Each value with its key and origin, in the order of the keys.
     pub(crate) fn lines(&self) -> Result<Vec<(String, String, Origin)>> {
         let mut lines = Vec::new();
         leaves(&table_of(&self.config)?, String::new(), &mut |key, value| {
             let origin = self.origins.get(&key).cloned().unwrap_or(Origin::Default);
-            let shown = if key.ends_with("passwords") { "[…]".to_owned() } else { value.to_string() };
+            let secret = key.ends_with("passwords") || key == "enforce.database";
+            let shown = if secret { "[…]".to_owned() } else { value.to_string() };
             lines.push((key, shown, origin));
         });
         Ok(lines)
@@ -658,6 +743,31 @@ mod tests {
         assert_eq!(effective.config.prevent.timeouts.shutdown.0.as_secs(), 5);
         let error = load("[prevent.timeouts]\ninspection = \"2 weeks\"\n", &[], &[]).unwrap_err().to_string();
         assert!(error.contains("line 2") && error.contains("length of time"), "{error}");
+    }
+
+    #[test]
+    fn what_enforce_gives_counts_only_where_nobody_here_said_anything() {
+        let mut effective = load("[prevent]\ntrial = false\n", &[], &[]).unwrap();
+        let given: BTreeMap<String, serde_json::Value> = [
+            ("trial".to_owned(), true.into()),
+            ("resubmit_port".to_owned(), 25.into()),
+            ("limits.sessions".to_owned(), 7.into()),
+        ]
+        .into();
+        effective.take_from_enforce(&given).unwrap();
+        let prevent = &effective.config.prevent;
+        assert_eq!((prevent.trial, prevent.resubmit_port, prevent.limits.sessions), (false, 25, 7));
+        let lines = effective.lines().unwrap();
+        let origin = |key: &str| lines.iter().find(|line| line.0 == key).unwrap().2.to_string();
+        assert_eq!(origin("prevent.resubmit_port"), "Enforce");
+        assert!(origin("prevent.trial").ends_with("weir.toml"));
+        for wrong in [("resubmit_port", serde_json::json!("x")), ("no.such", 1.into())] {
+            let before = effective.lines().unwrap();
+            let given = [(wrong.0.to_owned(), wrong.1.clone())].into();
+            let mut fresh = load("", &[], &[]).unwrap();
+            assert!(fresh.take_from_enforce(&given).is_err(), "{wrong:?}");
+            assert_eq!(effective.lines().unwrap().len(), before.len());
+        }
     }
 
     #[test]

@@ -6,7 +6,31 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
+use jiff::{SignedDuration, Timestamp};
 use prevent::IdKey;
+
+use crate::link::Place;
+
+/// So long after enrolment, messages that came before it come again.
+const OLD_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// The key that makes ids and those before it: Enforce's where this server is enrolled, otherwise our own.
+pub(crate) fn unique_id_keys(data: &Path) -> Result<(IdKey, Vec<IdKey>)> {
+    let own = unique_id_key(data)?;
+    let place = Place::of(data);
+    let text = fs::read_to_string(place.unique_id_keys()).unwrap_or_default();
+    let given: Result<Vec<IdKey>, _> = text.lines().map(str::parse).collect();
+    let mut given = given.map_err(|why| anyhow!("{}: {why}", place.unique_id_keys().display()))?;
+    if given.is_empty() {
+        return Ok((own, Vec::new()));
+    }
+    let newest = given.remove(0);
+    let enrolled = place.identity_here().and_then(|identity| identity.enrolled_at);
+    if enrolled.is_some_and(|at| Timestamp::now().duration_since(at) <= OLD_FOR) {
+        given.push(own);
+    }
+    Ok((newest, given))
+}
 
 /// Reads `DATA/keys/unique-id.key`, or makes it.
 pub(crate) fn unique_id_key(data: &Path) -> Result<IdKey> {

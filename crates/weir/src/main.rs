@@ -11,12 +11,15 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{Cli, Command, ConfigCommand, Global, Prevent};
 use crate::config::{Effective, Override};
 
+mod cert;
 mod cli;
 mod config;
 mod effects;
+mod enforce_server;
 mod incidents;
 mod index_command;
 mod keys;
+mod link;
 mod logs;
 mod mailbox;
 mod maildir;
@@ -27,6 +30,7 @@ mod prevent_server;
 mod scan;
 mod terminal;
 mod up;
+mod users;
 
 /// Something could not be done; the text on standard error says what to do.
 const ERROR: u8 = 2;
@@ -52,12 +56,27 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Policy(command) => policy_command::run(command),
         Command::Index(command) => index_command::run(command),
         Command::Incidents(command) => on_runtime(incidents::run(command)),
+        Command::User(command) => on_runtime(users::run(command)),
         Command::Try(command) => on_runtime(up::try_all(&command.data)).map(|()| ExitCode::SUCCESS),
         Command::Config(command) => configuration(command, global),
         Command::Up(command) => {
             let effective = effective(global, &[])?;
             logs::start(&quiet(effective.config.log.clone(), global))?;
             on_runtime(up::up(command, &effective.config)).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Cert(command) => cert::run(command, || effective(global, &[])),
+        Command::Enforce(command) => {
+            let effective = effective(global, &command.server.overrides())?;
+            match &command.command {
+                None => {
+                    logs::start(&effective.config.log)?;
+                    on_runtime(enforce_server::run(&effective.config.enforce)).map(|()| ExitCode::SUCCESS)
+                }
+                Some(task) => {
+                    logs::start(&quiet(effective.config.log.clone(), global))?;
+                    on_runtime(enforce_server::task(task, &effective.config.enforce))
+                }
+            }
         }
         Command::Prevent(command) => {
             let flags = command.overrides();
@@ -70,7 +89,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
 async fn prevent(global: Global, command: Prevent) -> Result<()> {
     let stop = CancellationToken::new();
     prevent_server::stop_on_signals(stop.clone())?;
-    let configure = move || Ok(effective(&global, &command.overrides())?.config.prevent);
+    let configure = move || prevent_server::Configured::new(effective(&global, &command.overrides())?);
     let running = prevent_server::start(Box::new(configure), stop).await?;
     running.finished().await;
     Ok(())

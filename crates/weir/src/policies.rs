@@ -27,7 +27,29 @@ pub(crate) fn keys_are_in(dir: Option<&Path>) {
 
 /// Keys of indexes: where it was said, otherwise in `keys/indexes` of the data directory.
 pub(crate) fn index_keys(data: &Path) -> IndexKeys {
-    IndexKeys::in_dir(INDEX_KEYS.get().cloned().unwrap_or_else(|| data.join("keys/indexes")))
+    IndexKeys::in_dir(index_keys_dir(data))
+}
+
+/// Where keys of indexes lie.
+pub(crate) fn index_keys_dir(data: &Path) -> PathBuf {
+    INDEX_KEYS.get().cloned().unwrap_or_else(|| data.join("keys/indexes"))
+}
+
+/// Writes the built-in set to a directory that is not there yet; a crash leaves none.
+pub(crate) fn write_built_in(dir: &Path) -> Result<()> {
+    let new = dir.with_extension("new");
+    let _ = std::fs::remove_dir_all(&new);
+    let write = || {
+        for (name, octets) in BUILT_IN {
+            let to = new.join(name);
+            std::fs::create_dir_all(to.parent().unwrap_or(&new))?;
+            std::fs::write(to, octets)?;
+        }
+        std::fs::rename(&new, dir)
+    };
+    write().map_err(|why: std::io::Error| {
+        anyhow!("cannot write the built-in policies to {}: {why}", dir.display())
+    })
 }
 
 /// Loads a directory, with keys of indexes from the data directory; an empty path stands for the built-in set. The error holds all diagnostics, ready to read.

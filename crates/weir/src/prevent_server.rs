@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use content::worker::{Pool, PoolOptions, Sandbox as WorkerSandbox};
+use incident::wire::{Heartbeat, ServerKind};
 use incident::{Journal, JournalOptions};
 use jiff::Timestamp;
 use prevent::{IdKey, Metrics, Mode as Way, RefusedCopy as Copies, Server, Settings};
@@ -18,10 +20,11 @@ use smtp::server::{LineEndRule, LineEnds, ServerConfig, ServerTls, Timeouts};
 use smtp::tls::{Acceptor, CertificateFiles, Connector, Trust};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{LineEnd, Mode, Prevent, RefusedCopy, Sandbox, TlsMode};
-use crate::{effects, keys, ops, policies};
+use crate::config::{Effective, LineEnd, Mode, Prevent, RefusedCopy, Sandbox, TlsMode};
+use crate::{effects, keys, link, ops, policies};
 
 /// A certificate that ends sooner than this is worth a warning.
 const EXPIRES_SOON: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -29,7 +32,40 @@ const EXPIRES_SOON: Duration = Duration::from_secs(30 * 24 * 3600);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Where the effective configuration comes from; asked again at each reload.
-pub(crate) type Configure = Box<dyn Fn() -> Result<Prevent> + Send + Sync>;
+pub(crate) type Configure = Box<dyn Fn() -> Result<Configured> + Send + Sync>;
+
+/// The configuration, and where each value came from.
+pub(crate) struct Configured {
+    pub(crate) prevent: Prevent,
+    pub(crate) lines: Vec<(String, String, String)>,
+}
+
+impl Configured {
+    /// Of what is effective here, with what Enforce gave, if this server belongs to one.
+    pub(crate) fn new(mut effective: Effective) -> Result<Self> {
+        let prevent = &effective.config.prevent;
+        if !prevent.enforce.is_empty() {
+            effective.take_from_enforce(&link::cached_settings(&prevent.data.clone()))?;
+        }
+        let lines = effective.lines()?.into_iter();
+        let lines = lines.filter(|(key, ..)| key.starts_with("prevent."));
+        let lines = lines.map(|(key, value, origin)| (key, value, origin.to_string())).collect();
+        Ok(Self { prevent: effective.config.prevent, lines })
+    }
+}
+
+/// Policies come from Enforce where this server belongs to one and no directory is named here.
+fn takes_policies_from_enforce(config: &Prevent) -> bool {
+    !config.enforce.is_empty() && config.policies.as_os_str().is_empty()
+}
+
+/// The directory of the policies in force; empty for the built-in set.
+fn policies_of(config: &Prevent) -> PathBuf {
+    match takes_policies_from_enforce(config) {
+        true => link::current_policies(&config.data).unwrap_or_default(),
+        false => config.policies.clone(),
+    }
+}
 
 /// A detection server that listens.
 pub(crate) struct Running {
@@ -48,9 +84,10 @@ impl Running {
 
 /// Starts everything; nothing is accepted unless all of it works.
 pub(crate) async fn start(configure: Configure, stop: CancellationToken) -> Result<Running> {
-    let config = configure()?;
+    let configured = configure()?;
+    let config = configured.prevent;
     let settings = settings(&config)?;
-    let loaded = policies::load_and_warn(&config.policies, &config.data)?;
+    let loaded = policies::load_and_warn(&policies_of(&config), &config.data)?;
     effects::warn_of_orders_without_a_place(&config, &loaded);
     let pool = Arc::new(Pool::start(pool_options(&config)?).context("document workers cannot be started")?);
     let journal = Arc::new(open_journal(&config).await?);
@@ -60,6 +97,7 @@ pub(crate) async fn start(configure: Configure, stop: CancellationToken) -> Resu
         .await
         .with_context(|| format!("cannot listen on {}; is another server running there?", config.listen))?;
     let address = listener.local_addr()?;
+    let milter = milter_listener(&config).await?;
     let server = Server::new(settings, loaded, pool.clone(), journal.clone(), metrics.clone(), resolver);
     let ops_address = serve_ops(&config, &metrics, &pool, &journal, stop.clone()).await?;
     tracing::info!(
@@ -72,16 +110,53 @@ pub(crate) async fn start(configure: Configure, stop: CancellationToken) -> Resu
         trial = config.trial,
         "detection server listens"
     );
-    let keeper = Keeper { configure, server: server.clone(), metrics, listen: config.listen.clone() };
-    tokio::spawn(keeper.keep(config, stop.clone()));
+    let (reload, reloads) = mpsc::channel(1);
+    let lines = Arc::new(Mutex::new(configured.lines));
+    let linked = Linked {
+        journal: journal.clone(),
+        server: server.clone(),
+        metrics: metrics.clone(),
+        lines: lines.clone(),
+    };
+    linked.begin(&config, address, reload.clone(), &stop)?;
+    let keeper = Keeper {
+        configure,
+        server: server.clone(),
+        metrics,
+        listen: config.listen.clone(),
+        lines,
+        _reload: reload,
+    };
+    tokio::spawn(keeper.keep(config, reloads, stop.clone()));
+    let milter = milter.map(|listener| {
+        let (server, stop) = (server.clone(), stop.clone());
+        tokio::spawn(async move { server.run_milter(listener, stop).await })
+    });
     let (running, last) = (server.clone(), journal);
     let finished = tokio::spawn(async move {
-        let all_finished = running.run(listener, stop).await;
+        let mut all_finished = running.run(listener, stop).await;
+        if let Some(milter) = milter {
+            all_finished &= milter.await.unwrap_or(false);
+        }
         // The last outcomes are still on their way to the disk.
         last.flush().await;
         all_finished
     });
     Ok(Running { address, ops_address, server, finished })
+}
+
+/// Bound before anything is accepted; none if no MTA asks by milter.
+async fn milter_listener(config: &Prevent) -> Result<Option<TcpListener>> {
+    let address = &config.milter_listen;
+    if address.is_empty() {
+        return Ok(None);
+    }
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.with_context(|| {
+        format!("cannot listen on {address} for milter; is another server running there?")
+    })?;
+    tracing::info!(listen = %listener.local_addr()?, hold = config.milter_hold, "milter listens");
+    Ok(Some(listener))
 }
 
 /// Ends `stop` at SIGTERM or SIGINT.
@@ -103,7 +178,7 @@ pub(crate) fn stop_on_signals(stop: CancellationToken) -> Result<()> {
 /// Makes nothing: run by another user than the server's, it would leave files that the server cannot read.
 pub(crate) fn check(config: &Prevent) -> Result<()> {
     checked_settings(config, IdKey::new([0; 32]))?;
-    policies::load(&config.policies, &config.data)?;
+    policies::load(&policies_of(config), &config.data)?;
     Ok(())
 }
 
@@ -118,8 +193,8 @@ fn settings(config: &Prevent) -> Result<Settings> {
         std::fs::create_dir_all(dir)
             .with_context(|| format!("cannot make the directory {}", dir.display()))?;
     }
-    let id_key = keys::unique_id_key(&config.data)?;
-    checked_settings(config, id_key)
+    let (id_key, old_id_keys) = keys::unique_id_keys(&config.data)?;
+    Ok(Settings { old_id_keys, ..checked_settings(config, id_key)? })
 }
 
 fn spool_dir(config: &Prevent) -> PathBuf {
@@ -151,12 +226,14 @@ fn checked_settings(config: &Prevent, id_key: IdKey) -> Result<Settings> {
         passwords: config.passwords.clone(),
         trial: config.trial,
         break_glass: config.break_glass,
+        milter_holds: config.milter_hold,
         pass_header: pass_header(&config.pass_header)?,
         refused_copy: match config.refused_copy {
             RefusedCopy::Defer => Copies::Defer,
             RefusedCopy::PassAndRecord => Copies::PassAndRecord,
         },
         id_key,
+        old_id_keys: Vec::new(),
         effects: effects::settings(config, &hostname)?,
         shutdown_grace: config.timeouts.shutdown.0,
     })
@@ -210,7 +287,8 @@ fn mode(config: &Prevent, listen_port: u16) -> Result<Way> {
         }
         Mode::Forward => {
             ensure!(
-                !config.next_hop.is_empty(),
+                // An MTA that asks by milter keeps its mail: nothing needs to go on.
+                !config.next_hop.is_empty() || !config.milter_listen.is_empty(),
                 "forwarding needs a next hop: give --next-hop HOST:PORT or mx:DOMAIN, or next_hop = [\"HOST:PORT\"] in [prevent]"
             );
             let hops = config
@@ -389,6 +467,116 @@ async fn serve_ops(
     ops::serve(&config.ops_listen, ops, stop).await.map(Some)
 }
 
+// ---- Enforce
+
+/// Where each effective value came from.
+type Lines = Arc<Mutex<Vec<(String, String, String)>>>;
+/// Asks for a reload.
+type Reloads = mpsc::Receiver<oneshot::Sender<Result<(), String>>>;
+
+/// What Enforce hears of this server.
+struct Linked {
+    journal: Arc<Journal>,
+    server: Server,
+    metrics: Arc<Metrics>,
+    lines: Lines,
+}
+
+impl Linked {
+    /// Heartbeat and hand-over, if this server belongs to an Enforce server.
+    fn begin(
+        self,
+        config: &Prevent,
+        listen: SocketAddr,
+        reload: link::Reload,
+        stop: &CancellationToken,
+    ) -> Result<()> {
+        if config.enforce.is_empty() {
+            return Ok(());
+        }
+        let token = enroll_token(&config.enroll_token_file)?;
+        let waiting = Arc::new(AtomicU64::new(0));
+        let shipper = link::Shipper {
+            journal: self.journal.clone(),
+            place: link::Place::of(&config.data),
+            waiting: waiting.clone(),
+        };
+        tokio::spawn(shipper.run(stop.clone()));
+        let heart = link::Heart {
+            kind: ServerKind::Detection,
+            url: config.enforce.clone(),
+            data: config.data.clone(),
+            token,
+            pulse: self.pulse(config, listen, waiting),
+            reload: Some(reload),
+            wants_policies: takes_policies_from_enforce(config),
+        };
+        tokio::spawn(heart.run(stop.clone()));
+        Ok(())
+    }
+
+    fn pulse(self, config: &Prevent, listen: SocketAddr, waiting: Arc<AtomicU64>) -> link::Pulse {
+        let started = Timestamp::now();
+        let last = Mutex::new((0_u64, 0_u64));
+        let config = config.clone();
+        Box::new(move || {
+            let (count, micros) = self.metrics.inspections();
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            let mean = (micros - last.1).checked_div(count - last.0).unwrap_or(0);
+            *last = (count, micros);
+            let state = self.journal.state();
+            let origin = match takes_policies_from_enforce(&config) {
+                true if link::current_policies(&config.data).is_some() => "enforce".to_owned(),
+                true => "built in".to_owned(),
+                false => config.policies.display().to_string(),
+            };
+            let heartbeat = Heartbeat {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                started_at: Some(started),
+                listen: listen.to_string(),
+                policy_set: self.server.policy_set().id().to_owned(),
+                policy_origin: origin,
+                waiting: waiting.load(Ordering::Relaxed),
+                octets: state.octets,
+                max_octets: state.max_octets,
+                messages: count,
+                inspection_micros: mean,
+                other_certificates: certificates(&config)
+                    .into_iter()
+                    .map(|(end, file)| (file.display().to_string(), end))
+                    .collect(),
+                effective: self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+                ..Heartbeat::default()
+            };
+            Box::pin(async move { heartbeat })
+        })
+    }
+}
+
+/// The token, from its file or the environment; it is needed once.
+pub(crate) fn enroll_token(file: &Path) -> Result<Option<String>> {
+    if let Ok(token) = std::env::var("WEIR_ENROLL_TOKEN") {
+        return Ok(Some(token));
+    }
+    match given(file) {
+        // Once enrolled, the file may be gone.
+        Some(file) if !file.exists() => Ok(None),
+        Some(file) => std::fs::read_to_string(&file)
+            .map(Some)
+            .with_context(|| format!("cannot read the enrolment token {}", file.display())),
+        None => Ok(None),
+    }
+}
+
+fn certificates(config: &Prevent) -> Vec<(Timestamp, PathBuf)> {
+    let files = [&config.tls.certificate, &config.next_hop_tls.certificate];
+    files
+        .into_iter()
+        .filter_map(|file| given(file))
+        .filter_map(|file| Some((smtp::tls::not_after(&std::fs::read(&file).ok()?)?, file)))
+        .collect()
+}
+
 // ---- reload
 
 /// Reloads at SIGHUP and when a policy file changes; warns of certificates that end soon.
@@ -397,22 +585,33 @@ struct Keeper {
     server: Server,
     metrics: Arc<Metrics>,
     listen: String,
+    lines: Lines,
+    /// Keeps the channel open where nobody asks by it.
+    _reload: link::Reload,
 }
 
 impl Keeper {
-    async fn keep(self, mut config: Prevent, stop: CancellationToken) {
+    async fn keep(self, mut config: Prevent, mut asked: Reloads, stop: CancellationToken) {
         let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
-        let mut policies = Watched::new(&config.policies);
+        let mut policies = Watched::new(&policies_of(&config));
         let mut warned = None;
         loop {
             self.look_at_certificates(&config, &mut warned);
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = hangup.recv() => {
-                    if let Some(new) = self.reload() {
+                    if let Ok(new) = self.reload() {
                         config = new;
                     }
-                    policies = Watched::new(&config.policies);
+                    policies = Watched::new(&policies_of(&config));
+                }
+                Some(done) = asked.recv() => {
+                    let reloaded = self.reload();
+                    let _ = done.send(reloaded.as_ref().map(|_| ()).map_err(Clone::clone));
+                    if let Ok(new) = reloaded {
+                        config = new;
+                    }
+                    policies = Watched::new(&policies_of(&config));
                 }
                 () = tokio::time::sleep(LOOK_EVERY) => {
                     if policies.changed() {
@@ -424,15 +623,17 @@ impl Keeper {
     }
 
     /// All or nothing: configuration, certificates and policies are read first, and only then put in force.
-    fn reload(&self) -> Option<Prevent> {
+    fn reload(&self) -> Result<Prevent, String> {
         let read = || -> Result<_> {
-            let config = (self.configure)()?;
-            let set = policies::load_and_warn(&config.policies, &config.data)?;
+            let configured = (self.configure)()?;
+            let config = configured.prevent;
+            let set = policies::load_and_warn(&policies_of(&config), &config.data)?;
             effects::warn_of_orders_without_a_place(&config, &set);
-            Ok((settings(&config)?, set, config))
+            Ok((settings(&config)?, set, config, configured.lines))
         };
         match read() {
-            Ok((settings, set, config)) => {
+            Ok((settings, set, config, lines)) => {
+                *self.lines.lock().unwrap_or_else(PoisonError::into_inner) = lines;
                 if config.listen != self.listen {
                     tracing::warn!(
                         listen = self.listen,
@@ -443,18 +644,18 @@ impl Keeper {
                 tracing::info!(policy_set = set.id(), "configuration, certificates and policies reloaded");
                 self.server.replace_policy_set(set);
                 self.metrics.reloaded(true);
-                Some(config)
+                Ok(config)
             }
             Err(error) => {
                 self.metrics.reloaded(false);
                 tracing::error!("reload refused, nothing was changed: {error:#}");
-                None
+                Err(format!("{error:#}"))
             }
         }
     }
 
     fn reload_policies(&self, config: &Prevent) {
-        match policies::load_and_warn(&config.policies, &config.data) {
+        match policies::load_and_warn(&policies_of(config), &config.data) {
             Ok(set) => {
                 tracing::info!(policy_set = set.id(), "policies reloaded");
                 self.server.replace_policy_set(set);
@@ -468,12 +669,15 @@ impl Keeper {
     }
 
     fn look_at_certificates(&self, config: &Prevent, warned: &mut Option<Timestamp>) {
-        let files = [&config.tls.certificate, &config.next_hop_tls.certificate];
-        let ends = files
-            .into_iter()
-            .filter_map(|file| given(file))
-            .filter_map(|file| Some((smtp::tls::not_after(&std::fs::read(&file).ok()?)?, file)));
-        let Some((first, file)) = ends.min_by_key(|(end, _)| *end) else { return };
+        let mut ends = certificates(config);
+        let place = link::Place::of(&config.data);
+        ends.extend(
+            place
+                .certificate_ends()
+                .filter(|_| !config.enforce.is_empty())
+                .map(|end| (end, place.certificate())),
+        );
+        let Some((first, file)) = ends.into_iter().min_by_key(|(end, _)| *end) else { return };
         self.metrics.certificate_expires(first.as_second() as f64);
         let soon = first.as_second() - Timestamp::now().as_second() < EXPIRES_SOON.as_secs() as i64;
         if soon && *warned != Some(first) {

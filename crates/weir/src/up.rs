@@ -68,7 +68,11 @@ pub(crate) async fn up(command: &cli::Up, config: &Config) -> Result<()> {
         ops_listen: if base.ops_listen.is_empty() { OPERATIONS.to_owned() } else { base.ops_listen.clone() },
         ..base.clone()
     };
-    let running = prevent_server::start(Box::new(move || Ok(config.clone())), stop.clone()).await?;
+    let running = prevent_server::start(
+        Box::new(move || Ok(prevent_server::Configured { prevent: config.clone(), lines: Vec::new() })),
+        stop.clone(),
+    )
+    .await?;
     let whereabouts = Where { listen: running.address, delivery, delivered };
     std::fs::write(command.data.join(WHERE), serde_json::to_string_pretty(&whereabouts)?)?;
     print_welcome(&whereabouts, &running, &command.data)?;

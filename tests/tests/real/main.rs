@@ -8,4 +8,5 @@ mod deployment;
 mod first_steps;
 mod policies;
 mod postfix_forward;
+mod postfix_milter;
 mod postfix_reflect;

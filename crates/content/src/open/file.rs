@@ -256,9 +256,15 @@ impl<'m> Walk<'m, '_> {
             // Some clients show what hides inside a word.
             let joined = page.joined.take().map_or_else(Vec::new, |joined| vec![joined]);
             let renderings = self.views(view, 1 + joined.len());
+            let quoted = std::mem::take(&mut page.quoted);
             for (kind, text) in page.into_texts() {
                 let view = if kind == Kind::Text { renderings[0] } else { view };
                 self.segment(id, "", component, kind, view, Cow::Owned(text));
+                if kind == Kind::Text
+                    && let Some(segment) = self.opened.segments.last_mut()
+                {
+                    segment.quoted = quoted.clone();
+                }
             }
             for (text, view) in joined.into_iter().zip(renderings.into_iter().skip(1)) {
                 self.segment(id, "", component, Kind::Text, view, Cow::Owned(text));

@@ -119,6 +119,7 @@ mod tests {
             kind: Kind::Text,
             view: None,
             text: Cow::Borrowed(text),
+            quoted: Vec::new(),
         }])
     }
 

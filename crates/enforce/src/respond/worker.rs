@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use incident::desk::{Asked, Desk, RemediationResult};
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::plugins::{self, Definition, Outcome, Request};
 
@@ -32,7 +33,7 @@ pub struct Worker {
 
 impl Worker {
     /// Runs until told to stop; what is under way is finished first.
-    pub async fn run(self, stop: watch::Receiver<bool>) {
+    pub async fn run(self, stop: CancellationToken) {
         if let Err(error) = self.desk.resume_requests().await {
             tracing::error!(%error, "requests to plug-ins that were under way cannot be taken up");
         }
@@ -42,24 +43,24 @@ impl Worker {
         }
     }
 
-    async fn lane(self, mut stop: watch::Receiver<bool>) {
-        while !*stop.borrow() {
+    async fn lane(self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
             match self.desk.claim_request().await {
                 Ok(Some(asked)) => self.carry(&asked).await,
-                Ok(None) => self.wait(&mut stop).await,
+                Ok(None) => self.wait(&stop).await,
                 Err(error) => {
                     tracing::error!(%error, "requests to plug-ins cannot be read");
-                    self.wait(&mut stop).await;
+                    self.wait(&stop).await;
                 }
             }
         }
     }
 
-    async fn wait(&self, stop: &mut watch::Receiver<bool>) {
+    async fn wait(&self, stop: &CancellationToken) {
         tokio::select! {
             _ = self.asked.notified() => {}
             _ = tokio::time::sleep(LOOK_EVERY) => {}
-            _ = stop.changed() => {}
+            () = stop.cancelled() => {}
         }
     }
 

@@ -6,6 +6,7 @@ use enforce::{ConsoleTls, Enforce, Options, Running};
 use incident::{Disposition, Match, NewMessage, NewViolation, Severity};
 use reqwest::header::{CONTENT_TYPE, COOKIE};
 use reqwest::{Client, Method, StatusCode};
+use tokio_util::sync::CancellationToken;
 use web::people::{NewUser, Rights};
 use zeroize::Zeroizing;
 
@@ -15,6 +16,7 @@ pub(crate) const PASSWORD: &str = "granite otter lantern 47";
 /// A running server and its directory.
 pub(crate) struct Server {
     pub(crate) running: Running,
+    stop: CancellationToken,
     pub(crate) dir: tempfile::TempDir,
 }
 
@@ -42,14 +44,17 @@ impl Server {
         let policies = dir.path().join("policies");
         std::fs::create_dir_all(&policies).unwrap();
         std::fs::write(policies.join("cards.toml"), POLICY).unwrap();
-        Self { running: start(dir.path().to_owned()).await, dir }
+        let (running, stop) = start(dir.path().to_owned()).await;
+        Self { running, stop, dir }
     }
 
     /// The same directory with a new process, as it were.
     pub(crate) async fn restart(self) -> Self {
-        let Self { running, dir } = self;
-        running.stop().await;
-        Self { running: start(dir.path().to_owned()).await, dir }
+        let Self { running, stop, dir } = self;
+        stop.cancel();
+        running.finished().await;
+        let (running, stop) = start(dir.path().to_owned()).await;
+        Self { running, stop, dir }
     }
 
     pub(crate) fn enforce(&self) -> &Enforce {
@@ -113,7 +118,7 @@ impl Server {
     }
 }
 
-async fn start(dir: PathBuf) -> Running {
+async fn start(dir: PathBuf) -> (Running, CancellationToken) {
     let options = Options {
         listen: "127.0.0.1:0".to_owned(),
         servers_listen: "127.0.0.1:0".to_owned(),
@@ -125,8 +130,10 @@ async fn start(dir: PathBuf) -> Running {
         names: vec!["localhost".to_owned()],
         console_url: String::new(),
         version: "test".to_owned(),
+        retention: incident::Retention::default(),
     };
-    enforce::start(options).await.unwrap()
+    let stop = CancellationToken::new();
+    (enforce::start(options, stop.clone()).await.unwrap(), stop)
 }
 
 fn client() -> Client {

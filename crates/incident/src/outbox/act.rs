@@ -124,14 +124,7 @@ async fn limit_retention(db: &mut dyn Session, claimed: &Claimed, limit: &Retent
         };
         return Ok(Line::new("RETENTION_UNCHANGED", detail));
     }
-    let rows = db.fetch("SELECT original_id FROM incident WHERE id = ?", values![claimed.incident]).await?;
-    let kept = rows.first().map(|row| row.get::<Option<i64>>("original_id")).transpose()?.flatten();
-    db.run("UPDATE incident SET original_id = NULL WHERE id = ?", values![claimed.incident]).await?;
-    if let Some(original) = kept {
-        let sql =
-            "DELETE FROM original WHERE id = ? AND NOT EXISTS (SELECT 1 FROM incident WHERE original_id = ?)";
-        db.run(sql, values![original, original]).await?;
-    }
+    crate::retention::drop_original(db, claimed.incident as i64).await?;
     let detail = match limit.attachments.as_str() {
         "all" | "violating" => {
             "the original is not kept, nor are its attachments: there is no keeping of some parts"

@@ -11,6 +11,7 @@ pub(crate) mod patterns;
 mod policies;
 pub(crate) mod responses;
 mod settings;
+mod waiting;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -290,7 +291,8 @@ impl Whole<'_> {
         for ((written, _), policy) in picked.iter().zip(&rules.policies) {
             doubts.policy(written, policy, &rules.rules, out);
         }
-        let matcher = questions.collector.compile(out)?;
+        let waiting = questions.waiting();
+        let matcher = questions.collector.compile(&waiting, out)?;
         let triggers = triggers(&rules.rules, questions.collector.lists(), questions.nears.len(), &questions);
         let Questions { collector, atoms, nears, headers, envelope, probes, .. } = questions;
         let (patterns, lists) = collector.finish(self.settings.count_limit);
@@ -299,6 +301,7 @@ impl Whole<'_> {
             patterns,
             lists,
             nears,
+            waiting,
             atoms,
             probes,
             policies: rules.policies,

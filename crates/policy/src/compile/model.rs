@@ -34,6 +34,8 @@ pub(crate) struct Engine {
     pub(crate) lists: Vec<List>,
     /// Matches of one list that have a match of another near by.
     pub(crate) nears: Vec<Near>,
+    /// Identifiers that are looked for only where a word that they need is there.
+    pub(crate) waiting: Vec<Waiting>,
     pub(crate) atoms: Vec<Atom>,
     /// Indexes that some question asks.
     pub(crate) probes: Vec<Probe>,
@@ -260,6 +262,14 @@ pub(crate) struct Near {
     pub(crate) list: u32,
     pub(crate) near: u32,
     pub(crate) within: usize,
+}
+
+/// Identifiers of which only matches near a word count: patterns that are idle where `words` has no match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    /// A list.
+    pub(crate) words: u32,
+    pub(crate) patterns: Vec<u32>,
 }
 
 /// Values that do not count: letters and digits, upper case.

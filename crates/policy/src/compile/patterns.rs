@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::model::{List, Patterns, Places};
+use super::model::{List, Patterns, Places, Waiting};
 use crate::diagnostic::{Diagnostics, Place};
 use crate::matcher::{Boundary, IdentifierPattern, Matcher, Pattern, ValidatorFn};
 use crate::syntax::condition::Exclude;
@@ -132,6 +132,16 @@ impl Collector {
         }
     }
 
+    /// The patterns of each list.
+    pub(crate) fn members(&self) -> &[Arc<[u32]>] {
+        &self.members
+    }
+
+    /// Whether the pattern is an identifier.
+    pub(crate) fn is_identifier(&self, pattern: u32) -> bool {
+        matches!(self.patterns.get(pattern as usize), Some(Pattern::Identifier { .. }))
+    }
+
     /// How many lists there are.
     pub(crate) fn lists(&self) -> usize {
         self.members.len()
@@ -145,8 +155,12 @@ impl Collector {
     }
 
     /// Compiles all; reports every pattern that cannot be. `None` if there was one.
-    pub(crate) fn compile(&self, out: &mut Diagnostics) -> Option<Matcher> {
-        match Matcher::compile(&self.patterns) {
+    pub(crate) fn compile(&self, waiting: &[Waiting], out: &mut Diagnostics) -> Option<Matcher> {
+        let mut later = vec![false; self.patterns.len()];
+        for pattern in waiting.iter().flat_map(|waiting| &waiting.patterns) {
+            later[*pattern as usize] = true;
+        }
+        match Matcher::compile_with(&self.patterns, &later) {
             Ok(matcher) => {
                 self.warn_of_slow_ones(&matcher, out);
                 Some(matcher)

@@ -1,8 +1,10 @@
-//! One pass over each text: every match of every pattern goes to the lists it belongs to.
+//! One pass over each text: every match of every pattern goes to the lists it belongs to. Identifiers of which only matches
+//! beside a word count are looked for afterwards, where such a word stands at all.
 //!
 //! Within a list a match inside another one is none of its own ("card" in "credit card"), equal texts at one place count
 //! once. Matches in ignored text are dropped. How many are kept is bounded; beyond the bound equal values are only counted.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
 use std::time::Instant;
@@ -11,7 +13,7 @@ use super::near::near_by;
 use super::pieces::{Pieces, Scope, Spot};
 use super::{ignore, probes};
 use crate::compile::model::Compiled;
-use crate::matcher::Prepared;
+use crate::matcher::{Flow, Hit, Matcher, Prepared};
 
 /// Matches of one list in texts that go on in each other; more of them are a finding.
 const MOST_IN_A_ROW: usize = 1 << 20;
@@ -65,19 +67,13 @@ pub(super) struct Gathered {
 
 /// Looks through all texts until the deadline.
 pub(super) fn gather(set: &Compiled, pieces: &Pieces<'_>, deadline: Instant) -> Gathered {
-    let mut gatherer = Gatherer::new(set, pieces);
-    for (number, piece) in pieces.iter().enumerate() {
-        let number = number as u32;
-        if Instant::now() >= deadline {
-            gatherer.out.late = Some(number);
+    let mut gatherer = Gatherer::new(set, pieces, deadline);
+    for row in pieces.rows() {
+        gatherer.look_through(row);
+        if gatherer.out.late.is_some() {
             break;
         }
-        if !piece.continues {
-            gatherer.end_row();
-        }
-        gatherer.piece(number);
     }
-    gatherer.end_row();
     let mut gathered = gatherer.out;
     probes::ask(&set.engine, pieces, deadline, &mut gathered);
     gathered
@@ -86,18 +82,23 @@ pub(super) fn gather(set: &Compiled, pieces: &Pieces<'_>, deadline: Instant) -> 
 struct Gatherer<'g, 'm> {
     set: &'g Compiled,
     pieces: &'g Pieces<'m>,
+    deadline: Instant,
     /// By list: matches in texts that go on in each other.
     row: Vec<Vec<Found>>,
-    /// Lists with matches in this row, and where their matches in the present text begin.
-    touched: Vec<(u32, usize)>,
-    /// Words before the present text.
-    words: u32,
+    /// Lists with matches in this row.
+    touched: Vec<u32>,
+    /// By pattern: identifiers that are looked for because a word that they need is there.
+    wanted: Vec<bool>,
     out: Gathered,
 }
 
+/// A text of a row, by its piece.
+type Text<'m> = (u32, Prepared<'m>);
+
 impl<'g, 'm> Gatherer<'g, 'm> {
-    fn new(set: &'g Compiled, pieces: &'g Pieces<'m>) -> Self {
-        Self { set, pieces, row: Vec::new(), touched: Vec::new(), words: 0, out: Gathered::default() }
+    fn new(set: &'g Compiled, pieces: &'g Pieces<'m>, deadline: Instant) -> Self {
+        let (row, touched, wanted) = (Vec::new(), Vec::new(), Vec::new());
+        Self { set, pieces, deadline, row, touched, wanted, out: Gathered::default() }
     }
 
     /// Most mails have no match at all: room for matches is made at the first one.
@@ -110,18 +111,64 @@ impl<'g, 'm> Gatherer<'g, 'm> {
         self.out.any = true;
     }
 
-    fn piece(&mut self, number: u32) {
+    /// Looks through texts that go on in each other.
+    fn look_through(&mut self, row: Range<u32>) {
+        let mut texts: Vec<Text<'m>> = Vec::with_capacity(row.len());
+        for number in row {
+            let piece = *self.pieces.get(number);
+            if self.is_late(number) {
+                break;
+            }
+            if !piece.text.is_empty() && piece.text.len() <= u32::MAX as usize {
+                let text = Prepared::new(piece.text);
+                self.look(number, |matcher, hits| matcher.scan_now(&text, hits));
+                texts.push((number, text));
+            }
+        }
+        if self.want() {
+            let wanted = std::mem::take(&mut self.wanted);
+            for (number, text) in &texts {
+                if self.is_late(*number) {
+                    break;
+                }
+                self.look(*number, |matcher, hits| matcher.scan_later(text, &wanted, hits));
+            }
+            self.wanted = wanted;
+        }
+        self.tidy(&texts);
+        self.end_row();
+    }
+
+    /// Notes the first text that there is no time for.
+    fn is_late(&mut self, number: u32) -> bool {
+        let late = Instant::now() >= self.deadline;
+        if late {
+            self.out.late = Some(self.out.late.map_or(number, |before| before.min(number)));
+        }
+        late
+    }
+
+    /// Notes which identifiers the words found in this row ask for; tells whether there are any.
+    fn want(&mut self) -> bool {
+        if self.touched.is_empty() {
+            return false;
+        }
+        self.wanted.clear();
+        for waiting in &self.set.engine.waiting {
+            if !self.row[waiting.words as usize].is_empty() {
+                self.wanted.resize(self.set.engine.patterns.validators.len(), false);
+                waiting.patterns.iter().for_each(|pattern| self.wanted[*pattern as usize] = true);
+            }
+        }
+        !self.wanted.is_empty()
+    }
+
+    /// Puts the hits in a text into the lists of their patterns.
+    fn look(&mut self, number: u32, scan: impl FnOnce(&Matcher, &mut dyn FnMut(Hit) -> Flow)) {
         let piece = *self.pieces.get(number);
-        if piece.text.is_empty() || piece.text.len() > u32::MAX as usize {
-            return;
-        }
-        for (list, from) in &mut self.touched {
-            *from = self.row[*list as usize].len();
-        }
-        let text = Prepared::new(piece.text);
         let engine = &self.set.engine;
         let mut overflow = false;
-        engine.matcher.scan(&text, &mut |hit| {
+        scan(&engine.matcher, &mut |hit| {
             if !self.out.any {
                 self.make_room();
             }
@@ -136,47 +183,51 @@ impl<'g, 'm> Gatherer<'g, 'm> {
                     continue;
                 }
                 if row.is_empty() {
-                    self.touched.push((*list, 0));
+                    self.touched.push(*list);
                 }
                 let (start, end) = (hit.span.start as u32, hit.span.end as u32);
                 row.push(Found { piece: number, start, end, pattern: hit.pattern.0, words: (0, 0) });
             }
             ControlFlow::Continue(())
         });
-        if overflow {
+        if overflow && self.out.overflowing.last() != Some(&number) {
             self.out.overflowing.push(number);
         }
-        self.tidy(&text, piece.spot);
     }
 
-    /// Puts the text's matches in order, drops those inside others or in ignored text, and counts words.
-    fn tidy(&mut self, text: &Prepared<'_>, spot: Spot) {
-        let settings = &self.set.settings;
-        let fresh = self.touched.iter().any(|(list, from)| self.row[*list as usize].len() > *from);
-        let ignored =
-            if fresh { ignore::ranges(settings, text.text(), spot == Spot::Body) } else { Vec::new() };
-        for (list, from) in &self.touched {
-            let row = &mut self.row[*list as usize];
-            if row.len() == *from {
-                continue;
-            }
-            drop_inner(row, *from);
-            if !ignored.is_empty() {
-                drop_ignored(row, *from, &ignored);
-            }
-            if self.set.engine.lists[*list as usize].distances {
-                count_words(&mut row[*from..], text, self.words);
-            }
+    /// Puts the row's matches in order, drops those inside others or in ignored text, and counts words.
+    fn tidy(&mut self, texts: &[Text<'m>]) {
+        if self.touched.is_empty() {
+            return;
         }
-        let end = text.text().len();
-        if !self.set.engine.nears.is_empty() {
-            self.words = self.words.saturating_add(text.words_between(&(0..0), &(end..end)) as u32);
+        let before = words_before(texts);
+        let mut ignored: Vec<Option<Vec<Range<usize>>>> = vec![None; texts.len()];
+        for list in &self.touched {
+            let row = &mut self.row[*list as usize];
+            row.sort_unstable_by_key(|one| (one.piece, one.start, Reverse(one.end), one.pattern));
+            let mut kept = Vec::with_capacity(row.len());
+            for found in row.chunk_by(|one, other| one.piece == other.piece) {
+                let place = texts.partition_point(|(number, _)| *number < found[0].piece);
+                let (number, text) = &texts[place];
+                let from = kept.len();
+                keep_outermost(found, &mut kept);
+                let ignored = ignored[place].get_or_insert_with(|| {
+                    let piece = self.pieces.get(*number);
+                    ignore::ranges(&self.set.settings, piece.text, piece.quoted, piece.spot == Spot::Body)
+                });
+                if !ignored.is_empty() {
+                    drop_ignored(&mut kept, from, ignored);
+                }
+                if self.set.engine.lists[*list as usize].distances {
+                    count_words(&mut kept[from..], text, before[place]);
+                }
+            }
+            *row = kept;
         }
     }
 
     /// Hands the matches of a row of texts on.
     fn end_row(&mut self) {
-        self.words = 0;
         if self.touched.is_empty() {
             return;
         }
@@ -190,7 +241,7 @@ impl<'g, 'm> Gatherer<'g, 'm> {
             source.found.extend(near_by(list, others, near.within));
             source.keep_within_room(self.pieces, &mut self.out.overflowing);
         }
-        for (list, _) in self.touched.drain(..) {
+        for list in self.touched.drain(..) {
             let source = &mut self.out.sources[list as usize];
             source.found.append(&mut self.row[list as usize]);
             source.keep_within_room(self.pieces, &mut self.out.overflowing);
@@ -198,19 +249,30 @@ impl<'g, 'm> Gatherer<'g, 'm> {
     }
 }
 
-/// Sorts and keeps the outermost of matches that lie in each other.
-fn drop_inner(row: &mut Vec<Found>, from: usize) {
-    row[from..].sort_unstable_by_key(|found| (found.start, std::cmp::Reverse(found.end), found.pattern));
-    let (mut kept, mut furthest) = (from, 0);
-    for at in from..row.len() {
-        let found = row[at];
-        if found.end > furthest {
-            furthest = found.end;
-            row[kept] = found;
-            kept += 1;
+/// How many words of a row stand before each of its texts.
+fn words_before(texts: &[Text<'_>]) -> Vec<u32> {
+    let mut words = 0u32;
+    let last = texts.len().saturating_sub(1);
+    let before = texts.iter().enumerate().map(|(place, (_, text))| {
+        let before = words;
+        if place < last {
+            let end = text.text().len();
+            words = words.saturating_add(text.words_between(&(0..0), &(end..end)) as u32);
+        }
+        before
+    });
+    before.collect()
+}
+
+/// Keeps the outermost of one text's matches that lie in each other; they are in order.
+fn keep_outermost(found: &[Found], kept: &mut Vec<Found>) {
+    let mut furthest = 0;
+    for one in found {
+        if one.end > furthest {
+            furthest = one.end;
+            kept.push(*one);
         }
     }
-    row.truncate(kept);
 }
 
 /// Both are in order.

@@ -142,14 +142,21 @@ impl Sums {
     }
 }
 
-/// The stretches of a text that are left out, in order and apart from each other.
-pub(crate) fn ranges(settings: &Settings, text: &str, body: bool) -> Vec<Range<usize>> {
+/// The stretches of a text that are left out, in order and apart from each other; `marked` are those that its format says
+/// are quoted.
+pub(crate) fn ranges(
+    settings: &Settings,
+    text: &str,
+    marked: &[Range<usize>],
+    body: bool,
+) -> Vec<Range<usize>> {
     let mut all = Vec::new();
     if !settings.ignored.texts.is_empty() {
         all.extend(settings.ignored.find(text));
     }
     if settings.quoted_replies && body {
         all.extend(quoted(text));
+        all.extend(marked.iter().cloned());
     }
     all.sort_unstable_by_key(|range| (range.start, range.end));
     let mut merged: Vec<Range<usize>> = Vec::new();

@@ -1,5 +1,7 @@
 //! The texts that some question looks into, in the order of the message, each with its place.
 
+use std::ops::Range;
+
 use content::{Component, Kind, View};
 
 use crate::compile::model::{Engine, Places};
@@ -26,6 +28,8 @@ const OTHER_SCOPES: u32 = 4;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece<'m> {
     pub(super) text: &'m str,
+    /// Octets of it that quote an earlier mail, as far as its format says so.
+    pub(super) quoted: &'m [Range<usize>],
     pub(super) part: u32,
     /// `Sheet2!B7`, a header's name, `sender`.
     pub(super) place: &'m str,
@@ -108,6 +112,7 @@ impl<'m> Pieces<'m> {
                 });
             all.push(Piece {
                 text: &segment.text,
+                quoted: &segment.quoted,
                 part: segment.part,
                 place: &segment.place,
                 spot,
@@ -124,6 +129,16 @@ impl<'m> Pieces<'m> {
         self.all.iter()
     }
 
+    /// The numbers of texts that go on in each other, row by row.
+    pub(super) fn rows(&self) -> impl Iterator<Item = Range<u32>> + '_ {
+        let mut from = 0;
+        self.all.chunk_by(|_, next| next.continues).map(move |row| {
+            let first = from;
+            from += row.len() as u32;
+            first..from
+        })
+    }
+
     pub(super) fn get(&self, piece: u32) -> &Piece<'m> {
         &self.all[piece as usize]
     }
@@ -132,6 +147,7 @@ impl<'m> Pieces<'m> {
 fn envelope<'m>(place: &'m str, text: &'m str) -> Piece<'m> {
     Piece {
         text,
+        quoted: &[],
         part: 0,
         place,
         spot: Spot::Envelope,

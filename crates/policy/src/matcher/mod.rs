@@ -36,7 +36,9 @@
 //! [`IdentifierPattern`]. From left to right, at each start the longest text that fits a shape, its boundary
 //! and the validator is a hit; hits of one identifier do not overlap.
 
+mod automaton;
 mod fold;
+mod gate;
 mod identifiers;
 mod keyword;
 mod literals;
@@ -58,6 +60,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 pub use fold::Prepared;
+use identifiers::Which;
 
 /// The longest match of a regular expression or an identifier, in octets of folded text.
 pub const REACH: usize = 1024;
@@ -231,9 +234,15 @@ impl fmt::Debug for Matcher {
 impl Matcher {
     /// Compiles the patterns; each is known by its place in the slice from then on.
     pub fn compile(patterns: &[Pattern]) -> Result<Self, PatternError> {
+        Self::compile_with(patterns, &[])
+    }
+
+    /// As [`Self::compile`]; identifiers that `later` names by their place can be left for [`Self::scan_later`].
+    pub fn compile_with(patterns: &[Pattern], later: &[bool]) -> Result<Self, PatternError> {
         let mut parsed = Parsed::default();
         for (index, pattern) in patterns.iter().enumerate() {
-            parsed.add(PatternId(index as u32), pattern).map_err(|refusal| refusal.of(index))?;
+            let later = later.get(index).copied().unwrap_or(false);
+            parsed.add(PatternId(index as u32), pattern, later).map_err(|refusal| refusal.of(index))?;
         }
         let refused = |(id, refusal): (PatternId, Refusal)| refusal.of(id.0 as usize);
         Ok(Self {
@@ -253,12 +262,32 @@ impl Matcher {
     /// steps, for tests of the worst case.
     #[doc(hidden)]
     pub fn scan_counting(&self, text: &Prepared<'_>, hits: &mut dyn FnMut(Hit) -> Flow) -> u64 {
-        let mut scan = scan::Scan::new(text, hits);
-        if self.scan_all(&mut scan).is_continue() { scan.finish() } else { 0 }
+        self.scan_for(text, Which::All, hits)
     }
 
-    fn scan_all(&self, scan: &mut scan::Scan<'_, '_>) -> Flow {
-        scan.starts(&self.phrases, &self.identifiers)?;
+    /// As [`Self::scan`], without the identifiers that can be left for later.
+    pub fn scan_now(&self, text: &Prepared<'_>, hits: &mut dyn FnMut(Hit) -> Flow) {
+        self.scan_for(text, Which::Now, hits);
+    }
+
+    /// Tells of the identifiers that [`Self::scan_now`] left, and of these only of those that `wanted` names by their
+    /// place.
+    pub fn scan_later(&self, text: &Prepared<'_>, wanted: &[bool], hits: &mut dyn FnMut(Hit) -> Flow) {
+        let mut scan = scan::Scan::new(text, hits);
+        if wanted.contains(&true)
+            && scan.starts(None, &self.identifiers, (Which::Later, wanted)).is_continue()
+        {
+            scan.finish();
+        }
+    }
+
+    fn scan_for(&self, text: &Prepared<'_>, which: Which, hits: &mut dyn FnMut(Hit) -> Flow) -> u64 {
+        let mut scan = scan::Scan::new(text, hits);
+        if self.scan_all(which, &mut scan).is_continue() { scan.finish() } else { 0 }
+    }
+
+    fn scan_all(&self, which: Which, scan: &mut scan::Scan<'_, '_>) -> Flow {
+        scan.starts(Some(&self.phrases), &self.identifiers, (which, &[]))?;
         self.phrases.by_pieces(scan)?;
         self.regexes.scan(scan)
     }
@@ -283,7 +312,7 @@ struct Parsed {
 }
 
 impl Parsed {
-    fn add(&mut self, id: PatternId, pattern: &Pattern) -> Result<(), Refusal> {
+    fn add(&mut self, id: PatternId, pattern: &Pattern, later: bool) -> Result<(), Refusal> {
         match pattern {
             Pattern::Keyword { text, case_sensitive, whole_word } => {
                 self.keywords.push((id, keyword::Keyword::parse(text, *case_sensitive, *whole_word)?));
@@ -298,7 +327,7 @@ impl Parsed {
                 let each = patterns.iter();
                 let shapes = each.map(|pattern| Ok((shape::parse(&pattern.shape)?, pattern.boundary)));
                 let shapes = shapes.collect::<Result<_, Refusal>>()?;
-                self.identifiers.push(identifiers::Source { id, shapes, validate: validate.clone() });
+                self.identifiers.push(identifiers::Source { id, shapes, validate: validate.clone(), later });
             }
         }
         Ok(())

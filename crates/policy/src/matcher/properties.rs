@@ -223,6 +223,26 @@ proptest! {
     }
 
     #[test]
+    fn what_is_left_for_later_is_found_then(patterns in patterns(), text in text(40), choice in any::<u8>()) {
+        let later: Vec<bool> = (0..patterns.len()).map(|at| choice >> (at % 8) & 1 == 1).collect();
+        let matcher = Matcher::compile_with(&patterns, &later).unwrap();
+        let text = Prepared::new(&text);
+        let mut hits = Vec::new();
+        let mut note = |hit| {
+            hits.push(hit);
+            ControlFlow::Continue(())
+        };
+        matcher.scan_now(&text, &mut note);
+        // One after the other, as they are asked for.
+        for at in 0..patterns.len() {
+            let wanted: Vec<bool> = (0..patterns.len()).map(|other| other == at).collect();
+            matcher.scan_later(&text, &wanted, &mut note);
+        }
+        hits.sort_by_key(|hit| (hit.pattern, hit.span.start, hit.span.end));
+        prop_assert_eq!(hits, fast(&patterns, text.text()));
+    }
+
+    #[test]
     fn the_order_of_patterns_does_not_matter(patterns in patterns(), text in text(30)) {
         let mut turned: Vec<_> = patterns.iter().cloned().rev().collect();
         let last = patterns.len() as u32;

@@ -117,7 +117,7 @@ impl Regexes {
     }
 
     fn scan_free(&self, scan: &mut Scan<'_, '_>, text: &[u8]) -> Flow {
-        if text.is_empty() {
+        if text.is_empty() || self.free.is_empty() {
             return Flow::Continue(());
         }
         let mut which = PatternSet::new(self.free.len());

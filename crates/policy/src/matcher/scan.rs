@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::fold::Prepared;
-use super::identifiers::{Identifiers, Start, View};
+use super::gate::{Buckets, Gate, View};
+use super::identifiers::{Ends, Identifiers, Start, Which};
 use super::phrases::{Before, Phrases};
 use super::table::load;
 use super::words::{Words, pack};
@@ -65,74 +66,170 @@ impl<'s, 't> Scan<'s, 't> {
 }
 
 impl Scan<'_, '_> {
-    /// Looks at each place where a word, a run of digits or a symbol begins.
-    pub(super) fn starts(&mut self, phrases: &Phrases, identifiers: &Identifiers) -> Flow {
-        let (words, shapes) = (phrases.at_words(), !identifiers.is_empty());
-        if !words && !shapes {
-            return Flow::Continue(());
+    /// Looks at each place where a word, a run of digits or a symbol begins: for keywords, if they are given, and for
+    /// identifiers.
+    pub(super) fn starts(
+        &mut self,
+        phrases: Option<&Phrases>,
+        identifiers: &Identifiers,
+        (which, wanted): (Which, &[bool]),
+    ) -> Flow {
+        let phrases = phrases.filter(|phrases| phrases.at_words());
+        match (phrases, identifiers.gate(which)) {
+            (None, None) => Flow::Continue(()),
+            (Some(phrases), None) => self.words(phrases),
+            (phrases, Some((gate, buckets))) => {
+                let symbols = Symbols::new(gate.symbols(buckets));
+                let mut shapes = Shapes {
+                    identifiers,
+                    gate,
+                    buckets,
+                    inner: gate.inner_digits(buckets),
+                    symbols,
+                    carry: 0,
+                    next: self.digits(0),
+                    ends: identifiers.ends(wanted),
+                };
+                let mut before = Before::default();
+                (0..self.words.blocks())
+                    .try_for_each(|block| self.block(block, phrases, &mut before, &mut shapes))
+            }
         }
-        let mut ends = identifiers.ends();
+    }
+
+    /// Keywords alone.
+    fn words(&mut self, phrases: &Phrases) -> Flow {
         let mut before = Before::default();
-        let special = identifiers.inner_digits || !identifiers.symbols.is_empty();
-        let mut carry = 0;
-        let mut next = if shapes { self.digits(0) } else { 0 };
         for block in 0..self.words.blocks() {
-            let (starts, edges) = self.words.block(block);
-            let mut others = 0;
-            let mut kinds = Kinds::default();
-            if shapes {
-                let digits = std::mem::replace(&mut next, self.digits(block + 1));
-                kinds = Kinds::new(digits, next, self.words, block);
-                if special {
-                    others = self.others(identifiers, block, digits, &mut carry) & !starts;
+            let (mut starts, edges) = self.words.block(block);
+            while starts != 0 {
+                let offset = starts.trailing_zeros();
+                starts &= starts - 1;
+                let at = block * 64 + offset as usize;
+                let word = at..self.word_end(at, edges >> offset);
+                phrases.word(self, &mut before, load(self.bytes, at), word)?;
+            }
+        }
+        Flow::Continue(())
+    }
+
+    /// Where the word at a place ends; `edges` are the octets from there on before which no word goes on.
+    #[inline]
+    fn word_end(&self, at: usize, edges: u64) -> usize {
+        match edges >> 1 {
+            0 => self.words.end(at),
+            edges => at + 1 + edges.trailing_zeros() as usize,
+        }
+    }
+
+    #[inline]
+    fn block(
+        &mut self,
+        block: usize,
+        phrases: Option<&Phrases>,
+        before: &mut Before,
+        shapes: &mut Shapes<'_, '_>,
+    ) -> Flow {
+        let (mut starts, edges) = self.words.block(block);
+        let digits = std::mem::replace(&mut shapes.next, self.digits(block + 1));
+        let kinds = Kinds::new(digits, shapes.next, self.words, block);
+        let mut others = self.others(shapes, block, digits) & !starts;
+        while starts | others != 0 {
+            let offset = (starts | others).trailing_zeros();
+            let at = block * 64 + offset as usize;
+            let eight = load(self.bytes, at);
+            let mut start = Start::Word;
+            if starts >> offset & 1 == 0 {
+                others &= others - 1;
+                start = if digits >> offset & 1 == 1 { Start::InnerDigit } else { Start::Symbol };
+            } else {
+                starts &= starts - 1;
+                if let Some(phrases) = phrases {
+                    let word = at..self.word_end(at, edges >> offset);
+                    phrases.word(self, before, eight, word)?;
                 }
             }
-            let mut starts = starts;
-            while starts | others != 0 {
-                let offset = (starts | others).trailing_zeros();
-                let at = block * 64 + offset as usize;
-                let eight = load(self.bytes, at);
-                if starts >> offset & 1 == 0 {
-                    others &= others - 1;
-                    let start =
-                        if kinds.digits >> offset & 1 == 1 { Start::InnerDigit } else { Start::Symbol };
-                    identifiers.at(self, &mut ends, kinds.view(offset, eight), at, start)?;
-                    continue;
-                }
-                starts &= starts - 1;
-                if words {
-                    let end = match edges >> offset >> 1 {
-                        0 => self.words.end(at),
-                        edges => at + 1 + edges.trailing_zeros() as usize,
-                    };
-                    phrases.word(self, &mut before, eight, at..end)?;
-                }
-                if shapes {
-                    identifiers.at(self, &mut ends, kinds.view(offset, eight), at, Start::Word)?;
-                }
+            let open = shapes.gate.open(self.bytes, kinds.view(offset, eight), at) & shapes.buckets;
+            if open != 0 {
+                shapes.identifiers.try_at(self, &mut shapes.ends, open, at, start)?;
             }
         }
         Flow::Continue(())
     }
 
     /// Which of 64 octets are digits; none past the end.
+    #[inline]
     fn digits(&self, block: usize) -> u64 {
+        let is_digit = |octet: u8| octet.wrapping_sub(b'0') < 10;
         match self.bytes.get(block * 64..) {
-            Some(rest) => flags(&rest[..rest.len().min(64)], |octet| octet.wrapping_sub(b'0') < 10),
+            // Most blocks of prose have none.
+            Some(rest) => match rest.first_chunk::<64>() {
+                Some(whole) => {
+                    let any = whole.iter().fold(0, |any, octet| any | u8::from(is_digit(*octet)));
+                    if any == 0 { 0 } else { flags(whole, is_digit) }
+                }
+                None => flags(rest, is_digit),
+            },
             None => 0,
         }
     }
 
     /// The bits of 64 octets at which a run of digits or a shape's first symbol stands.
-    fn others(&self, identifiers: &Identifiers, block: usize, digits: u64, carry: &mut u64) -> u64 {
-        let text = &self.bytes[block * 64..self.bytes.len().min(block * 64 + 64)];
-        let mut bits = 0;
-        if identifiers.inner_digits {
-            bits = digits & !(digits << 1 | *carry);
-            *carry = digits >> 63;
+    #[inline]
+    fn others(&self, shapes: &mut Shapes<'_, '_>, block: usize, digits: u64) -> u64 {
+        let mut bits = shapes.symbols.of(&self.bytes[block * 64..self.bytes.len().min(block * 64 + 64)]);
+        if shapes.inner {
+            bits |= digits & !(digits << 1 | shapes.carry);
+            shapes.carry = digits >> 63;
         }
-        for symbol in &identifiers.symbols {
-            bits |= flags(text, |octet| octet == *symbol);
+        bits
+    }
+}
+
+/// How identifiers are looked for.
+struct Shapes<'i, 'w> {
+    identifiers: &'i Identifiers,
+    gate: &'i Gate,
+    buckets: Buckets,
+    /// Whether a run of digits may begin a shape after a letter.
+    inner: bool,
+    symbols: Symbols,
+    /// Whether the last octet was a digit.
+    carry: u64,
+    /// The digits of the next block.
+    next: u64,
+    ends: Ends<'w>,
+}
+
+/// A set of octets, eight at a time.
+struct Symbols {
+    eights: Vec<[u8; 8]>,
+}
+
+impl Symbols {
+    fn new(octets: impl Iterator<Item = u8>) -> Self {
+        let octets: Vec<u8> = octets.collect();
+        let eight = |some: &[u8]| std::array::from_fn(|at| some.get(at).copied().unwrap_or(some[0]));
+        Self { eights: octets.chunks(8).map(eight).collect() }
+    }
+
+    /// Where in at most 64 octets one of them stands.
+    #[inline]
+    fn of(&self, text: &[u8]) -> u64 {
+        let mut bits = 0;
+        for eight in &self.eights {
+            let is = |octet: u8| eight.iter().fold(false, |any, symbol| any | (octet == *symbol));
+            bits |= match text.first_chunk::<64>() {
+                Some(whole) => {
+                    let mut marks = [0u8; 64];
+                    for (mark, octet) in marks.iter_mut().zip(whole) {
+                        *mark = u8::from(is(*octet));
+                    }
+                    let any = marks.iter().fold(0, |any, mark| any | mark);
+                    if any == 0 { 0 } else { pack(&marks) }
+                }
+                None => flags(text, is),
+            };
         }
         bits
     }
@@ -150,6 +247,7 @@ struct Kinds {
 }
 
 impl Kinds {
+    #[inline]
     fn new(digits: u64, next_digits: u64, words: &Words, block: usize) -> Self {
         let letters = |block: usize, digits: u64| words.insides(block) & !digits;
         let (here, next) = (letters(block, digits), letters(block + 1, next_digits));

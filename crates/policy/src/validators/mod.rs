@@ -135,14 +135,13 @@ const fn verbatim(name: &'static str, check: fn(&str) -> bool, about: &'static s
 /// Writes the ASCII letters and digits of `text`, upper-cased, into `room`. None if they do not fit or if `text` has
 /// letters or digits of other scripts.
 fn compact<'r>(text: &str, room: &'r mut [u8]) -> Option<&'r str> {
+    if !text.is_ascii() && text.chars().any(|c| !c.is_ascii() && c.is_alphanumeric()) {
+        return None;
+    }
     let mut used = 0;
-    for c in text.chars() {
-        if c.is_ascii_alphanumeric() {
-            *room.get_mut(used)? = c.to_ascii_uppercase() as u8;
-            used += 1;
-        } else if !c.is_ascii() && c.is_alphanumeric() {
-            return None;
-        }
+    for octet in text.bytes().filter(u8::is_ascii_alphanumeric) {
+        *room.get_mut(used)? = octet.to_ascii_uppercase();
+        used += 1;
     }
     std::str::from_utf8(room.get(..used)?).ok()
 }

@@ -136,9 +136,11 @@ pub fn settings(dir: &std::path::Path, hops: &[SocketAddr]) -> Settings {
         passwords: Vec::new(),
         trial: false,
         break_glass: false,
+        milter_holds: false,
         pass_header: Some(("X-Cfilter-Loop".into(), "Reflected".into())),
         refused_copy: RefusedCopy::Defer,
         id_key: IdKey::new([7; 32]),
+        old_id_keys: Vec::new(),
         effects: prevent::EffectSettings {
             look_every: Duration::from_millis(20),
             ..prevent::EffectSettings::default()

@@ -18,6 +18,8 @@ macro_rules! replies {
 replies! {
     /// Success of our own.
     ok = 250 (2, 0, 0) "Ok: Carry on.";
+    /// What the history says of a message that an MTA asked about by milter, and keeps.
+    returned_to_mta = 250 (2, 0, 0) "Returned to the MTA.";
     /// QUIT.
     closing = 221 (2, 0, 0) "Service closing.";
     /// VRFY: we do not verify (RFC 5321 3.5.3).

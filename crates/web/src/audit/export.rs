@@ -13,7 +13,15 @@ pub fn to_csv(line: &Line) -> String {
     let (number, at, hash) = (line.number.to_string(), moment(line.at), hex(&line.hash));
     let actor = &line.actor;
     let cells = [
-        &number, &at, &actor.who, &actor.role, &actor.peer, &line.action, &line.subject, &line.detail, &hash,
+        &number,
+        &at,
+        &actor.who,
+        &actor.role,
+        &actor.peer,
+        &line.action,
+        &line.subject,
+        &line.detail,
+        &hash,
     ];
     cells.map(|cell| csv_cell(cell)).join(",") + "\r\n"
 }
@@ -30,7 +38,9 @@ pub fn to_json_line(line: &Line) -> String {
 
 /// A cell that stays text: what a spreadsheet would take for a formula gets an apostrophe in front.
 pub fn csv_cell(text: &str) -> String {
-    let formula = text.trim_start_matches([' ', '\u{a0}']).starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    let formula = text
+        .trim_start_matches([' ', '\u{a0}'])
+        .starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     let text = if formula { format!("'{text}") } else { text.to_owned() };
     if text.contains(['"', ',', ';', '\r', '\n', '\'']) {
         return format!("\"{}\"", text.replace('"', "\"\""));

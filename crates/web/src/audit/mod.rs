@@ -10,7 +10,8 @@ use std::sync::Arc;
 use store::database::{Database, Row, Session, Value};
 use store::values;
 
-pub use export::{to_csv, to_json_line};
+pub(crate) use export::HEAD;
+pub use export::{csv_cell, to_csv, to_json_line};
 
 use crate::Error;
 use crate::clock::Clock;
@@ -220,8 +221,7 @@ fn condition(search: &Search) -> (String, Vec<Value>) {
         parts.push("(lower(subject) LIKE ? ESCAPE '\\' OR lower(detail) LIKE ? ESCAPE '\\')");
         values.push(pattern.into());
     }
-    let condition =
-        if parts.is_empty() { String::new() } else { format!("WHERE {}", parts.join(" AND ")) };
+    let condition = if parts.is_empty() { String::new() } else { format!("WHERE {}", parts.join(" AND ")) };
     (condition, values)
 }
 

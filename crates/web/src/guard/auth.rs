@@ -155,7 +155,10 @@ fn basic(pair: &str) -> Option<(String, Zeroizing<String>)> {
 }
 
 fn unreadable() -> Problem {
-    Problem::Bad("The Authorization header cannot be read: send Basic name:password, or Bearer and a token.".to_owned())
+    Problem::Bad(
+        "The Authorization header cannot be read: send Basic name:password, or Bearer and a token."
+            .to_owned(),
+    )
 }
 
 #[cfg(test)]

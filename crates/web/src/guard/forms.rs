@@ -15,7 +15,9 @@ pub(super) fn from_here(headers: &HeaderMap, asked: &Asked) -> Result<(), Proble
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let fine = match (text("sec-fetch-site"), text("origin")) {
         (Some(site), _) => ["same-origin", "none"].contains(&site),
-        (None, Some(origin)) => is_own(origin, value(headers, header::HOST).unwrap_or_default(), asked.peer.secure),
+        (None, Some(origin)) => {
+            is_own(origin, value(headers, header::HOST).unwrap_or_default(), asked.peer.secure)
+        }
         // Neither: no browser of today. A session still needs its token.
         (None, None) => true,
     };
@@ -102,7 +104,8 @@ mod tests {
         assert_eq!(field("application/x-www-form-urlencoded", b"xcsrf=1&csrfx=2"), None);
         let form = b"--B\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\nT0k\r\n--B--\r\n";
         assert_eq!(field("multipart/form-data; boundary=B", form), Some(b"T0k".to_vec()));
-        let file = b"--B\r\nContent-Disposition: form-data; name=\"csrf\"; filename=\"x\"\r\n\r\nT0k\r\n--B--\r\n";
+        let file =
+            b"--B\r\nContent-Disposition: form-data; name=\"csrf\"; filename=\"x\"\r\n\r\nT0k\r\n--B--\r\n";
         assert_eq!(field("multipart/form-data; boundary=B", file), None);
         assert_eq!(field("text/plain", b"csrf=T0k"), None);
     }

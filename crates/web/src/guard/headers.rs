@@ -16,7 +16,10 @@ pub(super) fn add(headers: &mut HeaderMap, secure: bool) {
         (header::REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+        ),
         (HeaderName::from_static("x-permitted-cross-domain-policies"), "none"),
     ];
     for (name, value) in fixed {

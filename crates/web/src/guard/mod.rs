@@ -51,9 +51,9 @@ pub(crate) async fn around(State(site): State<Site>, request: Request, next: Nex
     let request_log = (request.method().clone(), asked.path.clone());
     let mut viewer = None;
     let answer = match admit(&site, &asked, request, &mut viewer).await {
-        Ok(request) => tokio::time::timeout(site.options().patience, next.run(request)).await.unwrap_or_else(|_| {
-            Problem::Unavailable("the request took too long".to_owned()).into_response()
-        }),
+        Ok(request) => tokio::time::timeout(site.options().patience, next.run(request))
+            .await
+            .unwrap_or_else(|_| Problem::Unavailable("the request took too long".to_owned()).into_response()),
         Err(problem) => problem.into_response(),
     };
     if let Some(inside) = answer.extensions().get::<Problem>().and_then(Problem::inside) {
@@ -117,7 +117,9 @@ async fn admit(
         return Err(Problem::ChangePassword);
     }
     let body = read(site, asked, &parts, body, viewer.is_some()).await?;
-    if let Some(viewer) = viewer.as_ref().filter(|viewer| !asked.safe && !viewer.form_token.is_empty()) {
+    // The sign-in page may have been open since before somebody signed in in another window.
+    let needs_token = !asked.safe && asked.path != "/sign-in";
+    if let Some(viewer) = viewer.as_ref().filter(|viewer| needs_token && !viewer.form_token.is_empty()) {
         forms::with_token(&parts.headers, &body, &viewer.form_token)?;
     }
     parts.extensions.insert(asked.peer.clone());
@@ -173,9 +175,9 @@ async fn read(
     }
     let files = value(&parts.headers, header::CONTENT_TYPE)
         .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("multipart/form-data"));
-    let limit =
-        if files && known { site.options().upload_limit } else { site.options().body_limit };
-    let announced = value(&parts.headers, header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    let limit = if files && known { site.options().upload_limit } else { site.options().body_limit };
+    let announced =
+        value(&parts.headers, header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(Problem::TooLarge);
     }

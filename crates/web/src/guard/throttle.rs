@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Mutex;
 
+use crate::Problem;
 use crate::clock::Clock;
 use crate::listen::Peer;
-use crate::Problem;
 
 /// Failures that an address has at first.
 const BURST: f64 = 20.0;
@@ -96,9 +96,8 @@ mod tests {
     fn an_address_that_fails_too_often_waits_and_others_do_not() {
         let now = Arc::new(AtomicI64::new(1_000_000));
         let shown = now.clone();
-        let clock = Clock::by(move || {
-            jiff::Timestamp::from_millisecond(shown.load(Ordering::Relaxed)).unwrap()
-        });
+        let clock =
+            Clock::by(move || jiff::Timestamp::from_millisecond(shown.load(Ordering::Relaxed)).unwrap());
         let throttle = Throttle::new(clock);
         let at = |address: &str| Peer { address: address.parse().unwrap(), ..Peer::default() };
         for _ in 0..20 {

@@ -85,7 +85,10 @@ impl Field {
     }
 
     /// What can be chosen.
-    pub fn choices<V: Into<String>, T: Into<String>>(mut self, choices: impl IntoIterator<Item = (V, T)>) -> Self {
+    pub fn choices<V: Into<String>, T: Into<String>>(
+        mut self,
+        choices: impl IntoIterator<Item = (V, T)>,
+    ) -> Self {
         let choice = |(value, title): (V, T)| Choice { value: value.into(), title: title.into() };
         self.choices = choices.into_iter().map(choice).collect();
         self
@@ -105,8 +108,11 @@ impl Field {
     fn common(&self) -> String {
         let name = escape(&self.name);
         let mut out = format!("id=\"f-{name}\" name=\"{name}\"{}", self.attributes);
-        let described: Vec<&str> =
-            [(&self.wrong, "wrong"), (&self.hint, "hint")].iter().filter(|(text, _)| !text.is_empty()).map(|(_, id)| *id).collect();
+        let described: Vec<&str> = [(&self.wrong, "wrong"), (&self.hint, "hint")]
+            .iter()
+            .filter(|(text, _)| !text.is_empty())
+            .map(|(_, id)| *id)
+            .collect();
         if !described.is_empty() {
             let ids: Vec<String> = described.iter().map(|id| format!("f-{name}-{id}")).collect();
             let _ = write!(out, " aria-describedby=\"{}\"", ids.join(" "));
@@ -176,7 +182,11 @@ mod tests {
 
     #[test]
     fn a_field_ties_its_words_together_and_escapes_what_was_typed() {
-        let html = Field::new(Kind::Text, "name", "Name").value("\"><b>").hint("Short.").wrong("Too long.").to_string();
+        let html = Field::new(Kind::Text, "name", "Name")
+            .value("\"><b>")
+            .hint("Short.")
+            .wrong("Too long.")
+            .to_string();
         assert!(html.contains("<label for=\"f-name\">Name</label>"));
         assert!(html.contains("value=\"&quot;&gt;&lt;b&gt;\""));
         assert!(html.contains("aria-describedby=\"f-name-wrong f-name-hint\" aria-invalid=\"true\""));
@@ -190,7 +200,11 @@ mod tests {
 
     #[test]
     fn the_held_choice_is_the_chosen_one() {
-        let html = Field::new(Kind::OneOf, "r", "Role").choices([("1", "A"), ("2", "B")]).value("2").to_string();
-        assert!(html.contains("<option value=\"2\" selected>B</option>") && html.contains("<option value=\"1\">A"));
+        let html =
+            Field::new(Kind::OneOf, "r", "Role").choices([("1", "A"), ("2", "B")]).value("2").to_string();
+        assert!(
+            html.contains("<option value=\"2\" selected>B</option>")
+                && html.contains("<option value=\"1\">A")
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Text that is HTML already, and the one way for other text to become so.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use askama::filters::HtmlSafe;
 
@@ -63,11 +63,6 @@ pub(crate) fn escape_char(c: char, out: &mut String) {
         '\0' => out.push('\u{fffd}'),
         c => out.push(c),
     }
-}
-
-/// Writes formatted text; a string never refuses.
-pub(crate) fn put(out: &mut String, text: fmt::Arguments<'_>) {
-    let _ = out.write_fmt(text);
 }
 
 #[cfg(test)]

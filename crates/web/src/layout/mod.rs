@@ -22,7 +22,7 @@ mod parts;
 pub mod plot;
 
 pub use field::{Choice, Field, Kind};
-pub use html::{Html, escape};
 pub(crate) use html::escape_char;
+pub use html::{Html, escape};
 pub use page::Page;
 pub use parts::{Chip, Duration, Moment, Pager, Size, Tint, notice};

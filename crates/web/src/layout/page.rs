@@ -130,7 +130,10 @@ impl<'a> Page<'a> {
             theme: self.theme.word(),
             style: self.site.asset("weir.css"),
             icon: self.site.asset("icon.svg"),
-            scripts: [self.site.asset("htmx.js"), self.site.asset("weir.js")].into_iter().chain(self.scripts).collect(),
+            scripts: [self.site.asset("htmx.js"), self.site.asset("weir.js")]
+                .into_iter()
+                .chain(self.scripts)
+                .collect(),
             groups: self.viewer.map(|viewer| groups(viewer, &self.place)).unwrap_or_default(),
             who: self.viewer.map(Who::of),
             crumbs: self.crumbs,
@@ -184,7 +187,8 @@ struct Who {
 
 impl Who {
     fn of(viewer: &Viewer) -> Self {
-        let roles = viewer.roles.iter().map(|(id, name)| (*id, name.clone(), *id == viewer.role.id)).collect();
+        let roles =
+            viewer.roles.iter().map(|(id, name)| (*id, name.clone(), *id == viewer.role.id)).collect();
         Self {
             name: viewer.shown_name().to_owned(),
             role: viewer.role.name.clone(),
@@ -199,11 +203,13 @@ impl Who {
 fn groups(viewer: &Viewer, place: &str) -> Vec<Group> {
     let places = &viewer.site.options().places;
     let open = |any_of: &[_]| any_of.is_empty() || any_of.iter().any(|privilege| viewer.may(*privilege));
-    let begins = |path: &str| {
-        place == path || place.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
-    };
-    let current =
-        places.iter().map(|place| place.path.as_str()).filter(|path| begins(path)).max_by_key(|path| path.len());
+    let begins =
+        |path: &str| place == path || place.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+    let current = places
+        .iter()
+        .map(|place| place.path.as_str())
+        .filter(|path| begins(path))
+        .max_by_key(|path| path.len());
     let mut groups: Vec<Group> = Vec::new();
     for place in places.iter().filter(|place| open(&place.any_of)) {
         let entry = Entry {

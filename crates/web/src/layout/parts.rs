@@ -203,7 +203,8 @@ mod tests {
             "<time datetime=\"2025-11-24T16:00:00Z\" data-local>2025-11-24 16:00 UTC</time>"
         );
         assert_eq!(Moment(i64::MAX).to_string(), "—");
-        let sizes = [0, 999, 1_000, 999_949, 999_999, 5_300_000, u64::MAX].map(|octets| Size(octets).to_string());
+        let sizes =
+            [0, 999, 1_000, 999_949, 999_999, 5_300_000, u64::MAX].map(|octets| Size(octets).to_string());
         assert_eq!(sizes, ["0 B", "999 B", "1.0 kB", "999.9 kB", "1.0 MB", "5.3 MB", "18446744.1 TB"]);
         let times = [5, 1_000, 200_000, 8_000_000, 200_000_000].map(|ms| Duration(ms).to_string());
         assert_eq!(times, ["5 ms", "1 s", "3 min", "2 h", "2 days"]);

@@ -100,8 +100,11 @@ impl fmt::Display for Lines {
             );
         }
         for (number, (name, values)) in self.series.iter().enumerate() {
-            let points: Vec<String> =
-                values.iter().enumerate().map(|(at, value)| format!("{:.1},{:.1}", x(at), y(*value))).collect();
+            let points: Vec<String> = values
+                .iter()
+                .enumerate()
+                .map(|(at, value)| format!("{:.1},{:.1}", x(at), y(*value)))
+                .collect();
             let _ = write!(
                 svg,
                 "<polyline class=\"line s{}\" points=\"{}\"><title>{}</title></polyline>",
@@ -117,7 +120,9 @@ impl fmt::Display for Lines {
             .moments
             .iter()
             .enumerate()
-            .map(|(at, moment)| (moment.clone(), self.series.iter().map(|series| number(series, at)).collect()))
+            .map(|(at, moment)| {
+                (moment.clone(), self.series.iter().map(|series| number(series, at)).collect())
+            })
             .collect();
         svg.push_str(&legend(&names));
         figure(f, &self.title, &svg, &table(&self.title, "When", &names, &rows))
@@ -152,7 +157,10 @@ fn legend(names: &[&str]) -> String {
 }
 
 fn table(title: &str, first: &str, names: &[&str], rows: &[(String, Vec<u64>)]) -> String {
-    let mut out = format!("<table class=\"list\"><caption>{}</caption><thead><tr><th scope=\"col\">{first}</th>", escape(title));
+    let mut out = format!(
+        "<table class=\"list\"><caption>{}</caption><thead><tr><th scope=\"col\">{first}</th>",
+        escape(title)
+    );
     for name in names {
         let _ = write!(out, "<th scope=\"col\" class=\"number\">{}</th>", escape(name));
     }
@@ -218,7 +226,7 @@ mod tests {
     #[test]
     fn numbers_are_grouped_and_axes_end_at_round_ones() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([0, 4, 5, 9, 21, 41, 390, 401].map(ceiling), [4, 4, 8, 20, 40, 200, 400, 800]);
+        assert_eq!([0, 4, 5, 9, 21, 41, 390, 401].map(ceiling), [4, 4, 8, 20, 40, 80, 400, 800]);
         assert_eq!(ceiling(u64::MAX), u64::MAX);
     }
 

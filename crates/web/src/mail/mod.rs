@@ -97,7 +97,11 @@ mod tests {
     fn what_would_not_be_seen_is_shown() {
         let html = line("inv\u{202e}fdp.exe\u{200b}\0\n", 100).to_string();
         assert!(html.contains("title=\"U+202E right-to-left override\">U+202E</span>"));
-        assert!(html.contains("\">U+200B</span>") && html.contains("\">\u{2400}</span>") && html.contains("\u{240a}"));
+        assert!(
+            html.contains("\">U+200B</span>")
+                && html.contains("\">\u{2400}</span>")
+                && html.contains("\u{240a}")
+        );
         assert!(!html.contains(['\u{202e}', '\u{200b}', '\0', '\n']));
     }
 
@@ -110,7 +114,10 @@ mod tests {
     #[test]
     fn a_long_value_is_cut_between_characters_and_says_so() {
         let html = line("äöüß", 2).to_string();
-        assert_eq!(html, "<bdi class=\"mail\">äö<span class=\"cut\" title=\"2 more characters\">…</span></bdi>");
+        assert_eq!(
+            html,
+            "<bdi class=\"mail\">äö<span class=\"cut\" title=\"2 more characters\">…</span></bdi>"
+        );
     }
 
     proptest! {
@@ -120,7 +127,8 @@ mod tests {
             let inside = html.strip_prefix("<bdi class=\"mail\">").unwrap().strip_suffix("</bdi>").unwrap();
             let bare = ours_removed(inside);
             prop_assert!(!bare.contains(['<', '>', '"', '\'']), "{}", html);
-            prop_assert!(!inside.chars().any(|c| is_deceptive(c) && !matches!(c, '\u{200c}' | '\u{200d}')));
+            let unseen = |c: char| is_deceptive(c) && !matches!(c, '\u{200c}' | '\u{200d}');
+            prop_assert!(!inside.chars().any(unseen), "an unseen character");
         }
     }
 

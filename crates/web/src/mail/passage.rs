@@ -94,7 +94,11 @@ fn gap(text: &str, range: Range<usize>, out: &mut String) {
         return;
     }
     let count = text[range].chars().count() as u64;
-    let _ = write!(out, "<span class=\"cut\">… {} characters not shown …</span>", crate::layout::plot::grouped(count));
+    let _ = write!(
+        out,
+        "<span class=\"cut\">… {} characters not shown …</span>",
+        crate::layout::plot::grouped(count)
+    );
 }
 
 #[cfg(test)]
@@ -104,7 +108,11 @@ mod tests {
     use super::*;
 
     fn inside(html: &Html) -> &str {
-        html.as_str().strip_prefix("<pre class=\"mail\" dir=\"auto\">\n").unwrap().strip_suffix("</pre>").unwrap()
+        html.as_str()
+            .strip_prefix("<pre class=\"mail\" dir=\"auto\">\n")
+            .unwrap()
+            .strip_suffix("</pre>")
+            .unwrap()
     }
 
     #[test]

@@ -109,9 +109,22 @@ async fn account(State(site): State<Site>, viewer: Viewer) -> Result<Response, P
 /// The browser's name and system, if it says them in the usual way.
 fn browser(agent: &str) -> String {
     let has = |word: &str| agent.contains(word);
-    let name = [("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"), ("curl/", "curl")];
-    let system = [("Windows", "Windows"), ("Android", "Android"), ("iPhone", "iPhone"), ("Mac OS", "macOS"), ("Linux", "Linux")];
-    let find = |pairs: &[(&str, &'static str)]| pairs.iter().find(|(word, _)| has(word)).map(|(_, name)| *name);
+    let name = [
+        ("Edg/", "Edge"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+        ("curl/", "curl"),
+    ];
+    let system = [
+        ("Windows", "Windows"),
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("Mac OS", "macOS"),
+        ("Linux", "Linux"),
+    ];
+    let find =
+        |pairs: &[(&str, &'static str)]| pairs.iter().find(|(word, _)| has(word)).map(|(_, name)| *name);
     match (find(&name), find(&system)) {
         (Some(name), Some(system)) => format!("{name} on {system}"),
         (Some(one), None) | (None, Some(one)) => one.to_owned(),
@@ -131,8 +144,11 @@ struct PasswordPage {
 
 #[derive(Deserialize)]
 struct NewPassword {
+    #[serde(deserialize_with = "crate::pages::hidden")]
     old: Zeroizing<String>,
+    #[serde(deserialize_with = "crate::pages::hidden")]
     new: Zeroizing<String>,
+    #[serde(deserialize_with = "crate::pages::hidden")]
     again: Zeroizing<String>,
 }
 

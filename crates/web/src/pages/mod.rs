@@ -1,9 +1,15 @@
 //! The pages that both consoles have: sign in and out, one's own account, users and roles, the audit log.
 
+mod account;
 mod assets;
+mod audit;
+mod roles;
 mod sign_in;
+mod users;
 
 use axum::Router;
+use serde::Deserialize as _;
+use zeroize::Zeroizing;
 
 use crate::Site;
 use crate::people::Privilege;
@@ -22,7 +28,16 @@ pub(crate) fn router(site: Site) -> Router {
     Router::new()
         .merge(assets::router())
         .merge(sign_in::router())
+        .merge(account::router())
+        .merge(users::router())
+        .merge(roles::router())
+        .merge(audit::router())
         .with_state(site)
+}
+
+/// Reads a secret of a form into a place that is wiped after use.
+pub(crate) fn hidden<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Zeroizing<String>, D::Error> {
+    String::deserialize(from).map(Zeroizing::new)
 }
 
 /// A value for a query.
@@ -56,7 +71,15 @@ mod tests {
     #[test]
     fn only_paths_of_this_console_are_gone_to() {
         assert_eq!(local("/incidents?status=New&q=%20x", "/"), "/incidents?status=New&q=%20x");
-        for to in ["", "https://evil.example", "//evil.example", "/\\evil.example", "/\r\nX: y", "/ a", "javascript:1"] {
+        for to in [
+            "",
+            "https://evil.example",
+            "//evil.example",
+            "/\\evil.example",
+            "/\r\nX: y",
+            "/ a",
+            "javascript:1",
+        ] {
             assert_eq!(local(to, "/home"), "/home", "{to}");
         }
     }

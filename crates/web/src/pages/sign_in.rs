@@ -51,7 +51,7 @@ struct To {
 struct Typed {
     #[serde(default)]
     name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::pages::hidden")]
     password: Zeroizing<String>,
     #[serde(default)]
     ticket: String,
@@ -186,7 +186,10 @@ async fn sign_out(
     let secure = if peer.secure { "; Secure" } else { "" };
     let name = session_cookie(peer.secure);
     let cookie = format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}");
-    let clear = [(header::SET_COOKIE, cookie), (header::HeaderName::from_static("clear-site-data"), "\"cache\"".to_owned())];
+    let clear = [
+        (header::SET_COOKIE, cookie),
+        (header::HeaderName::from_static("clear-site-data"), "\"cache\"".to_owned()),
+    ];
     Ok((clear, Redirect::to("/sign-in")).into_response())
 }
 

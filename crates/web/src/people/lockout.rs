@@ -26,8 +26,9 @@ mod tests {
     fn the_wait_begins_after_five_failures_doubles_and_ends_at_an_hour() {
         let now = Timestamp::from_second(1_000_000).unwrap();
         let wait = |failures| locked_until(failures, now).as_second() - now.as_second();
-        assert_eq!([1, 4, 5, 6, 7, 11, 12, 40, i64::MAX].map(wait), [
-            0, 0, 30, 60, 120, 1920, 3600, 3600, 3600
-        ]);
+        assert_eq!(
+            [1, 4, 5, 6, 7, 11, 12, 40, i64::MAX].map(wait),
+            [0, 0, 30, 60, 120, 1920, 3600, 3600, 3600]
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Users, their roles and what these may do; passwords, second factors and API tokens. Secrets are kept as hashes, or sealed.
 
+pub mod command;
 mod lockout;
 mod password;
 mod privilege;
@@ -107,10 +108,6 @@ impl People {
 
     pub(crate) fn database(&self) -> &dyn Database {
         &*self.0.database
-    }
-
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.0.clock
     }
 
     fn now(&self) -> i64 {

@@ -23,11 +23,45 @@ const IN_LINE: usize = 32;
 
 /// What people type when asked for a long one; each is compared in lower case, with digits and signs at its end taken off.
 const COMMON: &[&str] = &[
-    "password", "passwort", "motdepasse", "contrasena", "administrator", "changeme", "changemenow", "letmein",
-    "letmeinplease", "welcome", "welcometo", "qwertyuiop", "qwertzuiop", "qwerty", "iloveyou", "trustnoone",
-    "correcthorsebatterystaple", "abcdefghijkl", "monkey", "dragon", "football", "baseball", "sunshine",
-    "princess", "superman", "starwars", "whatever", "secret", "topsecret", "mypassword", "thepassword",
-    "passwordpassword", "adminadmin", "rootroot", "testtest", "default", "company", "summer", "winter",
+    "password",
+    "passwort",
+    "motdepasse",
+    "contrasena",
+    "administrator",
+    "changeme",
+    "changemenow",
+    "letmein",
+    "letmeinplease",
+    "welcome",
+    "welcometo",
+    "qwertyuiop",
+    "qwertzuiop",
+    "qwerty",
+    "iloveyou",
+    "trustnoone",
+    "correcthorsebatterystaple",
+    "abcdefghijkl",
+    "monkey",
+    "dragon",
+    "football",
+    "baseball",
+    "sunshine",
+    "princess",
+    "superman",
+    "starwars",
+    "whatever",
+    "secret",
+    "topsecret",
+    "mypassword",
+    "thepassword",
+    "passwordpassword",
+    "adminadmin",
+    "rootroot",
+    "testtest",
+    "default",
+    "company",
+    "summer",
+    "winter",
 ];
 
 /// Why a new password is not taken; the text says what to do.
@@ -103,7 +137,10 @@ impl Hashing {
         Ok(self.in_line(move || verify(&password, &phc)).await? && known)
     }
 
-    async fn in_line<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    async fn in_line<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
         let _place = Place::take(&self.waiting).ok_or(Error::Busy)?;
         let _permit = self.permits.acquire().await.map_err(|_| Error::Busy)?;
         tokio::task::spawn_blocking(work).await.map_err(|_| Error::Busy)

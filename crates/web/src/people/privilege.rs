@@ -255,10 +255,8 @@ impl Rights {
     /// Those of the roles that every installation has.
     pub(crate) fn built_in() -> Vec<(&'static str, Self)> {
         use Privilege as P;
-        let of = |privileges: &[P]| Self {
-            privileges: privileges.iter().copied().collect(),
-            ..Self::default()
-        };
+        let of =
+            |privileges: &[P]| Self { privileges: privileges.iter().copied().collect(), ..Self::default() };
         let reviewer = [P::ViewNetworkIncidents, P::ViewQuarantine];
         let remediator = [
             P::ViewNetworkIncidents,

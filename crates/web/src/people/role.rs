@@ -79,9 +79,12 @@ impl People {
             return Err(Error::Bad("A built-in role keeps its name: make a role of your own.".to_owned()));
         }
         if before.built_in && before.name == ADMINISTRATOR && before.rights != *rights {
-            return Err(Error::Bad("The Administrator's rights are fixed: make a role of your own.".to_owned()));
+            return Err(Error::Bad(
+                "The Administrator's rights are fixed: make a role of your own.".to_owned(),
+            ));
         }
-        let same = db.fetch("SELECT id FROM web_role WHERE name = ? AND id <> ?", values![&*name, id]).await?;
+        let same =
+            db.fetch("SELECT id FROM web_role WHERE name = ? AND id <> ?", values![&*name, id]).await?;
         if !same.is_empty() {
             return Err(Error::Taken(name));
         }

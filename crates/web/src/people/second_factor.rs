@@ -1,19 +1,20 @@
 //! The second factor: six digits of an authenticator app (TOTP, RFC 6238), each good for one sign-in only.
 
-use totp_rs::{Builder, Secret, Totp};
+use totp_rs::{Builder, Totp};
 use zeroize::Zeroizing;
 
 use crate::Error;
 
 /// Octets of a secret, as RFC 4226 recommends.
 const OCTETS: usize = 20;
+const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const STEP: u64 = 30;
 /// Steps before and after now whose code is taken: clocks differ.
 const SKEW: u64 = 1;
 
 /// A secret shared with somebody's authenticator app.
 #[derive(Clone)]
-pub struct SecondFactor(Zeroizing<Vec<u8>>);
+pub struct SecondFactor(Zeroizing<[u8; OCTETS]>);
 
 impl std::fmt::Debug for SecondFactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -24,30 +25,44 @@ impl std::fmt::Debug for SecondFactor {
 impl SecondFactor {
     /// A new one.
     pub fn fresh() -> Result<Self, Error> {
-        let mut octets = Zeroizing::new(vec![0; OCTETS]);
-        getrandom::fill(&mut octets).map_err(|why| Error::Random(why.to_string()))?;
+        let mut octets = Zeroizing::new([0; OCTETS]);
+        getrandom::fill(&mut *octets).map_err(|why| Error::Random(why.to_string()))?;
         Ok(Self(octets))
     }
 
     /// From its octets as they were stored.
-    pub(crate) fn from_octets(octets: Vec<u8>) -> Self {
-        Self(Zeroizing::new(octets))
+    pub(crate) fn from_octets(octets: &[u8]) -> Option<Self> {
+        Some(Self(Zeroizing::new(octets.try_into().ok()?)))
     }
 
     pub(crate) fn octets(&self) -> &[u8] {
-        &self.0
+        &*self.0
     }
 
     /// From what [`SecondFactor::base32`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
-        let secret = Secret::try_from_base32(text).ok()?;
-        let octets = secret.as_bytes().to_vec();
-        (octets.len() == OCTETS).then(|| Self::from_octets(octets))
+        let mut octets = Zeroizing::new([0; OCTETS]);
+        if text.len() != OCTETS / 5 * 8 {
+            return None;
+        }
+        for (five, eight) in octets.chunks_mut(5).zip(text.as_bytes().chunks(8)) {
+            let mut bits = 0_u64;
+            for letter in eight {
+                bits = bits << 5 | LETTERS.iter().position(|known| known == letter)? as u64;
+            }
+            five.copy_from_slice(&bits.to_be_bytes()[3..]);
+        }
+        Some(Self(octets))
     }
 
-    /// As people type it into their app.
+    /// As people type it into their app (RFC 4648).
     pub fn base32(&self) -> String {
-        Secret::from(self.0.to_vec()).to_base32()
+        let mut text = String::with_capacity(OCTETS / 5 * 8);
+        for five in self.0.chunks(5) {
+            let bits = five.iter().fold(0_u64, |bits, octet| bits << 8 | u64::from(*octet));
+            text.extend((0..8).rev().map(|at| char::from(LETTERS[(bits >> (5 * at) & 31) as usize])));
+        }
+        text
     }
 
     /// As apps read it from a QR code.
@@ -81,7 +96,7 @@ impl SecondFactor {
     }
 
     fn totp(&self) -> Option<Totp> {
-        Builder::new().with_secret(self.0.to_vec()).with_skew(0).build().ok()
+        Builder::new().with_secret(*self.0).with_skew(0).build().ok()
     }
 }
 
@@ -108,7 +123,7 @@ mod tests {
     /// The secret and codes of RFC 6238, appendix B, cut to six digits.
     #[test]
     fn codes_are_those_of_the_standard() {
-        let factor = SecondFactor::from_octets(b"12345678901234567890".to_vec());
+        let factor = SecondFactor::from_octets(b"12345678901234567890").unwrap();
         for (seconds, code) in [(59, "287082"), (1111111109, "081804"), (20000000000, "353130")] {
             assert_eq!(factor.code(seconds), code);
         }
@@ -131,9 +146,11 @@ mod tests {
 
     #[test]
     fn a_secret_comes_back_from_its_text() {
+        let known = SecondFactor::from_octets(b"12345678901234567890").unwrap();
+        assert_eq!(known.base32(), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
         let factor = SecondFactor::fresh().unwrap();
         assert_eq!(SecondFactor::parse(&factor.base32()).unwrap().octets(), factor.octets());
-        assert!(SecondFactor::parse("AAAA").is_none());
+        assert!(SecondFactor::parse("AAAA").is_none() && SecondFactor::parse(&"a".repeat(32)).is_none());
         let address = factor.address("Weir Enforce", "jane@x");
         assert!(address.starts_with("otpauth://totp/Weir%20Enforce:jane%40x?secret="), "{address}");
     }

@@ -208,7 +208,8 @@ impl People {
             .get::<Option<Vec<u8>>>("second_factor")?
             .map(|sealed| cipher::open(&self.0.keys, &context(user.id), &sealed))
             .transpose()?
-            .map(SecondFactor::from_octets);
+            .map(|octets| SecondFactor::from_octets(&octets).ok_or(store::Error::Damaged))
+            .transpose()?;
         let secrets = Secrets {
             password: row.get("password")?,
             failures: row.get("failures")?,

@@ -57,7 +57,9 @@ impl People {
             return Err(Error::Bad("The user does not have that role: choose one that it has.".to_owned()));
         }
         if self.tokens(user).await?.len() >= MOST {
-            return Err(Error::Bad(format!("There are {MOST} tokens already: revoke those that are not used.")));
+            return Err(Error::Bad(format!(
+                "There are {MOST} tokens already: revoke those that are not used."
+            )));
         }
         let (text, hash) = fresh()?;
         let mut transaction = self.database().begin().await?;

@@ -101,7 +101,9 @@ impl People {
     pub async fn add_user(&self, new: NewUser) -> Result<UserId, Error> {
         let name = plain("The user's name", &new.name, 100)?;
         if name.contains(char::is_whitespace) || name.contains([':', '/']) {
-            return Err(Error::Bad("The user's name has a space, a colon or a slash: leave it out.".to_owned()));
+            return Err(Error::Bad(
+                "The user's name has a space, a colon or a slash: leave it out.".to_owned(),
+            ));
         }
         let full_name = optional("The full name", &new.full_name, 200)?;
         let mail = optional("The mail address", &new.mail, 320)?;
@@ -238,7 +240,9 @@ impl People {
     ) -> Result<(), Error> {
         let seconds = u64::try_from(self.now() / 1000).unwrap_or(0);
         let step = factor.step_of(code, seconds, -1).ok_or_else(|| {
-            Error::Bad("The code is wrong: write the one that the app shows now, and check its clock.".to_owned())
+            Error::Bad(
+                "The code is wrong: write the one that the app shows now, and check its clock.".to_owned(),
+            )
         })?;
         let sealed = cipher::seal(&self.0.keys, &context(id), factor.octets())?;
         let sql = "UPDATE web_user SET second_factor = ?, second_factor_step = ?, version = version + 1 WHERE id = ?";
@@ -273,7 +277,8 @@ impl People {
             [one] => Some(one.id),
             _ => None,
         };
-        let sql = "SELECT ur.user_id, r.id, r.name FROM web_user_role ur JOIN web_role r ON r.id = ur.role_id";
+        let sql =
+            "SELECT ur.user_id, r.id, r.name FROM web_user_role ur JOIN web_role r ON r.id = ur.role_id";
         let rows = match only {
             Some(id) => {
                 let sql = format!("{sql} WHERE ur.user_id = ? ORDER BY r.name");

@@ -58,7 +58,8 @@ fn show(
     wrong_password: &str,
 ) -> Result<Response, Problem> {
     let secret = factor.base32();
-    let groups: Vec<&str> = secret.as_bytes().chunks(4).filter_map(|chunk| std::str::from_utf8(chunk).ok()).collect();
+    let groups: Vec<&str> =
+        secret.as_bytes().chunks(4).filter_map(|chunk| std::str::from_utf8(chunk).ok()).collect();
     let brand = &viewer.site.options().brand;
     let content = FactorPage {
         form: viewer.form(),
@@ -78,12 +79,18 @@ fn show(
 
 #[derive(Deserialize)]
 struct Taken {
+    #[serde(deserialize_with = "crate::pages::hidden")]
     secret: Zeroizing<String>,
     code: String,
+    #[serde(deserialize_with = "crate::pages::hidden")]
     password: Zeroizing<String>,
 }
 
-async fn take(State(site): State<Site>, viewer: Viewer, Form(typed): Form<Taken>) -> Result<Response, Problem> {
+async fn take(
+    State(site): State<Site>,
+    viewer: Viewer,
+    Form(typed): Form<Taken>,
+) -> Result<Response, Problem> {
     let user = user_of(&site, &viewer).await?;
     let factor = SecondFactor::parse(&typed.secret)
         .ok_or_else(|| Problem::Bad("The secret is not the one that was shown: begin again.".to_owned()))?;
@@ -117,6 +124,7 @@ fn show_remove(viewer: &Viewer, wrong: &str) -> Result<Response, Problem> {
 
 #[derive(Deserialize)]
 struct Removed {
+    #[serde(deserialize_with = "crate::pages::hidden")]
     password: Zeroizing<String>,
 }
 

@@ -34,14 +34,19 @@ struct Wanted {
     days: String,
 }
 
-async fn make(State(site): State<Site>, viewer: Viewer, Form(wanted): Form<Wanted>) -> Result<Response, Problem> {
+async fn make(
+    State(site): State<Site>,
+    viewer: Viewer,
+    Form(wanted): Form<Wanted>,
+) -> Result<Response, Problem> {
     let user = user_of(&site, &viewer).await?;
     let ends_at = match wanted.days.as_str() {
         "" => None,
         days => {
-            let days = days.parse::<u16>().ok().filter(|days| (1..=3_650).contains(days)).ok_or_else(|| {
-                Problem::Unfit("A token lasts from 1 to 3,650 days, or for ever.".to_owned())
-            })?;
+            let days =
+                days.parse::<u16>().ok().filter(|days| (1..=3_650).contains(days)).ok_or_else(|| {
+                    Problem::Unfit("A token lasts from 1 to 3,650 days, or for ever.".to_owned())
+                })?;
             Some(site.clock().now().as_millisecond() + i64::from(days) * DAY)
         }
     };
@@ -56,7 +61,11 @@ struct Which {
     token: i64,
 }
 
-async fn revoke(State(site): State<Site>, viewer: Viewer, Form(which): Form<Which>) -> Result<Response, Problem> {
+async fn revoke(
+    State(site): State<Site>,
+    viewer: Viewer,
+    Form(which): Form<Which>,
+) -> Result<Response, Problem> {
     let user = user_of(&site, &viewer).await?;
     site.people().revoke_token(user.id, which.token).await?;
     viewer.log("TOKEN_REVOKED", &format!("token {} of {}", which.token, viewer.name), "").await?;

@@ -1,0 +1,241 @@
+//! Whole sets on the same texts: identifiers of the library with their validators and near words, policies that ask for
+//! them, keywords besides; what inspection of opened text costs.
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use content::documents::InProcess;
+use content::{How, Limits, Opened};
+use policy::{Envelope, Mail, Set, SourceFile};
+
+use crate::texts::Text;
+use crate::{heading, library, rate, row, timed};
+
+/// The identifiers of a first library.
+const FIRST: [&str; 25] = [
+    "payment_card",
+    "iban",
+    "us_ssn",
+    "us_itin",
+    "gb_nino",
+    "gb_nhs",
+    "de_idnr",
+    "fr_nir",
+    "it_codice_fiscale",
+    "es_dni",
+    "nl_bsn",
+    "pl_pesel",
+    "se_personnummer",
+    "br_cpf",
+    "br_cnpj",
+    "ca_sin",
+    "in_aadhaar",
+    "in_pan",
+    "cn_ric",
+    "jp_my_number",
+    "au_tfn",
+    "private_key",
+    "aws_access_key",
+    "github_token",
+    "jwt",
+];
+/// Octets of one mail.
+const MAIL: usize = 1 << 20;
+
+/// Measures each set over each text; mails are opened before.
+pub(crate) fn table(texts: &[Text]) -> anyhow::Result<()> {
+    println!("## Sets, MB/s of opened text (violations in all of it)\n");
+    let texts = &texts[..2];
+    heading("set", texts);
+    let library = files(&default_set());
+    let whole: Vec<SourceFile> =
+        library.iter().cloned().chain([identifiers("all", 9001, &names(&library))]).collect();
+    let only = std::env::var("SET").unwrap_or_default();
+    for (name, sources, words) in [
+        ("25 identifiers", first(&library), 0),
+        ("25 identifiers + 2,000 keywords", first(&library), 2_000),
+        ("25 identifiers + 20,000 keywords", first(&library), 20_000),
+        ("default set", library.clone(), 0),
+        ("default set + 2,000 keywords", library.clone(), 2_000),
+        ("default set and all identifiers + 2,000 keywords", whole.clone(), 2_000),
+        ("default set and all identifiers + 20,000 keywords", whole, 20_000),
+    ] {
+        if !name.contains(&only) {
+            continue;
+        }
+        let set = load(sources.into_iter().chain([keywords(words)]).collect())?;
+        let cells = texts.iter().map(|text| measure(&set, text));
+        row(name, cells);
+    }
+    println!();
+    Ok(())
+}
+
+/// Policies that match nothing, each with words and an identifier of the library: what a mail of 4 KB and one of 1 MB cost.
+pub(crate) fn curve(texts: &[Text]) -> anyhow::Result<()> {
+    println!("## Policies that do not match: MB/s, and microseconds for a mail of 4 KB\n");
+    println!(
+        "| policies, compiled in | {}, MB/s | {}, MB/s | 4 KB, µs |\n| --- | --- | --- | --- |",
+        texts[0].name, texts[1].name
+    );
+    let library = files(&default_set());
+    let parts: Vec<SourceFile> =
+        library.iter().filter(|file| is_identifier(file) || is_dictionary(file)).cloned().collect();
+    for count in [10, 30, 100, 300, 1_000] {
+        let mut sources = parts.clone();
+        sources.extend(policies(count));
+        let began = Instant::now();
+        let set = load(sources)?;
+        let took = began.elapsed().as_secs_f64() * 1e3;
+        let cells = texts[..2].iter().map(|text| measure(&set, text));
+        row(&format!("{count}, {took:.0} ms"), cells.chain([small(&set, &texts[0])]));
+    }
+    println!();
+    Ok(())
+}
+
+/// Policies with two keywords, a word from a list near a number, and every tenth with a regular expression.
+fn policies(count: usize) -> Vec<SourceFile> {
+    let words = library::phrases(count * 3);
+    let policy = |index: usize| {
+        let identifier = FIRST[index % FIRST.len()];
+        let own = &words[index * 3..index * 3 + 3];
+        let mut text = format!(
+            "id = {}\nname = \"Policy {index}\"\nfamily = \"bench\"\nmode = \"on\"\n\n[[rule]]\nname = \"words\"\nkeywords = [\"{}\", \"{}\"]\n\n[[rule]]\nname = \"number\"\nidentifier = \"{identifier}\"\n[rule.near]\nkeywords = [\"{}\"]\nwithin = 10\n",
+            10_000 + index,
+            own[0],
+            own[1],
+            own[2],
+        );
+        if index % 10 == 0 {
+            text.push_str(&format!(
+                "\n[[rule]]\nname = \"expression\"\nregex = '(?i){}\\s*[:=]\\s*\\w{{4,}}'\n",
+                crate::texts::word(5_000_000 + index)
+            ));
+        }
+        SourceFile::new(format!("policy{index}.toml"), text)
+    };
+    (0..count).map(policy).collect()
+}
+
+fn measure(set: &Set, text: &Text) -> String {
+    let mails: Vec<Vec<u8>> = mails(text);
+    let opened: Vec<Opened<'_>> = mails.iter().map(|mail| open(mail)).collect();
+    let mut violations = 0;
+    let rate = rate(text, || {
+        violations = 0;
+        for (mail, opened) in mails.iter().zip(&opened) {
+            violations += inspect(set, mail, opened);
+        }
+    });
+    format!("{rate:.0} ({violations})")
+}
+
+/// Microseconds that inspecting one opened clean mail of 4 KB takes.
+pub(crate) fn small(set: &Set, text: &Text) -> String {
+    let end = text.text.floor_char_boundary(4 << 10);
+    let mail = mail(&text.text[..end]);
+    let opened = open(&mail);
+    const ROUNDS: u32 = 2_000;
+    let best = (0..5).map(|_| {
+        let mut rounds = || {
+            for _ in 0..ROUNDS {
+                black_box(inspect(set, &mail, &opened));
+            }
+        };
+        timed(&mut rounds) / ROUNDS
+    });
+    format!("{:.1}", best.min().unwrap_or_default().as_secs_f64() * 1e6)
+}
+
+fn inspect(set: &Set, mail: &[u8], opened: &Opened<'_>) -> usize {
+    let envelope = Envelope {
+        sender: "ann@corp.example".to_owned(),
+        recipients: vec!["client@partner.example".to_owned()],
+        peer: None,
+    };
+    let now = jiff::ZonedDateTime::now();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    set.inspect(&Mail { envelope: &envelope, opened, size: mail.len() as u64, now, deadline })
+        .violations
+        .len()
+}
+
+fn mails(text: &Text) -> Vec<Vec<u8>> {
+    let mut rest = text.text.as_str();
+    let mut all = Vec::new();
+    while !rest.is_empty() {
+        let (piece, more) = rest.split_at(rest.floor_char_boundary(MAIL));
+        rest = more;
+        all.push(mail(piece));
+    }
+    all
+}
+
+fn mail(text: &str) -> Vec<u8> {
+    let head = "From: ann@corp.example\r\nTo: client@partner.example\r\nSubject: notes\r\nMIME-Version: 1.0\r\n\
+                Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n";
+    format!("{head}{text}").into_bytes()
+}
+
+fn open(mail: &[u8]) -> Opened<'_> {
+    let limits = Limits::default();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    content::open(mail, &How { limits: &limits, deadline, documents: &InProcess, passwords: &[] })
+}
+
+fn default_set() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies")
+}
+
+fn files(dir: &Path) -> Vec<SourceFile> {
+    Set::read_directory(dir).0
+}
+
+fn is_identifier(file: &SourceFile) -> bool {
+    file.name.starts_with("identifiers/")
+}
+
+fn is_dictionary(file: &SourceFile) -> bool {
+    file.name.starts_with("dictionaries/")
+}
+
+/// The names of all identifiers.
+fn names(library: &[SourceFile]) -> Vec<String> {
+    let stem = |file: &SourceFile| {
+        let name = file.name.rsplit('/').next()?.strip_suffix(".toml")?;
+        (!name.ends_with(".cases")).then(|| name.to_owned())
+    };
+    library.iter().filter(|file| is_identifier(file)).filter_map(stem).collect()
+}
+
+fn first(library: &[SourceFile]) -> Vec<SourceFile> {
+    let names: Vec<String> = FIRST.iter().map(|name| (*name).to_owned()).collect();
+    let parts = library.iter().filter(|file| is_identifier(file)).cloned();
+    parts.chain([identifiers("first", 9000, &names)]).collect()
+}
+
+/// A policy that asks for identifiers at their usual breadth.
+fn identifiers(name: &str, id: u32, names: &[String]) -> SourceFile {
+    let text = format!(
+        "id = {id}\nname = \"Identifiers {name}\"\nfamily = \"bench\"\nmode = \"on\"\n\n[[rule]]\nname = \"numbers\"\nidentifiers = {names:?}\n"
+    );
+    SourceFile::new(format!("{name}.toml"), text)
+}
+
+fn keywords(count: usize) -> SourceFile {
+    let words = library::phrases(count.max(1));
+    let text = format!(
+        "id = 9002\nname = \"Words\"\nfamily = \"bench\"\nmode = \"on\"\n\n[[rule]]\nname = \"words\"\nkeywords = {words:?}\n"
+    );
+    SourceFile::new("words.toml", text)
+}
+
+fn load(sources: Vec<SourceFile>) -> anyhow::Result<Set> {
+    Set::load_files(&sources).map(|loaded| loaded.set).map_err(|found| {
+        let all: Vec<String> = found.iter().map(|one| one.render(false)).collect();
+        anyhow!("the policies cannot be used:\n{}", all.join("\n"))
+    })
+}

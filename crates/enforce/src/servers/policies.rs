@@ -1,0 +1,167 @@
+//! The policy directory as servers get it: only sets that compile are published, and what is published stays whole.
+//!
+//! Files are copied to `DATA/published`, named by their digest, before the manifest names them: somebody who edits a file
+//! meanwhile changes the next manifest and not this one. A set that does not compile changes nothing, and the log says why.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use incident::wire::{PolicyFile, PolicyManifest};
+use policy::index::IndexKeys;
+
+/// How often the directory is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+const DEEPEST: usize = 8;
+
+/// What is published now.
+#[derive(Debug)]
+pub(crate) struct Published {
+    policies: PathBuf,
+    keys: PathBuf,
+    store: PathBuf,
+    manifest: RwLock<Arc<PolicyManifest>>,
+    looked: Mutex<Looked>,
+}
+
+#[derive(Debug)]
+struct Looked {
+    at: Option<Instant>,
+    /// Path, size and time of each file.
+    seen: BTreeSet<(String, u64, Option<SystemTime>)>,
+}
+
+impl Published {
+    pub(crate) fn new(policies: &Path, keys: &Path, data: &Path) -> Self {
+        Self {
+            policies: policies.to_owned(),
+            keys: keys.to_owned(),
+            store: data.join("published"),
+            manifest: RwLock::default(),
+            looked: Mutex::new(Looked { at: None, seen: BTreeSet::new() }),
+        }
+    }
+
+    /// The manifest; the directory is looked at if that was not done just now. Blocks.
+    pub(crate) fn manifest(&self) -> Arc<PolicyManifest> {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.at.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
+            looked.at = Some(Instant::now());
+            let mut seen = files(&self.policies);
+            seen.extend(
+                files(&self.keys).into_iter().map(|(path, size, at)| (format!("keys/{path}"), size, at)),
+            );
+            if seen != looked.seen {
+                looked.seen = seen;
+                self.publish();
+            }
+        }
+        drop(looked);
+        self.manifest.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A published file.
+    pub(crate) fn file(&self, digest: &str) -> Option<PathBuf> {
+        let is_digest = digest.len() == 64 && digest.bytes().all(|octet| octet.is_ascii_hexdigit());
+        is_digest.then(|| self.store.join(digest)).filter(|path| path.is_file())
+    }
+
+    fn publish(&self) {
+        match self.copy() {
+            Ok(Some(manifest)) => {
+                tracing::info!(
+                    etag = manifest.etag,
+                    files = manifest.files.len(),
+                    "policies are published for the servers"
+                );
+                *self.manifest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(manifest);
+            }
+            Ok(None) => {}
+            Err(why) => {
+                tracing::error!(%why, "the policies cannot be published; servers keep what they have")
+            }
+        }
+    }
+
+    /// None if the set does not compile.
+    fn copy(&self) -> io::Result<Option<PolicyManifest>> {
+        fs::create_dir_all(&self.store)?;
+        let mut manifest = PolicyManifest::default();
+        for (path, ..) in files(&self.policies) {
+            manifest.files.push(self.keep(path)?);
+        }
+        for (name, ..) in files(&self.keys) {
+            manifest.index_keys.push((name.clone(), fs::read_to_string(self.keys.join(name))?));
+        }
+        let plain = serde_json::to_vec(&(&manifest.files, &manifest.index_keys)).unwrap_or_default();
+        manifest.etag = blake3::hash(&plain).to_hex()[..32].to_owned();
+        // What was copied is what is judged: laid out once more, it is loaded as a server would.
+        let trial = self.store.join("trial");
+        let _ = fs::remove_dir_all(&trial);
+        for file in &manifest.files {
+            let to = trial.join(&file.path);
+            fs::create_dir_all(to.parent().unwrap_or(&trial))?;
+            fs::hard_link(self.store.join(&file.digest), &to)
+                .or_else(|_| fs::copy(self.store.join(&file.digest), &to).map(|_| ()))?;
+        }
+        fs::create_dir_all(&trial)?;
+        let loaded = policy::Set::load_with(&trial, &IndexKeys::in_dir(self.keys.clone()));
+        let _ = fs::remove_dir_all(&trial);
+        if let Err(diagnostics) = loaded {
+            let text: Vec<String> = diagnostics.iter().map(|diagnostic| diagnostic.render(false)).collect();
+            tracing::error!(
+                "changed policies refused, servers keep the set that they have:\n{}",
+                text.join("\n")
+            );
+            return Ok(None);
+        }
+        self.sweep(&manifest);
+        Ok(Some(manifest))
+    }
+
+    fn keep(&self, path: String) -> io::Result<PolicyFile> {
+        let new = self.store.join("new");
+        let size = fs::copy(self.policies.join(&path), &new)?;
+        let mut hasher = blake3::Hasher::new();
+        io::copy(&mut fs::File::open(&new)?, &mut hasher)?;
+        let digest = hasher.finalize().to_hex().to_string();
+        fs::rename(&new, self.store.join(&digest))?;
+        Ok(PolicyFile { path, size, digest })
+    }
+
+    /// What neither this manifest nor the one before names is not needed any more.
+    fn sweep(&self, manifest: &PolicyManifest) {
+        let before = self.manifest.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let needed: BTreeSet<&str> =
+            manifest.files.iter().chain(&before.files).map(|file| file.digest.as_str()).collect();
+        for entry in fs::read_dir(&self.store).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.len() == 64 && !needed.contains(name.as_str()) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+/// Every file below a directory that is not hidden and no editor's remains: path, size and time, in order.
+fn files(dir: &Path) -> BTreeSet<(String, u64, Option<SystemTime>)> {
+    let (mut found, mut todo) = (BTreeSet::new(), vec![(dir.to_owned(), String::new(), 0)]);
+    while let Some((path, prefix, depth)) = todo.pop() {
+        for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let Ok(meta) = fs::metadata(entry.path()) else { continue };
+            if name.starts_with('.') || name.ends_with('~') || name.ends_with(".new") {
+                continue;
+            }
+            if meta.is_dir() && depth < DEEPEST {
+                todo.push((entry.path(), format!("{prefix}{name}/"), depth + 1));
+            } else if meta.is_file() {
+                found.insert((format!("{prefix}{name}"), meta.len(), meta.modified().ok()));
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,340 @@
+//! Which servers there are: tokens, enrolment, approval, revocation, how each is, and what each is to run with.
+
+use incident::wire::{Heartbeat, ServerKind};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Map;
+use store::database::{Row, Session};
+use store::values;
+
+use super::token::{Token, check_name};
+use crate::{Enforce, Error};
+
+/// Heard from so lately, a server is up.
+const UP: SignedDuration = SignedDuration::from_secs(45);
+/// Heard from so lately, it is late; otherwise it is gone.
+const LATE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Whether a server may come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// Enrolled, and not let in before somebody approves it.
+    Waiting,
+    /// Let in.
+    Approved,
+    /// Shut out for good, whatever it shows.
+    Revoked,
+}
+
+/// Whether a server is heard from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Presence {
+    /// Within seconds.
+    Up,
+    /// Not for some seconds.
+    Late,
+    /// Not for minutes.
+    Gone,
+    /// Never yet.
+    Never,
+}
+
+/// A server, for the servers page.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct ServerState {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: ServerKind,
+    /// Whether it may come in.
+    pub standing: Standing,
+    /// Whether it is heard from.
+    pub presence: Presence,
+    /// Names and addresses in its certificate.
+    pub names: Vec<String>,
+    /// When its certificate for Enforce ends.
+    pub certificate_ends: Timestamp,
+    /// When it was enrolled.
+    pub enrolled_at: Timestamp,
+    /// Who enrolled, approved or revoked it.
+    pub changed_by: String,
+    /// When it was heard from last.
+    pub last_seen: Option<Timestamp>,
+    /// From which address.
+    pub address: Option<String>,
+    /// What it said then.
+    pub heartbeat: Option<Heartbeat>,
+    /// What somebody set for it here.
+    pub settings: Map<String, serde_json::Value>,
+    /// Grows with each change of them.
+    pub settings_version: u64,
+    /// Who changed them last.
+    pub settings_by: String,
+}
+
+/// What a token is made for.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// The server's name.
+    pub name: String,
+    /// Further names and addresses that its certificate may have.
+    pub names: Vec<String>,
+    /// It counts so long.
+    pub valid: SignedDuration,
+    /// The server waits until somebody approves it.
+    pub needs_approval: bool,
+    /// Who makes it.
+    pub by: String,
+}
+
+/// What a token that was shown grants.
+pub(crate) struct Granted {
+    pub(crate) name: String,
+    pub(crate) names: Vec<String>,
+    pub(crate) needs_approval: bool,
+    pub(crate) by: String,
+}
+
+/// The certificate that a server gets.
+pub(crate) struct Certified<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) kind: ServerKind,
+    pub(crate) names: &'a [String],
+    pub(crate) serial: &'a str,
+    pub(crate) ends: Timestamp,
+}
+
+const FIRST: i64 = 0;
+
+impl Enforce {
+    /// Makes a token; its text is shown once and kept nowhere.
+    pub async fn make_token(&self, new: &NewToken) -> Result<String, Error> {
+        check_name(&new.name)?;
+        let authority = self.certificates.authority.as_ref().ok_or_else(|| {
+            Error::Refused("the authority's key is not here: servers cannot be enrolled".to_owned())
+        })?;
+        let token = Token {
+            name: new.name.clone(),
+            secret: format!("{}{}", store::keys::random_name()?, store::keys::random_name()?),
+            authority: authority.fingerprint()?,
+        };
+        let now = Timestamp::now();
+        let expires = now.saturating_add(new.valid).unwrap_or(now);
+        let mut transaction = self.database().begin().await?;
+        let sql = "INSERT INTO enroll_token (hash, name, names, needs_approval, made_by, made_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)";
+        let values = values![
+            Token::hash(&token.secret),
+            new.name.as_str(),
+            serde_json::to_string(&new.names).unwrap_or_default(),
+            new.needs_approval,
+            new.by.as_str(),
+            now.as_millisecond(),
+            expires.as_millisecond(),
+        ];
+        transaction.run(sql, values).await?;
+        // What nobody used for a month is forgotten.
+        let old = now.as_millisecond() - SignedDuration::from_hours(30 * 24).as_millis() as i64;
+        transaction.run("DELETE FROM enroll_token WHERE expires_at < ?", values![old]).await?;
+        transaction.commit().await?;
+        Ok(token.text())
+    }
+
+    /// All servers, by name.
+    pub async fn servers(&self) -> Result<Vec<ServerState>, Error> {
+        let rows = self.database().fetch("SELECT * FROM server ORDER BY name", Vec::new()).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// One server.
+    pub async fn server(&self, name: &str) -> Result<Option<ServerState>, Error> {
+        let rows = self.database().fetch("SELECT * FROM server WHERE name = ?", values![name]).await?;
+        rows.first().map(read).transpose()
+    }
+
+    /// Lets a waiting server in. False if none of this name waits.
+    pub async fn approve_server(&self, name: &str, who: &str) -> Result<bool, Error> {
+        self.set_standing(name, "approved", "state = 'waiting'", who).await
+    }
+
+    /// Shuts a server out at once, with the certificate that it has. It can be enrolled again. False if it is not there.
+    pub async fn revoke_server(&self, name: &str, who: &str) -> Result<bool, Error> {
+        self.set_standing(name, "revoked", "state <> 'revoked'", who).await
+    }
+
+    async fn set_standing(&self, name: &str, state: &str, only_if: &str, who: &str) -> Result<bool, Error> {
+        let mut transaction = self.database().begin().await?;
+        let sql = format!("UPDATE server SET state = ?, changed_by = ? WHERE name = ? AND {only_if}");
+        let changed = transaction.run(&sql, values![state, who, name]).await?;
+        transaction.commit().await?;
+        Ok(changed > 0)
+    }
+
+    /// Sets what a server is to run with: dotted keys of its part of the configuration. False if somebody else changed it since
+    /// `version`, or the server is not there.
+    pub async fn set_server_settings(
+        &self,
+        name: &str,
+        version: u64,
+        settings: &Map<String, serde_json::Value>,
+        who: &str,
+    ) -> Result<bool, Error> {
+        for key in settings.keys() {
+            super::settings::check_key(key)?;
+        }
+        let text = serde_json::to_string(settings).unwrap_or_default();
+        let mut transaction = self.database().begin().await?;
+        let sql = "UPDATE server SET settings = ?, settings_version = settings_version + 1, settings_by = ? WHERE name = ? AND settings_version = ?";
+        let changed = transaction.run(sql, values![text, who, name, version]).await?;
+        transaction.commit().await?;
+        Ok(changed > 0)
+    }
+
+    /// Uses a token up. None: there is none, or it is over or used.
+    pub(crate) async fn use_token(&self, secret: &str) -> Result<Option<Granted>, Error> {
+        let now = Timestamp::now().as_millisecond();
+        let mut transaction = self.database().begin().await?;
+        let sql = "UPDATE enroll_token SET used_at = ? WHERE hash = ? AND used_at IS NULL AND expires_at > ? \
+            RETURNING name, names, needs_approval, made_by";
+        let rows = transaction.fetch(sql, values![now, Token::hash(secret), now]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let granted = Granted {
+            name: row.get("name")?,
+            names: serde_json::from_str(&row.get::<String>("names")?).unwrap_or_default(),
+            needs_approval: row.get("needs_approval")?,
+            by: row.get("made_by")?,
+        };
+        transaction.commit().await?;
+        Ok(Some(granted))
+    }
+
+    /// Enters a server that showed its token; one of the same name gives way, its certificate is void.
+    pub(crate) async fn enter_server(&self, server: &Certified<'_>, granted: &Granted) -> Result<(), Error> {
+        let state = if granted.needs_approval { "waiting" } else { "approved" };
+        let sql = "INSERT INTO server (name, kind, state, names, serial, certificate_ends, enrolled_at, changed_by, settings, settings_version, settings_by) \
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, '{}', ?, '') ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, state = excluded.state, \
+            names = excluded.names, serial = excluded.serial, old_serial = NULL, certificate_ends = excluded.certificate_ends, \
+            enrolled_at = excluded.enrolled_at, changed_by = excluded.changed_by";
+        let values = values![
+            server.name,
+            server.kind.as_str(),
+            state,
+            serde_json::to_string(server.names).unwrap_or_default(),
+            server.serial,
+            server.ends.as_millisecond(),
+            Timestamp::now().as_millisecond(),
+            granted.by.as_str(),
+            FIRST,
+        ];
+        let mut transaction = self.database().begin().await?;
+        transaction.run(sql, values).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// A further certificate of the same server; the one before counts until this one is shown.
+    pub(crate) async fn renew_server(&self, server: &Certified<'_>) -> Result<(), Error> {
+        let sql = "UPDATE server SET old_serial = serial, serial = ?, certificate_ends = ? WHERE name = ?";
+        let mut transaction = self.database().begin().await?;
+        transaction.run(sql, values![server.serial, server.ends.as_millisecond(), server.name]).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Who shows this certificate, if it is one that counts.
+    pub(crate) async fn who(
+        &self,
+        name: &str,
+        serial: &str,
+    ) -> Result<Option<(ServerKind, Standing)>, Error> {
+        let sql = "SELECT kind, state, serial, old_serial FROM server WHERE name = ?";
+        let rows = self.database().fetch(sql, values![name]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let (current, old) = (row.get::<String>("serial")?, row.get::<Option<String>>("old_serial")?);
+        if serial != current && old.as_deref() != Some(serial) {
+            return Ok(None);
+        }
+        if serial == current && old.is_some() {
+            let mut transaction = self.database().begin().await?;
+            forget_old(&mut *transaction, name, serial).await?;
+            transaction.commit().await?;
+        }
+        Ok(Some((kind(row)?, standing(row)?)))
+    }
+
+    /// Keeps what a server says of itself.
+    pub(crate) async fn heard_from(
+        &self,
+        name: &str,
+        address: &str,
+        heartbeat: &Heartbeat,
+    ) -> Result<(), Error> {
+        let text = serde_json::to_string(heartbeat).unwrap_or_default();
+        let now = Timestamp::now().as_millisecond();
+        let mut transaction = self.database().begin().await?;
+        let sql = "UPDATE server SET last_seen = ?, address = ?, heartbeat = ? WHERE name = ?";
+        transaction.run(sql, values![now, address, text, name]).await?;
+        Ok(transaction.commit().await?)
+    }
+}
+
+async fn forget_old(db: &mut dyn Session, name: &str, serial: &str) -> Result<(), Error> {
+    let sql = "UPDATE server SET old_serial = NULL WHERE name = ? AND serial = ?";
+    db.run(sql, values![name, serial]).await?;
+    Ok(())
+}
+
+fn kind(row: &Row) -> Result<ServerKind, Error> {
+    let name: String = row.get("kind")?;
+    ServerKind::parse(&name).ok_or_else(|| Error::Refused(format!("no server is a {name:?}")))
+}
+
+fn standing(row: &Row) -> Result<Standing, Error> {
+    Ok(match row.get::<String>("state")?.as_str() {
+        "approved" => Standing::Approved,
+        "waiting" => Standing::Waiting,
+        _ => Standing::Revoked,
+    })
+}
+
+fn read(row: &Row) -> Result<ServerState, Error> {
+    let time = |milliseconds| Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::UNIX_EPOCH);
+    let last_seen = row.get::<Option<i64>>("last_seen")?.map(time);
+    let heartbeat: Option<String> = row.get("heartbeat")?;
+    Ok(ServerState {
+        name: row.get("name")?,
+        kind: kind(row)?,
+        standing: standing(row)?,
+        presence: presence(last_seen, Timestamp::now()),
+        names: serde_json::from_str(&row.get::<String>("names")?).unwrap_or_default(),
+        certificate_ends: time(row.get("certificate_ends")?),
+        enrolled_at: time(row.get("enrolled_at")?),
+        changed_by: row.get("changed_by")?,
+        last_seen,
+        address: row.get("address")?,
+        heartbeat: heartbeat.and_then(|text| serde_json::from_str(&text).ok()),
+        settings: serde_json::from_str(&row.get::<String>("settings")?).unwrap_or_default(),
+        settings_version: row.get::<i64>("settings_version")? as u64,
+        settings_by: row.get("settings_by")?,
+    })
+}
+
+fn presence(last_seen: Option<Timestamp>, now: Timestamp) -> Presence {
+    match last_seen.map(|at| now.duration_since(at)) {
+        None => Presence::Never,
+        Some(age) if age <= UP => Presence::Up,
+        Some(age) if age <= LATE => Presence::Late,
+        Some(_) => Presence::Gone,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_up_then_late_then_gone() {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let ago = |seconds| presence(Some(now - SignedDuration::from_secs(seconds)), now);
+        assert_eq!([ago(10), ago(60), ago(600)], [Presence::Up, Presence::Late, Presence::Gone]);
+        assert_eq!(presence(None, now), Presence::Never);
+    }
+}

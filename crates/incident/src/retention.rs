@@ -1,0 +1,145 @@
+//! What is deleted is gone at once: from the tables, and by `secure_delete` from the file. An original that another incident
+//! still needs stays until the last of them lets it go.
+
+use jiff::{SignedDuration, Timestamp};
+use store::database::Session;
+use store::values;
+
+use crate::{Error, Journal};
+
+/// Incidents of one transaction: others get their turn.
+const ROWS: u32 = 200;
+
+/// How long what is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Originals; None: for ever.
+    pub originals: Option<SignedDuration>,
+    /// Incidents, since they were last seen; None: for ever.
+    pub incidents: Option<SignedDuration>,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { originals: Some(SignedDuration::from_hours(90 * 24)), incidents: None }
+    }
+}
+
+/// What was deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// Incidents.
+    pub incidents: u64,
+    /// Originals that no incident needs any more.
+    pub originals: u64,
+}
+
+impl Journal {
+    /// Deletes incidents, each with its history, matches and, unless another incident needs it, its original.
+    pub async fn delete(&self, ids: &[u64]) -> Result<Deleted, Error> {
+        let mut deleted = Deleted::default();
+        for some in ids.chunks(ROWS as usize) {
+            let mut transaction = self.database().begin().await?;
+            for id in some {
+                delete_one(&mut *transaction, *id as i64, &mut deleted).await?;
+            }
+            transaction.commit().await?;
+        }
+        Ok(deleted)
+    }
+
+    /// Deletes the original of an incident and keeps the incident; the history says who did. False if it had none.
+    pub async fn delete_original(&self, id: u64, who: &str, why: &str) -> Result<bool, Error> {
+        let mut transaction = self.database().begin().await?;
+        let db = &mut *transaction;
+        let sql = "SELECT 1 AS one FROM incident WHERE id = ? AND original_id IS NOT NULL";
+        if db.fetch(sql, values![id]).await?.is_empty() {
+            return Ok(false);
+        }
+        drop_original(db, id as i64).await?;
+        let sql = "INSERT INTO history (incident_id, at, who, action, detail) VALUES (?, ?, ?, 'MESSAGE_NOT_RETAINED', ?)";
+        db.run(sql, values![id, Timestamp::now().as_millisecond(), who, why]).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Deletes what is older than it may be.
+    pub async fn expire(&self, retention: Retention) -> Result<Deleted, Error> {
+        let mut deleted = Deleted::default();
+        if let Some(end) = retention.incidents.and_then(before) {
+            loop {
+                let sql = "SELECT id FROM incident WHERE last_seen < ? AND pending = 0 ORDER BY id LIMIT ?";
+                let rows = self.database().fetch(sql, values![end, ROWS]).await?;
+                if rows.is_empty() {
+                    break;
+                }
+                let ids = rows
+                    .iter()
+                    .map(|row| Ok(row.get::<i64>("id")? as u64))
+                    .collect::<Result<Vec<_>, Error>>()?;
+                let some = self.delete(&ids).await?;
+                deleted.incidents += some.incidents;
+                deleted.originals += some.originals;
+            }
+        }
+        if let Some(end) = retention.originals.and_then(before) {
+            deleted.originals += self.expire_originals(end).await?;
+        }
+        Ok(deleted)
+    }
+
+    async fn expire_originals(&self, end: i64) -> Result<u64, Error> {
+        let mut deleted = 0;
+        loop {
+            let sql = "SELECT id FROM original WHERE stored_at < ? ORDER BY stored_at LIMIT ?";
+            let rows = self.database().fetch(sql, values![end, ROWS]).await?;
+            if rows.is_empty() {
+                return Ok(deleted);
+            }
+            let mut transaction = self.database().begin().await?;
+            for row in &rows {
+                let id: i64 = row.get("id")?;
+                let sql = "INSERT INTO history (incident_id, at, who, action, detail) \
+                    SELECT id, ?, 'weir', 'MESSAGE_NOT_RETAINED', 'the original reached the age to which originals are kept' \
+                    FROM incident WHERE original_id = ?";
+                transaction.run(sql, values![Timestamp::now().as_millisecond(), id]).await?;
+                deleted += transaction.run("DELETE FROM original WHERE id = ?", values![id]).await?;
+            }
+            transaction.commit().await?;
+        }
+    }
+}
+
+fn before(age: SignedDuration) -> Option<i64> {
+    Timestamp::now().checked_sub(age).ok().map(Timestamp::as_millisecond)
+}
+
+async fn delete_one(db: &mut dyn Session, id: i64, deleted: &mut Deleted) -> Result<(), Error> {
+    let rows = db.fetch("SELECT original_id FROM incident WHERE id = ?", values![id]).await?;
+    let Some(row) = rows.first() else { return Ok(()) };
+    let original: Option<i64> = row.get("original_id")?;
+    deleted.incidents += db.run("DELETE FROM incident WHERE id = ?", values![id]).await?;
+    if let Some(original) = original {
+        deleted.originals += drop_if_unneeded(db, original).await?;
+    }
+    Ok(())
+}
+
+/// The incident lets its original go.
+pub(crate) async fn drop_original(db: &mut dyn Session, id: i64) -> Result<(), Error> {
+    let rows = db.fetch("SELECT original_id FROM incident WHERE id = ?", values![id]).await?;
+    let original = rows.first().map(|row| row.get::<Option<i64>>("original_id")).transpose()?.flatten();
+    db.run("UPDATE incident SET original_id = NULL WHERE id = ?", values![id]).await?;
+    // Not to be handed over any more, either.
+    db.run("UPDATE shipped SET wanted = ? WHERE incident_id = ?", values![false, id]).await?;
+    if let Some(original) = original {
+        drop_if_unneeded(db, original).await?;
+    }
+    Ok(())
+}
+
+async fn drop_if_unneeded(db: &mut dyn Session, original: i64) -> Result<u64, Error> {
+    let sql =
+        "DELETE FROM original WHERE id = ? AND NOT EXISTS (SELECT 1 FROM incident WHERE original_id = ?)";
+    Ok(db.run(sql, values![original, original]).await?)
+}

@@ -1,0 +1,229 @@
+//! The audit log: searched, checked and exported. Exporting and checking are lines of it too.
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Form, Router};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use super::encoded;
+use crate::audit::{Audit, Line, Search, Verdict, to_csv, to_json_line};
+use crate::layout::{Field, Html, Kind, Moment, Page, Pager};
+use crate::people::Privilege;
+use crate::session::Tone;
+use crate::{Problem, Site, Viewer, hex, mail, piped};
+
+/// Lines on a page.
+const LINES: u32 = 100;
+/// Lines read at a time for an export.
+const STRIDE: i64 = 500;
+
+pub(super) fn router() -> Router<Site> {
+    Router::new()
+        .route("/audit", get(list))
+        .route("/audit/verify", post(verify))
+        .route("/audit/export", post(export))
+}
+
+/// What is looked for: the address bar holds all of it.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+#[serde(default)]
+struct Wanted {
+    who: String,
+    action: String,
+    q: String,
+    from: String,
+    to: String,
+    below: String,
+}
+
+impl Wanted {
+    fn search(&self) -> Result<Search, Problem> {
+        let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let below = match text(&self.below) {
+            Some(number) => Some(number.parse().map_err(|_| {
+                Problem::Bad("The place in the log is not a number: begin at /audit again.".to_owned())
+            })?),
+            None => None,
+        };
+        Ok(Search {
+            who: text(&self.who),
+            action: text(&self.action).map(|action| action.to_uppercase()),
+            text: text(&self.q),
+            from: day(&self.from)?,
+            to: day(&self.to)?.map(|start| start + 86_400_000),
+            below,
+            limit: LINES + 1,
+        })
+    }
+
+    fn address(&self, below: &str) -> String {
+        let mut pairs = Vec::new();
+        for (name, value) in [
+            ("who", &self.who),
+            ("action", &self.action),
+            ("q", &self.q),
+            ("from", &self.from),
+            ("to", &self.to),
+        ] {
+            if !value.trim().is_empty() {
+                pairs.push(format!("{name}={}", encoded(value.trim())));
+            }
+        }
+        if !below.is_empty() {
+            pairs.push(format!("below={below}"));
+        }
+        if pairs.is_empty() { "/audit".to_owned() } else { format!("/audit?{}", pairs.join("&")) }
+    }
+}
+
+/// The beginning of a day in UTC.
+fn day(text: &str) -> Result<Option<i64>, Problem> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let wrong = || Problem::Bad("A date is written like 2026-11-24.".to_owned());
+    let date: Date = text.trim().parse().map_err(|_| wrong())?;
+    let start =
+        TimeZone::UTC.to_timestamp(date.to_datetime(jiff::civil::Time::midnight())).map_err(|_| wrong())?;
+    Ok(Some(start.as_millisecond()))
+}
+
+#[derive(Template)]
+#[template(path = "audit.html")]
+struct AuditPage {
+    form: Html,
+    filters: Vec<Field>,
+    filtered: bool,
+    rows: Vec<Row>,
+    pager: Pager,
+}
+
+struct Row {
+    number: i64,
+    at: Moment,
+    who: Html,
+    role: String,
+    peer: String,
+    action: String,
+    subject: Html,
+    detail: Html,
+    hash: String,
+}
+
+fn row(line: Line) -> Row {
+    Row {
+        number: line.number,
+        at: Moment(line.at),
+        who: mail::line(&line.actor.who, 100),
+        role: line.actor.role,
+        peer: line.actor.peer,
+        action: line.action,
+        subject: mail::line(&line.subject, 200),
+        detail: mail::line(&line.detail, 400),
+        hash: hex(&line.hash),
+    }
+}
+
+async fn list(
+    State(site): State<Site>,
+    viewer: Viewer,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Problem> {
+    viewer.require(Privilege::ReadAudit)?;
+    let mut lines = site.audit().search(&wanted.search()?).await?;
+    let more = lines.len() > LINES as usize;
+    lines.truncate(LINES as usize);
+    let after = lines.last().filter(|_| more).map(|line| wanted.address(&line.number.to_string()));
+    let shown = match (lines.first(), lines.last()) {
+        (Some(first), Some(last)) => format!("Lines {} to {}", first.number, last.number),
+        _ => String::new(),
+    };
+    let first = (!wanted.below.is_empty()).then(|| wanted.address(""));
+    let field = |kind, name, label, value: &str| Field::new(kind, name, label).value(value);
+    let content = AuditPage {
+        form: viewer.form(),
+        filters: vec![
+            field(Kind::Search, "q", "Subject or detail contains", &wanted.q),
+            field(Kind::Text, "who", "Who", &wanted.who),
+            field(Kind::Text, "action", "Action", &wanted.action),
+            field(Kind::Date, "from", "From (UTC)", &wanted.from),
+            field(Kind::Date, "to", "To (UTC)", &wanted.to),
+        ],
+        filtered: wanted.address("") != "/audit",
+        rows: lines.into_iter().map(row).collect(),
+        pager: Pager { shown, first, before: None, after },
+    };
+    Page::new(&viewer, "Audit log").wide().show(&content)
+}
+
+async fn verify(State(site): State<Site>, viewer: Viewer) -> Result<Response, Problem> {
+    viewer.require(Privilege::ReadAudit)?;
+    let (tone, text) = match site.audit().verify().await? {
+        Verdict::Whole { lines, head } => (
+            Tone::Done,
+            format!("All {lines} lines are as they were written. The last one's hash: {}", hex(&head)),
+        ),
+        Verdict::Broken { at } => (
+            Tone::Trouble,
+            format!(
+                "Line {at} is not as it was written, or is missing: somebody changed the log in the database."
+            ),
+        ),
+    };
+    viewer.log("AUDIT_VERIFIED", "audit log", &text).await?;
+    viewer.say(tone, text).await?;
+    Ok(Redirect::to("/audit").into_response())
+}
+
+#[derive(Deserialize)]
+struct Format {
+    format: String,
+}
+
+async fn export(
+    State(site): State<Site>,
+    viewer: Viewer,
+    Form(format): Form<Format>,
+) -> Result<Response, Problem> {
+    viewer.require(Privilege::ReadAudit)?;
+    let (kind, file, write, head): (_, _, fn(&Line) -> String, _) = match format.format.as_str() {
+        "csv" => ("text/csv; charset=utf-8", "audit.csv", to_csv, crate::audit::HEAD),
+        "json" => ("application/x-ndjson", "audit.jsonl", to_json_line, ""),
+        _ => return Err(Problem::Bad("The format is csv or json.".to_owned())),
+    };
+    viewer.log("AUDIT_EXPORTED", "audit log", file).await?;
+    let head_of = [
+        (header::CONTENT_TYPE, kind.to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{file}\"")),
+    ];
+    Ok((head_of, stream(site.audit().clone(), write, head)).into_response())
+}
+
+/// All lines, a page at a time, as fast as they are taken.
+fn stream(audit: Audit, write: fn(&Line) -> String, head: &'static str) -> Body {
+    let (pipe, body) = piped();
+    tokio::spawn(async move {
+        if !head.is_empty() && !pipe.send(head).await {
+            return;
+        }
+        let mut number = 0;
+        loop {
+            let lines = match audit.after(number, STRIDE).await {
+                Ok(lines) => lines,
+                Err(error) => return pipe.fail(error).await,
+            };
+            let Some(last) = lines.last() else { return };
+            number = last.number;
+            if !pipe.send(lines.iter().map(write).collect::<String>()).await {
+                return;
+            }
+        }
+    });
+    body
+}

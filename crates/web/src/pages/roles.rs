@@ -1,0 +1,399 @@
+//! Roles for administrators: what each may do, which incidents it reaches, what it does not see.
+
+use std::collections::BTreeSet;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Form, Router};
+
+use crate::layout::{Field, Html, Kind, Page};
+use crate::people::{ADMINISTRATOR, Condition, Hidden, Privilege, Rights, Role, RoleId};
+use crate::session::Tone;
+use crate::{Error, Problem, Site, Viewer};
+
+pub(super) fn router() -> Router<Site> {
+    Router::new()
+        .route("/roles", get(list))
+        .route("/roles/new", get(ask_new).post(add))
+        .route("/roles/{id}", get(one).post(change))
+        .route("/roles/{id}/remove", post(remove))
+}
+
+const SEVERITIES: [(&str, &str); 4] =
+    [("high", "High"), ("medium", "Medium"), ("low", "Low"), ("info", "Info")];
+
+#[derive(Template)]
+#[template(path = "roles.html")]
+struct RolesPage {
+    rows: Vec<RoleRow>,
+}
+
+struct RoleRow {
+    id: RoleId,
+    name: String,
+    built_in: bool,
+    privileges: String,
+    access: String,
+}
+
+async fn list(State(site): State<Site>, viewer: Viewer) -> Result<Response, Problem> {
+    viewer.require(Privilege::ManageUsers)?;
+    let rows = site.people().roles().await?.into_iter().map(|role| RoleRow {
+        id: role.id,
+        built_in: role.built_in,
+        privileges: match role.rights.privileges.len() {
+            all if all == Privilege::all().count() => "everything".to_owned(),
+            0 => "nothing".to_owned(),
+            _ => role.rights.privileges.iter().map(|one| one.title()).collect::<Vec<_>>().join(", "),
+        },
+        access: if role.rights.access.is_empty() {
+            "all incidents".to_owned()
+        } else {
+            role.rights.access.iter().map(described).collect::<Vec<_>>().join("; ")
+        },
+        name: role.name,
+    });
+    Page::new(&viewer, "Roles").show(&RolesPage { rows: rows.collect() })
+}
+
+fn described(condition: &Condition) -> String {
+    let join = |values: Vec<String>| values.join(", ");
+    match condition {
+        Condition::Policy { any_of } => {
+            format!("policy number {}", join(any_of.iter().map(ToString::to_string).collect()))
+        }
+        Condition::Severity { any_of } => format!("severity {}", join(any_of.iter().cloned().collect())),
+        Condition::Attribute { name, any_of } => {
+            format!("{name} is {}", join(any_of.iter().cloned().collect()))
+        }
+        Condition::Folder { any_of } => {
+            format!("folder number {}", join(any_of.iter().map(ToString::to_string).collect()))
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "role.html")]
+struct RolePage {
+    form: Html,
+    id: Option<RoleId>,
+    version: i64,
+    built_in: bool,
+    fixed: bool,
+    title: String,
+    name: Field,
+    areas: Vec<(&'static str, Vec<Tick>)>,
+    severities: Vec<Tick>,
+    policies: Field,
+    folders: Field,
+    attributes: Field,
+    hidden: Vec<Tick>,
+}
+
+struct Tick {
+    word: String,
+    title: String,
+    on: bool,
+}
+
+/// What was typed about a role, as it was typed.
+#[derive(Default)]
+struct Typed {
+    name: String,
+    version: i64,
+    privileges: BTreeSet<Privilege>,
+    hidden: BTreeSet<Hidden>,
+    severities: BTreeSet<String>,
+    policies: String,
+    folders: String,
+    attributes: String,
+}
+
+impl Typed {
+    fn read(pairs: Vec<(String, String)>) -> Result<Self, Problem> {
+        let strange = || {
+            Problem::Bad("The form has a value that is not one of its own: open the page again.".to_owned())
+        };
+        let mut typed = Self::default();
+        for (name, value) in pairs {
+            match name.as_str() {
+                "name" => typed.name = value,
+                "version" => typed.version = value.parse().map_err(|_| strange())?,
+                "privilege" => {
+                    typed.privileges.insert(Privilege::parse(&value).ok_or_else(strange)?);
+                }
+                "hidden" => {
+                    typed.hidden.insert(Hidden::parse(&value).ok_or_else(strange)?);
+                }
+                "severity" if SEVERITIES.iter().any(|(word, _)| *word == value) => {
+                    typed.severities.insert(value);
+                }
+                "severity" => return Err(strange()),
+                "policies" => typed.policies = value,
+                "folders" => typed.folders = value,
+                "attributes" => typed.attributes = value,
+                _ => {}
+            }
+        }
+        Ok(typed)
+    }
+
+    fn of(role: &Role) -> Self {
+        let mut typed = Self {
+            name: role.name.clone(),
+            version: role.version,
+            privileges: role.rights.privileges.clone(),
+            hidden: role.rights.hidden.clone(),
+            ..Self::default()
+        };
+        let mut lines = Vec::new();
+        for condition in &role.rights.access {
+            match condition {
+                Condition::Severity { any_of } => typed.severities = any_of.clone(),
+                Condition::Policy { any_of } => typed.policies = numbers_text(any_of),
+                Condition::Folder { any_of } => typed.folders = numbers_text(any_of),
+                Condition::Attribute { name, any_of } => {
+                    lines.push(format!("{name} = {}", any_of.iter().cloned().collect::<Vec<_>>().join(", ")));
+                }
+            }
+        }
+        typed.attributes = lines.join("\n");
+        typed
+    }
+
+    fn rights(&self) -> Result<Rights, Error> {
+        let mut access = Vec::new();
+        if !self.severities.is_empty() {
+            access.push(Condition::Severity { any_of: self.severities.clone() });
+        }
+        let policies: BTreeSet<u32> = numbers("Policies", &self.policies)?;
+        if !policies.is_empty() {
+            access.push(Condition::Policy { any_of: policies });
+        }
+        let folders: BTreeSet<i64> = numbers("Folders", &self.folders)?;
+        if !folders.is_empty() {
+            access.push(Condition::Folder { any_of: folders });
+        }
+        for line in self.attributes.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            access.push(attribute(line)?);
+        }
+        Ok(Rights { privileges: self.privileges.clone(), access, hidden: self.hidden.clone() })
+    }
+}
+
+fn numbers_text<N: ToString>(numbers: &BTreeSet<N>) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn numbers<N: std::str::FromStr + Ord>(what: &str, text: &str) -> Result<BTreeSet<N>, Error> {
+    let parts = text.split([',', ' ', '\n', '\r', ';']).map(str::trim).filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            let wrong = || {
+                let part: String = part.chars().take(40).collect();
+                Error::Bad(format!("{what}: {part} is not a number. Write numbers with commas between them."))
+            };
+            part.parse().map_err(|_| wrong())
+        })
+        .collect()
+}
+
+fn attribute(line: &str) -> Result<Condition, Error> {
+    let wrong =
+        || Error::Bad("Attributes: write one on each line, like: Department = Sales, Marketing".to_owned());
+    let (name, values) = line.split_once('=').ok_or_else(wrong)?;
+    let any_of: BTreeSet<String> =
+        values.split(',').map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).collect();
+    let name = name.trim();
+    if name.is_empty() || any_of.is_empty() || line.chars().count() > 1_000 {
+        return Err(wrong());
+    }
+    Ok(Condition::Attribute { name: name.to_owned(), any_of })
+}
+
+fn show(
+    viewer: &Viewer,
+    typed: &Typed,
+    role: Option<&Role>,
+    wrong: Option<&str>,
+) -> Result<Response, Problem> {
+    let tick = |word: &str, title: &str, on| Tick { word: word.to_owned(), title: title.to_owned(), on };
+    let title = role.map_or_else(|| "New role".to_owned(), |role| role.name.clone());
+    let built_in = role.is_some_and(|role| role.built_in);
+    let name = Field::new(Kind::Text, "name", "Name").value(&typed.name).required().with("maxlength", "100");
+    let content = RolePage {
+        form: viewer.form(),
+        id: role.map(|role| role.id),
+        version: typed.version,
+        built_in,
+        fixed: role.is_some_and(|role| role.built_in && role.name == ADMINISTRATOR),
+        title: title.clone(),
+        name: if built_in { name.with("readonly", "") } else { name },
+        areas: Privilege::AREAS
+            .iter()
+            .map(|(area, all)| {
+                let ticks =
+                    all.iter().map(|one| tick(one.word(), one.title(), typed.privileges.contains(one)));
+                (*area, ticks.collect())
+            })
+            .collect(),
+        severities: SEVERITIES.map(|(word, title)| tick(word, title, typed.severities.contains(word))).into(),
+        policies: Field::new(Kind::Text, "policies", "Policies")
+            .value(&typed.policies)
+            .hint("Numbers of policies with commas between them. Empty: all."),
+        folders: Field::new(Kind::Text, "folders", "Content incident folders")
+            .value(&typed.folders)
+            .hint("Numbers of folders with commas between them. Empty: all."),
+        attributes: Field::new(Kind::Lines(3), "attributes", "Custom attributes")
+            .value(&typed.attributes)
+            .hint("One on each line, like: Department = Sales, Marketing"),
+        hidden: Hidden::ALL
+            .iter()
+            .map(|part| tick(part.word(), part.title(), typed.hidden.contains(part)))
+            .collect(),
+    };
+    let page = Page::new(viewer, title).within("/roles").below("Roles", "/roles");
+    match wrong {
+        Some(text) => {
+            let mut page = page.say(Tone::Trouble, text).show(&content)?;
+            *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+            Ok(page)
+        }
+        None => page.show(&content),
+    }
+}
+
+async fn ask_new(viewer: Viewer) -> Result<Response, Problem> {
+    viewer.require(Privilege::ManageUsers)?;
+    show(&viewer, &Typed::default(), None, None)
+}
+
+async fn add(
+    State(site): State<Site>,
+    viewer: Viewer,
+    Form(pairs): Form<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    viewer.require(Privilege::ManageUsers)?;
+    let typed = Typed::read(pairs)?;
+    let added = match typed.rights() {
+        Ok(rights) => site.people().add_role(&typed.name, &rights).await,
+        Err(error) => Err(error),
+    };
+    match added {
+        Ok(_) => done(&viewer, "ROLE_ADDED", typed.name.trim(), &summary(&typed)).await,
+        Err(error @ (Error::Bad(_) | Error::Taken(_))) => {
+            show(&viewer, &typed, None, Some(&error.to_string()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn find(site: &Site, viewer: &Viewer, id: RoleId) -> Result<Role, Problem> {
+    viewer.require(Privilege::ManageUsers)?;
+    site.people().role(id).await?.ok_or(Problem::NotFound)
+}
+
+async fn one(State(site): State<Site>, viewer: Viewer, Path(id): Path<RoleId>) -> Result<Response, Problem> {
+    let role = find(&site, &viewer, id).await?;
+    show(&viewer, &Typed::of(&role), Some(&role), None)
+}
+
+async fn change(
+    State(site): State<Site>,
+    viewer: Viewer,
+    Path(id): Path<RoleId>,
+    Form(pairs): Form<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let role = find(&site, &viewer, id).await?;
+    let typed = Typed::read(pairs)?;
+    let changed = match typed.rights() {
+        Ok(rights) => site.people().change_role(id, typed.version, &typed.name, &rights).await,
+        Err(error) => Err(error),
+    };
+    match changed {
+        Ok(()) => done(&viewer, "ROLE_CHANGED", typed.name.trim(), &summary(&typed)).await,
+        Err(error @ (Error::Bad(_) | Error::Taken(_) | Error::Stale | Error::LastAdministrator)) => {
+            show(&viewer, &typed, Some(&role), Some(&error.to_string()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn remove(
+    State(site): State<Site>,
+    viewer: Viewer,
+    Path(id): Path<RoleId>,
+) -> Result<Response, Problem> {
+    let role = find(&site, &viewer, id).await?;
+    site.people().remove_role(id).await?;
+    done(&viewer, "ROLE_REMOVED", &role.name, "").await
+}
+
+async fn done(viewer: &Viewer, action: &str, name: &str, detail: &str) -> Result<Response, Problem> {
+    viewer.log(action, &format!("role {name}"), detail).await?;
+    let word = match action {
+        "ROLE_ADDED" => "added",
+        "ROLE_REMOVED" => "removed",
+        _ => "changed",
+    };
+    viewer.say(Tone::Done, format!("The role {name} is {word}.")).await?;
+    Ok(Redirect::to("/roles").into_response())
+}
+
+fn summary(typed: &Typed) -> String {
+    let Ok(rights) = typed.rights() else { return String::new() };
+    let privileges: Vec<_> = rights.privileges.iter().map(|one| one.word()).collect();
+    let access: Vec<_> = rights.access.iter().map(described).collect();
+    let hidden: Vec<_> = rights.hidden.iter().map(|one| one.word()).collect();
+    format!("may: {}; access: {}; hidden: {}", privileges.join(", "), access.join("; "), hidden.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_becomes_conditions_and_comes_back_as_it_was() {
+        let pairs = [
+            ("name", "Sales"),
+            ("version", "3"),
+            ("privilege", "view_network_incidents"),
+            ("hidden", "sender"),
+            ("severity", "high"),
+            ("policies", "7, 9 11"),
+            ("folders", ""),
+            ("attributes", "Department = Sales, Marketing\r\n\r\nCountry=DE"),
+        ];
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let typed = Typed::read(pairs).unwrap();
+        let rights = typed.rights().unwrap();
+        assert_eq!(rights.access.len(), 4);
+        assert_eq!(rights.access[1], Condition::Policy { any_of: [7, 9, 11].into() });
+        let role = Role { id: 1, name: "Sales".into(), built_in: false, version: 3, rights: rights.clone() };
+        assert_eq!(Typed::of(&role).rights().unwrap(), rights);
+    }
+
+    #[test]
+    fn what_is_no_condition_is_refused_with_what_to_write() {
+        let typed = |policies: &str, attributes: &str| Typed {
+            policies: policies.into(),
+            attributes: attributes.into(),
+            ..Typed::default()
+        };
+        for (policies, attributes, says) in [
+            ("7, x", "", "x is not a number"),
+            ("-1", "", "-1 is not a number"),
+            ("99999999999", "", "is not a number"),
+            ("", "Department", "like: Department ="),
+            ("", "= a", "like: Department ="),
+            ("", "a = ,", "like: Department ="),
+        ] {
+            let error = typed(policies, attributes).rights().unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+        assert!(Typed::read(vec![("privilege".into(), "all".into())]).is_err());
+    }
+}

@@ -1,0 +1,352 @@
+//! `weir enforce`: settings from the configuration, the operations port, and what is done beside a running server.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use enforce::{ConsoleTls, NewToken, Options, Running, ServerState};
+use incident::Retention;
+use jiff::SignedDuration;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use store::database::Location;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{EnforceTask, Format};
+use crate::config::Enforce;
+use crate::terminal::safe;
+use crate::{ops, policies, prevent_server};
+
+/// How often the operations port's figures are brought up to date.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+
+/// Runs until a signal.
+pub(crate) async fn run(config: &Enforce) -> Result<()> {
+    let stop = CancellationToken::new();
+    prevent_server::stop_on_signals(stop.clone())?;
+    let running = start(config, stop.clone()).await?;
+    if let Some(password) = first_administrator(&running).await? {
+        eprintln!("the first administrator is admin, with the one-time password {password}");
+    }
+    running.finished().await;
+    Ok(())
+}
+
+/// Starts everything; nothing is accepted unless all of it works.
+pub(crate) async fn start(config: &Enforce, stop: CancellationToken) -> Result<Running> {
+    let options = options(config)?;
+    if !options.policies.exists() {
+        policies::write_built_in(&options.policies)?;
+    }
+    let policies = options.policies.clone();
+    let running = enforce::start(options, stop.clone()).await?;
+    serve_ops(config, &running, stop).await?;
+    tracing::info!(listen = %running.address, servers = %running.servers_address, policies = %policies.display(), "Enforce server listens");
+    Ok(running)
+}
+
+/// The one-time password, if there was nobody yet.
+pub(crate) async fn first_administrator(running: &Running) -> Result<Option<String>> {
+    let password = running.enforce.site.people().first_administrator().await?;
+    Ok(password.map(|password| password.to_string()))
+}
+
+/// What the server is started with.
+pub(crate) fn options(config: &Enforce) -> Result<Options> {
+    let given = |path: &PathBuf| (!path.as_os_str().is_empty()).then(|| path.clone());
+    let console = match (config.plain_http, given(&config.certificate), given(&config.key)) {
+        (true, ..) => ConsoleTls::Plain,
+        (false, Some(chain), Some(key)) => ConsoleTls::Files { chain, key },
+        (false, None, None) => ConsoleTls::Own,
+        _ => bail!("[enforce] certificate and key go together (PEM files)"),
+    };
+    let database = match config.database.as_str() {
+        "" => None,
+        url => Some(Location::parse(url).context("[enforce] database")?),
+    };
+    let days = |days: u32| (days > 0).then(|| SignedDuration::from_hours(24 * i64::from(days)));
+    Ok(Options {
+        listen: config.listen.clone(),
+        servers_listen: config.servers_listen.clone(),
+        data: config.data.clone(),
+        database,
+        policies: given(&config.policies).unwrap_or_else(|| config.data.join("policies")),
+        index_keys: policies::index_keys_dir(&config.data),
+        console,
+        names: names(config),
+        console_url: config.console_url.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        retention: Retention {
+            originals: days(config.keep_originals_days),
+            incidents: days(config.keep_incidents_days),
+        },
+    })
+}
+
+/// What was configured, this machine's names, and the addresses that it listens on.
+fn names(config: &Enforce) -> Vec<String> {
+    let mut names = config.names.clone();
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let listens = [&config.listen, &config.servers_listen].map(|text| text.parse::<SocketAddr>().ok());
+    let addresses = listens.into_iter().flatten().map(|address| address.ip());
+    let addresses = addresses.filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_string());
+    names.extend([host.trim().to_ascii_lowercase(), "localhost".into(), "127.0.0.1".into(), "::1".into()]);
+    names.extend(addresses);
+    let fits = |name: &str| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':'))
+    };
+    names.retain(|name| fits(name));
+    let mut seen = std::collections::BTreeSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names
+}
+
+// ---- operations
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Place {
+    place: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Presence {
+    presence: String,
+}
+
+async fn serve_ops(config: &Enforce, running: &Running, stop: CancellationToken) -> Result<()> {
+    if config.ops_listen.is_empty() {
+        return Ok(());
+    }
+    let mut registry = Registry::default();
+    let enforce_registry = registry.sub_registry_with_prefix("weir_enforce");
+    let (expires, servers) = (Family::<Place, Gauge>::default(), Family::<Presence, Gauge>::default());
+    enforce_registry.register(
+        "certificate_expires_seconds",
+        "When a certificate ends (Unix time)",
+        expires.clone(),
+    );
+    enforce_registry.register("servers", "Servers by whether they are heard from", servers.clone());
+    let complaints = Arc::new(Mutex::new(Vec::new()));
+    let (enforce, told) = (running.enforce.clone(), complaints.clone());
+    let stopped = stop.clone();
+    tokio::spawn(async move {
+        loop {
+            let now = look(&enforce, &expires, &servers).await;
+            *told.lock().unwrap_or_else(PoisonError::into_inner) = now;
+            tokio::select! {
+                () = stopped.cancelled() => return,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    });
+    let complaints = Box::new(move || complaints.lock().unwrap_or_else(PoisonError::into_inner).clone());
+    ops::serve(&config.ops_listen, ops::Ops { registry, complaints }, stop).await.map(|_| ())
+}
+
+/// Brings the figures up to date; what is wrong.
+async fn look(
+    enforce: &enforce::Enforce,
+    expires: &Family<Place, Gauge>,
+    servers: &Family<Presence, Gauge>,
+) -> Vec<String> {
+    let seen = async {
+        let certificates = enforce.certificates_in_use().await?;
+        Ok::<_, enforce::Error>((certificates, enforce.servers().await?))
+    };
+    let (certificates, known) = match seen.await {
+        Ok(seen) => seen,
+        Err(error) => return vec![format!("the database does not answer: {error}")],
+    };
+    expires.clear();
+    for one in certificates {
+        expires.get_or_create(&Place { place: one.place }).set(one.until.as_second());
+    }
+    servers.clear();
+    for server in known {
+        let presence = serde_json::to_value(server.presence).ok();
+        let presence = presence.and_then(|value| Some(value.as_str()?.to_owned())).unwrap_or_default();
+        servers.get_or_create(&Presence { presence }).inc();
+    }
+    Vec::new()
+}
+
+// ---- beside a running server
+
+/// Does what was asked.
+pub(crate) async fn task(task: &EnforceTask, config: &Enforce) -> Result<ExitCode> {
+    let enforce = enforce::Enforce::open_beside(options(config)?).await.with_context(|| {
+        format!("what Enforce keeps in {} cannot be opened; name its --data directory", config.data.display())
+    })?;
+    let who = format!("{} (command line)", std::env::var("USER").unwrap_or_else(|_| "root".into()));
+    let actor = web::audit::Actor { who: who.clone(), role: String::new(), peer: "command line".to_owned() };
+    let log = async |action: &str, subject: &str, detail: &str| {
+        enforce.site.audit().add(&actor, action, subject, detail).await
+    };
+    match task {
+        EnforceTask::Enroll { name, host, hours, needs_approval } => {
+            let new = NewToken {
+                name: name.clone(),
+                names: host.clone(),
+                valid: SignedDuration::from_hours(i64::from((*hours).clamp(1, 24 * 30))),
+                needs_approval: *needs_approval,
+                by: who,
+            };
+            let token = enforce.make_token(&new).await?;
+            log(
+                "SERVER_TOKEN_MADE",
+                name,
+                &format!("counts once, for {hours} hours; hosts: {}", host.join(", ")),
+            )
+            .await?;
+            println!("{token}");
+        }
+        EnforceTask::Servers { format } => print_servers(&enforce.servers().await?, *format)?,
+        EnforceTask::Approve { name } => {
+            ensure!(enforce.approve_server(name, &who).await?, "no server called {name} waits for approval");
+            log("SERVER_APPROVED", name, "").await?;
+            println!("{name} is let in");
+        }
+        EnforceTask::Revoke { name } => {
+            ensure!(enforce.revoke_server(name, &who).await?, "there is no server called {name} to shut out");
+            log("SERVER_REVOKED", name, "").await?;
+            println!("{name} is shut out");
+        }
+        EnforceTask::Set { name, settings } => {
+            let server =
+                enforce.server(name).await?.with_context(|| format!("there is no server called {name}"))?;
+            let mut values = server.settings.clone();
+            for setting in settings {
+                set(&mut values, setting)?;
+            }
+            let taken = enforce.set_server_settings(name, server.settings_version, &values, &who).await?;
+            ensure!(taken, "somebody else changed the settings of {name} meanwhile; try again");
+            log("SERVER_SETTINGS", name, &settings.join(" ")).await?;
+            println!(
+                "{name} gets its settings with its next heartbeat; `weir enforce servers` says whether it took them"
+            );
+        }
+        EnforceTask::RenewIds => {
+            enforce.renew_unique_id_key().await?;
+            log("UNIQUE_ID_KEY_RENEWED", "", "").await?;
+            println!("all servers get the new key with their next heartbeat");
+        }
+        EnforceTask::Backup { to } => {
+            enforce.journal.backup(to).await?;
+            log("BACKUP", &to.display().to_string(), "").await?;
+            println!(
+                "{} holds everything but the keys: keep {} apart from it",
+                to.display(),
+                config.data.join("keys").display()
+            );
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `KEY=VALUE`: the value as TOML, or a text as it stands.
+fn set(values: &mut serde_json::Map<String, serde_json::Value>, setting: &str) -> Result<()> {
+    let (key, value) = setting.split_once('=').with_context(|| format!("{setting:?} is not KEY=VALUE"))?;
+    let (key, value) = (key.trim(), value.trim());
+    if value.is_empty() {
+        values.remove(key);
+        return Ok(());
+    }
+    let parsed =
+        toml::from_str::<toml::Table>(&format!("v = {value}")).ok().and_then(|mut table| table.remove("v"));
+    let value = parsed.map(serde_json::to_value).transpose()?;
+    values.insert(
+        key.to_owned(),
+        value.unwrap_or_else(|| setting.split_once('=').map_or("", |(_, text)| text.trim()).into()),
+    );
+    Ok(())
+}
+
+fn print_servers(servers: &[ServerState], format: Format) -> Result<()> {
+    if format == Format::Json {
+        println!("{}", serde_json::to_string_pretty(servers)?);
+        return Ok(());
+    }
+    if servers.is_empty() {
+        println!("no servers are enrolled; make a token with `weir enforce enroll NAME`");
+    }
+    let word = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    for server in servers {
+        let mut line = format!(
+            "{:<24} {:<9} {:<8} {:<5}",
+            safe(&server.name),
+            server.kind.as_str(),
+            word(serde_json::to_value(server.standing)?),
+            word(serde_json::to_value(server.presence)?),
+        );
+        if let Some(heart) = &server.heartbeat {
+            let _ = write!(
+                line,
+                "  version {}  policies {} ({})  waiting {}  inspection {} us",
+                safe(&heart.version),
+                safe(&heart.policy_set),
+                safe(&heart.policy_origin),
+                heart.waiting,
+                heart.inspection_micros
+            );
+            for wrong in [&heart.policy_error, &heart.settings_error].into_iter().flatten() {
+                let _ = write!(line, "\n    refused: {}", safe(wrong));
+            }
+        }
+        println!("{line}  certificate until {}", server.certificate_ends.strftime("%Y-%m-%d"));
+    }
+    Ok(())
+}
+
+/// For `weir up`, which enrols its own servers.
+pub(crate) async fn token_for(
+    running: &Running,
+    name: &str,
+    hosts: &[&str],
+    data: &Path,
+) -> Result<Option<String>> {
+    if crate::link::Place::of(data).identity_here().is_some() && running.enforce.server(name).await?.is_some()
+    {
+        return Ok(None);
+    }
+    let new = NewToken {
+        name: name.to_owned(),
+        names: hosts.iter().map(|host| (*host).to_owned()).collect(),
+        valid: SignedDuration::from_hours(1),
+        needs_approval: false,
+        by: "weir up".to_owned(),
+    };
+    Ok(Some(running.enforce.make_token(&new).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_as_toml_or_as_text_and_taken_back_by_nothing() {
+        let mut values = serde_json::Map::new();
+        for setting in [
+            "trial=true",
+            "resubmit_port=25",
+            "next_hop=[\"a:1\", \"b:2\"]",
+            "mode=forward",
+            "limits.sessions = 9",
+        ] {
+            set(&mut values, setting).unwrap();
+        }
+        let text = serde_json::to_string(&values).unwrap();
+        assert_eq!(
+            text,
+            r#"{"limits.sessions":9,"mode":"forward","next_hop":["a:1","b:2"],"resubmit_port":25,"trial":true}"#
+        );
+        set(&mut values, "trial=").unwrap();
+        assert!(!values.contains_key("trial"));
+        assert!(set(&mut values, "trial").is_err());
+    }
+}
