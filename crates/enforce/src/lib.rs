@@ -176,7 +176,8 @@ pub async fn start(options: Options, stop: CancellationToken) -> Result<Running,
     };
     let worker = tokio::spawn(worker.run(stop.clone()));
     let (address, servers_address) = (people.address, servers.address);
-    let tasks = vec![people, servers].into_iter().map(|one: Listening| one.task).chain([keeper, worker]).collect();
+    let tasks =
+        vec![people, servers].into_iter().map(|one: Listening| one.task).chain([keeper, worker]).collect();
     Ok(Running { address, servers_address, enforce, stop, tasks })
 }
 

@@ -283,7 +283,6 @@ async fn changed<'a>(
 struct Known {
     id: i64,
     server: String,
-    status: String,
     closed: bool,
     recipients: Vec<String>,
     received_at: i64,
@@ -299,7 +298,6 @@ impl Known {
         Ok(Self {
             id,
             server: row.get("server")?,
-            status: row.get("status")?,
             closed: row.get("is_closed")?,
             recipients: serde_json::from_str(&recipients)
                 .map_err(|why| Error::Damaged { id: id as u64, why: why.to_string() })?,

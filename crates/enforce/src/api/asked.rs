@@ -76,7 +76,11 @@ pub(super) async fn answer(
     }
     let names: Vec<&str> = asked.select.iter().map(|field| field.name.as_str()).collect();
     if let Some(strange) = names.iter().find(|name| !SELECTED.contains(name)) {
-        return Err(Problem::Bad(format!("There is no field {strange:?}; there are {}.", SELECTED.join(", "))).into());
+        return Err(Problem::Bad(format!(
+            "There is no field {strange:?}; there are {}.",
+            SELECTED.join(", ")
+        ))
+        .into());
     }
     let condition = match &asked.filter {
         None => Condition::everything(),
@@ -157,7 +161,11 @@ fn condition(filter: &Filter, viewer: &Viewer, depth: usize) -> Result<Condition
 }
 
 fn test(filter: &Filter, viewer: &Viewer) -> Result<Condition, String> {
-    let name = filter.operand_one.as_ref().map(|operand| operand.name.as_str()).ok_or("A filter lacks operandOne.")?;
+    let name = filter
+        .operand_one
+        .as_ref()
+        .map(|operand| operand.name.as_str())
+        .ok_or("A filter lacks operandOne.")?;
     // This server has mail only: other products' parts of the interface answer truly.
     if let Some(all) = constant(name, filter) {
         return Ok(if all { Condition::everything() } else { Condition::Any(Vec::new()) });
@@ -166,8 +174,15 @@ fn test(filter: &Filter, viewer: &Viewer) -> Result<Condition, String> {
     let operator = filter.operator.as_deref().unwrap_or("IN");
     let values: Vec<Scalar> =
         filter.operand_two_values.iter().map(|value| scalar(name, kind, value)).collect::<Result<_, _>>()?;
-    let first = || values.first().cloned().ok_or_else(|| format!("The filter on {name} lacks operandTwoValues."));
-    let some = || if values.is_empty() { Err(format!("The filter on {name} lacks operandTwoValues.")) } else { Ok(values.clone()) };
+    let first =
+        || values.first().cloned().ok_or_else(|| format!("The filter on {name} lacks operandTwoValues."));
+    let some = || {
+        if values.is_empty() {
+            Err(format!("The filter on {name} lacks operandTwoValues."))
+        } else {
+            Ok(values.clone())
+        }
+    };
     let compared = |order| Ok(Condition::Compare(field.clone(), order, first()?));
     let like = || match first()? {
         Scalar::Text(pattern) => Ok(Condition::Like(field.clone(), pattern)),
@@ -269,9 +284,9 @@ fn scalar(name: &str, kind: Kind, value: &Value) -> Result<Scalar, String> {
             .parse()
             .map(Scalar::Flag)
             .map_err(|_| format!("{name} is compared with true or false, not {text:?}.")),
-        Kind::Date => read_local(text.trim())
-            .map(Scalar::Number)
-            .ok_or_else(|| format!("{name} is compared with a date such as 2026-11-24T08:30:00, not {text:?}.")),
+        Kind::Date => read_local(text.trim()).map(Scalar::Number).ok_or_else(|| {
+            format!("{name} is compared with a date such as 2026-11-24T08:30:00, not {text:?}.")
+        }),
     }
 }
 

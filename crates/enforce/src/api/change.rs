@@ -55,7 +55,9 @@ pub(super) async fn change(State(console): State<Console>, viewer: Viewer, body:
     }
     let changes = changes(&console, &asked).await?;
     if changes.is_empty() {
-        return Err(Problem::Bad("The request changes nothing: name what is to be different.".to_owned()).into());
+        return Err(
+            Problem::Bad("The request changes nothing: name what is to be different.".to_owned()).into()
+        );
     }
     viewer.log("incidents.api_update", &format!("{} incidents", asked.incident_ids.len()), "").await?;
     let results =
@@ -83,7 +85,9 @@ async fn changes(console: &Console, asked: &Asked) -> Answer<Vec<Change>> {
         let found = [Severity::High, Severity::Medium, Severity::Low, Severity::Info]
             .into_iter()
             .find(|one| one.to_string().eq_ignore_ascii_case(name));
-        changes.push(Change::Severity(found.ok_or_else(|| bad("severity is HIGH, MEDIUM, LOW or INFO.".to_owned()))?));
+        changes.push(Change::Severity(
+            found.ok_or_else(|| bad("severity is HIGH, MEDIUM, LOW or INFO.".to_owned()))?,
+        ));
     }
     if let Some(name) = &asked.prevent_or_protect_status {
         let found = PREVENT_STATUSES.iter().find(|(_, known, _)| known.eq_ignore_ascii_case(name));
@@ -100,7 +104,8 @@ async fn changes(console: &Console, asked: &Asked) -> Answer<Vec<Change>> {
         let known = console.desk.attribute_definitions().await?;
         for attribute in &asked.incident_custom_attributes {
             let found = known.iter().find(|one| one.id == attribute.column_index);
-            let found = found.ok_or_else(|| bad(format!("There is no custom attribute {}.", attribute.column_index)))?;
+            let found = found
+                .ok_or_else(|| bad(format!("There is no custom attribute {}.", attribute.column_index)))?;
             changes.push(Change::Attribute(found.name.clone(), attribute.value.clone()));
         }
     }

@@ -47,9 +47,8 @@ pub fn router(enforce: &Arc<Enforce>) -> Router {
     ];
     let mut router = Router::new();
     for (path, methods) in routes {
-        router = router
-            .route(&format!("{V2}{path}"), methods.clone())
-            .route(&format!("{V2}{path}/"), methods);
+        router =
+            router.route(&format!("{V2}{path}"), methods.clone()).route(&format!("{V2}{path}/"), methods);
     }
     router.with_state(Console::new(enforce.clone()))
 }
@@ -62,7 +61,8 @@ fn may_read(viewer: &Viewer) -> Result<(), Problem> {
 
 /// A body in JSON, whatever its declared type: connectors differ.
 fn read<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|why| Problem::Bad(format!("The request's JSON cannot be taken: {why}.")))
+    serde_json::from_slice(body)
+        .map_err(|why| Problem::Bad(format!("The request's JSON cannot be taken: {why}.")))
 }
 
 async fn list(State(console): State<Console>, viewer: Viewer, body: Bytes) -> Answer {

@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::IntoResponse;
-use incident::desk::Look;
 use incident::Match;
+use incident::desk::Look;
 use serde_json::{Value, json};
 use web::people::Hidden;
 use web::{Problem, Viewer};
@@ -207,7 +207,11 @@ pub(super) async fn correlations(
     .into_response())
 }
 
-pub(super) async fn components(State(console): State<Console>, viewer: Viewer, Path(id): Path<u64>) -> Answer {
+pub(super) async fn components(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Path(id): Path<u64>,
+) -> Answer {
     let look = looked(&console, &viewer, id).await?;
     Ok(Json(attachments(&look.incident)).into_response())
 }
@@ -236,9 +240,7 @@ pub(super) async fn matches(State(console): State<Console>, viewer: Viewer, Path
 }
 
 fn violation(found: &Match) -> Value {
-    let segment = |kind: &str, text: &str| {
-        json!({ "segmentType": kind, "text": text, "ruleName": found.rule, "condition": found.condition })
-    };
+    let segment = |kind: &str, text: &str| json!({ "segmentType": kind, "text": text, "ruleName": found.rule, "condition": found.condition });
     json!({ "violationSegments": [
         segment("CONTEXT", &found.before),
         segment("VIOLATING_CONTENT", &found.text),

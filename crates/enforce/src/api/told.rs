@@ -36,7 +36,8 @@ pub(super) fn status_id(statuses: &[StatusRow], name: &str) -> Option<u64> {
 pub(super) async fn statuses(State(console): State<Console>, viewer: Viewer) -> Answer {
     may_read(&viewer)?;
     let statuses = console.desk.statuses().await?;
-    let told: Vec<Value> = statuses.iter().map(|status| json!({ "id": status.id, "name": status.name })).collect();
+    let told: Vec<Value> =
+        statuses.iter().map(|status| json!({ "id": status.id, "name": status.name })).collect();
     Ok(Json(told).into_response())
 }
 

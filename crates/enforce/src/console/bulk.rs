@@ -60,7 +60,9 @@ impl Wish {
         for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
             match name.as_str() {
                 "csrf" => continue,
-                "id" => wish.ids.push(value.parse().map_err(|_| format!("{value:?} is no incident's number."))?),
+                "id" => {
+                    wish.ids.push(value.parse().map_err(|_| format!("{value:?} is no incident's number."))?)
+                }
                 "ids" => wish.ids.extend(numbers(value)?),
                 "all" => wish.all = true,
                 "query" => wish.query.clone_from(value),
@@ -101,7 +103,9 @@ impl Wish {
 }
 
 fn numbers(text: &str) -> Result<Vec<u64>, String> {
-    text.split(',').map(|one| one.parse().map_err(|_| "The list of incidents cannot be read.".to_owned())).collect()
+    text.split(',')
+        .map(|one| one.parse().map_err(|_| "The list of incidents cannot be read.".to_owned()))
+        .collect()
 }
 
 pub(super) async fn preview(
@@ -112,7 +116,9 @@ pub(super) async fn preview(
     viewer.require(Privilege::RemediateIncidents)?;
     let mut wish = Wish::read(&pairs).map_err(bad)?;
     if wish.is_empty() {
-        return Err(bad("Choose what to do first: a status, a severity, an owner, a note or a smart response."));
+        return Err(bad(
+            "Choose what to do first: a status, a severity, an owner, a note or a smart response.",
+        ));
     }
     let access = access(&viewer);
     if wish.all {
@@ -181,7 +187,9 @@ async fn words(console: &Console, wish: &Wish) -> Answer<Vec<String>> {
         let rule = console.responses.rule(id).await?.ok_or(Problem::NotFound)?;
         words.push(format!("The smart response rule {} will {}.", rule.name, rule.words()));
         if rule.actions.iter().any(|action| action.plugin().is_some()) {
-            words.push("The mail itself may be released or deleted by it. That cannot be taken back.".to_owned());
+            words.push(
+                "The mail itself may be released or deleted by it. That cannot be taken back.".to_owned(),
+            );
         }
     }
     Ok(words)
@@ -227,12 +235,16 @@ pub(super) async fn apply(
     let mut said = format!("{changed} of {} incidents changed.", wish.ids.len());
     if let Some(id) = wish.rule {
         let rule = console.responses.rule(id).await?.ok_or(Problem::NotFound)?;
-        let done = console.responses.run(&access, &actor, &rule, &wish.ids, &wish.note).await?.map_err(bad)?;
+        let done =
+            console.responses.run(&access, &actor, &rule, &wish.ids, &wish.note).await?.map_err(bad)?;
         let requested = done.iter().filter(|one| one.requested).count();
         let there = done.iter().filter(|one| one.there).count();
         said = match requested {
             0 => format!("{} was done for {there} incidents.", rule.name),
-            _ => format!("{} was requested for {requested} incidents; what came of it is in their histories soon.", rule.name),
+            _ => format!(
+                "{} was requested for {requested} incidents; what came of it is in their histories soon.",
+                rule.name
+            ),
         };
     }
     viewer.say(Tone::Done, said).await?;

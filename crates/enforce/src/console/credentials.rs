@@ -99,7 +99,9 @@ fn certificates(new: &New) -> Result<(String, Zeroizing<Vec<u8>>), Problem> {
         key: new.key.to_string(),
         authority: new.authority.clone(),
     };
-    certificates.client().map_err(|why| Problem::Unfit(format!("These certificates cannot be used: {why}.")))?;
+    certificates
+        .client()
+        .map_err(|why| Problem::Unfit(format!("These certificates cannot be used: {why}.")))?;
     let shown = described(&new.certificate).unwrap_or_else(|| "certificates".to_owned());
     let value = serde_json::to_vec(&certificates).map_err(|why| Problem::Internal(why.to_string()))?;
     Ok((shown, Zeroizing::new(value)))

@@ -72,7 +72,8 @@ async fn lines(console: &Console, viewer: &Viewer, pairs: &[(String, String)]) -
 
 fn file(kind: &'static str, name: &str, text: String) -> Response {
     let disposition = format!("attachment; filename=\"{name}\"");
-    ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)], text).into_response()
+    ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)], text)
+        .into_response()
 }
 
 /// A cell. One that a spreadsheet would take for a formula begins with an apostrophe.

@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use incident::desk::{Condition, Field, Key, Order, Scalar, Search, Sort};
 use incident::Severity;
+use incident::desk::{Condition, Field, Key, Order, Scalar, Search, Sort};
 use jiff::civil::Date;
 use web::pages::encoded;
 use web::people::Hidden;
@@ -78,7 +78,8 @@ impl Filter {
             }
             "order" => self.ascending = value == "up",
             "after" | "before" => {
-                self.after = Some(read_key(value).ok_or("The place in the list cannot be read: begin again.")?);
+                self.after =
+                    Some(read_key(value).ok_or("The place in the list cannot be read: begin again.")?);
                 self.backwards = name == "before";
             }
             _ => return Err(format!("There is no filter {name:?}.")),
@@ -119,7 +120,8 @@ impl Filter {
             }
         };
         let texts = |values: &[String]| values.iter().cloned().map(Scalar::Text).collect::<Vec<_>>();
-        let one = |value: &str| if value.is_empty() { Vec::new() } else { vec![Scalar::Text(value.to_owned())] };
+        let one =
+            |value: &str| if value.is_empty() { Vec::new() } else { vec![Scalar::Text(value.to_owned())] };
         any(Field::Status, texts(&self.status));
         any(Field::Severity, self.severity.iter().map(|one| Scalar::Number(*one as i64)).collect());
         any(Field::PolicyId, self.policy.iter().map(|id| Scalar::Number((*id).into())).collect());
@@ -204,7 +206,9 @@ impl Filter {
             ("owner", &self.owner),
             ("message", &self.message),
         ];
-        pairs.extend(texts.into_iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| (name, text.clone())));
+        pairs.extend(
+            texts.into_iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| (name, text.clone())),
+        );
         pairs.extend(self.since.map(|date| ("from", date.to_string())));
         pairs.extend(self.until.map(|date| ("to", date.to_string())));
         if self.hidden {

@@ -163,7 +163,9 @@ pub(super) async fn next(
         vec![incident::desk::Scalar::Number(i64::try_from(id).unwrap_or(-1))],
     );
     let this = Search { condition: here, sort: filter.sort, limit: 1, ..Search::default() };
-    let Some(line) = console.desk.page(&access, &this).await?.rows.into_iter().next() else { return Ok(None) };
+    let Some(line) = console.desk.page(&access, &this).await?.rows.into_iter().next() else {
+        return Ok(None);
+    };
     let after = Search { after: Some(line.key), backwards: false, ..filter.search(1) };
     Ok(console.desk.page(&access, &after).await?.rows.first().map(|line| line.summary.id))
 }
@@ -184,7 +186,9 @@ fn fields(filter: &Filter, statuses: &[String]) -> Vec<Field> {
             .value(filter.severity.first().map(ToString::to_string).unwrap_or_default()),
         Field::new(Kind::Number, "policy", "Policy number")
             .value(filter.policy.first().map(ToString::to_string).unwrap_or_default()),
-        Field::new(Kind::Search, "sender", "Sender").value(&filter.sender).hint("Address, @domain, or a part."),
+        Field::new(Kind::Search, "sender", "Sender")
+            .value(&filter.sender)
+            .hint("Address, @domain, or a part."),
         Field::new(Kind::Search, "recipient", "Recipient").value(&filter.recipient),
         Field::new(Kind::Search, "subject", "Subject has").value(&filter.subject),
         Field::new(Kind::Date, "from", "From").value(date(filter.since)),

@@ -48,10 +48,8 @@ async fn original(console: &Console, viewer: &Viewer, id: u64, how: &str) -> Ans
 pub(super) async fn download(State(console): State<Console>, viewer: Viewer, Path(id): Path<u64>) -> Answer {
     let octets = original(&console, &viewer, id, "downloaded").await?;
     let disposition = format!("attachment; filename=\"incident-{id}.eml\"");
-    let headers = [
-        (header::CONTENT_TYPE, "message/rfc822".to_owned()),
-        (header::CONTENT_DISPOSITION, disposition),
-    ];
+    let headers =
+        [(header::CONTENT_TYPE, "message/rfc822".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
     Ok((headers, octets).into_response())
 }
 
@@ -83,7 +81,9 @@ fn render(octets: &[u8], matches: &[Match]) -> Answer<Response> {
     let texts: Vec<_> = opened
         .segments
         .iter()
-        .filter(|segment| matches!(segment.component, content::Component::Body | content::Component::Attachment))
+        .filter(|segment| {
+            matches!(segment.component, content::Component::Body | content::Component::Attachment)
+        })
         .filter(|segment| segment.view.is_none_or(|view| view.index == 0) && !segment.text.trim().is_empty())
         .filter(|segment| segment.kind != content::Kind::FileName)
         .collect();

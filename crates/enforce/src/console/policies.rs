@@ -161,7 +161,9 @@ fn page(viewer: &Viewer, content: PolicyPage) -> Answer {
 
 /// The file of tests beside a policy.
 async fn cases_of(files: &Files, name: &str) -> Answer<Option<String>> {
-    let Some(stem) = name.strip_suffix(".toml").filter(|stem| !stem.ends_with(".cases")) else { return Ok(None) };
+    let Some(stem) = name.strip_suffix(".toml").filter(|stem| !stem.ends_with(".cases")) else {
+        return Ok(None);
+    };
     let cases = format!("{stem}.cases.toml");
     let there = files.sources().await?.iter().any(|source| source.name == cases);
     Ok(there.then_some(cases))
@@ -259,7 +261,11 @@ pub(super) struct Switch {
     mode: String,
 }
 
-pub(super) async fn mode(State(console): State<Console>, viewer: Viewer, Form(switch): Form<Switch>) -> Answer {
+pub(super) async fn mode(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Form(switch): Form<Switch>,
+) -> Answer {
     viewer.require(Privilege::AuthorPolicies)?;
     if !["on", "trial", "off"].contains(&switch.mode.as_str()) {
         return Err(Problem::Bad("A policy is on, in trial or off.".to_owned()).into());
@@ -274,7 +280,10 @@ pub(super) async fn mode(State(console): State<Console>, viewer: Viewer, Form(sw
     let why = format!("mode {}", switch.mode);
     let changed = document.to_string();
     if stored(&console, &viewer, &switch.name, &hash(&text), &changed, &why).await?.is_some() {
-        return Err(Problem::Conflict("The set would not be good with it: open the file and look.".to_owned()).into());
+        return Err(Problem::Conflict(
+            "The set would not be good with it: open the file and look.".to_owned(),
+        )
+        .into());
     }
     viewer.say(Tone::Done, format!("{}: {}.", switch.name, switch.mode)).await?;
     Ok(see_other("/policies"))
@@ -330,7 +339,10 @@ pub(super) async fn try_mail(
     let set = match files(&console).load().await? {
         Ok(loaded) => loaded.set,
         Err(_) => {
-            return Err(Problem::Conflict("The set on disk is not good: mend it first, then try mails.".to_owned()).into());
+            return Err(Problem::Conflict(
+                "The set on disk is not good: mend it first, then try mails.".to_owned(),
+            )
+            .into());
         }
     };
     let (mail, sender, recipients) = (tried.mail.clone(), tried.sender.clone(), tried.recipients.clone());
@@ -348,7 +360,11 @@ fn inspected(set: &policy::Set, mail: &str, sender: &str, recipients: &str) -> O
     let opened = content::open(&octets, &how);
     let envelope = Envelope {
         sender: sender.trim().to_owned(),
-        recipients: recipients.split([',', ' ', '\n']).filter(|one| !one.is_empty()).map(str::to_owned).collect(),
+        recipients: recipients
+            .split([',', ' ', '\n'])
+            .filter(|one| !one.is_empty())
+            .map(str::to_owned)
+            .collect(),
         peer: None,
     };
     let mail = Mail {
@@ -474,13 +490,20 @@ pub(super) struct Back {
     version: u64,
 }
 
-pub(super) async fn go_back(State(console): State<Console>, viewer: Viewer, Form(back): Form<Back>) -> Answer {
+pub(super) async fn go_back(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Form(back): Form<Back>,
+) -> Answer {
     viewer.require(Privilege::AuthorPolicies)?;
     let versions = console.desk.policy_versions(&back.name).await?;
     let version = versions.iter().find(|one| one.id == back.version).ok_or(Problem::NotFound)?;
     let why = format!("back to what stood there before {}", version.at);
     if stored(&console, &viewer, &back.name, &back.was, &version.before, &why).await?.is_some() {
-        return Err(Problem::Conflict("The set would not be good with that text: open the file and look.".to_owned()).into());
+        return Err(Problem::Conflict(
+            "The set would not be good with that text: open the file and look.".to_owned(),
+        )
+        .into());
     }
     viewer.say(Tone::Done, format!("{} is as it was before that change.", back.name)).await?;
     Ok(see_other(&format!("/policies/history?name={}", encoded(&back.name))))

@@ -99,13 +99,15 @@ pub(super) fn named(name: &str) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::Unfit(
-        "A policy file is named like folder/name.toml, with letters, digits, dots, hyphens and underscores.".to_owned(),
+        "A policy file is named like folder/name.toml, with letters, digits, dots, hyphens and underscores."
+            .to_owned(),
     ))
 }
 
 /// The file has, at each moment, the old text or the new one.
 fn write(path: &Path, was: &str, text: &str) -> Result<(), Problem> {
-    let failed = |why: std::io::Error| Problem::Internal(format!("{} cannot be written: {why}", path.display()));
+    let failed =
+        |why: std::io::Error| Problem::Internal(format!("{} cannot be written: {why}", path.display()));
     let now = match std::fs::read_to_string(path) {
         Ok(now) => hash(&now),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
@@ -151,7 +153,17 @@ mod tests {
         for name in ["a.toml", "us-regulatory/glba.cases.toml", "settings.toml"] {
             assert!(named(name).is_ok(), "{name}");
         }
-        for name in ["", "../a.toml", "/etc/a.toml", "a/../b.toml", "a//b.toml", ".a.toml", "a.sh", "a\\b.toml", "a/b c.toml"] {
+        for name in [
+            "",
+            "../a.toml",
+            "/etc/a.toml",
+            "a/../b.toml",
+            "a//b.toml",
+            ".a.toml",
+            "a.sh",
+            "a\\b.toml",
+            "a/b c.toml",
+        ] {
             assert!(named(name).is_err(), "{name}");
         }
     }

@@ -164,7 +164,10 @@ pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(ne
     let rule = Rule { id: new.id, name: name.clone(), description, position: new.position, actions };
     viewer.log("response_rule.saved", &name, &rule.words()).await?;
     if !console.desk.save_rule(&actor(&viewer), &rule.row()).await? {
-        return Err(Problem::Conflict("There is another rule of this name, or this one was removed.".to_owned()).into());
+        return Err(Problem::Conflict(
+            "There is another rule of this name, or this one was removed.".to_owned(),
+        )
+        .into());
     }
     viewer.say(Tone::Done, format!("The rule {name} is saved.")).await?;
     Ok(see_other("/response-rules"))
@@ -237,7 +240,8 @@ fn properties(text: &str) -> Result<BTreeMap<String, String>, String> {
     text.lines()
         .filter(|line| !line.trim().is_empty())
         .map(|line| {
-            let (name, value) = line.split_once('=').ok_or("A property is written NAME = VALUE, one on each line.")?;
+            let (name, value) =
+                line.split_once('=').ok_or("A property is written NAME = VALUE, one on each line.")?;
             Ok((name.trim().to_owned(), value.trim().to_owned()))
         })
         .collect()

@@ -41,7 +41,9 @@ fn condition(rule: &Rule) -> Option<Condition> {
             texts(any_of)
                 .into_iter()
                 .filter_map(|value| match value {
-                    Scalar::Text(text) => Some(Condition::Like(Field::Attribute(name.clone()), literal(&text))),
+                    Scalar::Text(text) => {
+                        Some(Condition::Like(Field::Attribute(name.clone()), literal(&text)))
+                    }
                     _ => None,
                 })
                 .collect(),

@@ -177,13 +177,14 @@ fn content(console: &Console, viewer: &Viewer, look: Look, query: String) -> Sna
     let mut siblings = look.siblings;
     siblings.iter_mut().for_each(|one| redact_line(viewer, keys, one));
     let text = |text: &Option<String>| plain(text.as_deref().unwrap_or_default());
-    let line_of = |at: jiff::Timestamp, who: &str, origin: &Option<String>, action: &str, detail: &str| Line {
-        at: Moment(at.as_millisecond()),
-        who: plain(who),
-        origin: origin.clone().unwrap_or_default(),
-        action: spoken(action),
-        detail: line(detail, 2_000),
-    };
+    let line_of =
+        |at: jiff::Timestamp, who: &str, origin: &Option<String>, action: &str, detail: &str| Line {
+            at: Moment(at.as_millisecond()),
+            who: plain(who),
+            origin: origin.clone().unwrap_or_default(),
+            action: spoken(action),
+            detail: line(detail, 2_000),
+        };
     let history = look
         .history
         .iter()
@@ -205,12 +206,7 @@ fn content(console: &Console, viewer: &Viewer, look: Look, query: String) -> Sna
         policy_set: incident.policy_set.clone(),
         subject: line(if summary.subject.is_empty() { "(no subject)" } else { &summary.subject }, 1_000),
         sender: line(if summary.sender.is_empty() { "<>" } else { &summary.sender }, 400),
-        recipients: summary
-            .recipients
-            .iter()
-            .take(500)
-            .map(|one| line(one, 400))
-            .collect(),
+        recipients: summary.recipients.iter().take(500).map(|one| line(one, 400)).collect(),
         message_id: line(summary.message_id.as_deref().unwrap_or("none"), 400),
         unique_id: summary.unique_message_id.clone(),
         peer: text(&incident.peer),
@@ -228,7 +224,9 @@ fn content(console: &Console, viewer: &Viewer, look: Look, query: String) -> Sna
             .unscannable
             .iter()
             .take(200)
-            .map(|(path, reason)| (line(if path.is_empty() { "the message" } else { path }, 300), plain(reason)))
+            .map(|(path, reason)| {
+                (line(if path.is_empty() { "the message" } else { path }, 300), plain(reason))
+            })
             .collect(),
         siblings: siblings.iter().map(|one| Row::of(one, "")).collect(),
         copies: Vec::new(),
@@ -349,7 +347,11 @@ pub(super) async fn change(
     let access = access(&viewer);
     let look = console.desk.look(&access, id).await?.ok_or(Problem::NotFound)?;
     let now = look.incident.summary.status.to_string();
-    if !decision.was.is_empty() && decision.was != now && !decision.status.is_empty() && decision.status != now {
+    if !decision.was.is_empty()
+        && decision.was != now
+        && !decision.status.is_empty()
+        && decision.status != now
+    {
         return Err(Problem::Conflict(format!(
             "Somebody set the status to {now} meanwhile; nothing was changed. Look at the incident again and decide once more."
         ))
@@ -360,7 +362,8 @@ pub(super) async fn change(
         changes.push(Change::Status(decision.status.clone()));
     }
     if !decision.severity.is_empty() {
-        let found = severity(&decision.severity).ok_or_else(|| bad("A severity is high, medium, low or info."))?;
+        let found =
+            severity(&decision.severity).ok_or_else(|| bad("A severity is high, medium, low or info."))?;
         changes.push(Change::Severity(found));
     }
     if let Some(owner) = &decision.owner {

@@ -129,7 +129,8 @@ fn by_day(trend: &[DayCount], (from, to): (i64, i64)) -> Lines {
 }
 
 fn period(asked: &Days) -> Result<(Date, Date), String> {
-    let read = |text: &str| text.parse::<Date>().map_err(|_| format!("{text:?} is no date such as 2026-11-24."));
+    let read =
+        |text: &str| text.parse::<Date>().map_err(|_| format!("{text:?} is no date such as 2026-11-24."));
     let today = jiff::Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
     let to = if asked.to.is_empty() { today } else { read(&asked.to)? };
     let from = if asked.from.is_empty() { date(number(to) - 29) } else { read(&asked.from)? };
@@ -142,7 +143,8 @@ fn period(asked: &Days) -> Result<(Date, Date), String> {
 
 /// Days since 1970.
 fn number(date: Date) -> i64 {
-    date.to_zoned_datetime(jiff::tz::TimeZone::UTC).map_or(0, |at| at.timestamp().as_second().div_euclid(86_400))
+    date.to_zoned_datetime(jiff::tz::TimeZone::UTC)
+        .map_or(0, |at| at.timestamp().as_second().div_euclid(86_400))
 }
 
 fn date(number: i64) -> Date {

@@ -64,7 +64,9 @@ pub(super) async fn run(
         Err(why) => return refused(&why, ""),
     };
     match serde_json::from_str::<Answered>(&said) {
-        Ok(Answered { ok: true, message }) => Outcome::Executed { message: shortened(&message), answer: said },
+        Ok(Answered { ok: true, message }) => {
+            Outcome::Executed { message: shortened(&message), answer: said }
+        }
         Ok(Answered { ok: false, message }) => refused(&shortened(&message), &said),
         Err(why) => refused(&format!("the program's answer is not {{\"ok\":…,\"message\":…}}: {why}"), ""),
     }

@@ -97,16 +97,22 @@ impl Definition {
         match self {
             Self::EmailQuarantineConnect { host, port, credential, remediator, .. } => {
                 let fits = |text: &str| {
-                    !text.is_empty() && text.len() <= 255 && text.chars().all(|c| c.is_ascii_alphanumeric() || ".-:_[]".contains(c))
+                    !text.is_empty()
+                        && text.len() <= 255
+                        && text.chars().all(|c| c.is_ascii_alphanumeric() || ".-:_[]".contains(c))
                 };
                 if !fits(host) {
                     return Err("email-gateway-server-host is a host name or an address".to_owned());
                 }
                 if *port == 0 {
-                    return Err("email-gateway-server-port is a number from 1 to 65535; 8443 is usual".to_owned());
+                    return Err(
+                        "email-gateway-server-port is a number from 1 to 65535; 8443 is usual".to_owned()
+                    );
                 }
                 if credential.is_empty() || remediator.trim().is_empty() {
-                    return Err("certificates-store.credential and dlp-remediator-user are required".to_owned());
+                    return Err(
+                        "certificates-store.credential and dlp-remediator-user are required".to_owned()
+                    );
                 }
                 Ok(())
             }
@@ -115,7 +121,10 @@ impl Definition {
                     && !program.starts_with('.')
                     && program.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
                 if !plain {
-                    return Err("the program is the name of a file in the directory of plug-ins, without a path".to_owned());
+                    return Err(
+                        "the program is the name of a file in the directory of plug-ins, without a path"
+                            .to_owned(),
+                    );
                 }
                 if !(1..=300).contains(seconds) {
                     return Err("a program may take 1 to 300 seconds".to_owned());

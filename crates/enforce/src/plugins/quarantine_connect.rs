@@ -137,7 +137,10 @@ fn judge(status: StatusCode, text: &str, request: &RemediationRequest) -> Outcom
     let told = told(&answer.copies);
     if answer.copies.iter().all(|copy| is_done(copy.result)) {
         let again = if answer.repeated { " (asked before; nothing was done twice)" } else { "" };
-        return Outcome::Executed { message: format!("{}: {told}{again}", answer.gateway), answer: text.to_owned() };
+        return Outcome::Executed {
+            message: format!("{}: {told}{again}", answer.gateway),
+            answer: text.to_owned(),
+        };
     }
     refused(&format!("{unable} {}: {told}", answer.gateway), text)
 }
@@ -235,7 +238,8 @@ mod tests {
         let not_found = "The remediation request was not successful: Unable to remediate DlpUniqueMessageId ABC. The message cannot be found at gw.";
         assert_eq!(refused(answered(&[])), not_found);
         assert_eq!(refused(answered(&[("a@x", CopyResult::NotFound)])), not_found);
-        let already = refused(answered(&[("a@x", CopyResult::AlreadyReleased), ("b@x", CopyResult::Released)]));
+        let already =
+            refused(answered(&[("a@x", CopyResult::AlreadyReleased), ("b@x", CopyResult::Released)]));
         assert!(already.contains("a@x: the email has already been released; b@x: released"), "{already}");
         assert!(refused(answered(&[("a@x", CopyResult::Failed)])).contains("could not be remediated"));
         assert!(refused(answered(&[("a@x", CopyResult::Expired)])).contains("limits removed it"));
@@ -244,9 +248,13 @@ mod tests {
     #[test]
     fn a_busy_gateway_is_asked_again_and_a_strange_one_is_not() {
         assert!(matches!(judge(StatusCode::SERVICE_UNAVAILABLE, "", &request()), Outcome::Later(_)));
-        assert!(matches!(judge(StatusCode::BAD_REQUEST, "no\u{1b}[31m", &request()), Outcome::Refused { message, .. } if !message.contains('\u{1b}')));
+        assert!(
+            matches!(judge(StatusCode::BAD_REQUEST, "no\u{1b}[31m", &request()), Outcome::Refused { message, .. } if !message.contains('\u{1b}'))
+        );
         assert!(matches!(judge(StatusCode::OK, "<html>", &request()), Outcome::Refused { .. }));
         let other = r#"{"id":"r2","gateway":"gw","repeated":false,"copies":[]}"#;
-        assert!(matches!(judge(StatusCode::OK, other, &request()), Outcome::Refused { message, .. } if message.contains("another request")));
+        assert!(
+            matches!(judge(StatusCode::OK, other, &request()), Outcome::Refused { message, .. } if message.contains("another request"))
+        );
     }
 }

@@ -115,8 +115,7 @@ impl Responses {
         let (plugins, rules) = (self.desk.plugins().await?, self.desk.rules().await?);
         for (position, (plugin, rule, action)) in (1..).zip(plugins::QUARANTINE_CONNECT) {
             if !plugins.iter().any(|known| known.name == plugin) {
-                let definition =
-                    Definition::quarantine_connect(host, port, credential, remediator, action);
+                let definition = Definition::quarantine_connect(host, port, credential, remediator, action);
                 self.desk.save_plugin(actor, &definition.row(plugin)).await?;
             }
             if !rules.iter().any(|known| known.name == rule) {

@@ -125,7 +125,8 @@ impl Worker {
                 None => return Ok(gone(&format!("there is no credential named {name}"))),
             },
         };
-        let request = Request { asked, incident: &incident, secret: secret.as_ref().map(|value| value.as_slice()) };
+        let request =
+            Request { asked, incident: &incident, secret: secret.as_ref().map(|value| value.as_slice()) };
         Ok(plugins::run(&definition, &request, &self.plugins).await)
     }
 }

@@ -81,8 +81,14 @@ async fn the_list_that_connectors_fetch_is_answered() {
     let found = connector.list(asked.clone()).await;
     assert_eq!(found.len(), 4);
     let first = &found[0];
-    assert_eq!((&first["incidentId"], &first["incidentStatusId"], &first["severityId"]), (&json!(1), &json!(1), &json!(1)));
-    assert_eq!((&first["messageSource"], &first["policyId"], &first["matchCount"]), (&json!("NETWORK"), &json!(1), &json!(3)));
+    assert_eq!(
+        (&first["incidentId"], &first["incidentStatusId"], &first["severityId"]),
+        (&json!(1), &json!(1), &json!(1))
+    );
+    assert_eq!(
+        (&first["messageSource"], &first["policyId"], &first["matchCount"]),
+        (&json!("NETWORK"), &json!(1), &json!(3))
+    );
     let date = first["creationDate"].as_str().unwrap();
     assert!(date.len() == 23 && !date.contains('Z'), "local ISO with milliseconds and no zone: {date}");
     // Paths with a slash at their end are used too.
@@ -120,7 +126,9 @@ async fn every_operator_that_users_send_is_understood() {
         .ask(Method::PATCH, "/incidents", Some(json!({ "incidentIds": [ids[0]], "incidentNotes": [{ "note": "Looked at 50%", "timestamp": "x" }] })))
         .await;
     assert_eq!(status, StatusCode::OK);
-    let count = async |filter: Value| connector.list(json!({ "select": [{ "name": "incidentId" }], "filter": filter })).await.len();
+    let count = async |filter: Value| {
+        connector.list(json!({ "select": [{ "name": "incidentId" }], "filter": filter })).await.len()
+    };
     for (one, expected) in [
         (test("int", "policyId", "EQ", json!([1])), 1),
         (test("int", "policyId", "NOT_EQ", json!(["1"])), 1),
@@ -131,13 +139,22 @@ async fn every_operator_that_users_send_is_understood() {
         (test("string", "policyName", "LIKE", json!(["POLICY%"])), 2),
         (test("string", "policyName", "NOT_LIKE", json!(["%1"])), 1),
         (test("string", "incidentNote", "LIKE", json!(["%looked%"])), 1),
-        (json!({ "filterType": "string", "operandOne": { "name": "incidentNote" }, "operator": "IS_NULL" }), 1),
-        (json!({ "filterType": "string", "operandOne": { "name": "incidentNote", "function": "UPPER" }, "operator": "IS_NOT_NULL" }), 1),
+        (
+            json!({ "filterType": "string", "operandOne": { "name": "incidentNote" }, "operator": "IS_NULL" }),
+            1,
+        ),
+        (
+            json!({ "filterType": "string", "operandOne": { "name": "incidentNote", "function": "UPPER" }, "operator": "IS_NOT_NULL" }),
+            1,
+        ),
         (test("boolean", "isHidden", "EQ", json!([false])), 2),
         (test("boolean", "isHidden", "IN", json!(["true"])), 0),
         (test("string", "messageSource", "NOT_IN", json!(["NETWORK"])), 0),
-        (json!({ "filterType": "booleanLogic", "booleanOperator": "OR", "filters": [
-            test("int", "policyId", "EQ", json!([1])), filter(json!([test("int", "policyId", "EQ", json!([2]))])) ] }), 2),
+        (
+            json!({ "filterType": "booleanLogic", "booleanOperator": "OR", "filters": [
+            test("int", "policyId", "EQ", json!([1])), filter(json!([test("int", "policyId", "EQ", json!([2]))])) ] }),
+            2,
+        ),
     ] {
         assert_eq!(count(one.clone()).await, expected, "{one}");
     }
@@ -189,14 +206,20 @@ async fn a_change_is_all_or_nothing_and_names_what_it_did_not_find() {
         "remediationLocation": "vault", "incidentCustomAttributes": [{ "columnIndex": 1, "value": "Sales" }],
     });
     let (status, value) = connector.ask(Method::PATCH, "/incidents", Some(body)).await;
-    assert_eq!((status, &value["updatedIncidentIds"], &value["notFoundIncidentIds"]), (StatusCode::OK, &json!([id]), &json!([4711])));
+    assert_eq!(
+        (status, &value["updatedIncidentIds"], &value["notFoundIncidentIds"]),
+        (StatusCode::OK, &json!([id]), &json!([4711]))
+    );
     let editable = connector.get(&format!("/incidents/{id}/editableAttributes")).await;
     let info = &editable["infoMap"];
     assert_eq!((&info["incidentStatusId"], &info["incidentStatusName"]), (&json!(3), &json!("Escalated")));
     assert_eq!((&info["severityId"], &info["preventOrProtectStatusId"]), (&json!(3), &json!(61)));
     assert_eq!(info["dataOwnerEmail"], "dana@company.example");
     let attribute = &editable["customAttributeGroups"][0]["customAttributes"][0];
-    assert_eq!((&attribute["name"], &attribute["index"], &attribute["value"]), (&json!("Department"), &json!(1), &json!("Sales")));
+    assert_eq!(
+        (&attribute["name"], &attribute["index"], &attribute["value"]),
+        (&json!("Department"), &json!(1), &json!("Sales"))
+    );
     let before = server.history(id).await.len();
     for wrong in [
         json!({ "incidentIds": [id], "incidentStatusId": 99, "severity": "HIGH" }),
@@ -225,7 +248,10 @@ async fn each_call_about_one_incident_is_answered() {
     assert_eq!((&info["policyName"], &info["messageSubject"]), (&json!("policy 1"), &json!("numbers")));
     assert_eq!(info["recipientInfo"][1]["recipientDomain"], "partner.example");
     assert_eq!(info["attachmentInfo"][0]["messageComponentName"], "offer.zip");
-    assert_eq!((&info["attachmentInfo"][0]["wasCracked"], &info["attachmentInfo"][1]["wasCracked"]), (&json!(true), &json!(false)));
+    assert_eq!(
+        (&info["attachmentInfo"][0]["wasCracked"], &info["attachmentInfo"][1]["wasCracked"]),
+        (&json!(true), &json!(false))
+    );
     let history = connector.get(&format!("/incidents/{id}/history/")).await;
     assert_eq!(history[0]["incidentHistoryAction"], "RESPONSE_RULE_EXECUTED", "newest first");
     assert!(history.as_array().unwrap().iter().any(|line| line["incidentHistoryAction"] == "DETECTED"));
@@ -234,8 +260,15 @@ async fn each_call_about_one_incident_is_answered() {
     assert_eq!(policies["violatedRules"][0]["ruleName"], "numbers");
     let matches = connector.get(&format!("/incidents/{id}/components/matches")).await;
     let segments = matches[0]["violations"][0]["violationSegments"].as_array().unwrap().clone();
-    assert!(segments.iter().any(|one| one["segmentType"] == "VIOLATING_CONTENT" && one["text"] == "4111 1111 1111 1111"));
-    assert_eq!(connector.get(&format!("/incidents/{id}/components")).await[0]["messageComponentName"], "offer.zip");
+    assert!(
+        segments
+            .iter()
+            .any(|one| one["segmentType"] == "VIOLATING_CONTENT" && one["text"] == "4111 1111 1111 1111")
+    );
+    assert_eq!(
+        connector.get(&format!("/incidents/{id}/components")).await[0]["messageComponentName"],
+        "offer.zip"
+    );
     let statuses = connector.get("/incidents/statuses").await;
     assert_eq!(statuses[0], json!({ "id": 1, "name": "New" }));
     let prevents = connector.get("/incidents/protectOrPreventStatuses").await;

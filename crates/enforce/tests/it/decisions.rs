@@ -19,7 +19,10 @@ async fn a_decision_is_kept_with_who_and_from_where() {
         ("value", "R & D"),
     ];
     let answer = remediator.post(&format!("/incidents/{id}/change"), &fields).await;
-    assert_eq!((answer.status, answer.to.as_str()), (StatusCode::SEE_OTHER, format!("/incidents/{id}?").as_str()));
+    assert_eq!(
+        (answer.status, answer.to.as_str()),
+        (StatusCode::SEE_OTHER, format!("/incidents/{id}?").as_str())
+    );
     let history = server.history(id).await;
     for (action, detail) in [
         ("SET_STATUS", "New -> Escalated"),
@@ -60,12 +63,18 @@ async fn a_bulk_action_says_what_will_happen_and_then_does_that() {
     let remediator = server.person("Remediator").await;
     let wish = [("all", "yes"), ("query", "severity=high"), ("status", "Resolved"), ("note", "a test run")];
     let preview = remediator.post("/incidents/bulk", &wish).await;
-    assert!(preview.text.contains("60 incidents") && preview.text.contains("The status becomes Resolved."), "{}", preview.text);
+    assert!(
+        preview.text.contains("60 incidents") && preview.text.contains("The status becomes Resolved."),
+        "{}",
+        preview.text
+    );
     assert_eq!(server.history(1).await.len(), 2, "nothing happened yet");
-    let ids = preview.text.split("name=\"ids\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let ids =
+        preview.text.split("name=\"ids\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     // One that comes between is not touched.
     let late = server.record(message("LATE", &[1])).await[0];
-    let apply = [("ids", ids.as_str()), ("query", "severity=high"), ("status", "Resolved"), ("note", "a test run")];
+    let apply =
+        [("ids", ids.as_str()), ("query", "severity=high"), ("status", "Resolved"), ("note", "a test run")];
     let done = remediator.post("/incidents/bulk/apply", &apply).await;
     assert_eq!((done.status, done.to.as_str()), (StatusCode::SEE_OTHER, "/incidents?severity=high"));
     assert!(remediator.get("/incidents?status=Resolved").await.text.contains("50 shown of 60"));
@@ -76,7 +85,11 @@ async fn a_bulk_action_says_what_will_happen_and_then_does_that() {
     let changes = server.history(60).await.into_iter().filter(|(action, _)| action == "SET_STATUS").count();
     assert_eq!(changes, 1);
     for empty in [&[("id", "1")][..], &[("status", "New")], &[("id", "x"), ("status", "New")]] {
-        assert_eq!(remediator.post("/incidents/bulk", empty).await.status, StatusCode::BAD_REQUEST, "{empty:?}");
+        assert_eq!(
+            remediator.post("/incidents/bulk", empty).await.status,
+            StatusCode::BAD_REQUEST,
+            "{empty:?}"
+        );
     }
 }
 
@@ -147,7 +160,10 @@ async fn what_a_gateway_tells_of_copies_is_on_the_snapshot_of_every_incident_of_
     let remediator = server.person("Remediator").await;
     for id in ids {
         let page = remediator.get(&format!("/incidents/{id}")).await.text;
-        assert!(page.contains("Copies at the gateway") && page.contains(">held</span>") && page.contains("gw-1"), "{page}");
+        assert!(
+            page.contains("Copies at the gateway") && page.contains(">held</span>") && page.contains("gw-1"),
+            "{page}"
+        );
         assert!(page.contains("Held in quarantine"), "the prevent status of each");
         crate::support::assert_harmless(&page);
     }

@@ -24,7 +24,9 @@ async fn a_hostile_mail_is_text_on_every_page() {
         assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
         assert_harmless(&answer.text);
     }
-    let preview = admin.post("/incidents/bulk", &[("id", &id.to_string()), ("note", "<script>alert(1)</script>")]).await;
+    let preview = admin
+        .post("/incidents/bulk", &[("id", &id.to_string()), ("note", "<script>alert(1)</script>")])
+        .await;
     assert_eq!(preview.status, StatusCode::OK);
     assert_harmless(&preview.text);
 }
@@ -40,7 +42,8 @@ async fn an_export_for_spreadsheets_holds_no_formula() {
     let json = admin.get("/incidents/export.json").await;
     let lines: serde_json::Value = serde_json::from_str(&json.text).unwrap();
     assert_eq!(lines.as_array().unwrap().len(), 1);
-    let log = server.enforce().site.audit().search(&Search { limit: 1_000, ..Search::default() }).await.unwrap();
+    let log =
+        server.enforce().site.audit().search(&Search { limit: 1_000, ..Search::default() }).await.unwrap();
     assert_eq!(log.iter().filter(|line| line.action == "incidents.export").count(), 2);
 }
 
@@ -91,7 +94,14 @@ async fn filters_narrow_the_list_and_pages_go_on_by_key() {
     for sort in ["severity", "status", "prevent", "policy", "sender", "server", "matches", "id", "recorded"] {
         for order in ["up", "down"] {
             let page = list(&format!("sort={sort}&order={order}")).await;
-            let next = page.split("rel=\"next\" href=\"").nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&");
+            let next = page
+                .split("rel=\"next\" href=\"")
+                .nth(1)
+                .unwrap()
+                .split('"')
+                .next()
+                .unwrap()
+                .replace("&amp;", "&");
             assert_eq!(shown(&admin.get(&next).await.text), 50, "{sort} {order}");
         }
     }
@@ -139,7 +149,8 @@ async fn each_look_at_an_original_is_in_the_audit_log() {
     assert!(original.text.ends_with("<b>bold</b>\r\n"));
     let shown = remediator.get(&format!("/incidents/{id}/message")).await;
     assert!(shown.text.contains("&lt;b&gt;bold&lt;/b&gt;"), "{}", shown.text);
-    let log = server.enforce().site.audit().search(&Search { limit: 1_000, ..Search::default() }).await.unwrap();
+    let log =
+        server.enforce().site.audit().search(&Search { limit: 1_000, ..Search::default() }).await.unwrap();
     let looks: Vec<_> = log.iter().filter(|line| line.action == "incident.original").collect();
     assert_eq!(looks.len(), 2);
     assert!(looks.iter().all(|line| line.subject == format!("incident {id}")));

@@ -71,8 +71,9 @@ impl Gateway {
         )
         .unwrap();
         let stop = CancellationToken::new();
-        let listening =
-            listen(&format!("127.0.0.1:{port}"), Transport::Tls(config), 10, app, stop.clone()).await.unwrap();
+        let listening = listen(&format!("127.0.0.1:{port}"), Transport::Tls(config), 10, app, stop.clone())
+            .await
+            .unwrap();
         Self { port: listening.address.port(), script, stop, task: listening.task }
     }
 
@@ -125,7 +126,10 @@ async fn connect(server: &Server, admin: &Person, authority: &Authority, port: u
     assert!(page.contains("gateway") && !page.contains("BEGIN"), "nothing of it is shown again");
     let actor = Actor { who: "set-up".into(), origin: None };
     let installed = server.enforce().responses();
-    installed.install_quarantine_connect(&actor, "localhost", port, "gateway", "dlp-remediator").await.unwrap();
+    installed
+        .install_quarantine_connect(&actor, "localhost", port, "gateway", "dlp-remediator")
+        .await
+        .unwrap();
 }
 
 /// The lines of plug-ins in an incident's history, once there are so many.
@@ -161,9 +165,16 @@ async fn an_approval_asks_the_gateway_and_tells_what_came_of_it() {
     connect(&server, &admin, &authority, gateway.port).await;
     let remediator = server.person("Remediator").await;
     let snapshot = remediator.get(&format!("/incidents/{}", ids[0])).await.text;
-    assert!(snapshot.contains(">Approve</a>") && snapshot.contains(">Reject</a>") && snapshot.contains(">Custom</a>"));
+    assert!(
+        snapshot.contains(">Approve</a>")
+            && snapshot.contains(">Reject</a>")
+            && snapshot.contains(">Custom</a>")
+    );
     let confirm = remediator.get(&format!("/incidents/{}/respond/1", ids[0])).await.text;
-    assert!(confirm.contains("run the plug-in SMG Approve Action") && confirm.contains("OK &amp; Advance"), "{confirm}");
+    assert!(
+        confirm.contains("run the plug-in SMG Approve Action") && confirm.contains("OK &amp; Advance"),
+        "{confirm}"
+    );
     let done = remediator.post(&format!("/incidents/{}/respond/1", ids[0]), &[("note", "may go")]).await;
     assert_eq!(done.status, StatusCode::SEE_OTHER);
     let lines = lines(&server, ids[0], 2).await;
@@ -191,7 +202,8 @@ async fn a_mail_that_was_released_before_is_a_refusal_in_the_guides_words() {
     let server = Server::start().await;
     let ids = [server.record(message("A", &[1])).await[0], server.record(message("B", &[1])).await[0]];
     let authority = Authority::new();
-    let gateway = Gateway::start(&authority, 0, &[("bert@partner.example", CopyResult::AlreadyReleased)]).await;
+    let gateway =
+        Gateway::start(&authority, 0, &[("bert@partner.example", CopyResult::AlreadyReleased)]).await;
     let admin = server.person("Administrator").await;
     connect(&server, &admin, &authority, gateway.port).await;
     admin.post(&format!("/incidents/{}/respond/2", ids[0]), &[]).await;
@@ -205,7 +217,10 @@ async fn a_mail_that_was_released_before_is_a_refusal_in_the_guides_words() {
     gateway.script.lock().unwrap().results.clear();
     admin.post(&format!("/incidents/{}/respond/2", ids[1]), &[]).await;
     let told = lines(&server, ids[1], 2).await;
-    assert!(told[1].ends_with("Unable to remediate DlpUniqueMessageId B. The message cannot be found at gw-1."), "{told:?}");
+    assert!(
+        told[1].ends_with("Unable to remediate DlpUniqueMessageId B. The message cannot be found at gw-1."),
+        "{told:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -285,11 +300,15 @@ async fn a_program_gets_one_request_and_its_answer_is_told() {
     let (told, server, id) = outcome_of(script).await;
     assert_eq!(told, "FlexResponse Action Executed [Open a ticket]: ticket 4711");
     let dir = server.dir.path().join("data/plugins");
-    let asked: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(dir.join("asked.json")).unwrap()).unwrap();
+    let asked: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(dir.join("asked.json")).unwrap()).unwrap();
     assert_eq!((&asked["note"], &asked["properties"]["queue"]), (&"please".into(), &"DLP".into()));
     assert_eq!((&asked["incident"]["id"], &asked["incident"]["subject"]), (&id.into(), &"numbers".into()));
     assert_eq!(asked["requested_by"], "administrator");
-    assert!(!std::fs::read_to_string(dir.join("env")).unwrap().contains("CARGO"), "nothing of our environment");
+    assert!(
+        !std::fs::read_to_string(dir.join("env")).unwrap().contains("CARGO"),
+        "nothing of our environment"
+    );
     let incident = server.enforce().journal.show(id).await.unwrap().unwrap();
     assert_eq!(incident.summary.status.as_str(), "In Process");
 }
@@ -305,7 +324,10 @@ async fn a_program_that_misbehaves_is_a_failure_in_words() {
         ("not a program", "cannot be started"),
     ] {
         let (told, server, id) = outcome_of(script).await;
-        assert!(told.starts_with("FlexResponse Action Failed [Open a ticket] failed with message:"), "{told}");
+        assert!(
+            told.starts_with("FlexResponse Action Failed [Open a ticket] failed with message:"),
+            "{told}"
+        );
         assert!(told.contains(words), "{told}");
         assert_eq!(prevent_status(&server, id).await, 12);
     }
@@ -328,9 +350,15 @@ async fn rules_and_plugins_that_are_in_use_stay_and_strange_ones_are_refused() {
         let answer = admin.post("/response-rules", &[("name", "x"), ("actions", actions)]).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{actions}");
     }
-    let bad = [("kind", "certificates"), ("name", "x"), ("certificate", "x"), ("key", "y"), ("authority", "z")];
+    let bad =
+        [("kind", "certificates"), ("name", "x"), ("certificate", "x"), ("key", "y"), ("authority", "z")];
     assert_eq!(admin.post("/credentials", &bad).await.status, StatusCode::UNPROCESSABLE_ENTITY);
-    admin.post("/credentials", &[("kind", "password"), ("name", "p"), ("user", "u"), ("password", "hunter-2-x")]).await;
+    admin
+        .post(
+            "/credentials",
+            &[("kind", "password"), ("name", "p"), ("user", "u"), ("password", "hunter-2-x")],
+        )
+        .await;
     let page = admin.get("/credentials").await.text;
     assert!(page.contains("user u") && !page.contains("hunter-2-x"));
 }

@@ -77,11 +77,20 @@ async fn every_route_is_open_to_its_roles_and_to_no_other() {
         for (role, person) in &people {
             let answer = ask(person).await;
             let refused = answer.status == StatusCode::FORBIDDEN;
-            assert_eq!(!refused, allowed.contains(role), "{route} as {role}: {} {}", answer.status, answer.text);
+            assert_eq!(
+                !refused,
+                allowed.contains(role),
+                "{route} as {role}: {} {}",
+                answer.status,
+                answer.text
+            );
             assert!(!answer.status.is_server_error(), "{route} as {role}: {}", answer.text);
         }
         let answer = ask(&nobody).await;
-        assert!(answer.to.starts_with("/sign-in") || answer.status == StatusCode::UNAUTHORIZED, "{route}: {answer:?}");
+        assert!(
+            answer.to.starts_with("/sign-in") || answer.status == StatusCode::UNAUTHORIZED,
+            "{route}: {answer:?}"
+        );
     }
 }
 
@@ -107,7 +116,10 @@ async fn a_role_with_conditions_reaches_nothing_beyond_them() {
     assert!(!server.history(one).await.iter().any(|(action, _)| action == "SET_STATUS"));
     assert!(server.history(other).await.iter().any(|(action, _)| action == "SET_STATUS"));
     let snapshot = two.get(&format!("/incidents/{other}")).await.text;
-    assert!(!snapshot.contains("Other incidents of this message"), "siblings beyond its conditions are not told");
+    assert!(
+        !snapshot.contains("Other incidents of this message"),
+        "siblings beyond its conditions are not told"
+    );
     let summary = two.get("/summary").await.text;
     assert!(summary.contains("<dt>Incidents</dt><dd>1</dd>") && !summary.contains("policy 1<"), "{summary}");
 }
@@ -117,9 +129,12 @@ async fn conditions_on_severities_and_attributes_hold_too() {
     let server = Server::start().await;
     let ids = [server.record(message("A", &[1])).await[0], server.record(message("B", &[1])).await[0]];
     let admin = server.person("Administrator").await;
-    admin.post(&format!("/incidents/{}/change", ids[0]), &[("attribute", "Department"), ("value", "Sales")]).await;
+    admin
+        .post(&format!("/incidents/{}/change", ids[0]), &[("attribute", "Department"), ("value", "Sales")])
+        .await;
     let view = BTreeSet::from([Privilege::ViewNetworkIncidents]);
-    let department = Condition::Attribute { name: "Department".into(), any_of: BTreeSet::from(["sales".into()]) };
+    let department =
+        Condition::Attribute { name: "Department".into(), any_of: BTreeSet::from(["sales".into()]) };
     let rights = Rights { privileges: view.clone(), access: vec![department], hidden: BTreeSet::new() };
     let sales = server.with_rights("Sales", rights).await;
     assert!(sales.get("/incidents").await.text.contains("1 shown of 1<"));
@@ -134,7 +149,11 @@ async fn conditions_on_severities_and_attributes_hold_too() {
 async fn a_role_that_must_not_know_names_does_not_learn_them_anywhere() {
     let server = Server::start().await;
     let id = server.record(message("M", &[1])).await[0];
-    let privileges = BTreeSet::from([Privilege::ViewNetworkIncidents, Privilege::ViewOriginals, Privilege::RemediateIncidents]);
+    let privileges = BTreeSet::from([
+        Privilege::ViewNetworkIncidents,
+        Privilege::ViewOriginals,
+        Privilege::RemediateIncidents,
+    ]);
     let hidden = Hidden::ALL.iter().copied().collect();
     let blind = server.with_rights("Blind", Rights { privileges, access: Vec::new(), hidden }).await;
     let secrets = ["anna@", "bert", "carla", "numbers", "4111", "1111"];

@@ -153,7 +153,8 @@ impl Person {
     }
 
     pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<String>) -> Answer {
-        let mut request = self.client.request(method, format!("{}{path}", self.base)).header("accept", "text/html");
+        let mut request =
+            self.client.request(method, format!("{}{path}", self.base)).header("accept", "text/html");
         if !self.cookie.is_empty() {
             request = request.header(COOKIE, &self.cookie);
         }
@@ -247,11 +248,24 @@ pub(crate) fn hostile(unique_id: &str) -> NewMessage {
     violation.policy_name = EVIL.into();
     violation.response_rules = vec![EVIL.into()];
     let found = &mut violation.matches[0];
-    for text in [&mut found.rule, &mut found.condition, &mut found.path, &mut found.kind, &mut found.text, &mut found.before, &mut found.after] {
+    for text in [
+        &mut found.rule,
+        &mut found.condition,
+        &mut found.path,
+        &mut found.kind,
+        &mut found.text,
+        &mut found.before,
+        &mut found.after,
+    ] {
         *text = EVIL.into();
     }
     found.validator = Some(EVIL.into());
-    message.original = Some(format!("Subject: {EVIL}\r\nX-{EVIL}: 1\r\nContent-Type: text/html\r\n\r\n<script>alert(3)</script>{EVIL}").into_bytes());
+    message.original = Some(
+        format!(
+            "Subject: {EVIL}\r\nX-{EVIL}: 1\r\nContent-Type: text/html\r\n\r\n<script>alert(3)</script>{EVIL}"
+        )
+        .into_bytes(),
+    );
     message
 }
 
