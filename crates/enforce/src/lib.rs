@@ -201,7 +201,7 @@ pub async fn start(options: Options, stop: CancellationToken) -> Result<Running,
     let keeper = tokio::spawn(keeper::keep(enforce.clone(), stop.clone()));
     let worker = respond::worker::Worker {
         desk: enforce.desk(),
-        plugins: enforce.options.data.join("plugins"),
+        plugins: options.data.join("plugins"),
         asked: enforce.asked.clone(),
     };
     let worker = tokio::spawn(worker.run(stop.clone()));
