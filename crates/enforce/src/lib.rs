@@ -24,13 +24,15 @@ pub mod certificates;
 pub mod console;
 mod keeper;
 mod options;
+pub mod plugins;
+pub mod respond;
 mod servers;
 
 use certificates::{Directory, Ours};
 pub use keeper::InUse;
 pub use options::{ConsoleTls, Options};
-use servers::{Published, keep_published};
 pub use servers::{NewToken, Presence, ServerState, Standing, Token};
+use servers::{Published, keep_published};
 
 /// Connections of people and programs at one time.
 const PEOPLE: usize = 1_000;
@@ -74,6 +76,8 @@ pub struct Enforce {
     pub certificates: Ours,
     /// Where they lie.
     pub directory: Directory,
+    /// Told when plug-ins were asked for something.
+    asked: Arc<tokio::sync::Notify>,
     /// The address at which people reach the console, without a slash at its end.
     pub console_url: String,
     pub(crate) published: Published,
@@ -83,6 +87,16 @@ impl Enforce {
     /// The database that everything is kept in.
     pub fn database(&self) -> &dyn Database {
         &**self.journal.database()
+    }
+
+    /// Where people look at incidents and decide.
+    pub fn desk(&self) -> incident::desk::Desk {
+        incident::desk::Desk::new(self.journal.clone())
+    }
+
+    /// What runs smart response rules.
+    pub fn responses(&self) -> respond::Responses {
+        respond::Responses::new(self.desk(), self.asked.clone())
     }
 
     /// The keys that seal secrets.
@@ -108,12 +122,13 @@ impl Enforce {
         let journal = Arc::new(journal);
         store::steps::prepare(&**journal.database(), "enforce", STEPS).await?;
         let (database, keys) = (journal.database().clone(), journal.keys().clone());
-        let site = Site::open(database, keys, console::site_options()).await?;
+        let site = Site::open(database, keys, console::options()).await?;
         let directory = Directory::new(&options.data.join("certificates"));
         let certificates = directory.ready(&options.names)?;
+        let asked = Arc::default();
         let published = Published::new(&options.policies, &options.index_keys, &options.data);
         let console_url = console_url(&options);
-        Ok(Arc::new(Self { options, journal, site, certificates, directory, console_url, published }))
+        Ok(Arc::new(Self { options, journal, site, certificates, directory, asked, console_url, published }))
     }
 }
 
@@ -140,6 +155,12 @@ impl Running {
         format!("{scheme}://{}", self.address)
     }
 
+    /// Takes no more requests, lets running ones end, and returns when everything is written.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.finished().await;
+    }
+
     /// Waits until it was stopped and everything is written.
     pub async fn finished(self) {
         self.stop.cancelled().await;
@@ -151,7 +172,8 @@ impl Running {
 }
 
 /// Opens everything and listens until `stop`; nothing is accepted unless all of it works.
-pub async fn start(options: Options, stop: CancellationToken) -> Result<Running, Error> {
+pub async fn start(mut options: Options, stop: CancellationToken) -> Result<Running, Error> {
+    options.listen = with_a_port(&options.listen);
     let enforce = Enforce::open(options).await?;
     let options = &enforce.options;
     let people = Router::new().merge(console::router(&enforce)).merge(api::router(&enforce));
@@ -162,11 +184,38 @@ pub async fn start(options: Options, stop: CancellationToken) -> Result<Running,
     let listening = servers::router(&enforce);
     let servers =
         web::listen::listen(&options.servers_listen, transport, SERVERS, listening, stop.clone()).await?;
+    let worker = respond::worker::Worker {
+        desk: enforce.desk(),
+        plugins: enforce.options.data.join("plugins"),
+        asked: enforce.asked.clone(),
+    };
+    let worker = tokio::spawn(worker.run(watched(&stop)));
     let keeper = tokio::spawn(keeper::keep(enforce.clone(), stop.clone()));
     let publisher = tokio::spawn(keep_published(enforce.clone(), stop.clone()));
     let (address, servers_address) = (people.address, servers.address);
-    let tasks = vec![people, servers].into_iter().map(|one: Listening| one.task).chain([keeper, publisher]).collect();
+    let tasks = vec![people, servers]
+        .into_iter()
+        .map(|one: Listening| one.task)
+        .chain([worker, keeper, publisher])
+        .collect();
     Ok(Running { address, servers_address, enforce, stop, tasks })
+}
+
+/// Port 0 becomes a free one at once: links to the console name it.
+fn with_a_port(address: &str) -> String {
+    let free = address.ends_with(":0").then(|| std::net::TcpListener::bind(address).ok()?.local_addr().ok());
+    free.flatten().map_or_else(|| address.to_owned(), |address| address.to_string())
+}
+
+/// The same stop, for who watches a value.
+fn watched(stop: &CancellationToken) -> tokio::sync::watch::Receiver<bool> {
+    let (tell, told) = tokio::sync::watch::channel(false);
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        stop.cancelled().await;
+        let _ = tell.send(true);
+    });
+    told
 }
 
 fn place(options: &Options) -> Location {

@@ -75,7 +75,7 @@ impl Journal {
         if row.get::<String>("server")? != server {
             return Ok(None);
         }
-        let sql = "SELECT DISTINCT original FROM shipped WHERE journal = ? AND wanted AND original IS NOT NULL LIMIT ?";
+        let sql = "SELECT DISTINCT original FROM shipped WHERE journal = ? AND wanted AND original IS NOT NULL AND incident_id IS NOT NULL LIMIT ?";
         let names = self.database().fetch(sql, values![journal, WANTED]).await?;
         let wanted = names.iter().map(|row| Ok(row.get("original")?)).collect::<Result<_, Error>>()?;
         Ok(Some(IngestAnswer { cursor: row.get::<i64>("cursor")? as u64, refused: false, wanted }))
@@ -158,8 +158,7 @@ async fn cursor(db: &mut dyn Session, journal: &str) -> Result<u64, Error> {
 }
 
 async fn wanted(db: &mut dyn Session, journal: &str) -> Result<Vec<String>, Error> {
-    let sql =
-        "SELECT DISTINCT original FROM shipped WHERE journal = ? AND wanted AND original IS NOT NULL LIMIT ?";
+    let sql = "SELECT DISTINCT original FROM shipped WHERE journal = ? AND wanted AND original IS NOT NULL AND incident_id IS NOT NULL LIMIT ?";
     let rows = db.fetch(sql, values![journal, WANTED]).await?;
     rows.iter().map(|row| Ok(row.get("original")?)).collect()
 }
@@ -235,8 +234,8 @@ fn is_attempt(line: &ShippedLine) -> bool {
 /// An incident that we did not have: it joins the one of the same message and policy that another server saw, or is new.
 async fn place(db: &mut dyn Session, from: &From<'_>, ready: &Ready, mapped: bool) -> Result<i64, Error> {
     let shipped = &ready.shipped;
-    let sql = "SELECT * FROM incident WHERE unique_id = ? AND policy_id = ? ORDER BY id DESC LIMIT 1";
-    let rows = db.fetch(sql, values![shipped.unique_message_id.as_str(), shipped.policy_id]).await?;
+    let sql = format!("{KNOWN} WHERE unique_id = ? AND policy_id = ? ORDER BY id DESC LIMIT 1");
+    let rows = db.fetch(&sql, values![shipped.unique_message_id.as_str(), shipped.policy_id]).await?;
     let known = rows.first().map(Known::read).transpose()?;
     if let Some(known) = &known {
         // The journal was set back and comes under another name.
@@ -260,7 +259,7 @@ async fn changed<'a>(
     lines: &[&'a ShippedLine],
     mapped: &Mapped,
 ) -> Result<(Option<i64>, Vec<&'a ShippedLine>, bool), Error> {
-    let rows = db.fetch("SELECT * FROM incident WHERE id = ?", values![id]).await?;
+    let rows = db.fetch(&format!("{KNOWN} WHERE id = ?"), values![id]).await?;
     let Some(row) = rows.first() else { return Ok((None, Vec::new(), false)) };
     let known = Known::read(row)?;
     let shipped = &ready.shipped;
@@ -275,11 +274,15 @@ async fn changed<'a>(
     Ok((Some(id), lines.to_vec(), other))
 }
 
+/// What is read of an incident as it is here.
+const KNOWN: &str = "SELECT id, server, recipients, received_at, last_seen, severity, match_count, \
+    EXISTS (SELECT 1 FROM status WHERE status.name = incident.status AND closed) AS closed FROM incident";
+
 /// An incident as it is here.
 struct Known {
     id: i64,
     server: String,
-    status: String,
+    closed: bool,
     recipients: Vec<String>,
     received_at: i64,
     last_seen: i64,
@@ -294,7 +297,7 @@ impl Known {
         Ok(Self {
             id,
             server: row.get("server")?,
-            status: row.get("status")?,
+            closed: row.get("closed")?,
             recipients: serde_json::from_str(&recipients)
                 .map_err(|why| Error::Damaged { id: id as u64, why: why.to_string() })?,
             received_at: row.get("received_at")?,
@@ -306,9 +309,8 @@ impl Known {
 
     fn may_be_joined_by(&self, shipped: &ShippedIncident) -> bool {
         let fresh = shipped.recipients.iter().any(|recipient| !self.recipients.contains(recipient));
-        let closed = Status::parse(&self.status).is_ok_and(Status::is_closed);
         let age = SignedDuration::from_millis(shipped.last_seen.as_millisecond() - self.received_at);
-        age <= MERGE_WITHIN && !(closed && fresh)
+        age <= MERGE_WITHIN && !(self.closed && fresh)
     }
 }
 
@@ -364,8 +366,8 @@ async fn set_by_a_person(db: &mut dyn Session, id: i64) -> Result<bool, Error> {
     Ok(who.is_some_and(|who| !who.starts_with("response rule")))
 }
 
-fn status(shipped: &ShippedIncident) -> &'static str {
-    Status::parse(&shipped.status).unwrap_or(Status::New).as_str()
+fn status(shipped: &ShippedIncident) -> String {
+    Status::parse(&shipped.status).unwrap_or(Status::New).as_str().to_owned()
 }
 
 async fn add_attributes(db: &mut dyn Session, id: i64, attributes: &[(String, String)]) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! What is kept about a violation and how: the record, its history and states, and the journal that keeps them durably.
 
+pub mod desk;
 mod gauge;
 mod ingest;
 mod journal;
@@ -12,6 +13,7 @@ mod retention;
 mod rotate;
 mod seal;
 mod ship;
+mod terms;
 mod waiting;
 pub mod wire;
 mod write;
@@ -22,8 +24,8 @@ pub use journal::Journal;
 pub use messages::MessageState;
 pub use outbox::{Claimed, Later, Line, Outbox, OutboxOptions};
 pub use record::{
-    Disposition, Effect, Entry, Filter, Incident, Match, NewMessage, NewViolation, Outcome, Recorded,
-    RecordedIncident, Severity, Status, Summary, mask,
+    Disposition, Effect, Entry, Filter, Incident, Match, NewMessage, NewViolation, Outcome, PREVENT_STATUSES,
+    Recorded, RecordedIncident, Severity, Status, Summary, mask, prevent_status_name,
 };
 pub use retention::{Deleted, Retention};
 pub use rotate::{Rotated, rotate_keys};

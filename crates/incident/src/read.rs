@@ -11,11 +11,12 @@ use crate::record::{Entry, Filter, Incident, Severity, Status, Summary};
 use crate::seal::{json, matches_context, original_context, value_hash};
 
 const MOST: u32 = 100;
-const LIST: &str = "SELECT id, unique_id, message_id, sender, recipients, subject, policy, policy_id, severity, status, \
-    prevent_status, match_count, received_at, last_seen, server, trial, outcome FROM incident WHERE 1 = 1";
+/// The columns of [`summary`].
+pub(crate) const SUMMARY: &str = "id, unique_id, message_id, sender, recipients, subject, policy, policy_id, severity, status, \
+    prevent_status, match_count, received_at, last_seen, server, trial, outcome";
 
 pub(crate) async fn list(db: &dyn Database, keys: &Keys, filter: &Filter) -> Result<Vec<Summary>, Error> {
-    let mut query = Query { sql: LIST.to_owned(), values: Vec::new() };
+    let mut query = Query { sql: format!("SELECT {SUMMARY} FROM incident WHERE 1 = 1"), values: Vec::new() };
     if let Some(policy) = &filter.policy {
         match policy.parse::<u32>() {
             Ok(id) => query.and("policy_id = ?", id),
@@ -29,7 +30,7 @@ pub(crate) async fn list(db: &dyn Database, keys: &Keys, filter: &Filter) -> Res
     query.and_maybe(r"lower(recipients) LIKE lower(?) ESCAPE '\'", recipient.map(containing));
     query.and_maybe("unique_id = ?", filter.unique_id.clone());
     query.and_maybe("severity = ?", filter.severity.map(|severity| severity as i64));
-    query.and_maybe("status = ?", filter.status.map(|status| status.as_str().to_owned()));
+    query.and_maybe("status = ?", filter.status.as_ref().map(|status| status.as_str().to_owned()));
     query.and_maybe("received_at >= ?", filter.since.map(|since| since.as_millisecond()));
     query.and_maybe("received_at < ?", filter.until.map(|until| until.as_millisecond()));
     let hash = filter.value.as_ref().map(|value| value_hash(keys, value).to_vec());
@@ -97,7 +98,7 @@ async fn history(db: &dyn Database, id: u64) -> Result<Vec<Entry>, Error> {
     db.fetch(sql, values![id]).await?.iter().map(entry).collect()
 }
 
-fn summary(row: &Row) -> Result<Summary, Error> {
+pub(crate) fn summary(row: &Row) -> Result<Summary, Error> {
     let id = row.get::<i64>("id")? as u64;
     let damaged = |why: String| Error::Damaged { id, why };
     Ok(Summary {
@@ -111,7 +112,7 @@ fn summary(row: &Row) -> Result<Summary, Error> {
         policy: row.get("policy")?,
         policy_id: row.get::<i64>("policy_id")? as u32,
         severity: Severity::from_number(row.get("severity")?).map_err(damaged)?,
-        status: Status::parse(&row.get::<String>("status")?).map_err(damaged)?,
+        status: Status::named(&row.get::<String>("status")?),
         prevent_status: row.get("prevent_status")?,
         matches: row.get::<i64>("match_count")? as u64,
         received_at: time(row.get("received_at")?),
@@ -122,7 +123,7 @@ fn summary(row: &Row) -> Result<Summary, Error> {
     })
 }
 
-fn time(milliseconds: i64) -> Timestamp {
+pub(crate) fn time(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
@@ -146,7 +147,7 @@ impl Query {
 }
 
 /// A pattern of LIKE for any text that contains this one.
-fn containing(text: &str) -> String {
+pub(crate) fn containing(text: &str) -> String {
     let mut pattern = String::from("%");
     for c in text.chars() {
         if matches!(c, '%' | '_' | '\\') {

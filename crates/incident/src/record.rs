@@ -1,6 +1,7 @@
 //! The plain records: what a detection server hands over, and what is read back.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -152,6 +153,33 @@ impl Disposition {
     }
 }
 
+/// Numbers and names of the product's prevent or protect statuses that mail can have.
+pub const PREVENT_STATUSES: [(i64, &str, &str); 18] = [
+    (0, "PASSED", "Passed"),
+    (1, "BLOCKED", "Blocked"),
+    (2, "MESSAGE_MODIFIED", "Message modified"),
+    (8, "CONTENT_REMOVED", "Content removed"),
+    (11, "FLEX_RESPONSE_EXECUTED", "Remediation executed"),
+    (12, "FLEX_RESPONSE_ERROR", "Remediation failed"),
+    (13, "FLEX_RESPONSE_REQUESTED", "Remediation attempted"),
+    (20, "UNKNOWN", "Unknown"),
+    (21, "EMAIL_QUARANTINED", "Held in quarantine"),
+    (22, "EMAIL_APPROVED", "Approved"),
+    (23, "EMAIL_BLOCKED", "Rejected"),
+    (24, "CUSTOM_ACTION_ON_EMAIL", "Custom action taken"),
+    (25, "EMAIL_MESSAGE_EXPUNGED", "Expunged from quarantine"),
+    (26, "TRANSPORT_HEADERS_ADDED", "Headers added"),
+    (29, "QUARANTINE_FAILED", "Quarantine failed"),
+    (46, "MANUAL_ACTION_REQUESTED", "Manual action requested"),
+    (61, "REMEDIATION_PENDING", "Remediation pending"),
+    (62, "REMEDIATION_OVERRIDEN", "Remediation overridden"),
+];
+
+/// A prevent status in people's words.
+pub fn prevent_status_name(number: i64) -> &'static str {
+    PREVENT_STATUSES.iter().find(|(known, ..)| *known == number).map_or("Unknown", |(_, _, words)| words)
+}
+
 /// What the next hop, or a policy, made of the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -163,19 +191,17 @@ pub enum Outcome {
     Redirected { code: u16, text: String },
 }
 
-/// Workflow status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Workflow status: one of the product's six, or one that an administrator made.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Status {
     New,
-    #[serde(rename = "In Process")]
     InProcess,
     Escalated,
-    #[serde(rename = "False Positive")]
     FalsePositive,
-    #[serde(rename = "Configuration Error")]
     ConfigurationError,
     Resolved,
+    Own(Arc<str>),
 }
 
 impl Status {
@@ -189,22 +215,37 @@ impl Status {
     ];
 
     /// Its name.
-    pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(status, _)| *status == self).map_or("New", |(_, name)| name)
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Own(name) => name,
+            known => Self::ALL.iter().find(|(status, _)| status == known).map_or("New", |(_, name)| name),
+        }
     }
 
-    /// The status of this name, in any case of letters.
+    /// The product's status of this name, in any case of letters.
     pub fn parse(name: &str) -> Result<Self, String> {
-        let found = Self::ALL.iter().find(|(_, known)| known.eq_ignore_ascii_case(name));
-        found.map(|(status, _)| *status).ok_or_else(|| {
+        let found = Self::ALL.into_iter().find(|(_, known)| known.eq_ignore_ascii_case(name));
+        found.map(|(status, _)| status).ok_or_else(|| {
             let names = Self::ALL.map(|(_, name)| name).join(", ");
             format!("no status {name:?}; there are {names}")
         })
     }
 
-    /// Nobody works on it any more: new recipients open a new incident.
-    pub(crate) fn is_closed(self) -> bool {
-        matches!(self, Self::FalsePositive | Self::ConfigurationError | Self::Resolved)
+    /// The status of this name as it stands in the table of statuses.
+    pub fn named(name: &str) -> Self {
+        Self::parse(name).unwrap_or_else(|_| Self::Own(name.into()))
+    }
+}
+
+impl Serialize for Status {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Status {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|name| Self::named(&name))
     }
 }
 
@@ -226,7 +267,8 @@ impl fmt::Display for Severity {
 }
 
 impl Severity {
-    pub(crate) fn from_number(number: i64) -> Result<Self, String> {
+    /// The severity of the product's number.
+    pub fn from_number(number: i64) -> Result<Self, String> {
         match number {
             1 => Ok(Self::High),
             2 => Ok(Self::Medium),

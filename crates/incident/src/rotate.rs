@@ -11,7 +11,7 @@ use store::keys::Keys;
 use store::values;
 
 use crate::journal::{FILE, MIGRATIONS, keys_for, own};
-use crate::seal::{matches_context, original_context};
+use crate::seal::{credential_context, matches_context, original_context};
 use crate::{Error, key_check};
 
 /// Rows of one transaction.
@@ -39,6 +39,7 @@ pub async fn rotate_keys(data: &Path) -> Result<Rotated, Error> {
     let mut rotated = Rotated { key: keys.rotate(&dir)?, wrapped: 0, failed: 0 };
     originals(&*database, &keys, &mut rotated).await?;
     matches(&*database, &keys, &mut rotated).await?;
+    credentials(&*database, &keys, &mut rotated).await?;
     key_check::wrap_again(&*database, &keys).await?;
     if rotated.failed == 0 {
         keys.retire_old(&dir)?;
@@ -61,6 +62,13 @@ async fn matches(database: &dyn Database, keys: &Keys, rotated: &mut Rotated) ->
         Ok(matches_context(&row.get::<String>("unique_id")?, row.get::<i64>("policy_id")? as u32))
     };
     all(database, keys, rotated, [read, write], context).await
+}
+
+async fn credentials(database: &dyn Database, keys: &Keys, rotated: &mut Rotated) -> Result<(), Error> {
+    let read = "SELECT id, name, sealed FROM credential WHERE id > ? ORDER BY id LIMIT ?";
+    let write = "UPDATE credential SET sealed = ? WHERE id = ?";
+    all(database, keys, rotated, [read, write], |row| Ok(credential_context(&row.get::<String>("name")?)))
+        .await
 }
 
 async fn all(

@@ -88,6 +88,11 @@ pub(crate) fn matches_context(unique_id: &str, policy_id: u32) -> String {
     format!("matches {unique_id} {policy_id}")
 }
 
+/// What a sealed credential is bound to.
+pub(crate) fn credential_context(name: &str) -> String {
+    format!("credential {name}")
+}
+
 /// The keyed hash by which a matched value is found again, however it was written.
 pub(crate) fn value_hash(keys: &Keys, text: &str) -> [u8; 16] {
     keys.hash("match", normalised(text))

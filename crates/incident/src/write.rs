@@ -10,6 +10,7 @@ use store::values;
 use crate::Error;
 use crate::record::{Outcome, Recorded, RecordedIncident, Status};
 use crate::seal::{Sealed, SealedOriginal, SealedViolation, json, shortened};
+use crate::terms;
 
 /// A repeat within this time joins its incident.
 pub(crate) const MERGE_WITHIN: SignedDuration = SignedDuration::from_hours(5 * 24);
@@ -114,7 +115,7 @@ async fn record(db: &mut dyn Session, message: &Sealed) -> Result<Recorded, Erro
 /// An incident of the same message and policy.
 struct Known {
     id: i64,
-    status: Status,
+    closed: bool,
     recipients: Vec<String>,
     received_at: i64,
     severity: i64,
@@ -133,7 +134,7 @@ async fn one(
         let fresh = message.new.recipients.iter().any(|recipient| !known.recipients.contains(recipient));
         let age = message.new.received_at.as_millisecond() - known.received_at;
         // New recipients never hide under an old decision.
-        if age <= MERGE_WITHIN.as_millis() as i64 && !(known.status.is_closed() && fresh) {
+        if age <= MERGE_WITHIN.as_millis() as i64 && !(known.closed && fresh) {
             join(db, known, message, violation, original).await?;
             return Ok(RecordedIncident { id: known.id as u64, policy_id, merged: true });
         }
@@ -146,15 +147,16 @@ async fn one(
 }
 
 async fn newest(db: &mut dyn Session, unique_id: &str, policy_id: u32) -> Result<Option<Known>, Error> {
-    let sql = "SELECT id, status, recipients, received_at, severity, match_count FROM incident \
-        WHERE unique_id = ? AND policy_id = ? ORDER BY id DESC LIMIT 1";
+    let sql = "SELECT id, recipients, received_at, severity, match_count, \
+        EXISTS (SELECT 1 FROM status WHERE status.name = incident.status AND closed) AS closed \
+        FROM incident WHERE unique_id = ? AND policy_id = ? ORDER BY id DESC LIMIT 1";
     let rows = db.fetch(sql, values![unique_id, policy_id]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let id: i64 = row.get("id")?;
     let damaged = |why: String| Error::Damaged { id: id as u64, why };
     Ok(Some(Known {
         id,
-        status: Status::parse(&row.get::<String>("status")?).map_err(damaged)?,
+        closed: row.get("closed")?,
         recipients: serde_json::from_str(&row.get::<String>("recipients")?)
             .map_err(|why| damaged(why.to_string()))?,
         received_at: row.get("received_at")?,
@@ -179,6 +181,7 @@ async fn join(
     let sql = "UPDATE incident SET recipients = ?, last_seen = ?, severity = ?, prevent_status = ?, trial = ?, pending = pending + 1 WHERE id = ?";
     let (seen, status) = (new.received_at.as_millisecond(), new.disposition.prevent_status());
     db.run(sql, values![json(&recipients), seen, severity, status, violation.trial, known.id]).await?;
+    terms::keep(db, known.id, &new.recipients, &new.unscannable).await?;
     let mut detail = sent_to(&new.recipients);
     if severity < known.severity {
         let _ = write!(detail, "; severity now {}", violation.severity);
@@ -215,8 +218,8 @@ async fn insert(
     let at = new.received_at.as_millisecond();
     let sql = "INSERT INTO incident (unique_id, policy_id, policy, policy_version, policy_set, severity, status, prevent_status, \
          message_id, sender, recipients, subject, peer, direction, server, received_at, last_seen, size, match_count, \
-         count_is_complete, trial, response_rules, unscannable, original_id, linked_to, pending, matches) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?) RETURNING id";
+         count_is_complete, trial, response_rules, unscannable, original_id, linked_to, pending, matches, recorded_at, sender_domain) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?) RETURNING id";
     let values = values![
         new.unique_id.as_str(),
         violation.policy_id,
@@ -244,8 +247,12 @@ async fn insert(
         original,
         follows,
         sealed.matches.clone(),
+        Timestamp::now().as_millisecond(),
+        terms::domain(&new.sender),
     ];
-    only_id(&db.fetch(sql, values).await?)
+    let id = only_id(&db.fetch(sql, values).await?)?;
+    terms::keep(db, id, &new.recipients, &new.unscannable).await?;
+    Ok(id)
 }
 
 pub(crate) async fn keep_values(

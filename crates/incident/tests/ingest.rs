@@ -319,6 +319,34 @@ on_both! {
         assert_eq!(all(&two.enforce).await[0].prevent_status, 21);
     }
 
+    async fn more_originals_than_one_answer_names_all_arrive(two: Two) {
+        for number in 0..120 {
+            let mut message = message(&format!("M{number}"), &[1]);
+            message.original = Some(format!("original {number}").into_bytes());
+            two.record(message).await;
+        }
+        let name = two.prevent.name().await.unwrap();
+        let mut cursor = 0;
+        while let Some(batch) = two.prevent.changes(cursor).await.unwrap() {
+            cursor = two.enforce.take("mx1", batch).await.unwrap().cursor;
+        }
+        // One whose incident is gone is not asked for any more.
+        two.enforce.delete(&[1]).await.unwrap();
+        let mut asked = 0;
+        loop {
+            let wanted = two.enforce.taken("mx1", &name).await.unwrap().unwrap().wanted;
+            if wanted.is_empty() {
+                break;
+            }
+            for original in wanted {
+                let octets = two.prevent.original_by_name(&original).await.unwrap().unwrap();
+                assert!(two.enforce.take_original(&name, &original, octets).await.unwrap());
+                asked += 1;
+            }
+        }
+        assert_eq!(asked, 119);
+    }
+
     async fn hundreds_of_mails_arrive_once_over_many_broken_batches(two: Two) {
         for number in 0..300 {
             two.record(message(&format!("M{}", number % 200), &[1, 2])).await;

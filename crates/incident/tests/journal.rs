@@ -78,7 +78,7 @@ on_both! {
         journal.flush().await;
         let first = show(&journal, recorded.incidents[0].id).await;
         assert_eq!(first.siblings, [recorded.incidents[1].id]);
-        assert_eq!((first.summary.matches, first.summary.severity, first.summary.status), (3, Severity::High, Status::New));
+        assert_eq!((first.summary.matches, first.summary.severity, first.summary.status.clone()), (3, Severity::High, Status::New));
         assert_eq!(first.summary.outcome.as_deref(), Some("relayed"));
         assert_eq!(first.matches[0].text, "4111 1111 1111 1111");
         assert_eq!(first.unscannable, [("a.zip".to_owned(), "encrypted".to_owned())]);

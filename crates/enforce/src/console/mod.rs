@@ -1,17 +1,113 @@
-//! The console for people.
+//! The console for people: incidents, decisions, policies and what belongs to them.
+//!
+//! Every handler begins with what the viewer's role may do, and reads through [`Desk`] with what the role may see. Each page is a
+//! file here with a template of the same name.
+
+mod bulk;
+mod credentials;
+mod export;
+mod filter;
+mod list;
+mod message;
+mod policies;
+mod policy_files;
+mod reports;
+mod rules;
+mod seen;
+mod snapshot;
+mod summary;
+mod trouble;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::routing::{get, post};
+use incident::desk::{Actor, Desk};
+use web::people::Privilege;
+use web::{Place, Viewer};
 
 use crate::Enforce;
+use crate::respond::Responses;
 
-/// Its pages.
-pub fn router(_: &Arc<Enforce>) -> Router {
-    Router::new()
+pub(crate) use message::body_of;
+pub(crate) use seen::{access, may_see_matches, may_see_original, redact, redact_line};
+pub(crate) use trouble::{Answer, Trouble};
+
+/// What the pages share.
+#[derive(Clone)]
+pub(crate) struct Console(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) enforce: Arc<Enforce>,
+    pub(crate) desk: Desk,
+    pub(crate) responses: Responses,
 }
 
-/// Its name, navigation and bounds.
-pub(crate) fn site_options() -> web::Options {
-    web::Options::new("Enforce", "/incidents")
+impl std::ops::Deref for Console {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Console {
+    pub(crate) fn new(enforce: Arc<Enforce>) -> Self {
+        let desk = Desk::new(enforce.journal.clone());
+        let responses = enforce.responses();
+        Self(Arc::new(Inner { enforce, desk, responses }))
+    }
+}
+
+/// Who acts, for histories.
+pub(crate) fn actor(viewer: &Viewer) -> Actor {
+    Actor { who: viewer.name.clone(), origin: Some(viewer.peer.clone()) }
+}
+
+/// What the console is called, where things are, which paths are for programs.
+pub fn options() -> web::Options {
+    let mut options = web::Options::new("Enforce", "/incidents");
+    let view = &[Privilege::ViewNetworkIncidents];
+    options.places = vec![
+        Place::new("Incidents", "Incidents", "/incidents", view),
+        Place::new("Incidents", "Summary", "/summary", view),
+        Place::new("Incidents", "Saved reports", "/reports", view),
+        Place::new("Manage", "Policies", "/policies", &[Privilege::AuthorPolicies]),
+        Place::new("Manage", "Response rules", "/response-rules", &[Privilege::AuthorPolicies]),
+        Place::new("Manage", "Credentials", "/credentials", &[Privilege::ManageSystem]),
+    ];
+    options.api.push(crate::api::BASE.to_owned());
+    options
+}
+
+/// Its pages.
+pub fn router(enforce: &Arc<Enforce>) -> Router {
+    Router::new()
+        .route("/incidents", get(list::show))
+        .route("/incidents/export.csv", get(export::csv))
+        .route("/incidents/export.json", get(export::json))
+        .route("/incidents/bulk", post(bulk::preview))
+        .route("/incidents/bulk/apply", post(bulk::apply))
+        .route("/incidents/{id}", get(snapshot::show))
+        .route("/incidents/{id}/change", post(snapshot::change))
+        .route("/incidents/{id}/message", get(message::show))
+        .route("/incidents/{id}/original.eml", get(message::download))
+        .route("/incidents/{id}/near-miss", get(snapshot::near_miss))
+        .route("/incidents/{id}/respond/{rule}", get(snapshot::confirm).post(snapshot::respond))
+        .route("/summary", get(summary::show))
+        .route("/reports", get(reports::show).post(reports::save))
+        .route("/reports/remove", post(reports::remove))
+        .route("/policies", get(policies::list))
+        .route("/policies/file", get(policies::show).post(policies::save))
+        .route("/policies/check", post(policies::check))
+        .route("/policies/mode", post(policies::mode))
+        .route("/policies/try", get(policies::try_page).post(policies::try_mail))
+        .route("/policies/history", get(policies::history).post(policies::go_back))
+        .route("/response-rules", get(rules::show).post(rules::save))
+        .route("/response-rules/remove", post(rules::remove))
+        .route("/response-rules/plugin", post(rules::save_plugin))
+        .route("/response-rules/plugin/remove", post(rules::remove_plugin))
+        .route("/credentials", get(credentials::show).post(credentials::save))
+        .route("/credentials/remove", post(credentials::remove))
+        .with_state(Console::new(enforce.clone()))
 }

@@ -49,9 +49,7 @@ impl Published {
     fn look(&self) {
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         let mut seen = files(&self.policies);
-        seen.extend(
-            files(&self.keys).into_iter().map(|(path, size, at)| (format!("keys/{path}"), size, at)),
-        );
+        seen.extend(files(&self.keys).into_iter().map(|(path, size, at)| (format!("keys/{path}"), size, at)));
         if seen != *looked {
             *looked = seen;
             self.publish();
@@ -160,7 +158,11 @@ fn files(dir: &Path) -> BTreeSet<(String, u64, Option<SystemTime>)> {
         for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
             let Ok(name) = entry.file_name().into_string() else { continue };
             let Ok(meta) = fs::metadata(entry.path()) else { continue };
-            if name.starts_with('.') || name.ends_with('~') || name.ends_with(".new") || name.contains(".cases") {
+            if name.starts_with('.')
+                || name.ends_with('~')
+                || name.ends_with(".new")
+                || name.contains(".cases")
+            {
                 continue;
             }
             if meta.is_dir() && depth < DEEPEST {

@@ -1,0 +1,113 @@
+//! `PATCH /incidents`: the same changes for a list of incidents. All of it or nothing.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use incident::desk::{Change, Changed};
+use incident::{PREVENT_STATUSES, Severity};
+use serde::Deserialize;
+use serde_json::json;
+use web::people::Privilege;
+use web::{Problem, Viewer};
+
+use super::read;
+use crate::console::{Answer, Console, access, actor};
+
+/// Incidents of one request.
+const MOST: usize = 10_000;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Asked {
+    incident_ids: Vec<u64>,
+    incident_status_id: Option<u64>,
+    severity: Option<String>,
+    #[serde(default)]
+    incident_notes: Vec<Note>,
+    data_owner_name: Option<String>,
+    data_owner_email: Option<String>,
+    prevent_or_protect_status: Option<String>,
+    remediation_location: Option<String>,
+    #[serde(default)]
+    incident_custom_attributes: Vec<Attribute>,
+    is_hidden: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Note {
+    note: String,
+}
+
+#[derive(Deserialize)]
+struct Attribute {
+    #[serde(alias = "index")]
+    #[serde(rename = "columnIndex")]
+    column_index: u64,
+    value: String,
+}
+
+pub(super) async fn change(State(console): State<Console>, viewer: Viewer, body: Bytes) -> Answer {
+    viewer.require(Privilege::ApiIncidentUpdate)?;
+    let asked: Asked = read(&body)?;
+    if asked.incident_ids.is_empty() || asked.incident_ids.len() > MOST {
+        return Err(Problem::Bad(format!("incidentIds names 1 to {MOST} incidents.")).into());
+    }
+    let changes = changes(&console, &asked).await?;
+    if changes.is_empty() {
+        return Err(
+            Problem::Bad("The request changes nothing: name what is to be different.".to_owned()).into()
+        );
+    }
+    viewer.log("incidents.api_update", &format!("{} incidents", asked.incident_ids.len()), "").await?;
+    let results =
+        console.desk.change(&access(&viewer), &actor(&viewer), &asked.incident_ids, &changes).await?;
+    let results = results.map_err(Problem::Bad)?;
+    let of = |wanted: &[Changed]| {
+        results.iter().filter(|(_, one)| wanted.contains(one)).map(|(id, _)| *id).collect::<Vec<u64>>()
+    };
+    Ok(Json(json!({
+        "updatedIncidentIds": of(&[Changed::Done, Changed::Unchanged]),
+        "notFoundIncidentIds": of(&[Changed::NotThere]),
+    }))
+    .into_response())
+}
+
+async fn changes(console: &Console, asked: &Asked) -> Answer<Vec<Change>> {
+    let mut changes = Vec::new();
+    let bad = |why: String| crate::console::Trouble(Problem::Bad(why));
+    if let Some(id) = asked.incident_status_id {
+        let statuses = console.desk.statuses().await?;
+        let found = statuses.into_iter().find(|status| status.id == id);
+        changes.push(Change::Status(found.ok_or_else(|| bad(format!("There is no status {id}.")))?.name));
+    }
+    if let Some(name) = &asked.severity {
+        let found = [Severity::High, Severity::Medium, Severity::Low, Severity::Info]
+            .into_iter()
+            .find(|one| one.to_string().eq_ignore_ascii_case(name));
+        changes.push(Change::Severity(
+            found.ok_or_else(|| bad("severity is HIGH, MEDIUM, LOW or INFO.".to_owned()))?,
+        ));
+    }
+    if let Some(name) = &asked.prevent_or_protect_status {
+        let found = PREVENT_STATUSES.iter().find(|(_, known, _)| known.eq_ignore_ascii_case(name));
+        let (id, ..) = found.ok_or_else(|| bad(format!("There is no preventOrProtectStatus {name:?}.")))?;
+        changes.push(Change::PreventStatus(*id));
+    }
+    let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    changes.extend(asked.data_owner_name.as_ref().map(|name| Change::DataOwnerName(text(name))));
+    changes.extend(asked.data_owner_email.as_ref().map(|address| Change::DataOwnerEmail(text(address))));
+    changes.extend(asked.remediation_location.as_ref().map(|place| Change::RemediationLocation(text(place))));
+    changes.extend(asked.is_hidden.map(Change::Hidden));
+    changes.extend(asked.incident_notes.iter().map(|note| Change::Note(note.note.clone())));
+    if !asked.incident_custom_attributes.is_empty() {
+        let known = console.desk.attribute_definitions().await?;
+        for attribute in &asked.incident_custom_attributes {
+            let found = known.iter().find(|one| one.id == attribute.column_index);
+            let found = found
+                .ok_or_else(|| bad(format!("There is no custom attribute {}.", attribute.column_index)))?;
+            changes.push(Change::Attribute(found.name.clone(), attribute.value.clone()));
+        }
+    }
+    Ok(changes)
+}

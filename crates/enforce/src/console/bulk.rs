@@ -1,0 +1,259 @@
+//! One action for many incidents: first what will happen, then, after a word from the person, exactly that.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::State;
+use incident::desk::{Change, Changed, Condition, Field, Scalar, Search};
+use web::layout::{Html, Page};
+use web::people::{Hidden, Privilege};
+use web::session::Tone;
+use web::{Problem, Viewer};
+
+use super::filter::Filter;
+use super::list::{Row, see_other};
+use super::seen::{access, redact_line, severity};
+use super::trouble::bad;
+use super::{Answer, Console, actor};
+
+/// Incidents of one action.
+const MOST: usize = 10_000;
+/// Incidents shown in a preview.
+const SHOWN: usize = 20;
+
+#[derive(Template)]
+#[template(path = "bulk.html")]
+struct Preview {
+    form: Html,
+    count: usize,
+    cut: bool,
+    words: Vec<String>,
+    rows: Vec<Row>,
+    fields: Vec<(String, String)>,
+    back: String,
+}
+
+/// What is to be done, and to which incidents.
+struct Wish {
+    ids: Vec<u64>,
+    all: bool,
+    query: String,
+    changes: Vec<Change>,
+    note: String,
+    rule: Option<u64>,
+    /// As it stands in the form, to be sent again.
+    fields: Vec<(String, String)>,
+}
+
+impl Wish {
+    fn read(pairs: &[(String, String)]) -> Result<Self, String> {
+        let mut wish = Self {
+            ids: Vec::new(),
+            all: false,
+            query: String::new(),
+            changes: Vec::new(),
+            note: String::new(),
+            rule: None,
+            fields: Vec::new(),
+        };
+        for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+            match name.as_str() {
+                "csrf" => continue,
+                "id" => {
+                    wish.ids.push(value.parse().map_err(|_| format!("{value:?} is no incident's number."))?)
+                }
+                "ids" => wish.ids.extend(numbers(value)?),
+                "all" => wish.all = true,
+                "query" => wish.query.clone_from(value),
+                _ => {
+                    wish.take(name, value)?;
+                    wish.fields.push((name.clone(), value.clone()));
+                }
+            }
+        }
+        wish.ids.sort_unstable();
+        wish.ids.dedup();
+        if wish.ids.len() > MOST {
+            return Err(format!("One action reaches at most {MOST} incidents; narrow the filters."));
+        }
+        Ok(wish)
+    }
+
+    fn take(&mut self, name: &str, value: &str) -> Result<(), String> {
+        match name {
+            "status" => self.changes.push(Change::Status(value.to_owned())),
+            "severity" => {
+                let found = severity(value).ok_or("A severity is high, medium, low or info.")?;
+                self.changes.push(Change::Severity(found));
+            }
+            "owner" if value.trim() == "-" => self.changes.push(Change::Owner(None)),
+            "owner" => self.changes.push(Change::Owner(Some(value.trim().to_owned()))),
+            "note" => value.clone_into(&mut self.note),
+            "rule" => self.rule = Some(value.parse().map_err(|_| "There is no such smart response rule.")?),
+            _ => return Err(format!("There is no action {name:?}.")),
+        }
+        Ok(())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.rule.is_none() && self.note.trim().is_empty()
+    }
+}
+
+fn numbers(text: &str) -> Result<Vec<u64>, String> {
+    text.split(',')
+        .map(|one| one.parse().map_err(|_| "The list of incidents cannot be read.".to_owned()))
+        .collect()
+}
+
+pub(super) async fn preview(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Form(pairs): Form<Vec<(String, String)>>,
+) -> Answer {
+    viewer.require(Privilege::RemediateIncidents)?;
+    let mut wish = Wish::read(&pairs).map_err(bad)?;
+    if wish.is_empty() {
+        return Err(bad(
+            "Choose what to do first: a status, a severity, an owner, a note or a smart response.",
+        ));
+    }
+    let access = access(&viewer);
+    if wish.all {
+        let filter = Filter::read(&parsed(&wish.query)).map_err(bad)?;
+        filter.allowed(&viewer)?;
+        wish.ids = console.desk.ids(&access, &filter.condition(), MOST as u32 + 1).await?;
+    } else {
+        // What the role does not reach is not counted either.
+        let chosen = wish.ids.iter().map(|id| Scalar::Number(i64::try_from(*id).unwrap_or(-1)));
+        let chosen: Vec<Scalar> = chosen.take(1_000).collect();
+        let condition =
+            if chosen.is_empty() { Condition::Any(Vec::new()) } else { Condition::Is(Field::Id, chosen) };
+        wish.ids = console.desk.ids(&access, &condition, MOST as u32).await?;
+    }
+    let cut = wish.ids.len() > MOST;
+    wish.ids.truncate(MOST);
+    if wish.ids.is_empty() {
+        return Err(bad("Choose at least one incident of the list."));
+    }
+    let content = Preview {
+        form: viewer.form(),
+        count: wish.ids.len(),
+        cut,
+        words: words(&console, &wish).await?,
+        rows: rows(&console, &viewer, &wish).await?,
+        back: format!("/incidents?{}", wish.query),
+        fields: sent_again(wish),
+    };
+    let page = Page::new(&viewer, "What will happen").within("/incidents").below("Incidents", "/incidents");
+    Ok(page.show(&content)?)
+}
+
+fn sent_again(wish: Wish) -> Vec<(String, String)> {
+    let ids = wish.ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let mut fields = wish.fields;
+    fields.push(("ids".to_owned(), ids));
+    fields.push(("query".to_owned(), wish.query));
+    fields
+}
+
+/// The pairs of a query that this console wrote.
+pub(super) fn parsed(query: &str) -> Vec<(String, String)> {
+    let uri = format!("/?{query}").parse::<axum::http::Uri>().ok();
+    uri.and_then(|uri| axum::extract::Query::try_from_uri(&uri).ok()).map(|query| query.0).unwrap_or_default()
+}
+
+async fn words(console: &Console, wish: &Wish) -> Answer<Vec<String>> {
+    let mut words: Vec<String> = wish
+        .changes
+        .iter()
+        .map(|change| match change {
+            Change::Status(status) => format!("The status becomes {status}."),
+            Change::Severity(severity) => format!("The severity becomes {severity}."),
+            Change::Owner(Some(owner)) => format!("The owner becomes {owner}."),
+            Change::Owner(None) => "The incidents have no owner any more.".to_owned(),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    if !wish.note.trim().is_empty() {
+        words.push(format!("This note is added: {}", wish.note.trim()));
+    }
+    if let Some(id) = wish.rule {
+        let rule = console.responses.rule(id).await?.ok_or(Problem::NotFound)?;
+        words.push(format!("The smart response rule {} will {}.", rule.name, rule.words()));
+        if rule.actions.iter().any(|action| action.plugin().is_some()) {
+            words.push(
+                "The mail itself may be released or deleted by it. That cannot be taken back.".to_owned(),
+            );
+        }
+    }
+    Ok(words)
+}
+
+async fn rows(console: &Console, viewer: &Viewer, wish: &Wish) -> Answer<Vec<Row>> {
+    let shown = wish.ids.iter().take(SHOWN).map(|id| Scalar::Number(i64::try_from(*id).unwrap_or(-1)));
+    let condition = Condition::Is(Field::Id, shown.collect());
+    let search = Search { condition, limit: SHOWN as u32, ..Search::default() };
+    let mut lines = console.desk.page(&access(viewer), &search).await?.rows;
+    lines.iter_mut().for_each(|one| redact_line(viewer, console.enforce.keys(), one));
+    if viewer.hides(Hidden::History) {
+        lines.iter_mut().for_each(|one| one.owner = None);
+    }
+    Ok(lines.iter().map(|one| Row::of(one, "")).collect())
+}
+
+pub(super) async fn apply(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Form(pairs): Form<Vec<(String, String)>>,
+) -> Answer {
+    viewer.require(Privilege::RemediateIncidents)?;
+    let wish = Wish::read(&pairs).map_err(bad)?;
+    if wish.ids.is_empty() || wish.is_empty() {
+        return Err(bad("Nothing was chosen, so nothing was changed. Go back to the list."));
+    }
+    let (access, actor) = (access(&viewer), actor(&viewer));
+    viewer.log("incidents.bulk", &format!("{} incidents", wish.ids.len()), &logged(&wish)).await?;
+    let mut changed = 0;
+    let mut changes = wish.changes.clone();
+    if wish.rule.is_none() && !wish.note.trim().is_empty() {
+        changes.push(Change::Note(wish.note.trim().to_owned()));
+    }
+    if !changes.is_empty() {
+        let results = console.desk.change(&access, &actor, &wish.ids, &changes).await?;
+        let results = results.map_err(bad)?;
+        changed = results.iter().filter(|(_, result)| *result == Changed::Done).count();
+    }
+    let mut said = format!("{changed} of {} incidents changed.", wish.ids.len());
+    if let Some(id) = wish.rule {
+        let rule = console.responses.rule(id).await?.ok_or(Problem::NotFound)?;
+        let done =
+            console.responses.run(&access, &actor, &rule, &wish.ids, &wish.note).await?.map_err(bad)?;
+        let requested = done.iter().filter(|one| one.requested).count();
+        let there = done.iter().filter(|one| one.there).count();
+        said = match requested {
+            0 => format!("{} was done for {there} incidents.", rule.name),
+            _ => format!(
+                "{} was requested for {requested} incidents; what came of it is in their histories soon.",
+                rule.name
+            ),
+        };
+    }
+    viewer.say(Tone::Done, said).await?;
+    Ok(see_other(&format!("/incidents?{}", Filter::read(&parsed(&wish.query)).unwrap_or_default().query())))
+}
+
+/// For the audit log: what, without the words of notes.
+fn logged(wish: &Wish) -> String {
+    let changes: Vec<String> = wish
+        .changes
+        .iter()
+        .map(|change| match change {
+            Change::Status(status) => format!("status {status}"),
+            Change::Severity(severity) => format!("severity {severity}"),
+            Change::Owner(owner) => format!("owner {}", owner.as_deref().unwrap_or("none")),
+            _ => String::new(),
+        })
+        .chain(wish.rule.map(|id| format!("smart response rule {id}")))
+        .collect();
+    changes.join(", ")
+}

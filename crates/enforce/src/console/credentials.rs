@@ -1,0 +1,141 @@
+//! Named credentials for plug-ins: kept sealed, used by name, replaced or removed, and never shown again.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::State;
+use incident::desk::{Secret, SecretKind};
+use serde::Deserialize;
+use web::layout::{Field, Html, Kind, Page};
+use web::people::Privilege;
+use web::session::Tone;
+use web::{Problem, Viewer};
+use zeroize::Zeroizing;
+
+use super::list::see_other;
+use super::{Answer, Console, actor};
+use crate::plugins::Certificates;
+
+#[derive(Template)]
+#[template(path = "credentials.html")]
+struct Credentials {
+    form: Html,
+    rows: Vec<Secret>,
+    password_fields: Vec<Field>,
+    certificate_fields: Vec<Field>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct New {
+    name: String,
+    kind: String,
+    #[serde(default)]
+    user: String,
+    #[serde(default)]
+    password: Zeroizing<String>,
+    #[serde(default)]
+    certificate: String,
+    #[serde(default)]
+    key: Zeroizing<String>,
+    #[serde(default)]
+    authority: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Gone {
+    name: String,
+}
+
+pub(super) async fn show(State(console): State<Console>, viewer: Viewer) -> Answer {
+    viewer.require(Privilege::ManageSystem)?;
+    let name = || Field::new(Kind::Text, "name", "Credential name").required().with("maxlength", "100");
+    let content = Credentials {
+        form: viewer.form(),
+        rows: console.desk.secrets().await?,
+        password_fields: vec![
+            name(),
+            Field::new(Kind::Text, "user", "Access username").with("autocomplete", "off"),
+            Field::new(Kind::Password, "password", "Access password").with("autocomplete", "new-password"),
+        ],
+        certificate_fields: vec![
+            name(),
+            Field::new(Kind::Lines(4), "certificate", "Client certificate (PEM)"),
+            Field::new(Kind::Lines(4), "key", "Its private key (PEM)"),
+            Field::new(Kind::Lines(4), "authority", "Authority of the far end (PEM)"),
+        ],
+    };
+    Ok(Page::new(&viewer, "Credentials").show(&content)?)
+}
+
+pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(new): Form<New>) -> Answer {
+    viewer.require(Privilege::ManageSystem)?;
+    let name = new.name.trim();
+    if !(1..=100).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+        return Err(Problem::Unfit("A credential has a name of 1 to 100 characters.".to_owned()).into());
+    }
+    let kind = SecretKind::parse(&new.kind)
+        .ok_or_else(|| Problem::Bad("A credential is a password or certificates.".to_owned()))?;
+    let (shown, value) = match kind {
+        SecretKind::Password => password(&new)?,
+        SecretKind::Certificates => certificates(&new)?,
+    };
+    viewer.log("credential.saved", name, kind.as_str()).await?;
+    console.desk.keep_secret(&actor(&viewer), name, kind, &shown, &value).await?;
+    viewer.say(Tone::Done, format!("The credential {name} is kept. Its value is not shown again.")).await?;
+    Ok(see_other("/credentials"))
+}
+
+fn password(new: &New) -> Result<(String, Zeroizing<Vec<u8>>), Problem> {
+    if new.password.is_empty() {
+        return Err(Problem::Unfit("The password is missing.".to_owned()));
+    }
+    let value = serde_json::json!({ "user": new.user.trim(), "password": new.password.as_str() });
+    Ok((format!("user {}", new.user.trim()), Zeroizing::new(value.to_string().into_bytes())))
+}
+
+/// They are tried before they are kept: a wrong paste is told now, not when mail waits.
+fn certificates(new: &New) -> Result<(String, Zeroizing<Vec<u8>>), Problem> {
+    let certificates = Certificates {
+        certificate: new.certificate.clone(),
+        key: new.key.to_string(),
+        authority: new.authority.clone(),
+    };
+    certificates
+        .client()
+        .map_err(|why| Problem::Unfit(format!("These certificates cannot be used: {why}.")))?;
+    let shown = described(&new.certificate).unwrap_or_else(|| "certificates".to_owned());
+    let value = serde_json::to_vec(&certificates).map_err(|why| Problem::Internal(why.to_string()))?;
+    Ok((shown, Zeroizing::new(value)))
+}
+
+/// The subject and the end of the first certificate.
+fn described(pem: &str) -> Option<String> {
+    use rustls_pki_types::CertificateDer;
+    use rustls_pki_types::pem::PemObject;
+    let der = CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;
+    let (_, parsed) = x509_parser::parse_x509_certificate(&der).ok()?;
+    Some(format!("{}, until {}", parsed.subject(), parsed.validity().not_after))
+}
+
+pub(super) async fn remove(State(console): State<Console>, viewer: Viewer, Form(gone): Form<Gone>) -> Answer {
+    viewer.require(Privilege::ManageSystem)?;
+    let users: Vec<String> = console
+        .desk
+        .plugins()
+        .await?
+        .into_iter()
+        .filter(|row| {
+            let read: Result<crate::plugins::Definition, _> = serde_json::from_str(&row.definition);
+            read.is_ok_and(|definition| definition.credential() == Some(gone.name.as_str()))
+        })
+        .map(|row| row.name)
+        .collect();
+    if !users.is_empty() {
+        return Err(Problem::Conflict(format!("Plug-ins use it: {}.", users.join(", "))).into());
+    }
+    viewer.log("credential.removed", &gone.name, "").await?;
+    if !console.desk.remove_secret(&gone.name).await? {
+        return Err(Problem::NotFound.into());
+    }
+    viewer.say(Tone::Done, "The credential is removed.").await?;
+    Ok(see_other("/credentials"))
+}

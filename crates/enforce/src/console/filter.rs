@@ -1,0 +1,315 @@
+//! What the address bar asks for: filters, order and place of a list, read strictly and written back the same.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use incident::Severity;
+use incident::desk::{Condition, Field, Key, Order, Scalar, Search, Sort};
+use jiff::civil::Date;
+use web::pages::encoded;
+use web::people::Hidden;
+use web::{Problem, Viewer};
+
+use super::seen::severity;
+
+/// Characters of a filter's text.
+const TEXT: usize = 1_000;
+
+/// The filters of a list and where it stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Filter {
+    pub(super) status: Vec<String>,
+    pub(super) severity: Vec<Severity>,
+    pub(super) policy: Vec<u32>,
+    pub(super) prevent: Vec<i64>,
+    pub(super) server: String,
+    pub(super) sender: String,
+    pub(super) recipient: String,
+    pub(super) subject: String,
+    pub(super) value: String,
+    pub(super) unscannable: String,
+    pub(super) owner: String,
+    pub(super) message: String,
+    pub(super) since: Option<Date>,
+    pub(super) until: Option<Date>,
+    pub(super) hidden: bool,
+    pub(super) sort: Sort,
+    pub(super) ascending: bool,
+    pub(super) after: Option<Key>,
+    pub(super) backwards: bool,
+}
+
+impl Filter {
+    /// Reads the pairs of a query; what is not known or makes no sense is said.
+    pub(super) fn read(pairs: &[(String, String)]) -> Result<Self, String> {
+        let mut filter = Self::default();
+        for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+            if value.chars().count() > TEXT {
+                return Err(format!("The filter {name} is too long: at most {TEXT} characters."));
+            }
+            filter.take(name, value)?;
+        }
+        Ok(filter)
+    }
+
+    fn take(&mut self, name: &str, value: &str) -> Result<(), String> {
+        let wrong = |wanted: &str| format!("The filter {name} is {wanted}, not {value:?}.");
+        let text = value.trim().to_owned();
+        match name {
+            "status" => self.status.push(text),
+            "severity" => {
+                self.severity.push(severity(value).ok_or_else(|| wrong("high, medium, low or info"))?);
+            }
+            "policy" => self.policy.push(value.parse().map_err(|_| wrong("the number of a policy"))?),
+            "prevent" => self.prevent.push(value.parse().map_err(|_| wrong("a number"))?),
+            "server" => self.server = text,
+            "sender" => self.sender = text,
+            "recipient" => self.recipient = text,
+            "subject" => self.subject = text,
+            "value" => self.value = text,
+            "unscannable" => self.unscannable = text,
+            "owner" => self.owner = text,
+            "message" => self.message = text,
+            "from" => self.since = Some(value.parse().map_err(|_| wrong("a date such as 2026-11-24"))?),
+            "to" => self.until = Some(value.parse().map_err(|_| wrong("a date such as 2026-11-24"))?),
+            "hidden" => self.hidden = true,
+            "sort" => {
+                let found = Sort::ALL.into_iter().find(|sort| sort_word(*sort) == value);
+                self.sort = found.ok_or_else(|| wrong("the name of a column"))?;
+            }
+            "order" => self.ascending = value == "up",
+            "after" | "before" => {
+                self.after =
+                    Some(read_key(value).ok_or("The place in the list cannot be read: begin again.")?);
+                self.backwards = name == "before";
+            }
+            _ => return Err(format!("There is no filter {name:?}.")),
+        }
+        if [self.status.len(), self.severity.len(), self.policy.len(), self.prevent.len()]
+            .iter()
+            .any(|count| *count > 200)
+        {
+            return Err("There are too many filters.".to_owned());
+        }
+        Ok(())
+    }
+
+    /// A role cannot find out by asking what it does not see.
+    pub(super) fn allowed(&self, viewer: &Viewer) -> Result<(), Problem> {
+        let asked = [
+            (Hidden::Sender, !self.sender.is_empty() || self.sort == Sort::Sender),
+            (Hidden::Recipients, !self.recipient.is_empty()),
+            (Hidden::Subject, !self.subject.is_empty()),
+            (Hidden::Matches, !self.value.is_empty()),
+        ];
+        match asked.iter().find(|(part, asked)| *asked && viewer.hides(*part)) {
+            None => Ok(()),
+            Some((part, _)) => Err(Problem::Forbidden(format!(
+                "The role {} does not see \"{}\" and cannot search or sort by it.",
+                viewer.role.name,
+                part.title()
+            ))),
+        }
+    }
+
+    /// What is asked.
+    pub(super) fn condition(&self) -> Condition {
+        let mut all = vec![Condition::Is(Field::Hidden, vec![Scalar::Flag(self.hidden)])];
+        let mut any = |field: Field, values: Vec<Scalar>| {
+            if !values.is_empty() {
+                all.push(Condition::Is(field, values));
+            }
+        };
+        let texts = |values: &[String]| values.iter().cloned().map(Scalar::Text).collect::<Vec<_>>();
+        let one =
+            |value: &str| if value.is_empty() { Vec::new() } else { vec![Scalar::Text(value.to_owned())] };
+        any(Field::Status, texts(&self.status));
+        any(Field::Severity, self.severity.iter().map(|one| Scalar::Number(*one as i64)).collect());
+        any(Field::PolicyId, self.policy.iter().map(|id| Scalar::Number((*id).into())).collect());
+        any(Field::PreventStatus, self.prevent.iter().map(|one| Scalar::Number(*one)).collect());
+        any(Field::Server, one(&self.server));
+        any(Field::MatchedValue, one(&self.value));
+        any(Field::Unscannable, one(&self.unscannable));
+        any(Field::Owner, one(&self.owner));
+        any(Field::UniqueId, one(&self.message));
+        if !self.sender.is_empty() {
+            all.push(address(&self.sender, Field::Sender, Field::SenderDomain, Field::Sender));
+        }
+        if !self.recipient.is_empty() {
+            all.push(address(&self.recipient, Field::Recipient, Field::RecipientDomain, Field::Recipients));
+        }
+        if !self.subject.is_empty() {
+            all.push(Condition::contains(Field::Subject, &self.subject));
+        }
+        let mut bound = |date: Option<Date>, order| {
+            if let Some(at) = date.and_then(start_of) {
+                all.push(Condition::Compare(Field::ReceivedAt, order, Scalar::Number(at)));
+            }
+        };
+        bound(self.since, Order::GreaterOrEqual);
+        // Both days included.
+        bound(self.until.and_then(|date| date.tomorrow().ok()), Order::Less);
+        Condition::All(all)
+    }
+
+    /// The search of a page.
+    pub(super) fn search(&self, limit: u32) -> Search {
+        Search {
+            condition: self.condition(),
+            sort: self.sort,
+            ascending: self.ascending,
+            after: self.after.clone(),
+            backwards: self.backwards,
+            limit,
+        }
+    }
+
+    /// The filters and the order as they stand in the address bar, without the place.
+    pub(super) fn query(&self) -> String {
+        let mut pairs = self.filters();
+        if self.sort != Sort::default() {
+            pairs.push(("sort", sort_word(self.sort).to_owned()));
+        }
+        if self.ascending {
+            pairs.push(("order", "up".to_owned()));
+        }
+        joined(&pairs)
+    }
+
+    /// The address of the list beginning behind (or ending before) this key.
+    pub(super) fn at(&self, key: &Key, backwards: bool) -> String {
+        let query = self.query();
+        let sign = if query.is_empty() { "" } else { "&" };
+        format!("{query}{sign}{}={}", if backwards { "before" } else { "after" }, write_key(key))
+    }
+
+    /// The address of the same list in this order; a second click turns it.
+    pub(super) fn sorted(&self, sort: Sort) -> String {
+        let mut other = Self { after: None, backwards: false, ..self.clone() };
+        other.ascending = if other.sort == sort { !other.ascending } else { false };
+        other.sort = sort;
+        other.query()
+    }
+
+    fn filters(&self) -> Vec<(&'static str, String)> {
+        let mut pairs: Vec<(&'static str, String)> = Vec::new();
+        pairs.extend(self.status.iter().map(|status| ("status", status.clone())));
+        pairs.extend(self.severity.iter().map(|severity| ("severity", severity.to_string())));
+        pairs.extend(self.policy.iter().map(|policy| ("policy", policy.to_string())));
+        pairs.extend(self.prevent.iter().map(|status| ("prevent", status.to_string())));
+        let texts = [
+            ("server", &self.server),
+            ("sender", &self.sender),
+            ("recipient", &self.recipient),
+            ("subject", &self.subject),
+            ("value", &self.value),
+            ("unscannable", &self.unscannable),
+            ("owner", &self.owner),
+            ("message", &self.message),
+        ];
+        pairs.extend(
+            texts.into_iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| (name, text.clone())),
+        );
+        pairs.extend(self.since.map(|date| ("from", date.to_string())));
+        pairs.extend(self.until.map(|date| ("to", date.to_string())));
+        if self.hidden {
+            pairs.push(("hidden", "yes".to_owned()));
+        }
+        pairs
+    }
+}
+
+/// `@domain` is a domain, `local@domain` an address, anything else a part of one.
+fn address(text: &str, whole: Field, domain: Field, part: Field) -> Condition {
+    match text.split_once('@') {
+        Some(("", name)) if !name.is_empty() => Condition::is(domain, name),
+        Some((_, name)) if !name.is_empty() => Condition::is(whole, text),
+        _ if text == "<>" => Condition::is(whole, ""),
+        _ => Condition::contains(part, text),
+    }
+}
+
+fn start_of(date: Date) -> Option<i64> {
+    let midnight = date.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok()?;
+    Some(midnight.timestamp().as_millisecond())
+}
+
+fn joined(pairs: &[(&str, String)]) -> String {
+    let parts: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    parts.join("&")
+}
+
+/// The word of a column in the address bar.
+pub(super) fn sort_word(sort: Sort) -> &'static str {
+    match sort {
+        Sort::Received => "received",
+        Sort::Id => "id",
+        Sort::Recorded => "recorded",
+        Sort::Severity => "severity",
+        Sort::Status => "status",
+        Sort::PreventStatus => "prevent",
+        Sort::Policy => "policy",
+        Sort::Sender => "sender",
+        Sort::Server => "server",
+        Sort::Matches => "matches",
+    }
+}
+
+fn write_key(key: &Key) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).unwrap_or_default())
+}
+
+fn read_key(text: &str) -> Option<Key> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(query: &[(&str, &str)]) -> Vec<(String, String)> {
+        query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn filters_are_written_back_as_they_were_read() {
+        let given = pairs(&[
+            ("status", "In Process"),
+            ("status", "New"),
+            ("severity", "high"),
+            ("policy", "17"),
+            ("sender", "a&b=c@x.example"),
+            ("from", "2026-11-01"),
+            ("sort", "severity"),
+            ("order", "up"),
+        ]);
+        let filter = Filter::read(&given).unwrap();
+        assert_eq!(
+            filter.query(),
+            "status=In%20Process&status=New&severity=high&policy=17&sender=a%26b%3Dc%40x.example&from=2026-11-01&sort=severity&order=up"
+        );
+        let key = Key { value: Some("1".into()), at: 5, id: 7 };
+        let address = filter.at(&key, false);
+        let after = address.rsplit_once("after=").unwrap().1;
+        assert_eq!(read_key(after), Some(key));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_said_and_never_guessed() {
+        for (name, value) in [
+            ("severity", "worst"),
+            ("policy", "x"),
+            ("from", "yesterday"),
+            ("sort", "id; DROP TABLE incident"),
+            ("after", "%%%"),
+            ("nonsense", "1"),
+        ] {
+            assert!(Filter::read(&pairs(&[(name, value)])).is_err(), "{name}");
+        }
+        assert!(Filter::read(&pairs(&[("subject", &"x".repeat(2_000))])).is_err());
+    }
+
+    #[test]
+    fn an_empty_field_of_a_form_is_no_filter() {
+        assert_eq!(Filter::read(&pairs(&[("sender", ""), ("from", "")])).unwrap(), Filter::default());
+    }
+}

@@ -1,0 +1,248 @@
+//! The list of incidents: filters in the address bar, columns to sort by, pages by key, rows to choose for one action.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use incident::desk::{Listed, Search, Sort};
+use incident::{PREVENT_STATUSES, Severity, prevent_status_name};
+use web::Viewer;
+use web::layout::{Chip, Field, Html, Kind, Moment, Page, Pager, Tint};
+use web::mail::line;
+use web::people::{Hidden, Privilege};
+
+use super::filter::Filter;
+use super::seen::{access, plain, redact_line};
+use super::trouble::bad;
+use super::{Answer, Console};
+
+/// Lines of a page.
+pub(super) const LINES: u32 = 50;
+
+#[derive(Template)]
+#[template(path = "incidents.html")]
+struct ListPage {
+    form: Html,
+    fields: Vec<Field>,
+    more: Vec<Field>,
+    open: bool,
+    heads: Vec<Head>,
+    rows: Vec<Row>,
+    pager: Pager,
+    query: String,
+    statuses: Vec<String>,
+    rules: Vec<(u64, String)>,
+    remediates: bool,
+    count: String,
+}
+
+struct Head {
+    title: &'static str,
+    address: Option<String>,
+    sorted: &'static str,
+    number: bool,
+}
+
+/// A line as shown.
+pub(super) struct Row {
+    pub(super) id: u64,
+    pub(super) address: String,
+    pub(super) received: Moment,
+    pub(super) severity: Chip,
+    pub(super) policy: String,
+    pub(super) trial: bool,
+    pub(super) sender: Html,
+    pub(super) recipients: Html,
+    pub(super) subject: Html,
+    pub(super) matches: u64,
+    pub(super) status: Chip,
+    pub(super) prevent: Chip,
+    pub(super) owner: String,
+}
+
+impl Row {
+    pub(super) fn of(line_: &Listed, query: &str) -> Self {
+        let summary = &line_.summary;
+        let more = summary.recipients.len().saturating_sub(1);
+        let first = summary.recipients.first().map_or("", String::as_str);
+        let others = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let sender = if summary.sender.is_empty() { "<>" } else { &summary.sender };
+        Self {
+            id: summary.id,
+            address: format!("/incidents/{}{}{query}", summary.id, if query.is_empty() { "" } else { "?" }),
+            received: Moment(summary.received_at.as_millisecond()),
+            severity: Chip::severity(&summary.severity.to_string()),
+            policy: plain(&summary.policy),
+            trial: summary.trial,
+            sender: line(sender, 60),
+            recipients: Html::new(format!("{}{others}", line(first, 60))),
+            subject: line(if summary.subject.is_empty() { "(no subject)" } else { &summary.subject }, 90),
+            matches: summary.matches,
+            status: Chip::status(summary.status.as_str()),
+            prevent: prevent_chip(summary.prevent_status),
+            owner: plain(line_.owner.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
+/// A prevent status: what became of the mail.
+pub(super) fn prevent_chip(status: i64) -> Chip {
+    let tint = match status {
+        0 | 22 => Tint::Good,
+        1 | 23 => Tint::Bad,
+        12 | 29 => Tint::Severe,
+        13 | 21 | 46 | 61 => Tint::Warn,
+        2 | 11 | 24 | 26 => Tint::Info,
+        _ => Tint::Plain,
+    };
+    Chip::new(prevent_status_name(status), tint)
+}
+
+pub(super) async fn show(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Query(pairs): Query<Vec<(String, String)>>,
+) -> Answer {
+    viewer.require(Privilege::ViewNetworkIncidents)?;
+    let filter = Filter::read(&pairs).map_err(bad)?;
+    filter.allowed(&viewer)?;
+    let access = access(&viewer);
+    let search = filter.search(LINES);
+    let (page, count, statuses) = tokio::try_join!(
+        console.desk.page(&access, &search),
+        console.desk.count(&access, &search.condition),
+        console.desk.statuses(),
+    )?;
+    let mut lines = page.rows;
+    let keys = (lines.first().map(|one| one.key.clone()), lines.last().map(|one| one.key.clone()));
+    lines.iter_mut().for_each(|one| redact_line(&viewer, console.enforce.keys(), one));
+    let query = filter.query();
+    let address = |query: &str| format!("/incidents?{query}");
+    let remediates = viewer.may(Privilege::RemediateIncidents);
+    let content = ListPage {
+        form: viewer.form(),
+        fields: fields(&filter, &statuses.iter().map(|one| one.name.clone()).collect::<Vec<_>>()),
+        more: more_fields(&filter),
+        open: !(filter.server.is_empty()
+            && filter.value.is_empty()
+            && filter.unscannable.is_empty()
+            && filter.owner.is_empty()
+            && filter.prevent.is_empty()
+            && !filter.hidden),
+        heads: heads(&viewer, &filter),
+        rows: lines.iter().map(|one| Row::of(one, &query)).collect(),
+        pager: Pager {
+            shown: format!("{} shown of {count}", lines.len()),
+            first: page.more_before.then(|| address(&query)),
+            before: keys.0.filter(|_| page.more_before).map(|key| address(&filter.at(&key, true))),
+            after: keys.1.filter(|_| page.more_after).map(|key| address(&filter.at(&key, false))),
+        },
+        query,
+        statuses: statuses.into_iter().map(|one| one.name).collect(),
+        rules: match remediates {
+            true => console.desk.rules().await?.into_iter().map(|rule| (rule.id, rule.name)).collect(),
+            false => Vec::new(),
+        },
+        remediates,
+        count: count.to_string(),
+    };
+    Ok(Page::new(&viewer, "Incidents").wide().show(&content)?)
+}
+
+/// The next incident of the list, for "OK & Advance".
+pub(super) async fn next(
+    console: &Console,
+    viewer: &Viewer,
+    filter: &Filter,
+    id: u64,
+) -> Answer<Option<u64>> {
+    let access = access(viewer);
+    let here = incident::desk::Condition::Is(
+        incident::desk::Field::Id,
+        vec![incident::desk::Scalar::Number(i64::try_from(id).unwrap_or(-1))],
+    );
+    let this = Search { condition: here, sort: filter.sort, limit: 1, ..Search::default() };
+    let Some(line) = console.desk.page(&access, &this).await?.rows.into_iter().next() else {
+        return Ok(None);
+    };
+    let after = Search { after: Some(line.key), backwards: false, ..filter.search(1) };
+    Ok(console.desk.page(&access, &after).await?.rows.first().map(|line| line.summary.id))
+}
+
+fn fields(filter: &Filter, statuses: &[String]) -> Vec<Field> {
+    let first = |values: &[String]| values.first().cloned().unwrap_or_default();
+    let with_all = |choices: Vec<(String, String)>| {
+        std::iter::once((String::new(), "Any".to_owned())).chain(choices).collect::<Vec<_>>()
+    };
+    let severities = [Severity::High, Severity::Medium, Severity::Low, Severity::Info];
+    let date = |date: Option<jiff::civil::Date>| date.map(|date| date.to_string()).unwrap_or_default();
+    vec![
+        Field::new(Kind::OneOf, "status", "Status")
+            .choices(with_all(statuses.iter().map(|name| (name.clone(), name.clone())).collect()))
+            .value(first(&filter.status)),
+        Field::new(Kind::OneOf, "severity", "Severity")
+            .choices(with_all(severities.iter().map(|one| (one.to_string(), one.to_string())).collect()))
+            .value(filter.severity.first().map(ToString::to_string).unwrap_or_default()),
+        Field::new(Kind::Number, "policy", "Policy number")
+            .value(filter.policy.first().map(ToString::to_string).unwrap_or_default()),
+        Field::new(Kind::Search, "sender", "Sender")
+            .value(&filter.sender)
+            .hint("Address, @domain, or a part."),
+        Field::new(Kind::Search, "recipient", "Recipient").value(&filter.recipient),
+        Field::new(Kind::Search, "subject", "Subject has").value(&filter.subject),
+        Field::new(Kind::Date, "from", "From").value(date(filter.since)),
+        Field::new(Kind::Date, "to", "To").value(date(filter.until)),
+    ]
+}
+
+fn more_fields(filter: &Filter) -> Vec<Field> {
+    let prevents = std::iter::once((String::new(), "Any".to_owned()))
+        .chain(PREVENT_STATUSES.iter().map(|(id, _, words)| (id.to_string(), (*words).to_owned())));
+    vec![
+        Field::new(Kind::OneOf, "prevent", "What became of the mail")
+            .choices(prevents)
+            .value(filter.prevent.first().map(ToString::to_string).unwrap_or_default()),
+        Field::new(Kind::Search, "value", "Matched value")
+            .value(&filter.value)
+            .hint("Whole, however it was written."),
+        Field::new(Kind::Search, "unscannable", "Could not be inspected because")
+            .value(&filter.unscannable)
+            .hint("encrypted, corrupt, timeout, …"),
+        Field::new(Kind::Search, "server", "Detection server").value(&filter.server),
+        Field::new(Kind::Search, "owner", "Owner").value(&filter.owner),
+        Field::new(Kind::Check, "hidden", "Hidden incidents").checked(filter.hidden),
+    ]
+}
+
+fn heads(viewer: &Viewer, filter: &Filter) -> Vec<Head> {
+    let head = |title, sort: Option<Sort>, number| Head {
+        title,
+        address: sort
+            .filter(|sort| *sort != Sort::Sender || !viewer.hides(Hidden::Sender))
+            .map(|sort| format!("/incidents?{}", filter.sorted(sort))),
+        sorted: match sort {
+            Some(sort) if sort == filter.sort && filter.ascending => "ascending",
+            Some(sort) if sort == filter.sort => "descending",
+            _ => "none",
+        },
+        number,
+    };
+    vec![
+        head("Number", Some(Sort::Id), true),
+        head("Received", Some(Sort::Received), false),
+        head("Severity", Some(Sort::Severity), false),
+        head("Policy", Some(Sort::Policy), false),
+        head("Sender", Some(Sort::Sender), false),
+        head("Recipients", None, false),
+        head("Subject", None, false),
+        head("Matches", Some(Sort::Matches), true),
+        head("Status", Some(Sort::Status), false),
+        head("Mail", Some(Sort::PreventStatus), false),
+        head("Owner", None, false),
+    ]
+}
+
+/// A page for a response that is no page of its own.
+pub(super) fn see_other(address: &str) -> Response {
+    use axum::response::{IntoResponse, Redirect};
+    Redirect::to(address).into_response()
+}

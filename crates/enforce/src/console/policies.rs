@@ -1,0 +1,525 @@
+//! Policies: browse, read with their tests, edit with the same checks as on the command line, try on a mail, switch, and go back.
+
+use std::time::{Duration, Instant};
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Query, State};
+use axum::response::{Html as Body, IntoResponse};
+use content::{DocumentAnswer, DocumentRequest, Documents, How, Limits, Reason};
+use incident::desk::PolicyVersion;
+use policy::{Diagnostic, Envelope, Mail, Mode};
+use serde::Deserialize;
+use web::layout::{Chip, Field, Html, Kind, Moment, Page, Tint};
+use web::mail::{line, passage};
+use web::pages::encoded;
+use web::people::Privilege;
+use web::session::Tone;
+use web::{Problem, Viewer};
+
+use super::list::see_other;
+use super::policy_files::{Files, hash};
+use super::{Answer, Console, actor};
+
+/// A mail may take so long to try.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Octets of a mail to try.
+const MAIL: usize = 900_000;
+
+fn files(console: &Console) -> Files {
+    let options = &console.enforce.options;
+    Files { dir: options.policies.clone(), keys: options.index_keys.clone() }
+}
+
+// ---- browse
+
+#[derive(Template)]
+#[template(path = "policies.html")]
+struct Policies {
+    form: Html,
+    set: String,
+    families: Vec<(String, Vec<Row>)>,
+    others: Vec<String>,
+    wrong: Vec<Html>,
+}
+
+struct Row {
+    id: u32,
+    name: String,
+    description: String,
+    file: String,
+    mode: Chip,
+    off: bool,
+    severity: Chip,
+    version: String,
+    respond: String,
+}
+
+pub(super) async fn list(State(console): State<Console>, viewer: Viewer) -> Answer {
+    viewer.require(Privilege::AuthorPolicies)?;
+    let files = files(&console);
+    let sources = files.sources().await?;
+    let mut families: Vec<(String, Vec<Row>)> = Vec::new();
+    let (mut set, mut wrong) = (String::new(), Vec::new());
+    match files.load().await? {
+        Ok(loaded) => {
+            loaded.set.id().clone_into(&mut set);
+            for info in loaded.set.policies() {
+                let family = if info.family.is_empty() { "Others".to_owned() } else { info.family.clone() };
+                let row = Row {
+                    id: info.id,
+                    name: info.name.clone(),
+                    description: info.description.clone(),
+                    file: info.file.clone(),
+                    mode: mode_chip(info.mode),
+                    off: info.mode == Mode::Off,
+                    severity: Chip::severity(info.severity.as_str()),
+                    version: info.version.clone(),
+                    respond: info.respond.join(", "),
+                };
+                match families.iter_mut().find(|(known, _)| *known == family) {
+                    Some((_, rows)) => rows.push(row),
+                    None => families.push((family, vec![row])),
+                }
+            }
+        }
+        Err(diagnostics) => wrong = shown(&diagnostics),
+    }
+    families.sort_by(|a, b| a.0.cmp(&b.0));
+    let shown_files: Vec<&str> =
+        families.iter().flat_map(|(_, rows)| rows.iter().map(|row| row.file.as_str())).collect();
+    let others = sources.iter().map(|source| source.name.as_str()).filter(|name| !shown_files.contains(name));
+    let content = Policies {
+        form: viewer.form(),
+        set,
+        others: others.filter(|name| name.ends_with(".toml")).map(str::to_owned).collect(),
+        families,
+        wrong,
+    };
+    Ok(Page::new(&viewer, "Policies").wide().show(&content)?)
+}
+
+fn mode_chip(mode: Mode) -> Chip {
+    match mode {
+        Mode::On => Chip::new("on", Tint::Good),
+        Mode::Trial => Chip::new("trial", Tint::Warn),
+        Mode::Off => Chip::new("off", Tint::Plain),
+    }
+}
+
+fn shown(diagnostics: &[Diagnostic]) -> Vec<Html> {
+    diagnostics.iter().take(50).map(|one| passage(&one.render(false), &[], 20_000)).collect()
+}
+
+// ---- one file
+
+#[derive(Template)]
+#[template(path = "policy.html")]
+struct PolicyPage {
+    form: Html,
+    name: String,
+    text: String,
+    was: String,
+    is_new: bool,
+    cases: Option<String>,
+    wrong: Vec<Html>,
+    why: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Named {
+    #[serde(default)]
+    name: String,
+}
+
+pub(super) async fn show(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Query(asked): Query<Named>,
+) -> Answer {
+    viewer.require(Privilege::AuthorPolicies)?;
+    let files = files(&console);
+    let is_new = asked.name.is_empty();
+    let text = if is_new { String::new() } else { files.text(&asked.name).await? };
+    let content = PolicyPage {
+        form: viewer.form(),
+        cases: cases_of(&files, &asked.name).await?,
+        was: if is_new { String::new() } else { hash(&text) },
+        name: asked.name,
+        text,
+        is_new,
+        wrong: Vec::new(),
+        why: String::new(),
+    };
+    page(&viewer, content)
+}
+
+fn page(viewer: &Viewer, content: PolicyPage) -> Answer {
+    let title = if content.is_new { "New policy file".to_owned() } else { content.name.clone() };
+    Ok(Page::new(viewer, title).within("/policies").below("Policies", "/policies").show(&content)?)
+}
+
+/// The file of tests beside a policy.
+async fn cases_of(files: &Files, name: &str) -> Answer<Option<String>> {
+    let Some(stem) = name.strip_suffix(".toml").filter(|stem| !stem.ends_with(".cases")) else {
+        return Ok(None);
+    };
+    let cases = format!("{stem}.cases.toml");
+    let there = files.sources().await?.iter().any(|source| source.name == cases);
+    Ok(there.then_some(cases))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Edit {
+    name: String,
+    text: String,
+    #[serde(default)]
+    was: String,
+    #[serde(default)]
+    why: String,
+}
+
+impl Edit {
+    /// A form sends CRLF; files have LF.
+    fn text(&self) -> String {
+        self.text.replace("\r\n", "\n")
+    }
+}
+
+#[derive(Template)]
+#[template(path = "policy_checked.html")]
+struct CheckedPart {
+    good: bool,
+    policies: usize,
+    wrong: Vec<Html>,
+}
+
+pub(super) async fn check(State(console): State<Console>, viewer: Viewer, Form(edit): Form<Edit>) -> Answer {
+    viewer.require(Privilege::AuthorPolicies)?;
+    let part = match files(&console).check(&edit.name, &edit.text()).await?.loaded {
+        Ok(loaded) => CheckedPart {
+            good: true,
+            policies: loaded.set.policies().len(),
+            wrong: shown(&only_of(&loaded.warnings, &edit.name)),
+        },
+        Err(diagnostics) => CheckedPart { good: false, policies: 0, wrong: shown(&diagnostics) },
+    };
+    Ok(Body(part.render()?).into_response())
+}
+
+fn only_of(warnings: &[Diagnostic], name: &str) -> Vec<Diagnostic> {
+    warnings.iter().filter(|one| one.file == name).cloned().collect()
+}
+
+pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(edit): Form<Edit>) -> Answer {
+    viewer.require(Privilege::AuthorPolicies)?;
+    let text = edit.text();
+    if let Some(wrong) = stored(&console, &viewer, &edit.name, &edit.was, &text, &edit.why).await? {
+        let content = PolicyPage {
+            form: viewer.form(),
+            cases: None,
+            name: edit.name,
+            was: edit.was.clone(),
+            is_new: edit.was.is_empty(),
+            text,
+            wrong,
+            why: edit.why,
+        };
+        let mut response = page(&viewer, content)?;
+        *response.status_mut() = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
+        return Ok(response);
+    }
+    viewer.say(Tone::Done, format!("{} is saved.", edit.name)).await?;
+    Ok(see_other(&format!("/policies/file?name={}", encoded(&edit.name))))
+}
+
+/// Checks and writes; what is wrong comes back, and then nothing was written.
+async fn stored(
+    console: &Console,
+    viewer: &Viewer,
+    name: &str,
+    was: &str,
+    text: &str,
+    why: &str,
+) -> Answer<Option<Vec<Html>>> {
+    let files = files(console);
+    if let Err(diagnostics) = files.check(name, text).await?.loaded {
+        return Ok(Some(shown(&diagnostics)));
+    }
+    viewer.log("policy.saved", name, why).await?;
+    let before = files.text(name).await.unwrap_or_default();
+    files.write(name, was, text).await?;
+    console.desk.keep_policy_version(&actor(viewer), name, &before, text, why).await?;
+    Ok(None)
+}
+
+// ---- on, trial, off
+
+#[derive(Deserialize)]
+pub(super) struct Switch {
+    name: String,
+    mode: String,
+}
+
+pub(super) async fn mode(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Form(switch): Form<Switch>,
+) -> Answer {
+    viewer.require(Privilege::AuthorPolicies)?;
+    if !["on", "trial", "off"].contains(&switch.mode.as_str()) {
+        return Err(Problem::Bad("A policy is on, in trial or off.".to_owned()).into());
+    }
+    let text = files(&console).text(&switch.name).await?;
+    let mut document: toml_edit::DocumentMut =
+        text.parse().map_err(|why| Problem::Unfit(format!("The file cannot be read: {why}")))?;
+    if !document.contains_key("id") {
+        return Err(Problem::Unfit("This file is no policy.".to_owned()).into());
+    }
+    document["mode"] = toml_edit::value(switch.mode.as_str());
+    let why = format!("mode {}", switch.mode);
+    let changed = document.to_string();
+    if stored(&console, &viewer, &switch.name, &hash(&text), &changed, &why).await?.is_some() {
+        return Err(Problem::Conflict(
+            "The set would not be good with it: open the file and look.".to_owned(),
+        )
+        .into());
+    }
+    viewer.say(Tone::Done, format!("{}: {}.", switch.name, switch.mode)).await?;
+    Ok(see_other("/policies"))
+}
+
+// ---- try
+
+#[derive(Template)]
+#[template(path = "policy_try.html")]
+struct TryPage {
+    form: Html,
+    mail: String,
+    sender: Field,
+    recipients: Field,
+    tried: bool,
+    violations: Vec<Violation>,
+    unscannable: Vec<(Html, String)>,
+}
+
+struct Violation {
+    policy: String,
+    id: u32,
+    mode: Chip,
+    severity: Chip,
+    count: u64,
+    matches: Vec<(Html, Html, String)>,
+}
+
+#[derive(Deserialize, Default)]
+pub(super) struct Tried {
+    #[serde(default)]
+    mail: String,
+    #[serde(default)]
+    sender: String,
+    #[serde(default)]
+    recipients: String,
+}
+
+pub(super) async fn try_page(viewer: Viewer) -> Answer {
+    viewer.require(Privilege::AuthorPolicies)?;
+    show_try(&viewer, Tried::default(), None)
+}
+
+pub(super) async fn try_mail(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Form(tried): Form<Tried>,
+) -> Answer {
+    viewer.require(Privilege::AuthorPolicies)?;
+    if tried.mail.len() > MAIL {
+        return Err(Problem::TooLarge.into());
+    }
+    let set = match files(&console).load().await? {
+        Ok(loaded) => loaded.set,
+        Err(_) => {
+            return Err(Problem::Conflict(
+                "The set on disk is not good: mend it first, then try mails.".to_owned(),
+            )
+            .into());
+        }
+    };
+    let (mail, sender, recipients) = (tried.mail.clone(), tried.sender.clone(), tried.recipients.clone());
+    let found = tokio::task::spawn_blocking(move || inspected(&set, &mail, &sender, &recipients)).await;
+    let found = found.map_err(|why| Problem::Internal(format!("a mail could not be tried: {why}")))?;
+    show_try(&viewer, tried, Some(found))
+}
+
+type Outcome = (Vec<Violation>, Vec<(Html, String)>);
+
+fn inspected(set: &policy::Set, mail: &str, sender: &str, recipients: &str) -> Outcome {
+    let octets = mail.replace("\r\n", "\n").replace('\n', "\r\n").into_bytes();
+    let deadline = Instant::now() + PATIENCE;
+    let how = How { limits: &Limits::default(), deadline, documents: &Closed, passwords: &[] };
+    let opened = content::open(&octets, &how);
+    let envelope = Envelope {
+        sender: sender.trim().to_owned(),
+        recipients: recipients
+            .split([',', ' ', '\n'])
+            .filter(|one| !one.is_empty())
+            .map(str::to_owned)
+            .collect(),
+        peer: None,
+    };
+    let mail = Mail {
+        envelope: &envelope,
+        opened: &opened,
+        size: octets.len() as u64,
+        now: jiff::ZonedDateTime::now(),
+        deadline,
+    };
+    let inspection = set.inspect(&mail);
+    let violations = inspection.violations.iter().map(|one| Violation {
+        policy: one.policy.name.clone(),
+        id: one.policy.id,
+        mode: mode_chip(one.policy.mode),
+        severity: Chip::severity(one.severity.as_str()),
+        count: one.match_count,
+        matches: one
+            .matches
+            .iter()
+            .take(50)
+            .map(|found| {
+                let text = format!("{}{}{}", found.before, found.text, found.after);
+                let mark = found.before.len()..found.before.len() + found.text.len();
+                let path = if found.path.is_empty() { "the message" } else { &found.path };
+                (line(path, 200), passage(&text, std::slice::from_ref(&mark), 2_000), found.rule.to_string())
+            })
+            .collect(),
+    });
+    let unscannable =
+        inspection.unscannable.iter().map(|one| (line(&one.path, 200), one.reason.to_string())).collect();
+    (violations.collect(), unscannable)
+}
+
+fn show_try(viewer: &Viewer, tried: Tried, found: Option<Outcome>) -> Answer {
+    let tested = found.is_some();
+    let (violations, unscannable) = found.unwrap_or_default();
+    let content = TryPage {
+        form: viewer.form(),
+        sender: Field::new(Kind::Text, "sender", "Envelope sender").value(&tried.sender),
+        recipients: Field::new(Kind::Text, "recipients", "Envelope recipients").value(&tried.recipients),
+        mail: tried.mail,
+        tried: tested,
+        violations,
+        unscannable,
+    };
+    Ok(Page::new(viewer, "Try a mail").within("/policies").below("Policies", "/policies").show(&content)?)
+}
+
+/// Documents are opened by detection servers' locked-in processes, not here.
+struct Closed;
+
+impl Documents for Closed {
+    fn open(&self, request: &DocumentRequest<'_>) -> DocumentAnswer {
+        DocumentAnswer {
+            unscannable: vec![(String::new(), Reason::Unsupported(request.kind))],
+            ..DocumentAnswer::default()
+        }
+    }
+}
+
+// ---- versions
+
+#[derive(Template)]
+#[template(path = "policy_history.html")]
+struct History {
+    form: Html,
+    name: String,
+    was: String,
+    versions: Vec<Version>,
+}
+
+struct Version {
+    id: u64,
+    at: Moment,
+    who: String,
+    why: Html,
+    difference: Vec<(&'static str, String)>,
+}
+
+pub(super) async fn history(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Query(asked): Query<Named>,
+) -> Answer {
+    viewer.require(Privilege::AuthorPolicies)?;
+    let text = files(&console).text(&asked.name).await?;
+    let versions = console.desk.policy_versions(&asked.name).await?;
+    let content = History {
+        form: viewer.form(),
+        was: hash(&text),
+        versions: versions.iter().map(version).collect(),
+        name: asked.name.clone(),
+    };
+    let page = Page::new(&viewer, format!("Versions of {}", asked.name)).within("/policies");
+    let back = format!("/policies/file?name={}", encoded(&asked.name));
+    Ok(page.below("Policies", "/policies").below(asked.name, back).show(&content)?)
+}
+
+fn version(version: &PolicyVersion) -> Version {
+    Version {
+        id: version.id,
+        at: Moment(version.at.as_millisecond()),
+        who: version.who.clone(),
+        why: line(&version.why, 300),
+        difference: difference(&version.before, &version.text),
+    }
+}
+
+/// Lines that went and came, with what begins and ends alike left out.
+fn difference(before: &str, after: &str) -> Vec<(&'static str, String)> {
+    let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let same = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let rest = old[same..].iter().rev().zip(new[same..].iter().rev()).take_while(|(a, b)| a == b).count();
+    let gone = old[same..old.len() - rest].iter().map(|line| ("-", (*line).to_owned()));
+    let came = new[same..new.len() - rest].iter().map(|line| ("+", (*line).to_owned()));
+    gone.chain(came).take(400).collect()
+}
+
+#[derive(Deserialize)]
+pub(super) struct Back {
+    name: String,
+    was: String,
+    version: u64,
+}
+
+pub(super) async fn go_back(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Form(back): Form<Back>,
+) -> Answer {
+    viewer.require(Privilege::AuthorPolicies)?;
+    let versions = console.desk.policy_versions(&back.name).await?;
+    let version = versions.iter().find(|one| one.id == back.version).ok_or(Problem::NotFound)?;
+    let why = format!("back to what stood there before {}", version.at);
+    if stored(&console, &viewer, &back.name, &back.was, &version.before, &why).await?.is_some() {
+        return Err(Problem::Conflict(
+            "The set would not be good with that text: open the file and look.".to_owned(),
+        )
+        .into());
+    }
+    viewer.say(Tone::Done, format!("{} is as it was before that change.", back.name)).await?;
+    Ok(see_other(&format!("/policies/history?name={}", encoded(&back.name))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::difference;
+
+    #[test]
+    fn a_difference_shows_the_lines_that_changed() {
+        assert_eq!(
+            difference("a\nb\nc\n", "a\nx\ny\nc\n"),
+            [("-", "b".to_owned()), ("+", "x".to_owned()), ("+", "y".to_owned())]
+        );
+        assert_eq!(difference("a\n", "a\n"), []);
+        assert_eq!(difference("a\na\n", "a\n"), [("-", "a".to_owned())]);
+    }
+}

@@ -1,0 +1,182 @@
+//! The files of the policy directory, which is the one truth: read, checked as the command line checks them, and written whole
+//! or not at all. What changed on disk since it was read is never written over.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use policy::index::{IndexKeys, Indexes};
+use policy::{Diagnostic, Loaded, Set, SourceFile};
+use web::Problem;
+
+use super::{Answer, Trouble};
+
+/// Octets of a file that the console writes.
+const MOST: usize = 512 << 10;
+
+/// Where the policies are, and the keys of their indexes.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    pub(super) dir: PathBuf,
+    pub(super) keys: PathBuf,
+}
+
+/// What checking says.
+pub(super) struct Checked {
+    pub(super) loaded: Result<Loaded, Vec<Diagnostic>>,
+}
+
+impl Files {
+    /// All files, read now.
+    pub(super) async fn sources(&self) -> Answer<Vec<SourceFile>> {
+        let dir = self.dir.clone();
+        blocking(move || Set::read_directory(&dir).0).await
+    }
+
+    /// One file as it is on disk.
+    pub(super) async fn text(&self, name: &str) -> Answer<String> {
+        let sources = self.sources().await?;
+        let found = sources.iter().find(|source| source.name == name);
+        Ok(found.ok_or(Problem::NotFound)?.text.to_string())
+    }
+
+    /// The set with this file in the place of the one on disk, checked like `weir policy check`.
+    pub(super) async fn check(&self, name: &str, text: &str) -> Answer<Checked> {
+        named(name)?;
+        if text.len() > MOST {
+            return Err(Problem::TooLarge.into());
+        }
+        let (files, name, text) = (self.clone(), name.to_owned(), text.to_owned());
+        blocking(move || {
+            let mut sources: Vec<SourceFile> = Set::read_directory(&files.dir).0;
+            sources.retain(|source| source.name != name);
+            sources.push(SourceFile::new(name, text));
+            sources.sort_by(|a, b| a.name.cmp(&b.name));
+            Checked { loaded: Set::check_files_with(&sources, &files.indexes()) }
+        })
+        .await
+    }
+
+    /// The set in use, as far as the files on disk say.
+    pub(super) async fn load(&self) -> Answer<Result<Loaded, Vec<Diagnostic>>> {
+        let files = self.clone();
+        blocking(move || Set::load_files_with(&Set::read_directory(&files.dir).0, &files.indexes())).await
+    }
+
+    /// Writes a checked file; `was` is the hash of the text that the author saw, empty for a new file.
+    pub(super) async fn write(&self, name: &str, was: &str, text: &str) -> Answer<()> {
+        named(name)?;
+        let (path, text, was) = (self.dir.join(name), text.to_owned(), was.to_owned());
+        let written = blocking(move || write(&path, &was, &text)).await?;
+        written.map_err(Trouble)
+    }
+
+    fn indexes(&self) -> Indexes {
+        Indexes::open(&self.dir, &IndexKeys::in_dir(self.keys.clone()))
+    }
+}
+
+/// Names of files that begin so.
+pub(super) async fn names(dir: &Path, prefix: &'static str) -> Answer<Vec<String>> {
+    let dir = dir.to_owned();
+    let sources = blocking(move || Set::read_directory(&dir).0).await?;
+    Ok(sources.into_iter().map(|source| source.name).filter(|name| name.starts_with(prefix)).collect())
+}
+
+/// What tells one text from another.
+pub(super) fn hash(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
+}
+
+/// A file of a policy set: folders and a name of plain characters, and an ending of ours.
+pub(super) fn named(name: &str) -> Result<(), Problem> {
+    let step = |step: &str| {
+        !step.is_empty()
+            && !step.starts_with(['.', '_'])
+            && step.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    };
+    let fine = name.len() <= 200 && name.split('/').count() <= 6 && name.split('/').all(step);
+    if fine && name.ends_with(".toml") {
+        return Ok(());
+    }
+    Err(Problem::Unfit(
+        "A policy file is named like folder/name.toml, with letters, digits, dots, hyphens and underscores."
+            .to_owned(),
+    ))
+}
+
+/// The file has, at each moment, the old text or the new one.
+fn write(path: &Path, was: &str, text: &str) -> Result<(), Problem> {
+    let failed =
+        |why: std::io::Error| Problem::Internal(format!("{} cannot be written: {why}", path.display()));
+    let now = match std::fs::read_to_string(path) {
+        Ok(now) => hash(&now),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(failed(error)),
+    };
+    if now != was {
+        return Err(Problem::Conflict(
+            "The file changed on disk since you opened it; nothing was written. Copy your text, open the file again, and \
+            bring the two together."
+                .to_owned(),
+        ));
+    }
+    let dir = path.parent().ok_or(Problem::NotFound)?;
+    std::fs::create_dir_all(dir).map_err(failed)?;
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    // A name that begins with a dot is no file of the set, should it be left behind.
+    let part = dir.join(format!(".{name}.{}.part", uuid::Uuid::now_v7()));
+    let written = write_whole(&part, text).and_then(|()| std::fs::rename(&part, path));
+    if let Err(error) = written {
+        let _ = std::fs::remove_file(&part);
+        return Err(failed(error));
+    }
+    std::fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)
+}
+
+fn write_whole(part: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(part)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Answer<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|why| Problem::Internal(format!("work on policies failed: {why}")).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_policy_files_are_taken() {
+        for name in ["a.toml", "us-regulatory/glba.cases.toml", "settings.toml"] {
+            assert!(named(name).is_ok(), "{name}");
+        }
+        for name in [
+            "",
+            "../a.toml",
+            "/etc/a.toml",
+            "a/../b.toml",
+            "a//b.toml",
+            ".a.toml",
+            "a.sh",
+            "a\\b.toml",
+            "a/b c.toml",
+        ] {
+            assert!(named(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_changed_on_disk_is_not_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.toml");
+        write(&path, "", "one").unwrap();
+        write(&path, &hash("one"), "two").unwrap();
+        assert!(matches!(write(&path, &hash("one"), "three"), Err(Problem::Conflict(_))));
+        assert!(matches!(write(&path, "", "three"), Err(Problem::Conflict(_))));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "two");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left behind");
+    }
+}

@@ -1,0 +1,138 @@
+//! What a role sees of incidents: which of them, and which parts. Applied before anything is shown, exported or answered.
+
+use incident::desk::{Access, Condition, Field, Listed, Scalar};
+use incident::{Incident, Severity};
+use store::keys::Keys;
+use web::people::{Condition as Rule, Hidden, Privilege};
+use web::{Problem, Viewer};
+
+/// What stands where a role does not see.
+pub(crate) const NOT_SHOWN: &str = "(not shown to your role)";
+
+/// A name for people: no character of it hides, or turns what stands beside it.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().map(|c| if web::mail::is_deceptive(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// The incidents of a role, as a condition of every statement.
+pub(crate) fn access(viewer: &Viewer) -> Access {
+    let rules: Vec<Condition> = viewer.role.rights.access.iter().filter_map(condition).collect();
+    if rules.is_empty() { Access::everything() } else { Access::only(Condition::All(rules)) }
+}
+
+fn condition(rule: &Rule) -> Option<Condition> {
+    let texts = |values: &std::collections::BTreeSet<String>| {
+        values.iter().map(|value| Scalar::Text(value.clone())).collect::<Vec<_>>()
+    };
+    // A list of nothing is met by nothing.
+    let any = |field: Field, values: Vec<Scalar>| {
+        if values.is_empty() { Condition::Any(Vec::new()) } else { Condition::Is(field, values) }
+    };
+    Some(match rule {
+        Rule::Policy { any_of } => {
+            any(Field::PolicyId, any_of.iter().map(|id| Scalar::Number((*id).into())).collect())
+        }
+        Rule::Severity { any_of } => any(
+            Field::Severity,
+            any_of.iter().filter_map(|name| severity(name)).map(|one| Scalar::Number(one as i64)).collect(),
+        ),
+        // Compared without regard to case.
+        Rule::Attribute { name, any_of } => Condition::Any(
+            texts(any_of)
+                .into_iter()
+                .filter_map(|value| match value {
+                    Scalar::Text(text) => {
+                        Some(Condition::Like(Field::Attribute(name.clone()), literal(&text)))
+                    }
+                    _ => None,
+                })
+                .collect(),
+        ),
+        // Folders are the gateway's.
+        Rule::Folder { .. } => return None,
+    })
+}
+
+/// A pattern that matches this text and no other.
+fn literal(text: &str) -> String {
+    let mut pattern = String::new();
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
+}
+
+/// The severity of this name.
+pub(crate) fn severity(name: &str) -> Option<Severity> {
+    [Severity::High, Severity::Medium, Severity::Low, Severity::Info]
+        .into_iter()
+        .find(|one| one.to_string().eq_ignore_ascii_case(name))
+}
+
+/// The same name for the same sender, which tells nothing of who it is.
+pub(crate) fn pseudonym(keys: &Keys, address: &str) -> String {
+    let hash = keys.hash("pseudonym", address.to_lowercase());
+    format!("Person {:02X}{:02X}{:02X}", hash[0], hash[1], hash[2])
+}
+
+/// Takes out of a line what the role does not see.
+pub(crate) fn redact_line(viewer: &Viewer, keys: &Keys, line: &mut Listed) {
+    let summary = &mut line.summary;
+    if viewer.hides(Hidden::Sender) {
+        summary.sender = pseudonym(keys, &summary.sender);
+    }
+    if viewer.hides(Hidden::Recipients) {
+        summary.recipients = vec![NOT_SHOWN.to_owned()];
+    }
+    if viewer.hides(Hidden::Subject) {
+        summary.subject = NOT_SHOWN.to_owned();
+    }
+}
+
+/// Takes out of an incident what the role does not see; matches are masked unless it may see them.
+pub(crate) fn redact(viewer: &Viewer, keys: &Keys, mut incident: Incident) -> Incident {
+    let summary = &mut incident.summary;
+    if viewer.hides(Hidden::Sender) {
+        summary.sender = pseudonym(keys, &summary.sender);
+        incident.peer = None;
+        summary.message_id = None;
+    }
+    if viewer.hides(Hidden::Recipients) {
+        summary.recipients = vec![NOT_SHOWN.to_owned()];
+    }
+    if viewer.hides(Hidden::Subject) {
+        summary.subject = NOT_SHOWN.to_owned();
+    }
+    if viewer.hides(Hidden::Matches) {
+        incident.matches.clear();
+    }
+    if viewer.hides(Hidden::Attachments) {
+        incident.unscannable.iter_mut().for_each(|(path, _)| NOT_SHOWN.clone_into(path));
+        incident.matches.iter_mut().for_each(|found| NOT_SHOWN.clone_into(&mut found.path));
+    }
+    if may_see_matches(viewer) { incident } else { incident.into_masked() }
+}
+
+/// Matches unmasked.
+pub(crate) fn may_see_matches(viewer: &Viewer) -> bool {
+    viewer.may(Privilege::ViewMatches) && !viewer.hides(Hidden::Matches)
+}
+
+/// The message itself: a role that must not know a part of it does not get it whole.
+pub(crate) fn may_see_original(viewer: &Viewer) -> Result<(), Problem> {
+    viewer.require(Privilege::ViewOriginals)?;
+    let kept_back = [Hidden::Sender, Hidden::Recipients, Hidden::Subject, Hidden::Body, Hidden::Matches]
+        .into_iter()
+        .find(|part| viewer.hides(*part));
+    match kept_back {
+        None => Ok(()),
+        Some(part) => Err(Problem::Forbidden(format!(
+            "The role {} does not see a part of messages ({}), so it gets none whole.",
+            viewer.role.name,
+            part.title()
+        ))),
+    }
+}

@@ -1,0 +1,508 @@
+//! One incident on one page: what happened and why, what belongs to it, who did what, and what can be done.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, Query, State};
+use axum::http::header;
+use axum::response::IntoResponse;
+use incident::desk::{Change, Changed, Correlations, Look};
+use incident::{Match, Severity};
+use serde::Deserialize;
+use web::layout::{Chip, Html, Moment, Page, Size};
+use web::mail::{line, passage};
+use web::pages::encoded;
+use web::people::{Hidden, Privilege};
+use web::session::Tone;
+use web::{Problem, Viewer};
+
+use super::filter::Filter;
+use super::list::{Row, next, prevent_chip, see_other};
+use super::seen::{access, may_see_matches, may_see_original, plain, redact, redact_line, severity};
+use super::trouble::bad;
+use super::{Answer, Console, actor};
+
+/// Matches shown of one place.
+const MATCHES: usize = 200;
+
+#[derive(Template)]
+#[template(path = "snapshot.html")]
+struct Snapshot {
+    form: Html,
+    id: u64,
+    query: String,
+    severity: Chip,
+    status: Chip,
+    status_name: String,
+    prevent: Chip,
+    trial: bool,
+    policy: String,
+    policy_id: u32,
+    policy_version: String,
+    policy_set: String,
+    subject: Html,
+    sender: Html,
+    recipients: Vec<Recipient>,
+    message_id: Html,
+    unique_id: String,
+    peer: String,
+    direction: String,
+    server: String,
+    received: Moment,
+    seen: Moment,
+    size: Size,
+    rules_acted: Vec<String>,
+    match_count: u64,
+    complete: bool,
+    masked: bool,
+    places: Vec<Place>,
+    unscannable: Vec<(Html, String)>,
+    siblings: Vec<Row>,
+    linked_to: Option<u64>,
+    correlations: Vec<(Html, String, String)>,
+    history: Option<Vec<Line>>,
+    notes: Vec<Line>,
+    attributes: Vec<(String, String)>,
+    owner: String,
+    statuses: Vec<String>,
+    severities: Vec<(String, bool)>,
+    rules: Vec<(u64, String, String)>,
+    remediates: bool,
+    sees_original: bool,
+    original_kept: bool,
+    authors: bool,
+    next: Option<String>,
+}
+
+struct Recipient {
+    address: Html,
+    state: Option<(Chip, String)>,
+}
+
+/// Matches of one place in the message.
+struct Place {
+    path: Html,
+    kind: String,
+    found: Vec<Found>,
+    more: usize,
+}
+
+struct Found {
+    passage: Html,
+    rule: String,
+    condition: String,
+    validator: String,
+}
+
+struct Line {
+    at: Moment,
+    who: String,
+    origin: String,
+    action: String,
+    detail: Html,
+}
+
+pub(super) async fn show(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Path(id): Path<u64>,
+    Query(pairs): Query<Vec<(String, String)>>,
+) -> Answer {
+    viewer.require(Privilege::ViewNetworkIncidents)?;
+    let filter = Filter::read(&pairs).map_err(bad)?;
+    filter.allowed(&viewer)?;
+    let access = access(&viewer);
+    let look = console.desk.look(&access, id).await?.ok_or(Problem::NotFound)?;
+    if may_see_matches(&viewer) {
+        viewer.log("incident.matches", &format!("incident {id}"), "matches shown unmasked").await?;
+    }
+    let found = console.desk.correlations(&access, &look.incident).await?;
+    let next = next(&console, &viewer, &filter, id).await?;
+    let query = filter.query();
+    let content = Snapshot {
+        next: next.map(|id| format!("/incidents/{id}?{query}")),
+        statuses: console.desk.statuses().await?.into_iter().map(|one| one.name).collect(),
+        rules: rules(&console, &viewer).await?,
+        correlations: correlations(&viewer, found),
+        ..content(&console, &viewer, look, query)
+    };
+    let page = Page::new(&viewer, format!("Incident {id}")).within("/incidents");
+    Ok(page.below("Incidents", format!("/incidents?{}", filter.query())).show(&content)?)
+}
+
+async fn rules(console: &Console, viewer: &Viewer) -> Answer<Vec<(u64, String, String)>> {
+    if !viewer.may(Privilege::RemediateIncidents) {
+        return Ok(Vec::new());
+    }
+    let rules = console.responses.rules().await?;
+    Ok(rules.into_iter().map(|rule| (rule.id, rule.name.clone(), rule.words())).collect())
+}
+
+fn content(console: &Console, viewer: &Viewer, look: Look, query: String) -> Snapshot {
+    let keys = console.enforce.keys();
+    let incident = redact(viewer, keys, look.incident);
+    let summary = &incident.summary;
+    let places = if viewer.hides(Hidden::Matches) { Vec::new() } else { places(&incident.matches) };
+    let mut siblings = look.siblings;
+    siblings.iter_mut().for_each(|one| redact_line(viewer, keys, one));
+    let text = |text: &Option<String>| plain(text.as_deref().unwrap_or_default());
+    let line_of =
+        |at: jiff::Timestamp, who: &str, origin: &Option<String>, action: &str, detail: &str| Line {
+            at: Moment(at.as_millisecond()),
+            who: plain(who),
+            origin: origin.clone().unwrap_or_default(),
+            action: spoken(action),
+            detail: line(detail, 2_000),
+        };
+    let history = look
+        .history
+        .iter()
+        .rev()
+        .map(|one| line_of(one.at, &one.who, &one.origin, &one.action, &one.detail))
+        .collect();
+    Snapshot {
+        form: viewer.form(),
+        id: summary.id,
+        query,
+        severity: Chip::severity(&summary.severity.to_string()),
+        status: Chip::status(summary.status.as_str()),
+        status_name: summary.status.to_string(),
+        prevent: prevent_chip(summary.prevent_status),
+        trial: summary.trial,
+        policy: plain(&summary.policy),
+        policy_id: summary.policy_id,
+        policy_version: incident.policy_version.clone(),
+        policy_set: incident.policy_set.clone(),
+        subject: line(if summary.subject.is_empty() { "(no subject)" } else { &summary.subject }, 1_000),
+        sender: line(if summary.sender.is_empty() { "<>" } else { &summary.sender }, 400),
+        recipients: summary
+            .recipients
+            .iter()
+            .take(500)
+            .map(|one| Recipient { address: line(one, 400), state: None })
+            .collect(),
+        message_id: line(summary.message_id.as_deref().unwrap_or("none"), 400),
+        unique_id: summary.unique_message_id.clone(),
+        peer: text(&incident.peer),
+        direction: plain(&incident.direction),
+        server: plain(&summary.server),
+        received: Moment(summary.received_at.as_millisecond()),
+        seen: Moment(summary.last_seen.as_millisecond()),
+        size: Size(incident.size),
+        rules_acted: incident.response_rules.iter().map(|rule| plain(rule)).collect(),
+        match_count: summary.matches,
+        complete: incident.count_is_complete,
+        masked: !may_see_matches(viewer),
+        places,
+        unscannable: incident
+            .unscannable
+            .iter()
+            .take(200)
+            .map(|(path, reason)| {
+                (line(if path.is_empty() { "the message" } else { path }, 300), plain(reason))
+            })
+            .collect(),
+        siblings: siblings.iter().map(|one| Row::of(one, "")).collect(),
+        linked_to: incident.linked_to,
+        correlations: Vec::new(),
+        // Lines name recipients and the words of others.
+        history: (!viewer.hides(Hidden::History) && !viewer.hides(Hidden::Recipients)).then_some(history),
+        notes: look.notes.iter().map(|one| line_of(one.at, &one.who, &None, "", &one.text)).collect(),
+        attributes: look.attributes.iter().map(|(name, value)| (plain(name), plain(value))).collect(),
+        owner: text(&look.owner),
+        statuses: Vec::new(),
+        severities: [Severity::High, Severity::Medium, Severity::Low, Severity::Info]
+            .map(|one| (one.to_string(), one == summary.severity))
+            .to_vec(),
+        rules: Vec::new(),
+        remediates: viewer.may(Privilege::RemediateIncidents),
+        sees_original: may_see_original(viewer).is_ok(),
+        original_kept: incident.original_kept,
+        authors: viewer.may(Privilege::AuthorPolicies) && may_see_matches(viewer),
+        next: None,
+    }
+}
+
+/// An action as people say it: `SET_STATUS` is "Set status".
+fn spoken(action: &str) -> String {
+    let plain = action.to_lowercase().replace('_', " ");
+    let mut chars = plain.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+fn places(matches: &[Match]) -> Vec<Place> {
+    let mut places: Vec<(&str, &str, Vec<&Match>)> = Vec::new();
+    for found in matches {
+        match places.iter_mut().find(|(path, kind, _)| *path == found.path && *kind == found.kind) {
+            Some((_, _, all)) => all.push(found),
+            None => places.push((&found.path, &found.kind, vec![found])),
+        }
+    }
+    places
+        .into_iter()
+        .map(|(path, kind, all)| Place {
+            path: line(if path.is_empty() { "the message" } else { path }, 400),
+            kind: plain(kind),
+            more: all.len().saturating_sub(MATCHES),
+            found: all.into_iter().take(MATCHES).map(found).collect(),
+        })
+        .collect()
+}
+
+fn found(found: &Match) -> Found {
+    let text = format!("{}{}{}", found.before, found.text, found.after);
+    let mark = found.before.len()..found.before.len() + found.text.len();
+    Found {
+        passage: passage(&text, std::slice::from_ref(&mark), 4_000),
+        rule: plain(&found.rule),
+        condition: plain(&found.condition),
+        validator: plain(found.validator.as_deref().unwrap_or_default()),
+    }
+}
+
+fn correlations(viewer: &Viewer, found: Correlations) -> Vec<(Html, String, String)> {
+    let mut rows = Vec::new();
+    if let Some(count) = found.sender {
+        rows.push((Html::text("Same sender"), count.to_string(), String::new()));
+    }
+    if let Some(count) = found.policy_and_sender {
+        rows.push((Html::text("Same sender and policy"), count.to_string(), String::new()));
+    }
+    if !viewer.hides(Hidden::Recipients) {
+        rows.extend(found.recipients.into_iter().map(|(address, count)| {
+            let words = Html::new(format!("Same recipient {}", line(&address, 100)));
+            (words, count.to_string(), format!("/incidents?recipient={}", encoded(&address)))
+        }));
+    }
+    if !viewer.hides(Hidden::Matches) {
+        let clear = may_see_matches(viewer);
+        rows.extend(found.values.into_iter().map(|(value, count)| {
+            let shown = if clear { value.clone() } else { incident::mask(&value) };
+            let words = Html::new(format!("Same match {}", line(&shown, 80)));
+            let address = if clear { format!("/incidents?value={}", encoded(&value)) } else { String::new() };
+            (words, count.to_string(), address)
+        }));
+    }
+    rows
+}
+
+// ---- decisions
+
+#[derive(Deserialize)]
+pub(super) struct Decision {
+    #[serde(default)]
+    query: String,
+    /// The status that the person saw.
+    #[serde(default)]
+    was: String,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    severity: String,
+    owner: Option<String>,
+    #[serde(default)]
+    note: String,
+    #[serde(default)]
+    attribute: String,
+    #[serde(default)]
+    value: String,
+    #[serde(default)]
+    advance: String,
+}
+
+pub(super) async fn change(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Path(id): Path<u64>,
+    Form(decision): Form<Decision>,
+) -> Answer {
+    viewer.require(Privilege::RemediateIncidents)?;
+    let access = access(&viewer);
+    let look = console.desk.look(&access, id).await?.ok_or(Problem::NotFound)?;
+    let now = look.incident.summary.status.to_string();
+    if !decision.was.is_empty()
+        && decision.was != now
+        && !decision.status.is_empty()
+        && decision.status != now
+    {
+        return Err(Problem::Conflict(format!(
+            "Somebody set the status to {now} meanwhile; nothing was changed. Look at the incident again and decide once more."
+        ))
+        .into());
+    }
+    let mut changes = Vec::new();
+    if !decision.status.is_empty() {
+        changes.push(Change::Status(decision.status.clone()));
+    }
+    if !decision.severity.is_empty() {
+        let found =
+            severity(&decision.severity).ok_or_else(|| bad("A severity is high, medium, low or info."))?;
+        changes.push(Change::Severity(found));
+    }
+    if let Some(owner) = &decision.owner {
+        let owner = owner.trim();
+        changes.push(Change::Owner((!owner.is_empty()).then(|| owner.to_owned())));
+    }
+    if !decision.note.trim().is_empty() {
+        changes.push(Change::Note(decision.note.trim().to_owned()));
+    }
+    if !decision.attribute.trim().is_empty() {
+        changes.push(Change::Attribute(decision.attribute.trim().to_owned(), decision.value.clone()));
+    }
+    let filter = Filter::read(&super::bulk::parsed(&decision.query)).map_err(bad)?;
+    let to = target(&console, &viewer, &filter, id, !decision.advance.is_empty()).await?;
+    let results = console.desk.change(&access, &actor(&viewer), &[id], &changes).await?.map_err(bad)?;
+    let said = match results.first() {
+        Some((_, Changed::Done)) => "Saved.",
+        Some((_, Changed::NotThere)) => return Err(Problem::NotFound.into()),
+        _ => "It was so already: nothing changed.",
+    };
+    viewer.say(Tone::Done, format!("Incident {id}: {said}")).await?;
+    Ok(see_other(&to))
+}
+
+/// Where to go after a decision: back here, or on to the next of the list.
+async fn target(
+    console: &Console,
+    viewer: &Viewer,
+    filter: &Filter,
+    id: u64,
+    advance: bool,
+) -> Answer<String> {
+    let query = filter.query();
+    if !advance {
+        return Ok(format!("/incidents/{id}?{query}"));
+    }
+    Ok(match next(console, viewer, filter, id).await? {
+        Some(next) => format!("/incidents/{next}?{query}"),
+        None => format!("/incidents?{query}"),
+    })
+}
+
+#[derive(Template)]
+#[template(path = "respond.html")]
+struct Confirm {
+    form: Html,
+    id: u64,
+    rule: u64,
+    name: String,
+    description: String,
+    words: String,
+    acts_on_mail: bool,
+    siblings: usize,
+    recipients: usize,
+    query: String,
+}
+
+pub(super) async fn confirm(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Path((id, rule)): Path<(u64, u64)>,
+    Query(pairs): Query<Vec<(String, String)>>,
+) -> Answer {
+    viewer.require(Privilege::RemediateIncidents)?;
+    let filter = Filter::read(&pairs).map_err(bad)?;
+    let look = console.desk.look(&access(&viewer), id).await?.ok_or(Problem::NotFound)?;
+    let rule = console.responses.rule(rule).await?.ok_or(Problem::NotFound)?;
+    let content = Confirm {
+        form: viewer.form(),
+        id,
+        rule: rule.id,
+        words: rule.words(),
+        acts_on_mail: rule.actions.iter().any(|action| action.plugin().is_some()),
+        name: rule.name.clone(),
+        description: rule.description,
+        siblings: look.siblings.len(),
+        recipients: look.incident.summary.recipients.len(),
+        query: filter.query(),
+    };
+    let page = Page::new(&viewer, rule.name).within("/incidents").below("Incidents", "/incidents");
+    Ok(page.below(format!("Incident {id}"), format!("/incidents/{id}?{}", filter.query())).show(&content)?)
+}
+
+#[derive(Deserialize)]
+pub(super) struct Confirmed {
+    #[serde(default)]
+    query: String,
+    #[serde(default)]
+    note: String,
+    #[serde(default)]
+    advance: String,
+}
+
+pub(super) async fn respond(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Path((id, rule)): Path<(u64, u64)>,
+    Form(confirmed): Form<Confirmed>,
+) -> Answer {
+    viewer.require(Privilege::RemediateIncidents)?;
+    let access = access(&viewer);
+    if !console.desk.may_see(&access, id).await? {
+        return Err(Problem::NotFound.into());
+    }
+    let rule = console.responses.rule(rule).await?.ok_or(Problem::NotFound)?;
+    let filter = Filter::read(&super::bulk::parsed(&confirmed.query)).map_err(bad)?;
+    let to = target(&console, &viewer, &filter, id, !confirmed.advance.is_empty()).await?;
+    viewer.log("incident.respond", &format!("incident {id}"), &rule.name).await?;
+    let done = console.responses.run(&access, &actor(&viewer), &rule, &[id], &confirmed.note).await?;
+    let done = done.map_err(bad)?;
+    let said = match done.first() {
+        Some(one) if one.requested => {
+            format!("{} was requested for incident {id}; the history says what comes of it.", rule.name)
+        }
+        _ => format!("{} was done for incident {id}.", rule.name),
+    };
+    viewer.say(Tone::Done, said).await?;
+    Ok(see_other(&to))
+}
+
+// ---- false positives
+
+/// A case for the policy's tests: what was found here must not be found again.
+pub(super) async fn near_miss(State(console): State<Console>, viewer: Viewer, Path(id): Path<u64>) -> Answer {
+    viewer.require(Privilege::AuthorPolicies)?;
+    may_see_matches(&viewer).then_some(()).ok_or_else(|| {
+        Problem::Forbidden("A case holds matches in clear, and your role sees them masked only.".to_owned())
+    })?;
+    let look = console.desk.look(&access(&viewer), id).await?.ok_or(Problem::NotFound)?;
+    viewer.log("incident.near_miss", &format!("incident {id}"), "a case was made from its matches").await?;
+    let text = case(&redact(&viewer, console.enforce.keys(), look.incident));
+    let disposition = format!("attachment; filename=\"incident-{id}.cases.toml\"");
+    Ok((
+        [(header::CONTENT_TYPE, "application/toml".to_owned()), (header::CONTENT_DISPOSITION, disposition)],
+        text,
+    )
+        .into_response())
+}
+
+fn case(incident: &incident::Incident) -> String {
+    let mut texts: Vec<String> = incident
+        .matches
+        .iter()
+        .take(50)
+        .map(|found| format!("{}{}{}", found.before, found.text, found.after))
+        .collect();
+    texts.dedup();
+    let id = incident.summary.id;
+    let mut out = format!(
+        "# From incident {id}, policy {}: a false positive. Put the cases into the file of cases beside the policy, take out what\n\
+        # must not be kept there, and run `weir policy test`.\n",
+        incident.summary.policy_id
+    );
+    for (number, text) in (1..).zip(texts) {
+        let name = toml::Value::String(format!("false positive of incident {id}, {number}"));
+        out.push_str(&format!("\n[[miss]]\nname = {name}\nbody = {}\n", toml::Value::String(text)));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spoken;
+
+    #[test]
+    fn actions_read_as_people_say_them() {
+        assert_eq!(spoken("FLEX_RESPONSE_REQUESTED"), "Flex response requested");
+        assert_eq!(spoken(""), "");
+    }
+}

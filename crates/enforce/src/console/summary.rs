@@ -1,0 +1,153 @@
+//! Summary and trend of some days: by policy, severity, sender and day; what became of the mail; time to decision.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use incident::desk::{DayCount, Facet, Group};
+use incident::{Severity, prevent_status_name};
+use jiff::civil::Date;
+use serde::Deserialize;
+use web::Viewer;
+use web::layout::plot::{Bars, Lines};
+use web::layout::{Duration, Field, Kind, Page};
+use web::pages::encoded;
+use web::people::{Hidden, Privilege};
+
+use super::seen::{access, plain, pseudonym};
+use super::trouble::bad;
+use super::{Answer, Console};
+
+/// Days of a plot.
+const MOST_DAYS: i64 = 400;
+/// Bars of a plot.
+const BARS: usize = 12;
+
+#[derive(Template)]
+#[template(path = "summary.html")]
+struct Summary {
+    fields: Vec<Field>,
+    total: u64,
+    high: u64,
+    held: u64,
+    blocked: u64,
+    median: Option<Duration>,
+    by_day: Lines,
+    plots: Vec<Bars>,
+    list: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Days {
+    #[serde(default)]
+    from: String,
+    #[serde(default)]
+    to: String,
+}
+
+pub(super) async fn show(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Query(asked): Query<Days>,
+) -> Answer {
+    viewer.require(Privilege::ViewNetworkIncidents)?;
+    let (from, to) = period(&asked).map_err(bad)?;
+    let days = (number(from), number(to));
+    let access = access(&viewer);
+    let desk = &console.desk;
+    let (policies, severities, statuses, mails, senders, trend, median) = tokio::try_join!(
+        desk.summary(&access, Facet::Policy, days),
+        desk.summary(&access, Facet::Severity, days),
+        desk.summary(&access, Facet::Status, days),
+        desk.summary(&access, Facet::PreventStatus, days),
+        desk.summary(&access, Facet::Sender, days),
+        desk.trend(&access, Facet::Severity, days),
+        desk.median_to_decision(&access),
+    )?;
+    let of = |groups: &[Group], keys: &[&str]| {
+        groups.iter().filter(|group| keys.contains(&group.key.as_str())).map(|group| group.count).sum::<u64>()
+    };
+    let range = format!("from={from}&to={to}");
+    let linked = |name: &str, value: &str| format!("/incidents?{range}&{name}={}", encoded(value));
+    let bars = |title: &str, groups: &[Group], words: &dyn Fn(&Group) -> (String, String)| Bars {
+        title: title.to_owned(),
+        unit: "incidents".to_owned(),
+        bars: groups
+            .iter()
+            .take(BARS)
+            .map(|group| {
+                let (name, address) = words(group);
+                (name, group.count, address)
+            })
+            .collect(),
+    };
+    let hides_sender = viewer.hides(Hidden::Sender);
+    let plots = vec![
+        bars("By policy", &policies, &|group| (plain(&group.name), linked("policy", &group.key))),
+        bars("What became of the mail", &mails, &|group| {
+            let status = group.key.parse().unwrap_or(20);
+            (prevent_status_name(status).to_owned(), linked("prevent", &group.key))
+        }),
+        bars("By status", &statuses, &|group| (group.key.clone(), linked("status", &group.key))),
+        bars("Most incidents by sender", &senders, &|group| match (hides_sender, group.key.as_str()) {
+            (true, key) => (pseudonym(console.enforce.keys(), key), String::new()),
+            (false, "") => ("<>".to_owned(), linked("sender", "<>")),
+            (false, key) => (plain(key), linked("sender", key)),
+        }),
+    ];
+    let content = Summary {
+        fields: vec![
+            Field::new(Kind::Date, "from", "From").value(from.to_string()),
+            Field::new(Kind::Date, "to", "To").value(to.to_string()),
+        ],
+        total: severities.iter().map(|group| group.count).sum(),
+        high: of(&severities, &["1"]),
+        held: of(&mails, &["21", "13"]),
+        blocked: of(&mails, &["1", "23"]),
+        median: median.map(Duration),
+        by_day: by_day(&trend, days),
+        plots,
+        list: format!("/incidents?{range}"),
+    };
+    Ok(Page::new(&viewer, "Summary").show(&content)?)
+}
+
+fn by_day(trend: &[DayCount], (from, to): (i64, i64)) -> Lines {
+    let series = [Severity::High, Severity::Medium, Severity::Low, Severity::Info].map(|severity| {
+        let key = (severity as i64).to_string();
+        let mut counts = vec![0; (to - from + 1) as usize];
+        for point in trend.iter().filter(|point| point.key == key) {
+            if let Some(count) = counts.get_mut((point.day - from) as usize) {
+                *count += point.count;
+            }
+        }
+        (severity.to_string(), counts)
+    });
+    Lines {
+        title: "Incidents by day".to_owned(),
+        moments: (from..=to).map(|day| date(day).to_string()).collect(),
+        series: series.to_vec(),
+    }
+}
+
+fn period(asked: &Days) -> Result<(Date, Date), String> {
+    let read =
+        |text: &str| text.parse::<Date>().map_err(|_| format!("{text:?} is no date such as 2026-11-24."));
+    let today = jiff::Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+    let to = if asked.to.is_empty() { today } else { read(&asked.to)? };
+    let from = if asked.from.is_empty() { date(number(to) - 29) } else { read(&asked.from)? };
+    match number(to) - number(from) {
+        ..0 => Err("The first day is behind the last.".to_owned()),
+        MOST_DAYS.. => Err(format!("A summary has at most {MOST_DAYS} days.")),
+        _ => Ok((from, to)),
+    }
+}
+
+/// Days since 1970.
+fn number(date: Date) -> i64 {
+    date.to_zoned_datetime(jiff::tz::TimeZone::UTC)
+        .map_or(0, |at| at.timestamp().as_second().div_euclid(86_400))
+}
+
+fn date(number: i64) -> Date {
+    jiff::Timestamp::from_second(number.saturating_mul(86_400))
+        .map_or(Date::ZERO, |at| at.to_zoned_datetime(jiff::tz::TimeZone::UTC).date())
+}

@@ -1,0 +1,56 @@
+//! One error for all handlers: whatever fails becomes a [`Problem`] that says what to do, and says more in the log.
+
+use axum::response::{IntoResponse, Response};
+use web::Problem;
+
+/// What handlers return.
+pub(crate) type Answer<T = Response> = Result<T, Trouble>;
+
+/// Why a request is not answered with what it asked for.
+#[derive(Debug)]
+pub(crate) struct Trouble(pub(crate) Problem);
+
+impl IntoResponse for Trouble {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
+
+impl From<Problem> for Trouble {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl From<incident::Error> for Trouble {
+    fn from(error: incident::Error) -> Self {
+        Self(match error {
+            incident::Error::Store(error) => error.into(),
+            incident::Error::Busy | incident::Error::Full => Problem::Unavailable(error.to_string()),
+            other => Problem::Internal(other.to_string()),
+        })
+    }
+}
+
+impl From<store::Error> for Trouble {
+    fn from(error: store::Error) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<web::Error> for Trouble {
+    fn from(error: web::Error) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<askama::Error> for Trouble {
+    fn from(error: askama::Error) -> Self {
+        Self(error.into())
+    }
+}
+
+/// The request makes no sense, and this is why.
+pub(crate) fn bad(why: impl Into<String>) -> Trouble {
+    Trouble(Problem::Bad(why.into()))
+}

@@ -1,0 +1,11 @@
+//! Console, interface and remediation as seen from the outside: real HTTP to a real listener.
+
+#![allow(clippy::unwrap_used)]
+
+mod api;
+mod decisions;
+mod pages;
+mod policies;
+mod remediation;
+mod roles;
+mod support;

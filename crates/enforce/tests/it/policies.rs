@@ -1,0 +1,117 @@
+//! Policies in the console: the same files, the same checks, never over a change that somebody else made.
+
+use reqwest::StatusCode;
+
+use crate::support::{POLICY, Person, Server};
+
+fn hidden(page: &str, name: &str) -> String {
+    let from = format!("name=\"{name}\" value=\"");
+    page.split(&from)
+        .nth(1)
+        .unwrap_or_else(|| panic!("no {name}: {page}"))
+        .split('"')
+        .next()
+        .unwrap()
+        .to_owned()
+}
+
+async fn save(author: &Person, was: &str, text: &str) -> crate::support::Answer {
+    author
+        .post("/policies/file", &[("name", "cards.toml"), ("was", was), ("text", text), ("why", "a test")])
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_is_read_changed_and_brought_back() {
+    let server = Server::start().await;
+    let author = server.person("Policy author").await;
+    let list = author.get("/policies").await.text;
+    assert!(list.contains("Cards") && list.contains("17"), "{list}");
+    let page = author.get("/policies/file?name=cards.toml").await.text;
+    let changed = POLICY.replace("zebra-crossing", "quagga-crossing");
+    // Browsers send CRLF.
+    let saved = save(&author, &hidden(&page, "was"), &changed.replace('\n', "\r\n")).await;
+    assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.text);
+    let file = server.dir.path().join("policies/cards.toml");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), changed);
+    let history = author.get("/policies/history?name=cards.toml").await.text;
+    assert!(
+        history.contains("a test")
+            && history.contains("quagga-crossing")
+            && history.contains("zebra-crossing")
+    );
+    let back = [("name", "cards.toml"), ("was", &hidden(&history, "was")), ("version", "1")];
+    assert_eq!(author.post("/policies/history", &back).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), POLICY);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_policy_changes_nothing_and_says_where_it_is_wrong() {
+    let server = Server::start().await;
+    let author = server.person("Policy author").await;
+    let page = author.get("/policies/file?name=cards.toml").await.text;
+    let bad = POLICY.replace("severity = \"high\"", "severity = \"worst\"");
+    let checked = author.post("/policies/check", &[("name", "cards.toml"), ("text", &bad)]).await;
+    assert!(
+        checked.text.contains("could not be used") && checked.text.contains("cards.toml:5"),
+        "{}",
+        checked.text
+    );
+    let saved = save(&author, &hidden(&page, "was"), &bad).await;
+    assert_eq!(saved.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(saved.text.contains("Nothing was saved") && saved.text.contains("worst"), "{}", saved.text);
+    assert_eq!(std::fs::read_to_string(server.dir.path().join("policies/cards.toml")).unwrap(), POLICY);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_changed_on_disk_is_not_saved_over() {
+    let server = Server::start().await;
+    let author = server.person("Policy author").await;
+    let page = author.get("/policies/file?name=cards.toml").await.text;
+    let theirs = POLICY.replace("Numbers of cards.", "Theirs.");
+    let file = server.dir.path().join("policies/cards.toml");
+    std::fs::write(&file, &theirs).unwrap();
+    let saved = save(&author, &hidden(&page, "was"), &POLICY.replace("Numbers of cards.", "Ours.")).await;
+    assert_eq!(saved.status, StatusCode::CONFLICT);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), theirs);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_name_leads_out_of_the_policy_directory() {
+    let server = Server::start().await;
+    let author = server.person("Policy author").await;
+    for name in
+        ["../evil.toml", "/tmp/evil.toml", "a/../../evil.toml", "evil.sh", "..%2fevil.toml", ".evil.toml"]
+    {
+        let saved = author.post("/policies/file", &[("name", name), ("was", ""), ("text", POLICY)]).await;
+        assert!(saved.status.is_client_error(), "{name}: {}", saved.status);
+        let read = author.get(&format!("/policies/file?name={}", web::pages::encoded(name))).await;
+        assert!(read.status.is_client_error(), "{name}");
+    }
+    assert!(!server.dir.path().join("evil.toml").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switch_changes_the_mode_and_nothing_else_of_the_file() {
+    let server = Server::start().await;
+    let author = server.person("Policy author").await;
+    let switched = author.post("/policies/mode", &[("name", "cards.toml"), ("mode", "trial")]).await;
+    assert_eq!(switched.status, StatusCode::SEE_OTHER);
+    let text = std::fs::read_to_string(server.dir.path().join("policies/cards.toml")).unwrap();
+    assert_eq!(text, POLICY.replace("mode = \"on\"", "mode = \"trial\""));
+    let strange = author.post("/policies/mode", &[("name", "cards.toml"), ("mode", "half")]).await;
+    assert_eq!(strange.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pasted_mail_is_inspected_by_the_set_on_disk() {
+    let server = Server::start().await;
+    let author = server.person("Policy author").await;
+    let mail = "Subject: x\n\nat the zebra-crossing <script>alert(1)</script>\n";
+    let found =
+        author.post("/policies/try", &[("mail", mail), ("sender", "a@x"), ("recipients", "b@y")]).await.text;
+    assert!(found.contains("Violated policies") && found.contains("<mark>zebra-crossing</mark>"), "{found}");
+    crate::support::assert_harmless(&found);
+    let clean = author.post("/policies/try", &[("mail", "Subject: x\n\nnothing\n")]).await.text;
+    assert!(clean.contains("No policy is violated"));
+}

@@ -1,0 +1,185 @@
+//! Who reaches what: every route with every role, and what a role's conditions and hidden parts keep back.
+
+use std::collections::BTreeSet;
+
+use reqwest::StatusCode;
+use web::people::{Condition, Hidden, Privilege, Rights};
+
+use crate::support::{Server, message};
+
+const ROLES: [&str; 5] = ["Administrator", "Policy author", "Remediator", "Reviewer", "API client"];
+
+/// A path (`POST` where it begins so), and the roles that get past the question of rights.
+const ROUTES: &[(&str, &[&str])] = &[
+    ("/incidents", &ROLES),
+    ("/incidents/1", &ROLES),
+    ("/incidents/export.csv", &ROLES),
+    ("/incidents/export.json", &ROLES),
+    ("/summary", &ROLES),
+    ("/reports", &ROLES),
+    ("POST /reports", &ROLES),
+    ("POST /reports/remove", &ROLES),
+    ("/incidents/1/message", &["Administrator", "Remediator"]),
+    ("/incidents/1/original.eml", &["Administrator", "Remediator"]),
+    ("/incidents/1/near-miss", &["Administrator", "Policy author"]),
+    ("POST /incidents/1/change", &["Administrator", "Remediator", "API client"]),
+    ("/incidents/1/respond/1", &["Administrator", "Remediator", "API client"]),
+    ("POST /incidents/1/respond/1", &["Administrator", "Remediator", "API client"]),
+    ("POST /incidents/bulk", &["Administrator", "Remediator", "API client"]),
+    ("POST /incidents/bulk/apply", &["Administrator", "Remediator", "API client"]),
+    ("/policies", &["Administrator", "Policy author"]),
+    ("/policies/file?name=cards.toml", &["Administrator", "Policy author"]),
+    ("/policies/try", &["Administrator", "Policy author"]),
+    ("/policies/history?name=cards.toml", &["Administrator", "Policy author"]),
+    ("POST /policies/file", &["Administrator", "Policy author"]),
+    ("POST /policies/check", &["Administrator", "Policy author"]),
+    ("POST /policies/mode", &["Administrator", "Policy author"]),
+    ("POST /policies/try", &["Administrator", "Policy author"]),
+    ("POST /policies/history", &["Administrator", "Policy author"]),
+    ("/response-rules", &["Administrator", "Policy author"]),
+    ("POST /response-rules", &["Administrator", "Policy author"]),
+    ("POST /response-rules/remove", &["Administrator", "Policy author"]),
+    ("POST /response-rules/plugin", &["Administrator"]),
+    ("POST /response-rules/plugin/remove", &["Administrator"]),
+    ("/credentials", &["Administrator"]),
+    ("POST /credentials", &["Administrator"]),
+    ("POST /credentials/remove", &["Administrator"]),
+];
+
+/// Fields that every form of the console can be read with.
+const FIELDS: &[(&str, &str)] = &[
+    ("name", "nothing.toml"),
+    ("query", ""),
+    ("text", ""),
+    ("mode", "off"),
+    ("kind", "none"),
+    ("actions", ""),
+    ("was", ""),
+    ("mail", "x"),
+    ("version", "1"),
+    ("id", "99"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_is_open_to_its_roles_and_to_no_other() {
+    let server = Server::start().await;
+    server.record(message("M", &[1])).await;
+    let mut people = Vec::new();
+    for role in ROLES {
+        people.push((role, server.person(role).await));
+    }
+    let nobody = server.nobody();
+    for (route, allowed) in ROUTES {
+        let ask = async |person: &crate::support::Person| match route.strip_prefix("POST ") {
+            Some(path) => person.post(path, FIELDS).await,
+            None => person.get(route).await,
+        };
+        for (role, person) in &people {
+            let answer = ask(person).await;
+            let refused = answer.status == StatusCode::FORBIDDEN;
+            assert_eq!(
+                !refused,
+                allowed.contains(role),
+                "{route} as {role}: {} {}",
+                answer.status,
+                answer.text
+            );
+            assert!(!answer.status.is_server_error(), "{route} as {role}: {}", answer.text);
+        }
+        let answer = ask(&nobody).await;
+        assert!(
+            answer.to.starts_with("/sign-in") || answer.status == StatusCode::UNAUTHORIZED,
+            "{route}: {answer:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_with_conditions_reaches_nothing_beyond_them() {
+    let server = Server::start().await;
+    let ids = server.record(message("M", &[1, 2])).await;
+    let all: BTreeSet<Privilege> = Privilege::all().collect();
+    let access = vec![Condition::Policy { any_of: BTreeSet::from([2]) }];
+    let two = server.with_rights("Two", Rights { privileges: all, access, hidden: BTreeSet::new() }).await;
+    let list = two.get("/incidents").await.text;
+    assert!(list.contains("1 shown of 1<") && list.contains("policy 2"));
+    assert!(!list.contains("policy 1<"));
+    assert!(two.get("/incidents?policy=1").await.text.contains("No incident meets"));
+    let (one, other) = (ids[0], ids[1]);
+    for path in ["", "/message", "/original.eml", "/near-miss", "/respond/1"] {
+        assert_eq!(two.get(&format!("/incidents/{one}{path}")).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    let change = two.post(&format!("/incidents/{one}/change"), &[("status", "Resolved")]).await;
+    assert_eq!(change.status, StatusCode::NOT_FOUND);
+    let both = format!("{one},{other}");
+    two.post("/incidents/bulk/apply", &[("ids", &both), ("status", "Resolved")]).await;
+    assert!(!server.history(one).await.iter().any(|(action, _)| action == "SET_STATUS"));
+    assert!(server.history(other).await.iter().any(|(action, _)| action == "SET_STATUS"));
+    let snapshot = two.get(&format!("/incidents/{other}")).await.text;
+    assert!(
+        !snapshot.contains("Other incidents of this message"),
+        "siblings beyond its conditions are not told"
+    );
+    let summary = two.get("/summary").await.text;
+    assert!(summary.contains("<dt>Incidents</dt><dd>1</dd>") && !summary.contains("policy 1<"), "{summary}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conditions_on_severities_and_attributes_hold_too() {
+    let server = Server::start().await;
+    let ids = [server.record(message("A", &[1])).await[0], server.record(message("B", &[1])).await[0]];
+    let admin = server.person("Administrator").await;
+    admin
+        .post(&format!("/incidents/{}/change", ids[0]), &[("attribute", "Department"), ("value", "Sales")])
+        .await;
+    let view = BTreeSet::from([Privilege::ViewNetworkIncidents]);
+    let department =
+        Condition::Attribute { name: "Department".into(), any_of: BTreeSet::from(["sales".into()]) };
+    let rights = Rights { privileges: view.clone(), access: vec![department], hidden: BTreeSet::new() };
+    let sales = server.with_rights("Sales", rights).await;
+    assert!(sales.get("/incidents").await.text.contains("1 shown of 1<"));
+    assert!(sales.get("/summary").await.text.contains("<dt>Incidents</dt><dd>1</dd>"));
+    let low = Condition::Severity { any_of: BTreeSet::from(["low".into()]) };
+    let rights = Rights { privileges: view, access: vec![low], hidden: BTreeSet::new() };
+    let low = server.with_rights("Low", rights).await;
+    assert!(low.get("/incidents").await.text.contains("No incident meets"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_must_not_know_names_does_not_learn_them_anywhere() {
+    let server = Server::start().await;
+    let id = server.record(message("M", &[1])).await[0];
+    let privileges = BTreeSet::from([
+        Privilege::ViewNetworkIncidents,
+        Privilege::ViewOriginals,
+        Privilege::RemediateIncidents,
+    ]);
+    let hidden = Hidden::ALL.iter().copied().collect();
+    let blind = server.with_rights("Blind", Rights { privileges, access: Vec::new(), hidden }).await;
+    let secrets = ["anna@", "bert", "carla", "numbers", "4111", "1111"];
+    for path in [
+        "/incidents".to_owned(),
+        format!("/incidents/{id}"),
+        "/incidents/export.csv".to_owned(),
+        "/incidents/export.json".to_owned(),
+        "/summary".to_owned(),
+    ] {
+        let page = blind.get(&path).await;
+        assert_eq!(page.status, StatusCode::OK, "{path}");
+        for secret in secrets {
+            assert!(!page.text.contains(secret), "{secret} on {path}:\n{}", page.text);
+        }
+        assert!(page.text.contains("Person "), "{path} shows a pseudonym");
+    }
+    for path in [
+        "/incidents?sender=anna@company.example".to_owned(),
+        "/incidents?recipient=bert".to_owned(),
+        "/incidents?subject=numbers".to_owned(),
+        "/incidents?value=4111111111111111".to_owned(),
+        "/incidents?sort=sender".to_owned(),
+        format!("/incidents/{id}/message"),
+        format!("/incidents/{id}/original.eml"),
+    ] {
+        assert_eq!(blind.get(&path).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+}

@@ -1,0 +1,271 @@
+//! A server with incidents, and people who ask it.
+
+use std::path::PathBuf;
+
+use enforce::{ConsoleTls, Enforce, Options, Running};
+use incident::{Disposition, Match, NewMessage, NewViolation, Severity};
+use reqwest::header::{CONTENT_TYPE, COOKIE};
+use reqwest::{Client, Method, StatusCode};
+use web::people::{NewUser, Rights};
+use zeroize::Zeroizing;
+
+/// A password that is good enough.
+pub(crate) const PASSWORD: &str = "granite otter lantern 47";
+
+/// A running server and its directory.
+pub(crate) struct Server {
+    pub(crate) running: Running,
+    pub(crate) dir: tempfile::TempDir,
+}
+
+/// An answer as read.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) to: String,
+    pub(crate) kind: String,
+    pub(crate) text: String,
+}
+
+/// Somebody who asks.
+#[derive(Clone)]
+pub(crate) struct Person {
+    client: Client,
+    base: String,
+    cookie: String,
+    csrf: String,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let policies = dir.path().join("policies");
+        std::fs::create_dir_all(&policies).unwrap();
+        std::fs::write(policies.join("cards.toml"), POLICY).unwrap();
+        Self { running: start(dir.path().to_owned()).await, dir }
+    }
+
+    /// The same directory with a new process, as it were.
+    pub(crate) async fn restart(self) -> Self {
+        let Self { running, dir } = self;
+        running.stop().await;
+        Self { running: start(dir.path().to_owned()).await, dir }
+    }
+
+    pub(crate) fn enforce(&self) -> &Enforce {
+        &self.running.enforce
+    }
+
+    pub(crate) fn base(&self) -> String {
+        format!("http://{}", self.running.address)
+    }
+
+    /// Somebody who signed in with a built-in role.
+    pub(crate) async fn person(&self, role: &str) -> Person {
+        let people = self.enforce().site.people();
+        let role = people.role_named(role).await.unwrap().unwrap();
+        self.with_role(role.id, &role.name).await
+    }
+
+    /// Somebody with a role of its own.
+    pub(crate) async fn with_rights(&self, name: &str, rights: Rights) -> Person {
+        let people = self.enforce().site.people();
+        let role = people.add_role(name, &rights).await.unwrap();
+        self.with_role(role, name).await
+    }
+
+    async fn with_role(&self, role: i64, name: &str) -> Person {
+        let site = &self.enforce().site;
+        let name = name.to_lowercase().replace(' ', "-");
+        let user = site.people().add_user(NewUser {
+            name,
+            full_name: String::new(),
+            mail: String::new(),
+            roles: vec![role],
+            password: Some(Zeroizing::new(PASSWORD.to_owned())),
+            must_change: false,
+        });
+        let user = user.await.unwrap();
+        let secret = site.sessions().begin(user, role, "127.0.0.1", "test").await.unwrap();
+        Person {
+            client: client(),
+            base: self.base(),
+            cookie: format!("weir={}", secret.text().as_str()),
+            csrf: secret.form_token(),
+        }
+    }
+
+    /// Somebody who did not sign in.
+    pub(crate) fn nobody(&self) -> Person {
+        Person { client: client(), base: self.base(), cookie: String::new(), csrf: String::new() }
+    }
+
+    /// Records a message and gives the numbers of its incidents.
+    pub(crate) async fn record(&self, message: NewMessage) -> Vec<u64> {
+        let recorded = self.enforce().journal.record(message).await.unwrap();
+        recorded.incidents.iter().map(|one| one.id).collect()
+    }
+
+    /// The detail of each line of an incident's history, oldest first.
+    pub(crate) async fn history(&self, id: u64) -> Vec<(String, String)> {
+        let incident = self.enforce().journal.show(id).await.unwrap().unwrap();
+        incident.history.into_iter().map(|line| (line.action, line.detail)).collect()
+    }
+}
+
+async fn start(dir: PathBuf) -> Running {
+    let options = Options {
+        listen: "127.0.0.1:0".to_owned(),
+        servers_listen: "127.0.0.1:0".to_owned(),
+        data: dir.join("data"),
+        database: None,
+        policies: dir.join("policies"),
+        index_keys: dir.join("data/keys/indexes"),
+        console: ConsoleTls::Plain,
+        names: vec!["localhost".to_owned()],
+        console_url: String::new(),
+        version: "test".to_owned(),
+        retention: incident::Retention::default(),
+    };
+    enforce::start(options, tokio_util::sync::CancellationToken::new()).await.unwrap()
+}
+
+fn client() -> Client {
+    Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap()
+}
+
+impl Person {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path, None).await
+    }
+
+    /// Sends a form with the session's token.
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let mut pairs = vec![format!("csrf={}", self.csrf)];
+        pairs.extend(fields.iter().map(|(name, value)| format!("{name}={}", web::pages::encoded(value))));
+        self.ask(Method::POST, path, Some(pairs.join("&"))).await
+    }
+
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<String>) -> Answer {
+        let mut request =
+            self.client.request(method, format!("{}{path}", self.base)).header("accept", "text/html");
+        if !self.cookie.is_empty() {
+            request = request.header(COOKIE, &self.cookie);
+        }
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
+        }
+        read(request.send().await.unwrap()).await
+    }
+}
+
+pub(crate) async fn read(answer: reqwest::Response) -> Answer {
+    let header = |name: &str| {
+        answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+    };
+    let (status, to, kind) = (answer.status(), header("location"), header("content-type"));
+    Answer { status, to, kind, text: answer.text().await.unwrap() }
+}
+
+/// A policy that is good.
+pub(crate) const POLICY: &str = r#"id = 17
+name = "Cards"
+description = "Numbers of cards."
+mode = "on"
+severity = "high"
+
+[[rule]]
+name = "secret word"
+all = [ { keywords = ["zebra-crossing"] } ]
+"#;
+
+/// A message that violates these policies.
+pub(crate) fn message(unique_id: &str, policies: &[u32]) -> NewMessage {
+    let found = Match {
+        rule: "numbers".into(),
+        condition: "payment_card".into(),
+        path: "offer.zip > q3.xlsx > Sheet2!B7".into(),
+        kind: "text".into(),
+        offset: 5,
+        text: "4111 1111 1111 1111".into(),
+        before: "card ".into(),
+        after: " thanks".into(),
+        validator: Some("luhn".into()),
+    };
+    let violation = |policy_id: &u32| NewViolation {
+        policy_id: *policy_id,
+        policy_name: format!("policy {policy_id}"),
+        policy_version: "v".into(),
+        severity: Severity::High,
+        match_count: 3,
+        count_is_complete: true,
+        trial: false,
+        matches: vec![found.clone()],
+        response_rules: vec!["mark".into()],
+    };
+    NewMessage {
+        unique_id: unique_id.into(),
+        message_id: Some("<1@company.example>".into()),
+        sender: "anna@company.example".into(),
+        recipients: vec!["bert@partner.example".into(), "carla@partner.example".into()],
+        subject: "numbers".into(),
+        peer: Some("127.0.0.1".into()),
+        received_at: jiff::Timestamp::now(),
+        size: 11,
+        direction: "outbound".into(),
+        server: "prevent-1".into(),
+        policy_set: "set".into(),
+        original: Some(
+            b"From: anna@company.example\r\nSubject: numbers\r\n\r\ncard 4111 1111 1111 1111 thanks <b>bold</b>\r\n"
+                .to_vec(),
+        ),
+        violations: policies.iter().map(violation).collect(),
+        unscannable: vec![("a.zip".into(), "encrypted".into())],
+        disposition: Disposition::Modified,
+        effects: Vec::new(),
+    }
+}
+
+/// The same, with everything that a mail can say turned against whoever reads it.
+pub(crate) fn hostile(unique_id: &str) -> NewMessage {
+    const EVIL: &str = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'\u{202e}\u{0}";
+    let mut message = message(unique_id, &[7]);
+    message.sender = format!("=cmd|{EVIL}@evil.example");
+    message.recipients = vec![format!("{EVIL}@x.example")];
+    message.subject = format!("=HYPERLINK(\"http://evil.example\"){EVIL}");
+    message.message_id = Some(EVIL.into());
+    message.peer = Some(EVIL.into());
+    message.server = EVIL.into();
+    message.direction = EVIL.into();
+    message.unscannable = vec![(EVIL.into(), EVIL.into())];
+    let violation = &mut message.violations[0];
+    violation.policy_name = EVIL.into();
+    violation.response_rules = vec![EVIL.into()];
+    let found = &mut violation.matches[0];
+    for text in [
+        &mut found.rule,
+        &mut found.condition,
+        &mut found.path,
+        &mut found.kind,
+        &mut found.text,
+        &mut found.before,
+        &mut found.after,
+    ] {
+        *text = EVIL.into();
+    }
+    found.validator = Some(EVIL.into());
+    message.original = Some(
+        format!(
+            "Subject: {EVIL}\r\nX-{EVIL}: 1\r\nContent-Type: text/html\r\n\r\n<script>alert(3)</script>{EVIL}"
+        )
+        .into_bytes(),
+    );
+    message
+}
+
+/// No markup of a mail's came through.
+pub(crate) fn assert_harmless(page: &str) {
+    for evil in ["<script>alert", "<img src=x", "onerror=alert(2)>'", "\u{202e}", "\0"] {
+        assert!(!page.contains(evil), "{evil:?} came through:\n{page}");
+    }
+}

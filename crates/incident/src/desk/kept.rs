@@ -1,0 +1,167 @@
+//! Saved reports, and named credentials whose values are sealed and never shown again.
+
+use store::cipher;
+use store::database::Row;
+use store::values;
+use zeroize::Zeroizing;
+
+use super::{Actor, Desk};
+use crate::Error;
+use crate::seal::credential_context;
+
+/// A saved search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Its number.
+    pub id: u64,
+    /// Whose.
+    pub owner: String,
+    /// Its name.
+    pub name: String,
+    /// Others see it too.
+    pub shared: bool,
+    /// The address bar's filters.
+    pub query: String,
+}
+
+/// What a credential is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretKind {
+    /// A user's name and password.
+    Password,
+    /// A client certificate, its key, and the authority of the far end, in PEM.
+    Certificates,
+}
+
+impl SecretKind {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Certificates => "certificates",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Password, Self::Certificates].into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// A credential as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// Its name, by which plug-ins ask for it.
+    pub name: String,
+    /// What it is.
+    pub kind: SecretKind,
+    /// What may be shown of it: a user's name, a certificate's subject and end.
+    pub shown: String,
+    /// Who changed it last.
+    pub changed_by: String,
+}
+
+impl Desk {
+    /// One's own reports and the shared ones.
+    pub async fn reports(&self, user: &str) -> Result<Vec<Report>, Error> {
+        let sql = "SELECT id, owner, name, shared, query FROM saved_report WHERE owner = ? OR shared ORDER BY name, id LIMIT 500";
+        let report = |row: &Row| {
+            Ok(Report {
+                id: row.get::<i64>("id")? as u64,
+                owner: row.get("owner")?,
+                name: row.get("name")?,
+                shared: row.get("shared")?,
+                query: row.get("query")?,
+            })
+        };
+        self.database().fetch(sql, values![user]).await?.iter().map(report).collect()
+    }
+
+    /// Saves a report, or saves over one's own of the same name.
+    pub async fn save_report(
+        &self,
+        user: &str,
+        name: &str,
+        shared: bool,
+        query: &str,
+    ) -> Result<Result<(), String>, Error> {
+        let name = name.trim();
+        if !(1..=100).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+            return Ok(Err("a report has a name of 1 to 100 characters".to_owned()));
+        }
+        if query.len() > 8_000 {
+            return Ok(Err("the filters of this report are too long to be saved".to_owned()));
+        }
+        let mut transaction = self.begin().await?;
+        let sql = "INSERT INTO saved_report (owner, name, shared, query, made_at) VALUES (?, ?, ?, ?, ?) \
+            ON CONFLICT (owner, name) DO UPDATE SET shared = excluded.shared, query = excluded.query";
+        let now = jiff::Timestamp::now().as_millisecond();
+        transaction.run(sql, values![user, name, shared, query, now]).await?;
+        transaction.commit().await?;
+        Ok(Ok(()))
+    }
+
+    /// Removes one's own report; false if it is not there or somebody else's.
+    pub async fn remove_report(&self, user: &str, id: u64) -> Result<bool, Error> {
+        let mut transaction = self.begin().await?;
+        let gone =
+            transaction.run("DELETE FROM saved_report WHERE id = ? AND owner = ?", values![id, user]).await?;
+        transaction.commit().await?;
+        Ok(gone > 0)
+    }
+
+    /// The credentials, without what is secret.
+    pub async fn secrets(&self) -> Result<Vec<Secret>, Error> {
+        let sql = "SELECT name, kind, shown, changed_by FROM credential ORDER BY name";
+        let secret = |row: &Row| {
+            Ok(Secret {
+                name: row.get("name")?,
+                kind: SecretKind::parse(&row.get::<String>("kind")?).unwrap_or(SecretKind::Password),
+                shown: row.get("shown")?,
+                changed_by: row.get("changed_by")?,
+            })
+        };
+        self.database().fetch(sql, Vec::new()).await?.iter().map(secret).collect()
+    }
+
+    /// Keeps a credential, in the place of one of the same name.
+    pub async fn keep_secret(
+        &self,
+        actor: &Actor,
+        name: &str,
+        kind: SecretKind,
+        shown: &str,
+        value: &[u8],
+    ) -> Result<(), Error> {
+        let sealed = cipher::seal(self.keys(), &credential_context(name), value)?;
+        let mut transaction = self.begin().await?;
+        let sql = "INSERT INTO credential (name, kind, shown, sealed, changed_at, changed_by) VALUES (?, ?, ?, ?, ?, ?) \
+            ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, shown = excluded.shown, sealed = excluded.sealed, \
+            changed_at = excluded.changed_at, changed_by = excluded.changed_by";
+        let now = jiff::Timestamp::now().as_millisecond();
+        transaction.run(sql, values![name, kind.as_str(), shown, sealed, now, actor.who.as_str()]).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Forgets a credential.
+    pub async fn remove_secret(&self, name: &str) -> Result<bool, Error> {
+        let mut transaction = self.begin().await?;
+        let gone = transaction.run("DELETE FROM credential WHERE name = ?", values![name]).await?;
+        transaction.commit().await?;
+        Ok(gone > 0)
+    }
+
+    /// The value, for a plug-in about to use it.
+    pub async fn open_secret(&self, name: &str) -> Result<Option<(SecretKind, Zeroizing<Vec<u8>>)>, Error> {
+        let rows = self
+            .database()
+            .fetch("SELECT kind, sealed FROM credential WHERE name = ?", values![name])
+            .await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let sealed: Vec<u8> = row.get("sealed")?;
+        let value = Zeroizing::new(cipher::open(self.keys(), &credential_context(name), &sealed)?);
+        let kind = SecretKind::parse(&row.get::<String>("kind")?).unwrap_or(SecretKind::Password);
+        Ok(Some((kind, value)))
+    }
+}

@@ -1,0 +1,114 @@
+//! The desk: where people look for incidents, look at them and decide. Everything that it reads or changes is first cut down
+//! to what the asker's role may see: the condition of the role is part of each statement, not of the pages.
+
+mod change;
+mod condition;
+mod counts;
+mod kept;
+mod look;
+mod remediation;
+mod rules;
+mod search;
+mod statuses;
+
+use std::sync::Arc;
+
+use store::database::{Database, Session, Transaction};
+use store::keys::Keys;
+use store::values;
+
+use crate::seal::shortened;
+use crate::{Error, Journal};
+
+pub use change::{Actor, Change, Changed};
+pub use condition::{Condition, Field, Misfit, Order, Scalar};
+pub use counts::{DayCount, Facet, Group};
+pub use kept::{Report, Secret, SecretKind};
+pub use look::{Correlations, HistoryLine, Look, Note};
+pub use remediation::{Asked, Order as RemediationOrder, Result as RemediationResult};
+pub use rules::{PluginRow, PolicyVersion, RuleRow};
+pub use search::{Count, Key, Listed, Page, Search, Sort};
+pub use statuses::{AttributeDefinition, StatusRow};
+
+/// Characters of a history line's detail.
+const DETAIL: usize = 2_000;
+
+/// What a role may see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access(Condition);
+
+impl Access {
+    /// All incidents.
+    pub fn everything() -> Self {
+        Self(Condition::everything())
+    }
+
+    /// Only those that meet it.
+    pub fn only(condition: Condition) -> Self {
+        Self(condition)
+    }
+
+    /// Whether nothing is kept back.
+    pub fn is_everything(&self) -> bool {
+        self.0 == Condition::everything()
+    }
+}
+
+/// Incidents for people, over the journal's database.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    journal: Arc<Journal>,
+}
+
+impl Desk {
+    /// The desk of a journal.
+    pub fn new(journal: Arc<Journal>) -> Self {
+        Self { journal }
+    }
+
+    /// The journal.
+    pub fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+
+    fn database(&self) -> &dyn Database {
+        &**self.journal.database()
+    }
+
+    fn keys(&self) -> &Keys {
+        self.journal.keys()
+    }
+
+    async fn begin(&self) -> Result<Box<dyn Transaction>, Error> {
+        Ok(self.database().begin().await?)
+    }
+
+    /// SQL of `SELECT … FROM incident WHERE` what is asked and allowed.
+    fn select(&self, columns: &str, access: &Access, condition: &Condition) -> condition::Writer<'_> {
+        let mut writer = condition::Writer {
+            sql: format!("SELECT {columns} FROM incident WHERE "),
+            values: Vec::new(),
+            keys: self.keys(),
+            dialect: self.database().dialect(),
+        };
+        writer.condition(&access.0);
+        writer.sql.push_str(" AND ");
+        writer.condition(condition);
+        writer
+    }
+}
+
+/// A line of the history, which is only ever added to.
+async fn tell(
+    db: &mut dyn Session,
+    incident: u64,
+    actor: &Actor,
+    action: &str,
+    detail: &str,
+) -> Result<(), Error> {
+    let sql = "INSERT INTO history (incident_id, at, who, action, detail, origin) VALUES (?, ?, ?, ?, ?, ?)";
+    let at = jiff::Timestamp::now().as_millisecond();
+    let detail = shortened(detail, DETAIL);
+    db.run(sql, values![incident, at, actor.who.as_str(), action, detail, actor.origin.as_deref()]).await?;
+    Ok(())
+}

@@ -1,0 +1,287 @@
+//! Pages of incidents by key: page a thousand costs what page one costs. Counts are exact up to a bound and say when they are not.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use store::database::Row;
+
+use super::{Access, Condition, Desk};
+use crate::read::{SUMMARY, summary, time};
+use crate::{Error, Summary};
+
+/// Counts are exact up to here.
+const COUNTED: u64 = 10_000;
+
+/// By what a list is ordered; equal ones by time, then by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Sort {
+    #[default]
+    Received,
+    Id,
+    Recorded,
+    Severity,
+    Status,
+    PreventStatus,
+    Policy,
+    Sender,
+    Server,
+    Matches,
+}
+
+impl Sort {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Received,
+        Self::Id,
+        Self::Recorded,
+        Self::Severity,
+        Self::Status,
+        Self::PreventStatus,
+        Self::Policy,
+        Self::Sender,
+        Self::Server,
+        Self::Matches,
+    ];
+
+    fn column(self) -> &'static str {
+        match self {
+            Self::Received => "received_at",
+            Self::Id => "incident.id",
+            Self::Recorded => "recorded_at",
+            Self::Severity => "severity",
+            Self::Status => "status",
+            Self::PreventStatus => "prevent_status",
+            Self::Policy => "policy_id",
+            Self::Sender => "lower(sender)",
+            Self::Server => "server",
+            Self::Matches => "match_count",
+        }
+    }
+
+    fn is_text(self) -> bool {
+        matches!(self, Self::Status | Self::Sender | Self::Server)
+    }
+
+    /// Its columns, most important first; each list has an index that begins so.
+    fn columns(self) -> Vec<&'static str> {
+        match self {
+            Self::Id => vec!["incident.id"],
+            Self::Received => vec!["received_at", "incident.id"],
+            Self::Recorded => vec!["recorded_at", "incident.id"],
+            other => vec![other.column(), "received_at", "incident.id"],
+        }
+    }
+}
+
+/// Where a page ends and the next begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    /// The value sorted by, where it is neither time nor number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Milliseconds.
+    pub at: i64,
+    /// The incident.
+    pub id: u64,
+}
+
+/// A list that is wanted.
+#[derive(Debug, Clone)]
+pub struct Search {
+    /// Which incidents.
+    pub condition: Condition,
+    /// Their order.
+    pub sort: Sort,
+    /// Smallest, oldest first.
+    pub ascending: bool,
+    /// Only those behind this one.
+    pub after: Option<Key>,
+    /// From `after` towards the beginning.
+    pub backwards: bool,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        Self {
+            condition: Condition::everything(),
+            sort: Sort::default(),
+            ascending: false,
+            after: None,
+            backwards: false,
+            limit: 50,
+        }
+    }
+}
+
+/// A line of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// What every list shows.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// When Enforce, or a detection server alone, wrote it down.
+    pub recorded_at: Timestamp,
+    /// Whose it is.
+    pub owner: Option<String>,
+    /// Version of the policy.
+    pub policy_version: String,
+    /// `outbound`, …
+    pub direction: String,
+    /// Out of the usual lists.
+    pub hidden: bool,
+    /// Milliseconds and the like: what pages are cut by.
+    #[serde(skip)]
+    pub key: Key,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// In order.
+    pub rows: Vec<Listed>,
+    /// There are more behind the last.
+    pub more_after: bool,
+    /// There are more before the first.
+    pub more_before: bool,
+}
+
+/// How many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub enum Count {
+    Exactly(u64),
+    MoreThan(u64),
+}
+
+impl std::fmt::Display for Count {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exactly(number) => f.write_str(&grouped(*number)),
+            Self::MoreThan(number) => write!(f, "{}+", grouped(*number)),
+        }
+    }
+}
+
+/// `12345` as `12,345`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+impl Desk {
+    /// A page of a list.
+    pub async fn page(&self, access: &Access, search: &Search) -> Result<Page, Error> {
+        let columns = format!(
+            "{SUMMARY}, recorded_at, owner, policy_version, direction, hidden, lower(sender) AS sender_key"
+        );
+        let mut writer = self.select(&columns, access, &search.condition);
+        let order = search.sort.columns();
+        // Towards the beginning the list is read the other way round, and turned.
+        let down = search.ascending == search.backwards;
+        if let Some(key) = &search.after {
+            let sign = if down { "<" } else { ">" };
+            let marks = vec!["?"; order.len()].join(", ");
+            writer.sql.push_str(&format!(" AND ({}) {sign} ({marks})", order.join(", ")));
+            if order.len() == 3 {
+                let value = key.value.clone().unwrap_or_default();
+                writer.values.push(if search.sort.is_text() {
+                    value.into()
+                } else {
+                    value.parse::<i64>().unwrap_or(0).into()
+                });
+            }
+            if order.len() > 1 {
+                writer.values.push(key.at.into());
+            }
+            writer.values.push(key.id.into());
+        }
+        let by: Vec<String> =
+            order.iter().map(|column| format!("{column}{}", if down { " DESC" } else { "" })).collect();
+        writer.sql.push_str(&format!(" ORDER BY {} LIMIT ?", by.join(", ")));
+        let limit = search.limit.clamp(1, 10_001);
+        writer.values.push((limit + 1).into());
+        let found = self.database().fetch(&writer.sql, writer.values).await?;
+        let more = found.len() > limit as usize;
+        let mut rows = found
+            .iter()
+            .take(limit as usize)
+            .map(|row| listed(row, search.sort))
+            .collect::<Result<Vec<_>, _>>()?;
+        if search.backwards {
+            rows.reverse();
+        }
+        let began = search.after.is_some();
+        let (more_before, more_after) = if search.backwards { (more, began) } else { (began, more) };
+        Ok(Page { rows, more_after, more_before })
+    }
+
+    /// The key of the line at this place of a list, counted from 1: for those who ask for pages by number.
+    pub async fn key_at(&self, access: &Access, search: &Search, place: u64) -> Result<Option<Key>, Error> {
+        let columns = format!(
+            "{SUMMARY}, recorded_at, owner, policy_version, direction, hidden, lower(sender) AS sender_key"
+        );
+        let mut writer = self.select(&columns, access, &search.condition);
+        let down = if search.ascending { "" } else { " DESC" };
+        let by: Vec<String> = search.sort.columns().iter().map(|column| format!("{column}{down}")).collect();
+        writer.sql.push_str(&format!(" ORDER BY {} LIMIT 1 OFFSET ?", by.join(", ")));
+        writer.values.push(place.saturating_sub(1).into());
+        let rows = self.database().fetch(&writer.sql, writer.values).await?;
+        rows.first().map(|row| Ok(listed(row, search.sort)?.key)).transpose()
+    }
+
+    /// How many there are.
+    pub async fn count(&self, access: &Access, condition: &Condition) -> Result<Count, Error> {
+        let mut inner = self.select("1 AS one", access, condition);
+        inner.values.push((COUNTED + 1).into());
+        let sql = format!("SELECT count(*) AS n FROM ({} LIMIT ?) AS some", inner.sql);
+        let rows = self.database().fetch(&sql, inner.values).await?;
+        let n = rows.first().map(|row| row.get::<i64>("n")).transpose()?.unwrap_or(0) as u64;
+        Ok(if n > COUNTED { Count::MoreThan(COUNTED) } else { Count::Exactly(n) })
+    }
+
+    /// Numbers of incidents, newest first, at most `limit`.
+    pub async fn ids(&self, access: &Access, condition: &Condition, limit: u32) -> Result<Vec<u64>, Error> {
+        let mut writer = self.select("incident.id AS id", access, condition);
+        writer.sql.push_str(" ORDER BY received_at DESC, incident.id DESC LIMIT ?");
+        writer.values.push(limit.into());
+        let rows = self.database().fetch(&writer.sql, writer.values).await?;
+        rows.iter().map(|row| Ok(row.get::<i64>("id")? as u64)).collect()
+    }
+}
+
+fn listed(row: &Row, sort: Sort) -> Result<Listed, Error> {
+    let summary = summary(row)?;
+    let recorded: i64 = row.get("recorded_at")?;
+    let value = match sort {
+        Sort::Received | Sort::Id | Sort::Recorded => None,
+        Sort::Severity => Some((summary.severity as i64).to_string()),
+        Sort::Status => Some(summary.status.as_str().to_owned()),
+        Sort::PreventStatus => Some(summary.prevent_status.to_string()),
+        Sort::Policy => Some(summary.policy_id.to_string()),
+        Sort::Sender => Some(row.get::<String>("sender_key")?),
+        Sort::Server => Some(summary.server.clone()),
+        Sort::Matches => Some(summary.matches.to_string()),
+    };
+    let at = if sort == Sort::Recorded { recorded } else { summary.received_at.as_millisecond() };
+    let key = Key { value, at, id: summary.id };
+    Ok(Listed {
+        recorded_at: time(recorded),
+        owner: row.get("owner")?,
+        policy_version: row.get("policy_version")?,
+        direction: row.get("direction")?,
+        hidden: row.get("hidden")?,
+        key,
+        summary,
+    })
+}
