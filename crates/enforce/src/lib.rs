@@ -143,7 +143,7 @@ impl Enforce {
         let journal = Arc::new(journal);
         store::steps::prepare(&**journal.database(), "enforce", STEPS).await?;
         let (database, keys) = (journal.database().clone(), journal.keys().clone());
-        let site = Site::open(database, keys, console::options()).await?;
+        let site = Site::open(database, keys, console::site_options()).await?;
         let directory = Directory::new(&options.data.join("certificates"));
         let certificates = directory.ready(&options.names)?;
         let published = Published::new(&options.policies, &options.index_keys, &options.data);
@@ -176,6 +176,12 @@ impl Running {
         format!("{scheme}://{}", self.address)
     }
 
+    /// Takes no more requests, lets running ones end, and returns when everything is written.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.finished().await;
+    }
+
     /// Waits until it was stopped and everything is written.
     pub async fn finished(self) {
         self.stop.cancelled().await;
@@ -187,7 +193,8 @@ impl Running {
 }
 
 /// Opens everything and listens until `stop`; nothing is accepted unless all of it works.
-pub async fn start(options: Options, stop: CancellationToken) -> Result<Running, Error> {
+pub async fn start(mut options: Options, stop: CancellationToken) -> Result<Running, Error> {
+    options.listen = with_a_port(&options.listen);
     let enforce = Enforce::open(options).await?;
     let options = &enforce.options;
     let people = Router::new().merge(console::router(&enforce)).merge(api::router(&enforce));
@@ -210,6 +217,12 @@ pub async fn start(options: Options, stop: CancellationToken) -> Result<Running,
     let (address, servers_address) = (people.address, servers.address);
     let tasks = vec![people, servers].into_iter().map(|one: Listening| one.task).chain(own).collect();
     Ok(Running { address, servers_address, enforce, stop, tasks })
+}
+
+/// Port 0 becomes a free one at once: links to the console name it.
+fn with_a_port(address: &str) -> String {
+    let free = address.ends_with(":0").then(|| std::net::TcpListener::bind(address).ok()?.local_addr().ok());
+    free.flatten().map_or_else(|| address.to_owned(), |address| address.to_string())
 }
 
 fn place(options: &Options) -> Location {

@@ -31,13 +31,26 @@ async fn run(count: i64) {
     let cases = [
         ("everything", Condition::everything()),
         ("New", status("New")),
-        ("New or In Process", Condition::Is(Field::Status, vec![Scalar::Text("New".into()), Scalar::Text("In Process".into())])),
-        ("New, high, one policy", status("New").and(number(Field::Severity, 1)).and(number(Field::PolicyId, 3))),
+        (
+            "New or In Process",
+            Condition::Is(Field::Status, vec![Scalar::Text("New".into()), Scalar::Text("In Process".into())]),
+        ),
+        (
+            "New, high, one policy",
+            status("New").and(number(Field::Severity, 1)).and(number(Field::PolicyId, 3)),
+        ),
         ("a rare pair", status("Escalated").and(number(Field::Severity, 4))),
         ("held", number(Field::PreventStatus, 21)),
         ("one sender", Condition::is(Field::Sender, "user17@company.example")),
         ("one recipient", Condition::is(Field::Recipient, "r99@partner.example")),
-        ("a week", Condition::Compare(Field::ReceivedAt, incident::desk::Order::Less, Scalar::Number(now() - 300 * DAY))),
+        (
+            "a week",
+            Condition::Compare(
+                Field::ReceivedAt,
+                incident::desk::Order::Less,
+                Scalar::Number(now() - 300 * DAY),
+            ),
+        ),
     ];
     for (name, condition) in &cases {
         for sort in [Sort::Received, Sort::Severity, Sort::Status] {

@@ -76,7 +76,7 @@ impl Journal {
         if row.get::<String>("server")? != server {
             return Ok(None);
         }
-        let sql = "SELECT DISTINCT original FROM shipped WHERE journal = ? AND wanted AND original IS NOT NULL LIMIT ?";
+        let sql = "SELECT DISTINCT original FROM shipped WHERE journal = ? AND wanted AND original IS NOT NULL AND incident_id IS NOT NULL LIMIT ?";
         let names = self.database().fetch(sql, values![journal, WANTED]).await?;
         let wanted = names.iter().map(|row| Ok(row.get("original")?)).collect::<Result<_, Error>>()?;
         Ok(Some(IngestAnswer { cursor: row.get::<i64>("cursor")? as u64, refused: false, wanted }))
@@ -159,8 +159,7 @@ async fn cursor(db: &mut dyn Session, journal: &str) -> Result<u64, Error> {
 }
 
 async fn wanted(db: &mut dyn Session, journal: &str) -> Result<Vec<String>, Error> {
-    let sql =
-        "SELECT DISTINCT original FROM shipped WHERE journal = ? AND wanted AND original IS NOT NULL LIMIT ?";
+    let sql = "SELECT DISTINCT original FROM shipped WHERE journal = ? AND wanted AND original IS NOT NULL AND incident_id IS NOT NULL LIMIT ?";
     let rows = db.fetch(sql, values![journal, WANTED]).await?;
     rows.iter().map(|row| Ok(row.get("original")?)).collect()
 }

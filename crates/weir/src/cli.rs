@@ -649,6 +649,21 @@ pub(crate) struct IncidentsList {
     /// Only those with a recipient that contains this.
     #[arg(long, value_name = "TEXT")]
     pub(crate) recipient: Option<String>,
+    /// Only those of this severity: high, medium, low, info.
+    #[arg(long, value_name = "SEVERITY")]
+    pub(crate) severity: Option<String>,
+    /// Only those in this status.
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Option<String>,
+    /// Only those received since: a day (2026-11-24), a time (2026-11-24T08:00:00Z), or an age (36h, 7d).
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Only those with this matched value, however it was written there.
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) value: Option<String>,
+    /// The database, where it is not in the data directory.
+    #[arg(long, value_name = "URL", env = "WEIR_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
     /// At most this many.
     #[arg(long, default_value_t = 100)]
     pub(crate) limit: u32,
@@ -663,6 +678,9 @@ pub(crate) struct IncidentsShow {
     /// Show matches unmasked.
     #[arg(long)]
     pub(crate) unmask: bool,
+    /// The database, where it is not in the data directory.
+    #[arg(long, value_name = "URL", env = "WEIR_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
     #[arg(required = true, value_name = "ID")]
     pub(crate) ids: Vec<u64>,
 }
