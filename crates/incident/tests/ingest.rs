@@ -206,7 +206,7 @@ on_both! {
         two.ship().await;
         let here = all(&two.enforce).await;
         assert_eq!(here.len(), 2);
-        assert_eq!((here[0].status, here[1].status), (Status::Resolved, Status::New));
+        assert_eq!((here[0].status.clone(), here[1].status.clone()), (Status::Resolved, Status::New));
         assert_eq!(two.enforce.show(here[1].id).await.unwrap().unwrap().linked_to, Some(1));
     }
 
@@ -272,7 +272,7 @@ on_both! {
         two.ship().await;
         let held = batch(vec![update(1, "A", "b@partner.example", CopyState::Held)]);
         assert!(two.enforce.take_updates("gw1", &held).await.unwrap().results[0].taken);
-        assert!(all(&two.enforce).await.iter().all(|one| (one.prevent_status, one.status) == (21, Status::New)));
+        assert!(all(&two.enforce).await.iter().all(|one| (one.prevent_status, one.status.clone()) == (21, Status::New)));
         let approved = batch(vec![
             update(2, "A", "b@partner.example", CopyState::Approved),
             update(3, "A", "b@partner.example", CopyState::Delivered),
@@ -281,7 +281,7 @@ on_both! {
             two.enforce.take_updates("gw1", &approved).await.unwrap();
             two.enforce.take_updates("gw1", &held).await.unwrap();
         }
-        assert!(all(&two.enforce).await.iter().all(|one| (one.prevent_status, one.status) == (22, Status::New)));
+        assert!(all(&two.enforce).await.iter().all(|one| (one.prevent_status, one.status.clone()) == (22, Status::New)));
         let history = two.enforce.show(2).await.unwrap().unwrap().history;
         let told: Vec<(&str, &str)> = history[2..].iter().map(|one| (one.action.as_str(), one.who.as_str())).collect();
         assert_eq!(told, [("EMAIL_QUARANTINED", "carol"), ("EMAIL_APPROVED", "carol"), ("EMAIL_DELIVERED", "carol")]);
