@@ -231,6 +231,7 @@ async fn a_mail_is_an_attackers_letter_and_stays_text_on_every_page() {
 }
 
 /// Every path of the router: method, path, form, and the privilege that it takes.
+#[allow(clippy::type_complexity)]
 const ROUTES: &[(&str, &str, &[(&str, &str)], Privilege)] = &[
     ("GET", "/folders", &[], Privilege::ViewQuarantine),
     ("GET", "/incidents", &[], Privilege::ViewQuarantine),

@@ -141,6 +141,7 @@ async fn a_client_without_the_right_certificate_gets_nothing() {
 /// An Enforce that takes updates, or does not.
 #[derive(Clone)]
 struct FakeEnforce {
+    #[allow(clippy::type_complexity)]
     taken: Arc<Mutex<Vec<(CopyState, String, Option<String>)>>>,
     batches: Arc<Mutex<Vec<usize>>>,
     /// 500 to everything.

@@ -304,7 +304,9 @@ pub(crate) async fn try_all(data: &Path) -> Result<()> {
         println!("   the sender was told:  {reply}");
         let incidents = handed_over(&journal, &new_incidents(&detected, before).await?).await?;
         if reply.starts_with('2') {
-            tell_delivered(&at.delivered, &message.id)?;
+            if !tell_delivered(&at.delivered, &message.id)? {
+                tell_held(&at, data, &incidents).await?;
+            }
         } else {
             println!("   not delivered: the mail stays with the sender");
         }
@@ -365,7 +367,8 @@ async fn handed_over(journal: &Journal, detected: &[Summary]) -> Result<Vec<Summ
     }
 }
 
-fn tell_delivered(maildir: &Path, id: &str) -> Result<()> {
+/// Whether it is in the Maildir.
+fn tell_delivered(maildir: &Path, id: &str) -> Result<bool> {
     for entry in std::fs::read_dir(maildir.join("new"))? {
         let path = entry?.path();
         let text = String::from_utf8_lossy(&std::fs::read(&path)?).into_owned();
@@ -377,9 +380,29 @@ fn tell_delivered(maildir: &Path, id: &str) -> Result<()> {
         for line in header.lines().filter(|line| line.to_ascii_lowercase().starts_with("x-")) {
             println!("   with the header line  {line}");
         }
-        return Ok(());
+        return Ok(true);
     }
-    println!("   delivered elsewhere (a rule redirected it)");
+    Ok(false)
+}
+
+/// What is not delivered is held by the gateway, or went to somebody else.
+async fn tell_held(at: &Where, data: &Path, incidents: &[Summary]) -> Result<()> {
+    let Some(first) = incidents.first() else { return Ok(()) };
+    let options = gateway::Options { data: data.join(GATEWAY), ..gateway::Options::default() };
+    let gateway = gateway::Gateway::beside(options).await.context("what the gateway holds cannot be read")?;
+    let unique_id = Some(first.unique_message_id.clone());
+    let filter = gateway::CopyFilter { unique_id, ..gateway::CopyFilter::default() };
+    match gateway.copies(&filter).await?.copies.first() {
+        Some(copy) => {
+            println!(
+                "   held for review:      in the folder \"{}\", until somebody decides:",
+                safe(&copy.folder)
+            );
+            println!("      in the console     {}/incidents/{}", at.console, first.id);
+            println!("      or the quarantine  {}/incidents/{}", at.center, copy.id);
+        }
+        None => println!("   delivered elsewhere (a rule redirected it)"),
+    }
     Ok(())
 }
 
