@@ -255,7 +255,7 @@ impl Weir {
     }
 
     fn wait_until_ready(&mut self) -> Result<(), String> {
-        let until = Instant::now() + Duration::from_secs(30);
+        let until = Instant::now() + Duration::from_secs(120);
         while Instant::now() < until {
             if let Some(status) = self.process.as_mut().and_then(|child| child.try_wait().ok().flatten()) {
                 return Err(format!("it ended with {status}"));
@@ -265,7 +265,7 @@ impl Weir {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        Err("nothing accepts on its port after 30 s".to_owned())
+        Err("nothing accepts on its port after 120 s".to_owned())
     }
 
     fn log_path(&self) -> PathBuf {

@@ -99,6 +99,27 @@ impl Enforce {
         respond::Responses::new(self.desk(), self.asked.clone())
     }
 
+    /// Makes the guide's three plug-ins and their rules for a gateway that our own authority vouches for: it is asked with our
+    /// own certificate, kept as the credential of this name. What is there already stays as it is.
+    pub async fn connect_gateway(&self, host: &str, port: u16, credential: &str) -> Result<(), Error> {
+        let read = |path: std::path::PathBuf| {
+            let why = |why| Error::Refused(format!("{}: {why}", path.display()));
+            std::fs::read_to_string(&path).map_err(why)
+        };
+        let client = &self.certificates.client;
+        let certificates = plugins::Certificates {
+            certificate: read(client.with_extension("pem"))?,
+            key: read(client.with_extension("key"))?,
+            authority: self.certificates.roots.clone(),
+        };
+        let actor = incident::desk::Actor { who: "set-up".to_owned(), origin: None };
+        let value = serde_json::to_vec(&certificates).map_err(|why| Error::Refused(why.to_string()))?;
+        let kind = incident::desk::SecretKind::Certificates;
+        self.desk().keep_secret(&actor, credential, kind, "Enforce's own certificate", &value).await?;
+        self.responses().install_quarantine_connect(&actor, host, port, credential, "enforce").await?;
+        Ok(())
+    }
+
     /// The keys that seal secrets.
     pub fn keys(&self) -> &store::keys::Keys {
         self.journal.keys()
@@ -122,7 +143,7 @@ impl Enforce {
         let journal = Arc::new(journal);
         store::steps::prepare(&**journal.database(), "enforce", STEPS).await?;
         let (database, keys) = (journal.database().clone(), journal.keys().clone());
-        let site = Site::open(database, keys, console::options()).await?;
+        let site = Site::open(database, keys, console::site_options()).await?;
         let directory = Directory::new(&options.data.join("certificates"));
         let certificates = directory.ready(&options.names)?;
         let published = Published::new(&options.policies, &options.index_keys, &options.data);
@@ -155,6 +176,12 @@ impl Running {
         format!("{scheme}://{}", self.address)
     }
 
+    /// Takes no more requests, lets running ones end, and returns when everything is written.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.finished().await;
+    }
+
     /// Waits until it was stopped and everything is written.
     pub async fn finished(self) {
         self.stop.cancelled().await;
@@ -166,7 +193,8 @@ impl Running {
 }
 
 /// Opens everything and listens until `stop`; nothing is accepted unless all of it works.
-pub async fn start(options: Options, stop: CancellationToken) -> Result<Running, Error> {
+pub async fn start(mut options: Options, stop: CancellationToken) -> Result<Running, Error> {
+    options.listen = with_a_port(&options.listen);
     let enforce = Enforce::open(options).await?;
     let options = &enforce.options;
     let people = Router::new().merge(console::router(&enforce)).merge(api::router(&enforce));
@@ -180,7 +208,7 @@ pub async fn start(options: Options, stop: CancellationToken) -> Result<Running,
     let keeper = tokio::spawn(keeper::keep(enforce.clone(), stop.clone()));
     let worker = respond::worker::Worker {
         desk: enforce.desk(),
-        plugins: enforce.options.data.join("plugins"),
+        plugins: options.data.join("plugins"),
         asked: enforce.asked.clone(),
     };
     let worker = tokio::spawn(worker.run(stop.clone()));
@@ -189,6 +217,12 @@ pub async fn start(options: Options, stop: CancellationToken) -> Result<Running,
     let (address, servers_address) = (people.address, servers.address);
     let tasks = vec![people, servers].into_iter().map(|one: Listening| one.task).chain(own).collect();
     Ok(Running { address, servers_address, enforce, stop, tasks })
+}
+
+/// Port 0 becomes a free one at once: links to the console name it.
+fn with_a_port(address: &str) -> String {
+    let free = address.ends_with(":0").then(|| std::net::TcpListener::bind(address).ok()?.local_addr().ok());
+    free.flatten().map_or_else(|| address.to_owned(), |address| address.to_string())
 }
 
 fn place(options: &Options) -> Location {

@@ -20,19 +20,33 @@ async fn main() {
     let mut page = None;
     timed("first page of the list", async || page = Some(gateway.copies(&filter).await.unwrap())).await;
     let before = page.and_then(|page| page.next);
-    timed("second page", async || drop(gateway.copies(&CopyFilter { before, ..filter.clone() }).await.unwrap())).await;
+    timed("second page", async || {
+        drop(gateway.copies(&CopyFilter { before, ..filter.clone() }).await.unwrap())
+    })
+    .await;
     let deep = CopyFilter { before: Some(count / 2), ..filter.clone() };
     timed("a page in the middle", async || drop(gateway.copies(&deep).await.unwrap())).await;
     let rare = CopyFilter { recipient: Some(format!("user{}@", count - 7)), ..filter.clone() };
-    timed("a recipient among all", async || assert_eq!(gateway.copies(&rare).await.unwrap().copies.len(), 1)).await;
+    timed("a recipient among all", async || assert_eq!(gateway.copies(&rare).await.unwrap().copies.len(), 1))
+        .await;
     let none = CopyFilter { subject: Some("no such subject".into()), ..filter.clone() };
-    timed("a text that is nowhere", async || assert!(gateway.copies(&none).await.unwrap().copies.is_empty())).await;
+    timed("a text that is nowhere", async || assert!(gateway.copies(&none).await.unwrap().copies.is_empty()))
+        .await;
     timed("folders with their counts", async || drop(gateway.folders().await.unwrap())).await;
     timed("one snapshot", async || drop(gateway.snapshot(count / 2).await.unwrap().unwrap())).await;
     let who = Who::named("rita");
-    timed("one decision", async || drop(gateway.decide(&[1], ReviewAction::Approved, &who, None).await.unwrap())).await;
-    timed("approve all", async || assert_eq!(gateway.decide_all(&filter, ReviewAction::Approved, &who, None).await.unwrap(), count - 1)).await;
-    timed("first page of the queue", async || assert_eq!(gateway.queue(&QueueFilter::default()).await.unwrap().total, count)).await;
+    timed("one decision", async || {
+        drop(gateway.decide(&[1], ReviewAction::Approved, &who, None).await.unwrap())
+    })
+    .await;
+    timed("approve all", async || {
+        assert_eq!(gateway.decide_all(&filter, ReviewAction::Approved, &who, None).await.unwrap(), count - 1)
+    })
+    .await;
+    timed("first page of the queue", async || {
+        assert_eq!(gateway.queue(&QueueFilter::default()).await.unwrap().total, count)
+    })
+    .await;
 }
 
 async fn timed(what: &str, mut work: impl AsyncFnMut()) {
@@ -45,7 +59,8 @@ async fn timed(what: &str, mut work: impl AsyncFnMut()) {
 async fn fill(data: &std::path::Path, count: u64) {
     let url = format!("sqlite://{}", data.join("gateway.db").display());
     let mut connection = SqliteConnection::connect(&url).await.unwrap();
-    let numbers = format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})");
+    let numbers =
+        format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})");
     let plan = r#"{"approve":["deliver"],"reject":["delete"],"custom":["deliver"],"changes":{}}"#;
     for sql in [
         format!(

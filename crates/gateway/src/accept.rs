@@ -176,12 +176,14 @@ impl Accepting<'_> {
                     let rcpt = format!("<{other}>").into_bytes();
                     let other = Recipient { address: other.clone(), rcpt };
                     let entry = self.entry(copy, &other, &verdict.changes);
-                    queue::put(db, self.gateway, &NewEntry { destination: verdict.route.as_ref(), ..entry }).await?;
+                    queue::put(db, self.gateway, &NewEntry { destination: verdict.route.as_ref(), ..entry })
+                        .await?;
                 }
                 self.accepted.queued += 1;
             }
             Step::Delete { filter } => {
-                self.tell(db, copy, "DELETED", &format!("the copy for {}; filter {filter:?}", to.address)).await?;
+                self.tell(db, copy, "DELETED", &format!("the copy for {}; filter {filter:?}", to.address))
+                    .await?;
                 self.accepted.deleted += 1;
             }
         }
@@ -209,7 +211,10 @@ impl Accepting<'_> {
         let Some(row) = rows.first() else { return Ok(false) };
         let copy = (table == "copy").then(|| row.get::<i64>("id")).transpose()?.map(|id| id as u64);
         let first = row.get::<i64>("message_id")? as u64;
-        let detail = format!("for {} again from {}; it waits here already and is not kept twice", to.address, self.incoming.peer);
+        let detail = format!(
+            "for {} again from {}; it waits here already and is not kept twice",
+            to.address, self.incoming.peer
+        );
         tell(db, first, copy, self.gateway.name(), "RECEIVED_AGAIN", &detail).await?;
         Ok(true)
     }
@@ -247,9 +252,11 @@ impl Accepting<'_> {
         ];
         let id = only_id(&db.fetch(sql, values).await?)?;
         let action = if state == State::Held { "HELD" } else { "INFORMATIONAL_INCIDENT" };
-        let detail = format!("for {} in folder {folder:?} by filter {filter:?} (version {version})", to.address);
+        let detail =
+            format!("for {} in folder {folder:?} by filter {filter:?} (version {version})", to.address);
         self.tell(db, Some(id), action, &detail).await?;
-        let event = updates::Event { copy: id, state, who: self.gateway.name(), note: Some(&detail), request: None };
+        let event =
+            updates::Event { copy: id, state, who: self.gateway.name(), note: Some(&detail), request: None };
         updates::put(db, self.gateway, &event).await?;
         if let Some(archive) = &definition.archive {
             self.archive(db, Some(id), archive).await?;
@@ -284,7 +291,6 @@ impl Accepting<'_> {
         notice: &Notice,
     ) -> Result<(), Error> {
         let about = notices::About {
-            message: self.accepted.message,
             copy,
             sender: &self.incoming.sender,
             recipient: &to.address,

@@ -80,8 +80,7 @@ pub struct AuditRecord {
     pub history: Vec<Entry>,
 }
 
-const MESSAGE: &str =
-    "SELECT id, received_at, peer, sender, recipients, subject, message_id, unique_id, size, outcome FROM message";
+const MESSAGE: &str = "SELECT id, received_at, peer, sender, recipients, subject, message_id, unique_id, size, outcome FROM message";
 
 impl Gateway {
     /// A page of the message audit, newest first.
@@ -131,7 +130,10 @@ impl Gateway {
     pub async fn audit_record(&self, id: u64) -> Result<Option<AuditRecord>, Error> {
         let rows = self.database().fetch(&format!("{MESSAGE} WHERE id = ?"), values![id]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
-        let copies = self.database().fetch("SELECT id FROM copy WHERE message_id = ? ORDER BY id", values![id]).await?;
+        let copies = self
+            .database()
+            .fetch("SELECT id FROM copy WHERE message_id = ? ORDER BY id", values![id])
+            .await?;
         let mut lines = Vec::new();
         for copy in &copies {
             // The page before the next number is the copy itself.

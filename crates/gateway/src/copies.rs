@@ -169,7 +169,8 @@ impl Gateway {
 
     /// How many incidents there are.
     pub async fn count_copies(&self) -> Result<Copies, Error> {
-        let rows = self.database().fetch("SELECT state, count(*) AS n FROM copy GROUP BY state", Vec::new()).await?;
+        let rows =
+            self.database().fetch("SELECT state, count(*) AS n FROM copy GROUP BY state", Vec::new()).await?;
         let mut copies = Copies::default();
         for row in &rows {
             let count = row.get::<i64>("n")? as u64;
@@ -191,13 +192,21 @@ impl Gateway {
         let related = self.database().fetch(sql, values![line.message, id]).await?;
         let related = related.iter().map(|row| {
             let id = row.get::<i64>("id")? as u64;
-            Ok(Related { id, recipient: row.get("recipient")?, state: state(id, &row.get::<String>("state")?)? })
+            Ok(Related {
+                id,
+                recipient: row.get("recipient")?,
+                state: state(id, &row.get::<String>("state")?)?,
+            })
         });
         let related = related.collect::<Result<Vec<_>, Error>>()?;
         let sql = "SELECT reason, at, peer FROM release_request WHERE copy_id = ?";
         let release = self.database().fetch(sql, values![id]).await?;
         let release = release.first().map(|row| {
-            Ok::<_, Error>(ReleaseRequest { reason: row.get("reason")?, at: time(row.get("at")?), peer: row.get("peer")? })
+            Ok::<_, Error>(ReleaseRequest {
+                reason: row.get("reason")?,
+                at: time(row.get("at")?),
+                peer: row.get("peer")?,
+            })
         });
         let history = self.history(line.message).await?;
         Ok(Some(Snapshot {
@@ -223,7 +232,8 @@ impl Gateway {
         let octets = self.octets(message).await?;
         if octets.is_some() {
             let mut transaction = self.database().begin().await?;
-            tell(&mut *transaction, message, Some(id), &who.words(), "MAIL_VIEWED", "the mail was looked at").await?;
+            tell(&mut *transaction, message, Some(id), &who.words(), "MAIL_VIEWED", "the mail was looked at")
+                .await?;
             transaction.commit().await?;
         }
         Ok(octets)
@@ -245,7 +255,8 @@ impl Gateway {
         }
         let mut transaction = self.database().begin().await?;
         let db = &mut *transaction;
-        let rows = db.fetch("SELECT message_id FROM copy WHERE id = ? AND state = 'held'", values![id]).await?;
+        let rows =
+            db.fetch("SELECT message_id FROM copy WHERE id = ? AND state = 'held'", values![id]).await?;
         let Some(row) = rows.first() else { return Ok(false) };
         let message = row.get::<i64>("message_id")? as u64;
         let reason: String = reason.chars().take(2_000).collect();
@@ -287,10 +298,7 @@ impl CopyFilter {
         }
         if let Some(policy) = self.policy_id {
             // The list is JSON: [23,24]. Brackets become commas, so that each number stands between two.
-            add(
-                "replace(replace(m.policy_ids, '[', ','), ']', ',') LIKE ?",
-                format!("%,{policy},%").into(),
-            );
+            add("replace(replace(m.policy_ids, '[', ','), ']', ',') LIKE ?", format!("%,{policy},%").into());
         }
         if self.release_asked {
             terms.push("EXISTS (SELECT 1 FROM release_request r WHERE r.copy_id = c.id)".to_owned());

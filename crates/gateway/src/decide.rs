@@ -113,12 +113,16 @@ impl Gateway {
         let kind: crate::Folder = serde_json::from_str(&row.get::<String>("definition")?)
             .map_err(|why| Error::damaged(format!("folder {folder:?}"), why))?;
         if kind.kind != FolderKind::Hold {
-            return Err(Error::Invalid(format!("{folder:?} is no quarantine folder; choose one that holds mail")));
+            return Err(Error::Invalid(format!(
+                "{folder:?} is no quarantine folder; choose one that holds mail"
+            )));
         }
         let sql = "DELETE FROM queue WHERE message_id = ? AND recipient = ? AND state = 'waiting' AND reason = 'not held'";
         let taken = db.run(sql, values![copy.message, copy.recipient.as_str()]).await?;
         if copy.state != State::Informational || taken == 0 {
-            return Err(Error::Invalid(format!("incident {id}: the mail is no longer in the queue; it cannot be held")));
+            return Err(Error::Invalid(format!(
+                "incident {id}: the mail is no longer in the queue; it cannot be held"
+            )));
         }
         let standard = crate::filter::Filter::standard(folder);
         let plan = Plan {
@@ -181,11 +185,17 @@ impl Gateway {
         let fate = self.carry_out(db, &copy, actions, decision.note, files).await?;
         let note = decision.note.map(|note| format!("; note: {note}")).unwrap_or_default();
         let asked = decision.request.map(|request| format!("; request {request}")).unwrap_or_default();
-        let detail = format!("{} of the copy for {}: {fate}{asked}{note}", verb(decision.action), copy.recipient);
+        let detail =
+            format!("{} of the copy for {}: {fate}{asked}{note}", verb(decision.action), copy.recipient);
         let action = state.as_str().to_uppercase();
         tell(db, copy.message, Some(id), decision.who, &action, &detail).await?;
-        let event =
-            updates::Event { copy: id, state, who: decision.name, note: decision.note, request: decision.request };
+        let event = updates::Event {
+            copy: id,
+            state,
+            who: decision.name,
+            note: decision.note,
+            request: decision.request,
+        };
         updates::put(db, self, &event).await?;
         files.extend(release_octets(db, &[copy.message]).await?);
         tracing::info!(incident = id, recipient = %copy.recipient, action = verb(decision.action), who = decision.who, request = decision.request, "decided");
@@ -294,7 +304,8 @@ impl Held {
             state: State::parse(&state).ok_or_else(|| damaged(&format!("state {state:?}")))?,
             sender: row.get("sender")?,
             subject: row.get("subject")?,
-            policy_ids: serde_json::from_str(&row.get::<String>("policy_ids")?).map_err(|why| damaged(&why))?,
+            policy_ids: serde_json::from_str(&row.get::<String>("policy_ids")?)
+                .map_err(|why| damaged(&why))?,
             decided_by: row.get("who")?,
             decided_at: row.get("decided_at")?,
         })
@@ -302,7 +313,6 @@ impl Held {
 
     pub(crate) fn about<'a>(&'a self, reason: &'a str) -> notices::About<'a> {
         notices::About {
-            message: self.message,
             copy: Some(self.id),
             sender: &self.sender,
             recipient: &self.recipient,

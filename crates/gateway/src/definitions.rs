@@ -128,10 +128,16 @@ impl Gateway {
         let filters = stored::<Filter>(db, "filter").await?;
         if let Some((id, _)) = known {
             let old: Folder = one(db, "folder", id).await?;
-            let by: Vec<String> =
-                filters.iter().filter(|f| f.folders().any(|name| name == old.name)).map(|f| format!("filter {:?}", f.name)).collect();
+            let by: Vec<String> = filters
+                .iter()
+                .filter(|f| f.folders().any(|name| name == old.name))
+                .map(|f| format!("filter {:?}", f.name))
+                .collect();
             if !by.is_empty() && (old.name != folder.name || old.kind != folder.kind) {
-                return Err(Error::InUse { what: format!("the folder {:?} (its name and kind)", old.name), by });
+                return Err(Error::InUse {
+                    what: format!("the folder {:?} (its name and kind)", old.name),
+                    by,
+                });
             }
         }
         let id = save(db, Kind::Folder, &folder.name, folder, known, who).await?;
@@ -194,7 +200,10 @@ impl Gateway {
         let rows = db.fetch("SELECT count(*) AS n FROM copy WHERE folder_id = ?", values![id]).await?;
         let over = rows.first().map(|row| row.get::<i64>("n")).transpose()?.unwrap_or(0);
         if by.is_empty() && over > 0 {
-            by.push(format!("{over} decided incidents of the message audit (kept {} days)", self.options().audit_days));
+            by.push(format!(
+                "{over} decided incidents of the message audit (kept {} days)",
+                self.options().audit_days
+            ));
         }
         if !by.is_empty() {
             return Err(Error::InUse { what: format!("the folder {:?}", folder.name), by });
@@ -223,7 +232,8 @@ impl Gateway {
 
     /// The changes of folders and filters, newest first.
     pub async fn changes(&self, limit: usize) -> Result<Vec<Change>, Error> {
-        let sql = "SELECT kind, name, version, at, who, definition FROM definition_change ORDER BY id DESC LIMIT ?";
+        let sql =
+            "SELECT kind, name, version, at, who, definition FROM definition_change ORDER BY id DESC LIMIT ?";
         let rows = self.database().fetch(sql, values![limit as u64]).await?;
         rows.iter()
             .map(|row| {
@@ -256,7 +266,9 @@ impl Gateway {
         db.lock(lock_name(DEFINITIONS)).await?;
         if options.keeps_folders_in_file() {
             follow_file(db, &options.folder, &options.filter).await?;
-        } else if stored::<Folder>(db, "folder").await?.is_empty() && stored::<Filter>(db, "filter").await?.is_empty() {
+        } else if stored::<Folder>(db, "folder").await?.is_empty()
+            && stored::<Filter>(db, "filter").await?.is_empty()
+        {
             let folder = Folder::standard();
             let filter = Filter::standard(&folder.name);
             save(db, Kind::Folder, &folder.name, &folder, None, "first start").await?;
@@ -307,7 +319,13 @@ async fn follow_file(db: &mut dyn Session, folders: &[Folder], filters: &[Filter
             note(db, Kind::Filter, id, 0, &name, None, WHO).await?;
         }
     }
-    for row in db.fetch("SELECT id, name FROM folder WHERE NOT EXISTS (SELECT 1 FROM copy WHERE folder_id = folder.id)", Vec::new()).await? {
+    for row in db
+        .fetch(
+            "SELECT id, name FROM folder WHERE NOT EXISTS (SELECT 1 FROM copy WHERE folder_id = folder.id)",
+            Vec::new(),
+        )
+        .await?
+    {
         let (id, name) = (row.get::<i64>("id")? as u64, row.get::<String>("name")?);
         if !folders.iter().any(|folder| folder.name == name) {
             db.run("DELETE FROM folder WHERE id = ?", values![id]).await?;
@@ -366,7 +384,8 @@ async fn save(
                     ", (SELECT coalesce(max(position), 0) + 1 FROM filter)",
                 ),
             };
-            let sql = format!("INSERT INTO {table} ({columns}) VALUES (?, ?, 1, ?, ?{position}) RETURNING id");
+            let sql =
+                format!("INSERT INTO {table} ({columns}) VALUES (?, ?, 1, ?, ?{position}) RETURNING id");
             let rows = db.fetch(&sql, values![name, text.as_str(), now(), who]).await?;
             (only_id(&rows)?, 1)
         }
@@ -398,7 +417,10 @@ async fn waiting(
 ) -> Result<Vec<String>, Error> {
     const NAMED: usize = 10;
     let value = value.into();
-    let sql = format!("SELECT id, recipient FROM copy WHERE {condition} AND state = '{}' ORDER BY id", State::Held.as_str());
+    let sql = format!(
+        "SELECT id, recipient FROM copy WHERE {condition} AND state = '{}' ORDER BY id",
+        State::Held.as_str()
+    );
     let rows = db.fetch(&sql, vec![value]).await?;
     let named = rows.iter().take(NAMED).map(|row| {
         Ok(format!("held incident {} for {}", row.get::<i64>("id")?, row.get::<String>("recipient")?))

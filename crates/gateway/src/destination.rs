@@ -60,10 +60,15 @@ mod tests {
 
     #[test]
     fn a_destination_is_written_as_it_is_read_and_nonsense_is_explained() {
-        for text in ["smtp://127.0.0.1:25", "smtp://relay.example:2525", "smtp://[::1]:25", "maildir:/var/mail/out"] {
+        for text in
+            ["smtp://127.0.0.1:25", "smtp://relay.example:2525", "smtp://[::1]:25", "maildir:/var/mail/out"]
+        {
             assert_eq!(Destination::parse(text).unwrap().to_string(), text);
         }
-        assert_eq!(Destination::parse("smtp://relay.example").unwrap().to_string(), "smtp://relay.example:25");
+        assert_eq!(
+            Destination::parse("smtp://relay.example").unwrap().to_string(),
+            "smtp://relay.example:25"
+        );
         for text in ["", "relay.example:25", "maildir:", "smtp://", "lmtp://x"] {
             assert!(Destination::parse(text).unwrap_err().contains("maildir:DIRECTORY"), "{text}");
         }

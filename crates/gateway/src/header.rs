@@ -90,7 +90,9 @@ impl<'m> Header<'m> {
     pub(crate) fn policy_ids(&self) -> Vec<u32> {
         let mut ids: Vec<u32> = Vec::new();
         let texts = self.values("X-dlp-policyid").filter_map(|value| std::str::from_utf8(value).ok());
-        for id in texts.flat_map(|text| text.split([',', ' ', '\t', '\r', '\n'])).filter_map(|id| id.parse().ok()) {
+        for id in
+            texts.flat_map(|text| text.split([',', ' ', '\t', '\r', '\n'])).filter_map(|id| id.parse().ok())
+        {
             if !ids.contains(&id) && ids.len() < POLICY_IDS {
                 ids.push(id);
             }
@@ -100,9 +102,12 @@ impl<'m> Header<'m> {
 
     /// What a copy leaves with: lines on top, and edits that cut what must not leave, in order and disjoint.
     pub(crate) fn leaving(&self, pass_header: &str, changes: &Changes) -> (Vec<u8>, Vec<Edit>) {
-        let removed = |name: &[u8]| changes.remove.iter().any(|one| name.eq_ignore_ascii_case(one.as_bytes()));
+        let removed =
+            |name: &[u8]| changes.remove.iter().any(|one| name.eq_ignore_ascii_case(one.as_bytes()));
         let mut cuts: Vec<Range<usize>> = Vec::new();
-        for field in self.fields.iter().filter(|field| is_ours(field.name, pass_header) || removed(field.name)) {
+        for field in
+            self.fields.iter().filter(|field| is_ours(field.name, pass_header) || removed(field.name))
+        {
             match cuts.last_mut() {
                 Some(last) if last.end == field.place.start => last.end = field.place.end,
                 _ => cuts.push(field.place.clone()),
@@ -315,7 +320,10 @@ mod tests {
         assert_eq!(applied(message, &Changes::default()), "A: 1\r\nB: 2\r\n\r\nX-dlp-policyid: 5\r\n");
         let plain = b"A: 1\r\nX-dlp-: no\r\n\r\nbody";
         assert_eq!(applied(plain, &Changes::default()).as_bytes(), plain);
-        assert_eq!(applied(b"A: 1\nX-dlp-policyid: 2\nB: 3\r\n\r\nx", &Changes::default()), "A: 1\r\nB: 3\r\n\r\nx");
+        assert_eq!(
+            applied(b"A: 1\nX-dlp-policyid: 2\nB: 3\r\n\r\nx", &Changes::default()),
+            "A: 1\r\nB: 3\r\n\r\nx"
+        );
     }
 
     #[test]
@@ -339,15 +347,24 @@ mod tests {
         assert_eq!(tagged(word, "[A]", ""), format!("Subject: [A]{}", &word[8..]));
         let once = tagged(word, "[gepr\u{fc}ft]", "");
         assert_eq!(tagged(&once, "[gepr\u{fc}ft]", ""), once);
-        assert_eq!(Header::read(once.as_bytes()).text("subject").unwrap(), "[gepr\u{fc}ft] caf\u{e9} and more");
+        assert_eq!(
+            Header::read(once.as_bytes()).text("subject").unwrap(),
+            "[gepr\u{fc}ft] caf\u{e9} and more"
+        );
     }
 
     #[test]
     fn what_a_trusted_peer_says_is_read_strictly() {
-        let header = Header::read(b"X-dlp-uniquemsgid: 0a1b-C\r\nX-dlp-policyid: 23\r\nX-dlp-policyid: 24, 23, x\r\n\r\n");
+        let header = Header::read(
+            b"X-dlp-uniquemsgid: 0a1b-C\r\nX-dlp-policyid: 23\r\nX-dlp-policyid: 24, 23, x\r\n\r\n",
+        );
         assert_eq!(header.unique_id().unwrap(), "0A1B-C");
         assert_eq!(header.policy_ids(), [23, 24]);
-        for bad in ["X-dlp-uniquemsgid: a b\r\n\r\n", "X-dlp-uniquemsgid:\r\n\r\n", "X-dlp-uniquemsgid: \u{e9}\r\n\r\n"] {
+        for bad in [
+            "X-dlp-uniquemsgid: a b\r\n\r\n",
+            "X-dlp-uniquemsgid:\r\n\r\n",
+            "X-dlp-uniquemsgid: \u{e9}\r\n\r\n",
+        ] {
             assert_eq!(Header::read(bad.as_bytes()).unique_id(), None, "{bad}");
         }
     }
@@ -356,8 +373,8 @@ mod tests {
         #[test]
         fn any_octets_are_read_and_only_the_header_is_edited(
             pieces in proptest::collection::vec(prop_oneof![
-                Just(&b"X-dlp-a"[..]), Just(b"Subject"), Just(b":"), Just(b" "), Just(b"\r\n"), Just(b"\n"), Just(b"\r"),
-                Just(b"=?utf-8?q?a?="), Just(b"x"), Just(b"\t"), Just(b"\xff"),
+                Just(&b"X-dlp-a"[..]), Just(&b"Subject"[..]), Just(&b":"[..]), Just(&b" "[..]), Just(&b"\r\n"[..]), Just(&b"\n"[..]), Just(&b"\r"[..]),
+                Just(&b"=?utf-8?q?a?="[..]), Just(&b"x"[..]), Just(&b"\t"[..]), Just(&b"\xff"[..]),
             ], 0..40),
         ) {
             let message = pieces.concat();

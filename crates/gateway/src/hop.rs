@@ -42,7 +42,8 @@ impl Passage {
         self.reset().await;
         if self.hop.as_ref().is_none_or(Hop::is_broken) {
             self.hop = None;
-            self.hop = Some(connect_to(&self.way.resolver, &self.way.target, &self.way.helo, &self.way.tls).await?);
+            self.hop =
+                Some(connect_to(&self.way.resolver, &self.way.target, &self.way.helo, &self.way.tls).await?);
         }
         Ok(self.hop.as_ref().map(|hop| hop.extensions().clone()).unwrap_or_default())
     }
@@ -71,7 +72,12 @@ impl Passage {
     }
 
     /// The message; the next host's reply is the sender's.
-    pub(crate) async fn send(&mut self, prefix: &[u8], message: &Spooled, edits: &[Edit]) -> Result<Reply, HopError> {
+    pub(crate) async fn send(
+        &mut self,
+        prefix: &[u8],
+        message: &Spooled,
+        edits: &[Edit],
+    ) -> Result<Reply, HopError> {
         let hop = self.hop.as_mut().ok_or(HopError::Broken)?;
         let answer = hop.send(&Outgoing { prefix, message, edits }).await;
         match &answer {

@@ -44,8 +44,8 @@ pub use folder::{Folder, FolderKind, Limit};
 pub use history::Entry;
 pub use incident::wire::{CopyResult, ReviewAction};
 pub use options::{
-    EnforceOptions, InspectOptions, ListenerOptions, NoticeOptions, Options, QueueOptions, RemediationOptions,
-    TlsFiles,
+    EnforceOptions, InspectOptions, ListenerOptions, NoticeOptions, Options, QueueOptions,
+    RemediationOptions, TlsFiles,
 };
 pub use queue::{QueueFilter, QueueLine, QueuePage, QueueState};
 pub use running::{Running, start};

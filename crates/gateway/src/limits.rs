@@ -51,7 +51,10 @@ impl Gateway {
             loop {
                 let sql = "SELECT id, size FROM copy WHERE folder_id = ? AND state IN ('held', 'informational') AND entered_at < ? ORDER BY id LIMIT ?";
                 let rows = self.database().fetch(sql, values![row.id, before, AT_ONCE]).await?;
-                let ids = rows.iter().map(|row| Ok(row.get::<i64>("id")? as u64)).collect::<Result<Vec<_>, Error>>()?;
+                let ids = rows
+                    .iter()
+                    .map(|row| Ok(row.get::<i64>("id")? as u64))
+                    .collect::<Result<Vec<_>, Error>>()?;
                 if ids.is_empty() {
                     break;
                 }
@@ -61,7 +64,9 @@ impl Gateway {
         let Some(megabytes) = row.folder.max_megabytes else { return Ok(()) };
         let most = megabytes.saturating_mul(1 << 20);
         loop {
-            let Some(row) = self.folders().await?.into_iter().find(|one| one.id == row.id) else { return Ok(()) };
+            let Some(row) = self.folders().await?.into_iter().find(|one| one.id == row.id) else {
+                return Ok(());
+            };
             if row.octets <= most {
                 return Ok(());
             }
@@ -78,7 +83,12 @@ impl Gateway {
             if ids.is_empty() {
                 return Ok(());
             }
-            self.expire(&row, &ids, &format!("the folder has more than {megabytes} MB, and this is among the oldest")).await?;
+            self.expire(
+                &row,
+                &ids,
+                &format!("the folder has more than {megabytes} MB, and this is among the oldest"),
+            )
+            .await?;
         }
     }
 
@@ -90,7 +100,8 @@ impl Gateway {
             let Some(copy) = Held::load(db, *id).await? else { continue };
             let deliver = row.folder.at_limit == Limit::DeliverUnreviewedMail && copy.state == State::Held;
             let state = if deliver { State::Approved } else { State::Expunged };
-            let sql = "UPDATE copy SET state = ?, decided_at = ?, who = ?, note = ? WHERE id = ? AND state = ?";
+            let sql =
+                "UPDATE copy SET state = ?, decided_at = ?, who = ?, note = ? WHERE id = ? AND state = ?";
             let note = format!("folder limit: {why}");
             let was = copy.state.as_str();
             if db.run(sql, values![state.as_str(), now(), self.name(), note.as_str(), *id, was]).await? == 0 {
@@ -108,11 +119,13 @@ impl Gateway {
             };
             let fate = self.carry_out(db, &copy, &actions, Some(why), &mut files).await?;
             let fate = if fate.is_empty() { "deleted".to_owned() } else { fate };
-            let detail = format!("the copy for {} in folder {:?}: {why}; {fate}", copy.recipient, row.folder.name);
+            let detail =
+                format!("the copy for {} in folder {:?}: {why}; {fate}", copy.recipient, row.folder.name);
             let action = if deliver { "DELIVERED_UNREVIEWED" } else { "EXPUNGED" };
             tell(db, copy.message, Some(*id), self.name(), action, &detail).await?;
             if was == State::Held.as_str() {
-                let event = updates::Event { copy: *id, state, who: self.name(), note: Some(&note), request: None };
+                let event =
+                    updates::Event { copy: *id, state, who: self.name(), note: Some(&note), request: None };
                 updates::put(db, self, &event).await?;
             }
             files.extend(release_octets(db, &[copy.message]).await?);
@@ -138,7 +151,11 @@ impl Gateway {
             let rows = db.fetch(sql, values![before]).await?;
             for row in &rows {
                 let id = row.get::<i64>("id")?;
-                db.run("DELETE FROM release_request WHERE copy_id IN (SELECT id FROM copy WHERE message_id = ?)", values![id]).await?;
+                db.run(
+                    "DELETE FROM release_request WHERE copy_id IN (SELECT id FROM copy WHERE message_id = ?)",
+                    values![id],
+                )
+                .await?;
                 db.run("DELETE FROM copy WHERE message_id = ?", values![id]).await?;
                 db.run("DELETE FROM message WHERE id = ?", values![id]).await?;
             }

@@ -76,7 +76,8 @@ impl Shared {
 
 /// Serves until `stop`, then lets sessions finish their transaction.
 pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener, stop: CancellationToken) {
-    let (sessions, cut, refusals) = (TaskTracker::new(), CancellationToken::new(), Arc::new(Semaphore::new(REFUSALS)));
+    let (sessions, cut, refusals) =
+        (TaskTracker::new(), CancellationToken::new(), Arc::new(Semaphore::new(REFUSALS)));
     loop {
         let accepted = tokio::select! {
             biased;
@@ -115,16 +116,16 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener, stop: Cancel
     }
 }
 
-async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, place: Place, stop: CancellationToken) {
+async fn serve(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: Place,
+    stop: CancellationToken,
+) {
     let config = shared.smtp.clone();
     let passage = shared.way().map(|way| Passage::new(way.clone()));
-    let session = Session {
-        shared,
-        _place: place,
-        peer,
-        passage,
-        envelope: Envelope::default(),
-    };
+    let session = Session { shared, _place: place, peer, passage, envelope: Envelope::default() };
     let end = smtp::server::serve(stream, &config, session, stop).await;
     tracing::debug!(%peer, ?end, "session ended");
 }
@@ -152,7 +153,14 @@ impl Service for Session {
         self.peer = peer.addr;
         self.envelope = Envelope::default();
         let known = match &mut self.passage {
-            None => Extensions { size: Some(0), eight_bit_mime: true, smtp_utf8: true, dsn: true, enhanced: true, ..Extensions::default() },
+            None => Extensions {
+                size: Some(0),
+                eight_bit_mime: true,
+                smtp_utf8: true,
+                dsn: true,
+                enhanced: true,
+                ..Extensions::default()
+            },
             Some(passage) => match (passage.open().await, &self.shared.kind) {
                 (Ok(extensions), _) => extensions,
                 (Err(error), Kind::Inspect(_)) => {
@@ -162,7 +170,12 @@ impl Service for Session {
                 // Mail to be held needs no next host.
                 (Err(error), _) => {
                     tracing::warn!(%error, "the delivery hop does not answer; only mail to be held is taken");
-                    Extensions { size: Some(0), eight_bit_mime: true, enhanced: true, ..Extensions::default() }
+                    Extensions {
+                        size: Some(0),
+                        eight_bit_mime: true,
+                        enhanced: true,
+                        ..Extensions::default()
+                    }
                 }
             },
         };
@@ -275,7 +288,9 @@ impl Session {
         }
         let incoming = self.incoming(&mail, envelope.recipients, &header, &octets, &message);
         if matches!(self.shared.kind, Kind::Inspect(_)) {
-            return self.pass(incoming, envelope.in_step, &header, &Changes::default(), &message, &octets).await;
+            return self
+                .pass(incoming, envelope.in_step, &header, &Changes::default(), &message, &octets)
+                .await;
         }
         let judge = self.shared.gateway.judge();
         let facts = Facts {
@@ -329,7 +344,8 @@ impl Session {
             }
             (Some(_), _) => Reply::new(451, (4, 4, 1), "Error: Forwarding agent unavailable."),
             (None, Kind::Maildir(dir)) => {
-                let recipients: Vec<&str> = incoming.recipients.iter().map(|to| to.address.as_str()).collect();
+                let recipients: Vec<&str> =
+                    incoming.recipients.iter().map(|to| to.address.as_str()).collect();
                 let envelope = (incoming.sender.as_str(), &recipients[..]);
                 let delivered = tokio::task::block_in_place(|| {
                     queue::deliver_at_once(&self.shared.gateway, dir, envelope, octets, changes)
@@ -384,7 +400,9 @@ impl Session {
         let message_id = header.text("Message-ID");
         let identity = unique_id.clone().unwrap_or_else(|| {
             let body = &octets[header.octets().len()..];
-            let what = [sender.as_bytes(), b"\0", message_id.as_deref().unwrap_or("").as_bytes(), b"\0", body].concat();
+            let what =
+                [sender.as_bytes(), b"\0", message_id.as_deref().unwrap_or("").as_bytes(), b"\0", body]
+                    .concat();
             let hash = self.shared.gateway.inner.keys.hash("gateway identity", what);
             hash.iter().fold("h:".to_owned(), |text, octet| format!("{text}{octet:02x}"))
         });

@@ -20,7 +20,6 @@ use crate::{Error, FolderRow, Gateway, State};
 /// What a notice is about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct About<'a> {
-    pub(crate) message: u64,
     pub(crate) copy: Option<u64>,
     pub(crate) sender: &'a str,
     pub(crate) recipient: &'a str,
@@ -60,7 +59,11 @@ pub(crate) async fn put(
         post(db, gateway, &text_letter(to, &subject, &text), files).await?;
         told.push(to.to_owned());
     }
-    Ok(if told.is_empty() { "nobody to tell".to_owned() } else { format!("a notice goes to {}", told.join(", ")) })
+    Ok(if told.is_empty() {
+        "nobody to tell".to_owned()
+    } else {
+        format!("a notice goes to {}", told.join(", "))
+    })
 }
 
 /// Queues a mail of ours, in the caller's transaction.
@@ -225,7 +228,12 @@ impl Gateway {
         let fresh = db.fetch(sql, values![row.id, told.get::<i64>("told_up_to")?]).await?;
         let Some(last) = fresh.last() else { return Ok(()) };
         let console = self.options().notices.console_url.trim_end_matches('/');
-        let mut text = format!("{} new in the folder \"{}\", {} there in all.\n\n", fresh.len(), row.folder.name, row.waiting);
+        let mut text = format!(
+            "{} new in the folder \"{}\", {} there in all.\n\n",
+            fresh.len(),
+            row.folder.name,
+            row.waiting
+        );
         for one in fresh.iter().take(NAMED) {
             let id = one.get::<i64>("id")?;
             let _ = writeln!(
@@ -245,7 +253,12 @@ impl Gateway {
             let _ = writeln!(text, "\nand {} more", fresh.len() - NAMED);
         }
         if !console.is_empty() {
-            let _ = writeln!(text, "\nAll of them: {console}/incidents?folder={}&state={}", row.id, State::Held.as_str());
+            let _ = writeln!(
+                text,
+                "\nAll of them: {console}/incidents?folder={}&state={}",
+                row.id,
+                State::Held.as_str()
+            );
         }
         let subject = format!("{} new in \"{}\"", fresh.len(), row.folder.name);
         let mut files = Vec::new();
@@ -260,14 +273,24 @@ impl Gateway {
     }
 
     /// The sender of a mail hears why it was rejected, or whatever a reviewer writes. By the queue, never to `<>`.
-    pub async fn write_to_sender(&self, id: u64, who: &crate::Who, subject: &str, text: &str) -> Result<(), Error> {
+    pub async fn write_to_sender(
+        &self,
+        id: u64,
+        who: &crate::Who,
+        subject: &str,
+        text: &str,
+    ) -> Result<(), Error> {
         let mut transaction = self.database().begin().await?;
         let db = &mut *transaction;
-        let copy = crate::decide::Held::load(db, id).await?.ok_or_else(|| Error::NotFound(format!("incident {id}")))?;
-        let notice = Notice { to: vec!["sender".to_owned()], subject: subject.to_owned(), text: text.to_owned() };
+        let copy = crate::decide::Held::load(db, id)
+            .await?
+            .ok_or_else(|| Error::NotFound(format!("incident {id}")))?;
+        let notice =
+            Notice { to: vec!["sender".to_owned()], subject: subject.to_owned(), text: text.to_owned() };
         let mut files = Vec::new();
         let words = put(db, self, &notice, &copy.about(""), &mut files).await?;
-        tell(db, copy.message, Some(id), &who.words(), "SENDER_WRITTEN_TO", &format!("{words}: {subject}")).await?;
+        tell(db, copy.message, Some(id), &who.words(), "SENDER_WRITTEN_TO", &format!("{words}: {subject}"))
+            .await?;
         transaction.commit().await?;
         self.inner.queue_bell.notify_one();
         Ok(())

@@ -263,7 +263,10 @@ impl Options {
             }
         }
         if self.remediation.as_ref().is_some_and(|remediation| remediation.tls.ca.is_none()) {
-            return invalid("remediation.tls.ca: write the file of the authority that signs Enforce's certificate".to_owned());
+            return invalid(
+                "remediation.tls.ca: write the file of the authority that signs Enforce's certificate"
+                    .to_owned(),
+            );
         }
         if let Some(enforce) = &self.enforce {
             if !enforce.url.starts_with("https://") {
@@ -292,7 +295,8 @@ impl Options {
 /// Addresses and networks.
 pub(crate) fn networks(setting: &str, texts: &[String]) -> Result<Vec<Cidr>, Error> {
     let read = |text: &String| {
-        text.parse().map_err(|why| Error::Invalid(format!("{setting}: {why}; write for example \"192.0.2.0/24\"")))
+        text.parse()
+            .map_err(|why| Error::Invalid(format!("{setting}: {why}; write for example \"192.0.2.0/24\"")))
     };
     texts.iter().map(read).collect()
 }
@@ -324,14 +328,25 @@ mod tests {
         assert!(wrong("deliver = \"relay\"").contains("write smtp://HOST:PORT"));
         assert!(wrong("trusted_peers = [\"gateway\"]").contains("192.0.2.0/24"));
         assert!(wrong("[inspect]\nmax_sessions = 500").contains("mail.max_sessions"));
-        assert!(wrong("[[filter]]\nname = \"f\"\nwhen = \"always\"\nactions = [\"shred\"]").contains("line 4"));
-        assert!(wrong("[[filter]]\nname = \"f\"\nwhen = \"always\"\nactions = [{ hold = \"x\" }]").contains("make it first"));
-        assert!(wrong("[[folder]]\nname = \"f\"\nkind = \"hold\"\nmax-days = 0").contains("leave the limit out"));
+        assert!(
+            wrong("[[filter]]\nname = \"f\"\nwhen = \"always\"\nactions = [\"shred\"]").contains("line 4")
+        );
+        assert!(
+            wrong("[[filter]]\nname = \"f\"\nwhen = \"always\"\nactions = [{ hold = \"x\" }]")
+                .contains("make it first")
+        );
+        assert!(
+            wrong("[[folder]]\nname = \"f\"\nkind = \"hold\"\nmax-days = 0").contains("leave the limit out")
+        );
     }
 
     #[test]
     fn what_is_written_out_reads_the_same() {
-        let options = Options { folder: vec![Folder::standard()], filter: vec![Filter::standard("Data Loss Prevention")], ..Options::default() };
+        let options = Options {
+            folder: vec![Folder::standard()],
+            filter: vec![Filter::standard("Data Loss Prevention")],
+            ..Options::default()
+        };
         let text = toml::to_string(&options).unwrap();
         let again = Options::parse(&text).unwrap();
         assert_eq!((again.folder, again.filter), (options.folder, options.filter));

@@ -95,7 +95,9 @@ async fn serve(stream: TcpStream, peer: SocketAddr, acceptor: &Acceptor, router:
     let handshake = TlsAcceptor::from(acceptor.config()).accept(stream);
     let stream = match tokio::time::timeout(PATIENCE, handshake).await {
         Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return tracing::warn!(%peer, %error, "no TLS session with a client of the remediation service"),
+        Ok(Err(error)) => {
+            return tracing::warn!(%peer, %error, "no TLS session with a client of the remediation service");
+        }
         Err(_) => return tracing::warn!(%peer, "a client of the remediation service was too slow"),
     };
     let service = TowerToHyperService::new(router.layer(Extension(peer)));
@@ -127,7 +129,9 @@ async fn remediate(
             match gateway.failed(&request, &error).await {
                 Ok(answer) => Json(answer).into_response(),
                 // Not even to be read: whoever asked keeps the request and sends it again.
-                Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the gateway cannot reach its database").into_response(),
+                Err(_) => {
+                    (StatusCode::SERVICE_UNAVAILABLE, "the gateway cannot reach its database").into_response()
+                }
             }
         }
     }
@@ -144,15 +148,22 @@ impl Gateway {
         let sql = "SELECT asked, answer FROM request WHERE id = ?";
         if let Some(row) = db.fetch(sql, values![request.id.as_str()]).await?.first() {
             if row.get::<String>("asked")? != asked {
-                return Err(Error::Invalid(format!("request {} was made before with other content", request.id)));
+                return Err(Error::Invalid(format!(
+                    "request {} was made before with other content",
+                    request.id
+                )));
             }
             let answer: RemediationAnswer = serde_json::from_str(&row.get::<String>("answer")?)
                 .map_err(|why| Error::damaged(format!("the answer to request {}", request.id), why))?;
             return Ok(RemediationAnswer { repeated: true, ..answer });
         }
         let copies = self.act(db, request, &mut files).await?;
-        let answer =
-            RemediationAnswer { id: request.id.clone(), gateway: self.name().to_owned(), repeated: false, copies };
+        let answer = RemediationAnswer {
+            id: request.id.clone(),
+            gateway: self.name().to_owned(),
+            repeated: false,
+            copies,
+        };
         let sql = "INSERT INTO request (id, asked, answer, at) VALUES (?, ?, ?, ?)";
         db.run(sql, values![request.id.as_str(), asked, json(&answer)?, now()]).await?;
         transaction.commit().await?;
@@ -183,7 +194,11 @@ impl Gateway {
         for (id, recipient, state) in known.iter().filter(|(_, recipient, _)| wanted(recipient)) {
             if *state == State::Held {
                 let decided = self.decide_one(db, *id, &decision, files).await?;
-                answers.push(CopyAnswer { recipient: decided.recipient, result: decided.result, detail: decided.detail });
+                answers.push(CopyAnswer {
+                    recipient: decided.recipient,
+                    result: decided.result,
+                    detail: decided.detail,
+                });
                 continue;
             }
             // Of several copies over time the one that is held counts, else the newest.
@@ -194,13 +209,21 @@ impl Gateway {
                 && let Some(copy) = Held::load(db, *id).await?
             {
                 let already = copy.already(request.action);
-                answers.push(CopyAnswer { recipient: recipient.clone(), result: already.result, detail: already.detail });
+                answers.push(CopyAnswer {
+                    recipient: recipient.clone(),
+                    result: already.result,
+                    detail: already.detail,
+                });
             }
         }
         for recipient in &request.recipients {
             if !known.iter().any(|(_, known, _)| known.eq_ignore_ascii_case(recipient)) {
                 let detail = "no copy for this recipient was ever held here".to_owned();
-                answers.push(CopyAnswer { recipient: recipient.clone(), result: CopyResult::NotFound, detail });
+                answers.push(CopyAnswer {
+                    recipient: recipient.clone(),
+                    result: CopyResult::NotFound,
+                    detail,
+                });
             }
         }
         Ok(answers)
@@ -216,7 +239,12 @@ impl Gateway {
             Ok(CopyAnswer { recipient: row.get("recipient")?, result: CopyResult::Failed, detail })
         });
         let copies = copies.collect::<Result<_, Error>>()?;
-        Ok(RemediationAnswer { id: request.id.clone(), gateway: self.name().to_owned(), repeated: false, copies })
+        Ok(RemediationAnswer {
+            id: request.id.clone(),
+            gateway: self.name().to_owned(),
+            repeated: false,
+            copies,
+        })
     }
 }
 
@@ -228,7 +256,8 @@ async fn of_message(db: &mut dyn Session, unique_id: &str) -> Result<Vec<(u64, S
     rows.iter()
         .map(|row| {
             let (id, state) = (row.get::<i64>("id")? as u64, row.get::<String>("state")?);
-            let state = State::parse(&state).ok_or_else(|| Error::damaged(format!("incident {id}"), state))?;
+            let state =
+                State::parse(&state).ok_or_else(|| Error::damaged(format!("incident {id}"), state))?;
             Ok((id, row.get("recipient")?, state))
         })
         .collect()

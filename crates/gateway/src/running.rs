@@ -98,19 +98,31 @@ impl Running {
 fn mail_listener(gateway: &Gateway, resolver: &Arc<Resolver>, recorder: &Recorder) -> Result<Shared, Error> {
     let options = gateway.options();
     let kind = match &options.deliver {
-        Destination::Smtp(target) => Kind::Deliver(way(gateway, resolver, target.clone(), options.queue.tls)?),
+        Destination::Smtp(target) => {
+            Kind::Deliver(way(gateway, resolver, target.clone(), options.queue.tls)?)
+        }
         Destination::Maildir(dir) => Kind::Maildir(dir.clone()),
     };
     let mail = &options.mail;
-    let door = Door::new("mail.allowed_hosts", &mail.allowed_hosts, mail.max_sessions, mail.max_sessions_per_address)?;
+    let door = Door::new(
+        "mail.allowed_hosts",
+        &mail.allowed_hosts,
+        mail.max_sessions,
+        mail.max_sessions_per_address,
+    )?;
     shared(gateway, recorder, kind, door, "ESMTP Weir gateway")
 }
 
-fn submission_listener(gateway: &Gateway, resolver: &Arc<Resolver>, recorder: &Recorder) -> Result<Shared, Error> {
+fn submission_listener(
+    gateway: &Gateway,
+    resolver: &Arc<Resolver>,
+    recorder: &Recorder,
+) -> Result<Shared, Error> {
     let Some(inspect) = &gateway.options().inspect else {
         return Err(Error::Setup("no detection server is configured".to_owned()));
     };
-    let target = Target::parse(&inspect.inspect, 10025).map_err(|why| Error::Invalid(format!("inspect.inspect: {why}")))?;
+    let target = Target::parse(&inspect.inspect, 10025)
+        .map_err(|why| Error::Invalid(format!("inspect.inspect: {why}")))?;
     let kind = Kind::Inspect(way(gateway, resolver, target, DeliveryTls::Off)?);
     let most = inspect.max_sessions;
     let door = Door::new("inspect.allowed_hosts", &inspect.allowed_hosts, most, most)?;
@@ -129,12 +141,14 @@ fn shared(
         None => ServerTls::Off,
         Some(files) => {
             let pair = CertificateFiles { chain: files.certificate.clone(), key: files.key.clone() };
-            let acceptor = Acceptor::load(pair, None).map_err(|why| Error::Setup(format!("mail.tls: {why}")))?;
+            let acceptor =
+                Acceptor::load(pair, None).map_err(|why| Error::Setup(format!("mail.tls: {why}")))?;
             ServerTls::Opportunistic(acceptor)
         }
     };
     let spool = options.data.join("spool");
-    std::fs::create_dir_all(&spool).map_err(|why| Error::Setup(format!("cannot make {}: {why}", spool.display())))?;
+    std::fs::create_dir_all(&spool)
+        .map_err(|why| Error::Setup(format!("cannot make {}: {why}", spool.display())))?;
     let smtp = ServerConfig {
         hostname: gateway.name().to_owned(),
         banner: banner.to_owned(),
@@ -155,15 +169,20 @@ fn shared(
     })
 }
 
-fn way(gateway: &Gateway, resolver: &Arc<Resolver>, target: Target, wanted: DeliveryTls) -> Result<Way, Error> {
+fn way(
+    gateway: &Gateway,
+    resolver: &Arc<Resolver>,
+    target: Target,
+    wanted: DeliveryTls,
+) -> Result<Way, Error> {
     let tls = queue::tls(wanted).map_err(|why| Error::Setup(format!("queue.tls: {why}")))?;
     Ok(Way { resolver: resolver.clone(), target, helo: gateway.name().to_owned(), tls })
 }
 
 async fn bind(what: &str, listen: &str) -> Result<TcpListener, Error> {
-    TcpListener::bind(listen)
-        .await
-        .map_err(|why| Error::Setup(format!("cannot listen on {listen} ({what}): {why}; is another server running there?")))
+    TcpListener::bind(listen).await.map_err(|why| {
+        Error::Setup(format!("cannot listen on {listen} ({what}): {why}; is another server running there?"))
+    })
 }
 
 fn address(socket: &TcpListener) -> Result<SocketAddr, Error> {

@@ -150,7 +150,11 @@ impl Gateway {
                 transaction.run("DELETE FROM status_update WHERE seq = ?", values![result.seq]).await?;
             } else {
                 let why = result.why.as_deref().unwrap_or("not taken");
-                tracing::warn!(seq = result.seq, why, "Enforce did not take a status update; it is sent again");
+                tracing::warn!(
+                    seq = result.seq,
+                    why,
+                    "Enforce did not take a status update; it is sent again"
+                );
                 let sql = "UPDATE status_update SET attempts = attempts + 1, last_error = ?, \
                     due_at = ? + CASE WHEN attempts > 8 THEN 300000 ELSE 1000 * (attempts + 1) * (attempts + 1) END WHERE seq = ?";
                 transaction.run(sql, values![why, now(), result.seq]).await?;
@@ -184,7 +188,8 @@ impl Sender {
             .build()
             .map_err(|why| setup(why.to_string()))?;
         let file = &options.password_file;
-        let password = std::fs::read_to_string(file).map_err(|why| setup(format!("cannot read {}: {why}", file.display())))?;
+        let password = std::fs::read_to_string(file)
+            .map_err(|why| setup(format!("cannot read {}: {why}", file.display())))?;
         let password = zeroize::Zeroizing::new(password.trim_end_matches(['\r', '\n']).to_owned());
         Ok(Self { gateway, client, options, password })
     }
@@ -258,9 +263,17 @@ impl Sender {
         let request = self.client.post(&url).basic_auth(&self.options.user, Some(self.password.as_str()));
         let response = request.json(batch).send().await.map_err(|why| words(&why))?;
         match response.status().as_u16() {
-            200 => response.json().await.map_err(|why| format!("{url}: an answer that cannot be read: {why}")),
-            401 => Err(format!("{url}: Enforce does not know the user {:?}, or the password is wrong", self.options.user)),
-            403 => Err(format!("{url}: the user {:?} lacks the privilege \"Incident Update\"", self.options.user)),
+            200 => {
+                response.json().await.map_err(|why| format!("{url}: an answer that cannot be read: {why}"))
+            }
+            401 => Err(format!(
+                "{url}: Enforce does not know the user {:?}, or the password is wrong",
+                self.options.user
+            )),
+            403 => Err(format!(
+                "{url}: the user {:?} lacks the privilege \"Incident Update\"",
+                self.options.user
+            )),
             code => Err(format!("{url}: Enforce answered {code}")),
         }
     }

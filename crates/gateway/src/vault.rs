@@ -123,7 +123,8 @@ impl Gateway {
     pub(crate) async fn put(&self, message: Spooled) -> Result<Blob, Error> {
         let inner = self.inner.clone();
         let put = move || -> Result<Blob, Error> {
-            let octets = message.read().map_err(|why| Error::Setup(format!("cannot read the spool: {why}")))?;
+            let octets =
+                message.read().map_err(|why| Error::Setup(format!("cannot read the spool: {why}")))?;
             Ok(inner.blobs.write(&inner.keys, CONTEXT, &octets)?)
         };
         tokio::task::spawn_blocking(put).await.map_err(|why| Error::Setup(why.to_string()))?
@@ -162,16 +163,21 @@ impl Gateway {
     }
 
     async fn sweep(&self) -> Result<(), Error> {
-        let rows = self.database().fetch("SELECT blob FROM message WHERE blob IS NOT NULL", Vec::new()).await?;
+        let rows =
+            self.database().fetch("SELECT blob FROM message WHERE blob IS NOT NULL", Vec::new()).await?;
         let mut named = HashSet::new();
         for row in &rows {
             named.extend(Uuid::try_parse(&row.get::<String>("blob")?));
         }
         let inner = self.inner.clone();
-        let swept = tokio::task::spawn_blocking(move || inner.blobs.sweep(|name| named.contains(&name))).await;
+        let swept =
+            tokio::task::spawn_blocking(move || inner.blobs.sweep(|name| named.contains(&name))).await;
         let removed = swept.map_err(|why| Error::Setup(why.to_string()))??;
         if removed > 0 {
-            tracing::info!(removed, "files of messages that were never accepted, or are needed no longer, are gone");
+            tracing::info!(
+                removed,
+                "files of messages that were never accepted, or are needed no longer, are gone"
+            );
         }
         Ok(())
     }
@@ -195,7 +201,8 @@ pub(crate) async fn release_octets(db: &mut dyn Session, ids: &[u64]) -> Result<
 }
 
 fn blob_of(row: &Row) -> Result<Option<(Uuid, Vec<u8>)>, Error> {
-    let (Some(name), Some(head)) = (row.get::<Option<String>>("blob")?, row.get::<Option<Vec<u8>>>("head")?) else {
+    let (Some(name), Some(head)) = (row.get::<Option<String>>("blob")?, row.get::<Option<Vec<u8>>>("head")?)
+    else {
         return Ok(None);
     };
     let name = Uuid::try_parse(&name).map_err(|why| Error::damaged("the name of a message's file", why))?;
@@ -216,7 +223,8 @@ fn location(options: &Options) -> Result<Location, Error> {
 }
 
 fn prepare(data: &Path) -> Result<(Lock, Keys, Blobs), Error> {
-    std::fs::create_dir_all(data).map_err(|why| Error::Setup(format!("cannot make {}: {why}", data.display())))?;
+    std::fs::create_dir_all(data)
+        .map_err(|why| Error::Setup(format!("cannot make {}: {why}", data.display())))?;
     let lock = Lock::take(data, "gateway.lock", PATIENCE)?;
     Ok((lock, Keys::open(&data.join("keys"))?, Blobs::open(&data.join("messages"))?))
 }

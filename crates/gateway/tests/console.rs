@@ -59,8 +59,7 @@ impl Desk {
         let password = Some(Password::new(PASSWORD.into()));
         let new = NewUser { name: name.into(), roles: vec![role], password, ..NewUser::default() };
         people.add_user(new).await.unwrap();
-        let mut browser =
-            Browser { address: self.address, cookies: Default::default(), headers: Vec::new() };
+        let mut browser = Browser { address: self.address, cookies: Default::default(), headers: Vec::new() };
         let answer = browser.post("/sign-in", &[("name", name), ("password", PASSWORD)]).await;
         assert_eq!(answer.status, 303, "{}", answer.body);
         browser
@@ -97,13 +96,16 @@ impl Desk {
 
 fn texts(dir: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
-    entries.map(|entry| String::from_utf8_lossy(&std::fs::read(entry.unwrap().path()).unwrap()).into_owned()).collect()
+    entries
+        .map(|entry| String::from_utf8_lossy(&std::fs::read(entry.unwrap().path()).unwrap()).into_owned())
+        .collect()
 }
 
 async fn send(to: SocketAddr, number: u32, recipients: &[&str], subject: &str, body: &str) -> String {
     let stream = BufReader::new(TcpStream::connect(to).await.unwrap());
     let mut stream = stream;
-    let mut lines = vec!["EHLO detection.test.example".to_owned(), "MAIL FROM:<jane@company.example>".to_owned()];
+    let mut lines =
+        vec!["EHLO detection.test.example".to_owned(), "MAIL FROM:<jane@company.example>".to_owned()];
     lines.extend(recipients.iter().map(|to| format!("RCPT TO:<{to}>")));
     lines.push("DATA".to_owned());
     reply(&mut stream).await;
@@ -138,14 +140,19 @@ async fn a_held_mail_is_found_looked_at_approved_and_arrives() {
     let mut browser = desk.user("rita", "Remediator").await;
     assert!(desk.send(1, &["bob@partner.example"], "Quarterly numbers").await.starts_with("250"));
     let folders = browser.get("/folders").await;
-    assert!(folders.body.contains("Data Loss Prevention") && folders.body.contains("<b>1</b>"), "{}", folders.body);
+    assert!(
+        folders.body.contains("Data Loss Prevention") && folders.body.contains("<b>1</b>"),
+        "{}",
+        folders.body
+    );
     let list = browser.get("/incidents?state=held").await;
     assert!(list.body.contains("Quarterly numbers") && list.body.contains("bob@partner.example"));
     assert!(texts(&desk.delivered.join("new")).is_empty(), "nothing arrives before a decision");
     let mail = browser.get("/incidents/1/mail").await;
     assert!(mail.body.contains("plain words") && mail.body.contains("Message-ID"), "{}", mail.body);
-    let answer =
-        browser.submit("/incidents/1", "/incidents/1/decide", &[("action", "approve"), ("note", "It is fine.")]).await;
+    let answer = browser
+        .submit("/incidents/1", "/incidents/1/decide", &[("action", "approve"), ("note", "It is fine.")])
+        .await;
     assert_eq!((answer.status, answer.header("location")), (303, Some("/incidents/1")));
     let text = &desk.arrived(1).await[0];
     assert!(text.contains("Subject: Quarterly numbers") && !text.to_lowercase().contains("x-dlp-"), "{text}");
@@ -158,7 +165,10 @@ async fn a_held_mail_is_found_looked_at_approved_and_arrives() {
     assert_eq!(answer.status, 303);
     assert!(browser.get("/incidents/1").await.body.contains("already approved"));
     let actions = desk.audit_actions().await;
-    assert!(actions.contains(&"ORIGINAL_VIEWED".to_owned()) && actions.contains(&"APPROVE".to_owned()), "{actions:?}");
+    assert!(
+        actions.contains(&"ORIGINAL_VIEWED".to_owned()) && actions.contains(&"APPROVE".to_owned()),
+        "{actions:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -171,7 +181,8 @@ async fn many_are_previewed_then_decided_and_the_rest_stays() {
     let chosen = [("id", "1"), ("id", "3"), ("id", "999"), ("action", "reject"), ("f-state", "held")];
     let preview = browser.submit("/incidents", "/incidents/preview", &chosen).await;
     assert_eq!(preview.status, 200);
-    for words in ["Reject 2 held incidents?", "1 of those chosen are not held any more", "Mail 3", ": delete"] {
+    for words in ["Reject 2 held incidents?", "1 of those chosen are not held any more", "Mail 3", ": delete"]
+    {
         assert!(preview.body.contains(words), "{words}: {}", preview.body);
     }
     assert!(!preview.body.contains("Mail 2"));
@@ -201,7 +212,11 @@ async fn a_mail_is_an_attackers_letter_and_stays_text_on_every_page() {
     for path in ["/incidents", "/incidents/1", "/incidents/1/mail", "/messages", "/messages/1"] {
         let page = browser.get(path).await;
         assert_eq!(page.status, 200, "{path}: {}", page.body);
-        assert!(!page.body.contains("<script>") && !page.body.contains("<img src=x"), "{path}: {}", page.body);
+        assert!(
+            !page.body.contains("<script>") && !page.body.contains("<img src=x"),
+            "{path}: {}",
+            page.body
+        );
         assert!(page.body.contains("&lt;script&gt;alert(document.cookie)"), "{path}");
         assert!(!page.body.contains('\u{202e}'), "{path}");
     }
@@ -216,6 +231,7 @@ async fn a_mail_is_an_attackers_letter_and_stays_text_on_every_page() {
 }
 
 /// Every path of the router: method, path, form, and the privilege that it takes.
+#[allow(clippy::type_complexity)]
 const ROUTES: &[(&str, &str, &[(&str, &str)], Privilege)] = &[
     ("GET", "/folders", &[], Privilege::ViewQuarantine),
     ("GET", "/incidents", &[], Privilege::ViewQuarantine),
@@ -233,7 +249,12 @@ const ROUTES: &[(&str, &str, &[(&str, &str)], Privilege)] = &[
     ("POST", "/queue/act", &[("id", "1"), ("action", "retry")], Privilege::ManageQueue),
     ("GET", "/configuration/folders", &[], Privilege::ConfigureQuarantine),
     ("GET", "/configuration/folders/new", &[], Privilege::ConfigureQuarantine),
-    ("POST", "/configuration/folders/new", &[("name", "x"), ("kind", "hold"), ("at_limit", "keep")], Privilege::ConfigureQuarantine),
+    (
+        "POST",
+        "/configuration/folders/new",
+        &[("name", "x"), ("kind", "hold"), ("at_limit", "keep")],
+        Privilege::ConfigureQuarantine,
+    ),
     ("GET", "/configuration/folders/1", &[], Privilege::ConfigureQuarantine),
     ("POST", "/configuration/folders/1", &[("name", "x")], Privilege::ConfigureQuarantine),
     ("POST", "/configuration/folders/1/delete", &[], Privilege::ConfigureQuarantine),
@@ -301,7 +322,10 @@ async fn what_a_role_does_not_reach_looks_as_if_it_were_not_there() {
             assert_eq!(browser.get(path).await.status, 404, "{role}: {path}");
         }
         assert!(!browser.get("/incidents").await.body.contains("Secret mail"), "{role}");
-        assert!([403, 404].contains(&browser.get("/incidents?folder=1").await.status) || role == "Other policy", "{role}");
+        assert!(
+            [403, 404].contains(&browser.get("/incidents?folder=1").await.status) || role == "Other policy",
+            "{role}"
+        );
         let decide = [("action", "approve")];
         assert_eq!(browser.submit("/account", "/incidents/1/decide", &decide).await.status, 404, "{role}");
         let bulk = [("id", "1"), ("action", "approve")];
@@ -320,19 +344,31 @@ async fn folders_and_filters_are_changed_by_form_and_refused_with_reasons() {
     let desk = desk().await;
     let mut browser = desk.user("root", "Administrator").await;
     let new = [("name", "Finance"), ("kind", "hold"), ("at_limit", "reject"), ("max_days", "30")];
-    assert_eq!(browser.submit("/configuration/folders/new", "/configuration/folders/new", &new).await.status, 303);
+    assert_eq!(
+        browser.submit("/configuration/folders/new", "/configuration/folders/new", &new).await.status,
+        303
+    );
     let wrong = [("name", "Other"), ("kind", "hold"), ("at_limit", "reject"), ("max_days", "soon")];
     let answer = browser.submit("/configuration/folders/new", "/configuration/folders/new", &wrong).await;
-    assert!(answer.status == 422 && answer.body.contains("Most days: write a whole number"), "{}", answer.body);
+    assert!(
+        answer.status == 422 && answer.body.contains("Most days: write a whole number"),
+        "{}",
+        answer.body
+    );
     let filter = "name = \"Finance\"\nwhen = { policy-id = [7] }\nactions = [{ hold = \"Finance\" }]\n";
-    let answer = browser.submit("/configuration/filters/new", "/configuration/filters/new", &[("text", filter)]).await;
-    assert_eq!(answer.status, 303, "{}", answer.body);
     let answer =
-        browser.submit("/configuration/filters/new", "/configuration/filters/new", &[("text", "name = 7")]).await;
+        browser.submit("/configuration/filters/new", "/configuration/filters/new", &[("text", filter)]).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let answer = browser
+        .submit("/configuration/filters/new", "/configuration/filters/new", &[("text", "name = 7")])
+        .await;
     assert!(answer.status == 422 && answer.body.contains("line 1"), "{}", answer.body);
     let list = browser.get("/configuration/filters").await;
     assert!(list.body.contains("hold in &#34;Finance&#34;"), "{}", list.body);
-    assert_eq!(browser.submit("/configuration/filters", "/configuration/filters", &[("move", "up 2")]).await.status, 303);
+    assert_eq!(
+        browser.submit("/configuration/filters", "/configuration/filters", &[("move", "up 2")]).await.status,
+        303
+    );
     desk.send(1, &["bob@partner.example"], "For finance").await;
     let folder = browser.get("/incidents?folder=2").await;
     assert!(folder.body.contains("For finance"), "the new filter is in force, and first: {}", folder.body);
@@ -355,11 +391,17 @@ async fn a_sender_asks_for_release_and_a_wrong_link_tells_nothing() {
     let (page, other) = (sender.get(&path).await, sender.get(&wrong).await);
     assert_eq!((page.status, other.status), (200, 200));
     assert!(!page.body.contains("Secret subject"));
-    assert_eq!(page.body.replace(&path, ""), other.body.replace(&wrong, ""), "no link tells whether a mail is held");
+    assert_eq!(
+        page.body.replace(&path, ""),
+        other.body.replace(&wrong, ""),
+        "no link tells whether a mail is held"
+    );
     assert_eq!(sender.post(&wrong, &[("reason", "please")]).await.status, 404);
     let answer = sender.post(&path, &[("reason", "The customer asked for it <b>")]).await;
     assert!(answer.status == 200 && answer.body.contains("Thank you"), "{}", answer.body);
     let page = reviewer.get("/incidents/1").await;
-    assert!(page.body.contains("The sender asks for release") && page.body.contains("asked for it &lt;b&gt;"));
+    assert!(
+        page.body.contains("The sender asks for release") && page.body.contains("asked for it &lt;b&gt;")
+    );
     assert!(reviewer.get("/incidents?release=asked").await.body.contains("Secret subject"));
 }

@@ -15,7 +15,8 @@ use certs::Authority;
 use gateway::{EnforceOptions, Options, RemediationOptions, ReviewAction, Running, TlsFiles};
 use hyper_util::rt::TokioIo;
 use incident::wire::{
-    CopyResult, CopyState, RemediationAnswer, RemediationRequest, UpdateAnswer, UpdateBatch, UpdateResult, paths,
+    CopyResult, CopyState, RemediationAnswer, RemediationRequest, UpdateAnswer, UpdateBatch, UpdateResult,
+    paths,
 };
 use smtp::tls::{Connector, Trust};
 use support::*;
@@ -45,7 +46,8 @@ impl Loop {
     }
 
     fn client(&self, authority: &Authority) -> reqwest::Client {
-        let connector = Connector::load(Trust::File(self.authority.file()), Some(authority.issue("enforce")), None);
+        let connector =
+            Connector::load(Trust::File(self.authority.file()), Some(authority.issue("enforce")), None);
         client(&connector.unwrap())
     }
 
@@ -107,7 +109,11 @@ async fn a_request_acts_once_on_what_is_held_and_answers_for_each_recipient() {
         ("eve@x.example", CopyResult::NotFound),
     ];
     assert_eq!(said, expected);
-    assert!(answer.copies[0].detail.contains("already been released by dlp-remediator"), "{}", answer.copies[0].detail);
+    assert!(
+        answer.copies[0].detail.contains("already been released by dlp-remediator"),
+        "{}",
+        answer.copies[0].detail
+    );
     assert!(ring.ask(&request("r-3", "NEVER-SEEN", ReviewAction::Approved)).await.copies.is_empty());
     let copy = in_state(gw, gateway::State::Rejected).await.remove(0);
     let history = gw.snapshot(copy.id).await.unwrap().unwrap().history;
@@ -135,6 +141,7 @@ async fn a_client_without_the_right_certificate_gets_nothing() {
 /// An Enforce that takes updates, or does not.
 #[derive(Clone)]
 struct FakeEnforce {
+    #[allow(clippy::type_complexity)]
     taken: Arc<Mutex<Vec<(CopyState, String, Option<String>)>>>,
     batches: Arc<Mutex<Vec<usize>>>,
     /// 500 to everything.
@@ -145,7 +152,12 @@ struct FakeEnforce {
 
 impl FakeEnforce {
     async fn start(authority: &Authority) -> (Self, String) {
-        let fake = Self { taken: Arc::default(), batches: Arc::default(), down: Arc::default(), refuses: Arc::default() };
+        let fake = Self {
+            taken: Arc::default(),
+            batches: Arc::default(),
+            down: Arc::default(),
+            refuses: Arc::default(),
+        };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
         let acceptor = authority.rustls_server("localhost", true);
@@ -183,10 +195,17 @@ impl FakeEnforce {
         let results = batch.updates.into_iter().map(|update| {
             let taken = refused.as_ref() != Some(&update.recipient);
             if taken {
-                assert_eq!((update.unique_message_id.as_str(), &update.policy_ids[..]), ("A1", &[23, 24][..]));
+                assert_eq!(
+                    (update.unique_message_id.as_str(), &update.policy_ids[..]),
+                    ("A1", &[23, 24][..])
+                );
                 self.taken.lock().unwrap().push((update.state, update.recipient, update.request_id));
             }
-            UpdateResult { seq: update.seq, taken, why: (!taken).then(|| "no access to this incident".to_owned()) }
+            UpdateResult {
+                seq: update.seq,
+                taken,
+                why: (!taken).then(|| "no access to this incident".to_owned()),
+            }
         });
         Ok(Json(UpdateAnswer { results: results.collect() }))
     }
@@ -223,7 +242,10 @@ async fn enforce_hears_of_everything_in_order_however_often_it_is_away() {
     until("all of bob's", async || fake.of("bob@x.example").len() == 3).await;
     assert_eq!(fake.of("bob@x.example"), [CopyState::Held, CopyState::Approved, CopyState::Delivered]);
     assert!(fake.of("cyd@x.example").is_empty());
-    until("the refusal is shown", async || gw.update_state().await.unwrap().last_error.is_some_and(|why| why.contains("no access"))).await;
+    until("the refusal is shown", async || {
+        gw.update_state().await.unwrap().last_error.is_some_and(|why| why.contains("no access"))
+    })
+    .await;
     assert_eq!(gw.update_state().await.unwrap().waiting, 3);
     *fake.refuses.lock().unwrap() = None;
     until("all of cyd's", async || fake.of("cyd@x.example").len() == 3).await;

@@ -306,7 +306,9 @@ async fn a_peer_that_is_not_trusted_cannot_mark_and_its_marks_do_not_leave() {
 async fn without_a_next_host_marked_mail_is_still_held_and_other_mail_stays_with_its_sender() {
     let place = Place::new(String::new()).await;
     place.sink.stop();
-    let running = started(Options { deliver: "smtp://127.0.0.1:1".to_owned().try_into().unwrap(), ..place.options() }).await;
+    let running =
+        started(Options { deliver: "smtp://127.0.0.1:1".to_owned().try_into().unwrap(), ..place.options() })
+            .await;
     assert_eq!(send(running.mail, FROM, &["bob@partner.example"], &marked("A1", "one")).await.code, 250);
     assert_eq!(send(running.mail, FROM, &["bob@partner.example"], &unmarked("P1", "two")).await.code, 451);
     assert_eq!(held(&running.gateway).await.len(), 1);
@@ -316,7 +318,8 @@ async fn without_a_next_host_marked_mail_is_still_held_and_other_mail_stays_with
 #[tokio::test(flavor = "multi_thread")]
 async fn an_informational_mail_that_is_still_queued_can_be_held() {
     let place = Place::new(String::new()).await;
-    let mut options = Options { deliver: "smtp://127.0.0.1:1".to_owned().try_into().unwrap(), ..place.options() };
+    let mut options =
+        Options { deliver: "smtp://127.0.0.1:1".to_owned().try_into().unwrap(), ..place.options() };
     options.queue.first_wait = 600;
     options.queue.longest_wait = 600;
     let running = started(options).await;
@@ -328,11 +331,20 @@ async fn an_informational_mail_that_is_still_queued_can_be_held() {
     gw.save_filter(&filter, Some((row.id, row.version)), "rita").await.unwrap();
     send(running.mail, FROM, &["bob@partner.example"], &marked("A1", "one")).await;
     let id = in_state(gw, State::Informational).await[0].id;
-    until("the first attempt", async || gw.queue(&QueueFilter::default()).await.unwrap().entries.iter().any(|entry| entry.attempts == 1)).await;
+    until("the first attempt", async || {
+        gw.queue(&QueueFilter::default()).await.unwrap().entries.iter().any(|entry| entry.attempts == 1)
+    })
+    .await;
     gw.hold(id, "Data Loss Prevention", &rita(), Some("wait")).await.unwrap();
     assert_eq!(gw.queue(&QueueFilter::default()).await.unwrap().total, 0);
     assert_eq!(held(gw).await[0].id, id);
-    assert!(gw.hold(id, "Data Loss Prevention", &rita(), None).await.unwrap_err().to_string().contains("no longer in the queue"));
+    assert!(
+        gw.hold(id, "Data Loss Prevention", &rita(), None)
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("no longer in the queue")
+    );
     running.stop().await;
 }
 
@@ -372,11 +384,44 @@ async fn a_hundred_decisions_at_once_release_each_mail_once() {
     });
     let mut done = 0;
     for decider in deciders.collect::<Vec<_>>() {
-        done += decider.await.unwrap().iter().filter(|one| matches!(one.result, CopyResult::Released | CopyResult::Custom)).count();
+        done += decider
+            .await
+            .unwrap()
+            .iter()
+            .filter(|one| matches!(one.result, CopyResult::Released | CopyResult::Custom))
+            .count();
     }
     assert_eq!(done, 20);
     place.sink.wait_for(20).await;
-    until("an empty queue", async || running.gateway.queue(&QueueFilter::default()).await.unwrap().total == 0).await;
+    until("an empty queue", async || {
+        running.gateway.queue(&QueueFilter::default()).await.unwrap().total == 0
+    })
+    .await;
     assert_eq!(place.sink.mails().len(), 20);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_reflecting_mode_mail_from_inside_goes_to_the_detection_server_in_step() {
+    let place = Place::new(String::new()).await;
+    let detection = Sink::start().await;
+    let inspect = |inspect: String| {
+        Some(gateway::InspectOptions { listen: "127.0.0.1:0".into(), inspect, ..Default::default() })
+    };
+    let running =
+        started(Options { inspect: inspect(detection.address.to_string()), ..place.options() }).await;
+    let inside = running.submission.unwrap();
+    let reply = send(inside, FROM, &["bob@partner.example"], &marked("A1", "forged")).await;
+    assert_eq!(reply.text(), "Ok: the sink has it.");
+    assert_eq!(detection.mails()[0].text, unmarked("A1", "forged"), "no mark from inside is believed");
+    assert!(place.sink.mails().is_empty() && held(&running.gateway).await.is_empty());
+    assert_eq!(send(inside, FROM, &["permanent@partner.example"], &unmarked("P", "x")).await.code, 550);
+    running.stop().await;
+    // Down is later, never past inspection.
+    let running = started(Options { inspect: inspect("127.0.0.1:1".into()), ..place.options() }).await;
+    let refused =
+        try_send(running.submission.unwrap(), FROM, &["bob@partner.example"], &unmarked("P", "x")).await;
+    assert!(refused.is_err_and(|error| error.to_string().contains("421")));
+    assert!(place.sink.mails().is_empty());
     running.stop().await;
 }

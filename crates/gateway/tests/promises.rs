@@ -63,7 +63,10 @@ impl Killed {
     fn start(data: &Path, deliver: &str, decide: bool) -> Self {
         let _ = std::fs::remove_file(data.join("address"));
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["child", "--exact", "--nocapture"]).env("GATEWAY_TEST_DATA", data).env("GATEWAY_TEST_DELIVER", deliver);
+        command
+            .args(["child", "--exact", "--nocapture"])
+            .env("GATEWAY_TEST_DATA", data)
+            .env("GATEWAY_TEST_DELIVER", deliver);
         if decide {
             command.env("GATEWAY_TEST_DECIDE", "1");
         }
@@ -88,6 +91,26 @@ impl Drop for Killed {
     }
 }
 
+/// Sends until some are taken, and on until some moment after that, in the middle of whatever is going on.
+async fn live(to: SocketAddr, step: u64, number: &mut u64, sent: &mut BTreeSet<u64>, dice: &mut Dice) {
+    let (enough, rest) = (sent.len() + 1 + dice.roll(5) as usize, Duration::from_millis(dice.roll(150)));
+    let mut one_more = async || {
+        *number += step;
+        // Only a 250 that was heard makes it the gateway's.
+        if try_send(to, FROM, &["bob@x.example"], &text(*number)).await.is_ok_and(|reply| reply.code == 250) {
+            sent.insert(*number);
+        }
+        sent.len()
+    };
+    while one_more().await < enough {}
+    let _ = tokio::time::timeout(rest, async {
+        loop {
+            one_more().await;
+        }
+    })
+    .await;
+}
+
 fn text(number: u64) -> String {
     marked(&format!("K{number}"), &number.to_string())
 }
@@ -99,18 +122,7 @@ async fn killed_at_any_moment_no_mail_is_lost_delivered_undecided_or_changed() {
     let (mut sent, mut number) = (BTreeSet::new(), 0);
     for _ in 0..12 {
         let gateway = Killed::start(dir.path(), &sink.destination().to_string(), true);
-        let until = tokio::time::Instant::now() + Duration::from_millis(100 + dice.roll(600));
-        let address = gateway.address;
-        let sending = async {
-            loop {
-                number += 1;
-                // Only a 250 that was heard makes it the gateway's.
-                if try_send(address, FROM, &["bob@x.example"], &text(number)).await.is_ok_and(|reply| reply.code == 250) {
-                    sent.insert(number);
-                }
-            }
-        };
-        let _ = tokio::time::timeout_at(until, sending).await;
+        live(gateway.address, 1, &mut number, &mut sent, &mut dice).await;
         drop(gateway);
     }
     let running = started(options(dir.path(), sink.destination())).await;
@@ -121,7 +133,7 @@ async fn killed_at_any_moment_no_mail_is_lost_delivered_undecided_or_changed() {
     until("an empty queue", async || gw.queue(&QueueFilter::default()).await.unwrap().total == 0).await;
     let arrived = arrived(&sink);
     let approved: BTreeSet<u64> = sent.iter().copied().filter(|number| number % 2 == 0).collect();
-    assert!(sent.len() > 20, "only {} mails in all", sent.len());
+    assert!(sent.len() >= 12, "only {} mails in all", sent.len());
     let lost: Vec<_> = approved.iter().filter(|number| !arrived.contains_key(number)).collect();
     assert!(lost.is_empty(), "lost: {lost:?}");
     assert!(arrived.keys().all(|number| number % 2 == 0), "a rejected mail was delivered");
@@ -144,17 +156,7 @@ async fn killed_at_any_moment_a_maildir_gets_each_mail_exactly_once() {
     let mut number = 0;
     for _ in 0..8 {
         let gateway = Killed::start(dir.path(), &deliver, true);
-        let until = tokio::time::Instant::now() + Duration::from_millis(100 + dice.roll(500));
-        let address = gateway.address;
-        let sending = async {
-            loop {
-                number += 2;
-                if try_send(address, FROM, &["bob@x.example"], &text(number)).await.is_ok_and(|reply| reply.code == 250) {
-                    sent.insert(number);
-                }
-            }
-        };
-        let _ = tokio::time::timeout_at(until, sending).await;
+        live(gateway.address, 2, &mut number, &mut sent, &mut dice).await;
         drop(gateway);
     }
     let running = started(options(dir.path(), deliver.try_into().unwrap())).await;
@@ -168,7 +170,7 @@ async fn killed_at_any_moment_a_maildir_gets_each_mail_exactly_once() {
         let (_, mail) = mail.split_once("Delivered-To: bob@x.example\r\n").unwrap();
         *arrived.entry(number_of(mail)).or_default() += 1;
     }
-    assert!(sent.len() > 10, "only {} mails in all", sent.len());
+    assert!(sent.len() >= 8, "only {} mails in all", sent.len());
     assert!(sent.iter().all(|number| arrived.contains_key(number)), "lost");
     assert!(arrived.values().all(|count| *count == 1), "twice: {arrived:?}");
     running.stop().await;
@@ -182,7 +184,9 @@ async fn hundreds_of_mails_repeats_and_decisions_in_any_order_keep_the_promises(
     let mut decided: BTreeMap<(u64, String), ReviewAction> = BTreeMap::new();
     let mut accepted = BTreeSet::new();
     for number in 1..=150_u64 {
-        let to: Vec<String> = (0..=dice.roll(3)).map(|one| format!("{}{one}@x.example", if dice.roll(5) == 0 { "temp" } else { "to" })).collect();
+        let to: Vec<String> = (0..=dice.roll(3))
+            .map(|one| format!("{}{one}@x.example", if dice.roll(5) == 0 { "temp" } else { "to" }))
+            .collect();
         let to: Vec<&str> = to.iter().map(String::as_str).collect();
         sink.kind.store(true, Ordering::Relaxed);
         for _ in 0..=dice.roll(2) {
@@ -197,13 +201,21 @@ async fn hundreds_of_mails_repeats_and_decisions_in_any_order_keep_the_promises(
                 continue;
             }
             let copy = &waiting[dice.roll(waiting.len() as u64) as usize];
-            let action = [ReviewAction::Approved, ReviewAction::Rejected, ReviewAction::Custom][dice.roll(3) as usize];
+            let action =
+                [ReviewAction::Approved, ReviewAction::Rejected, ReviewAction::Custom][dice.roll(3) as usize];
             gw.decide(&[copy.id], action, &rita(), None).await.unwrap();
             decided.insert((copy.subject.parse().unwrap(), copy.recipient.clone()), action);
         }
     }
     sink.kind.store(true, Ordering::Relaxed);
-    let all: Vec<u64> = gw.queue(&QueueFilter { limit: 1000, ..QueueFilter::default() }).await.unwrap().entries.iter().map(|entry| entry.id).collect();
+    let all: Vec<u64> = gw
+        .queue(&QueueFilter { limit: 1000, ..QueueFilter::default() })
+        .await
+        .unwrap()
+        .entries
+        .iter()
+        .map(|entry| entry.id)
+        .collect();
     gw.retry(&all, &rita()).await.unwrap();
     until("an empty queue", async || gw.queue(&QueueFilter::default()).await.unwrap().total == 0).await;
     let mut went: BTreeMap<(u64, String), usize> = BTreeMap::new();
@@ -213,10 +225,14 @@ async fn hundreds_of_mails_repeats_and_decisions_in_any_order_keep_the_promises(
             *went.entry((number, to)).or_default() += 1;
         }
     }
-    let wanted: BTreeMap<(u64, String), usize> =
-        decided.iter().filter(|(_, action)| **action != ReviewAction::Rejected).map(|(key, _)| (key.clone(), 1)).collect();
+    let wanted: BTreeMap<(u64, String), usize> = decided
+        .iter()
+        .filter(|(_, action)| **action != ReviewAction::Rejected)
+        .map(|(key, _)| (key.clone(), 1))
+        .collect();
     assert_eq!(went, wanted);
-    let waiting: BTreeSet<(u64, String)> = held(&gw).await.into_iter().map(|copy| (copy.subject.parse().unwrap(), copy.recipient)).collect();
+    let waiting: BTreeSet<(u64, String)> =
+        held(&gw).await.into_iter().map(|copy| (copy.subject.parse().unwrap(), copy.recipient)).collect();
     let expected: BTreeSet<_> = accepted.iter().filter(|key| !decided.contains_key(*key)).cloned().collect();
     assert_eq!(waiting, expected, "whatever was not decided still waits");
     assert!(!in_state(&gw, State::Rejected).await.is_empty());

@@ -14,6 +14,7 @@ use store::values;
 use crate::messages;
 use crate::record::Status;
 use crate::seal::{self, json, matches_context, shortened, value_hash};
+use crate::terms;
 use crate::wire::{IncidentBatch, IngestAnswer, ShippedIncident, ShippedLine};
 use crate::write::{DETAIL, MERGE_WITHIN, keep_original, keep_values, lock_name, only_id};
 use crate::{Error, Journal};
@@ -75,7 +76,7 @@ impl Journal {
         if row.get::<String>("server")? != server {
             return Ok(None);
         }
-        let sql = "SELECT DISTINCT original FROM shipped WHERE journal = ? AND wanted AND original IS NOT NULL LIMIT ?";
+        let sql = "SELECT DISTINCT original FROM shipped WHERE journal = ? AND wanted AND original IS NOT NULL AND incident_id IS NOT NULL LIMIT ?";
         let names = self.database().fetch(sql, values![journal, WANTED]).await?;
         let wanted = names.iter().map(|row| Ok(row.get("original")?)).collect::<Result<_, Error>>()?;
         Ok(Some(IngestAnswer { cursor: row.get::<i64>("cursor")? as u64, refused: false, wanted }))
@@ -158,8 +159,7 @@ async fn cursor(db: &mut dyn Session, journal: &str) -> Result<u64, Error> {
 }
 
 async fn wanted(db: &mut dyn Session, journal: &str) -> Result<Vec<String>, Error> {
-    let sql =
-        "SELECT DISTINCT original FROM shipped WHERE journal = ? AND wanted AND original IS NOT NULL LIMIT ?";
+    let sql = "SELECT DISTINCT original FROM shipped WHERE journal = ? AND wanted AND original IS NOT NULL AND incident_id IS NOT NULL LIMIT ?";
     let rows = db.fetch(sql, values![journal, WANTED]).await?;
     rows.iter().map(|row| Ok(row.get("original")?)).collect()
 }
@@ -327,8 +327,10 @@ async fn update(db: &mut dyn Session, ready: &Ready, known: &Known) -> Result<()
     let severity = known.severity.min(shipped.severity as i64);
     let sql = "UPDATE incident SET recipients = ?, last_seen = ?, severity = ? WHERE id = ?";
     db.run(sql, values![json(&recipients), seen.max(known.last_seen), severity, known.id]).await?;
+    terms::keep(db, known.id, &shipped.recipients, &shipped.unscannable).await?;
     if seen >= known.last_seen {
-        let sql = "UPDATE incident SET prevent_status = ?, trial = ?, outcome = ? WHERE id = ?";
+        // What became of the mail behind the detection server (held, approved, remediation attempted) says more and stays.
+        let sql = "UPDATE incident SET prevent_status = CASE WHEN prevent_status IN (0, 1, 2, 20) THEN ? ELSE prevent_status END, trial = ?, outcome = ? WHERE id = ?";
         let (status, outcome) = (shipped.prevent_status, shipped.outcome.as_deref());
         db.run(sql, values![status, shipped.trial, outcome, known.id]).await?;
     }
@@ -392,8 +394,8 @@ async fn insert(
     let shipped = &ready.shipped;
     let sql = "INSERT INTO incident (unique_id, policy_id, policy, policy_version, policy_set, severity, status, prevent_status, \
          message_id, sender, recipients, subject, peer, direction, server, received_at, last_seen, size, match_count, \
-         count_is_complete, trial, response_rules, unscannable, linked_to, outcome, pending, matches) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?) RETURNING id";
+         count_is_complete, trial, response_rules, unscannable, linked_to, outcome, pending, matches, recorded_at, sender_domain) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?) RETURNING id";
     let values = values![
         shipped.unique_message_id.as_str(),
         shipped.policy_id,
@@ -421,8 +423,11 @@ async fn insert(
         follows,
         shipped.outcome.as_deref(),
         ready.matches.clone(),
+        jiff::Timestamp::now().as_millisecond(),
+        terms::domain(&shipped.sender),
     ];
     let id = only_id(&db.fetch(sql, values).await?)?;
+    terms::keep(db, id, &shipped.recipients, &shipped.unscannable).await?;
     keep_values(db, id, &ready.values).await?;
     add_attributes(db, id, &shipped.attributes).await?;
     messages::tell_new_incident(db, id, shipped).await?;

@@ -135,7 +135,7 @@ async fn keep_state(
         let same = row.get::<String>("gateway")? == gateway;
         let later = update.at.as_millisecond() > row.get::<i64>("at")?;
         // Clocks step back now and then; numbers of one gateway do not.
-        if !later && !(same && update.seq as i64 > row.get::<i64>("seq")?) {
+        if !(later || same && update.seq as i64 > row.get::<i64>("seq")?) {
             return Ok(());
         }
     }

@@ -178,7 +178,9 @@ async fn join(
     let fresh = new.recipients.iter().filter(|recipient| !known.recipients.contains(recipient));
     let recipients: Vec<&String> = known.recipients.iter().chain(fresh).collect();
     let severity = known.severity.min(violation.severity as i64);
-    let sql = "UPDATE incident SET recipients = ?, last_seen = ?, severity = ?, prevent_status = ?, trial = ?, pending = pending + 1 WHERE id = ?";
+    // What became of the mail behind this server (held, approved, remediation attempted) says more and stays.
+    let sql = "UPDATE incident SET recipients = ?, last_seen = ?, severity = ?, \
+        prevent_status = CASE WHEN prevent_status IN (0, 1, 2, 20) THEN ? ELSE prevent_status END, trial = ?, pending = pending + 1 WHERE id = ?";
     let (seen, status) = (new.received_at.as_millisecond(), new.disposition.prevent_status());
     db.run(sql, values![json(&recipients), seen, severity, status, violation.trial, known.id]).await?;
     terms::keep(db, known.id, &new.recipients, &new.unscannable).await?;

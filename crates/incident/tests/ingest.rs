@@ -206,7 +206,7 @@ on_both! {
         two.ship().await;
         let here = all(&two.enforce).await;
         assert_eq!(here.len(), 2);
-        assert_eq!((here[0].status, here[1].status), (Status::Resolved, Status::New));
+        assert_eq!((here[0].status.clone(), here[1].status.clone()), (Status::Resolved, Status::New));
         assert_eq!(two.enforce.show(here[1].id).await.unwrap().unwrap().linked_to, Some(1));
     }
 
@@ -272,7 +272,7 @@ on_both! {
         two.ship().await;
         let held = batch(vec![update(1, "A", "b@partner.example", CopyState::Held)]);
         assert!(two.enforce.take_updates("gw1", &held).await.unwrap().results[0].taken);
-        assert!(all(&two.enforce).await.iter().all(|one| (one.prevent_status, one.status) == (21, Status::New)));
+        assert!(all(&two.enforce).await.iter().all(|one| (one.prevent_status, one.status.clone()) == (21, Status::New)));
         let approved = batch(vec![
             update(2, "A", "b@partner.example", CopyState::Approved),
             update(3, "A", "b@partner.example", CopyState::Delivered),
@@ -281,7 +281,7 @@ on_both! {
             two.enforce.take_updates("gw1", &approved).await.unwrap();
             two.enforce.take_updates("gw1", &held).await.unwrap();
         }
-        assert!(all(&two.enforce).await.iter().all(|one| (one.prevent_status, one.status) == (22, Status::New)));
+        assert!(all(&two.enforce).await.iter().all(|one| (one.prevent_status, one.status.clone()) == (22, Status::New)));
         let history = two.enforce.show(2).await.unwrap().unwrap().history;
         let told: Vec<(&str, &str)> = history[2..].iter().map(|one| (one.action.as_str(), one.who.as_str())).collect();
         assert_eq!(told, [("EMAIL_QUARANTINED", "carol"), ("EMAIL_APPROVED", "carol"), ("EMAIL_DELIVERED", "carol")]);
@@ -317,6 +317,34 @@ on_both! {
         anew.at = Timestamp::from_millisecond(1_900_000_000_000).unwrap();
         two.enforce.take_updates("gw1", &batch(vec![anew])).await.unwrap();
         assert_eq!(all(&two.enforce).await[0].prevent_status, 21);
+    }
+
+    async fn more_originals_than_one_answer_names_all_arrive(two: Two) {
+        for number in 0..120 {
+            let mut message = message(&format!("M{number}"), &[1]);
+            message.original = Some(format!("original {number}").into_bytes());
+            two.record(message).await;
+        }
+        let name = two.prevent.name().await.unwrap();
+        let mut cursor = 0;
+        while let Some(batch) = two.prevent.changes(cursor).await.unwrap() {
+            cursor = two.enforce.take("mx1", batch).await.unwrap().cursor;
+        }
+        // One whose incident is gone is not asked for any more.
+        two.enforce.delete(&[1]).await.unwrap();
+        let mut asked = 0;
+        loop {
+            let wanted = two.enforce.taken("mx1", &name).await.unwrap().unwrap().wanted;
+            if wanted.is_empty() {
+                break;
+            }
+            for original in wanted {
+                let octets = two.prevent.original_by_name(&original).await.unwrap().unwrap();
+                assert!(two.enforce.take_original(&name, &original, octets).await.unwrap());
+                asked += 1;
+            }
+        }
+        assert_eq!(asked, 119);
     }
 
     async fn hundreds_of_mails_arrive_once_over_many_broken_batches(two: Two) {

@@ -37,11 +37,15 @@ pub fn milter(mut octets: &[u8]) {
                 let mut out = Vec::new();
                 agreed = wire::negotiate(version, actions, steps, &mut out).unwrap_or(agreed);
             }
-            Some(Packet::Mail(address) | Packet::Rcpt(address)) => assert!(!address.contains(['\0', '\r', '\n'])),
+            Some(Packet::Mail(address) | Packet::Rcpt(address)) => {
+                assert!(!address.contains(['\0', '\r', '\n']))
+            }
             Some(Packet::Header { name, value }) => {
                 let mut line = Vec::new();
                 agreed.line(name, value, &mut line);
-                assert!(line.ends_with(b"\r\n") && !line.contains(&0) && memchr::memchr(b':', name).is_none());
+                assert!(
+                    line.ends_with(b"\r\n") && !line.contains(&0) && memchr::memchr(b':', name).is_none()
+                );
             }
             _ => {}
         }

@@ -17,6 +17,7 @@ async fn a_forged_form_changes_nothing() {
     let host = console.address.to_string();
     let own = format!("http://{host}");
     let body = format!("csrf={token}");
+    #[allow(clippy::type_complexity)]
     let cases: &[(&[(&str, &str)], &str, u16)] = &[
         (&[("sec-fetch-site", "cross-site")], &body, 403),
         (&[("sec-fetch-site", "same-site")], &body, 403),

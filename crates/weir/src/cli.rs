@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Prevent(Prevent),
     /// Run the Enforce server: incidents, policies and people; and enrol, approve and revoke servers.
     Enforce(EnforceCommand),
+    /// Run the quarantine gateway, which holds marked mail until somebody decides; and look at its queue.
+    Gateway(GatewayCommand),
     /// Make, import and show certificates.
     #[command(subcommand)]
     Cert(Cert),
@@ -281,6 +283,85 @@ impl EnforceServer {
         .flatten()
         .collect()
     }
+}
+
+/// `weir gateway` runs the server; with a command, it does something beside it.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GatewayCommand {
+    #[command(flatten)]
+    pub(crate) server: GatewayServer,
+    #[command(subcommand)]
+    pub(crate) command: Option<GatewayTask>,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct GatewayServer {
+    /// Where marked mail comes in.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<String>,
+    /// Reflecting mode: where mail from inside comes in.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) submission_listen: Option<String>,
+    /// Reflecting mode: the detection server.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) inspect: Option<String>,
+    /// smtp://HOST:PORT or maildir:DIR (`delivered` in the data directory if not given).
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) deliver: Option<String>,
+    /// Where Enforce remediates, by mutual TLS.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) remediation_listen: Option<String>,
+    /// The Control Center.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) console_listen: Option<String>,
+    /// Directory of the database, keys and messages.
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) data: Option<PathBuf>,
+    /// https://HOST:8100 of the Enforce server.
+    #[arg(long, value_name = "URL")]
+    pub(crate) enforce: Option<String>,
+    /// File with the token of `weir enforce enroll`, for the first connection (or the variable WEIR_ENROLL_TOKEN).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) enroll_token_file: Option<PathBuf>,
+    /// A user of Enforce with the privilege "Incident Update", for status updates.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) enforce_user: Option<String>,
+    /// File with that user's password.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) enforce_password_file: Option<PathBuf>,
+    /// A name or address by which Enforce reaches it, for its certificate; repeatable.
+    #[arg(long = "name", value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum GatewayTask {
+    /// The delivery queue.
+    Queue {
+        #[command(subcommand)]
+        command: GatewayQueue,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum GatewayQueue {
+    /// What waits, and why.
+    List {
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// Try these now.
+    Retry {
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<u64>,
+    },
+    /// Give these up: they are not delivered, and their incidents say so.
+    Drop {
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<u64>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -568,6 +649,21 @@ pub(crate) struct IncidentsList {
     /// Only those with a recipient that contains this.
     #[arg(long, value_name = "TEXT")]
     pub(crate) recipient: Option<String>,
+    /// Only those of this severity: high, medium, low, info.
+    #[arg(long, value_name = "SEVERITY")]
+    pub(crate) severity: Option<String>,
+    /// Only those in this status.
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Option<String>,
+    /// Only those received since: a day (2026-11-24), a time (2026-11-24T08:00:00Z), or an age (36h, 7d).
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Only those with this matched value, however it was written there.
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) value: Option<String>,
+    /// The database, where it is not in the data directory.
+    #[arg(long, value_name = "URL", env = "WEIR_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
     /// At most this many.
     #[arg(long, default_value_t = 100)]
     pub(crate) limit: u32,
@@ -582,6 +678,9 @@ pub(crate) struct IncidentsShow {
     /// Show matches unmasked.
     #[arg(long)]
     pub(crate) unmask: bool,
+    /// The database, where it is not in the data directory.
+    #[arg(long, value_name = "URL", env = "WEIR_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
     #[arg(required = true, value_name = "ID")]
     pub(crate) ids: Vec<u64>,
 }

@@ -17,6 +17,8 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     pub(crate) prevent: Prevent,
     pub(crate) enforce: Enforce,
+    /// As `gateway::Options` has it, and where the Control Center is.
+    pub(crate) gateway: Table,
     pub(crate) up: Up,
 }
 
@@ -24,8 +26,12 @@ pub(crate) struct Config {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Up {
-    /// Where passed mail is taken and delivered to the Maildir.
+    /// Where the gateway takes mail.
     pub(crate) delivery_listen: String,
+    /// Where the gateway is asked by Enforce.
+    pub(crate) remediation_listen: String,
+    /// The gateway's Control Center.
+    pub(crate) center_listen: String,
 }
 
 /// Logs go to standard error.
@@ -400,7 +406,11 @@ impl Default for Notices {
 
 impl Default for Up {
     fn default() -> Self {
-        Self { delivery_listen: "127.0.0.1:10026".into() }
+        Self {
+            delivery_listen: "127.0.0.1:10026".into(),
+            remediation_listen: "127.0.0.1:8443".into(),
+            center_listen: "127.0.0.1:8081".into(),
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use incident::{Filter, Incident, Journal, Match, Summary};
+use incident::{Filter, Incident, Journal, Match, Severity, Status, Summary};
+use jiff::{SignedDuration, Timestamp};
+use store::database::Location;
 
 use crate::cli::{Format, Incidents, IncidentsList, IncidentsShow};
 use crate::terminal::safe;
@@ -31,8 +33,12 @@ pub(crate) async fn run(command: &Incidents) -> Result<ExitCode> {
     }
 }
 
-async fn open(data: &std::path::Path) -> Result<Journal> {
-    Journal::open_read_only(data).await.with_context(|| {
+async fn open(data: &std::path::Path, database: Option<&str>) -> Result<Journal> {
+    let opened = match database {
+        Some(url) => Journal::open_read_only_at(data, &Location::parse(url)?).await,
+        None => Journal::open_read_only(data).await,
+    };
+    opened.with_context(|| {
         format!("the incidents in {} cannot be read; name the server's --data directory", data.display())
     })
 }
@@ -40,8 +46,14 @@ async fn open(data: &std::path::Path) -> Result<Journal> {
 // ---- list
 
 async fn list(command: &IncidentsList) -> Result<String> {
-    let journal = open(&command.data).await?;
+    let journal = open(&command.data, command.database.as_deref()).await?;
+    let severity = command.severity.as_deref().map(severity).transpose()?;
+    let since = command.since.as_deref().map(|text| moment(text, Timestamp::now())).transpose()?;
     let filter = Filter {
+        severity,
+        status: command.status.as_deref().map(Status::named),
+        since,
+        value: command.value.clone(),
         policy: command.policy.clone(),
         sender: command.sender.clone(),
         recipient: command.recipient.clone(),
@@ -54,6 +66,32 @@ async fn list(command: &IncidentsList) -> Result<String> {
         Format::Json => json(&found),
         Format::Text => Ok(lines(&found)),
     }
+}
+
+fn severity(name: &str) -> Result<Severity> {
+    [Severity::High, Severity::Medium, Severity::Low, Severity::Info]
+        .into_iter()
+        .find(|severity| severity.to_string().eq_ignore_ascii_case(name))
+        .with_context(|| format!("no severity {name:?}; there are high, medium, low, info"))
+}
+
+/// A day, a time, or an age.
+fn moment(text: &str, now: Timestamp) -> Result<Timestamp> {
+    let unit = text.chars().last().and_then(|unit| match unit {
+        'd' => Some(24),
+        'h' => Some(1),
+        _ => None,
+    });
+    let age = unit.and_then(|hours| Some(text[..text.len() - 1].parse::<u32>().ok()? as i64 * hours));
+    if let Some(hours) = age {
+        return Ok(now.checked_sub(SignedDuration::from_hours(hours))?);
+    }
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time);
+    }
+    let midnight = format!("{text}T00:00:00Z").parse::<Timestamp>();
+    midnight
+        .with_context(|| format!("{text:?} is no time; write 2026-11-24, 2026-11-24T08:00:00Z, 36h or 7d"))
 }
 
 fn lines(found: &[Summary]) -> String {
@@ -109,7 +147,7 @@ fn shortened(text: &str, width: usize) -> String {
 // ---- show
 
 async fn show(command: &IncidentsShow) -> Result<String> {
-    let journal = open(&command.data).await?;
+    let journal = open(&command.data, command.database.as_deref()).await?;
     let mut out = String::new();
     for id in &command.ids {
         let Some(incident) = journal.show(*id).await? else { bail!("there is no incident {id}") };
@@ -241,7 +279,7 @@ fn json(value: &impl serde::Serialize) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use incident::{Entry, Severity, Status};
+    use incident::Entry;
 
     const HOSTILE: &str = "\u{1b}[2J\u{9b}31mred\u{202e}gnp.exe\r\nIncident 999: nothing";
 
@@ -299,6 +337,22 @@ mod tests {
 
     fn is_harmless(text: &str) -> bool {
         text.chars().all(|c| c == '\n' || (!c.is_control() && c != '\u{202e}'))
+    }
+
+    #[test]
+    fn a_moment_is_a_day_a_time_or_an_age() {
+        let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+        for (text, is) in [
+            ("2d", "2026-11-22T12:00:00Z"),
+            ("36h", "2026-11-23T00:00:00Z"),
+            ("2026-11-20", "2026-11-20T00:00:00Z"),
+            ("2026-11-20T10:00:00Z", "2026-11-20T10:00:00Z"),
+        ] {
+            assert_eq!(moment(text, now).unwrap().to_string(), is, "{text}");
+        }
+        for wrong in ["", "d", "yesterday", "ä", "-1d", "2026-13-01"] {
+            assert!(moment(wrong, now).is_err(), "{wrong}");
+        }
     }
 
     #[test]

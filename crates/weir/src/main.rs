@@ -16,13 +16,13 @@ mod cli;
 mod config;
 mod effects;
 mod enforce_server;
+mod gateway_server;
 mod incidents;
 mod index_command;
 mod keys;
 mod link;
 mod logs;
 mod mailbox;
-mod maildir;
 mod ops;
 mod policies;
 mod policy_command;
@@ -75,6 +75,20 @@ fn run(cli: &Cli) -> Result<ExitCode> {
                 Some(task) => {
                     logs::start(&quiet(effective.config.log.clone(), global))?;
                     on_runtime(enforce_server::task(task, &effective.config.enforce))
+                }
+            }
+        }
+        Command::Gateway(command) => {
+            let config = effective(global, &[])?.config;
+            let settings = gateway_server::settings(&config.gateway, &command.server)?;
+            match &command.command {
+                None => {
+                    logs::start(&config.log)?;
+                    on_runtime(gateway_server::run(settings)).map(|()| ExitCode::SUCCESS)
+                }
+                Some(task) => {
+                    logs::start(&quiet(config.log, global))?;
+                    on_runtime(gateway_server::task(task, settings))
                 }
             }
         }

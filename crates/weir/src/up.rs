@@ -14,9 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli;
 use crate::config::{Effective, Enforce};
-use crate::maildir::{self, Maildir};
 use crate::terminal::safe;
-use crate::{enforce_server, link, prevent_server};
+use crate::{enforce_server, gateway_server, link, prevent_server};
 
 /// Metrics and health of `weir up`.
 const OPERATIONS: &str = "127.0.0.1:9025";
@@ -24,6 +23,8 @@ const OPERATIONS: &str = "127.0.0.1:9025";
 const WHERE: &str = "up.json";
 /// Name and directory of the detection server.
 const PREVENT: &str = "prevent";
+/// Name and directory of the gateway.
+const GATEWAY: &str = "gateway";
 /// Incidents arrive at Enforce within this time, or something is wrong.
 const HAND_OVER: Duration = Duration::from_secs(20);
 
@@ -59,6 +60,8 @@ struct Where {
     /// Data directory of the detection server.
     prevent: PathBuf,
     console: String,
+    /// The gateway's Control Center.
+    center: String,
 }
 
 /// Runs until a signal, or until the samples are through.
@@ -70,21 +73,26 @@ pub(crate) async fn up(command: &cli::Up, effective: &Effective) -> Result<()> {
     let password = enforce_server::first_administrator(&enforce).await?;
     let url = format!("https://{}", enforce.servers_address);
     enroll(&enforce, &url, &prevent_data).await?;
-    let delivery =
-        maildir::listen(&effective.config.up.delivery_listen, Maildir::open(&delivered)?, stop.clone())
-            .await?;
+    let quarantine = start_gateway(&enforce, &url, command, effective, &delivered, stop.clone()).await?;
+    let delivery = quarantine.running.mail;
     let effective = prevent_config(effective, &prevent_data, &delivery, &url)?;
     let configure = Box::new(move || prevent_server::Configured::new(effective.clone()));
     let running = prevent_server::start(configure, stop.clone()).await?;
     let console = enforce.console_address();
-    let whereabouts = Where { listen: running.address, delivery, delivered, prevent: prevent_data, console };
+    let center =
+        quarantine.console.as_ref().map(|center| format!("http://{}", center.address)).unwrap_or_default();
+    let reviewer = quarantine.site.people().first_administrator().await?;
+    let whereabouts =
+        Where { listen: running.address, delivery, delivered, prevent: prevent_data, console, center };
     std::fs::write(command.data.join(WHERE), serde_json::to_string_pretty(&whereabouts)?)?;
-    print_welcome(&whereabouts, &running, &enforce, password.as_deref(), &command.data)?;
+    let passwords = [password.as_deref(), reviewer.as_deref().map(String::as_str)];
+    print_welcome(&whereabouts, &running, &enforce, passwords, &command.data)?;
     let outcome = if command.try_it { try_all(&command.data).await } else { Ok(()) };
     if command.try_it {
         stop.cancel();
     }
     running.finished().await;
+    quarantine.finished(stop).await;
     enforce.finished().await;
     let _ = std::fs::remove_file(command.data.join(WHERE));
     outcome
@@ -125,6 +133,65 @@ fn prevent_config(effective: &Effective, data: &Path, delivery: &SocketAddr, url
     Ok(effective)
 }
 
+/// The gateway belongs to Enforce, as it would elsewhere: enrolled, with a user of its own for status updates, and asked by
+/// the guide's plug-ins.
+async fn start_gateway(
+    enforce: &enforce::Running,
+    url: &str,
+    command: &cli::Up,
+    effective: &Effective,
+    delivered: &Path,
+    stop: CancellationToken,
+) -> Result<gateway_server::Running> {
+    let data = command.data.join(GATEWAY);
+    std::fs::create_dir_all(&data)
+        .with_context(|| format!("cannot make the directory {}", data.display()))?;
+    let password_file = data.join("enforce.password");
+    if !password_file.exists() {
+        update_user(enforce, &password_file).await?;
+    }
+    let token = enforce_server::token_for(enforce, GATEWAY, &["127.0.0.1", "localhost"], &data).await?;
+    let flags = cli::GatewayServer {
+        listen: Some(effective.config.up.delivery_listen.clone()),
+        deliver: Some(format!("maildir:{}", delivered.display())),
+        remediation_listen: Some(effective.config.up.remediation_listen.clone()),
+        console_listen: Some(effective.config.up.center_listen.clone()),
+        data: Some(data),
+        enforce: Some(url.to_owned()),
+        enforce_user: Some(GATEWAY.to_owned()),
+        enforce_password_file: Some(password_file),
+        names: vec!["127.0.0.1".to_owned(), "localhost".to_owned()],
+        ..cli::GatewayServer::default()
+    };
+    let mut settings = gateway_server::settings(&effective.config.gateway, &flags)?;
+    settings.token = token;
+    let running = gateway_server::start(settings, stop).await?;
+    if let Some(address) = running.running.remediation {
+        enforce.enforce.connect_gateway("127.0.0.1", address.port(), GATEWAY).await?;
+    }
+    Ok(running)
+}
+
+/// A user of Enforce who may do nothing but tell what became of held mail; its password goes to a file that only we can read.
+async fn update_user(enforce: &enforce::Running, file: &Path) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let people = enforce.enforce.site.people();
+    let role = people.role_named("API client").await?.context("the role \"API client\" is gone")?;
+    let password = web::people::random_password()?;
+    let new = web::people::NewUser {
+        name: GATEWAY.to_owned(),
+        full_name: "The quarantine gateway".to_owned(),
+        mail: String::new(),
+        roles: vec![role.id],
+        password: Some(password.clone()),
+        must_change: false,
+    };
+    people.add_user(new).await.context("a user called gateway for its status updates")?;
+    let mut written = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    written.write_all(password.as_bytes())?;
+    Ok(())
+}
+
 /// By token and certificate, as anywhere; only that nobody has to carry the token.
 async fn enroll(enforce: &enforce::Running, url: &str, data: &Path) -> Result<()> {
     if let Some(token) = enforce_server::token_for(enforce, PREVENT, &[], data).await? {
@@ -137,7 +204,7 @@ fn print_welcome(
     at: &Where,
     running: &prevent_server::Running,
     enforce: &enforce::Running,
-    password: Option<&str>,
+    [password, reviewer]: [Option<&str>; 2],
     data: &Path,
 ) -> Result<()> {
     let operations = running.ops_address.map(|address| address.to_string()).unwrap_or_default();
@@ -150,7 +217,7 @@ fn print_welcome(
     )?;
     writeln!(
         out,
-        "  mail out   {:<22} every mail that passes is delivered to {}",
+        "  gateway    {:<22} holds marked mail; what passes or is released is delivered to {}",
         at.delivery.to_string(),
         at.delivered.display()
     )?;
@@ -162,6 +229,13 @@ fn print_welcome(
         None => {
             writeln!(out, "             lost password: `weir user passwd admin --data {}`", data.display())?
         }
+    }
+    writeln!(out, "  quarantine {}", at.center)?;
+    match reviewer {
+        Some(password) => {
+            writeln!(out, "             sign in as admin with the one-time password {password}")?
+        }
+        None => writeln!(out, "             the gateway's Control Center has users of its own")?,
     }
     writeln!(
         out,
@@ -230,7 +304,9 @@ pub(crate) async fn try_all(data: &Path) -> Result<()> {
         println!("   the sender was told:  {reply}");
         let incidents = handed_over(&journal, &new_incidents(&detected, before).await?).await?;
         if reply.starts_with('2') {
-            tell_delivered(&at.delivered, &message.id)?;
+            if !tell_delivered(&at.delivered, &message.id)? {
+                tell_held(&at, data, &incidents).await?;
+            }
         } else {
             println!("   not delivered: the mail stays with the sender");
         }
@@ -291,7 +367,8 @@ async fn handed_over(journal: &Journal, detected: &[Summary]) -> Result<Vec<Summ
     }
 }
 
-fn tell_delivered(maildir: &Path, id: &str) -> Result<()> {
+/// Whether it is in the Maildir.
+fn tell_delivered(maildir: &Path, id: &str) -> Result<bool> {
     for entry in std::fs::read_dir(maildir.join("new"))? {
         let path = entry?.path();
         let text = String::from_utf8_lossy(&std::fs::read(&path)?).into_owned();
@@ -303,9 +380,29 @@ fn tell_delivered(maildir: &Path, id: &str) -> Result<()> {
         for line in header.lines().filter(|line| line.to_ascii_lowercase().starts_with("x-")) {
             println!("   with the header line  {line}");
         }
-        return Ok(());
+        return Ok(true);
     }
-    println!("   delivered elsewhere (a rule redirected it)");
+    Ok(false)
+}
+
+/// What is not delivered is held by the gateway, or went to somebody else.
+async fn tell_held(at: &Where, data: &Path, incidents: &[Summary]) -> Result<()> {
+    let Some(first) = incidents.first() else { return Ok(()) };
+    let options = gateway::Options { data: data.join(GATEWAY), ..gateway::Options::default() };
+    let gateway = gateway::Gateway::beside(options).await.context("what the gateway holds cannot be read")?;
+    let unique_id = Some(first.unique_message_id.clone());
+    let filter = gateway::CopyFilter { unique_id, ..gateway::CopyFilter::default() };
+    match gateway.copies(&filter).await?.copies.first() {
+        Some(copy) => {
+            println!(
+                "   held for review:      in the folder \"{}\", until somebody decides:",
+                safe(&copy.folder)
+            );
+            println!("      in the console     {}/incidents/{}", at.console, first.id);
+            println!("      or the quarantine  {}/incidents/{}", at.center, copy.id);
+        }
+        None => println!("   delivered elsewhere (a rule redirected it)"),
+    }
     Ok(())
 }
 

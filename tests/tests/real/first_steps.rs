@@ -19,6 +19,8 @@ fn up(data: &Path, more: &[&str]) -> (Command, u16) {
     command.env("WEIR_PREVENT_LISTEN", format!("127.0.0.1:{port}"));
     command.env("WEIR_PREVENT_OPS_LISTEN", format!("127.0.0.1:{}", free_port()));
     command.env("WEIR_UP_DELIVERY_LISTEN", format!("127.0.0.1:{}", free_port()));
+    command.env("WEIR_UP_REMEDIATION_LISTEN", format!("127.0.0.1:{}", free_port()));
+    command.env("WEIR_UP_CENTER_LISTEN", format!("127.0.0.1:{}", free_port()));
     command.env("WEIR_ENFORCE_LISTEN", format!("127.0.0.1:{}", free_port()));
     command.env("WEIR_ENFORCE_SERVERS_LISTEN", format!("127.0.0.1:{}", free_port()));
     (command, port)
@@ -52,6 +54,9 @@ fn tells_of_the_samples(said: &str) {
     }
     assert!(of("3.").contains("Sheet") || of("3.").contains("xlsx"), "{said}");
     assert!(of("4.").contains(".zip"), "{said}");
+    for number in ["2.", "3.", "4."] {
+        assert!(of(number).contains("held for review"), "{number} is not held:\n{said}");
+    }
     assert!(of("5.").contains("not delivered"), "{said}");
 }
 

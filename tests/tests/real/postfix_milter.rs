@@ -116,7 +116,7 @@ fn a_large_mail_with_eight_bit_text_and_dots_is_what_it_was() {
     let mail = mails::large("large", 3 << 20);
     assert_eq!(submit(&postfix, &mail).0, 250);
     assert!(sink.wait_for(1)[0].from_line("Date:") == mail);
-    let to = format!("bob@other.example");
+    let to = "bob@other.example".to_string();
     let Some(output) = swaks(postfix.addr(), &["--from", "ann@corp.example", "--to", &to, "--body", "Grüße"])
     else {
         return;

@@ -215,7 +215,7 @@ fn constant(name: &str, filter: &Filter) -> Option<bool> {
     };
     let holds = filter.operand_two_values.iter().any(|value| match value {
         Value::String(text) => text.eq_ignore_ascii_case(same),
-        other => other.to_string() == same,
+        other => *other == same,
     });
     let negated = matches!(filter.operator.as_deref(), Some("NOT_IN" | "NOT_EQ" | "NOT_LIKE" | "IS_NULL"));
     let any = matches!(filter.operator.as_deref(), Some("IS_NULL" | "IS_NOT_NULL"));

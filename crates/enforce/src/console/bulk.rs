@@ -40,6 +40,7 @@ struct Wish {
     changes: Vec<Change>,
     note: String,
     rule: Option<u64>,
+    delete: bool,
     /// As it stands in the form, to be sent again.
     fields: Vec<(String, String)>,
 }
@@ -53,6 +54,7 @@ impl Wish {
             changes: Vec::new(),
             note: String::new(),
             rule: None,
+            delete: false,
             fields: Vec::new(),
         };
         for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
@@ -88,6 +90,7 @@ impl Wish {
             "owner" if value.trim() == "-" => self.changes.push(Change::Owner(None)),
             "owner" => self.changes.push(Change::Owner(Some(value.trim().to_owned()))),
             "note" => value.clone_into(&mut self.note),
+            "delete" => self.delete = true,
             "rule" => self.rule = Some(value.parse().map_err(|_| "There is no such smart response rule.")?),
             _ => return Err(format!("There is no action {name:?}.")),
         }
@@ -95,7 +98,7 @@ impl Wish {
     }
 
     fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.rule.is_none() && self.note.trim().is_empty()
+        self.changes.is_empty() && self.rule.is_none() && !self.delete && self.note.trim().is_empty()
     }
 }
 
@@ -177,6 +180,9 @@ async fn words(console: &Console, wish: &Wish) -> Answer<Vec<String>> {
     if !wish.note.trim().is_empty() {
         words.push(format!("This note is added: {}", wish.note.trim()));
     }
+    if wish.delete {
+        words.push("The incidents are deleted at once, with their histories and originals. That cannot be taken back.".to_owned());
+    }
     if let Some(id) = wish.rule {
         let rule = console.responses.rule(id).await?.ok_or(Problem::NotFound)?;
         words.push(format!("The smart response rule {} will {}.", rule.name, rule.words()));
@@ -212,6 +218,9 @@ pub(super) async fn apply(
         return Err(bad("Nothing was chosen, so nothing was changed. Go back to the list."));
     }
     let (access, actor) = (access(&viewer), actor(&viewer));
+    if wish.delete {
+        return delete(&console, &viewer, &wish).await;
+    }
     viewer.log("incidents.bulk", &format!("{} incidents", wish.ids.len()), &logged(&wish)).await?;
     let mut changed = 0;
     let mut changes = wish.changes.clone();
@@ -240,6 +249,21 @@ pub(super) async fn apply(
     }
     viewer.say(Tone::Done, said).await?;
     Ok(see_other(&format!("/incidents?{}", Filter::read(&parsed(&wish.query)).unwrap_or_default().query())))
+}
+
+/// Nothing else is done to what goes away.
+async fn delete(console: &Console, viewer: &Viewer, wish: &Wish) -> Answer {
+    viewer.require(Privilege::DeleteIncidents)?;
+    let mut seen = Vec::with_capacity(wish.ids.len());
+    for some in wish.ids.chunks(500) {
+        let ids = some.iter().map(|id| Scalar::Number(i64::try_from(*id).unwrap_or(-1))).collect();
+        seen.extend(console.desk.ids(&access(viewer), &Condition::Is(Field::Id, ids), 500).await?);
+    }
+    let numbers = seen.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    viewer.log("incidents.deleted", &format!("{} incidents", seen.len()), &numbers).await?;
+    let deleted = console.enforce.journal.delete(&seen).await?;
+    viewer.say(Tone::Done, format!("{} incidents are deleted.", deleted.incidents)).await?;
+    Ok(see_other("/incidents"))
 }
 
 /// For the audit log: what, without the words of notes.

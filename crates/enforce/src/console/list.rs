@@ -32,6 +32,7 @@ struct ListPage {
     statuses: Vec<String>,
     rules: Vec<(u64, String)>,
     remediates: bool,
+    deletes: bool,
     count: String,
 }
 
@@ -143,6 +144,7 @@ pub(super) async fn show(
             false => Vec::new(),
         },
         remediates,
+        deletes: viewer.may(Privilege::DeleteIncidents),
         count: count.to_string(),
     };
     Ok(Page::new(&viewer, "Incidents").wide().show(&content)?)

@@ -65,7 +65,7 @@ pub(crate) fn actor(viewer: &Viewer) -> Actor {
 }
 
 /// What the console is called, where things are, which paths are for programs.
-pub fn options() -> web::Options {
+pub(crate) fn site_options() -> web::Options {
     let mut options = web::Options::new("Enforce", "/incidents");
     let view = &[Privilege::ViewNetworkIncidents];
     options.places = vec![

@@ -6,9 +6,10 @@ use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::IntoResponse;
 use incident::desk::{Change, Changed, Correlations, Look};
-use incident::{Match, Severity};
+use incident::wire::CopyState;
+use incident::{Match, MessageState, Severity};
 use serde::Deserialize;
-use web::layout::{Chip, Html, Moment, Page, Size};
+use web::layout::{Chip, Html, Moment, Page, Size, Tint};
 use web::mail::{line, passage};
 use web::pages::encoded;
 use web::people::{Hidden, Privilege};
@@ -41,7 +42,8 @@ struct Snapshot {
     policy_set: String,
     subject: Html,
     sender: Html,
-    recipients: Vec<Recipient>,
+    recipients: Vec<Html>,
+    copies: Vec<Copy>,
     message_id: Html,
     unique_id: String,
     peer: String,
@@ -73,9 +75,34 @@ struct Snapshot {
     next: Option<String>,
 }
 
-struct Recipient {
-    address: Html,
-    state: Option<(Chip, String)>,
+/// One recipient's copy, where a gateway told of it.
+struct Copy {
+    recipient: Html,
+    state: Chip,
+    gateway: String,
+    who: Html,
+    note: Html,
+    at: Moment,
+}
+
+fn copy(state: &MessageState) -> Copy {
+    let (words, tint) = match state.state {
+        CopyState::Held => ("held", Tint::Warn),
+        CopyState::Approved => ("approved", Tint::Good),
+        CopyState::Rejected => ("rejected", Tint::Bad),
+        CopyState::Custom => ("custom action taken", Tint::Info),
+        CopyState::Expunged => ("expunged", Tint::Plain),
+        CopyState::Delivered => ("delivered", Tint::Good),
+        CopyState::DeliveryFailed => ("delivery failed", Tint::Severe),
+    };
+    Copy {
+        recipient: line(&state.recipient, 300),
+        state: Chip::new(words, tint),
+        gateway: plain(&state.gateway),
+        who: line(&state.who, 100),
+        note: line(&state.note, 500),
+        at: Moment(state.at.as_millisecond()),
+    }
 }
 
 /// Matches of one place in the message.
@@ -118,7 +145,12 @@ pub(super) async fn show(
     let found = console.desk.correlations(&access, &look.incident).await?;
     let next = next(&console, &viewer, &filter, id).await?;
     let query = filter.query();
+    let states = match viewer.hides(Hidden::Recipients) {
+        true => Vec::new(),
+        false => console.enforce.journal.message_states(&look.incident.summary.unique_message_id).await?,
+    };
     let content = Snapshot {
+        copies: states.iter().take(500).map(copy).collect(),
         next: next.map(|id| format!("/incidents/{id}?{query}")),
         statuses: console.desk.statuses().await?.into_iter().map(|one| one.name).collect(),
         rules: rules(&console, &viewer).await?,
@@ -174,12 +206,7 @@ fn content(console: &Console, viewer: &Viewer, look: Look, query: String) -> Sna
         policy_set: incident.policy_set.clone(),
         subject: line(if summary.subject.is_empty() { "(no subject)" } else { &summary.subject }, 1_000),
         sender: line(if summary.sender.is_empty() { "<>" } else { &summary.sender }, 400),
-        recipients: summary
-            .recipients
-            .iter()
-            .take(500)
-            .map(|one| Recipient { address: line(one, 400), state: None })
-            .collect(),
+        recipients: summary.recipients.iter().take(500).map(|one| line(one, 400)).collect(),
         message_id: line(summary.message_id.as_deref().unwrap_or("none"), 400),
         unique_id: summary.unique_message_id.clone(),
         peer: text(&incident.peer),
@@ -202,6 +229,7 @@ fn content(console: &Console, viewer: &Viewer, look: Look, query: String) -> Sna
             })
             .collect(),
         siblings: siblings.iter().map(|one| Row::of(one, "")).collect(),
+        copies: Vec::new(),
         linked_to: incident.linked_to,
         correlations: Vec::new(),
         // Lines name recipients and the words of others.

@@ -120,3 +120,51 @@ async fn a_form_from_elsewhere_is_refused() {
     assert_eq!(forged.status, StatusCode::FORBIDDEN);
     assert_eq!(server.history(id).await.len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_is_done_at_once_by_who_may_and_by_no_other() {
+    let server = Server::start().await;
+    let ids = [server.record(message("A", &[1])).await[0], server.record(message("B", &[1])).await[0]];
+    let fields = [("ids", "1"), ("delete", "yes")];
+    let remediator = server.person("Remediator").await;
+    assert_eq!(remediator.post("/incidents/bulk/apply", &fields).await.status, StatusCode::FORBIDDEN);
+    let admin = server.person("Administrator").await;
+    let preview = admin.post("/incidents/bulk", &[("id", "1"), ("delete", "yes")]).await;
+    assert!(preview.text.contains("cannot be taken back"));
+    assert_eq!(admin.post("/incidents/bulk/apply", &fields).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(admin.get("/incidents/1").await.status, StatusCode::NOT_FOUND);
+    assert!(server.enforce().journal.show(ids[1]).await.unwrap().is_some());
+    let summary = admin.get("/summary").await.text;
+    assert!(summary.contains("<dt>Incidents</dt><dd>1</dd>"), "what is deleted is not counted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_gateway_tells_of_copies_is_on_the_snapshot_of_every_incident_of_the_message() {
+    use incident::wire::{CopyState, MessageUpdate, UpdateBatch};
+    let server = Server::start().await;
+    let ids = server.record(message("UNIQUE", &[1, 2])).await;
+    let update = MessageUpdate {
+        seq: 1,
+        unique_message_id: "UNIQUE".into(),
+        policy_ids: vec![1, 2],
+        recipient: "bert@partner.example".into(),
+        state: CopyState::Held,
+        at: jiff::Timestamp::now(),
+        who: "gateway".into(),
+        note: Some("<script>alert(1)</script>".into()),
+        gateway_incident: 5,
+        request_id: None,
+    };
+    let batch = UpdateBatch { gateway: "gw-1".into(), waiting: 0, updates: vec![update] };
+    server.enforce().journal.take_updates("gw-1", &batch).await.unwrap();
+    let remediator = server.person("Remediator").await;
+    for id in ids {
+        let page = remediator.get(&format!("/incidents/{id}")).await.text;
+        assert!(
+            page.contains("Copies at the gateway") && page.contains(">held</span>") && page.contains("gw-1"),
+            "{page}"
+        );
+        assert!(page.contains("Held in quarantine"), "the prevent status of each");
+        crate::support::assert_harmless(&page);
+    }
+}

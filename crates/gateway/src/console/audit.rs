@@ -210,7 +210,10 @@ pub(super) async fn record(
         copies,
         history: history(&record.history),
     };
-    Page::new(&viewer, format!("Message {id}")).within("/messages").below("Message audit", "/messages").show(&content)
+    Page::new(&viewer, format!("Message {id}"))
+        .within("/messages")
+        .below("Message audit", "/messages")
+        .show(&content)
 }
 
 #[cfg(test)]

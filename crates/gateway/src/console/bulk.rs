@@ -55,9 +55,12 @@ impl Asked {
                 }
             }
         }
-        let wanted: Wanted = serde_json::from_value(serde_json::json!(filter)).map_err(|_| strange("filter"))?;
+        let wanted: Wanted =
+            serde_json::from_value(serde_json::json!(filter)).map_err(|_| strange("filter"))?;
         if ids.len() > CHOSEN {
-            return Err(Problem::Unfit(format!("Choose at most {CHOSEN} at once, or decide about all that the filter shows.")));
+            return Err(Problem::Unfit(format!(
+                "Choose at most {CHOSEN} at once, or decide about all that the filter shows."
+            )));
         }
         if !all && ids.is_empty() {
             return Err(Problem::Unfit("Choose at least one incident.".to_owned()));
@@ -140,10 +143,15 @@ pub(super) async fn preview(
         hidden: asked.all.as_ref().map(Wanted::pairs).unwrap_or_default(),
         all: asked.all.is_some(),
         rows: held.iter().take(SHOWN).map(row).collect(),
-        note: Field::new(Kind::Lines(2), "note", "Note for the history of each").value(&asked.note).with("maxlength", "2000"),
+        note: Field::new(Kind::Lines(2), "note", "Note for the history of each")
+            .value(&asked.note)
+            .with("maxlength", "2000"),
         back: asked.back,
     };
-    Page::new(&viewer, format!("{verb}: preview")).within("/incidents").below("Incidents", content.back.clone()).show(&content)
+    Page::new(&viewer, format!("{verb}: preview"))
+        .within("/incidents")
+        .below("Incidents", content.back.clone())
+        .show(&content)
 }
 
 /// The filter, bound to held incidents of folders within reach.
@@ -155,7 +163,9 @@ fn held_only(reach: &Reach, wanted: &Wanted) -> Result<CopyFilter, Problem> {
         _ => {}
     }
     if !reach.whole_folders() {
-        return Err(Problem::Unfit("Your role reaches some incidents of a folder only: choose them one by one.".to_owned()));
+        return Err(Problem::Unfit(
+            "Your role reaches some incidents of a folder only: choose them one by one.".to_owned(),
+        ));
     }
     Ok(CopyFilter { state: Some(CopyState::Held), before: None, ..filter })
 }
@@ -188,7 +198,12 @@ pub(super) async fn decide(
             let all_done = decided.iter().all(|one| words::was_done(one.result));
             let tone = if all_done && ids.len() == asked.ids.len() { Tone::Done } else { Tone::Note };
             let tally = words::tally(decided.iter().map(|one| one.result));
-            viewer.say(tone, format!("{verb}: {}.", if tally.is_empty() { "none of them is there" } else { &tally })).await?;
+            viewer
+                .say(
+                    tone,
+                    format!("{verb}: {}.", if tally.is_empty() { "none of them is there" } else { &tally }),
+                )
+                .await?;
         }
     }
     Ok(Redirect::to(&asked.back).into_response())

@@ -56,7 +56,8 @@ pub(super) async fn decide(
         viewer.say(tone, format!("Incident {id}: {}. {}", words::result(one.result), one.detail)).await?;
     }
     if decision.then == "next" {
-        let folder = reach.folders.iter().find(|row| row.folder.name == incident.line.folder).map(|row| row.id);
+        let folder =
+            reach.folders.iter().find(|row| row.folder.name == incident.line.folder).map(|row| row.id);
         let wanted = CopyFilter {
             folder,
             state: Some(crate::State::Held),
@@ -120,10 +121,14 @@ pub(super) async fn write_to_sender(
         return Err(Problem::Unfit("This mail has no sender who could be written to.".to_owned()));
     }
     if subject.is_empty() || text.is_empty() || subject.len() > 200 || text.len() > 10_000 {
-        return Err(Problem::Unfit("Write a subject (up to 200 octets) and a text (up to 10,000 octets).".to_owned()));
+        return Err(Problem::Unfit(
+            "Write a subject (up to 200 octets) and a text (up to 10,000 octets).".to_owned(),
+        ));
     }
     if subject.chars().any(char::is_control) {
-        return Err(Problem::Unfit("The subject has a line end or another control character: leave it out.".to_owned()));
+        return Err(Problem::Unfit(
+            "The subject has a line end or another control character: leave it out.".to_owned(),
+        ));
     }
     viewer.log("SENDER_WRITTEN_TO", &format!("incident {id}"), subject).await?;
     center.gateway.write_to_sender(id, &who(&viewer), subject, text).await?;

@@ -94,7 +94,12 @@ pub(super) async fn list(State(center): State<Arc<Center>>, viewer: Viewer) -> R
     let rows = rows.collect();
     let changes = center.gateway.changes(20).await?.into_iter().map(|change| {
         let what = if change.definition.is_some() { "changed" } else { "deleted" };
-        (format!("{} {}", change.kind, change.name), what.to_owned(), change.who, Moment(change.at.as_millisecond()))
+        (
+            format!("{} {}", change.kind, change.name),
+            what.to_owned(),
+            change.who,
+            Moment(change.at.as_millisecond()),
+        )
     });
     let content = FiltersPage {
         form: viewer.form(),
@@ -176,7 +181,8 @@ fn show(
         changed: known.map(|row| (row.changed_by.clone(), Moment(row.changed_at.as_millisecond()))),
         in_file: center.gateway.definitions_are_in_file(),
     };
-    let page = Page::new(viewer, title).within("/configuration/filters").below("Filters", "/configuration/filters");
+    let page =
+        Page::new(viewer, title).within("/configuration/filters").below("Filters", "/configuration/filters");
     let mut page = page.show(&content)?;
     if wrong.is_some() {
         *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
@@ -277,7 +283,13 @@ pub(super) async fn delete(
         }
         Err(error @ (Error::InUse { .. } | Error::KeptInFile)) => {
             let text = toml::to_string(&row.filter).map_err(|why| Problem::Internal(why.to_string()))?;
-            show(&center, &viewer, &Typed { version: row.version, text }, Some(&row), Some(&error.to_string()))
+            show(
+                &center,
+                &viewer,
+                &Typed { version: row.version, text },
+                Some(&row),
+                Some(&error.to_string()),
+            )
         }
         Err(error) => Err(error.into()),
     }

@@ -136,8 +136,9 @@ impl Typed {
         let mut typed = Self::default();
         for (name, value) in pairs {
             if name == "version" {
-                typed.version =
-                    value.parse().map_err(|_| Problem::Bad("The form is damaged: open the page again.".to_owned()))?;
+                typed.version = value
+                    .parse()
+                    .map_err(|_| Problem::Bad("The form is damaged: open the page again.".to_owned()))?;
             } else {
                 typed.values.insert(name, value);
             }
@@ -157,7 +158,10 @@ impl Typed {
             ("at_limit", limit_word(folder.at_limit).to_owned()),
             ("notify", folder.notify.join("\n")),
             ("archive_to", folder.archive.as_ref().map(|archive| archive.to.clone()).unwrap_or_default()),
-            ("archive_tag", folder.archive.as_ref().and_then(|archive| archive.tag.clone()).unwrap_or_default()),
+            (
+                "archive_tag",
+                folder.archive.as_ref().and_then(|archive| archive.tag.clone()).unwrap_or_default(),
+            ),
             ("reviewers", folder.reviewers.join("\n")),
         ];
         let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -237,14 +241,18 @@ fn fields(typed: &Typed) -> Vec<Field> {
     let field = |kind, name: &'static str, label| Field::new(kind, name, label).value(typed.value(name));
     vec![
         field(Kind::Text, "name", "Name").required().with("maxlength", "200"),
-        field(Kind::OneOf, "kind", "What it is for").choices(KINDS.map(|kind| (kind_word(kind), kind.title()))),
+        field(Kind::OneOf, "kind", "What it is for")
+            .choices(KINDS.map(|kind| (kind_word(kind), kind.title()))),
         field(Kind::Text, "description", "Description"),
-        field(Kind::Text, "max_megabytes", "Most megabytes").hint("Empty: no limit.").with("inputmode", "numeric"),
+        field(Kind::Text, "max_megabytes", "Most megabytes")
+            .hint("Empty: no limit.")
+            .with("inputmode", "numeric"),
         field(Kind::Text, "max_days", "Most days").hint("Empty: no limit.").with("inputmode", "numeric"),
         field(Kind::OneOf, "at_limit", "At the limit")
             .choices(LIMITS.map(|limit| (limit_word(limit), limit_title(limit))))
             .hint("Mail that nobody reviewed is delivered only if you choose that in so many words."),
-        field(Kind::Lines(2), "notify", "Tell these reviewers of new incidents").hint("One mail address on each line."),
+        field(Kind::Lines(2), "notify", "Tell these reviewers of new incidents")
+            .hint("One mail address on each line."),
         field(Kind::Text, "archive_to", "Archive a copy at").hint("A mail address. Empty: no copy."),
         field(Kind::Text, "archive_tag", "Archive tag").hint("X-archive-tag of the copy."),
         field(Kind::Lines(2), "reviewers", "Only these users and roles may see it")
@@ -269,7 +277,9 @@ fn show(
         changed: known.map(|row| (row.changed_by.clone(), Moment(row.changed_at.as_millisecond()))),
         in_file: center.gateway.definitions_are_in_file(),
     };
-    let page = Page::new(viewer, title).within("/configuration/folders").below("Folder settings", "/configuration/folders");
+    let page = Page::new(viewer, title)
+        .within("/configuration/folders")
+        .below("Folder settings", "/configuration/folders");
     match wrong {
         Some(text) => {
             let mut page = page.say(Tone::Trouble, text).show(&content)?;

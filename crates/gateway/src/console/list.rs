@@ -58,7 +58,8 @@ impl Wanted {
 
     /// The same view from another place in the list, or from its beginning.
     pub(super) fn address(&self, before: Option<u64>) -> String {
-        let mut pairs: Vec<String> = self.pairs().iter().map(|(name, value)| format!("{name}={}", pages::encoded(value))).collect();
+        let mut pairs: Vec<String> =
+            self.pairs().iter().map(|(name, value)| format!("{name}={}", pages::encoded(value))).collect();
         pairs.extend(before.map(|before| format!("before={before}")));
         if pairs.is_empty() { "/incidents".to_owned() } else { format!("/incidents?{}", pairs.join("&")) }
     }
@@ -175,7 +176,9 @@ pub(super) async fn list(
 }
 
 fn nothing_reached() -> Problem {
-    Problem::Forbidden("Your role reaches no folder: ask an administrator, or choose another of your roles.".to_owned())
+    Problem::Forbidden(
+        "Your role reaches no folder: ask an administrator, or choose another of your roles.".to_owned(),
+    )
 }
 
 fn shown(lines: &[&CopyLine]) -> String {
@@ -189,9 +192,12 @@ fn fields(reach: &Reach, wanted: &Wanted) -> Vec<Field> {
     let all = reach.everything.then(|| (String::new(), "All".to_owned()));
     let folders = reach.folders.iter().map(|row| (row.id.to_string(), row.folder.name.clone()));
     let any = std::iter::once((String::new(), "Any".to_owned()));
-    let states = CopyState::ALL.iter().map(|state| (state.as_str().to_owned(), words::bare_state(*state).to_owned()));
+    let states =
+        CopyState::ALL.iter().map(|state| (state.as_str().to_owned(), words::bare_state(*state).to_owned()));
     vec![
-        Field::new(Kind::OneOf, "folder", "Folder").choices(all.into_iter().chain(folders)).value(wanted.folder.trim()),
+        Field::new(Kind::OneOf, "folder", "Folder")
+            .choices(all.into_iter().chain(folders))
+            .value(wanted.folder.trim()),
         Field::new(Kind::OneOf, "state", "State").choices(any.chain(states)).value(wanted.state.trim()),
         Field::new(Kind::Search, "subject", "Subject contains").value(&wanted.subject),
         Field::new(Kind::Text, "sender", "Sender contains").value(&wanted.sender),
@@ -210,7 +216,8 @@ mod tests {
 
     #[test]
     fn a_view_is_an_address_and_strange_values_are_said() {
-        let wanted = Wanted { folder: " 7 ".into(), subject: "a&b".into(), state: "held".into(), ..Wanted::default() };
+        let wanted =
+            Wanted { folder: " 7 ".into(), subject: "a&b".into(), state: "held".into(), ..Wanted::default() };
         assert_eq!(wanted.address(Some(9)), "/incidents?folder=7&state=held&subject=a%26b&before=9");
         let filter = wanted.filter().unwrap();
         assert_eq!((filter.folder, filter.state), (Some(7), Some(CopyState::Held)));

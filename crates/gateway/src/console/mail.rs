@@ -69,7 +69,8 @@ pub(super) async fn show(
 fn opened(id: u64, form: Html, octets: &[u8]) -> MailPage {
     let limits = Limits { octets_out: 16 << 20, parts: 500, ..Limits::default() };
     let deadline = Instant::now() + PATIENCE;
-    let opened = content::open(octets, &How { limits: &limits, deadline, documents: &Closed, passwords: &[] });
+    let opened =
+        content::open(octets, &How { limits: &limits, deadline, documents: &Closed, passwords: &[] });
     let headers = opened.headers.iter().map(|field| mail::Header {
         name: String::from_utf8_lossy(field.name).into_owned(),
         value: field.text.clone().into_owned(),
@@ -79,7 +80,9 @@ fn opened(id: u64, form: Html, octets: &[u8]) -> MailPage {
         .segments
         .iter()
         .filter(|segment| segment.view.is_none_or(|view| view.index == 0))
-        .filter(|segment| !matches!(segment.component, content::Component::Subject | content::Component::Header))
+        .filter(|segment| {
+            !matches!(segment.component, content::Component::Subject | content::Component::Header)
+        })
         .filter(|segment| segment.kind != content::Kind::FileName)
         .collect();
     let texts = shown.iter().take(TEXTS).map(|segment| {

@@ -42,7 +42,12 @@ pub async fn site(gateway: &Gateway, hosts: Vec<String>) -> Result<Site, web::Er
         Place::new("Quarantine", "Incidents", "/incidents", &[Privilege::ViewQuarantine]),
         Place::new("Mail flow", "Message audit", "/messages", &[Privilege::SearchMail]),
         Place::new("Mail flow", "Delivery queue", "/queue", &[Privilege::ManageQueue]),
-        Place::new("Configuration", "Folder settings", "/configuration/folders", &[Privilege::ConfigureQuarantine]),
+        Place::new(
+            "Configuration",
+            "Folder settings",
+            "/configuration/folders",
+            &[Privilege::ConfigureQuarantine],
+        ),
         Place::new("Configuration", "Filters", "/configuration/filters", &[Privilege::ConfigureQuarantine]),
     ];
     Site::open(gateway.inner.database.clone(), gateway.inner.keys.clone(), options).await

@@ -101,7 +101,11 @@ pub(super) async fn list(
         filtered: !recipient.is_empty(),
         total: grouped(page.total),
         pager: Pager {
-            shown: format!("{} shown of {} in the queue, oldest first", page.entries.len(), grouped(page.total)),
+            shown: format!(
+                "{} shown of {} in the queue, oldest first",
+                page.entries.len(),
+                grouped(page.total)
+            ),
             first: filter.after.map(|_| address(None)),
             before: None,
             after: page.next.map(|next| address(Some(next))),
@@ -118,7 +122,9 @@ pub(super) async fn act(
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     viewer.require(Privilege::ManageQueue)?;
-    let values = |wanted: &'static str| pairs.iter().filter(move |(name, _)| name == wanted).map(|(_, value)| value.as_str());
+    let values = |wanted: &'static str| {
+        pairs.iter().filter(move |(name, _)| name == wanted).map(|(_, value)| value.as_str())
+    };
     let ids: Vec<u64> = values("id")
         .map(|id| id.parse().map_err(|_| Problem::Bad("The number of an entry cannot be read.".to_owned())))
         .collect::<Result<_, _>>()?;

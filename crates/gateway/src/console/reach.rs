@@ -74,11 +74,7 @@ pub(super) async fn snapshot(
 }
 
 /// Of these incidents those within reach, in the order given.
-pub(super) async fn lines(
-    gateway: &Gateway,
-    reach: &Reach,
-    ids: &[u64],
-) -> Result<Vec<CopyLine>, Problem> {
+pub(super) async fn lines(gateway: &Gateway, reach: &Reach, ids: &[u64]) -> Result<Vec<CopyLine>, Problem> {
     let mut found = Vec::new();
     for id in ids {
         let filter = crate::CopyFilter { before: id.checked_add(1), limit: 1, ..Default::default() };

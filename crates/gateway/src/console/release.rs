@@ -60,7 +60,9 @@ pub(super) async fn take(
 ) -> Result<Response, Problem> {
     let reason = asked.reason.trim();
     if reason.is_empty() || reason.chars().count() > REASON {
-        return Err(Problem::Unfit(format!("Write why the mail may go out, in at most {REASON} characters.")));
+        return Err(Problem::Unfit(format!(
+            "Write why the mail may go out, in at most {REASON} characters."
+        )));
     }
     let address = peer.address.ip().to_canonical().to_string();
     if !center.gateway.ask_for_release(id, &key, reason, &address).await? {

@@ -71,7 +71,8 @@ impl Condition {
     }
 
     fn check_within(&self, depth: usize) -> Result<(), String> {
-        let deeper = depth.checked_sub(1).ok_or_else(|| format!("more than {DEPTH} conditions within one another"))?;
+        let deeper =
+            depth.checked_sub(1).ok_or_else(|| format!("more than {DEPTH} conditions within one another"))?;
         match self {
             Self::All(inner) | Self::Any(inner) if inner.is_empty() => {
                 Err("all and any need at least one condition; write \"always\" for every message".to_owned())
@@ -109,7 +110,9 @@ impl Test {
         Ok(match self {
             Self::Present => Compiled::Present,
             Self::Is(text) => Compiled::Is(vec![text.to_lowercase()]),
-            Self::AnyOf(texts) if texts.is_empty() => return Err("any-of: write at least one text".to_owned()),
+            Self::AnyOf(texts) if texts.is_empty() => {
+                return Err("any-of: write at least one text".to_owned());
+            }
             Self::AnyOf(texts) => Compiled::Is(texts.iter().map(|text| text.to_lowercase()).collect()),
             Self::Contains(text) => Compiled::Contains(some(text)?),
             Self::StartsWith(text) => Compiled::StartsWith(some(text)?),

@@ -90,7 +90,8 @@ impl Judge {
         let mut ready = Vec::new();
         for (filter, version) in filters {
             if filter.enabled {
-                let when = Ready::new(&filter.when).map_err(|why| format!("filter {:?}: {why}", filter.name))?;
+                let when =
+                    Ready::new(&filter.when).map_err(|why| format!("filter {:?}: {why}", filter.name))?;
                 ready.push((filter, version, when));
             }
         }
@@ -130,7 +131,12 @@ impl Verdict {
                 let (approve, reject, custom) =
                     (filter.approve.clone(), filter.reject.clone(), filter.custom.clone());
                 let plan = Plan { approve, reject, custom, changes: Changes::default() };
-                self.stricter(Step::Hold { folder: folder.clone(), filter: name(), version, plan: plan.into() });
+                self.stricter(Step::Hold {
+                    folder: folder.clone(),
+                    filter: name(),
+                    version,
+                    plan: plan.into(),
+                });
             }
             Action::Inform(folder) => self.inform.push((folder.clone(), name(), version)),
             Action::Deliver => {}
@@ -227,7 +233,13 @@ mod tests {
         let filter = parsed(&format!("name = \"f\"\nwhen = {when}\nactions = [\"delete\"]"));
         filter.check(&[]).unwrap();
         let header = Header::read(MAIL);
-        let facts = Facts { header: &header, sender: "ann@company.example", size: 1000, unique_id: Some("A"), policy_ids: &[23, 24] };
+        let facts = Facts {
+            header: &header,
+            sender: "ann@company.example",
+            size: 1000,
+            unique_id: Some("A"),
+            policy_ids: &[23, 24],
+        };
         Judge::new([(filter, 1)]).unwrap().verdict(&facts, "Bob@Partner.example").step != Step::Deliver
     }
 
@@ -267,7 +279,9 @@ mod tests {
         let judge = Judge::new(filters.map(|text| (parsed(text), 7))).unwrap();
         let header = Header::read(MAIL);
         let facts = Facts { header: &header, sender: "", size: 1, unique_id: Some("A"), policy_ids: &[] };
-        let Step::Hold { folder, filter, version, plan } = judge.verdict(&facts, "r@x.example").step else { panic!() };
+        let Step::Hold { folder, filter, version, plan } = judge.verdict(&facts, "r@x.example").step else {
+            panic!()
+        };
         assert_eq!((folder.as_str(), filter.as_str(), version), ("f", "b", 7));
         assert_eq!(plan.changes.tags, [Tag { prefix: "[x]".into(), suffix: String::new() }]);
         assert_eq!(plan.changes.add, [Line { name: "X-A".into(), value: "1".into() }]);
@@ -282,10 +296,23 @@ mod tests {
         let actions = |rest: &str| wrong(&format!("name = \"f\"\nwhen = \"always\"\n{rest}"));
         assert!(actions("actions = [{ hold = \"none\" }]").contains("no folder \"none\""));
         assert!(actions("actions = [\"deliver\"]\napprove = [{ hold = \"x\" }]").contains("approve"));
-        assert!(actions("actions = [\"deliver\"]\nreject = [\"delete\", \"deliver\"]").contains("exactly one"));
+        assert!(
+            actions("actions = [\"deliver\"]\nreject = [\"delete\", \"deliver\"]").contains("exactly one")
+        );
         assert!(actions("actions = [{ redirect = [\"nobody\"] }]").contains("no mail address"));
-        assert!(actions("actions = [{ add-header = { name = \"X-dlp-policyid\", value = \"1\" } }]").contains("not for a filter"));
-        assert!(wrong("name = \"f\"\nwhen = { sender = { matches = \"(\" } }\nactions = [\"deliver\"]").contains("pattern"));
-        assert!(toml::from_str::<Filter>("name = \"f\"\nwhen = \"always\"\nactions = [\"shred\"]").unwrap_err().to_string().contains("shred"));
+        assert!(
+            actions("actions = [{ add-header = { name = \"X-dlp-policyid\", value = \"1\" } }]")
+                .contains("not for a filter")
+        );
+        assert!(
+            wrong("name = \"f\"\nwhen = { sender = { matches = \"(\" } }\nactions = [\"deliver\"]")
+                .contains("pattern")
+        );
+        assert!(
+            toml::from_str::<Filter>("name = \"f\"\nwhen = \"always\"\nactions = [\"shred\"]")
+                .unwrap_err()
+                .to_string()
+                .contains("shred")
+        );
     }
 }

@@ -29,7 +29,12 @@ pub(crate) enum Fate {
 }
 
 /// Delivers the batches one after another.
-pub(crate) async fn deliver(runner: &Runner, to: &Destination, mut batches: Vec<Batch>, stop: &CancellationToken) {
+pub(crate) async fn deliver(
+    runner: &Runner,
+    to: &Destination,
+    mut batches: Vec<Batch>,
+    stop: &CancellationToken,
+) {
     let mut session = None;
     while !batches.is_empty() {
         if stop.is_cancelled() {
@@ -54,7 +59,9 @@ pub(crate) async fn deliver(runner: &Runner, to: &Destination, mut batches: Vec<
         };
         let fates = match to {
             Destination::Maildir(dir) => maildir::deliver(runner, dir, &batch, &octets).await,
-            Destination::Smtp(target) => transaction(runner, target, &mut session, &batch, octets.clone()).await,
+            Destination::Smtp(target) => {
+                transaction(runner, target, &mut session, &batch, octets.clone()).await
+            }
         };
         runner.finish(&batch, fates, Some(&octets)).await;
     }
@@ -135,7 +142,9 @@ async fn hand_over(hop: &mut Hop, outgoing: &Outgoing<'_>) -> Fate {
         Err(error @ (HopError::Malformed(_) | HopError::WrongCode(Phase::DataFinal, _))) => {
             Fate::Unknown(error.to_string())
         }
-        Err(error @ (HopError::Io(_) | HopError::Timeout(Phase::DataBlock))) => Fate::Unknown(error.to_string()),
+        Err(error @ (HopError::Io(_) | HopError::Timeout(Phase::DataBlock))) => {
+            Fate::Unknown(error.to_string())
+        }
         Err(error) => Fate::Later(error.to_string()),
     }
 }
@@ -172,7 +181,8 @@ pub(crate) async fn connect_to(
 
 pub(crate) fn hop_config(host: &str, port: u16, helo: &str, tls: &HopTls) -> HopConfig {
     // EHLO wants a domain; a gateway's name may be any word.
-    let helo = command::Domain::parse(helo.as_bytes()).map_or("localhost".to_owned(), |name| name.to_string());
+    let helo =
+        command::Domain::parse(helo.as_bytes()).map_or("localhost".to_owned(), |name| name.to_string());
     HopConfig { tls: tls.clone(), ..HopConfig::plain(host, port, &helo) }
 }
 
@@ -196,7 +206,9 @@ fn commands(
         return Err(format!("552 5.3.4 the next host takes {} octets at most", hop.size.unwrap_or(0)));
     }
     if message.body_8bit && !hop.eight_bit_mime {
-        return Err("554 5.6.3 the next host takes no 8-bit mail, and mail is never rewritten here".to_owned());
+        return Err(
+            "554 5.6.3 the next host takes no 8-bit mail, and mail is never rewritten here".to_owned()
+        );
     }
     let mail = match parsed(b"MAIL FROM:", &first.mail)? {
         Command::Mail(mail) => mail_for(&mail, hop, size)?,
@@ -265,7 +277,8 @@ fn path(verbatim: &[u8]) -> &[u8] {
 /// Stored envelope lines were parsed when they came in; they are parsed again so that nothing else ever goes on the wire.
 pub(crate) fn parsed(verb: &[u8], verbatim: &[u8]) -> Result<Command, String> {
     let line = [verb, verbatim].concat();
-    command::parse_within(&line, &Limits::default()).map_err(|why| format!("the stored envelope cannot be read: {why}"))
+    command::parse_within(&line, &Limits::default())
+        .map_err(|why| format!("the stored envelope cannot be read: {why}"))
 }
 
 #[cfg(test)]
@@ -284,7 +297,10 @@ mod tests {
         let came = mail("<\"a>b\"@x.example> SIZE=5 BODY=8BITMIME RET=HDRS ENVID=q");
         let all = Extensions { size: Some(0), eight_bit_mime: true, dsn: true, ..Extensions::default() };
         let went = mail_for(&came, &all, 77).unwrap().verbatim;
-        assert_eq!(String::from_utf8(went).unwrap(), "<\"a>b\"@x.example> BODY=8BITMIME RET=HDRS ENVID=q SIZE=77");
+        assert_eq!(
+            String::from_utf8(went).unwrap(),
+            "<\"a>b\"@x.example> BODY=8BITMIME RET=HDRS ENVID=q SIZE=77"
+        );
         let went = mail_for(&came, &Extensions::default(), 77).unwrap().verbatim;
         assert_eq!(String::from_utf8(went).unwrap(), "<\"a>b\"@x.example>");
         assert_eq!(path(b"<> BODY=8BITMIME"), b"<>");

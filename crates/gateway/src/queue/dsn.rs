@@ -60,7 +60,13 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
-    fn body(&self, boundary: &str, envid: Option<&str>, orcpt: Option<&str>, header: Option<&Header<'_>>) -> String {
+    fn body(
+        &self,
+        boundary: &str,
+        envid: Option<&str>,
+        orcpt: Option<&str>,
+        header: Option<&Header<'_>>,
+    ) -> String {
         let (gateway, recipient) = (plain(self.gateway), plain(self.recipient));
         let words = plain(self.words);
         let mut out = String::new();
@@ -87,7 +93,11 @@ impl Report<'_> {
             let octets = &header.octets()[..header.octets().len().min(HEADER)];
             let text = String::from_utf8_lossy(octets);
             // A line of the original that looks like our boundary would end the part: it cannot, the boundary is fresh.
-            let _ = write!(out, "--{boundary}\r\nContent-Type: text/rfc822-headers; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n{}\r\n", lines(&text));
+            let _ = write!(
+                out,
+                "--{boundary}\r\nContent-Type: text/rfc822-headers; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n{}\r\n",
+                lines(&text)
+            );
         }
         let _ = write!(out, "--{boundary}--\r\n");
         out
@@ -98,7 +108,9 @@ impl Report<'_> {
 fn status(words: &str) -> &str {
     let is_status = |word: &&str| {
         let mut parts = word.split('.');
-        let number = |part: Option<&str>| part.is_some_and(|part| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()));
+        let number = |part: Option<&str>| {
+            part.is_some_and(|part| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()))
+        };
         parts.next() == Some("5") && number(parts.next()) && number(parts.next()) && parts.next().is_none()
     };
     words.split_whitespace().find(is_status).unwrap_or("5.0.0")

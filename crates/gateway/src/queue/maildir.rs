@@ -81,7 +81,8 @@ impl Letter<'_> {
             return Ok(());
         }
         let (tmp, new) = (dir.join("tmp").join(&self.name), dir.join("new").join(&self.name));
-        let mut file = io::BufWriter::new(OpenOptions::new().write(true).create(true).truncate(true).open(&tmp)?);
+        let mut file =
+            io::BufWriter::new(OpenOptions::new().write(true).create(true).truncate(true).open(&tmp)?);
         write!(file, "Return-Path: <{}>\r\n", self.sender)?;
         for recipient in &self.recipients {
             write!(file, "Delivered-To: {recipient}\r\n")?;

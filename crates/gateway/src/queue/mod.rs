@@ -201,7 +201,15 @@ impl Gateway {
             let Some((message, copy, recipient)) = place(db, *id).await? else { continue };
             let sql = "UPDATE queue SET state = 'waiting', due_at = ? WHERE id = ? AND state IN ('waiting', 'unknown')";
             if db.run(sql, values![now(), *id]).await? > 0 {
-                tell(db, message, copy, &who.words(), "RETRY", &format!("delivery to {recipient} is tried now")).await?;
+                tell(
+                    db,
+                    message,
+                    copy,
+                    &who.words(),
+                    "RETRY",
+                    &format!("delivery to {recipient} is tried now"),
+                )
+                .await?;
                 count += 1;
             }
         }
@@ -217,14 +225,19 @@ impl Gateway {
         let (mut count, mut messages) = (0, Vec::new());
         for id in ids {
             let Some((message, copy, recipient)) = place(db, *id).await? else { continue };
-            if db.run("DELETE FROM queue WHERE id = ? AND state IN ('waiting', 'unknown')", values![*id]).await? == 0 {
+            if db
+                .run("DELETE FROM queue WHERE id = ? AND state IN ('waiting', 'unknown')", values![*id])
+                .await?
+                == 0
+            {
                 continue;
             }
             let detail = format!("taken out of the queue; {recipient} will not get it");
             tell(db, message, copy, &who.words(), "DROPPED", &detail).await?;
             if let Some(copy) = copy {
                 db.run("UPDATE copy SET outcome = 'dropped' WHERE id = ?", values![copy]).await?;
-                updates::outcome(db, self, copy, false, &format!("dropped from the queue by {}", who.name)).await?;
+                updates::outcome(db, self, copy, false, &format!("dropped from the queue by {}", who.name))
+                    .await?;
             }
             messages.push(message);
             count += 1;

@@ -37,7 +37,6 @@ pub(crate) struct Entry {
     pub(crate) recipient: String,
     pub(crate) rcpt: Vec<u8>,
     pub(crate) mail: Vec<u8>,
-    pub(crate) reason: String,
     attempts: u64,
     expires_at: i64,
     changes: String,
@@ -104,14 +103,23 @@ impl Runner {
             let detail = format!(
                 "the server ended while the mail for {} was handed over, and nobody knows whether it arrived; {}",
                 entry.recipient,
-                if again { "it is sent again and may arrive twice" } else { "an administrator decides (retry or drop)" }
+                if again {
+                    "it is sent again and may arrive twice"
+                } else {
+                    "an administrator decides (retry or drop)"
+                }
             );
             tell(db, entry.message, entry.copy, self.gateway.name(), "OUTCOME_UNKNOWN", &detail).await?;
             if !again {
-                db.run("UPDATE queue SET state = 'unknown', last_error = ? WHERE id = ?", values![detail, entry.id]).await?;
+                db.run(
+                    "UPDATE queue SET state = 'unknown', last_error = ? WHERE id = ?",
+                    values![detail, entry.id],
+                )
+                .await?;
             }
         }
-        db.run("UPDATE queue SET state = 'waiting' WHERE state IN ('claimed', 'handing')", Vec::new()).await?;
+        db.run("UPDATE queue SET state = 'waiting' WHERE state IN ('claimed', 'handing')", Vec::new())
+            .await?;
         Ok(transaction.commit().await?)
     }
 
@@ -168,7 +176,8 @@ impl Runner {
             let fits = |batch: &Batch| {
                 let first = &batch.entries[0];
                 batch.entries.len() < RECIPIENTS
-                    && (first.message, &first.changes, &first.mail) == (entry.message, &entry.changes, &entry.mail)
+                    && (first.message, &first.changes, &first.mail)
+                        == (entry.message, &entry.changes, &entry.mail)
             };
             match batches.iter().position(fits) {
                 Some(at) => batches[at].entries.push(entry),
@@ -207,7 +216,9 @@ impl Runner {
     pub(crate) async fn handing(&self, ids: &[u64]) -> Result<(), Error> {
         let mut transaction = self.gateway.database().begin().await?;
         for id in ids {
-            transaction.run("UPDATE queue SET state = 'handing' WHERE id = ? AND state = 'claimed'", values![*id]).await?;
+            transaction
+                .run("UPDATE queue SET state = 'handing' WHERE id = ? AND state = 'claimed'", values![*id])
+                .await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -217,7 +228,12 @@ impl Runner {
         let give = async {
             let mut transaction = self.gateway.database().begin().await?;
             for entry in batches.iter().flat_map(|batch| &batch.entries) {
-                transaction.run("UPDATE queue SET state = 'waiting' WHERE id = ? AND state = 'claimed'", values![entry.id]).await?;
+                transaction
+                    .run(
+                        "UPDATE queue SET state = 'waiting' WHERE id = ? AND state = 'claimed'",
+                        values![entry.id],
+                    )
+                    .await?;
             }
             Ok::<_, Error>(transaction.commit().await?)
         };
@@ -263,10 +279,13 @@ impl Runner {
         let say = |action: &'static str, detail: String| (action, detail);
         let (action, detail) = match &fate {
             Fate::Delivered(words) => say("DELIVERED", format!("to {}: {words}", entry.recipient)),
-            Fate::Never(words) => say("DELIVERY_FAILED", format!("to {}, for good: {words}", entry.recipient)),
-            Fate::Later(words) => {
-                say("DELIVERY_DELAYED", format!("to {}, attempt {}: {words}", entry.recipient, entry.attempts + 1))
+            Fate::Never(words) => {
+                say("DELIVERY_FAILED", format!("to {}, for good: {words}", entry.recipient))
             }
+            Fate::Later(words) => say(
+                "DELIVERY_DELAYED",
+                format!("to {}, attempt {}: {words}", entry.recipient, entry.attempts + 1),
+            ),
             Fate::Unknown(words) => say(
                 "OUTCOME_UNKNOWN",
                 format!("the mail for {} may or may not have arrived: {words}", entry.recipient),
@@ -297,10 +316,17 @@ impl Runner {
     }
 
     /// The entry is done with.
-    async fn over(&self, db: &mut dyn Session, entry: &Entry, outcome: &str, words: &str) -> Result<(), Error> {
+    async fn over(
+        &self,
+        db: &mut dyn Session,
+        entry: &Entry,
+        outcome: &str,
+        words: &str,
+    ) -> Result<(), Error> {
         db.run("DELETE FROM queue WHERE id = ?", values![entry.id]).await?;
         let Some(copy) = entry.copy else { return Ok(()) };
-        let sql = "UPDATE copy SET outcome = CASE WHEN outcome = 'failed' THEN 'failed' ELSE ? END WHERE id = ?";
+        let sql =
+            "UPDATE copy SET outcome = CASE WHEN outcome = 'failed' THEN 'failed' ELSE ? END WHERE id = ?";
         db.run(sql, values![outcome, copy]).await?;
         let rows = db.fetch("SELECT id FROM queue WHERE copy_id = ?", values![copy]).await?;
         if rows.is_empty() || outcome == "failed" {
@@ -323,7 +349,9 @@ impl Fate {
     /// What has failed for too long has failed for good.
     fn after(&self, attempts: u64, expired: bool) -> Self {
         match self {
-            Self::Later(words) if expired => Self::Never(format!("given up after {attempts} attempts; the last: {words}")),
+            Self::Later(words) if expired => {
+                Self::Never(format!("given up after {attempts} attempts; the last: {words}"))
+            }
             other => other.clone(),
         }
     }
@@ -356,7 +384,6 @@ fn entry(row: &Row) -> Result<Entry, Error> {
         recipient: row.get("recipient")?,
         rcpt: row.get("rcpt")?,
         mail: row.get("mail")?,
-        reason: row.get("reason")?,
         attempts: row.get::<i64>("attempts")? as u64,
         expires_at: row.get("expires_at")?,
         changes: row.get("changes")?,

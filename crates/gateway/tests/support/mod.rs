@@ -95,7 +95,14 @@ struct Session {
 
 impl Service for Session {
     async fn hello(&mut self, _: &Hello, _: &Peer) -> Result<Offer, Reply> {
-        Ok(Offer { size: Some(0), eight_bit_mime: true, smtp_utf8: true, dsn: true, enhanced_status_codes: true, ..Offer::default() })
+        Ok(Offer {
+            size: Some(0),
+            eight_bit_mime: true,
+            smtp_utf8: true,
+            dsn: true,
+            enhanced_status_codes: true,
+            ..Offer::default()
+        })
     }
 
     async fn envelope(&mut self, commands: Vec<EnvelopeCommand>) -> Vec<Reply> {
@@ -150,7 +157,8 @@ impl Service for Session {
 
 /// Settings for free ports and short waits.
 pub(crate) fn options(data: &Path, deliver: Destination) -> Options {
-    let mut options = Options { data: data.to_owned(), deliver, name: "gw.test".to_owned(), ..Options::default() };
+    let mut options =
+        Options { data: data.to_owned(), deliver, name: "gw.test".to_owned(), ..Options::default() };
     options.mail.listen = "127.0.0.1:0".to_owned();
     options.queue.first_wait = 1;
     options.queue.longest_wait = 1;

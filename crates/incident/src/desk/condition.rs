@@ -308,7 +308,7 @@ impl Writer<'_> {
                 "incident.id IN (SELECT incident_id FROM incident_term WHERE kind = '{kind}' AND term IN ({marks}))"
             );
             self.sql.push_str(&sql);
-            return self.texts(values, |text| terms::term(text));
+            return self.texts(values, terms::term);
         }
         match field {
             Field::StatusId => {
@@ -347,7 +347,7 @@ impl Writer<'_> {
             }
             Field::SenderDomain => {
                 self.sql.push_str(&format!("sender_domain IN ({marks})"));
-                self.texts(values, |text| terms::term(text));
+                self.texts(values, terms::term);
             }
             _ if values.len() == 1 => {
                 self.sql.push_str(&format!("{} = ?", field.column()));

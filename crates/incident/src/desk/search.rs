@@ -228,11 +228,12 @@ impl Desk {
 
     /// The key of the line at this place of a list, counted from 1: for those who ask for pages by number.
     pub async fn key_at(&self, access: &Access, search: &Search, place: u64) -> Result<Option<Key>, Error> {
-        let columns = format!("{SUMMARY}, recorded_at, owner, policy_version, direction, hidden, lower(sender) AS sender_key");
+        let columns = format!(
+            "{SUMMARY}, recorded_at, owner, policy_version, direction, hidden, lower(sender) AS sender_key"
+        );
         let mut writer = self.select(&columns, access, &search.condition);
         let down = if search.ascending { "" } else { " DESC" };
-        let by: Vec<String> =
-            search.sort.columns().iter().map(|column| format!("{column}{down}")).collect();
+        let by: Vec<String> = search.sort.columns().iter().map(|column| format!("{column}{down}")).collect();
         writer.sql.push_str(&format!(" ORDER BY {} LIMIT 1 OFFSET ?", by.join(", ")));
         writer.values.push(place.saturating_sub(1).into());
         let rows = self.database().fetch(&writer.sql, writer.values).await?;

@@ -3,10 +3,13 @@
 
 use memchr::{memchr_iter, memchr2_iter, memchr3_iter};
 
-use super::table::Table;
+use super::table::{LOWER, MIX, Table, load};
 
 /// The longest step between two sampled windows.
 const LONGEST_STRIDE: usize = 8;
+
+/// The widest window, in octets.
+const WIDEST: usize = 8;
 
 /// A compiled set of strings.
 #[derive(Debug, Default)]
@@ -44,14 +47,18 @@ impl Literals {
             all.filter(|(_, s)| lens.contains(&s.len())).map(|(i, _)| i as u32).collect()
         };
         let single = Single::new(&strings, &of(1..=1));
+        let shortest = |ids: &[u32]| ids.iter().map(|id| strings[*id as usize].len()).min().unwrap_or(0);
         let mut windows = Vec::new();
-        let long = of(3..=usize::MAX);
-        let shortest = long.iter().map(|i| strings[*i as usize].len()).min().unwrap_or(4);
-        let (width, stride) = if shortest < 4 { (3, 1) } else { (4, (shortest - 3).min(LONGEST_STRIDE)) };
-        for (ids, width, stride) in [(of(2..=2), 2, 1), (long, width, stride)] {
-            if !ids.is_empty() {
-                windows.push(Windows::new(&strings, &ids, width, stride));
-            }
+        for ids in [of(2..=2), of(3..=WIDEST - 1), of(WIDEST..=usize::MAX)] {
+            // Wide windows seldom stand anywhere by chance.
+            let width = match shortest(&ids) {
+                0 => continue,
+                least @ 1..=3 => least,
+                least if least < WIDEST => 4,
+                _ => WIDEST,
+            };
+            let stride = (shortest(&ids) + 1 - width).min(LONGEST_STRIDE);
+            windows.push(Windows::new(&strings, &ids, width, stride));
         }
         Self { strings, single, windows }
     }
@@ -122,10 +129,7 @@ impl Windows {
         for offset in (0..stride).rev() {
             entries.extend(ids.iter().map(|id| (*id, offset as u32)));
         }
-        let hash = |&(id, offset): &(u32, u32)| {
-            let window = &strings[id as usize][offset as usize..][..width];
-            hash(window, width)
-        };
+        let hash = |&(id, offset): &(u32, u32)| hash(load(&strings[id as usize], offset as usize), width);
         let hashed: Vec<_> = entries.iter().enumerate().map(|(i, entry)| (hash(entry), i as u32)).collect();
         Self { width, stride, table: Table::new(&hashed), entries }
     }
@@ -133,14 +137,13 @@ impl Windows {
     fn find(&self, strings: &[Box<[u8]>], text: &[u8], found: &mut impl FnMut(u32, usize) -> bool) -> u64 {
         let mut steps = 0;
         let mut at = 0;
-        // The shift keeps the octets of the window.
-        let cut = 32 - 8 * self.width as u32;
-        // Where every place is looked at, five windows of eight octets in one step.
+        // Where every place is looked at, five narrow windows of eight octets in one step.
         while self.stride == 1
+            && self.width <= 4
             && let Some(eight) = text.get(at..).and_then(|rest| rest.first_chunk::<8>())
         {
-            let eight = u64::from_le_bytes(*eight) | 0x2020_2020_2020_2020;
-            let hashes: [u64; 5] = std::array::from_fn(|place| mix(((eight >> (8 * place)) as u32) << cut));
+            let eight = u64::from_le_bytes(*eight);
+            let hashes: [u64; 5] = std::array::from_fn(|place| hash(eight >> (8 * place), self.width));
             let may_be = hashes.iter().fold(false, |any, hash| any | self.table.may_have(*hash));
             for (place, hash) in hashes.into_iter().enumerate().filter(|_| may_be) {
                 if self.table.may_have(hash)
@@ -151,17 +154,9 @@ impl Windows {
             }
             at += hashes.len();
         }
-        while let Some(four) = text.get(at..).and_then(|rest| rest.first_chunk::<4>()) {
-            let hash = mix((u32::from_le_bytes(*four) | 0x2020_2020) << cut);
-            if self.table.may_have(hash) && !self.verify(strings, text, at, hash, found, &mut steps) {
-                return steps;
-            }
-            at += self.stride;
-        }
-        // Windows narrower than four octets that stand at the very end.
         while at + self.width <= text.len() {
-            let hash = hash(&text[at..at + self.width], self.width);
-            if !self.verify(strings, text, at, hash, found, &mut steps) {
+            let hash = hash(load(text, at), self.width);
+            if self.table.may_have(hash) && !self.verify(strings, text, at, hash, found, &mut steps) {
                 return steps;
             }
             at += self.stride;
@@ -193,15 +188,11 @@ impl Windows {
     }
 }
 
-fn hash(window: &[u8], width: usize) -> u64 {
-    let mut four = [0; 4];
-    four[..width].copy_from_slice(&window[..width]);
-    mix((u32::from_le_bytes(four) | 0x2020_2020) << (32 - 8 * width as u32))
-}
-
+/// A hash of the first `width` (1 to 8) of eight octets, letters in any case.
 #[inline]
-fn mix(window: u32) -> u64 {
-    u64::from(window).wrapping_mul(super::table::MIX)
+fn hash(eight: u64, width: usize) -> u64 {
+    // The shift keeps the octets of the window.
+    ((eight | LOWER) << (64 - 8 * width)).wrapping_mul(MIX)
 }
 
 #[cfg(test)]
@@ -226,6 +217,10 @@ mod tests {
             [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (1, 3), (2, 0), (2, 1)]
         );
         assert_eq!(places(&["password"], "PassWord password passwor password"), [(0, 0), (0, 9), (0, 26)]);
+        assert_eq!(
+            places(&["fn ", "function ", "functional programming", "e"], "a fn functional programming"),
+            [(0, 2), (2, 5)]
+        );
         assert_eq!(places(&["abcdefghijklm", "efghijkl"], "abcdefghijklmn"), [(0, 0), (1, 4)]);
     }
 }

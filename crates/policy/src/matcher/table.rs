@@ -5,7 +5,7 @@
 pub(super) const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Every octet's bit 5: lower case for ASCII letters; both sides of a comparison are treated alike.
-const LOWER: u64 = 0x2020_2020_2020_2020;
+pub(super) const LOWER: u64 = 0x2020_2020_2020_2020;
 
 /// Eight octets from a place on, low octet first; zeros past the end.
 #[inline]

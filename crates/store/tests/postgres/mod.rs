@@ -1,5 +1,8 @@
 //! A PostgreSQL of the tests' own: from Debian's package, in a temporary directory, on a free port, gone with the test process.
 
+// Helpers panic: that is how a test fails.
+#![allow(clippy::unwrap_used)]
+
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,8 @@
 //! Text of several lines with its matches marked: the beginning, and what stands around each match, as far as there is room.
 
+// A list of ranges may hold one.
+#![allow(clippy::single_range_in_vec_init)]
+
 use std::fmt::Write as _;
 use std::ops::Range;
 

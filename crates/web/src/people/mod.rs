@@ -17,7 +17,7 @@ use store::keys::Keys;
 use store::values;
 use tokio::sync::Mutex;
 
-pub use password::{LONGEST, Password, SHORTEST, Weak, check as check_password};
+pub use password::{LONGEST, Password, SHORTEST, Weak, check as check_password, random as random_password};
 pub use privilege::{Condition, Hidden, Privilege, Rights};
 pub use role::{Role, RoleId};
 pub use second_factor::SecondFactor;

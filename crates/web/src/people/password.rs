@@ -183,7 +183,7 @@ fn verify(password: &str, phc: &str) -> bool {
 }
 
 /// A password that is made, not chosen: 20 letters and digits in groups, without those that look alike; 98 bits.
-pub(crate) fn random() -> Result<Password, Error> {
+pub fn random() -> Result<Password, Error> {
     const LETTERS: &[u8; 30] = b"abcdefghjkmnpqrstuvwxyz2345678";
     let mut password = Zeroizing::new(String::with_capacity(24));
     while password.len() < 23 {

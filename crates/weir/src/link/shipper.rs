@@ -70,6 +70,11 @@ impl Shipper {
         if !now.wanted.is_empty() {
             let name = now.wanted.remove(0);
             self.original(now, &name).await?;
+            if now.wanted.is_empty() {
+                // An answer names some of them only.
+                let answer: IngestAnswer = now.client.get(&format!("{}/{}", paths::CURSOR, now.name)).await?;
+                now.wanted = answer.wanted;
+            }
             return Ok(true);
         }
         let Some(batch) = self.journal.changes(now.cursor).await.map_err(here)? else {

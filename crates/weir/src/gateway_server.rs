@@ -1,0 +1,276 @@
+//! `weir gateway`: settings from the table `[gateway]` and from flags, enrolment at Enforce, the Control Center's port, and the queue
+//! from the command line.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail, ensure};
+use gateway::{
+    Destination, EnforceOptions, Gateway, InspectOptions, Options, QueueFilter, RemediationOptions, TlsFiles,
+    Who,
+};
+use incident::wire::{Heartbeat, ServerKind};
+use jiff::Timestamp;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_util::sync::CancellationToken;
+use web::listen::{Listening, Transport};
+
+use crate::cli::{Format, GatewayQueue, GatewayServer, GatewayTask};
+use crate::terminal::safe;
+use crate::{link, prevent_server};
+
+/// Connections to the Control Center at one time.
+const PEOPLE: usize = 500;
+
+/// What a gateway is started with.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) options: Options,
+    /// Where people come in; none when empty.
+    pub(crate) console_listen: String,
+    /// Chain and key of the Control Center; plain http on loopback without.
+    pub(crate) console_tls: Option<(PathBuf, PathBuf)>,
+    /// `https://HOST:8100` of Enforce; none when empty.
+    pub(crate) enforce: String,
+    /// The token for the first connection.
+    pub(crate) token: Option<String>,
+    /// Names by which Enforce reaches the remediation service, for its certificate.
+    pub(crate) names: Vec<String>,
+}
+
+/// A gateway and its Control Center.
+pub(crate) struct Running {
+    pub(crate) running: gateway::Running,
+    pub(crate) site: web::Site,
+    pub(crate) console: Option<Listening>,
+}
+
+/// Flags count before the file.
+pub(crate) fn settings(table: &toml::Table, flags: &GatewayServer) -> Result<Settings> {
+    let mut table = table.clone();
+    let mut own = |key: &str| -> Result<String> {
+        match table.remove(key) {
+            None => Ok(String::new()),
+            Some(toml::Value::String(text)) => Ok(text),
+            Some(_) => bail!("[gateway] {key} is a text"),
+        }
+    };
+    let (listen, chain, key) = (own("console_listen")?, own("console_certificate")?, own("console_key")?);
+    let console_tls = match (chain.is_empty(), key.is_empty()) {
+        (true, true) => None,
+        (false, false) => Some((PathBuf::from(chain), PathBuf::from(key))),
+        _ => bail!("[gateway] console_certificate and console_key go together (PEM files)"),
+    };
+    let text = toml::to_string(&table)?;
+    let mut options = Options::parse(&text).context("[gateway]")?;
+    let usual = options.deliver == Options::default().deliver;
+    if let Some(data) = &flags.data {
+        options.data = data.clone();
+    }
+    if let Some(deliver) = &flags.deliver {
+        options.deliver = Destination::parse(deliver).map_err(|why| anyhow::anyhow!("--deliver: {why}"))?;
+    } else if usual {
+        options.deliver = Destination::Maildir(options.data.join("delivered"));
+    }
+    if let Some(listen) = &flags.listen {
+        options.mail.listen.clone_from(listen);
+    }
+    if flags.submission_listen.is_some() || flags.inspect.is_some() {
+        let mut inspect = options.inspect.take().unwrap_or_default();
+        let InspectOptions { listen, inspect: server, .. } = &mut inspect;
+        flags.submission_listen.iter().for_each(|given| listen.clone_from(given));
+        flags.inspect.iter().for_each(|given| server.clone_from(given));
+        options.inspect = Some(inspect);
+    }
+    let console_listen = match (&flags.console_listen, listen.as_str()) {
+        (Some(given), _) => given.clone(),
+        (None, "") => "127.0.0.1:8081".to_owned(),
+        (None, set) => set.to_owned(),
+    };
+    let enforce = flags.enforce.clone().unwrap_or_default();
+    let token = match &flags.enroll_token_file {
+        _ if enforce.is_empty() => None,
+        Some(file) => prevent_server::enroll_token(file)?,
+        None => prevent_server::enroll_token(Path::new(""))?,
+    };
+    let mut settings =
+        Settings { options, console_listen, console_tls, enforce, token, names: flags.names.clone() };
+    settings.belong(flags)?;
+    settings.options.check()?;
+    Ok(settings)
+}
+
+impl Settings {
+    /// Certificates of enrolment serve the remediation service and the updates, where the file does not say otherwise.
+    fn belong(&mut self, flags: &GatewayServer) -> Result<()> {
+        if self.enforce.is_empty() {
+            ensure!(
+                flags.remediation_listen.is_none() || self.options.remediation.is_some(),
+                "--remediation-listen needs certificates: give --enforce URL with a token, or [gateway.remediation.tls]"
+            );
+        }
+        let tls = self.tls();
+        if let Some(listen) = &flags.remediation_listen
+            && let Some(remediation) = &mut self.options.remediation
+        {
+            remediation.listen.clone_from(listen);
+        }
+        if self.enforce.is_empty() {
+            return Ok(());
+        }
+        let listen = flags.remediation_listen.clone().unwrap_or_else(|| "127.0.0.1:8443".to_owned());
+        self.options.remediation.get_or_insert(RemediationOptions { listen, tls: tls.clone() });
+        if self.options.enforce.is_none() {
+            let user = flags.enforce_user.clone();
+            let password_file = flags.enforce_password_file.clone();
+            let (Some(user), Some(password_file)) = (user, password_file) else {
+                bail!(
+                    "status updates need a user of Enforce with the privilege \"Incident Update\" (role API client): give \
+                     --enforce-user NAME and --enforce-password-file FILE"
+                );
+            };
+            self.options.enforce = Some(EnforceOptions {
+                url: self.enforce.clone(),
+                user,
+                password_file,
+                tls,
+                batch: 100,
+                interval: 5,
+            });
+        }
+        Ok(())
+    }
+
+    /// Where enrolment puts certificate, key and authority.
+    fn tls(&self) -> TlsFiles {
+        let place = link::Place::of(&self.options.data);
+        TlsFiles { certificate: place.certificate(), key: place.key(), ca: Some(place.authority()) }
+    }
+}
+
+/// Runs until a signal.
+pub(crate) async fn run(settings: Settings) -> Result<()> {
+    let stop = CancellationToken::new();
+    prevent_server::stop_on_signals(stop.clone())?;
+    let running = start(settings, stop.clone()).await?;
+    if let Some(password) = running.site.people().first_administrator().await? {
+        eprintln!(
+            "the first administrator of the Control Center is admin, with the one-time password {}",
+            *password
+        );
+    }
+    running.finished(stop).await;
+    Ok(())
+}
+
+/// Enrols where that is due, then starts everything; nothing is accepted unless all of it works.
+pub(crate) async fn start(settings: Settings, stop: CancellationToken) -> Result<Running> {
+    let Settings { options, console_listen, console_tls, enforce, token, names } = settings;
+    std::fs::create_dir_all(&options.data)
+        .with_context(|| format!("cannot make the directory {}", options.data.display()))?;
+    let place = link::Place::of(&options.data);
+    if !enforce.is_empty() && place.identity_here().is_none() {
+        let token = token.clone().with_context(|| {
+            "this gateway is not enrolled: give the token of `weir enforce enroll NAME` in --enroll-token-file or WEIR_ENROLL_TOKEN"
+        })?;
+        link::enroll(&place, &enforce, &token, ServerKind::Gateway, &names).await?;
+    }
+    let data = options.data.clone();
+    let running = gateway::start(options).await?;
+    let site = gateway::console::site(&running.gateway, Vec::new()).await?;
+    let console = match console_listen.as_str() {
+        "" => None,
+        address => {
+            let app = gateway::console::router(&running.gateway, &site);
+            Some(web::listen::listen(address, transport(console_tls)?, PEOPLE, app, stop.clone()).await?)
+        }
+    };
+    if !enforce.is_empty() {
+        tokio::spawn(heart(&running, enforce, data, token).run(stop));
+    }
+    tracing::info!(
+        listen = %running.mail,
+        submission = ?running.submission,
+        remediation = ?running.remediation,
+        console = ?console.as_ref().map(|console| console.address),
+        "quarantine gateway listens"
+    );
+    Ok(Running { running, site, console })
+}
+
+impl Running {
+    /// Waits for `stop`, then until everything is at rest.
+    pub(crate) async fn finished(self, stop: CancellationToken) {
+        stop.cancelled().await;
+        self.running.stop().await;
+        if let Some(console) = self.console {
+            let _ = console.task.await;
+        }
+    }
+}
+
+fn transport(files: Option<(PathBuf, PathBuf)>) -> Result<Transport> {
+    let Some((chain, key)) = files else { return Ok(Transport::Plain) };
+    let certificates = CertificateDer::pem_file_iter(&chain)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .with_context(|| format!("no certificates in {}", chain.display()))?;
+    let key =
+        PrivateKeyDer::from_pem_file(&key).with_context(|| format!("no private key in {}", key.display()))?;
+    Ok(Transport::Tls(web::listen::tls(certificates, key, None)?))
+}
+
+/// The gateway is seen at Enforce's page of servers, and its certificate is renewed in time.
+fn heart(running: &gateway::Running, url: String, data: PathBuf, token: Option<String>) -> link::Heart {
+    let (started, listen, gateway) = (Timestamp::now(), running.mail.to_string(), running.gateway.clone());
+    let pulse: link::Pulse = Box::new(move || {
+        let (listen, gateway) = (listen.clone(), gateway.clone());
+        Box::pin(async move {
+            let waiting = gateway.update_state().await.map(|state| state.waiting).unwrap_or_default();
+            let version = env!("CARGO_PKG_VERSION").to_owned();
+            Heartbeat { version, started_at: Some(started), listen, waiting, ..Heartbeat::default() }
+        })
+    });
+    link::Heart { kind: ServerKind::Gateway, url, data, token, pulse, reload: None, wants_policies: false }
+}
+
+// ---- beside a running server
+
+/// Looks at the queue, or acts on it, beside a running gateway.
+pub(crate) async fn task(task: &GatewayTask, settings: Settings) -> Result<ExitCode> {
+    let data = settings.options.data.clone();
+    let gateway = Gateway::beside(settings.options)
+        .await
+        .with_context(|| format!("no gateway is kept in {}; name its --data directory", data.display()))?;
+    let name = std::env::var("USER").unwrap_or_else(|_| "root".to_owned());
+    let who = Who { name, from: Some("command line".to_owned()) };
+    let GatewayTask::Queue { command } = task;
+    match command {
+        GatewayQueue::List { format, limit } => print_queue(&gateway, *format, *limit).await?,
+        GatewayQueue::Retry { ids } => println!("{} are tried now", gateway.retry(ids, &who).await?),
+        GatewayQueue::Drop { ids } => println!("{} are dropped", gateway.drop_entries(ids, &who).await?),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn print_queue(gateway: &Gateway, format: Format, limit: usize) -> Result<()> {
+    let page = gateway.queue(&QueueFilter { limit, ..QueueFilter::default() }).await?;
+    if format == Format::Json {
+        println!("{}", serde_json::to_string_pretty(&page.entries)?);
+        return Ok(());
+    }
+    for line in &page.entries {
+        println!(
+            "{:>6}  {:<8} {} to {}, {} attempts, next {}{}",
+            line.id,
+            line.state.as_str(),
+            safe(&line.sender),
+            safe(&line.recipient),
+            line.attempts,
+            line.due_at.strftime("%Y-%m-%d %H:%M:%S"),
+            line.last_error.as_deref().map(|why| format!("  ({})", safe(why))).unwrap_or_default()
+        );
+    }
+    println!("{} in the queue", page.total);
+    Ok(())
+}
