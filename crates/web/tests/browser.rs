@@ -68,7 +68,7 @@ async fn no_page_is_refused_by_our_own_policy_or_wider_than_a_phone() {
         for path in PAGES {
             window.go(&format!("http://{}{path}", console.address)).await;
             let wide = window.run("return document.documentElement.scrollWidth").await;
-            assert_eq!(wide, json!(width), "{path} at {width}");
+            assert!(wide.as_u64().unwrap() <= u64::from(width), "{path} at {width}: {wide}");
             let styled = window.run("return getComputedStyle(document.querySelector('.top')).display").await;
             assert_eq!(styled, json!("flex"), "{path}");
             assert_eq!(window.complaints().await, Vec::<String>::new(), "{path} at {width} {scheme}");

@@ -22,7 +22,10 @@ async fn nobody_sees_a_page_without_signing_in_and_everybody_finds_the_way_back(
     let answer = browser.post("/sign-in", &fields).await;
     assert_eq!((answer.status, answer.header("location")), (303, Some("/incidents?status=New&q=a%20b")));
     let cookie = answer.header("set-cookie").unwrap();
-    assert!(cookie.starts_with("weir=") && cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax"), "{cookie}");
+    assert!(
+        cookie.starts_with("weir-test=") && cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax"),
+        "{cookie}"
+    );
     assert_eq!(browser.get("/incidents").await.status, 200);
     assert_eq!(console.actions().await, ["SIGNED_IN"]);
 }
@@ -81,16 +84,16 @@ async fn a_session_that_was_planted_is_of_no_use() {
     console.user("jane", &["Reviewer"]).await;
     let mut browser = console.browser();
     let planted = "A".repeat(43);
-    browser.cookies.insert("weir".into(), planted.clone());
+    browser.cookies.insert("weir-test".into(), planted.clone());
     browser.post("/sign-in", &[("name", "jane"), ("password", PASSWORD)]).await;
-    assert_ne!(browser.cookies["weir"], planted);
+    assert_ne!(browser.cookies["weir-test"], planted);
     let mut thief = console.browser();
-    thief.cookies.insert("weir".into(), planted);
+    thief.cookies.insert("weir-test".into(), planted);
     assert_eq!(thief.get("/incidents").await.status, 303);
     // Signing in again ends the old session of the same browser.
-    let old = browser.cookies["weir"].clone();
+    let old = browser.cookies["weir-test"].clone();
     browser.post("/sign-in", &[("name", "jane"), ("password", PASSWORD)]).await;
-    thief.cookies.insert("weir".into(), old);
+    thief.cookies.insert("weir-test".into(), old);
     assert_eq!(thief.get("/incidents").await.status, 303);
 }
 
@@ -137,7 +140,7 @@ async fn only_hashes_of_sessions_and_tokens_are_kept() {
     }
     let has = |text: &str| kept.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(has("jane") && has("$argon2id$"));
-    assert!(!has(&browser.cookies["weir"]) && !has(&token.text) && !has(PASSWORD));
+    assert!(!has(&browser.cookies["weir-test"]) && !has(&token.text) && !has(PASSWORD));
 }
 
 #[tokio::test(flavor = "multi_thread")]

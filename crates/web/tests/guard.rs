@@ -162,7 +162,7 @@ async fn too_large_is_refused_before_it_is_read() {
 async fn raw_chunked(browser: &mut support::Browser, head: &[(&str, &str)], body: &[u8]) -> support::Answer {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut text = format!("POST /change HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", browser.address);
-    text.push_str(&format!("cookie: weir={}\r\n", browser.cookies["weir"]));
+    text.push_str(&format!("cookie: weir-test={}\r\n", browser.cookies["weir-test"]));
     for (name, value) in head {
         text.push_str(&format!("{name}: {value}\r\n"));
     }

@@ -95,7 +95,7 @@ impl Server {
         Person {
             client: client(),
             base: self.base(),
-            cookie: format!("weir={}", secret.text().as_str()),
+            cookie: format!("weir-enforce={}", secret.text().as_str()),
             csrf: secret.form_token(),
         }
     }

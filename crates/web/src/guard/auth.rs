@@ -23,9 +23,12 @@ pub(super) async fn viewer(
     by_session(site, asked, headers).await
 }
 
-/// The session cookie's name. Under TLS the name itself makes browsers refuse it from other hosts and over plain http.
-pub(crate) fn session_cookie(secure: bool) -> &'static str {
-    if secure { "__Host-weir" } else { "weir" }
+/// The session cookie's name: each console's own, for browsers keep one jar for all ports of a host. Under TLS the name itself
+/// makes them refuse it from other hosts and over plain http.
+pub(crate) fn session_cookie(site: &Site, secure: bool) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let part: String = site.options().brand.part.chars().map(letter).collect();
+    format!("{}weir-{part}", if secure { "__Host-" } else { "" })
 }
 
 /// A cookie's value.
@@ -38,7 +41,8 @@ pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> 
 }
 
 async fn by_session(site: &Site, asked: &Asked, headers: &HeaderMap) -> Result<Option<Viewer>, Problem> {
-    let Some(secret) = cookie(headers, session_cookie(asked.peer.secure)).and_then(Secret::parse) else {
+    let Some(secret) = cookie(headers, &session_cookie(site, asked.peer.secure)).and_then(Secret::parse)
+    else {
         return Ok(None);
     };
     let Some(session) = site.sessions().find(&secret).await? else { return Ok(None) };

@@ -136,6 +136,7 @@ fn browser(agent: &str) -> String {
 #[template(path = "password.html")]
 struct PasswordPage {
     form: Html,
+    user: String,
     must: bool,
     old: Field,
     new: Field,
@@ -167,6 +168,7 @@ fn show_password(viewer: &Viewer, wrong: (&str, &str)) -> Result<Response, Probl
     );
     let content = PasswordPage {
         form: viewer.form(),
+        user: viewer.name.clone(),
         must: viewer.must_change,
         old: field("old", "Present password", "current-password").wrong(wrong.0),
         new: field("new", "New password", "new-password").hint(&hint).wrong(wrong.1),

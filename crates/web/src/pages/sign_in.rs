@@ -161,7 +161,7 @@ async fn welcome(
         .cloned()
         .ok_or_else(|| Problem::Forbidden("You have no role: ask an administrator.".to_owned()))?;
     // Whoever signs in again leaves the old session.
-    if let Some(old) = cookie(headers, session_cookie(peer.secure)).and_then(Secret::parse) {
+    if let Some(old) = cookie(headers, &session_cookie(site, peer.secure)).and_then(Secret::parse) {
         site.sessions().end(&old.hash()).await?;
     }
     let agent = value(headers, header::USER_AGENT).unwrap_or_default();
@@ -170,7 +170,7 @@ async fn welcome(
     site.audit().add(&actor, "SIGNED_IN", &format!("user {}", user.name), "").await?;
     let secure = if peer.secure { "; Secure" } else { "" };
     let text = secret.text();
-    let name = session_cookie(peer.secure);
+    let name = session_cookie(site, peer.secure);
     let cookie = format!("{name}={}; Path=/; HttpOnly; SameSite=Lax{secure}", *text);
     let to = if user.must_change { "/account/password".to_owned() } else { local(to, &site.options().home) };
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&to)).into_response())
@@ -184,7 +184,7 @@ async fn sign_out(
     viewer.log("SIGNED_OUT", &format!("user {}", viewer.name), "").await?;
     site.sessions().end(&viewer.session).await?;
     let secure = if peer.secure { "; Secure" } else { "" };
-    let name = session_cookie(peer.secure);
+    let name = session_cookie(&site, peer.secure);
     let cookie = format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}");
     let clear = [
         (header::SET_COOKIE, cookie),

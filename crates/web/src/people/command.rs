@@ -1,6 +1,6 @@
 //! People without a console: what `weir user` does, beside a server that may be running.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sqlx::migrate::Migrator;
@@ -27,7 +27,7 @@ pub async fn open(
     data: &Path,
     elsewhere: Option<&Location>,
 ) -> Result<(Arc<dyn Database>, Arc<Keys>), Error> {
-    let at = elsewhere.cloned().unwrap_or_else(|| Location::File(data.join("incidents.db")));
+    let at = elsewhere.cloned().unwrap_or_else(|| Location::File(file_in(data)));
     let dir = data.join("keys");
     // A database whose keys are gone must not be filled on under others.
     let keys = match &at {
@@ -36,6 +36,12 @@ pub async fn open(
     };
     let database = database::open(&at, Migrations { sqlite: &NONE, postgres: &NONE }).await?;
     Ok((database, Arc::new(keys)))
+}
+
+/// A gateway's directory has a database of its own name; any other is Enforce's.
+fn file_in(data: &Path) -> PathBuf {
+    let (enforce, gateway) = (data.join("incidents.db"), data.join("gateway.db"));
+    if gateway.exists() && !enforce.exists() { gateway } else { enforce }
 }
 
 impl Offline {

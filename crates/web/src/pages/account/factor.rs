@@ -25,6 +25,7 @@ pub(super) fn router() -> Router<Site> {
 #[template(path = "second_factor.html")]
 struct FactorPage {
     form: Html,
+    user: String,
     secret: String,
     spaced: String,
     address: String,
@@ -36,6 +37,7 @@ struct FactorPage {
 #[template(path = "second_factor_remove.html")]
 struct RemovePage {
     form: Html,
+    user: String,
     password: Field,
 }
 
@@ -63,6 +65,7 @@ fn show(
     let brand = &viewer.site.options().brand;
     let content = FactorPage {
         form: viewer.form(),
+        user: viewer.name.clone(),
         spaced: groups.join(" "),
         address: factor.address(&format!("{} {}", brand.product, brand.part), &viewer.name),
         code: Field::new(Kind::Text, "code", "Code that the app shows")
@@ -118,7 +121,8 @@ async fn ask_remove(State(site): State<Site>, viewer: Viewer) -> Result<Response
 }
 
 fn show_remove(viewer: &Viewer, wrong: &str) -> Result<Response, Problem> {
-    let content = RemovePage { form: viewer.form(), password: password_field(wrong) };
+    let content =
+        RemovePage { form: viewer.form(), user: viewer.name.clone(), password: password_field(wrong) };
     Page::new(viewer, "Remove the second factor").below("Your account", "/account").show(&content)
 }
 
