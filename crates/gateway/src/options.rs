@@ -133,6 +133,9 @@ pub struct RemediationOptions {
     pub listen: String,
     /// Certificate, key, and the authority of clients' certificates (required: mutual TLS).
     pub tls: TlsFiles,
+    /// Names of clients' certificates that may ask: the authority vouches for detection servers, too.
+    #[serde(default = "enforce")]
+    pub client_names: Vec<String>,
 }
 
 /// Where status updates go.
@@ -165,6 +168,13 @@ pub struct NoticeOptions {
     pub console_url: String,
     /// Seconds between two notices to a folder's reviewers at least.
     pub interval: u64,
+}
+
+impl RemediationOptions {
+    /// At this address, for Enforce alone.
+    pub fn new(listen: impl Into<String>, tls: TlsFiles) -> Self {
+        Self { listen: listen.into(), tls, client_names: enforce() }
+    }
 }
 
 impl Default for Options {
@@ -307,6 +317,10 @@ fn loopback() -> Vec<String> {
 
 fn remediation_listen() -> String {
     "127.0.0.1:8443".to_owned()
+}
+
+fn enforce() -> Vec<String> {
+    vec!["enforce".to_owned()]
 }
 
 fn hundred() -> usize {

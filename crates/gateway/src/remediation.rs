@@ -1,6 +1,7 @@
 //! The service by which Enforce remediates: mutual TLS, one request for one message, the same answer to the same request.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, State as Shared};
@@ -40,6 +41,7 @@ pub(crate) struct Service {
     gateway: Gateway,
     listener: TcpListener,
     acceptor: Acceptor,
+    client_names: Arc<Vec<String>>,
 }
 
 impl Service {
@@ -56,7 +58,7 @@ impl Service {
         let listener = TcpListener::bind(&options.listen).await.map_err(|why| {
             Error::Setup(format!("cannot listen on {} (remediation): {why}", options.listen))
         })?;
-        Ok(Self { gateway, listener, acceptor })
+        Ok(Self { gateway, listener, acceptor, client_names: Arc::new(options.client_names.clone()) })
     }
 
     pub(crate) fn address(&self) -> Option<SocketAddr> {
@@ -77,7 +79,8 @@ impl Service {
             match accepted {
                 Ok((stream, peer)) if connections.len() < CONNECTIONS => {
                     let (acceptor, router) = (self.acceptor.clone(), router.clone());
-                    connections.spawn(async move { serve(stream, peer, &acceptor, router).await });
+                    let names = self.client_names.clone();
+                    connections.spawn(async move { serve(stream, peer, &acceptor, &names, router).await });
                 }
                 Ok((_, peer)) => tracing::warn!(%peer, "too many connections to the remediation service"),
                 Err(error) => {
@@ -91,7 +94,7 @@ impl Service {
     }
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, acceptor: &Acceptor, router: Router) {
+async fn serve(stream: TcpStream, peer: SocketAddr, acceptor: &Acceptor, names: &[String], router: Router) {
     let handshake = TlsAcceptor::from(acceptor.config()).accept(stream);
     let stream = match tokio::time::timeout(PATIENCE, handshake).await {
         Ok(Ok(stream)) => stream,
@@ -100,6 +103,12 @@ async fn serve(stream: TcpStream, peer: SocketAddr, acceptor: &Acceptor, router:
         }
         Err(_) => return tracing::warn!(%peer, "a client of the remediation service was too slow"),
     };
+    let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    let name = shown.and_then(web::listen::certificate).map(|certificate| certificate.name);
+    if !name.as_ref().is_some_and(|name| names.contains(name)) {
+        // The connection ends: no word of what is held here goes to who may not ask.
+        return tracing::warn!(%peer, ?name, "a client of the remediation service is not among client_names");
+    }
     let service = TowerToHyperService::new(router.layer(Extension(peer)));
     let exchange = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -40,14 +40,18 @@ impl Loop {
     async fn start() -> Self {
         let (authority, sink, dir) = (Authority::new(), Sink::start().await, tempfile::tempdir().unwrap());
         let tls = files(&authority, "localhost");
-        let remediation = Some(RemediationOptions { listen: "127.0.0.1:0".into(), tls });
+        let remediation = Some(RemediationOptions::new("127.0.0.1:0", tls));
         let running = started(Options { remediation, ..options(dir.path(), sink.destination()) }).await;
         Self { authority, running, sink, _dir: dir }
     }
 
     fn client(&self, authority: &Authority) -> reqwest::Client {
+        self.client_named(authority, "enforce")
+    }
+
+    fn client_named(&self, authority: &Authority, name: &str) -> reqwest::Client {
         let connector =
-            Connector::load(Trust::File(self.authority.file()), Some(authority.issue("enforce")), None);
+            Connector::load(Trust::File(self.authority.file()), Some(authority.issue(name)), None);
         client(&connector.unwrap())
     }
 
@@ -79,6 +83,17 @@ fn request(id: &str, message: &str, action: ReviewAction) -> RemediationRequest 
         note: Some("fine".into()),
         requested_at: jiff::Timestamp::UNIX_EPOCH,
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_detection_servers_certificate_releases_nothing() {
+    let ring = Loop::start().await;
+    send(ring.running.mail, FROM, &["bob@x.example"], &marked("C1", "offer")).await;
+    let other = ring.client_named(&ring.authority, "prevent-1");
+    let asked = other.post(ring.url()).json(&request("r-1", "C1", ReviewAction::Approved)).send().await;
+    assert!(asked.is_err(), "{asked:?}");
+    assert_eq!(held(&ring.running.gateway).await.len(), 1);
+    ring.running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

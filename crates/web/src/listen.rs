@@ -203,7 +203,7 @@ async fn converse(
             match tokio::time::timeout(HANDSHAKE, handshake).await {
                 Ok(Ok(stream)) => {
                     let certificates = stream.get_ref().1.peer_certificates();
-                    let certificate = certificates.and_then(|chain| chain.first()).and_then(read);
+                    let certificate = certificates.and_then(|chain| chain.first()).and_then(certificate);
                     serve(stream, Peer { address, secure: true, certificate }, app, stop).await;
                 }
                 Ok(Err(error)) => tracing::debug!(%address, %error, "a TLS handshake failed"),
@@ -243,7 +243,8 @@ async fn serve(
     }
 }
 
-fn read(der: &CertificateDer<'_>) -> Option<Certificate> {
+/// What a certificate says of whoever shows it; none where it cannot be read or names nobody.
+pub fn certificate(der: &CertificateDer<'_>) -> Option<Certificate> {
     let (_, parsed) = x509_parser::parse_x509_certificate(der).ok()?;
     let names = parsed.subject_alternative_name().ok().flatten();
     let dns = names.and_then(|names| {

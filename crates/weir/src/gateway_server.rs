@@ -120,7 +120,7 @@ impl Settings {
             return Ok(());
         }
         let listen = flags.remediation_listen.clone().unwrap_or_else(|| "127.0.0.1:8443".to_owned());
-        self.options.remediation.get_or_insert(RemediationOptions { listen, tls: tls.clone() });
+        self.options.remediation.get_or_insert(RemediationOptions::new(listen, tls.clone()));
         if self.options.enforce.is_none() {
             let user = flags.enforce_user.clone();
             let password_file = flags.enforce_password_file.clone();
