@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../../web/tests/support/driver.rs"]
+mod driver;
 #[path = "../../web/tests/support/mod.rs"]
 mod support;
 
@@ -404,4 +406,68 @@ async fn a_sender_asks_for_release_and_a_wrong_link_tells_nothing() {
         page.body.contains("The sender asks for release") && page.body.contains("asked for it &lt;b&gt;")
     );
     assert!(reviewer.get("/incidents?release=asked").await.body.contains("Secret subject"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_browser_mail_is_found_understood_and_decided_in_bulk() {
+    let desk = desk().await;
+    desk.user("rita", "Administrator").await;
+    for (number, subject) in [(1, "Quarterly numbers"), (2, "Re: invoice 2026-1044"), (3, HOSTILE), (4, "Holiday plans")] {
+        desk.send(number, &["bob@partner.example", "carol@partner.example"], subject).await;
+    }
+    let base = format!("http://{}", desk.address);
+    let Some(window) = driver::Window::open(1366, "light").await else { return };
+    window.go(&format!("{base}/folders")).await;
+    window.keys("[name=name]", "rita").await;
+    window.keys("[name=password]", PASSWORD).await;
+    window.click("main button").await;
+    window.until("return document.querySelector('h1').textContent === 'Content incident folders'").await;
+    window.click("tbody th a").await;
+    window.until("return document.querySelectorAll('tbody tr').length === 8").await;
+    window.until("return document.querySelector('.bulkbar button').disabled").await;
+    window.click("tbody tr:nth-child(1) input").await;
+    window.click("tbody tr:nth-child(2) input").await;
+    window.until("return document.querySelector('[data-chosen]').textContent === '2 chosen'").await;
+    window.click(".bulkbar button[value=approve]").await;
+    window.until("return document.querySelector('h1').textContent.startsWith('Approve 2 held')").await;
+    window.keys("[name=note]", "Both are fine.").await;
+    window.click("main form button.primary").await;
+    window.until("return document.querySelector('#notices').textContent.includes('2 approved')").await;
+    assert_eq!(desk.arrived(2).await.len(), 2);
+    // On the snapshot the keys are enough: the newest held one is rejected.
+    window.go(&format!("{base}/incidents/6")).await;
+    window.keys("body", "r").await;
+    window.until("return document.querySelector('.title .chip').textContent === 'Rejected'").await;
+    assert_eq!(window.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_of_the_control_center_fits_each_screen() {
+    let desk = desk().await;
+    desk.user("rita", "Administrator").await;
+    for (number, subject) in [(1, "Quarterly numbers"), (2, HOSTILE), (3, "Re: invoice 2026-1044")] {
+        desk.send(number, &["bob@partner.example"], subject).await;
+    }
+    let who = gateway::Who::named("jane");
+    desk.running.gateway.decide(&[1], gateway::ReviewAction::Approved, &who, Some("Fine.")).await.unwrap();
+    let base = format!("http://{}", desk.address);
+    for (width, scheme) in [(1366, "light"), (1366, "dark"), (375, "light"), (3840, "light")] {
+        let Some(window) = driver::Window::open(width, scheme).await else { return };
+        window.go(&format!("{base}/folders")).await;
+        window.keys("[name=name]", "rita").await;
+        window.keys("[name=password]", PASSWORD).await;
+        window.click("main button").await;
+        window.until("return location.pathname === '/folders'").await;
+        for path in [
+            "/folders", "/incidents", "/incidents/1", "/incidents/2", "/incidents/2/mail", "/messages", "/messages/1",
+            "/queue", "/configuration/folders", "/configuration/folders/1", "/configuration/filters",
+            "/configuration/filters/1", "/configuration/filters/new",
+        ] {
+            window.go(&format!("{base}{path}")).await;
+            let wide = window.run("return document.documentElement.scrollWidth").await;
+            assert!(wide.as_u64().unwrap() <= u64::from(width), "{path} at {width}: {wide}");
+            assert_eq!(window.complaints().await, Vec::<String>::new(), "{path} at {width} {scheme}");
+            window.picture(&format!("center{}-{width}-{scheme}", path.replace('/', "-"))).await;
+        }
+    }
 }

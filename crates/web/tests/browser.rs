@@ -72,6 +72,7 @@ async fn no_page_is_refused_by_our_own_policy_or_wider_than_a_phone() {
             let styled = window.run("return getComputedStyle(document.querySelector('.top')).display").await;
             assert_eq!(styled, json!("flex"), "{path}");
             assert_eq!(window.complaints().await, Vec::<String>::new(), "{path} at {width} {scheme}");
+            window.picture(&format!("shared{}-{width}-{scheme}", path.replace('/', "-"))).await;
         }
     }
 }

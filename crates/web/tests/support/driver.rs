@@ -105,6 +105,16 @@ impl Window {
         log.as_array().unwrap().iter().map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()
     }
 
+    /// Keeps a picture of the page below the target directory, for people to look at.
+    pub(crate) async fn picture(&self, name: &str) {
+        use base64::Engine as _;
+        let text = self.ask("GET", "/screenshot", Value::Null).await;
+        let octets = base64::engine::general_purpose::STANDARD.decode(text.as_str().unwrap()).unwrap();
+        let dir = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join(format!("{name}.png")), octets).unwrap();
+    }
+
     async fn find(&self, selector: &str) -> String {
         let found = self.ask("POST", "/element", json!({"using": "css selector", "value": selector})).await;
         let element = found.as_object().unwrap_or_else(|| panic!("no {selector}: {found}"));
@@ -117,7 +127,7 @@ impl Window {
     }
 
     async fn send(&self, method: &str, path: &str, body: &Value) -> Option<Value> {
-        let body = body.to_string();
+        let body = if body.is_null() { String::new() } else { body.to_string() };
         let text = format!(
             "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             self.address,
