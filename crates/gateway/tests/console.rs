@@ -412,7 +412,9 @@ async fn a_sender_asks_for_release_and_a_wrong_link_tells_nothing() {
 async fn in_a_browser_mail_is_found_understood_and_decided_in_bulk() {
     let desk = desk().await;
     desk.user("rita", "Administrator").await;
-    for (number, subject) in [(1, "Quarterly numbers"), (2, "Re: invoice 2026-1044"), (3, HOSTILE), (4, "Holiday plans")] {
+    for (number, subject) in
+        [(1, "Quarterly numbers"), (2, "Re: invoice 2026-1044"), (3, HOSTILE), (4, "Holiday plans")]
+    {
         desk.send(number, &["bob@partner.example", "carol@partner.example"], subject).await;
     }
     let base = format!("http://{}", desk.address);
@@ -459,9 +461,19 @@ async fn every_page_of_the_control_center_fits_each_screen() {
         window.click("main button").await;
         window.until("return location.pathname === '/folders'").await;
         for path in [
-            "/folders", "/incidents", "/incidents/1", "/incidents/2", "/incidents/2/mail", "/messages", "/messages/1",
-            "/queue", "/configuration/folders", "/configuration/folders/1", "/configuration/filters",
-            "/configuration/filters/1", "/configuration/filters/new",
+            "/folders",
+            "/incidents",
+            "/incidents/1",
+            "/incidents/2",
+            "/incidents/2/mail",
+            "/messages",
+            "/messages/1",
+            "/queue",
+            "/configuration/folders",
+            "/configuration/folders/1",
+            "/configuration/filters",
+            "/configuration/filters/1",
+            "/configuration/filters/new",
         ] {
             window.go(&format!("{base}{path}")).await;
             let wide = window.run("return document.documentElement.scrollWidth").await;

@@ -96,6 +96,7 @@ pub(super) fn number<N: std::str::FromStr>(what: &str, text: &str) -> Result<Opt
 struct ListPage {
     form: Html,
     title: String,
+    all_folders: bool,
     fields: Vec<Field>,
     filtered: bool,
     hidden: Vec<(&'static str, String)>,
@@ -158,6 +159,7 @@ pub(super) async fn list(
     let may_decide = viewer.may(Privilege::DecideQuarantine);
     let content = ListPage {
         form: viewer.form(),
+        all_folders: name.is_none(),
         title: name.unwrap_or_else(|| "All folders".to_owned()),
         fields: fields(&reach, &wanted),
         filtered: wanted.pairs().iter().any(|(name, _)| *name != "folder"),
