@@ -335,11 +335,16 @@ fn a_number_that_waits_for_a_word_is_found_wherever_the_word_stands_in_the_runni
     // The word in one text, the number in another: not near each other, whoever comes first.
     assert!(!with_files("the number", &[("a.txt", "123456")]).violates(&set));
     assert!(with_files("123456", &[("a.txt", "number 123456")]).violates(&set));
-    // A second rule that asks for another word counts for itself: both numbers are near "code", one is near "number".
-    let both = set_of(
-        "[[rule]]\nname = \"s\"\nidentifier = \"num\"\nbreadth = \"narrow\"\nnear = { keywords = \"code\", only = true }\n",
-    );
-    assert_eq!(mail("code 123456 and much more text then 111111 number").count(&both), Some(3));
+    // A second rule that asks for another word counts for itself: within two words of "code" stands one number, within the
+    // default distance both do; one is near "number" in either case.
+    let both = |within: &str| {
+        set_of(&format!(
+            "[[rule]]\nname = \"s\"\nidentifier = \"num\"\nbreadth = \"narrow\"\nnear = {{ keywords = \"code\", {within}only = true }}\n"
+        ))
+    };
+    let text = "code 123456 and much more text then 111111 number";
+    assert_eq!(mail(text).count(&both("within = 2, ")), Some(2));
+    assert_eq!(mail(text).count(&both("")), Some(3));
 }
 
 #[test]
