@@ -255,7 +255,7 @@ pub(crate) fn line_end(octets: &[u8], at: usize) -> usize {
 }
 
 /// The value as people read it: unfolded, encoded words decoded. Plain ASCII on one line is borrowed.
-pub(crate) fn text(value: &[u8]) -> Cow<'_, str> {
+pub fn text(value: &[u8]) -> Cow<'_, str> {
     let value = value.trim_ascii();
     let folded = memchr::memchr2(b'\r', b'\n', value).is_some();
     let encoded = memchr::memmem::find(value, b"=?").is_some();

@@ -23,6 +23,7 @@ mod transfer;
 pub mod worker;
 
 pub use detect::detect;
+pub use header::text as header_text;
 pub use kind::FileKind;
 pub use open::{open, open_file};
 

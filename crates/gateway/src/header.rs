@@ -1,12 +1,12 @@
 //! The header of a message: its fields, what trusted peers say in them, and the edits with which a copy leaves.
 //!
-//! Octets in, edits out; no I/O, nothing is re-serialised. The header is everything up to the first `CRLF CRLF`. Inside it a line
-//! ends at CRLF, and at a bare CR or LF as well: a line of ours must not hide behind a line end that only others honour.
+//! Octets in, edits out; no I/O, nothing is re-serialised. Where the header and its fields end: see [`smtp::header`].
 
 use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use smtp::header::{cut, field_end, insert, is_ours};
 use smtp::spool::Edit;
 
 use crate::filter::{Changes, Line, Tag};
@@ -38,7 +38,7 @@ struct Field<'m> {
 impl<'m> Header<'m> {
     /// Reads the header of `message`.
     pub fn read(message: &'m [u8]) -> Self {
-        let octets = &message[..header_end(message)];
+        let octets = &message[..smtp::header::end(message)];
         let begins_folded = matches!(octets.first(), Some(b' ' | b'\t'));
         let (mut fields, mut at) = (Vec::new(), 0);
         while at < octets.len() {
@@ -68,7 +68,7 @@ impl<'m> Header<'m> {
 
     /// The first value of that name as text for people: decoded, on one line.
     pub fn text(&self, name: &str) -> Option<String> {
-        let text = decoded(self.values(name).next()?);
+        let text = content::header_text(self.values(name).next()?);
         let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1_000).collect();
         let text = text.trim();
         (!text.is_empty()).then(|| text.to_owned())
@@ -113,7 +113,7 @@ impl<'m> Header<'m> {
                 _ => cuts.push(field.place.clone()),
             }
         }
-        let mut edits: Vec<Edit> = cuts.into_iter().map(|range| self.cut(range)).collect();
+        let mut edits: Vec<Edit> = cuts.into_iter().map(|range| cut(self.octets, range)).collect();
         let mut prefix: String = changes.add.iter().map(line).collect();
         let subjects: Vec<&Field<'_>> = self
             .fields
@@ -137,19 +137,10 @@ impl<'m> Header<'m> {
         (prefix.into_bytes(), edits)
     }
 
-    /// Cuts lines out. Where a bare CR or LF came before them it goes too, for a CRLF: the line behind must begin a line for
-    /// everybody.
-    fn cut(&self, range: Range<usize>) -> Edit {
-        let behind_a_line = range.start == 0 || self.octets[..range.start].ends_with(b"\r\n");
-        let (start, replacement) =
-            if behind_a_line { (range.start, &b""[..]) } else { (range.start - 1, &b"\r\n"[..]) };
-        Edit { range: start as u64..range.end as u64, replacement: replacement.to_vec() }
-    }
-
     /// Insertions into one Subject field; its own octets, folding and encoded words stay. What it bears already is not added again.
     fn tag<'a>(&self, field: &Field<'_>, tag: &'a Tag) -> impl Iterator<Item = Edit> + use<'a> {
         let value = &self.octets[field.value.clone()];
-        let text = decoded(value);
+        let text = content::header_text(value);
         let (prefix, suffix) = (tag.prefix.trim(), tag.suffix.trim());
         let before = (!prefix.is_empty() && !text.trim_start().starts_with(prefix)).then(|| {
             // White space between two encoded words is not shown (RFC 2047 6.2): the space must be within one.
@@ -165,12 +156,6 @@ impl<'m> Header<'m> {
         });
         before.into_iter().chain(after)
     }
-}
-
-/// Lines that Weir writes and that end at the gateway: `X-dlp-*` and the pass header.
-pub(crate) fn is_ours(name: &[u8], pass_header: &str) -> bool {
-    name.len() > 6 && name[..6].eq_ignore_ascii_case(b"x-dlp-")
-        || !pass_header.is_empty() && name.eq_ignore_ascii_case(pass_header.as_bytes())
 }
 
 /// A line of ours. Control characters become spaces and what no name may have is left out: no injection through a setting.
@@ -200,94 +185,6 @@ pub(crate) fn encoded(text: &str) -> String {
 
 fn is_plain(text: &str) -> bool {
     text.chars().all(|c| c == ' ' || c.is_ascii_graphic()) && !text.contains("=?")
-}
-
-/// A value with its folding undone and its encoded words decoded; what cannot be decoded stays as it is.
-pub(crate) fn decoded(value: &[u8]) -> String {
-    let unfolded = String::from_utf8_lossy(value).replace("\r\n", "");
-    let (mut out, mut rest, mut after_word) = (String::with_capacity(unfolded.len()), &unfolded[..], false);
-    while let Some(start) = rest.find("=?") {
-        let (before, from) = rest.split_at(start);
-        match encoded_word(from) {
-            Some((text, length)) => {
-                if !(after_word && before.trim().is_empty()) {
-                    out.push_str(before);
-                }
-                out.push_str(&text);
-                (rest, after_word) = (&from[length..], true);
-            }
-            None => {
-                out.push_str(&rest[..start + 2]);
-                (rest, after_word) = (&from[2..], false);
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-/// The text of the encoded word at the start, and its length.
-fn encoded_word(from: &str) -> Option<(String, usize)> {
-    let mut parts = from[2..].splitn(3, '?');
-    let (charset, encoding, text) = (parts.next()?, parts.next()?, parts.next()?);
-    let text = &text[..text.find("?=")?];
-    let length = 2 + charset.len() + 1 + encoding.len() + 1 + text.len() + 2;
-    let octets = match encoding {
-        "B" | "b" => STANDARD.decode(text).ok()?,
-        "Q" | "q" => quoted(text)?,
-        _ => return None,
-    };
-    let charset = charset.split('*').next()?.to_ascii_lowercase();
-    let text = match charset.as_str() {
-        "utf-8" | "us-ascii" | "utf8" => String::from_utf8_lossy(&octets).into_owned(),
-        "iso-8859-1" | "latin1" | "windows-1252" => octets.iter().map(|octet| char::from(*octet)).collect(),
-        _ => return None,
-    };
-    Some((text, length))
-}
-
-fn quoted(text: &str) -> Option<Vec<u8>> {
-    let (mut out, mut octets) = (Vec::with_capacity(text.len()), text.bytes());
-    while let Some(octet) = octets.next() {
-        out.push(match octet {
-            b'_' => b' ',
-            b'=' => {
-                let digits = [octets.next()?, octets.next()?];
-                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
-            }
-            other => other,
-        });
-    }
-    Some(out)
-}
-
-fn insert(at: usize, text: String) -> Edit {
-    Edit { range: at as u64..at as u64, replacement: text.into_bytes() }
-}
-
-/// Only a strict CRLF CRLF is agreed on by everybody (RFC 5322 2.1).
-fn header_end(message: &[u8]) -> usize {
-    if message.starts_with(b"\r\n") {
-        return 2;
-    }
-    memchr::memmem::find(message, b"\r\n\r\n").map_or(message.len(), |at| at + 4)
-}
-
-/// The end of the field that starts at `at`: its line and the continuation lines after it.
-fn field_end(header: &[u8], at: usize) -> usize {
-    let mut end = line_end(header, at);
-    while matches!(header.get(end), Some(b' ' | b'\t')) {
-        end = line_end(header, end);
-    }
-    end
-}
-
-fn line_end(header: &[u8], at: usize) -> usize {
-    match memchr::memchr2(b'\r', b'\n', &header[at..]) {
-        None => header.len(),
-        Some(offset) if header[at + offset..].starts_with(b"\r\n") => at + offset + 2,
-        Some(offset) => at + offset + 1,
-    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! The header lines that we read, cut out and add. Octets in, edits out; no I/O, nothing is re-serialised.
 //!
-//! The header is everything up to the first empty line (`CRLF CRLF`). Inside it a line ends at CRLF, but also at a bare CR
-//! or LF where the configuration lets those through: a forged line must not hide behind a line end that only others honour.
+//! Where the header and its fields end: see [`smtp::header`].
 
 use std::ops::Range;
 
+use smtp::header::{cut, field_end, insert, is_ours};
 use smtp::spool::Edit;
 
 /// More separate places with forged lines than this are an attack, not a mail.
@@ -34,7 +34,7 @@ impl HeaderScan {
     /// Reads the header of `message`; `pass_header` is the name of our own pass header, cut like `X-dlp-*`.
     pub(crate) fn read(message: &[u8], pass_header: &str) -> Self {
         let begins_folded = matches!(message.first(), Some(b' ' | b'\t'));
-        let mut scan = Self { body_start: header_end(message), begins_folded, ..Self::default() };
+        let mut scan = Self { body_start: smtp::header::end(message), begins_folded, ..Self::default() };
         let header = &message[..scan.body_start];
         let mut at = 0;
         while at < header.len() {
@@ -47,7 +47,7 @@ impl HeaderScan {
 
     fn note(&mut self, header: &[u8], field: Range<usize>, pass_header: &str) {
         let Some(name) = field_name(&header[field.clone()]) else { return };
-        if is_forged(name, pass_header) {
+        if is_ours(name, pass_header) {
             return self.cut(field);
         }
         let value = || value_range(header, field.clone());
@@ -187,54 +187,11 @@ fn q_octet(octet: u8) -> String {
     }
 }
 
-/// Cuts lines out. Where a bare CR or LF came before them it goes too, for a CRLF: the line behind must begin a line for
-/// everybody, and an empty one must still end the header.
-fn cut(message: &[u8], range: Range<usize>) -> Edit {
-    let behind_a_line = range.start == 0 || message[..range.start].ends_with(b"\r\n");
-    let (start, replacement) =
-        if behind_a_line { (range.start, &b""[..]) } else { (range.start - 1, &b"\r\n"[..]) };
-    Edit { range: start as u64..range.end as u64, replacement: replacement.to_vec() }
-}
-
-fn insert(at: usize, text: String) -> Edit {
-    Edit { range: at as u64..at as u64, replacement: text.into_bytes() }
-}
-
-/// RFC 5322 2.1: the first empty line ends the header. Only a strict CRLF CRLF is agreed on by everybody.
-fn header_end(message: &[u8]) -> usize {
-    if message.starts_with(b"\r\n") {
-        return 2;
-    }
-    memchr::memmem::find(message, b"\r\n\r\n").map_or(message.len(), |at| at + 4)
-}
-
-/// The end of the field that starts at `at`: its line and the continuation lines after it.
-fn field_end(header: &[u8], at: usize) -> usize {
-    let mut end = line_end(header, at);
-    while matches!(header.get(end), Some(b' ' | b'\t')) {
-        end = line_end(header, end);
-    }
-    end
-}
-
-fn line_end(header: &[u8], at: usize) -> usize {
-    match memchr::memchr2(b'\r', b'\n', &header[at..]) {
-        None => header.len(),
-        Some(offset) if header[at + offset..].starts_with(b"\r\n") => at + offset + 2,
-        Some(offset) => at + offset + 1,
-    }
-}
-
 /// The name before the colon, white space around it removed (the obsolete form of RFC 5322 4.5 is still read by mail programs).
 fn field_name(field: &[u8]) -> Option<&[u8]> {
     let colon = memchr::memchr(b':', field)?;
     let name = field[..colon].trim_ascii();
     (!name.is_empty() && name.len() <= 128 && !name.contains(&b'\n')).then_some(name)
-}
-
-pub(crate) fn is_forged(name: &[u8], pass_header: &str) -> bool {
-    name.len() > 6 && name[..6].eq_ignore_ascii_case(b"x-dlp-")
-        || name.eq_ignore_ascii_case(pass_header.as_bytes())
 }
 
 /// The value: after the colon, without the final line end.

@@ -10,6 +10,7 @@ pub mod client;
 pub mod command;
 #[doc(hidden)]
 pub mod fuzz;
+pub mod header;
 pub mod mx;
 pub mod proxy;
 pub mod reply;

@@ -3,7 +3,7 @@
 use super::condition::{Compiled, Condition};
 use super::{Action, Archive, Changes, Filter, Notice, Plan};
 use crate::Destination;
-use crate::header::{Header, decoded};
+use crate::header::Header;
 
 /// What filters may ask about a message.
 #[derive(Debug, Clone)]
@@ -206,7 +206,7 @@ impl Ready {
             Self::Header(name, test) => facts.header.values(name).any(|value| {
                 let plain = String::from_utf8_lossy(value);
                 let plain = plain.replace("\r\n", "");
-                test.holds(plain.trim()) || test.holds(decoded(value).trim())
+                test.holds(plain.trim()) || test.holds(content::header_text(value).trim())
             }),
             Self::Sender(test) => test.holds(facts.sender),
             Self::Recipient(test) => test.holds(recipient),

@@ -252,7 +252,7 @@ fn name_is_good(name: &str) -> Result<(), String> {
     if name.is_empty() || name.len() > 76 || !name.chars().all(good) {
         return Err(format!("{name:?} is no name of a header field"));
     }
-    let ours = crate::header::is_ours(name.as_bytes(), "");
+    let ours = smtp::header::is_ours(name.as_bytes(), "");
     let needed = ["received", "return-path"].contains(&name.to_ascii_lowercase().as_str());
     if ours || needed {
         return Err(format!("{name} is not for a filter to add or remove"));

@@ -63,7 +63,7 @@ fn header(
 
 /// Lines that only we may write, from outside. From the last to the first: some MTAs count what is deleted, some do not.
 fn deletions(fields: &[String], settings: &Settings) -> Vec<Answer> {
-    let forged = |name: &str| crate::header::is_forged(name.as_bytes(), settings.pass_header_name());
+    let forged = |name: &str| smtp::header::is_ours(name.as_bytes(), settings.pass_header_name());
     let mut answers = Vec::new();
     for (at, name) in fields.iter().enumerate().rev().filter(|(_, name)| forged(name)) {
         let index = fields[..=at].iter().filter(|other| other.eq_ignore_ascii_case(name)).count() as u32;
