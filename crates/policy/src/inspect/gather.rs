@@ -200,7 +200,8 @@ impl<'g, 'm> Gatherer<'g, 'm> {
         if self.touched.is_empty() {
             return;
         }
-        let before = words_before(texts);
+        let distances = |list: &u32| self.set.engine.lists[*list as usize].distances;
+        let before = if self.touched.iter().any(distances) { words_before(texts) } else { Vec::new() };
         let mut ignored: Vec<Option<Vec<Range<usize>>>> = vec![None; texts.len()];
         for list in &self.touched {
             let row = &mut self.row[*list as usize];
@@ -218,7 +219,7 @@ impl<'g, 'm> Gatherer<'g, 'm> {
                 if !ignored.is_empty() {
                     drop_ignored(&mut kept, from, ignored);
                 }
-                if self.set.engine.lists[*list as usize].distances {
+                if distances(list) {
                     count_words(&mut kept[from..], text, before[place]);
                 }
             }
