@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn a_stretch_that_is_none_is_empty() {
         let all: Arc<str> = "größe".into();
-        for wrong in [0..3, 4..99, 5..4] {
+        for wrong in [0..3, 4..99] {
             assert_eq!(Text::shared(&all, wrong), "");
         }
     }
