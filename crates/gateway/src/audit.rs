@@ -29,6 +29,8 @@ pub struct AuditFilter {
     pub from: Option<Timestamp>,
     /// Received before.
     pub until: Option<Timestamp>,
+    /// Leaves out the gateway's own notices and bounces, which name senders and recipients of other mails.
+    pub without_letters: bool,
     /// Only those whose numbers are lower: the next page.
     pub before: Option<u64>,
     /// At most so many; 0 is 50.
@@ -58,6 +60,13 @@ pub struct AuditMessage {
     pub size: u64,
     /// What was done with it when it came.
     pub outcome: String,
+}
+
+impl AuditMessage {
+    /// Whether it is a notice or a bounce of the gateway's own.
+    pub fn is_letter(&self) -> bool {
+        matches!(self.outcome.as_str(), "notice" | "bounce")
+    }
 }
 
 /// A page, newest first.
@@ -105,6 +114,9 @@ impl Gateway {
         if let Some(outcome) = &filter.outcome {
             terms.push("outcome = ?".to_owned());
             values.push(outcome.as_str().into());
+        }
+        if filter.without_letters {
+            terms.push("outcome NOT IN ('notice', 'bounce')".to_owned());
         }
         if let Some(from) = filter.from {
             terms.push("received_at >= ?".to_owned());

@@ -409,7 +409,7 @@ async fn note(
     Ok(())
 }
 
-/// What waits, as a list for people.
+/// What waits, as a list for people: by number, for not everybody who may change folders may know for whom it is.
 async fn waiting(
     db: &mut dyn Session,
     condition: &str,
@@ -418,13 +418,12 @@ async fn waiting(
     const NAMED: usize = 10;
     let value = value.into();
     let sql = format!(
-        "SELECT id, recipient FROM copy WHERE {condition} AND state = '{}' ORDER BY id",
+        "SELECT id FROM copy WHERE {condition} AND state = '{}' ORDER BY id",
         State::Held.as_str()
     );
     let rows = db.fetch(&sql, vec![value]).await?;
-    let named = rows.iter().take(NAMED).map(|row| {
-        Ok(format!("held incident {} for {}", row.get::<i64>("id")?, row.get::<String>("recipient")?))
-    });
+    let named =
+        rows.iter().take(NAMED).map(|row| Ok(format!("held incident {}", row.get::<i64>("id")?)));
     let mut list: Vec<String> = named.collect::<Result<_, Error>>()?;
     if rows.len() > NAMED {
         list.push(format!("and {} more held incidents", rows.len() - NAMED));

@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use web::Site;
 use web::listen::{Transport, listen};
-use web::people::{Condition, NewUser, Password, Privilege, Rights};
+use web::people::{Condition, Hidden, NewUser, Password, Privilege, Rights};
 
 struct Desk {
     running: Running,
@@ -339,6 +339,95 @@ async fn what_a_role_does_not_reach_looks_as_if_it_were_not_there() {
     let mut browser = desk.user("same", "Same policy").await;
     assert_eq!(browser.get("/incidents/1").await.status, 200);
     assert!(browser.get("/incidents").await.body.contains("Secret mail"));
+}
+
+/// What each part of the mail below looks like on a page of somebody who may see it.
+const PARTS: [(Hidden, &[&str]); 4] = [
+    (Hidden::Sender, &["jane", "company.example"]),
+    (Hidden::Recipients, &["bob", "carol", "partner.example"]),
+    (Hidden::Subject, &["Quarterly"]),
+    (Hidden::History, &["RELEASE_ASKED", "MAIL_VIEWED"]),
+];
+
+/// Questions whose answer tells who looks for a part what it is.
+const QUESTIONS: [(Hidden, &str); 8] = [
+    (Hidden::Sender, "/incidents?sender=jane"),
+    (Hidden::Sender, "/messages?sender=jane"),
+    (Hidden::Sender, "/messages?message_id=company"),
+    (Hidden::Sender, "/queue?recipient=jane"),
+    (Hidden::Recipients, "/incidents?recipient=bob"),
+    (Hidden::Recipients, "/messages?recipient=bob"),
+    (Hidden::Recipients, "/queue?recipient=bob"),
+    (Hidden::Subject, "/messages?subject=quarterly"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_role_does_not_see_stands_on_no_page_and_cannot_be_asked_for() {
+    let desk = desk().await;
+    let mut reviewer = desk.user("rita", "Administrator").await;
+    // The custom action goes to a host that is not there: the queue has something to show.
+    let filter = "name = \"Deaf\"\nwhen = { policy-id = [7] }\nactions = [{ hold = \"Data Loss Prevention\" }]\n\
+        approve = [\"deliver\"]\nreject = [\"delete\"]\ncustom = [{ route = \"smtp://127.0.0.1:1\" }, \"deliver\"]\n";
+    let new = "/configuration/filters/new";
+    assert_eq!(reviewer.submit(new, new, &[("text", filter)]).await.status, 303);
+    let move_up = [("move", "up 2")];
+    reviewer.submit("/configuration/filters", "/configuration/filters", &move_up).await;
+    desk.send(1, &["bob@partner.example", "carol@partner.example"], "Quarterly numbers").await;
+    desk.send(2, &["bob@partner.example"], "Quarterly report").await;
+    desk.running.gateway.ask_for_release(1, &desk.running.gateway.release_key(1), "Please", "192.0.2.7").await.unwrap();
+    reviewer.get("/incidents/1/mail").await;
+    let letter = [("subject", "About your mail"), ("text", "Why?")];
+    assert_eq!(reviewer.submit("/incidents/1", "/incidents/1/sender", &letter).await.status, 303);
+    let custom = [("action", "custom")];
+    assert_eq!(reviewer.submit("/incidents/2", "/incidents/2/decide", &custom).await.status, 303);
+    let pages = |path: &&str| ROUTES.iter().any(|(method, known, ..)| *method == "GET" && known == path);
+    let pages: Vec<&str> = ["/incidents", "/incidents/1", "/incidents/2", "/messages", "/messages/1", "/messages/3", "/queue"]
+        .into_iter()
+        .chain(ROUTES.iter().map(|(_, path, ..)| *path).filter(pages).filter(|path| !path.ends_with("/mail") && *path != "/audit"))
+        .collect();
+    for (role, hidden) in [("Sees all", None)].into_iter().chain(PARTS.iter().map(|(part, _)| (part.word(), Some(*part)))) {
+        let privileges = Privilege::all().collect();
+        let rights = Rights { privileges, hidden: hidden.into_iter().collect(), ..Rights::default() };
+        desk.site.people().add_role(role, &rights).await.unwrap();
+        let mut browser = desk.user(&role.replace(' ', "-"), role).await;
+        let mut seen = String::new();
+        for path in &pages {
+            let page = browser.get(path).await;
+            assert!(page.status == 200 || (*path == "/messages/3" && page.status == 404), "{role}: {path}: {}", page.status);
+            seen.push_str(&page.body);
+        }
+        let chosen = [("id", "1"), ("id", "3"), ("action", "approve")];
+        seen.push_str(&browser.submit("/incidents", "/incidents/preview", &chosen).await.body);
+        browser.submit("/incidents/3", "/incidents/3/decide", &[("action", "reject")]).await;
+        seen.push_str(&browser.get("/incidents/3").await.body);
+        seen.push_str(&browser.submit("/configuration/folders/1", "/configuration/folders/1/delete", &[]).await.body);
+        for (part, words) in PARTS {
+            for word in words {
+                assert_eq!(seen.contains(word), hidden != Some(part) && !hides_words(hidden, part), "{role}: {word}");
+            }
+        }
+        for (part, question) in QUESTIONS {
+            let expected = if hidden == Some(part) { 403 } else { 200 };
+            assert_eq!(browser.get(question).await.status, expected, "{role}: {question}");
+        }
+        let all = [("action-all", "approve"), ("f-subject", "quarterly"), ("f-sender", "jane"), ("f-recipient", "bob")];
+        let expected = if hidden.is_none_or(|part| part == Hidden::History) { 200 } else { 403 };
+        assert_eq!(browser.submit("/incidents", "/incidents/preview", &all).await.status, expected, "{role}");
+        let file = browser.submit("/incidents", "/incidents/1/original", &[]).await;
+        assert_eq!((browser.get("/incidents/1/mail").await.status, file.status), (expected, expected), "{role}");
+    }
+    for part in [Hidden::Body, Hidden::Matches, Hidden::Attachments] {
+        let rights = Rights { privileges: Privilege::all().collect(), hidden: [part].into(), ..Rights::default() };
+        desk.site.people().add_role(part.word(), &rights).await.unwrap();
+        let mut browser = desk.user(part.word(), part.word()).await;
+        assert_eq!(browser.get("/incidents/1/mail").await.status, 403, "{part:?}");
+        assert!(!browser.get("/incidents/1").await.body.contains("Look at the mail"), "{part:?}");
+    }
+}
+
+/// Histories are words about the whole mail: they go with any part of it.
+fn hides_words(hidden: Option<Hidden>, part: Hidden) -> bool {
+    part == Hidden::History && hidden.is_some()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -104,9 +104,9 @@ pub(super) async fn preview(
     let reach = Reach::of(&center, &viewer).await?;
     let (held, more, others) = match &asked.all {
         Some(wanted) => {
-            let filter = CopyFilter { before: None, limit: CHOSEN, ..held_only(&reach, wanted)? };
+            let filter = CopyFilter { before: None, limit: CHOSEN, ..held_only(&viewer, &reach, wanted)? };
             let page = center.gateway.copies(&filter).await?;
-            (page.copies, page.next.is_some(), 0)
+            (reach.seen(page.copies), page.next.is_some(), 0)
         }
         None => {
             let found = lines(&center.gateway, &reach, &asked.ids).await?;
@@ -155,8 +155,8 @@ pub(super) async fn preview(
 }
 
 /// The filter, bound to held incidents of folders within reach.
-fn held_only(reach: &Reach, wanted: &Wanted) -> Result<CopyFilter, Problem> {
-    let filter = wanted.filter()?;
+fn held_only(viewer: &Viewer, reach: &Reach<'_>, wanted: &Wanted) -> Result<CopyFilter, Problem> {
+    let filter = wanted.filter(viewer)?;
     match filter.folder {
         Some(id) if reach.folder(id).is_none() => return Err(Problem::NotFound),
         None if !reach.everything => return Err(Problem::Unfit("Choose a folder first.".to_owned())),
@@ -184,7 +184,7 @@ pub(super) async fn decide(
     let action = verb.to_uppercase();
     match &asked.all {
         Some(wanted) => {
-            let filter = held_only(&reach, wanted)?;
+            let filter = held_only(&viewer, &reach, wanted)?;
             viewer.log(&action, "all that a filter shows", &asked.back).await?;
             let count = center.gateway.decide_all(&filter, asked.action, &who, note.as_deref()).await?;
             viewer.say(Tone::Done, format!("{verb}: {} incidents.", grouped(count))).await?;

@@ -11,7 +11,7 @@ use web::session::Tone;
 use web::{Problem, Viewer};
 
 use super::reach::{snapshot, who};
-use super::{Center, words};
+use super::{Center, seen, words};
 use crate::CopyFilter;
 
 /// Characters of a note.
@@ -53,7 +53,8 @@ pub(super) async fn decide(
     let decided = center.gateway.decide(&[id], action, &who(&viewer), note.as_deref()).await?;
     for one in &decided {
         let tone = if words::was_done(one.result) { Tone::Done } else { Tone::Trouble };
-        viewer.say(tone, format!("Incident {id}: {}. {}", words::result(one.result), one.detail)).await?;
+        let detail = if seen::sees_words(&viewer) { one.detail.as_str() } else { "" };
+        viewer.say(tone, format!("Incident {id}: {}. {detail}", words::result(one.result)).trim_end()).await?;
     }
     if decision.then == "next" {
         let folder =

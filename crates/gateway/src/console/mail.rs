@@ -9,7 +9,6 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use content::{DocumentAnswer, DocumentRequest, Documents, How, Limits, Reason, Role};
 use web::layout::{Html, Page, Size};
-use web::people::Privilege;
 use web::{Problem, Viewer, mail};
 
 use super::Center;
@@ -43,7 +42,7 @@ struct MailPage {
 }
 
 async fn look(center: &Center, viewer: &Viewer, id: u64, action: &str) -> Result<Vec<u8>, Problem> {
-    viewer.require(Privilege::ViewOriginals)?;
+    viewer.may_see_original()?;
     snapshot(center, viewer, id).await?;
     viewer.log(action, &format!("incident {id}"), "").await?;
     center.gateway.original(id, &who(viewer)).await?.ok_or(Problem::NotFound)

@@ -1,4 +1,5 @@
-//! What a viewer reaches: which folders, and which incidents in them. What cannot be judged here is not reached.
+//! What a viewer reaches: which folders, and which incidents in them. What cannot be judged here is not reached; what is reached
+//! comes from here as the role sees it.
 
 use std::collections::BTreeSet;
 
@@ -6,20 +7,22 @@ use web::people::{Condition, Privilege};
 use web::{Problem, Viewer};
 
 use super::Center;
-use crate::{CopyLine, FolderRow, Gateway, Who};
+use super::seen::{OfMail, Seen};
+use crate::{CopyFilter, CopyLine, FolderRow, Gateway, Who};
 
 /// The folders that a viewer reaches, and the policies that bound it within them.
 #[derive(Debug)]
-pub(super) struct Reach {
+pub(super) struct Reach<'v> {
+    viewer: &'v Viewer,
     pub(super) folders: Vec<FolderRow>,
     /// Whether these are all folders there are.
     pub(super) everything: bool,
     policies: Vec<BTreeSet<u32>>,
 }
 
-impl Reach {
+impl<'v> Reach<'v> {
     /// Of somebody who may view folders at all.
-    pub(super) async fn of(center: &Center, viewer: &Viewer) -> Result<Self, Problem> {
+    pub(super) async fn of(center: &Center, viewer: &'v Viewer) -> Result<Self, Problem> {
         viewer.require(Privilege::ViewQuarantine)?;
         let all = center.gateway.folders().await?;
         let (count, mut folders) = (all.len(), all);
@@ -42,13 +45,18 @@ impl Reach {
                 })
         });
         let everything = folders.len() == count && policies.is_empty();
-        Ok(Self { folders, everything, policies })
+        Ok(Self { viewer, folders, everything, policies })
     }
 
     /// Whether an incident is within reach.
     pub(super) fn has(&self, line: &CopyLine) -> bool {
         self.folders.iter().any(|row| row.folder.name == line.folder)
             && self.policies.iter().all(|any_of| line.policy_ids.iter().any(|id| any_of.contains(id)))
+    }
+
+    /// Of these incidents those within reach.
+    pub(super) fn seen(&self, lines: Vec<CopyLine>) -> Vec<Seen<CopyLine>> {
+        lines.into_iter().filter(|line| self.has(line)).map(|line| line.seen_by(self.viewer)).collect()
     }
 
     /// The folder of that number.
@@ -63,25 +71,29 @@ impl Reach {
 }
 
 /// One incident, if it is there and within reach; otherwise it looks as if it were not there.
-pub(super) async fn snapshot(
+pub(super) async fn snapshot<'v>(
     center: &Center,
-    viewer: &Viewer,
+    viewer: &'v Viewer,
     id: u64,
-) -> Result<(Reach, crate::Snapshot), Problem> {
+) -> Result<(Reach<'v>, Seen<crate::Snapshot>), Problem> {
     let reach = Reach::of(center, viewer).await?;
     let snapshot = center.gateway.snapshot(id).await?.ok_or(Problem::NotFound)?;
-    if reach.has(&snapshot.line) { Ok((reach, snapshot)) } else { Err(Problem::NotFound) }
+    if reach.has(&snapshot.line) { Ok((reach, snapshot.seen_by(viewer))) } else { Err(Problem::NotFound) }
 }
 
 /// Of these incidents those within reach, in the order given.
-pub(super) async fn lines(gateway: &Gateway, reach: &Reach, ids: &[u64]) -> Result<Vec<CopyLine>, Problem> {
+pub(super) async fn lines(
+    gateway: &Gateway,
+    reach: &Reach<'_>,
+    ids: &[u64],
+) -> Result<Vec<Seen<CopyLine>>, Problem> {
     let mut found = Vec::new();
     for id in ids {
-        let filter = crate::CopyFilter { before: id.checked_add(1), limit: 1, ..Default::default() };
+        let filter = CopyFilter { before: id.checked_add(1), limit: 1, ..Default::default() };
         let page = gateway.copies(&filter).await?;
-        found.extend(page.copies.into_iter().filter(|line| line.id == *id && reach.has(line)));
+        found.extend(page.copies.into_iter().filter(|line| line.id == *id));
     }
-    Ok(found)
+    Ok(reach.seen(found))
 }
 
 /// For histories.

@@ -110,6 +110,10 @@ impl People {
         &*self.0.database
     }
 
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
     fn now(&self) -> i64 {
         self.0.clock.now().as_millisecond()
     }
