@@ -59,7 +59,7 @@ pub struct Options {
     pub home: String,
     /// Paths that begin like this are for programs: tokens and basic authentication count there, problems are told in JSON.
     pub api: Vec<String>,
-    /// Paths that begin like this need no signing in.
+    /// Paths that begin like this need no signing in. Their forms need no token either, so they must not act by a viewer's rights.
     pub public: Vec<String>,
     /// Names under which it may be asked on plain http, besides those of this machine.
     pub hosts: Vec<String>,

@@ -110,15 +110,16 @@ async fn admit(
         return Ok(Request::from_parts(parts, Body::empty()));
     }
     *viewer = auth::viewer(site, asked, &parts.headers).await?;
-    if viewer.is_none() && !is_public(site, &asked.path) {
+    let public = is_public(site, &asked.path);
+    if viewer.is_none() && !public {
         return Err(Problem::SignIn);
     }
-    if viewer.as_ref().is_some_and(|viewer| viewer.must_change && !while_changing(&asked.path)) {
+    if viewer.as_ref().is_some_and(|viewer| viewer.must_change && !public && !while_changing(&asked.path)) {
         return Err(Problem::ChangePassword);
     }
     let body = read(site, asked, &parts, body, viewer.is_some()).await?;
-    // The sign-in page may have been open since before somebody signed in in another window.
-    let needs_token = !asked.safe && asked.path != "/sign-in";
+    // A public page is the same for whoever is signed in and for strangers: its forms have no token, and act for nobody.
+    let needs_token = !asked.safe && !public;
     if let Some(viewer) = viewer.as_ref().filter(|viewer| needs_token && !viewer.form_token.is_empty()) {
         forms::with_token(&parts.headers, &body, &viewer.form_token)?;
     }
@@ -134,9 +135,9 @@ fn is_public(site: &Site, path: &str) -> bool {
     ours || site.options().public.iter().any(|prefix| path.starts_with(prefix.as_str()))
 }
 
-/// Where somebody may go whose password was set by others.
+/// Where somebody may go whose password was set by others, besides what is public.
 fn while_changing(path: &str) -> bool {
-    ["/account/password", "/sign-out", "/sign-in", "/theme"].contains(&path)
+    ["/account/password", "/sign-out"].contains(&path)
 }
 
 /// On plain http only this machine's names count: a stranger's name that was made to lead here is refused (DNS rebinding).
