@@ -33,6 +33,28 @@ async fn an_administrator_adds_a_user_who_then_chooses_a_password() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_user_is_added_with_its_password_or_not_at_all() {
+    let console = console().await;
+    console.user("root", &["Administrator"]).await;
+    let mut root = console.signed_in("root").await;
+    let reviewer = console.role("Reviewer").await.to_string();
+    // From here on nothing can be written about a user who is there already.
+    let database = support::database(console.dir.path()).await;
+    let mut transaction = database.begin().await.unwrap();
+    let stop = "CREATE TRIGGER stop BEFORE UPDATE ON web_user BEGIN SELECT RAISE(ABORT, 'stopped'); END";
+    transaction.run(stop, Vec::new()).await.unwrap();
+    transaction.commit().await.unwrap();
+    let made = root.submit("/users/new", "/users/new", &[("name", "jane"), ("role", &reviewer)]).await;
+    assert_eq!(made.status, 200, "{}", made.body);
+    let mut transaction = database.begin().await.unwrap();
+    transaction.run("DROP TRIGGER stop", Vec::new()).await.unwrap();
+    transaction.commit().await.unwrap();
+    let jane = [("name", "jane"), ("password", secret(&made.body))];
+    let answer = console.browser().post("/sign-in", &jane).await;
+    assert_eq!(answer.header("location"), Some("/account/password"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_loses_a_role_loses_its_sessions_and_tokens() {
     let console = console().await;
     console.user("root", &["Administrator"]).await;
