@@ -54,11 +54,7 @@ async fn by_session(site: &Site, asked: &Asked, headers: &HeaderMap) -> Result<O
     };
     viewer.form_token = secret.form_token();
     viewer.session = session.hash;
-    // Only a whole page shows messages, and showing them once is enough.
-    if asked.html && asked.safe && !asked.part && !session.said.is_empty() {
-        site.sessions().said(&viewer.session).await?;
-        viewer.said = session.said;
-    }
+    viewer.said = session.said;
     Ok(Some(viewer))
 }
 

@@ -22,6 +22,7 @@ use axum::response::{IntoResponse, Response};
 pub(crate) use auth::{cookie, session_cookie};
 pub(crate) use throttle::Throttle;
 
+use crate::layout::Told;
 use crate::listen::Peer;
 use crate::{Problem, Site, Theme};
 
@@ -39,6 +40,8 @@ pub(crate) struct Asked {
     /// A script of ours asks for a part of a page.
     pub(crate) part: bool,
     pub(crate) safe: bool,
+    /// The answer's body is wanted too.
+    pub(crate) body: bool,
     pub(crate) path: String,
     /// Path and query.
     pub(crate) here: String,
@@ -61,6 +64,11 @@ pub(crate) async fn around(State(site): State<Site>, request: Request, next: Nex
         tracing::error!(%method, path = %path.escape_debug(), why = inside, "a request failed");
     }
     let mut answer = render::problem(&site, &asked, viewer.as_ref(), answer);
+    if let Some(viewer) = viewer.as_ref().filter(|_| asked.body && answer.extensions().get::<Told>().is_some())
+        && let Err(error) = site.sessions().shown(&viewer.session, &viewer.said).await
+    {
+        tracing::warn!(%error, "a message to a user is shown once more");
+    }
     headers::add(answer.headers_mut(), asked.peer.secure);
     answer
 }
@@ -87,6 +95,7 @@ fn asked(site: &Site, request: &Request) -> Asked {
         html: !api && (accepts("text/html") || !accepts("application/json")),
         part: headers.contains_key("hx-request"),
         safe: matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS),
+        body: *request.method() != Method::HEAD,
         theme: Theme::of(headers),
         path,
         here,

@@ -25,4 +25,5 @@ pub use field::{Choice, Field, Kind};
 pub(crate) use html::escape_char;
 pub use html::{Html, escape};
 pub use page::Page;
+pub(crate) use page::Told;
 pub use parts::{Chip, Duration, Moment, Pager, Size, Tint, notice};

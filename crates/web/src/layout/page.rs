@@ -9,6 +9,10 @@ use crate::people::RoleId;
 use crate::session::Tone;
 use crate::{Problem, Site, Theme, Viewer};
 
+/// Stands on an answer that shows what waited for the viewer; the guard then forgets it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told;
+
 /// A page to be.
 #[derive(Debug)]
 pub struct Page<'a> {
@@ -94,7 +98,12 @@ impl<'a> Page<'a> {
     /// The page with this inside.
     pub fn show(self, content: &impl Template) -> Result<Response, Problem> {
         let content = Html::of(content)?;
-        Ok(HtmlBody(self.frame(content).render()?).into_response())
+        let tells = self.viewer.is_some_and(|viewer| !viewer.said.is_empty());
+        let mut answer = HtmlBody(self.frame(content).render()?).into_response();
+        if tells {
+            answer.extensions_mut().insert(Told);
+        }
+        Ok(answer)
     }
 
     /// The page of a problem, for whoever is there.
