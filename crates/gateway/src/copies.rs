@@ -122,6 +122,8 @@ pub struct Snapshot {
 pub struct Related {
     /// Its number.
     pub id: u64,
+    /// The name of the folder that it is in.
+    pub folder: String,
     /// Its recipient.
     pub recipient: String,
     /// Its state.
@@ -188,12 +190,14 @@ impl Gateway {
         let rows = self.database().fetch(&format!("{LINE} WHERE c.id = ?"), values![id]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let line = line(row)?;
-        let sql = "SELECT id, recipient, state FROM copy WHERE message_id = ? AND id <> ? ORDER BY id";
+        let sql = "SELECT c.id, c.recipient, c.state, f.name AS folder FROM copy c JOIN folder f ON f.id = c.folder_id \
+            WHERE c.message_id = ? AND c.id <> ? ORDER BY c.id";
         let related = self.database().fetch(sql, values![line.message, id]).await?;
         let related = related.iter().map(|row| {
             let id = row.get::<i64>("id")? as u64;
             Ok(Related {
                 id,
+                folder: row.get("folder")?,
                 recipient: row.get("recipient")?,
                 state: state(id, &row.get::<String>("state")?)?,
             })

@@ -341,6 +341,25 @@ async fn what_a_role_does_not_reach_looks_as_if_it_were_not_there() {
     assert!(browser.get("/incidents").await.body.contains("Secret mail"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn another_recipients_copy_is_named_only_to_who_reaches_its_folder() {
+    let desk = desk().await;
+    let mut root = desk.user("root", "Administrator").await;
+    let folder = [("name", "Finance"), ("kind", "hold"), ("at_limit", "keep")];
+    root.submit("/configuration/folders/new", "/configuration/folders/new", &folder).await;
+    let filter = "name = \"Finance\"\nwhen = { recipient = { contains = \"carol\" } }\nactions = [{ hold = \"Finance\" }]\n";
+    root.submit("/configuration/filters/new", "/configuration/filters/new", &[("text", filter)]).await;
+    root.submit("/configuration/filters", "/configuration/filters", &[("move", "up 2")]).await;
+    desk.send(1, &["bob@partner.example", "carol@partner.example"], "Mail").await;
+    let first = Condition::Folder { any_of: [1].into() };
+    desk.own_role("First folder", &[Privilege::ViewQuarantine], vec![first]).await;
+    let mut bound = desk.user("bound", "First folder").await;
+    let page = bound.get("/incidents/1").await;
+    assert!(page.status == 200 && page.body.contains("bob@"), "{}", page.body);
+    assert!(!page.body.contains("carol@") && !page.body.contains("Incident 2"), "{}", page.body);
+    assert!(root.get("/incidents/1").await.body.contains("carol@"));
+}
+
 /// What each part of the mail below looks like on a page of somebody who may see it.
 const PARTS: [(Hidden, &[&str]); 4] = [
     (Hidden::Sender, &["jane", "company.example"]),

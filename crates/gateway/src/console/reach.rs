@@ -50,8 +50,12 @@ impl<'v> Reach<'v> {
 
     /// Whether an incident is within reach.
     pub(super) fn has(&self, line: &CopyLine) -> bool {
-        self.folders.iter().any(|row| row.folder.name == line.folder)
+        self.has_folder(&line.folder)
             && self.policies.iter().all(|any_of| line.policy_ids.iter().any(|id| any_of.contains(id)))
+    }
+
+    fn has_folder(&self, name: &str) -> bool {
+        self.folders.iter().any(|row| row.folder.name == name)
     }
 
     /// Of these incidents those within reach.
@@ -77,8 +81,13 @@ pub(super) async fn snapshot<'v>(
     id: u64,
 ) -> Result<(Reach<'v>, Seen<crate::Snapshot>), Problem> {
     let reach = Reach::of(center, viewer).await?;
-    let snapshot = center.gateway.snapshot(id).await?.ok_or(Problem::NotFound)?;
-    if reach.has(&snapshot.line) { Ok((reach, snapshot.seen_by(viewer))) } else { Err(Problem::NotFound) }
+    let mut snapshot = center.gateway.snapshot(id).await?.ok_or(Problem::NotFound)?;
+    if !reach.has(&snapshot.line) {
+        return Err(Problem::NotFound);
+    }
+    // They are of the same message, so the same policies are violated: the folder alone decides.
+    snapshot.related.retain(|one| reach.has_folder(&one.folder));
+    Ok((reach, snapshot.seen_by(viewer)))
 }
 
 /// Of these incidents those within reach, in the order given.
