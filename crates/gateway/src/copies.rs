@@ -1,5 +1,7 @@
 //! Incidents as lists and snapshots, for the Control Center and the command line.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::database::{Row, Value};
@@ -27,6 +29,8 @@ pub struct CopyFilter {
     pub unique_id: Option<String>,
     /// Violates this policy.
     pub policy_id: Option<u32>,
+    /// Violates a policy of each of these sets: what a role is bound to.
+    pub within: Vec<BTreeSet<u32>>,
     /// Only those whose release the sender asked for.
     pub release_asked: bool,
     /// Only those whose numbers are lower: the next page.
@@ -301,14 +305,24 @@ impl CopyFilter {
             }
         }
         if let Some(policy) = self.policy_id {
-            // The list is JSON: [23,24]. Brackets become commas, so that each number stands between two.
-            add("replace(replace(m.policy_ids, '[', ','), ']', ',') LIKE ?", format!("%,{policy},%").into());
+            terms.push(violates(policy));
+        }
+        for any_of in &self.within {
+            // In groups, for databases bound the depth of an expression. Of a set of nothing nothing is within.
+            let all: Vec<String> = any_of.iter().map(|policy| violates(*policy)).collect();
+            let groups: Vec<String> = all.chunks(100).map(|some| format!("({})", some.join(" OR "))).collect();
+            terms.push(if groups.is_empty() { "1 = 0".to_owned() } else { format!("({})", groups.join(" OR ")) });
         }
         if self.release_asked {
             terms.push("EXISTS (SELECT 1 FROM release_request r WHERE r.copy_id = c.id)".to_owned());
         }
         (terms.join(" AND "), values)
     }
+}
+
+/// The list is JSON: [23,24]. Brackets become commas, so that each number stands between two.
+fn violates(policy: u32) -> String {
+    format!("replace(replace(m.policy_ids, '[', ','), ']', ',') LIKE '%,{policy},%'")
 }
 
 /// A pattern for LIKE with `!` as the escape.

@@ -104,9 +104,9 @@ pub(super) async fn preview(
     let reach = Reach::of(&center, &viewer).await?;
     let (held, more, others) = match &asked.all {
         Some(wanted) => {
-            let filter = CopyFilter { before: None, limit: CHOSEN, ..held_only(&viewer, &reach, wanted)? };
-            let page = center.gateway.copies(&filter).await?;
-            (reach.seen(page.copies), page.next.is_some(), 0)
+            let filter = CopyFilter { limit: CHOSEN, ..held_only(&viewer, wanted)? };
+            let (held, next) = reach.page(&center.gateway, filter).await?;
+            (held, next.is_some(), 0)
         }
         None => {
             let found = lines(&center.gateway, &reach, &asked.ids).await?;
@@ -154,20 +154,9 @@ pub(super) async fn preview(
         .show(&content)
 }
 
-/// The filter, bound to held incidents of folders within reach.
-fn held_only(viewer: &Viewer, reach: &Reach<'_>, wanted: &Wanted) -> Result<CopyFilter, Problem> {
-    let filter = wanted.filter(viewer)?;
-    match filter.folder {
-        Some(id) if reach.folder(id).is_none() => return Err(Problem::NotFound),
-        None if !reach.everything => return Err(Problem::Unfit("Choose a folder first.".to_owned())),
-        _ => {}
-    }
-    if !reach.whole_folders() {
-        return Err(Problem::Unfit(
-            "Your role reaches some incidents of a folder only: choose them one by one.".to_owned(),
-        ));
-    }
-    Ok(CopyFilter { state: Some(CopyState::Held), before: None, ..filter })
+/// What is held of all that the filter shows, on whatever page.
+fn held_only(viewer: &Viewer, wanted: &Wanted) -> Result<CopyFilter, Problem> {
+    Ok(CopyFilter { state: Some(CopyState::Held), before: None, ..wanted.filter(viewer)? })
 }
 
 /// `POST /incidents/decide`
@@ -184,7 +173,7 @@ pub(super) async fn decide(
     let action = verb.to_uppercase();
     match &asked.all {
         Some(wanted) => {
-            let filter = held_only(&viewer, &reach, wanted)?;
+            let filter = reach.bind(held_only(&viewer, wanted)?)?;
             viewer.log(&action, "all that a filter shows", &asked.back).await?;
             let count = center.gateway.decide_all(&filter, asked.action, &who, note.as_deref()).await?;
             viewer.say(Tone::Done, format!("{verb}: {} incidents.", grouped(count))).await?;

@@ -63,11 +63,10 @@ pub(super) async fn decide(
             folder,
             state: Some(crate::State::Held),
             before: Some(id),
-            limit: 20,
+            limit: 1,
             ..CopyFilter::default()
         };
-        let next = center.gateway.copies(&wanted).await?;
-        if let Some(next) = next.copies.iter().find(|line| reach.has(line)) {
+        if let Some(next) = reach.page(&center.gateway, wanted).await?.0.first() {
             return Ok(Redirect::to(&format!("/incidents/{}", next.id)).into_response());
         }
         viewer.say(Tone::Note, "There is no further held incident in this folder.").await?;

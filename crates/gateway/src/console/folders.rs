@@ -77,7 +77,7 @@ fn limits(folder: &Folder) -> String {
 pub(super) async fn overview(State(center): State<Arc<Center>>, viewer: Viewer) -> Result<Response, Problem> {
     let reach = Reach::of(&center, &viewer).await?;
     let mut figures = Vec::new();
-    if reach.everything {
+    if reach.everything() {
         let copies = center.gateway.count_copies().await?;
         figures.push(("Held for review", grouped(copies.held), "/incidents?state=held"));
         figures.push(("Informational", grouped(copies.informational), "/incidents?state=informational"));

@@ -115,7 +115,6 @@ struct ListPage {
     rows: Vec<Row>,
     pager: Pager,
     may_decide: bool,
-    may_decide_all: bool,
 }
 
 pub(super) struct Row {
@@ -157,18 +156,17 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let reach = Reach::of(&center, &viewer).await?;
     // Whoever does not reach all folders looks at one of them at a time.
-    if !reach.everything && wanted.folder.trim().is_empty() {
+    if !reach.all_folders && wanted.folder.trim().is_empty() {
         wanted.folder = reach.folders.first().map(|row| row.id.to_string()).unwrap_or_default();
     }
     let filter = wanted.filter(&viewer)?;
     let name = match filter.folder {
         Some(id) => Some(reach.folder(id).ok_or(Problem::NotFound)?.folder.name.clone()),
-        None if reach.everything => None,
+        None if reach.all_folders => None,
         None => return Err(nothing_reached()),
     };
-    let page = center.gateway.copies(&filter).await?;
-    let next = page.next;
-    let lines = reach.seen(page.copies);
+    let later = filter.before.is_some();
+    let (lines, next) = reach.page(&center.gateway, filter).await?;
     let may_decide = viewer.may(Privilege::DecideQuarantine);
     let content = ListPage {
         form: viewer.form(),
@@ -179,12 +177,11 @@ pub(super) async fn list(
         hidden: wanted.pairs(),
         pager: Pager {
             shown: shown(&lines),
-            first: filter.before.map(|_| wanted.address(None)),
+            first: later.then(|| wanted.address(None)),
             before: None,
             after: next.map(|next| wanted.address(Some(next))),
         },
         may_decide: may_decide && lines.iter().any(|line| line.state == CopyState::Held),
-        may_decide_all: may_decide && reach.whole_folders(),
         rows: lines.iter().map(row).collect(),
     };
     Page::new(&viewer, "Incidents").wide().show(&content)
@@ -204,7 +201,7 @@ fn shown(lines: &[Seen<CopyLine>]) -> String {
 }
 
 fn fields(viewer: &Viewer, reach: &Reach<'_>, wanted: &Wanted) -> Vec<Field> {
-    let all = reach.everything.then(|| (String::new(), "All".to_owned()));
+    let all = reach.all_folders.then(|| (String::new(), "All".to_owned()));
     let folders = reach.folders.iter().map(|row| (row.id.to_string(), row.folder.name.clone()));
     let any = std::iter::once((String::new(), "Any".to_owned()));
     let states =

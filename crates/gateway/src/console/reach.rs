@@ -16,7 +16,7 @@ pub(super) struct Reach<'v> {
     viewer: &'v Viewer,
     pub(super) folders: Vec<FolderRow>,
     /// Whether these are all folders there are.
-    pub(super) everything: bool,
+    pub(super) all_folders: bool,
     policies: Vec<BTreeSet<u32>>,
 }
 
@@ -44,8 +44,8 @@ impl<'v> Reach<'v> {
                     one.eq_ignore_ascii_case(&viewer.name) || one.eq_ignore_ascii_case(&viewer.role.name)
                 })
         });
-        let everything = folders.len() == count && policies.is_empty();
-        Ok(Self { viewer, folders, everything, policies })
+        let all_folders = folders.len() == count;
+        Ok(Self { viewer, folders, all_folders, policies })
     }
 
     /// Whether an incident is within reach.
@@ -58,6 +58,25 @@ impl<'v> Reach<'v> {
         self.folders.iter().any(|row| row.folder.name == name)
     }
 
+    /// The question, bound to incidents within reach: of one folder that is, or of all where the viewer reaches all.
+    pub(super) fn bind(&self, filter: CopyFilter) -> Result<CopyFilter, Problem> {
+        match filter.folder {
+            Some(id) if self.folder(id).is_none() => Err(Problem::NotFound),
+            None if !self.all_folders => Err(Problem::Unfit("Choose a folder first.".to_owned())),
+            _ => Ok(CopyFilter { within: self.policies.clone(), ..filter }),
+        }
+    }
+
+    /// A page of incidents within reach, and `before` of the next one.
+    pub(super) async fn page(
+        &self,
+        gateway: &Gateway,
+        filter: CopyFilter,
+    ) -> Result<(Vec<Seen<CopyLine>>, Option<u64>), Problem> {
+        let page = gateway.copies(&self.bind(filter)?).await?;
+        Ok((self.seen(page.copies), page.next))
+    }
+
     /// Of these incidents those within reach.
     pub(super) fn seen(&self, lines: Vec<CopyLine>) -> Vec<Seen<CopyLine>> {
         lines.into_iter().filter(|line| self.has(line)).map(|line| line.seen_by(self.viewer)).collect()
@@ -68,9 +87,9 @@ impl<'v> Reach<'v> {
         self.folders.iter().find(|row| row.id == id)
     }
 
-    /// Whether what is in a folder may be decided about as a whole, without looking at each incident.
-    pub(super) fn whole_folders(&self) -> bool {
-        self.policies.is_empty()
+    /// Whether everything there is is within reach.
+    pub(super) fn everything(&self) -> bool {
+        self.all_folders && self.policies.is_empty()
     }
 }
 
