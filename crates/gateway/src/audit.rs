@@ -7,7 +7,7 @@ use store::values;
 
 use crate::copies::anywhere;
 use crate::history::time;
-use crate::{CopyFilter, CopyLine, Entry, Error, Gateway};
+use crate::{CopyLine, Entry, Error, Gateway};
 
 /// Which messages are wanted; texts are looked for anywhere in their column, upper and lower case alike.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,18 +142,8 @@ impl Gateway {
     pub async fn audit_record(&self, id: u64) -> Result<Option<AuditRecord>, Error> {
         let rows = self.database().fetch(&format!("{MESSAGE} WHERE id = ?"), values![id]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
-        let copies = self
-            .database()
-            .fetch("SELECT id FROM copy WHERE message_id = ? ORDER BY id", values![id])
-            .await?;
-        let mut lines = Vec::new();
-        for copy in &copies {
-            // The page before the next number is the copy itself.
-            let before = Some(copy.get::<i64>("id")? as u64 + 1);
-            let page = self.copies(&CopyFilter { before, limit: 1, ..CopyFilter::default() }).await?;
-            lines.extend(page.copies);
-        }
-        Ok(Some(AuditRecord { message: message(row)?, copies: lines, history: self.history(id).await? }))
+        let copies = self.lines("c.message_id = ? ORDER BY c.id", values![id]).await?;
+        Ok(Some(AuditRecord { message: message(row)?, copies, history: self.history(id).await? }))
     }
 }
 

@@ -18,7 +18,7 @@ use super::reach::{Reach, lines, who};
 use super::{Center, decide, words};
 use crate::{CopyFilter, State as CopyState};
 
-/// Incidents chosen one by one.
+/// Incidents chosen one by one; what [`lines`] takes.
 const CHOSEN: usize = 1_000;
 /// Incidents shown of a preview.
 const SHOWN: usize = 20;
@@ -57,6 +57,8 @@ impl Asked {
         }
         let wanted: Wanted =
             serde_json::from_value(serde_json::json!(filter)).map_err(|_| strange("filter"))?;
+        ids.sort_unstable();
+        ids.dedup();
         if ids.len() > CHOSEN {
             return Err(Problem::Unfit(format!(
                 "Choose at most {CHOSEN} at once, or decide about all that the filter shows."
@@ -116,18 +118,12 @@ pub(super) async fn preview(
         }
     };
     let mut meanings = Vec::new();
-    for line in held.iter().take(SHOWN) {
-        if let Some(snapshot) = center.gateway.snapshot(line.id).await? {
-            let plan = &snapshot.plan;
-            let meaning = words::actions(match asked.action {
-                ReviewAction::Approved => &plan.approve,
-                ReviewAction::Rejected => &plan.reject,
-                ReviewAction::Custom => &plan.custom,
-            });
-            let text = format!("{}: {meaning}", line.filter);
-            if !meanings.contains(&text) {
-                meanings.push(text);
-            }
+    let shown: Vec<u64> = held.iter().take(SHOWN).map(|line| line.id).collect();
+    for (id, plan) in center.gateway.plans(&shown).await? {
+        let filter = held.iter().find(|line| line.id == id).map_or("", |line| line.filter.as_str());
+        let text = format!("{filter}: {}", words::actions(plan.of(asked.action)));
+        if !meanings.contains(&text) {
+            meanings.push(text);
         }
     }
     let verb = words::verb(asked.action);
@@ -208,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_form_says_whom_it_means_or_is_refused() {
-        let asked = read(&[("id", "7"), ("id", "9"), ("action", "approve"), ("f-state", "held")]).unwrap();
+        let asked = read(&[("id", "9"), ("id", "7"), ("id", "9"), ("action", "approve"), ("f-state", "held")]).unwrap();
         assert_eq!((asked.ids.as_slice(), asked.back.as_str()), (&[7, 9][..], "/incidents?state=held"));
         assert!(asked.all.is_none());
         assert!(read(&[("action-all", "reject"), ("f-folder", "1")]).unwrap().all.is_some());

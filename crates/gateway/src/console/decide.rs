@@ -10,7 +10,7 @@ use web::people::Privilege;
 use web::session::Tone;
 use web::{Problem, Viewer};
 
-use super::reach::{snapshot, who};
+use super::reach::{line, who};
 use super::{Center, seen, words};
 use crate::CopyFilter;
 
@@ -44,7 +44,7 @@ pub(super) async fn decide(
     Form(decision): Form<Decision>,
 ) -> Result<Response, Problem> {
     viewer.require(Privilege::DecideQuarantine)?;
-    let (reach, incident) = snapshot(&center, &viewer, id).await?;
+    let (reach, incident) = line(&center, &viewer, id).await?;
     let action = words::action(&decision.action)
         .ok_or_else(|| Problem::Bad("The action is approve, reject or custom.".to_owned()))?;
     let note = note(&decision.note)?;
@@ -58,7 +58,7 @@ pub(super) async fn decide(
     }
     if decision.then == "next" {
         let folder =
-            reach.folders.iter().find(|row| row.folder.name == incident.line.folder).map(|row| row.id);
+            reach.folders.iter().find(|row| row.folder.name == incident.folder).map(|row| row.id);
         let wanted = CopyFilter {
             folder,
             state: Some(crate::State::Held),
@@ -89,7 +89,7 @@ pub(super) async fn hold(
     Form(hold): Form<Hold>,
 ) -> Result<Response, Problem> {
     viewer.require(Privilege::DecideQuarantine)?;
-    let (reach, _) = snapshot(&center, &viewer, id).await?;
+    let (reach, _) = line(&center, &viewer, id).await?;
     if !reach.folders.iter().any(|row| row.folder.name == hold.folder) {
         return Err(Problem::NotFound);
     }
@@ -114,10 +114,10 @@ pub(super) async fn write_to_sender(
     Form(letter): Form<Letter>,
 ) -> Result<Response, Problem> {
     viewer.require(Privilege::DecideQuarantine)?;
-    let (_, incident) = snapshot(&center, &viewer, id).await?;
+    let (_, incident) = line(&center, &viewer, id).await?;
     let subject = letter.subject.trim();
     let text = letter.text.trim();
-    if incident.line.sender.is_empty() {
+    if incident.sender.is_empty() {
         return Err(Problem::Unfit("This mail has no sender who could be written to.".to_owned()));
     }
     if subject.is_empty() || text.is_empty() || subject.len() > 200 || text.len() > 10_000 {

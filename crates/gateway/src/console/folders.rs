@@ -15,7 +15,7 @@ use web::{Problem, Viewer};
 use super::reach::Reach;
 use super::{Center, words};
 use crate::filter::Archive;
-use crate::{Error, Folder, FolderKind, FolderRow, Limit};
+use crate::{Error, Folder, FolderContents, FolderKind, FolderRow, Limit};
 
 #[derive(Template)]
 #[template(path = "folders.html")]
@@ -45,22 +45,29 @@ struct Row {
     over: bool,
 }
 
-fn row(row: FolderRow) -> Row {
+fn row(row: FolderRow, contents: FolderContents) -> Row {
     let limits = limits(&row.folder);
-    let over = row.folder.max_megabytes.is_some_and(|most| row.octets > most.saturating_mul(1_000_000));
+    let over = row.folder.max_megabytes.is_some_and(|most| contents.octets > most.saturating_mul(1_000_000));
     Row {
         id: row.id,
         kind: row.folder.kind.title(),
         held: row.folder.kind == FolderKind::Hold,
-        waiting: grouped(row.waiting),
-        any: row.waiting > 0,
-        size: Size(row.octets),
-        oldest: row.oldest.map(|at| Moment(at.as_millisecond())),
+        waiting: grouped(contents.waiting),
+        any: contents.waiting > 0,
+        size: Size(contents.octets),
+        oldest: contents.oldest.map(|at| Moment(at.as_millisecond())),
         name: row.folder.name,
         description: row.folder.description,
         limits,
         over,
     }
+}
+
+/// Folders with what is in them.
+async fn rows(center: &Center, folders: Vec<FolderRow>) -> Result<Vec<Row>, Problem> {
+    let contents = center.gateway.contents().await?;
+    let of = |folder: &FolderRow| contents.get(&folder.id).copied().unwrap_or_default();
+    Ok(folders.into_iter().map(|folder| (of(&folder), folder)).map(|(in_it, folder)| row(folder, in_it)).collect())
 }
 
 fn limits(folder: &Folder) -> String {
@@ -93,7 +100,7 @@ pub(super) async fn overview(State(center): State<Arc<Center>>, viewer: Viewer) 
         waiting: grouped(state.waiting),
         error: state.last_error,
     });
-    let content = OverviewPage { rows: reach.folders.into_iter().map(row).collect(), figures, updates };
+    let content = OverviewPage { rows: rows(&center, reach.folders).await?, figures, updates };
     Page::new(&viewer, "Folders").show(&content)
 }
 
@@ -107,7 +114,7 @@ struct SettingsPage {
 /// `GET /configuration/folders`
 pub(super) async fn list(State(center): State<Arc<Center>>, viewer: Viewer) -> Result<Response, Problem> {
     viewer.require(Privilege::ConfigureQuarantine)?;
-    let rows = center.gateway.folders().await?.into_iter().map(row).collect();
+    let rows = rows(&center, center.gateway.folders().await?).await?;
     let content = SettingsPage { rows, in_file: center.gateway.definitions_are_in_file() };
     Page::new(&viewer, "Folder settings").show(&content)
 }
@@ -403,9 +410,6 @@ mod tests {
             changed_at: jiff::Timestamp::UNIX_EPOCH,
             changed_by: String::new(),
             folder: folder.clone(),
-            waiting: 0,
-            octets: 0,
-            oldest: None,
         };
         assert_eq!(Typed::of(&row).folder().unwrap(), folder);
     }

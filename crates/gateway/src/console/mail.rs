@@ -12,7 +12,7 @@ use web::layout::{Html, Page, Size};
 use web::{Problem, Viewer, mail};
 
 use super::Center;
-use super::reach::{snapshot, who};
+use super::reach::{line, who};
 
 /// Octets of one text shown, and texts shown.
 const TEXT: usize = 64 << 10;
@@ -43,7 +43,7 @@ struct MailPage {
 
 async fn look(center: &Center, viewer: &Viewer, id: u64, action: &str) -> Result<Vec<u8>, Problem> {
     viewer.may_see_original()?;
-    snapshot(center, viewer, id).await?;
+    line(center, viewer, id).await?;
     viewer.log(action, &format!("incident {id}"), "").await?;
     center.gateway.original(id, &who(viewer)).await?.ok_or(Problem::NotFound)
 }

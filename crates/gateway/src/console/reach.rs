@@ -109,19 +109,26 @@ pub(super) async fn snapshot<'v>(
     Ok((reach, snapshot.seen_by(viewer)))
 }
 
-/// Of these incidents those within reach, in the order given.
+/// One incident as in the list, under the same conditions.
+pub(super) async fn line<'v>(
+    center: &Center,
+    viewer: &'v Viewer,
+    id: u64,
+) -> Result<(Reach<'v>, Seen<CopyLine>), Problem> {
+    let reach = Reach::of(center, viewer).await?;
+    let found = reach.seen(center.gateway.line(id).await?.into_iter().collect());
+    let line = found.into_iter().next().ok_or(Problem::NotFound)?;
+    Ok((reach, line))
+}
+
+/// Of these incidents (1,000 at most) those within reach, newest first.
 pub(super) async fn lines(
     gateway: &Gateway,
     reach: &Reach<'_>,
     ids: &[u64],
 ) -> Result<Vec<Seen<CopyLine>>, Problem> {
-    let mut found = Vec::new();
-    for id in ids {
-        let filter = CopyFilter { before: id.checked_add(1), limit: 1, ..Default::default() };
-        let page = gateway.copies(&filter).await?;
-        found.extend(page.copies.into_iter().filter(|line| line.id == *id));
-    }
-    Ok(reach.seen(found))
+    let filter = CopyFilter { ids: Some(ids.to_vec()), limit: ids.len(), ..CopyFilter::default() };
+    Ok(reach.seen(gateway.copies(&filter).await?.copies))
 }
 
 /// For histories.
