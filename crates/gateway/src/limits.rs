@@ -61,8 +61,7 @@ impl Gateway {
                 self.expire(row, &ids, &format!("older than {days} days")).await?;
             }
         }
-        let Some(megabytes) = row.folder.max_megabytes else { return Ok(()) };
-        let most = megabytes.saturating_mul(1 << 20);
+        let Some(most) = row.folder.most_octets() else { return Ok(()) };
         loop {
             let octets = self.contents_of(row.id).await?.octets;
             if octets <= most {
@@ -84,7 +83,7 @@ impl Gateway {
             self.expire(
                 row,
                 &ids,
-                &format!("the folder has more than {megabytes} MB, and this is among the oldest"),
+                &format!("the folder has more than {} MB, and this is among the oldest", most / 1_000_000),
             )
             .await?;
         }

@@ -378,6 +378,23 @@ async fn a_role_bound_to_policies_finds_its_incidents_on_full_pages_and_decides_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_said_to_be_over_its_limit_is_brought_below_it() {
+    let desk = desk().await;
+    let mut root = desk.user("root", "Administrator").await;
+    // More than a million octets, and less than 2 to the 20th.
+    send(desk.running.mail, 1, &["bob@partner.example"], "Large", &"words\r\n".repeat(146_000)).await;
+    let folder = |at_limit| [("version", "1"), ("name", "Data Loss Prevention"), ("kind", "hold"), ("max_megabytes", "1"), ("at_limit", at_limit)];
+    let page = "/configuration/folders/1";
+    assert_eq!(root.submit(page, page, &folder("keep")).await.status, 303);
+    assert!(root.get("/folders").await.body.contains("over its limit"));
+    let mut delete = folder("delete");
+    delete[0].1 = "2";
+    assert_eq!(root.submit(page, page, &delete).await.status, 303);
+    desk.running.gateway.keep_house().await.unwrap();
+    assert!(!root.get("/folders").await.body.contains("over its limit"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_recipients_copy_is_named_only_to_who_reaches_its_folder() {
     let desk = desk().await;
     let mut root = desk.user("root", "Administrator").await;

@@ -47,7 +47,7 @@ struct Row {
 
 fn row(row: FolderRow, contents: FolderContents) -> Row {
     let limits = limits(&row.folder);
-    let over = row.folder.max_megabytes.is_some_and(|most| contents.octets > most.saturating_mul(1_000_000));
+    let over = row.folder.most_octets().is_some_and(|most| contents.octets > most);
     Row {
         id: row.id,
         kind: row.folder.kind.title(),
