@@ -32,7 +32,7 @@ use certificates::{Directory, Ours};
 pub use keeper::InUse;
 pub use options::{ConsoleTls, Options};
 pub use servers::{NewToken, Presence, ServerState, Standing, Token};
-use servers::{Published, keep_published};
+use servers::{Published, UNIQUE_ID_KEYS, keep_published};
 
 /// Connections of people and programs at one time.
 const PEOPLE: usize = 1_000;
@@ -151,6 +151,16 @@ impl Enforce {
         let asked = Arc::default();
         Ok(Arc::new(Self { options, journal, site, certificates, directory, asked, console_url, published }))
     }
+}
+
+/// Makes a new master key, wraps all that is sealed by it, and forgets the old ones unless something does not open. For the
+/// embedded database, while no server runs.
+pub async fn rotate_keys(options: &Options) -> Result<incident::Rotated, Error> {
+    if options.database.is_some() {
+        return Err(Error::Refused("keys are renewed with the embedded database only".to_owned()));
+    }
+    let others = [web::people::SEALED, UNIQUE_ID_KEYS];
+    Ok(incident::rotate_keys(&options.data, &others).await?)
 }
 
 /// An Enforce server that listens.

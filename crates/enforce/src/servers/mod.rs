@@ -29,6 +29,7 @@ use crate::Enforce;
 pub(crate) use policies::{Published, keep_published};
 pub use registry::{NewToken, Presence, ServerState, Standing};
 pub use token::Token;
+pub(crate) use unique_id::SEALED as UNIQUE_ID_KEYS;
 
 /// Octets of a batch of incidents.
 const BATCH: usize = 64 << 20;
