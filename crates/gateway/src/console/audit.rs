@@ -5,9 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use jiff::Timestamp;
-use jiff::civil::{Date, Time};
-use jiff::tz::TimeZone;
+use jiff::SignedDuration;
 use serde::Deserialize;
 use web::layout::{Chip, Field, Html, Kind, Moment, Page, Pager, Size};
 use web::people::{Hidden, Privilege};
@@ -21,6 +19,7 @@ use super::{Center, words};
 use crate::{AuditFilter, AuditMessage};
 
 const LINES: usize = 50;
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 const OUTCOMES: [(&str, &str); 10] = [
     ("", "Any"),
     ("held", "Held"),
@@ -69,8 +68,8 @@ impl Wanted {
             message_id: text(&self.message_id),
             unique_id: text(&self.unique_id),
             outcome: text(&self.outcome),
-            from: day(&self.from)?.and_then(start),
-            until: day(&self.until)?.and_then(|day| day.tomorrow().ok()).and_then(start),
+            from: pages::day(&self.from)?,
+            until: pages::day(&self.until)?.and_then(|day| day.checked_add(DAY).ok()),
             without_letters: false,
             before: number("place in the list", &self.before)?,
             limit: LINES,
@@ -78,6 +77,7 @@ impl Wanted {
     }
 
     fn address(&self, before: Option<u64>) -> String {
+        let before = before.map(|before| before.to_string()).unwrap_or_default();
         let pairs = [
             ("sender", &self.sender),
             ("recipient", &self.recipient),
@@ -87,25 +87,10 @@ impl Wanted {
             ("outcome", &self.outcome),
             ("from", &self.from),
             ("until", &self.until),
+            ("before", &before),
         ];
-        let set = pairs.into_iter().filter(|(_, value)| !value.trim().is_empty());
-        let mut pairs: Vec<String> =
-            set.map(|(name, value)| format!("{name}={}", pages::encoded(value.trim()))).collect();
-        pairs.extend(before.map(|before| format!("before={before}")));
-        if pairs.is_empty() { "/messages".to_owned() } else { format!("/messages?{}", pairs.join("&")) }
+        pages::address("/messages", &pairs.map(|(name, value)| (name, value.as_str())))
     }
-}
-
-fn day(text: &str) -> Result<Option<Date>, Problem> {
-    if text.trim().is_empty() {
-        return Ok(None);
-    }
-    let wrong = |_| Problem::Bad("A date is written like 2026-11-24.".to_owned());
-    text.trim().parse().map(Some).map_err(wrong)
-}
-
-fn start(day: Date) -> Option<Timestamp> {
-    TimeZone::UTC.to_timestamp(day.to_datetime(Time::midnight())).ok()
 }
 
 #[derive(Template)]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use web::layout::{Field, Html, Kind, Moment, Page, Size, plot::grouped};
 use web::people::Privilege;
@@ -284,17 +283,11 @@ fn show(
         changed: known.map(|row| (row.changed_by.clone(), Moment(row.changed_at.as_millisecond()))),
         in_file: center.gateway.definitions_are_in_file(),
     };
-    let page = Page::new(viewer, title)
+    Page::new(viewer, title)
         .within("/configuration/folders")
-        .below("Folder settings", "/configuration/folders");
-    match wrong {
-        Some(text) => {
-            let mut page = page.say(Tone::Trouble, text).show(&content)?;
-            *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            Ok(page)
-        }
-        None => page.show(&content),
-    }
+        .below("Folder settings", "/configuration/folders")
+        .wrong(wrong)
+        .show(&content)
 }
 
 async fn find(center: &Center, viewer: &Viewer, id: u64) -> Result<FolderRow, Problem> {

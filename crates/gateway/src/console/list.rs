@@ -70,10 +70,10 @@ impl Wanted {
 
     /// The same view from another place in the list, or from its beginning.
     pub(super) fn address(&self, before: Option<u64>) -> String {
-        let mut pairs: Vec<String> =
-            self.pairs().iter().map(|(name, value)| format!("{name}={}", pages::encoded(value))).collect();
-        pairs.extend(before.map(|before| format!("before={before}")));
-        if pairs.is_empty() { "/incidents".to_owned() } else { format!("/incidents?{}", pairs.join("&")) }
+        let mut pairs = self.pairs();
+        pairs.extend(before.map(|before| ("before", before.to_string())));
+        let pairs: Vec<_> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        pages::address("/incidents", &pairs)
     }
 
     /// What is set, but for the place in the list.

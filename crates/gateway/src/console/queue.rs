@@ -93,12 +93,8 @@ pub(super) async fn list(
     };
     let page = center.gateway.queue(&filter).await?;
     let address = |after: Option<u64>| {
-        let mut pairs = Vec::new();
-        if !recipient.is_empty() {
-            pairs.push(format!("recipient={}", pages::encoded(recipient)));
-        }
-        pairs.extend(after.map(|after| format!("after={after}")));
-        if pairs.is_empty() { "/queue".to_owned() } else { format!("/queue?{}", pairs.join("&")) }
+        let after = after.map(|after| after.to_string()).unwrap_or_default();
+        pages::address("/queue", &[("recipient", recipient), ("after", &after)])
     };
     let content = QueuePage {
         form: viewer.form(),

@@ -1,6 +1,7 @@
 //! The frame around each page: head, navigation, messages, and who is signed in.
 
 use askama::Template;
+use axum::http::StatusCode;
 use axum::response::{Html as HtmlBody, IntoResponse, Response};
 
 use super::Html;
@@ -27,6 +28,7 @@ pub struct Page<'a> {
     scripts: Vec<String>,
     here: String,
     wide: bool,
+    unfit: bool,
 }
 
 impl<'a> Page<'a> {
@@ -46,6 +48,7 @@ impl<'a> Page<'a> {
             scripts: Vec::new(),
             here,
             wide: false,
+            unfit: false,
         }
     }
 
@@ -62,6 +65,7 @@ impl<'a> Page<'a> {
             scripts: Vec::new(),
             here: "/".to_owned(),
             wide: false,
+            unfit: false,
         }
     }
 
@@ -83,6 +87,21 @@ impl<'a> Page<'a> {
         self
     }
 
+    /// Whether it shows a form again that cannot be taken as it was typed (422).
+    pub fn unfit(mut self, unfit: bool) -> Self {
+        self.unfit = unfit;
+        self
+    }
+
+    /// The same, with what is wrong at the top.
+    pub fn wrong(self, text: Option<&str>) -> Self {
+        let page = self.unfit(text.is_some());
+        match text {
+            Some(text) => page.say(Tone::Trouble, text),
+            None => page,
+        }
+    }
+
     /// One more script of this console's own assets, by name.
     pub fn script(mut self, name: &str) -> Self {
         self.scripts.push(self.site.asset(name));
@@ -99,7 +118,8 @@ impl<'a> Page<'a> {
     pub fn show(self, content: &impl Template) -> Result<Response, Problem> {
         let content = Html::of(content)?;
         let tells = self.viewer.is_some_and(|viewer| !viewer.said.is_empty());
-        let mut answer = HtmlBody(self.frame(content).render()?).into_response();
+        let status = if self.unfit { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+        let mut answer = (status, HtmlBody(self.frame(content).render()?)).into_response();
         if tells {
             answer.extensions_mut().insert(Told);
         }

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
@@ -184,15 +183,7 @@ async fn page_of(
         },
     };
     let title = user.map_or_else(|| "New user".to_owned(), |user| user.name.clone());
-    let page = Page::new(viewer, title).within("/users").below("Users", "/users");
-    match wrong {
-        Some(text) => {
-            let mut page = page.say(Tone::Trouble, text).show(&content)?;
-            *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            Ok(page)
-        }
-        None => page.show(&content),
-    }
+    Page::new(viewer, title).within("/users").below("Users", "/users").wrong(wrong).show(&content)
 }
 
 async fn details(site: &Site, viewer: &Viewer, user: &User) -> Result<Details, Problem> {
