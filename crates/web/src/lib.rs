@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod clock;
+pub mod csv;
 pub mod guard;
 pub mod layout;
 pub mod listen;

@@ -61,6 +61,13 @@ impl Default for Peer {
     }
 }
 
+impl Peer {
+    /// Its address alone, as IPv4 where it is one.
+    pub fn ip(&self) -> IpAddr {
+        self.address.ip().to_canonical()
+    }
+}
+
 /// A verified client certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {

@@ -8,7 +8,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{Html as Body, IntoResponse, Response};
-use content::{DocumentAnswer, DocumentRequest, Documents, How, Limits, Reason};
+use content::{Closed, How, Limits};
 use incident::Match;
 use web::layout::Html;
 use web::mail::{Header, header_table, line, passage};
@@ -135,17 +135,4 @@ fn range(text: &str, found: &Match) -> Option<Range<usize>> {
         None => return None,
     };
     text[start..].starts_with(&found.text).then(|| start..start + found.text.len())
-}
-
-/// A page opens no documents: that is the work of locked-in processes on detection servers, and what was found there stands
-/// among the matches.
-struct Closed;
-
-impl Documents for Closed {
-    fn open(&self, request: &DocumentRequest<'_>) -> DocumentAnswer {
-        DocumentAnswer {
-            unscannable: vec![(String::new(), Reason::Unsupported(request.kind))],
-            ..DocumentAnswer::default()
-        }
-    }
 }

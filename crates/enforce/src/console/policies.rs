@@ -6,7 +6,7 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::response::{Html as Body, IntoResponse};
-use content::{DocumentAnswer, DocumentRequest, Documents, How, Limits, Reason};
+use content::{Closed, How, Limits};
 use incident::desk::PolicyVersion;
 use policy::{Diagnostic, Envelope, Mail, Mode};
 use serde::Deserialize;
@@ -410,18 +410,6 @@ fn show_try(viewer: &Viewer, tried: Tried, found: Option<Outcome>) -> Answer {
         unscannable,
     };
     Ok(Page::new(viewer, "Try a mail").within("/policies").below("Policies", "/policies").show(&content)?)
-}
-
-/// Documents are opened by detection servers' locked-in processes, not here.
-struct Closed;
-
-impl Documents for Closed {
-    fn open(&self, request: &DocumentRequest<'_>) -> DocumentAnswer {
-        DocumentAnswer {
-            unscannable: vec![(String::new(), Reason::Unsupported(request.kind))],
-            ..DocumentAnswer::default()
-        }
-    }
 }
 
 // ---- versions

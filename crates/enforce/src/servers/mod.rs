@@ -107,8 +107,7 @@ async fn only_known(
             ));
         }
     }
-    let address = peer.address.ip().to_canonical().to_string();
-    request.extensions_mut().insert(Caller { name: certificate.name, kind, address });
+    request.extensions_mut().insert(Caller { name: certificate.name, kind, address: peer.ip().to_string() });
     Ok(next.run(request).await)
 }
 

@@ -16,6 +16,7 @@ use web::{Problem, Viewer};
 use super::list::{Row, Wanted, row};
 use super::reach::{Reach, lines, who};
 use super::{Center, decide, words};
+use crate::state::verb;
 use crate::{CopyFilter, State as CopyState};
 
 /// Incidents chosen one by one; what [`lines`] takes.
@@ -126,7 +127,7 @@ pub(super) async fn preview(
             meanings.push(text);
         }
     }
-    let verb = words::verb(asked.action);
+    let verb = verb(asked.action);
     let content = PreviewPage {
         form: viewer.form(),
         verb,
@@ -165,7 +166,7 @@ pub(super) async fn decide(
     let asked = Asked::read(pairs)?;
     let reach = Reach::of(&center, &viewer).await?;
     let note = decide::note(&asked.note)?;
-    let (verb, who) = (words::verb(asked.action), who(&viewer));
+    let (verb, who) = (verb(asked.action), who(&viewer));
     let action = verb.to_uppercase();
     match &asked.all {
         Some(wanted) => {

@@ -13,6 +13,7 @@ use web::{Problem, Viewer};
 use super::reach::{line, who};
 use super::{Center, seen, words};
 use crate::CopyFilter;
+use crate::state::verb;
 
 /// Characters of a note.
 const NOTE: usize = 2_000;
@@ -48,7 +49,7 @@ pub(super) async fn decide(
     let action = words::action(&decision.action)
         .ok_or_else(|| Problem::Bad("The action is approve, reject or custom.".to_owned()))?;
     let note = note(&decision.note)?;
-    let verb = words::verb(action);
+    let verb = verb(action);
     viewer.log(&verb.to_uppercase(), &format!("incident {id}"), note.as_deref().unwrap_or_default()).await?;
     let decided = center.gateway.decide(&[id], action, &who(&viewer), note.as_deref()).await?;
     for one in &decided {

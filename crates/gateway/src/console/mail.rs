@@ -7,7 +7,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use content::{DocumentAnswer, DocumentRequest, Documents, How, Limits, Reason, Role};
+use content::{Closed, How, Limits, Role};
 use web::layout::{Html, Page, Size};
 use web::{Problem, Viewer, mail};
 
@@ -18,16 +18,6 @@ use super::reach::{line, who};
 const TEXT: usize = 64 << 10;
 const TEXTS: usize = 50;
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Attachments stay closed here: opening them is the detection server's work, in its locked-in workers.
-struct Closed;
-
-impl Documents for Closed {
-    fn open(&self, request: &DocumentRequest<'_>) -> DocumentAnswer {
-        let unscannable = vec![(String::new(), Reason::Unsupported(request.kind))];
-        DocumentAnswer { unscannable, ..DocumentAnswer::default() }
-    }
-}
 
 #[derive(Template)]
 #[template(path = "mail.html")]

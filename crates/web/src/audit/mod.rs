@@ -11,7 +11,7 @@ use store::database::{Database, Row, Session, Value};
 use store::values;
 
 pub(crate) use export::HEAD;
-pub use export::{csv_cell, to_csv, to_json_line};
+pub use export::{to_csv, to_json_line};
 
 use crate::Error;
 use crate::clock::Clock;

@@ -6,7 +6,6 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::{Asked, value};
-use crate::listen::Peer;
 use crate::people::{RoleId, User};
 use crate::session::Secret;
 use crate::{Means, Problem, Site, Viewer};
@@ -133,7 +132,7 @@ async fn viewer_in_role(
         roles: user.roles,
         means,
         theme: asked.theme,
-        peer: address(&asked.peer),
+        peer: asked.peer.ip().to_string(),
         said: Vec::new(),
         here: asked.here.clone(),
         form_token: String::new(),
@@ -141,10 +140,6 @@ async fn viewer_in_role(
         must_change: user.must_change,
         site: site.clone(),
     }))
-}
-
-fn address(peer: &Peer) -> String {
-    peer.address.ip().to_canonical().to_string()
 }
 
 fn basic(pair: &str) -> Option<(String, Zeroizing<String>)> {

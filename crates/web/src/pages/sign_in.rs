@@ -129,7 +129,7 @@ async fn sign_in(
         SignIn::NeedsCode(ticket) => ask_code(&site, &headers, ticket, &typed.to),
         SignIn::Refused(why) => {
             site.throttle().failed(&peer);
-            let actor = Actor { who: shortened(&typed.name), role: String::new(), peer: address(&peer) };
+            let actor = Actor { who: shortened(&typed.name), role: String::new(), peer: peer.ip().to_string() };
             site.audit().add(&actor, "SIGN_IN_REFUSED", &format!("user {}", actor.who), why).await?;
             tracing::warn!(name = %actor.who.escape_debug(), peer = %actor.peer, why, "a sign-in was refused");
             let text = if second_step { REFUSED_CODE } else { REFUSED };
@@ -158,8 +158,8 @@ async fn welcome(
         site.sessions().end(&old.hash()).await?;
     }
     let agent = value(headers, header::USER_AGENT).unwrap_or_default();
-    let secret = site.sessions().begin(user.id, role, &address(peer), agent).await?;
-    let actor = Actor { who: user.name.clone(), role: role_name, peer: address(peer) };
+    let secret = site.sessions().begin(user.id, role, &peer.ip().to_string(), agent).await?;
+    let actor = Actor { who: user.name.clone(), role: role_name, peer: peer.ip().to_string() };
     site.audit().add(&actor, "SIGNED_IN", &format!("user {}", user.name), "").await?;
     let secure = if peer.secure { "; Secure" } else { "" };
     let text = secret.text();
@@ -184,10 +184,6 @@ async fn sign_out(
         (header::HeaderName::from_static("clear-site-data"), "\"cache\"".to_owned()),
     ];
     Ok((clear, Redirect::to("/sign-in")).into_response())
-}
-
-fn address(peer: &Peer) -> String {
-    peer.address.ip().to_canonical().to_string()
 }
 
 fn shortened(name: &str) -> String {

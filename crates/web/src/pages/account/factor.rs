@@ -8,7 +8,7 @@ use axum::{Form, Router};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::user_of;
+use super::{person, user_of};
 use crate::layout::{Field, Html, Kind, Page};
 use crate::people::SecondFactor;
 use crate::session::Tone;
@@ -47,8 +47,8 @@ fn password_field(wrong: &str) -> Field {
         .wrong(wrong)
 }
 
-async fn offer(State(site): State<Site>, viewer: Viewer) -> Result<Response, Problem> {
-    user_of(&site, &viewer).await?;
+async fn offer(viewer: Viewer) -> Result<Response, Problem> {
+    person(&viewer)?;
     show(&viewer, &SecondFactor::fresh()?, "", "")
 }
 
@@ -113,8 +113,8 @@ async fn take(
     Ok(Redirect::to("/account").into_response())
 }
 
-async fn ask_remove(State(site): State<Site>, viewer: Viewer) -> Result<Response, Problem> {
-    user_of(&site, &viewer).await?;
+async fn ask_remove(viewer: Viewer) -> Result<Response, Problem> {
+    person(&viewer)?;
     show_remove(&viewer, "")
 }
 
