@@ -167,12 +167,6 @@ impl Audit {
         self.database.fetch(sql, values![after, limit]).await?.iter().map(line).collect()
     }
 
-    /// Number and hash of the last line.
-    pub async fn head(&self) -> Result<Option<(i64, Vec<u8>)>, Error> {
-        let lines = self.search(&Search { limit: 1, ..Search::default() }).await?;
-        Ok(lines.into_iter().next().map(|line| (line.number, line.hash)))
-    }
-
     /// Computes every hash again.
     pub async fn verify(&self) -> Result<Verdict, Error> {
         let (mut number, mut before) = (0, Vec::new());

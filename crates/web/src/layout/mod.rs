@@ -14,7 +14,7 @@
 //! Rows that can be chosen stand in `<form class="bulk" data-bulk …>`, with a box `<input type="checkbox" data-choose …>` in each
 //! row, one `data-choose-all` in the head, and the buttons in `<div class="bulkbar">` (`<output data-chosen>` shows the count).
 
-pub mod assets;
+pub(crate) mod assets;
 mod field;
 mod html;
 mod page;

@@ -25,7 +25,6 @@ pub struct Page<'a> {
     place: String,
     crumbs: Vec<(String, String)>,
     notices: Vec<Html>,
-    scripts: Vec<String>,
     here: String,
     wide: bool,
     unfit: bool,
@@ -45,7 +44,6 @@ impl<'a> Page<'a> {
             place,
             crumbs: Vec::new(),
             notices,
-            scripts: Vec::new(),
             here,
             wide: false,
             unfit: false,
@@ -62,7 +60,6 @@ impl<'a> Page<'a> {
             place: String::new(),
             crumbs: Vec::new(),
             notices: Vec::new(),
-            scripts: Vec::new(),
             here: "/".to_owned(),
             wide: false,
             unfit: false,
@@ -100,12 +97,6 @@ impl<'a> Page<'a> {
             Some(text) => page.say(Tone::Trouble, text),
             None => page,
         }
-    }
-
-    /// One more script of this console's own assets, by name.
-    pub fn script(mut self, name: &str) -> Self {
-        self.scripts.push(self.site.asset(name));
-        self
     }
 
     /// Takes the whole width: long tables.
@@ -159,10 +150,7 @@ impl<'a> Page<'a> {
             theme: self.theme.word(),
             style: self.site.asset("weir.css"),
             icon: self.site.asset("icon.svg"),
-            scripts: [self.site.asset("htmx.js"), self.site.asset("weir.js")]
-                .into_iter()
-                .chain(self.scripts)
-                .collect(),
+            scripts: [self.site.asset("htmx.js"), self.site.asset("weir.js")],
             groups: self.viewer.map(|viewer| groups(viewer, &self.place)).unwrap_or_default(),
             who: self.viewer.map(Who::of),
             crumbs: self.crumbs,
@@ -185,7 +173,7 @@ struct Frame {
     theme: &'static str,
     style: String,
     icon: String,
-    scripts: Vec<String>,
+    scripts: [String; 2],
     groups: Vec<Group>,
     who: Option<Who>,
     crumbs: Vec<(String, String)>,
