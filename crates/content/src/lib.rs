@@ -360,6 +360,19 @@ pub trait Documents: Sync {
     fn open(&self, request: &DocumentRequest<'_>) -> DocumentAnswer;
 }
 
+/// Opens nothing, and says so of each file: for who shows a mail, and leaves opening what hangs on it to locked-in processes.
+#[derive(Debug, Clone, Copy)]
+pub struct Closed;
+
+impl Documents for Closed {
+    fn open(&self, request: &DocumentRequest<'_>) -> DocumentAnswer {
+        DocumentAnswer {
+            unscannable: vec![(String::new(), Reason::Unsupported(request.kind))],
+            ..DocumentAnswer::default()
+        }
+    }
+}
+
 /// A file to open.
 #[derive(Clone, Copy)]
 pub struct DocumentRequest<'a> {

@@ -4,6 +4,7 @@
 
 mod api;
 mod decisions;
+mod keys;
 mod pages;
 mod policies;
 mod remediation;
