@@ -61,6 +61,11 @@ impl Service {
         Ok(Self { gateway, listener, acceptor, client_names: Arc::new(options.client_names.clone()) })
     }
 
+    /// Clones share the certificates: [`Acceptor::reload`] has them read again.
+    pub(crate) fn tls(&self) -> Acceptor {
+        self.acceptor.clone()
+    }
+
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         self.listener.local_addr().ok()
     }
