@@ -3,7 +3,7 @@
 use incident::desk::{Access, Condition, Field, Listed, Scalar};
 use incident::{Incident, Severity};
 use store::keys::Keys;
-use web::people::{Condition as Rule, Hidden, Privilege};
+use web::people::{Condition as Rule, Hidden, Privilege, Rights};
 use web::{Problem, Viewer};
 
 /// What stands where a role does not see.
@@ -16,7 +16,12 @@ pub(crate) fn plain(text: &str) -> String {
 
 /// The incidents of a role, as a condition of every statement.
 pub(crate) fn access(viewer: &Viewer) -> Access {
-    let rules: Vec<Condition> = viewer.role.rights.access.iter().filter_map(condition).collect();
+    reach(&viewer.role.rights)
+}
+
+/// The incidents that somebody with these rights reaches.
+pub(crate) fn reach(rights: &Rights) -> Access {
+    let rules: Vec<Condition> = rights.access.iter().filter_map(condition).collect();
     if rules.is_empty() { Access::everything() } else { Access::only(Condition::All(rules)) }
 }
 
