@@ -143,6 +143,10 @@ const REGEXES: &[&str] = &[
     r"(?:ba)+",
     r"k|K",
     r"(?i)k1?",
+    r"(?m)^[ \t]*(?:ab|word|(?:x1)?ba) ?1?",
+    r"\bab-?1",
+    r"[.-]word",
+    r"[.-]?word",
 ];
 
 fn text(bits: usize) -> impl Strategy<Value = String> {

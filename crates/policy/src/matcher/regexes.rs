@@ -73,7 +73,8 @@ impl Regexes {
                 }
             }
         }
-        regexes.literals = Literals::new(literals);
+        let at_words: Vec<bool> = regexes.needs.iter().map(|(_, need)| need.at_word).collect();
+        regexes.literals = Literals::with_heads(literals, &at_words);
         if free.len() > 1 {
             let config =
                 Regex::config().match_kind(MatchKind::All).nfa_size_limit(None).onepass(false).dfa(false);
@@ -97,7 +98,9 @@ impl Regexes {
         let mut texts: Vec<Range<usize>> = Vec::new();
         if !self.literals.is_empty() {
             let prepared = scan.text;
-            scan.steps += self.literals.find(text, &mut |need, at| {
+            // Where the text keeps another case than the words were found in, places may differ.
+            let words = (!prepared.cased()).then(|| prepared.words());
+            scan.steps += self.literals.find(text, words, &mut |need, at| {
                 if regions.is_empty() {
                     regions.resize_with(self.known.len(), Vec::new);
                     texts = separate(prepared, begins);
