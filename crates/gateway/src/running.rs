@@ -43,8 +43,8 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Reads the files again: of the listeners for mail, of the remediation service, and of the updates to Enforce. Connections that
-    /// stand keep what they have. What is wrong with the first bad file; that one stays as it was.
+    /// Reads the files again: of the listeners for mail, and of the updates to Enforce. Connections that stand keep what they have.
+    /// What is wrong with the first bad file; that one stays as it was. The remediation service looks after its own files.
     pub fn reload(&self) -> Result<(), TlsError> {
         self.acceptors.iter().try_for_each(Acceptor::reload)?;
         self.connector.iter().try_for_each(Connector::reload)
