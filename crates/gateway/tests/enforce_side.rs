@@ -269,7 +269,8 @@ async fn what_enforce_refuses_holds_up_nothing_else() {
     send(running.mail, FROM, &["bob@x.example"], &marked("A1", "offer")).await;
     until("bob's, behind nine that are refused", async || fake.of("bob@x.example") == [CopyState::Held])
         .await;
-    assert_eq!(running.gateway.update_state().await.unwrap().waiting, 9);
+    let waiting = async || running.gateway.update_state().await.unwrap().waiting;
+    until("only the refused ones wait", async || waiting().await == 9).await;
     running.stop().await;
 }
 
