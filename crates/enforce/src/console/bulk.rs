@@ -200,7 +200,7 @@ async fn rows(console: &Console, viewer: &Viewer, wish: &Wish) -> Answer<Vec<Row
     let condition = Condition::Is(Field::Id, shown.collect());
     let search = Search { condition, limit: SHOWN as u32, ..Search::default() };
     let mut lines = console.desk.page(&access(viewer), &search).await?.rows;
-    lines.iter_mut().for_each(|one| redact_line(viewer, console.enforce.keys(), one));
+    lines.iter_mut().for_each(|one| redact_line(viewer, one));
     if viewer.hides(Hidden::History) {
         lines.iter_mut().for_each(|one| one.owner = None);
     }

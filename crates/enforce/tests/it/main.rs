@@ -3,7 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod api;
+mod barriers;
 mod decisions;
+#[path = "../../../web/tests/support/driver.rs"]
+mod driver;
+mod keys;
 mod pages;
 mod policies;
 mod remediation;
