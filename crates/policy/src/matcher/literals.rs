@@ -4,6 +4,7 @@
 use memchr::{memchr_iter, memchr2_iter, memchr3_iter};
 
 use super::table::{LOWER, MIX, Table, load};
+use super::words::Words;
 
 /// The longest step between two sampled windows.
 const LONGEST_STRIDE: usize = 8;
@@ -18,6 +19,8 @@ pub(super) struct Literals {
     strings: Vec<Box<[u8]>>,
     single: Single,
     windows: Vec<Windows>,
+    /// Strings that count only where a word begins with them.
+    heads: Option<Windows>,
 }
 
 /// The strings of one octet.
@@ -40,11 +43,17 @@ struct Windows {
 impl Literals {
     /// The strings are known by their place in the list; none is empty.
     pub(super) fn new(strings: Vec<Vec<u8>>) -> Self {
+        Self::with_heads(strings, &[])
+    }
+
+    /// As [`Self::new`]; of strings that `at_words` names by their place, only those are to be found with which a word begins.
+    pub(super) fn with_heads(strings: Vec<Vec<u8>>, at_words: &[bool]) -> Self {
+        let is_head = |id: u32| at_words.get(id as usize).copied().unwrap_or(false);
         let strings: Vec<Box<[u8]>> =
             strings.into_iter().map(|s| s.to_ascii_lowercase().into_boxed_slice()).collect();
         let of = |lens: std::ops::RangeInclusive<usize>| -> Vec<u32> {
-            let all = strings.iter().enumerate();
-            all.filter(|(_, s)| lens.contains(&s.len())).map(|(i, _)| i as u32).collect()
+            let all = strings.iter().enumerate().map(|(id, string)| (id as u32, string));
+            all.filter(|(id, s)| lens.contains(&s.len()) && !is_head(*id)).map(|(id, _)| id).collect()
         };
         let single = Single::new(&strings, &of(1..=1));
         let shortest = |ids: &[u32]| ids.iter().map(|id| strings[*id as usize].len()).min().unwrap_or(0);
@@ -60,16 +69,31 @@ impl Literals {
             let stride = (shortest(&ids) + 1 - width).min(LONGEST_STRIDE);
             windows.push(Windows::new(&strings, &ids, width, stride));
         }
-        Self { strings, single, windows }
+        let heads: Vec<u32> = (0..strings.len() as u32).filter(|id| is_head(*id)).collect();
+        let width = shortest(&heads).min(WIDEST);
+        let heads = (width > 0).then(|| Windows::new(&strings, &heads, width, 1));
+        Self { strings, single, windows, heads }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.strings.is_empty()
     }
 
-    /// Tells of each occurrence: string and place; places of one string ascend. Returns the steps taken.
-    pub(super) fn find(&self, text: &[u8], found: &mut impl FnMut(u32, usize) -> bool) -> u64 {
+    /// Tells of each occurrence: string and place; places of one string ascend. Returns the steps taken. `words` are those of the
+    /// text; without them strings that count where a word begins are told of everywhere.
+    pub(super) fn find(
+        &self,
+        text: &[u8],
+        words: Option<&Words>,
+        found: &mut impl FnMut(u32, usize) -> bool,
+    ) -> u64 {
         let mut steps = 0;
+        if let Some(heads) = &self.heads {
+            steps += match words {
+                Some(words) => heads.find_at_words(&self.strings, text, words, found),
+                None => heads.find(&self.strings, text, found),
+            };
+        }
         if !self.single.find(text, found) {
             return steps;
         }
@@ -81,7 +105,8 @@ impl Literals {
 
     pub(super) fn memory(&self) -> usize {
         let strings: usize = self.strings.iter().map(|s| s.len() + 16).sum();
-        let windows = self.windows.iter().map(|w| w.table.memory() + w.entries.len() * 8);
+        let windows = self.windows.iter().chain(&self.heads);
+        let windows = windows.map(|w| w.table.memory() + w.entries.len() * 8);
         strings + windows.sum::<usize>() + self.single.by_octet.len() * 24
     }
 }
@@ -164,6 +189,29 @@ impl Windows {
         steps
     }
 
+    /// As [`Self::find`], only where words begin.
+    fn find_at_words(
+        &self,
+        strings: &[Box<[u8]>],
+        text: &[u8],
+        words: &Words,
+        found: &mut impl FnMut(u32, usize) -> bool,
+    ) -> u64 {
+        let mut steps = 0;
+        for block in 0..words.blocks() {
+            let mut starts = words.beginnings(block);
+            while starts != 0 {
+                let at = block * 64 + starts.trailing_zeros() as usize;
+                starts &= starts - 1;
+                let hash = hash(load(text, at), self.width);
+                if self.table.may_have(hash) && !self.verify(strings, text, at, hash, found, &mut steps) {
+                    return steps;
+                }
+            }
+        }
+        steps
+    }
+
     #[cold]
     fn verify(
         &self,
@@ -202,12 +250,24 @@ mod tests {
     fn places(strings: &[&str], text: &str) -> Vec<(u32, usize)> {
         let literals = Literals::new(strings.iter().map(|s| s.as_bytes().to_vec()).collect());
         let mut all = Vec::new();
-        literals.find(text.as_bytes(), &mut |id, at| {
+        literals.find(text.as_bytes(), None, &mut |id, at| {
             all.push((id, at));
             true
         });
         all.sort_unstable();
         all
+    }
+
+    #[test]
+    fn strings_that_begin_words_are_found_there_only() {
+        let literals = Literals::with_heads(vec![b"fn ".to_vec(), b"sub".to_vec()], &[true, false]);
+        let text = b"Fn xfn fn_fn subsub fn";
+        let mut all = Vec::new();
+        literals.find(text, Some(&Words::ascii(text)), &mut |id, at| {
+            all.push((id, at));
+            true
+        });
+        assert_eq!(all, [(0, 0), (0, 10), (1, 13), (1, 16)]);
     }
 
     #[test]

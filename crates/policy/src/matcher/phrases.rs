@@ -248,7 +248,7 @@ impl Phrases {
         let mut flow = Flow::Continue(());
         let mut last = HashMap::new();
         let bytes = scan.bytes;
-        let steps = self.pieces.find(bytes, &mut |id, at| {
+        let steps = self.pieces.find(bytes, None, &mut |id, at| {
             flow = self.piece(scan, &mut last, id, at);
             flow.is_continue()
         });
