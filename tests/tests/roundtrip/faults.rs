@@ -186,7 +186,7 @@ fn decide_at_gateway(seed: u64, center: &Console, calm: &AtomicBool) -> usize {
 }
 
 /// Numbers of the incidents that a page links to.
-fn numbers(page: &str) -> BTreeSet<u64> {
+pub(crate) fn numbers(page: &str) -> BTreeSet<u64> {
     let links = page.split("href=\"/incidents/").skip(1);
     links.filter_map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()).collect()
 }

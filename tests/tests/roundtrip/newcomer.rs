@@ -12,6 +12,7 @@ use weir_tests::mails;
 use weir_tests::ports::free_port;
 use weir_tests::weir::{binary, run};
 
+use crate::faults::numbers;
 use crate::site::{PATIENCE, decide, listed, respond};
 
 struct Up {
@@ -81,7 +82,7 @@ fn what_was_held_is_decided_on_in_either_console_seen_in_the_other_and_arrives()
 
     // One of them is approved at Enforce …
     let incident = enforce.get("/incidents?prevent=21");
-    let first: u64 = incident.between("href=\"/incidents/", "\"").split('?').next().unwrap().parse().unwrap();
+    let first = *numbers(&incident.body).first().expect("a held incident");
     let snapshot = enforce.get(&format!("/incidents/{first}"));
     let subject = weir_tests::console::words(snapshot.between("<h1>", "</h1>"));
     assert_eq!(arrived(&data.join("delivered"), &subject), 0);
@@ -105,7 +106,7 @@ fn what_was_held_is_decided_on_in_either_console_seen_in_the_other_and_arrives()
     let reports = || enforce.get("/incidents?prevent=23").words();
     assert!(eventually(PATIENCE, || reports().contains("company.example")), "{}", reports());
     let rejected = enforce.get("/incidents?prevent=23");
-    let id: u64 = rejected.between("href=\"/incidents/", "\"").split('?').next().unwrap().parse().unwrap();
+    let id = *numbers(&rejected.body).first().expect("a rejected incident");
     let page = enforce.get(&format!("/incidents/{id}"));
     let subject = weir_tests::console::words(page.between("<h1>", "</h1>"));
     assert!(row.contains(&subject), "{row}");
