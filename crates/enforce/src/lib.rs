@@ -32,7 +32,8 @@ use servers::{Published, UNIQUE_ID_KEYS, keep_published};
 const PEOPLE: usize = 1_000;
 /// Connections of servers at one time.
 const SERVERS: usize = 500;
-const STEPS: &[&str] = &[include_str!("../migrations/0001_servers.sql")];
+const STEPS: &[&str] =
+    &[include_str!("../migrations/0001_servers.sql"), include_str!("../migrations/0002_token_use.sql")];
 
 /// Why Enforce does not start, or cannot do what it was asked.
 #[derive(Debug, thiserror::Error)]

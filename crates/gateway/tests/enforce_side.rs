@@ -269,9 +269,8 @@ async fn what_enforce_refuses_holds_up_nothing_else() {
     send(running.mail, FROM, &["bob@x.example"], &marked("A1", "offer")).await;
     until("bob's, behind nine that are refused", async || fake.of("bob@x.example") == [CopyState::Held])
         .await;
-    // Bob's is taken before the gateway knows it.
-    until("only what is refused waits", async || running.gateway.update_state().await.unwrap().waiting == 9)
-        .await;
+    let waiting = async || running.gateway.update_state().await.unwrap().waiting;
+    until("only the refused ones wait", async || waiting().await == 9).await;
     running.stop().await;
 }
 

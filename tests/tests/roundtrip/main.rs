@@ -6,6 +6,8 @@
 
 mod faults;
 mod guide;
+mod newcomer;
+mod placement;
 mod postfix;
 mod several_gateways;
 mod site;

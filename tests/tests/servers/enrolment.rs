@@ -4,6 +4,7 @@ use std::fs;
 
 use weir_tests::client::eventually;
 use weir_tests::enforce::Enforce;
+use weir_tests::network::Network;
 use weir_tests::sink::Sink;
 use weir_tests::weir::{Weir, run};
 
@@ -32,6 +33,40 @@ fn a_token_counts_once() {
     send_violating(&second, 1);
     assert_eq!(second.incidents().len(), 1);
     assert!(!fs::read_to_string(&token).unwrap().is_empty());
+}
+
+#[test]
+fn an_enrolment_whose_answer_was_lost_is_answered_again_and_to_nobody_else() {
+    let (enforce, sink) = (Enforce::start(), Sink::start());
+    let network = Network::to(enforce.url().trim_start_matches("https://").parse().unwrap());
+    let token = enforce.token("mx1", &[]).to_string_lossy().into_owned();
+    let weir = weir_tests::weir::Prevent::forward(&[sink.addr()])
+        .flag("--enforce")
+        .flag(&format!("https://{}", network.address()))
+        .flag("--enroll-token-file")
+        .flag(&token);
+    network.cut();
+    let mut weir = weir.start();
+    let granted = || enforce.log().contains("a server was enrolled");
+    // Somewhere between the request and its answer the connection breaks.
+    for octets in (600..20_000).step_by(200) {
+        network.mend();
+        network.cut_after(octets);
+        let cuts = network.cuts();
+        weir.restart();
+        soon("the cut", || network.cuts() > cuts || is_enrolled(&weir));
+        if granted() {
+            break;
+        }
+    }
+    assert!(granted() && !is_enrolled(&weir), "{}", weir.log());
+    network.mend();
+    let second = with_token(&enforce, &sink, &token).start();
+    second.wait_for_log("the token is unknown, over, or was used");
+    weir.restart();
+    soon("enrolment", || is_enrolled(&weir));
+    send_violating(&weir, 1);
+    has_incidents(&enforce, 1);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Enrolment: a token that counts once becomes a certificate.
+//! Enrolment: a token that counts once, for one certificate request, becomes a certificate.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) async fn enroll(
     Extension(peer): Extension<Peer>,
     Json(request): Json<EnrollRequest>,
 ) -> Result<Json<Enrolled>, Refusal> {
-    let Some(granted) = enforce.use_token(&request.token).await? else {
+    let Some(granted) = enforce.use_token(&request.token, &request.csr).await? else {
         tracing::warn!(address = %peer.address, "a token was shown that is unknown, over or used");
         let why = "the token is unknown, over, or was used; make another with `weir enforce enroll`";
         return Err(Refusal::new(StatusCode::FORBIDDEN, why));

@@ -190,13 +190,16 @@ impl Enforce {
         Ok(changed > 0)
     }
 
-    /// Uses a token up. None: there is none, or it is over or used.
-    pub(crate) async fn use_token(&self, secret: &str) -> Result<Option<Granted>, Error> {
+    /// Uses a token up for this certificate request. None: there is none, or it is over, or another request used it. The same request
+    /// is granted again: its answer was lost on the way.
+    pub(crate) async fn use_token(&self, secret: &str, request: &str) -> Result<Option<Granted>, Error> {
         let now = Timestamp::now().as_millisecond();
+        let request = blake3::hash(request.as_bytes()).to_hex().to_string();
         let mut transaction = self.database().begin().await?;
-        let sql = "UPDATE enroll_token SET used_at = ? WHERE hash = ? AND used_at IS NULL AND expires_at > ? \
-            RETURNING name, names, needs_approval, made_by";
-        let rows = transaction.fetch(sql, values![now, Token::hash(secret), now]).await?;
+        let sql = "UPDATE enroll_token SET used_at = coalesce(used_at, ?), used_for = ? WHERE hash = ? AND expires_at > ? \
+            AND (used_at IS NULL OR used_for = ?) RETURNING name, names, needs_approval, made_by";
+        let values = values![now, request.as_str(), Token::hash(secret), now, request.as_str()];
+        let rows = transaction.fetch(sql, values).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let granted = Granted {
             name: row.get("name")?,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use axum::Form;
@@ -19,6 +20,8 @@ use super::{Center, decide, words};
 use crate::state::verb;
 use crate::{CopyFilter, State as CopyState};
 
+/// A decision about many is waited for so long before the person hears that it goes on.
+const WAITED_FOR: Duration = Duration::from_secs(15);
 /// Incidents chosen one by one; what [`lines`] takes.
 const CHOSEN: usize = 1_000;
 /// Incidents shown of a preview.
@@ -172,8 +175,27 @@ pub(super) async fn decide(
         Some(wanted) => {
             let filter = reach.bind(held_only(&viewer, wanted)?)?;
             viewer.log(&action, "all that a filter shows", &asked.back).await?;
-            let count = center.gateway.decide_all(&filter, asked.action, &who, note.as_deref()).await?;
-            viewer.say(Tone::Done, format!("{verb}: {} incidents.", grouped(count))).await?;
+            let (gateway, action) = (center.gateway.clone(), asked.action);
+            // A task of its own: what takes longer than a browser waits is done all the same, and to its end.
+            let mut work = tokio::spawn(async move {
+                let decided = gateway.decide_all(&filter, action, &who, note.as_deref()).await;
+                if let Err(error) = &decided {
+                    tracing::error!(%error, "a decision about all that a filter shows broke off");
+                }
+                decided
+            });
+            match tokio::time::timeout(WAITED_FOR, &mut work).await {
+                Ok(Ok(count)) => {
+                    viewer.say(Tone::Done, format!("{verb}: {} incidents.", grouped(count?))).await?;
+                }
+                Ok(Err(broken)) => return Err(Problem::Internal(broken.to_string())),
+                Err(_) => {
+                    let text = format!(
+                        "{verb}: many incidents; it goes on by itself, and this list shows how far it is."
+                    );
+                    viewer.say(Tone::Note, text).await?;
+                }
+            }
         }
         None => {
             let ids: Vec<u64> =

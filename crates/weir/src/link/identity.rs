@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use enforce::Token;
-use enforce::certificates;
+use enforce::certificates::{self, Pair};
 use incident::wire::{EnrollRequest, Enrolled, RenewRequest, ServerKind, ServerSettings, paths};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,23 @@ impl Place {
 
     fn settings(&self) -> PathBuf {
         self.0.join("settings.json")
+    }
+
+    /// A certificate request that was sent and not answered yet, and its key.
+    fn asked(&self) -> (PathBuf, PathBuf) {
+        (self.0.join("asked.csr"), self.0.join("asked.key"))
+    }
+
+    /// What is asked for under a token: the same as before if an answer was lost, for a token counts for one request.
+    fn request(&self, name: &str) -> Result<Pair> {
+        let (csr, key) = self.asked();
+        if let (Ok(certificate), Ok(key)) = (fs::read_to_string(&csr), fs::read_to_string(&key)) {
+            return Ok(Pair { certificate, key: key.into() });
+        }
+        let pair = certificates::request(name)?;
+        self.write(&key, pair.key.as_bytes())?;
+        self.write(&csr, pair.certificate.as_bytes())?;
+        Ok(pair)
     }
 
     fn identity(&self) -> PathBuf {
@@ -140,7 +157,7 @@ pub(crate) async fn enroll(
 ) -> Result<Identity> {
     let token = Token::parse(token)?;
     let client = Client::unenrolled(url, &token.authority)?;
-    let pair = certificates::request(&token.name)?;
+    let pair = place.request(&token.name)?;
     let request = EnrollRequest {
         token: token.secret.clone(),
         kind,
@@ -157,6 +174,9 @@ pub(crate) async fn enroll(
         settings: String::new(),
     };
     place.keep_identity(&identity)?;
+    let (csr, key) = place.asked();
+    let _ = fs::remove_file(csr);
+    let _ = fs::remove_file(key);
     tracing::info!(
         name = identity.name,
         url,
