@@ -188,6 +188,26 @@ fn a_newcomer_sees_the_five_sample_mails_go_their_ways() {
     let (code, shown, err) = run(&["incidents", "show", &id, "--data", data]);
     assert_eq!(code, 0, "{err}");
     assert!(shown.contains("DETECTED"), "{shown}");
+    let held = list.as_array().unwrap().iter().find(|one| one["prevent_status"] == 21);
+    let id = held.unwrap_or_else(|| panic!("none is held: {list}"))["id"].to_string();
+    let (code, _, err) = run(&["incidents", "respond", "--rule", "Nonsense", &id, "--data", data]);
+    assert!(code == 2 && err.contains("Approve, Reject, Custom"), "{code}: {err}");
+    let (code, said, err) =
+        run(&["incidents", "respond", "--rule", "approve", "--note", "fine", &id, "999", "--data", data]);
+    assert!(
+        code == 1 && said.contains("Approve is requested") && said.contains("incident 999: there is no such"),
+        "{said}{err}"
+    );
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    loop {
+        let (_, shown, _) = run(&["incidents", "show", &id, "--data", data]);
+        if shown.contains("FlexResponse Action Executed [SMG Approve Action]") {
+            assert!(shown.contains("(command line)"), "{shown}");
+            break;
+        }
+        assert!(std::time::Instant::now() < until, "the running server does not carry it out: {shown}");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
     drop(up);
     let mut rest = String::new();
     out.read_to_string(&mut rest).unwrap();

@@ -83,6 +83,7 @@ pub(crate) fn redact_line(viewer: &Viewer, keys: &Keys, line: &mut Listed) {
     let summary = &mut line.summary;
     if viewer.hides(Hidden::Sender) {
         summary.sender = pseudonym(keys, &summary.sender);
+        summary.message_id = None;
     }
     if viewer.hides(Hidden::Recipients) {
         summary.recipients = vec![NOT_SHOWN.to_owned()];
@@ -116,6 +117,12 @@ pub(crate) fn redact(viewer: &Viewer, keys: &Keys, mut incident: Incident) -> In
     if may_see_matches(viewer) { incident } else { incident.into_masked() }
 }
 
+/// Decides on incidents: whoever does sees them.
+pub(crate) fn may_remediate(viewer: &Viewer) -> Result<(), Problem> {
+    viewer.require(Privilege::ViewNetworkIncidents)?;
+    viewer.require(Privilege::RemediateIncidents)
+}
+
 /// Matches unmasked.
 pub(crate) fn may_see_matches(viewer: &Viewer) -> bool {
     viewer.may(Privilege::ViewMatches) && !viewer.hides(Hidden::Matches)
@@ -124,9 +131,15 @@ pub(crate) fn may_see_matches(viewer: &Viewer) -> bool {
 /// The message itself: a role that must not know a part of it does not get it whole.
 pub(crate) fn may_see_original(viewer: &Viewer) -> Result<(), Problem> {
     viewer.require(Privilege::ViewOriginals)?;
-    let kept_back = [Hidden::Sender, Hidden::Recipients, Hidden::Subject, Hidden::Body, Hidden::Matches]
-        .into_iter()
-        .find(|part| viewer.hides(*part));
+    let parts = [
+        Hidden::Sender,
+        Hidden::Recipients,
+        Hidden::Subject,
+        Hidden::Body,
+        Hidden::Matches,
+        Hidden::Attachments,
+    ];
+    let kept_back = parts.into_iter().find(|part| viewer.hides(*part));
     match kept_back {
         None => Ok(()),
         Some(part) => Err(Problem::Forbidden(format!(

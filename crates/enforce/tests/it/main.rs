@@ -3,9 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod api;
+mod browser;
 mod decisions;
+#[path = "../../../web/tests/support/driver.rs"]
+mod driver;
 mod pages;
 mod policies;
 mod remediation;
 mod roles;
+mod servers;
 mod support;
