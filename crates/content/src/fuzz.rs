@@ -37,7 +37,7 @@ pub fn mail(octets: &[u8]) {
         }
         for segment in &opened.segments {
             assert!(known(segment.part));
-            assert!(opened.path_of(segment).ends_with(&segment.place));
+            assert!(opened.path_of(segment).ends_with(&*segment.place));
         }
         assert!(opened.unscannable.iter().all(|found| known(found.part)));
         assert!(opened.ambiguous.iter().all(|found| known(found.part)));

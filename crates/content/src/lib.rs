@@ -18,6 +18,7 @@ mod html;
 mod kind;
 mod open;
 mod smime;
+mod text;
 mod tnef;
 mod transfer;
 pub mod worker;
@@ -26,6 +27,7 @@ pub use detect::detect;
 pub use header::text as header_text;
 pub use kind::FileKind;
 pub use open::{open, open_file};
+pub use text::Text;
 
 /// What opening may cost. A bound that is met is a finding with its reason; what was read until then counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,7 +139,7 @@ pub struct Segment<'m> {
     /// Index of its part.
     pub part: u32,
     /// Where in the part: `Sheet2!B7`, `page 3`, a header's name; may be empty.
-    pub place: String,
+    pub place: Text<'m>,
     /// Where policies look for it.
     pub component: Component,
     /// What kind of text it is.
@@ -145,7 +147,7 @@ pub struct Segment<'m> {
     /// The group of alternative renderings that it belongs to.
     pub view: Option<View>,
     /// The text.
-    pub text: Cow<'m, str>,
+    pub text: Text<'m>,
     /// Octets of a page's text that the page says are an earlier mail's, in order and apart.
     pub quoted: Vec<std::ops::Range<usize>>,
 }
@@ -358,6 +360,19 @@ pub trait Documents: Sync {
     fn open(&self, request: &DocumentRequest<'_>) -> DocumentAnswer;
 }
 
+/// Opens nothing, and says so of each file: for who shows a mail, and leaves opening what hangs on it to locked-in processes.
+#[derive(Debug, Clone, Copy)]
+pub struct Closed;
+
+impl Documents for Closed {
+    fn open(&self, request: &DocumentRequest<'_>) -> DocumentAnswer {
+        DocumentAnswer {
+            unscannable: vec![(String::new(), Reason::Unsupported(request.kind))],
+            ..DocumentAnswer::default()
+        }
+    }
+}
+
 /// A file to open.
 #[derive(Clone, Copy)]
 pub struct DocumentRequest<'a> {
@@ -392,11 +407,11 @@ pub enum DocumentItem {
     /// Text at a place.
     Text {
         /// `Sheet2!B7`
-        place: String,
+        place: Text<'static>,
         /// What kind of text.
         kind: Kind,
         /// The text.
-        text: String,
+        text: Text<'static>,
     },
     /// A file inside.
     File {
@@ -492,7 +507,7 @@ impl Opened<'_> {
         let path = self.parts.get(segment.part as usize).map_or("", |part| part.path.as_str());
         match (path.is_empty(), segment.place.is_empty()) {
             (_, true) => path.to_owned(),
-            (true, false) => segment.place.clone(),
+            (true, false) => segment.place.to_string(),
             (false, false) => format!("{path} > {}", segment.place),
         }
     }

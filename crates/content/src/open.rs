@@ -1,12 +1,11 @@
 //! The walk through a message: a work list, never recursion; one budget; each part in every reading that a client may choose.
 
-use std::borrow::Cow;
 use std::time::Instant;
 
 use crate::header;
 use crate::{
     Ambiguity, AmbiguityReason, Component, FileKind, Header, How, Kind, Opened, Part, Reason, Role, Segment,
-    Unscannable, View,
+    Text, Unscannable, View,
 };
 
 mod embedded;
@@ -178,12 +177,13 @@ impl<'m, 'h> Walk<'m, 'h> {
     fn segment(
         &mut self,
         part: u32,
-        place: impl Into<String>,
+        place: impl Into<Text<'m>>,
         component: Component,
         kind: Kind,
         view: Option<View>,
-        text: Cow<'m, str>,
+        text: impl Into<Text<'m>>,
     ) {
+        let text = text.into();
         if !text.is_empty() {
             let (place, quoted) = (place.into(), Vec::new());
             self.opened.segments.push(Segment { part, place, component, kind, view, text, quoted });
@@ -223,8 +223,8 @@ impl<'m, 'h> Walk<'m, 'h> {
             let text = header::text(field.value);
             let component = if field.is("subject") { Component::Subject } else { Component::Header };
             let place = match component {
-                Component::Subject => String::new(),
-                _ => String::from_utf8_lossy(field.name).into_owned(),
+                Component::Subject => Text::default(),
+                _ => String::from_utf8_lossy(field.name).into(),
             };
             self.opened.headers.push(Header {
                 name: field.name,
@@ -238,7 +238,7 @@ impl<'m, 'h> Walk<'m, 'h> {
                 component,
                 kind: Kind::Text,
                 view: None,
-                text,
+                text: text.into(),
                 quoted: Vec::new(),
             });
         }

@@ -179,19 +179,39 @@ fn base64_as(text: &[u8], table: &[u8; 256], padding: Padding) -> Decoded {
     out
 }
 
-/// Decodes clean quanta four characters at a time; gives the number of characters taken.
+/// Decodes clean quanta, four at a time where they are; gives the number of characters taken.
 fn whole_quanta(text: &[u8], table: &[u8; 256], out: &mut Vec<u8>) -> usize {
     let mut taken = 0;
-    for four in text.chunks_exact(4) {
-        let q = [four[0], four[1], four[2], four[3]].map(|octet| table[usize::from(octet)]);
-        if q[0] | q[1] | q[2] | q[3] >= 64 {
+    let (fours, _) = text.as_chunks::<16>();
+    for four in fours {
+        let (mut decoded, mut all) = ([0; 12], 0);
+        for (quantum, three) in four.as_chunks::<4>().0.iter().zip(decoded.as_chunks_mut::<3>().0) {
+            let sextets = quantum.map(|octet| table[usize::from(octet)]);
+            all |= sextets[0] | sextets[1] | sextets[2] | sextets[3];
+            *three = octets_of(sextets);
+        }
+        if all >= 64 {
             break;
         }
-        let v = u32::from(q[0]) << 18 | u32::from(q[1]) << 12 | u32::from(q[2]) << 6 | u32::from(q[3]);
-        out.extend_from_slice(&[(v >> 16) as u8, (v >> 8) as u8, v as u8]);
+        out.extend_from_slice(&decoded);
+        taken += 16;
+    }
+    for quantum in text[taken..].as_chunks::<4>().0 {
+        let sextets = quantum.map(|octet| table[usize::from(octet)]);
+        if sextets[0] | sextets[1] | sextets[2] | sextets[3] >= 64 {
+            break;
+        }
+        out.extend_from_slice(&octets_of(sextets));
         taken += 4;
     }
     taken
+}
+
+/// The three octets of a quantum.
+#[inline]
+fn octets_of(sextets: [u8; 4]) -> [u8; 3] {
+    let [a, b, c, d] = sextets;
+    [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d]
 }
 
 fn rest(out: &mut Vec<u8>, bits: u32, count: u32) {

@@ -3,21 +3,15 @@
 //! [`start`] opens what is kept, and listens on two ports: one for people (console and API), one for servers (mutual TLS).
 //! [`Enforce`] is what all handlers share.
 
-use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
 use incident::{Journal, JournalOptions};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use store::database::{Database, Location};
 use tokio_util::sync::CancellationToken;
 use web::Site;
-use web::listen::{Listening, Transport};
+use web::listen::{Clients, Listening, Tls, TlsFiles, Transport};
 
 pub mod api;
 pub mod certificates;
@@ -33,7 +27,7 @@ use certificates::{Directory, Ours};
 pub use keeper::InUse;
 pub use options::{ConsoleTls, Options};
 pub use servers::{NewToken, Presence, ServerState, Standing, Token};
-use servers::{Published, keep_published};
+use servers::{Published, UNIQUE_ID_KEYS, keep_published};
 
 /// Connections of people and programs at one time.
 const PEOPLE: usize = 1_000;
@@ -154,6 +148,16 @@ impl Enforce {
     }
 }
 
+/// Makes a new master key, wraps all that is sealed by it, and forgets the old ones unless something does not open. For the
+/// embedded database, while no server runs.
+pub async fn rotate_keys(options: &Options) -> Result<incident::Rotated, Error> {
+    if options.database.is_some() {
+        return Err(Error::Refused("keys are renewed with the embedded database only".to_owned()));
+    }
+    let others = [web::people::SEALED, UNIQUE_ID_KEYS];
+    Ok(incident::rotate_keys(&options.data, &others).await?)
+}
+
 /// An Enforce server that listens.
 #[derive(Debug)]
 pub struct Running {
@@ -202,7 +206,7 @@ pub async fn start(mut options: Options, stop: CancellationToken) -> Result<Runn
     let transport = people_transport(&enforce)?;
     let people = enforce.site.mount(people);
     let people = web::listen::listen(&options.listen, transport, PEOPLE, people, stop.clone()).await?;
-    let transport = Transport::Tls(servers_tls(&enforce.certificates)?);
+    let transport = servers_transport(&enforce.certificates)?;
     let listening = servers::router(&enforce);
     let servers =
         web::listen::listen(&options.servers_listen, transport, SERVERS, listening, stop.clone()).await?;
@@ -246,44 +250,15 @@ fn people_transport(enforce: &Enforce) -> Result<Transport, Error> {
         ConsoleTls::Own => (enforce.directory.certificate("server"), enforce.directory.key("server")),
         ConsoleTls::Files { chain, key } => (chain.clone(), key.clone()),
     };
-    let (chain, key) = pair(&chain, &key)?;
-    Ok(Transport::Tls(web::listen::tls(chain, key, None)?))
+    Ok(Transport::Tls(Tls::load(TlsFiles { chain, key, clients: Clients::Anybody })?))
 }
 
 /// Certificates are asked for and checked, but who has none gets in as far as enrolment.
-fn servers_tls(ours: &Ours) -> Result<Arc<ServerConfig>, Error> {
-    let failed = |why: &dyn std::fmt::Display| Error::Refused(format!("the servers' port: {why}"));
-    let (chain, key) = pair(&ours.server.with_extension("pem"), &ours.server.with_extension("key"))?;
-    let mut roots = RootCertStore::empty();
-    for root in CertificateDer::pem_slice_iter(ours.roots.as_bytes()) {
-        roots.add(root.map_err(|why| failed(&why))?).map_err(|why| failed(&why))?;
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-        .allow_unauthenticated()
-        .build()
-        .map_err(|why| failed(&why))?;
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|why| failed(&why))?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(chain, key)
-        .map_err(|why| failed(&why))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
-}
-
-fn pair(
-    chain: &Path,
-    key: &Path,
-) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), certificates::Error> {
-    let read =
-        |path: &Path| fs::read(path).map_err(|why| certificates::Error::file("cannot read", path, why));
-    let chain_text = read(chain)?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&chain_text).collect();
-    let certificates = certificates.map_err(|why| certificates::Error::file("no PEM in", chain, why))?;
-    let text = zeroize::Zeroizing::new(read(key)?);
-    let key = PrivateKeyDer::from_pem_slice(&text)
-        .map_err(|why| certificates::Error::file("no private key (PEM) in", key, why))?;
-    Ok((certificates, key))
+fn servers_transport(ours: &Ours) -> Result<Transport, Error> {
+    let files = TlsFiles {
+        chain: ours.server.with_extension("pem"),
+        key: ours.server.with_extension("key"),
+        clients: Clients::Asked(ours.authorities.clone()),
+    };
+    Ok(Transport::Tls(Tls::load(files)?))
 }

@@ -32,7 +32,7 @@ async fn main() {
     let none = CopyFilter { subject: Some("no such subject".into()), ..filter.clone() };
     timed("a text that is nowhere", async || assert!(gateway.copies(&none).await.unwrap().copies.is_empty()))
         .await;
-    timed("folders with their counts", async || drop(gateway.folders().await.unwrap())).await;
+    timed("what is in the folders", async || drop(gateway.contents().await.unwrap())).await;
     timed("one snapshot", async || drop(gateway.snapshot(count / 2).await.unwrap().unwrap())).await;
     let who = Who::named("rita");
     timed("one decision", async || {

@@ -7,7 +7,7 @@ use store::values;
 
 use crate::copies::anywhere;
 use crate::history::time;
-use crate::{CopyFilter, CopyLine, Entry, Error, Gateway};
+use crate::{CopyLine, Entry, Error, Gateway};
 
 /// Which messages are wanted; texts are looked for anywhere in their column, upper and lower case alike.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub struct AuditFilter {
     pub from: Option<Timestamp>,
     /// Received before.
     pub until: Option<Timestamp>,
+    /// Leaves out the gateway's own notices and bounces, which name senders and recipients of other mails.
+    pub without_letters: bool,
     /// Only those whose numbers are lower: the next page.
     pub before: Option<u64>,
     /// At most so many; 0 is 50.
@@ -58,6 +60,13 @@ pub struct AuditMessage {
     pub size: u64,
     /// What was done with it when it came.
     pub outcome: String,
+}
+
+impl AuditMessage {
+    /// Whether it is a notice or a bounce of the gateway's own.
+    pub fn is_letter(&self) -> bool {
+        matches!(self.outcome.as_str(), "notice" | "bounce")
+    }
 }
 
 /// A page, newest first.
@@ -106,6 +115,9 @@ impl Gateway {
             terms.push("outcome = ?".to_owned());
             values.push(outcome.as_str().into());
         }
+        if filter.without_letters {
+            terms.push("outcome NOT IN ('notice', 'bounce')".to_owned());
+        }
         if let Some(from) = filter.from {
             terms.push("received_at >= ?".to_owned());
             values.push(from.as_millisecond().into());
@@ -130,18 +142,8 @@ impl Gateway {
     pub async fn audit_record(&self, id: u64) -> Result<Option<AuditRecord>, Error> {
         let rows = self.database().fetch(&format!("{MESSAGE} WHERE id = ?"), values![id]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
-        let copies = self
-            .database()
-            .fetch("SELECT id FROM copy WHERE message_id = ? ORDER BY id", values![id])
-            .await?;
-        let mut lines = Vec::new();
-        for copy in &copies {
-            // The page before the next number is the copy itself.
-            let before = Some(copy.get::<i64>("id")? as u64 + 1);
-            let page = self.copies(&CopyFilter { before, limit: 1, ..CopyFilter::default() }).await?;
-            lines.extend(page.copies);
-        }
-        Ok(Some(AuditRecord { message: message(row)?, copies: lines, history: self.history(id).await? }))
+        let copies = self.lines("c.message_id = ? ORDER BY c.id", values![id]).await?;
+        Ok(Some(AuditRecord { message: message(row)?, copies, history: self.history(id).await? }))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Incidents as lists and snapshots, for the Control Center and the command line.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::database::{Row, Value};
@@ -13,6 +15,8 @@ use crate::{Entry, Error, Gateway, State, Who};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CopyFilter {
+    /// Only these, by number; none: whichever.
+    pub ids: Option<Vec<u64>>,
     /// In this folder.
     pub folder: Option<u64>,
     /// In this state.
@@ -27,6 +31,8 @@ pub struct CopyFilter {
     pub unique_id: Option<String>,
     /// Violates this policy.
     pub policy_id: Option<u32>,
+    /// Violates a policy of each of these sets: what a role is bound to.
+    pub within: Vec<BTreeSet<u32>>,
     /// Only those whose release the sender asked for.
     pub release_asked: bool,
     /// Only those whose numbers are lower: the next page.
@@ -122,6 +128,8 @@ pub struct Snapshot {
 pub struct Related {
     /// Its number.
     pub id: u64,
+    /// The name of the folder that it is in.
+    pub folder: String,
     /// Its recipient.
     pub recipient: String,
     /// Its state.
@@ -149,11 +157,35 @@ impl Gateway {
         let limit = if filter.limit == 0 { 50 } else { filter.limit.min(1_000) };
         let (condition, mut values) = filter.condition();
         values.push((limit as u64 + 1).into());
-        let sql = format!("{LINE} WHERE {condition} ORDER BY c.id DESC LIMIT ?");
-        let rows = self.database().fetch(&sql, values).await?;
-        let copies = rows.iter().take(limit).map(line).collect::<Result<Vec<_>, _>>()?;
-        let next = (rows.len() > limit).then(|| copies.last().map(|copy| copy.id)).flatten();
+        let mut copies = self.lines(&format!("{condition} ORDER BY c.id DESC LIMIT ?"), values).await?;
+        let more = copies.len() > limit;
+        copies.truncate(limit);
+        let next = if more { copies.last().map(|copy| copy.id) } else { None };
         Ok(CopyPage { copies, next })
+    }
+
+    /// One incident as in the list.
+    pub async fn line(&self, id: u64) -> Result<Option<CopyLine>, Error> {
+        Ok(self.lines("c.id = ?", values![id]).await?.pop())
+    }
+
+    /// The incidents of this condition on `copy c` joined with `message m`.
+    pub(crate) async fn lines(&self, condition: &str, values: Vec<Value>) -> Result<Vec<CopyLine>, Error> {
+        let rows = self.database().fetch(&format!("{LINE} WHERE {condition}"), values).await?;
+        rows.iter().map(line).collect()
+    }
+
+    /// What decisions mean for these incidents, newest first.
+    pub async fn plans(&self, ids: &[u64]) -> Result<Vec<(u64, Plan)>, Error> {
+        let mut values = Vec::new();
+        let sql = format!("SELECT c.id, c.plan FROM copy c WHERE {} ORDER BY c.id DESC", any_of(ids, &mut values));
+        let rows = self.database().fetch(&sql, values).await?;
+        rows.iter()
+            .map(|row| {
+                let id = row.get::<i64>("id")? as u64;
+                Ok((id, plan(id, row)?))
+            })
+            .collect()
     }
 
     /// Numbers only, for decisions about many.
@@ -188,12 +220,14 @@ impl Gateway {
         let rows = self.database().fetch(&format!("{LINE} WHERE c.id = ?"), values![id]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let line = line(row)?;
-        let sql = "SELECT id, recipient, state FROM copy WHERE message_id = ? AND id <> ? ORDER BY id";
+        let sql = "SELECT c.id, c.recipient, c.state, f.name AS folder FROM copy c JOIN folder f ON f.id = c.folder_id \
+            WHERE c.message_id = ? AND c.id <> ? ORDER BY c.id";
         let related = self.database().fetch(sql, values![line.message, id]).await?;
         let related = related.iter().map(|row| {
             let id = row.get::<i64>("id")? as u64;
             Ok(Related {
                 id,
+                folder: row.get("folder")?,
                 recipient: row.get("recipient")?,
                 state: state(id, &row.get::<String>("state")?)?,
             })
@@ -213,8 +247,7 @@ impl Gateway {
             message_id: row.get("mid")?,
             peer: row.get("peer")?,
             received_at: time(row.get("received_at")?),
-            plan: serde_json::from_str(&row.get::<String>("plan")?)
-                .map_err(|why| Error::damaged(format!("incident {id}"), why))?,
+            plan: plan(id, row)?,
             filter_version: row.get::<i64>("filter_version")? as u64,
             mail_is_kept: row.get::<Option<String>>("blob")?.is_some(),
             related,
@@ -273,6 +306,9 @@ impl CopyFilter {
     /// For `copy c` joined with `message m`.
     fn condition(&self) -> (String, Vec<Value>) {
         let (mut terms, mut values) = (vec!["1 = 1".to_owned()], Vec::new());
+        if let Some(ids) = &self.ids {
+            terms.push(any_of(ids, &mut values));
+        }
         let mut add = |term: &str, value: Value| {
             terms.push(term.to_owned());
             values.push(value);
@@ -297,14 +333,30 @@ impl CopyFilter {
             }
         }
         if let Some(policy) = self.policy_id {
-            // The list is JSON: [23,24]. Brackets become commas, so that each number stands between two.
-            add("replace(replace(m.policy_ids, '[', ','), ']', ',') LIKE ?", format!("%,{policy},%").into());
+            terms.push(violates(policy));
+        }
+        for any_of in &self.within {
+            // In groups, for databases bound the depth of an expression. Of a set of nothing nothing is within.
+            let all: Vec<String> = any_of.iter().map(|policy| violates(*policy)).collect();
+            let groups: Vec<String> = all.chunks(100).map(|some| format!("({})", some.join(" OR "))).collect();
+            terms.push(if groups.is_empty() { "1 = 0".to_owned() } else { format!("({})", groups.join(" OR ")) });
         }
         if self.release_asked {
             terms.push("EXISTS (SELECT 1 FROM release_request r WHERE r.copy_id = c.id)".to_owned());
         }
         (terms.join(" AND "), values)
     }
+}
+
+/// That the number is any of these.
+fn any_of(ids: &[u64], values: &mut Vec<Value>) -> String {
+    values.extend(ids.iter().map(|id| Value::from(*id)));
+    if ids.is_empty() { "1 = 0".to_owned() } else { format!("c.id IN (?{})", ", ?".repeat(ids.len() - 1)) }
+}
+
+/// The list is JSON: [23,24]. Brackets become commas, so that each number stands between two.
+fn violates(policy: u32) -> String {
+    format!("replace(replace(m.policy_ids, '[', ','), ']', ',') LIKE '%,{policy},%'")
 }
 
 /// A pattern for LIKE with `!` as the escape.
@@ -315,6 +367,11 @@ pub(crate) fn anywhere(text: &str) -> String {
 
 fn state(id: u64, text: &str) -> Result<State, Error> {
     State::parse(text).ok_or_else(|| Error::damaged(format!("incident {id}"), format!("state {text:?}")))
+}
+
+fn plan(id: u64, row: &Row) -> Result<Plan, Error> {
+    let text: String = row.get("plan")?;
+    serde_json::from_str(&text).map_err(|why| Error::damaged(format!("incident {id}"), why))
 }
 
 fn line(row: &Row) -> Result<CopyLine, Error> {

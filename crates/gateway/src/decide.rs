@@ -340,7 +340,8 @@ impl Held {
 }
 
 impl Plan {
-    fn of(&self, action: ReviewAction) -> &[Action] {
+    /// What this decision means.
+    pub(crate) fn of(&self, action: ReviewAction) -> &[Action] {
         match action {
             ReviewAction::Approved => &self.approve,
             ReviewAction::Rejected => &self.reject,

@@ -3,6 +3,7 @@
 //! One truth: if the configuration file has any `[[folder]]` or `[[filter]]`, it is the file, and its content is put into the rows
 //! at each start; otherwise the rows are, and a new database begins with one folder and one filter.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use crate::history::{now, time};
 use crate::vault::lock_name;
 use crate::{Error, Folder, Gateway, State};
 
-/// A folder with what is in it.
+/// A folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderRow {
     /// Its number.
@@ -29,6 +30,11 @@ pub struct FolderRow {
     pub changed_by: String,
     /// What it is.
     pub folder: Folder,
+}
+
+/// What is in a folder.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FolderContents {
     /// Copies that wait (or informational incidents) in it.
     pub waiting: u64,
     /// Octets of them.
@@ -70,15 +76,26 @@ pub struct Change {
 }
 
 const DEFINITIONS: &str = "gateway definitions";
+const CONTENTS: &str = "SELECT folder_id, count(*) AS waiting, CAST(coalesce(sum(size), 0) AS BIGINT) AS octets, \
+    min(entered_at) AS oldest FROM copy WHERE state IN ('held', 'informational')";
 
 impl Gateway {
-    /// All folders, with what is in them.
+    /// What is in each folder, by its number; nothing is in those that are left out.
+    pub async fn contents(&self) -> Result<BTreeMap<u64, FolderContents>, Error> {
+        let sql = format!("{CONTENTS} GROUP BY folder_id");
+        self.database().fetch(&sql, Vec::new()).await?.iter().map(contents).collect()
+    }
+
+    /// What is in one folder.
+    pub async fn contents_of(&self, folder: u64) -> Result<FolderContents, Error> {
+        let sql = format!("{CONTENTS} AND folder_id = ? GROUP BY folder_id");
+        let rows = self.database().fetch(&sql, values![folder]).await?;
+        Ok(rows.first().map(contents).transpose()?.map(|(_, contents)| contents).unwrap_or_default())
+    }
+
+    /// All folders, by name.
     pub async fn folders(&self) -> Result<Vec<FolderRow>, Error> {
-        let sql = "SELECT f.id, f.version, f.changed_at, f.changed_by, f.definition, \
-            (SELECT count(*) FROM copy c WHERE c.folder_id = f.id AND c.state IN ('held', 'informational')) AS waiting, \
-            (SELECT CAST(coalesce(sum(c.size), 0) AS BIGINT) FROM copy c WHERE c.folder_id = f.id AND c.state IN ('held', 'informational')) AS octets, \
-            (SELECT min(c.entered_at) FROM copy c WHERE c.folder_id = f.id AND c.state IN ('held', 'informational')) AS oldest \
-            FROM folder f ORDER BY f.name";
+        let sql = "SELECT id, version, changed_at, changed_by, definition FROM folder ORDER BY name";
         let rows = self.database().fetch(sql, Vec::new()).await?;
         rows.iter()
             .map(|row| {
@@ -88,9 +105,6 @@ impl Gateway {
                     changed_at: time(row.get("changed_at")?),
                     changed_by: row.get("changed_by")?,
                     folder: definition(row)?,
-                    waiting: row.get::<i64>("waiting")? as u64,
-                    octets: row.get::<i64>("octets")? as u64,
-                    oldest: row.get::<Option<i64>>("oldest")?.map(time),
                 })
             })
             .collect()
@@ -409,7 +423,7 @@ async fn note(
     Ok(())
 }
 
-/// What waits, as a list for people.
+/// What waits, as a list for people: by number, for not everybody who may change folders may know for whom it is.
 async fn waiting(
     db: &mut dyn Session,
     condition: &str,
@@ -418,13 +432,12 @@ async fn waiting(
     const NAMED: usize = 10;
     let value = value.into();
     let sql = format!(
-        "SELECT id, recipient FROM copy WHERE {condition} AND state = '{}' ORDER BY id",
+        "SELECT id FROM copy WHERE {condition} AND state = '{}' ORDER BY id",
         State::Held.as_str()
     );
     let rows = db.fetch(&sql, vec![value]).await?;
-    let named = rows.iter().take(NAMED).map(|row| {
-        Ok(format!("held incident {} for {}", row.get::<i64>("id")?, row.get::<String>("recipient")?))
-    });
+    let named =
+        rows.iter().take(NAMED).map(|row| Ok(format!("held incident {}", row.get::<i64>("id")?)));
     let mut list: Vec<String> = named.collect::<Result<_, Error>>()?;
     if rows.len() > NAMED {
         list.push(format!("and {} more held incidents", rows.len() - NAMED));
@@ -440,6 +453,15 @@ async fn stored<T: DeserializeOwned>(db: &mut dyn Session, table: &str) -> Resul
 async fn one<T: DeserializeOwned>(db: &mut dyn Session, table: &str, id: u64) -> Result<T, Error> {
     let rows = db.fetch(&format!("SELECT definition FROM {table} WHERE id = ?"), values![id]).await?;
     rows.first().map(definition).transpose()?.ok_or_else(|| Error::NotFound(format!("{table} number {id}")))
+}
+
+fn contents(row: &Row) -> Result<(u64, FolderContents), Error> {
+    let contents = FolderContents {
+        waiting: row.get::<i64>("waiting")? as u64,
+        octets: row.get::<i64>("octets")? as u64,
+        oldest: row.get::<Option<i64>>("oldest")?.map(time),
+    };
+    Ok((row.get::<i64>("folder_id")? as u64, contents))
 }
 
 fn definition<T: DeserializeOwned>(row: &Row) -> Result<T, Error> {

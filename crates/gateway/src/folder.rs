@@ -13,7 +13,7 @@ pub struct Folder {
     /// For people.
     #[serde(default)]
     pub description: String,
-    /// Most megabytes of mail; no limit where absent.
+    /// Most megabytes of mail, of a million octets each; no limit where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_megabytes: Option<u64>,
     /// Most days that a mail waits here; no limit where absent.
@@ -83,6 +83,11 @@ impl Folder {
             archive: None,
             reviewers: Vec::new(),
         }
+    }
+
+    /// Most octets of mail, if there is a limit.
+    pub fn most_octets(&self) -> Option<u64> {
+        self.max_megabytes.map(|most| most.saturating_mul(1_000_000))
     }
 
     /// What is wrong with it: where, and what to write instead.

@@ -37,7 +37,7 @@ mod vault;
 pub use audit::{AuditFilter, AuditMessage, AuditPage, AuditRecord};
 pub use copies::{Copies, CopyFilter, CopyLine, CopyPage, Related, ReleaseRequest, Snapshot};
 pub use decide::{Decided, Who};
-pub use definitions::{Change, FilterRow, FolderRow};
+pub use definitions::{Change, FilterRow, FolderContents, FolderRow};
 pub use destination::Destination;
 pub use error::Error;
 pub use folder::{Folder, FolderKind, Limit};

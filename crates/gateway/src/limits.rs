@@ -61,18 +61,15 @@ impl Gateway {
                 self.expire(row, &ids, &format!("older than {days} days")).await?;
             }
         }
-        let Some(megabytes) = row.folder.max_megabytes else { return Ok(()) };
-        let most = megabytes.saturating_mul(1 << 20);
+        let Some(most) = row.folder.most_octets() else { return Ok(()) };
         loop {
-            let Some(row) = self.folders().await?.into_iter().find(|one| one.id == row.id) else {
-                return Ok(());
-            };
-            if row.octets <= most {
+            let octets = self.contents_of(row.id).await?.octets;
+            if octets <= most {
                 return Ok(());
             }
             let sql = "SELECT id, size FROM copy WHERE folder_id = ? AND state IN ('held', 'informational') ORDER BY entered_at, id LIMIT ?";
             let rows = self.database().fetch(sql, values![row.id, AT_ONCE]).await?;
-            let (mut over, mut ids) = (row.octets - most, Vec::new());
+            let (mut over, mut ids) = (octets - most, Vec::new());
             for one in &rows {
                 if over == 0 {
                     break;
@@ -84,9 +81,9 @@ impl Gateway {
                 return Ok(());
             }
             self.expire(
-                &row,
+                row,
                 &ids,
-                &format!("the folder has more than {megabytes} MB, and this is among the oldest"),
+                &format!("the folder has more than {} MB, and this is among the oldest", most / 1_000_000),
             )
             .await?;
         }

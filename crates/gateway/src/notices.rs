@@ -227,12 +227,13 @@ impl Gateway {
             WHERE c.folder_id = ? AND c.id > ? AND c.state IN ('held', 'informational') ORDER BY c.id";
         let fresh = db.fetch(sql, values![row.id, told.get::<i64>("told_up_to")?]).await?;
         let Some(last) = fresh.last() else { return Ok(()) };
+        let waiting = self.contents_of(row.id).await?.waiting;
         let console = self.options().notices.console_url.trim_end_matches('/');
         let mut text = format!(
             "{} new in the folder \"{}\", {} there in all.\n\n",
             fresh.len(),
             row.folder.name,
-            row.waiting
+            waiting
         );
         for one in fresh.iter().take(NAMED) {
             let id = one.get::<i64>("id")?;

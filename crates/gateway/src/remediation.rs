@@ -1,26 +1,19 @@
 //! The service by which Enforce remediates: mutual TLS, one request for one message, the same answer to the same request.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, State as Shared};
+use axum::extract::{DefaultBodyLimit, Request, State as Shared};
 use axum::http::StatusCode;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use incident::wire::{CopyAnswer, CopyResult, RemediationAnswer, RemediationRequest, paths};
-use smtp::tls::{Acceptor, CertificateFiles};
 use store::database::Session;
 use store::values;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
+use web::listen::{Clients, Listening, Peer, Tls, TlsFiles, Transport};
 
 use crate::decide::{Decision, Held};
 use crate::definitions::json;
@@ -31,102 +24,43 @@ use crate::{Error, Gateway, State};
 
 /// Octets of a request.
 const REQUEST: usize = 1 << 20;
-/// A client has so long for its handshake, and for a whole exchange.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// For a request to come whole, and to be answered.
 const EXCHANGE: Duration = Duration::from_secs(300);
 const CONNECTIONS: usize = 200;
 
-/// The service, listening.
-pub(crate) struct Service {
+/// Serves it until `stop`, to clients of these names.
+pub(crate) async fn listen(
     gateway: Gateway,
-    listener: TcpListener,
-    acceptor: Acceptor,
-    client_names: Arc<Vec<String>>,
-}
-
-impl Service {
-    pub(crate) async fn bind(gateway: Gateway, options: &RemediationOptions) -> Result<Self, Error> {
-        let files = CertificateFiles { chain: options.tls.certificate.clone(), key: options.tls.key.clone() };
-        let acceptor = Acceptor::load(files, options.tls.ca.clone());
-        let acceptor = acceptor.map_err(|why| Error::Setup(format!("remediation: {why}")))?;
-        if let Some(end) = acceptor.expires() {
-            let days = end.duration_since(jiff::Timestamp::now()).as_hours() / 24;
-            if days < 30 {
-                tracing::warn!(days, "the certificate of the remediation service ends soon");
-            }
-        }
-        let listener = TcpListener::bind(&options.listen).await.map_err(|why| {
-            Error::Setup(format!("cannot listen on {} (remediation): {why}", options.listen))
-        })?;
-        Ok(Self { gateway, listener, acceptor, client_names: Arc::new(options.client_names.clone()) })
-    }
-
-    pub(crate) fn address(&self) -> Option<SocketAddr> {
-        self.listener.local_addr().ok()
-    }
-
-    pub(crate) async fn run(self, stop: CancellationToken) {
-        let router = Router::new()
-            .route(paths::REMEDIATION, post(remediate))
-            .layer(DefaultBodyLimit::max(REQUEST))
-            .with_state(self.gateway.clone());
-        let connections = TaskTracker::new();
-        loop {
-            let accepted = tokio::select! {
-                () = stop.cancelled() => break,
-                accepted = self.listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, peer)) if connections.len() < CONNECTIONS => {
-                    let (acceptor, router) = (self.acceptor.clone(), router.clone());
-                    let names = self.client_names.clone();
-                    connections.spawn(async move { serve(stream, peer, &acceptor, &names, router).await });
-                }
-                Ok((_, peer)) => tracing::warn!(%peer, "too many connections to the remediation service"),
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            }
-        }
-        connections.close();
-        let _ = tokio::time::timeout(PATIENCE, connections.wait()).await;
-    }
-}
-
-async fn serve(stream: TcpStream, peer: SocketAddr, acceptor: &Acceptor, names: &[String], router: Router) {
-    let handshake = TlsAcceptor::from(acceptor.config()).accept(stream);
-    let stream = match tokio::time::timeout(PATIENCE, handshake).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
-            return tracing::warn!(%peer, %error, "no TLS session with a client of the remediation service");
-        }
-        Err(_) => return tracing::warn!(%peer, "a client of the remediation service was too slow"),
+    options: &RemediationOptions,
+    stop: CancellationToken,
+) -> Result<Listening, Error> {
+    let setup = |why: web::listen::Error| Error::Setup(format!("remediation: {why}"));
+    let clients = Clients::Named {
+        authorities: options.tls.ca.clone().unwrap_or_default(),
+        names: options.client_names.clone(),
     };
-    let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-    let name = shown.and_then(web::listen::certificate).map(|certificate| certificate.name);
-    if !name.as_ref().is_some_and(|name| names.contains(name)) {
-        // The connection ends: no word of what is held here goes to who may not ask.
-        return tracing::warn!(%peer, ?name, "a client of the remediation service is not among client_names");
-    }
-    let service = TowerToHyperService::new(router.layer(Extension(peer)));
-    let exchange = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .serve_connection(TokioIo::new(stream), service);
-    match tokio::time::timeout(EXCHANGE, exchange).await {
-        Ok(Ok(())) | Err(_) => {}
-        Ok(Err(error)) => tracing::debug!(%peer, %error, "a remediation session ended"),
-    }
+    let (chain, key) = (options.tls.certificate.clone(), options.tls.key.clone());
+    let tls = Tls::load(TlsFiles { chain, key, clients }).map_err(setup)?;
+    let router = Router::new()
+        .route(paths::REMEDIATION, post(remediate))
+        .layer(DefaultBodyLimit::max(REQUEST))
+        .layer(middleware::from_fn(in_time))
+        .with_state(gateway);
+    web::listen::listen(&options.listen, Transport::Tls(tls), CONNECTIONS, router, stop).await.map_err(setup)
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(EXCHANGE, next.run(request)).await;
+    answer.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
 
 async fn remediate(
     Shared(gateway): Shared<Gateway>,
-    Extension(peer): Extension<SocketAddr>,
+    Extension(peer): Extension<Peer>,
     Json(request): Json<RemediationRequest>,
 ) -> Response {
     tracing::info!(
-        %peer, request = request.id, unique_message_id = request.unique_message_id, action = ?request.action,
+        peer = %peer.address, request = request.id, unique_message_id = request.unique_message_id, action = ?request.action,
         remediator = request.remediator, requested_by = request.requested_by, incident = request.incident_id,
         "remediation requested"
     );

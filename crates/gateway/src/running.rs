@@ -16,9 +16,8 @@ use crate::listener::{self, Kind, Shared};
 use crate::options::{DeliveryTls, networks};
 use crate::queue::{self, Runner};
 use crate::recorder::{self, Recorder};
-use crate::remediation::Service;
 use crate::updates::Sender;
-use crate::{Destination, Error, Gateway, Options, limits};
+use crate::{Destination, Error, Gateway, Options, limits, remediation};
 
 /// A gateway at work.
 #[derive(Debug)]
@@ -54,19 +53,18 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         addresses.1 = Some(address(&socket)?);
         submission = Some((Arc::new(submission_listener(&gateway, &resolver, &recorder)?), socket));
     }
-    let remediation = match &options.remediation {
-        Some(remediation) => Some(Service::bind(gateway.clone(), remediation).await?),
-        None => None,
-    };
-    addresses.2 = remediation.as_ref().and_then(Service::address);
     let sender = options.enforce.clone().map(|enforce| Sender::new(gateway.clone(), enforce)).transpose()?;
+    if let Some(options) = &options.remediation {
+        let listening = remediation::listen(gateway.clone(), options, stop.clone()).await?;
+        addresses.2 = Some(listening.address);
+        tasks.spawn(async move {
+            let _ = listening.task.await;
+        });
+    }
     // From here on nothing fails.
     tasks.spawn(listener::run(mail, mail_socket, stop.clone()));
     if let Some((shared, socket)) = submission {
         tasks.spawn(listener::run(shared, socket, stop.clone()));
-    }
-    if let Some(service) = remediation {
-        tasks.spawn(service.run(stop.clone()));
     }
     if let Some(sender) = sender {
         tasks.spawn(sender.run(stop.clone()));

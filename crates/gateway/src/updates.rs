@@ -1,7 +1,6 @@
 //! What Enforce is to hear about copies: written in the transaction in which it happens, sent in batches, in order for each copy,
 //! again until taken.
 
-use std::collections::HashSet;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -111,31 +110,33 @@ async fn write(
 impl Gateway {
     /// How the updates to Enforce stand.
     pub async fn update_state(&self) -> Result<UpdateState, Error> {
-        let rows = self.database().fetch("SELECT count(*) AS n FROM status_update", Vec::new()).await?;
-        let waiting = rows.first().map(|row| row.get::<i64>("n")).transpose()?.unwrap_or(0) as u64;
+        let waiting = self.waiting_updates().await?;
         let last = self.inner.last_update.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let configured = self.options().enforce.is_some();
         Ok(UpdateState { configured, last_sent: last.sent, waiting, last_error: last.error })
     }
 
-    /// The oldest updates that are due: at most one for each copy, so that a later one never overtakes.
+    /// The oldest updates that are due: of each copy only its first, so that a later one never overtakes. What waits because Enforce
+    /// did not take it holds up nothing of other copies, however much of it there is.
     async fn due_updates(&self, most: usize) -> Result<(Vec<MessageUpdate>, u64), Error> {
-        let sql = "SELECT seq, copy_id, payload, due_at FROM status_update ORDER BY seq LIMIT ?";
-        let rows = self.database().fetch(sql, values![(most as u64).saturating_mul(4)]).await?;
-        let (mut seen, mut updates, now) = (HashSet::new(), Vec::new(), now());
+        let sql = "SELECT seq, payload FROM status_update u WHERE due_at <= ? \
+            AND NOT EXISTS (SELECT 1 FROM status_update earlier WHERE earlier.copy_id = u.copy_id AND earlier.seq < u.seq) \
+            ORDER BY seq LIMIT ?";
+        let rows = self.database().fetch(sql, values![now(), most as u64]).await?;
+        let mut updates = Vec::with_capacity(rows.len());
         for row in &rows {
-            let first_of_copy = seen.insert(row.get::<i64>("copy_id")?);
-            if first_of_copy && row.get::<i64>("due_at")? <= now && updates.len() < most {
-                let seq = row.get::<i64>("seq")? as u64;
-                let update: MessageUpdate = serde_json::from_str(&row.get::<String>("payload")?)
-                    .map_err(|why| Error::damaged(format!("status update {seq}"), why))?;
-                updates.push(MessageUpdate { seq, ..update });
-            }
+            let seq = row.get::<i64>("seq")? as u64;
+            let update: MessageUpdate = serde_json::from_str(&row.get::<String>("payload")?)
+                .map_err(|why| Error::damaged(format!("status update {seq}"), why))?;
+            updates.push(MessageUpdate { seq, ..update });
         }
-        let rows = self.database().fetch("SELECT count(*) AS n FROM status_update", Vec::new()).await?;
-        let all = rows.first().map(|row| row.get::<i64>("n")).transpose()?.unwrap_or(0) as u64;
-        let waiting = all.saturating_sub(updates.len() as u64);
+        let waiting = self.waiting_updates().await?.saturating_sub(updates.len() as u64);
         Ok((updates, waiting))
+    }
+
+    async fn waiting_updates(&self) -> Result<u64, Error> {
+        let rows = self.database().fetch("SELECT count(*) AS n FROM status_update", Vec::new()).await?;
+        Ok(rows.first().map(|row| row.get::<i64>("n")).transpose()?.unwrap_or(0) as u64)
     }
 
     /// Takes out what Enforce took; what it did not take waits, longer each time.

@@ -161,8 +161,8 @@ struct FakeEnforce {
     batches: Arc<Mutex<Vec<usize>>>,
     /// 500 to everything.
     down: Arc<AtomicBool>,
-    /// Refuses updates about this recipient.
-    refuses: Arc<Mutex<Option<String>>>,
+    /// Refuses updates about these recipients.
+    refuses: Arc<Mutex<Vec<String>>>,
 }
 
 impl FakeEnforce {
@@ -208,7 +208,7 @@ impl FakeEnforce {
         self.batches.lock().unwrap().push(batch.updates.len());
         let refused = self.refuses.lock().unwrap().clone();
         let results = batch.updates.into_iter().map(|update| {
-            let taken = refused.as_ref() != Some(&update.recipient);
+            let taken = !refused.contains(&update.recipient);
             if taken {
                 assert_eq!(
                     (update.unique_message_id.as_str(), &update.policy_ids[..]),
@@ -232,22 +232,10 @@ impl FakeEnforce {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn enforce_hears_of_everything_in_order_however_often_it_is_away() {
-    let (authority, sink, dir) = (Authority::new(), Sink::start().await, tempfile::tempdir().unwrap());
-    let (fake, url) = FakeEnforce::start(&authority).await;
-    let password_file = dir.path().join("password");
-    std::fs::write(&password_file, "secret\n").unwrap();
-    let enforce = Some(EnforceOptions {
-        url,
-        user: "gw".into(),
-        password_file,
-        tls: files(&authority, "gateway"),
-        batch: 100,
-        interval: 1,
-    });
-    let running = started(Options { enforce, ..options(dir.path(), sink.destination()) }).await;
+    let (fake, running, _kept) = telling_enforce(100).await;
     let gw = &running.gateway;
     fake.down.store(true, Ordering::Relaxed);
-    *fake.refuses.lock().unwrap() = Some("cyd@x.example".into());
+    *fake.refuses.lock().unwrap() = vec!["cyd@x.example".into()];
     send(running.mail, FROM, &["bob@x.example", "cyd@x.example"], &marked("A1", "offer")).await;
     let ids: Vec<u64> = held(gw).await.iter().map(|copy| copy.id).collect();
     gw.decide(&ids, ReviewAction::Approved, &rita(), Some("ok")).await.unwrap();
@@ -262,11 +250,37 @@ async fn enforce_hears_of_everything_in_order_however_often_it_is_away() {
     })
     .await;
     assert_eq!(gw.update_state().await.unwrap().waiting, 3);
-    *fake.refuses.lock().unwrap() = None;
+    fake.refuses.lock().unwrap().clear();
     until("all of cyd's", async || fake.of("cyd@x.example").len() == 3).await;
     assert_eq!(fake.of("cyd@x.example"), [CopyState::Held, CopyState::Approved, CopyState::Delivered]);
     until("nothing waits", async || gw.update_state().await.unwrap().waiting == 0).await;
     let state = gw.update_state().await.unwrap();
     assert!(state.last_sent.is_some() && state.last_error.is_none());
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_enforce_refuses_holds_up_nothing_else() {
+    let (fake, running, _kept) = telling_enforce(1).await;
+    let refused: Vec<String> = (0..9).map(|n| format!("cyd{n}@x.example")).collect();
+    fake.refuses.lock().unwrap().clone_from(&refused);
+    let to: Vec<&str> = refused.iter().map(String::as_str).collect();
+    send(running.mail, FROM, &to, &marked("A1", "offer")).await;
+    send(running.mail, FROM, &["bob@x.example"], &marked("A1", "offer")).await;
+    until("bob's, behind nine that are refused", async || fake.of("bob@x.example") == [CopyState::Held])
+        .await;
+    assert_eq!(running.gateway.update_state().await.unwrap().waiting, 9);
+    running.stop().await;
+}
+
+/// A gateway that tells a fake Enforce, so many updates at once.
+async fn telling_enforce(batch: usize) -> (FakeEnforce, Running, (Authority, Sink, tempfile::TempDir)) {
+    let (authority, sink, dir) = (Authority::new(), Sink::start().await, tempfile::tempdir().unwrap());
+    let (fake, url) = FakeEnforce::start(&authority).await;
+    let password_file = dir.path().join("password");
+    std::fs::write(&password_file, "secret\n").unwrap();
+    let tls = files(&authority, "gateway");
+    let enforce = Some(EnforceOptions { url, user: "gw".into(), password_file, tls, batch, interval: 1 });
+    let running = started(Options { enforce, ..options(dir.path(), sink.destination()) }).await;
+    (fake, running, (authority, sink, dir))
 }

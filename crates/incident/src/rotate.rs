@@ -5,17 +5,36 @@
 
 use std::path::Path;
 
-use store::cipher::{self, HEAD};
-use store::database::{self, Database, Location, Row};
-use store::keys::Keys;
-use store::values;
+use store::database::{self, Location};
+use store::sealed::SealedColumn;
 
 use crate::journal::{FILE, MIGRATIONS, keys_for, own};
 use crate::seal::{credential_context, matches_context, original_context};
 use crate::{Error, key_check};
 
-/// Rows of one transaction.
-const ROWS: u32 = 500;
+/// What of the journal's is sealed.
+const SEALED: [SealedColumn; 3] = [
+    SealedColumn {
+        table: "original",
+        column: "head",
+        known_by: &["unique_id"],
+        context: |row| Ok(original_context(&row.get::<String>("unique_id")?)),
+    },
+    SealedColumn {
+        table: "incident",
+        column: "matches",
+        known_by: &["unique_id", "policy_id"],
+        context: |row| {
+            Ok(matches_context(&row.get::<String>("unique_id")?, row.get::<i64>("policy_id")? as u32))
+        },
+    },
+    SealedColumn {
+        table: "credential",
+        column: "sealed",
+        known_by: &["name"],
+        context: |row| Ok(credential_context(&row.get::<String>("name")?)),
+    },
+];
 
 /// What a rotation did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +47,9 @@ pub struct Rotated {
     pub failed: u64,
 }
 
-/// Makes a new master key for the embedded database in `data`. No server may run there.
-pub async fn rotate_keys(data: &Path) -> Result<Rotated, Error> {
+/// Makes a new master key for the embedded database in `data`. No server may run there. `others` are all columns in it that hold
+/// what others than the journal sealed with its keys: what is left out cannot be opened afterwards.
+pub async fn rotate_keys(data: &Path, others: &[SealedColumn]) -> Result<Rotated, Error> {
     let _lock = own(data).await?;
     let at = Location::File(data.join(FILE));
     let mut keys = keys_for(data, &at)?;
@@ -37,68 +57,14 @@ pub async fn rotate_keys(data: &Path) -> Result<Rotated, Error> {
     key_check::first_time_or_check(&*database, &keys).await?;
     let dir = data.join("keys");
     let mut rotated = Rotated { key: keys.rotate(&dir)?, wrapped: 0, failed: 0 };
-    originals(&*database, &keys, &mut rotated).await?;
-    matches(&*database, &keys, &mut rotated).await?;
-    credentials(&*database, &keys, &mut rotated).await?;
+    for column in SEALED.iter().chain(others) {
+        let wrapped = column.wrap_again(&*database, &keys).await?;
+        rotated.wrapped += wrapped.again;
+        rotated.failed += wrapped.failed;
+    }
     key_check::wrap_again(&*database, &keys).await?;
     if rotated.failed == 0 {
         keys.retire_old(&dir)?;
     }
     Ok(rotated)
-}
-
-async fn originals(database: &dyn Database, keys: &Keys, rotated: &mut Rotated) -> Result<(), Error> {
-    let read = "SELECT id, unique_id, head AS sealed FROM original WHERE id > ? ORDER BY id LIMIT ?";
-    let write = "UPDATE original SET head = ? WHERE id = ?";
-    all(database, keys, rotated, [read, write], |row| Ok(original_context(&row.get::<String>("unique_id")?)))
-        .await
-}
-
-async fn matches(database: &dyn Database, keys: &Keys, rotated: &mut Rotated) -> Result<(), Error> {
-    let read =
-        "SELECT id, unique_id, policy_id, matches AS sealed FROM incident WHERE id > ? ORDER BY id LIMIT ?";
-    let write = "UPDATE incident SET matches = ? WHERE id = ?";
-    let context = |row: &Row| {
-        Ok(matches_context(&row.get::<String>("unique_id")?, row.get::<i64>("policy_id")? as u32))
-    };
-    all(database, keys, rotated, [read, write], context).await
-}
-
-async fn credentials(database: &dyn Database, keys: &Keys, rotated: &mut Rotated) -> Result<(), Error> {
-    let read = "SELECT id, name, sealed FROM credential WHERE id > ? ORDER BY id LIMIT ?";
-    let write = "UPDATE credential SET sealed = ? WHERE id = ?";
-    all(database, keys, rotated, [read, write], |row| Ok(credential_context(&row.get::<String>("name")?)))
-        .await
-}
-
-async fn all(
-    database: &dyn Database,
-    keys: &Keys,
-    rotated: &mut Rotated,
-    [read, write]: [&str; 2],
-    context: impl Fn(&Row) -> Result<String, Error>,
-) -> Result<(), Error> {
-    let mut last = 0_i64;
-    loop {
-        let rows = database.fetch(read, values![last, ROWS]).await?;
-        let Some(end) = rows.last() else { return Ok(()) };
-        last = end.get("id")?;
-        let mut transaction = database.begin().await?;
-        for row in &rows {
-            let sealed: Vec<u8> = row.get("sealed")?;
-            match cipher::rewrap(keys, &context(row)?, &sealed) {
-                Ok(Some(head)) => {
-                    let again = [&head, sealed.get(HEAD..).unwrap_or_default()].concat();
-                    transaction.run(write, values![again, row.get::<i64>("id")?]).await?;
-                    rotated.wrapped += 1;
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::error!(%error, id = row.get::<i64>("id")?, "an object does not open and keeps its old key");
-                    rotated.failed += 1;
-                }
-            }
-        }
-        transaction.commit().await?;
-    }
 }

@@ -370,10 +370,10 @@ async fn a_rotation_leaves_everything_readable_by_the_new_key_alone() {
     for n in 0..600 {
         journal.record(message(&format!("M{n}"), &[7])).await.unwrap();
     }
-    assert!(rotate_keys(dir.path()).await.is_err(), "not while a server runs");
+    assert!(rotate_keys(dir.path(), &[]).await.is_err(), "not while a server runs");
     drop(journal);
     let before = std::fs::read_to_string(dir.path().join("keys/master.keys")).unwrap();
-    let rotated = rotate_keys(dir.path()).await.unwrap();
+    let rotated = rotate_keys(dir.path(), &[]).await.unwrap();
     assert_eq!((rotated.key, rotated.wrapped, rotated.failed), (2, 1_200, 0));
     let after = std::fs::read_to_string(dir.path().join("keys/master.keys")).unwrap();
     assert!(!after.contains(before.lines().next().unwrap()), "the old key is gone");
@@ -395,7 +395,7 @@ async fn what_does_not_open_keeps_the_old_keys_at_a_rotation() {
     drop(journal);
     settled(dir.path()).await;
     python(dir.path(), "db.execute('update original set head = zeroblob(length(head)) where id = 1')");
-    let rotated = rotate_keys(dir.path()).await.unwrap();
+    let rotated = rotate_keys(dir.path(), &[]).await.unwrap();
     assert_eq!((rotated.wrapped, rotated.failed), (3, 1));
     assert_eq!(std::fs::read_to_string(dir.path().join("keys/master.keys")).unwrap().lines().count(), 3);
     assert!(open(dir.path()).await.original(2).await.unwrap().is_some());

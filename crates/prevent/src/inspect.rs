@@ -21,7 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::header;
 use crate::metrics::Metrics;
-use crate::receive::{Facts, Received, admit};
+use crate::receive::{Facts, Received, admit, older_ids};
 use crate::respond::subject_tag;
 use crate::settings::Settings;
 use crate::unique_id::UniqueId;
@@ -72,6 +72,8 @@ pub(crate) struct Inspected {
 #[derive(Debug)]
 pub(crate) struct Findings {
     pub(crate) facts: Facts,
+    /// Of a message that violates a policy: what its id would be by keys that were in use before.
+    older_ids: Vec<UniqueId>,
     pub(crate) set: Arc<Set>,
     pub(crate) inspection: Inspection,
     pub(crate) response: Response,
@@ -81,11 +83,8 @@ pub(crate) struct Findings {
 
 impl Inspected {
     /// A retry of a message that came first under an older key goes on under the id that its incident has.
-    pub(crate) async fn under_known_id(mut self, journal: &Journal) -> Self {
-        if self.findings.inspection.violations.is_empty() {
-            return self;
-        }
-        for id in std::mem::take(&mut self.findings.facts.older_ids) {
+    async fn under_known_id(mut self, journal: &Journal) -> Self {
+        for id in std::mem::take(&mut self.findings.older_ids) {
             match journal.knows_message(id.as_str()).await {
                 Ok(true) => {
                     self.findings.facts.unique_id = id;
@@ -133,8 +132,18 @@ impl Inspector {
         *self.set.write().unwrap_or_else(PoisonError::into_inner) = set;
     }
 
-    /// The verdict, or the reply that defers or refuses the message.
+    /// The verdict, under the id that the message has in the journal; or the reply that defers or refuses it.
     pub(crate) async fn inspect(
+        self: &Arc<Self>,
+        received: Received,
+        question: Question,
+        settings: &Arc<Settings>,
+        journal: &Journal,
+    ) -> Result<Inspected, Reply> {
+        Ok(self.judge(received, question, settings).await?.under_known_id(journal).await)
+    }
+
+    async fn judge(
         self: &Arc<Self>,
         received: Received,
         question: Question,
@@ -254,7 +263,18 @@ impl Job {
         let (inspection, response, subject) = judged;
         let tag = subject_tag(&response.modifications);
         let edits = header::edits(&facts.header, octets, tag.as_ref());
-        Findings { facts: Facts { subject, ..facts }, set: self.set.clone(), inspection, response, edits }
+        let older_ids = match inspection.violations.is_empty() {
+            true => Vec::new(),
+            false => older_ids(octets, &self.question.sender, &facts.header, &self.settings),
+        };
+        Findings {
+            facts: Facts { subject, ..facts },
+            older_ids,
+            set: self.set.clone(),
+            inspection,
+            response,
+            edits,
+        }
     }
 
     fn judge(&self, opened: &Opened<'_>, size: u64, deadline: Instant) -> Judged {

@@ -1,5 +1,6 @@
 //! Station 3, receive: the whole message is here; what kind of thing it is, and whether it may come in at all.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use smtp::reply::{Reply, own};
@@ -23,8 +24,6 @@ pub(crate) struct Received {
 #[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) unique_id: UniqueId,
-    /// What it would be by keys that were in use before.
-    pub(crate) older_ids: Vec<UniqueId>,
     pub(crate) message_id: Option<String>,
     pub(crate) subject: Option<String>,
     pub(crate) header: HeaderScan,
@@ -57,19 +56,31 @@ pub(crate) fn admit(octets: &[u8], sender: &str, settings: &Settings) -> Result<
     if header.forged.len() > MAX_FORGED_RANGES {
         return Err(own::too_many_forged());
     }
-    let part = |range: &Option<std::ops::Range<usize>>| range.clone().map_or(&[][..], |range| &octets[range]);
-    let subject = header.subjects.first().cloned();
-    let identity = Identity {
-        sender,
-        message_id: header.message_id.clone().map(|range| &octets[range]),
-        instead: [part(&header.from), part(&header.date), part(&subject)],
-        body: &octets[header.body_start..],
-    };
     Ok(Facts {
-        unique_id: UniqueId::of(&settings.id_key, &identity),
-        older_ids: settings.old_id_keys.iter().map(|key| UniqueId::of(key, &identity)).collect(),
+        unique_id: UniqueId::of(&settings.id_key, &identity(octets, sender, &header)),
         message_id: value_text(octets, &header.message_id),
         subject: None,
         header,
     })
+}
+
+/// What its id would be by keys that were in use before. Reads the whole message again for each: not for clean mail.
+pub(crate) fn older_ids(
+    octets: &[u8],
+    sender: &str,
+    header: &HeaderScan,
+    settings: &Settings,
+) -> Vec<UniqueId> {
+    let identity = identity(octets, sender, header);
+    settings.old_id_keys.iter().map(|key| UniqueId::of(key, &identity)).collect()
+}
+
+fn identity<'m>(octets: &'m [u8], sender: &'m str, header: &HeaderScan) -> Identity<'m> {
+    let part = |range: Option<&Range<usize>>| range.map_or(&[][..], |range| &octets[range.clone()]);
+    Identity {
+        sender,
+        message_id: header.message_id.clone().map(|range| &octets[range]),
+        instead: [part(header.from.as_ref()), part(header.date.as_ref()), part(header.subjects.first())],
+        body: &octets[header.body_start..],
+    }
 }

@@ -24,7 +24,7 @@ use crate::settings::Settings;
 /// Peers being told to go away at one time; more than that are hung up on.
 const REFUSALS: usize = 256;
 /// Pause after a failed accept (no file descriptors left, for example), so that the loop does not spin.
-pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What all sessions of a server share.
 pub(crate) struct Shared {
@@ -94,8 +94,24 @@ impl Server {
 
     /// Serves until `stop`, then lets sessions finish their transaction within the grace time. True if all did.
     pub async fn run(&self, listener: TcpListener, stop: CancellationToken) -> bool {
-        let (sessions, cut) = (TaskTracker::new(), CancellationToken::new());
         let effects = tokio::spawn(effects::run(self.shared.clone(), stop.clone()));
+        let finished = self
+            .serve(listener, stop, |stream, peer, sessions, ends| self.welcome(stream, peer, sessions, ends))
+            .await;
+        // An effect that is not finished by then is done again at the next start.
+        let _ = tokio::time::timeout(self.shared.settings().shutdown_grace, effects).await;
+        finished
+    }
+
+    /// Takes connections until `stop`, then lets what is under way end within the grace time, and cuts off the rest. True if
+    /// nothing was cut off. `welcome` gets the tracker of sessions, and the tokens that end them: politely, and at once.
+    pub(crate) async fn serve(
+        &self,
+        listener: TcpListener,
+        stop: CancellationToken,
+        welcome: impl Fn(TcpStream, SocketAddr, &TaskTracker, [&CancellationToken; 2]),
+    ) -> bool {
+        let (sessions, cut) = (TaskTracker::new(), CancellationToken::new());
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -103,7 +119,7 @@ impl Server {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.welcome(stream, peer, &sessions, [&stop, &cut]),
+                Ok((stream, peer)) => welcome(stream, peer, &sessions, [&stop, &cut]),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -119,8 +135,6 @@ impl Server {
             cut.cancel();
             sessions.wait().await;
         }
-        // An effect that is not finished by then is done again at the next start.
-        let _ = tokio::time::timeout(grace, effects).await;
         finished
     }
 

@@ -43,9 +43,8 @@ impl Session {
         let question = self.question()?;
         let (shared, settings) = (&self.shared, &self.settings);
         let pair = self.pair.as_mut().ok_or_else(own::processing_error)?;
-        let inspecting = shared.inspector.inspect(received, question, settings);
+        let inspecting = shared.inspector.inspect(received, question, settings, &shared.journal);
         let inspected = keeping_alive(pair, settings.smtp.timeouts.tick, inspecting).await?;
-        let inspected = inspected.under_known_id(&shared.journal).await;
         let responded = Responded::new(inspected, settings);
         let recorded = record(responded, &shared.journal, settings, &shared.metrics).await?;
         let relayed = relay(recorded, pair, settings).await;

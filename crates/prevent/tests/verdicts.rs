@@ -86,6 +86,30 @@ async fn a_repeat_of_the_message_has_the_same_id_and_the_same_incident() {
 }
 
 #[tokio::test]
+async fn a_repeat_after_the_key_of_ids_was_changed_has_the_id_of_its_incident() {
+    let script = format!("{HOP}{HOP_ENVELOPE}C: DATA\nS: 354");
+    let hop = hops(&[&script, &script]).await;
+    let weir = weir_that(&hop, &[(7, "topsecret", "\"Hold\"")], impatient).await;
+    weir.talk(&format!("{HELLO}{ENVELOPE}{SECRET}S~ 451 4.4.2")).await;
+    weir.stop.cancel();
+    let Weir { server, journal, run, dir, .. } = weir;
+    run.await.unwrap();
+    drop((server, journal));
+    let (name, text) = policy(7, "topsecret", "\"Hold\"");
+    let policies = [RESPONSES[0], (&*name, &*text)];
+    let weir = weir_in(dir, &[hop.addr], &policies, |settings| {
+        impatient(settings);
+        let old = std::mem::replace(&mut settings.id_key, prevent::IdKey::new([8; 32]));
+        settings.old_id_keys.push(old);
+    })
+    .await;
+    weir.talk(&format!("{HELLO}{ENVELOPE}{SECRET}S~ 451 4.4.2")).await;
+    let sent = hop.played().await;
+    assert_eq!(sent[0][..60], sent[1][..60]);
+    assert_eq!(weir.incidents().await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_subject_is_tagged_and_nothing_else_of_the_message_changes() {
     let hop = hops(&[&format!(
         "{HOP}{HOP_ENVELOPE}

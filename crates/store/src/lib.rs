@@ -1,13 +1,15 @@
 //! Opens a database and migrates it; keys, encryption at rest and blobs on disk. Knows no table of others.
 //!
 //! [`database`] speaks one SQL to SQLite and PostgreSQL, [`keys`] holds what seals, [`cipher`] seals, [`blobs`] keeps large sealed
-//! objects in files, [`lock`] keeps a second server out of a data directory, [`steps`] brings tables forward.
+//! objects in files, [`lock`] keeps a second server out of a data directory, [`steps`] brings tables forward,
+//! [`sealed`] wraps what is in them by a new key.
 
 pub mod blobs;
 pub mod cipher;
 pub mod database;
 pub mod keys;
 pub mod lock;
+pub mod sealed;
 pub mod steps;
 
 /// Why something cannot be stored or read.

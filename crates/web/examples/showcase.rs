@@ -120,9 +120,15 @@ async fn parts(viewer: Viewer) -> Result<axum::response::Response, Problem> {
             series: vec![series("Held", 5), series("Blocked", 3), series("Modified", 11)],
         },
         passage: mail::passage(text, &[mark("4111 1111 1111 1111"), mark("DE89 3704 0044 0532 0130 00")], 4_000),
-        headers: mail::header_table(&mail::raw_headers(
-            b"From: Jane Doe <jane.doe@company.example>\r\nTo: bob@partner.example\r\nSubject: Quarterly\r\n numbers\r\nX-Mailer: \xff\xfe\r\n\r\n",
-        )),
+        headers: mail::header_table(
+            &[
+                ("From", "Jane Doe <jane.doe@company.example>"),
+                ("To", "bob@partner.example"),
+                ("Subject", "Quarterly numbers"),
+                ("X-Mailer", "\u{fffd}\u{202e}"),
+            ]
+            .map(|(name, value)| mail::Header { name: name.to_owned(), value: value.to_owned() }),
+        ),
     };
     Page::new(&viewer, "Parts").wide().show(&content)
 }

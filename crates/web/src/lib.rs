@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod clock;
+pub mod csv;
 pub mod guard;
 pub mod layout;
 pub mod listen;
@@ -15,6 +16,7 @@ pub mod people;
 mod piped;
 mod problem;
 mod schema;
+mod seen;
 pub mod session;
 mod site;
 mod viewer;
@@ -23,6 +25,7 @@ pub use clock::Clock;
 pub use piped::{Cut, Pipe, piped};
 pub use problem::Problem;
 pub use schema::prepare;
+pub use seen::NOT_SHOWN;
 pub use site::{Brand, Options, Place, Site};
 pub use viewer::{Means, Theme, Viewer};
 

@@ -1,4 +1,5 @@
 //! Serves HTTP: over TLS anywhere, with client certificates where asked for, in the clear on this machine's own addresses only.
+//! A renewed certificate is served without a restart.
 //!
 //! A slow client costs a place for a bounded time: for its handshake, for the head of a request, for reading an answer. There
 //! are so many places, and one address gets no more than half of them. On stop, what is being answered is answered.
@@ -15,9 +16,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -27,8 +26,10 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 mod patient;
+mod tls;
 
 use patient::Patient;
+pub use tls::{Clients, Tls, TlsFiles, belong_together};
 
 /// For the TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -60,6 +61,13 @@ impl Default for Peer {
     }
 }
 
+impl Peer {
+    /// Its address alone, as IPv4 where it is one.
+    pub fn ip(&self) -> IpAddr {
+        self.address.ip().to_canonical()
+    }
+}
+
 /// A verified client certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
@@ -78,8 +86,8 @@ pub struct Certificate {
 pub enum Transport {
     /// Not at all: loopback only.
     Plain,
-    /// By TLS; see [`tls`].
-    Tls(Arc<ServerConfig>),
+    /// By TLS, with what stands in files.
+    Tls(Tls),
 }
 
 /// Where it listens.
@@ -112,29 +120,6 @@ pub enum Error {
     Tls(String),
 }
 
-/// A TLS configuration; with `clients`, only peers with a certificate of one of these authorities get in.
-pub fn tls(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-    clients: Option<RootCertStore>,
-) -> Result<Arc<ServerConfig>, Error> {
-    let failed = |why: &dyn std::fmt::Display| Error::Tls(why.to_string());
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|why| failed(&why))?;
-    let builder = match clients {
-        Some(roots) => {
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
-            builder.with_client_cert_verifier(verifier.map_err(|why| failed(&why))?)
-        }
-        None => builder.with_no_client_auth(),
-    };
-    let mut config = builder.with_single_cert(chain, key).map_err(|why| failed(&why))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
-}
-
 /// Serves until `stop`, with so many connections at most.
 pub async fn listen(
     address: &str,
@@ -163,6 +148,9 @@ struct Server {
 impl Server {
     async fn run(self, listener: TcpListener) {
         let tasks = TaskTracker::new();
+        if let Transport::Tls(tls) = &self.transport {
+            tasks.spawn(tls.clone().keep(self.stop.clone()));
+        }
         loop {
             let accepted = tokio::select! {
                 () = self.stop.cancelled() => break,
@@ -198,12 +186,17 @@ async fn converse(
         Transport::Plain => {
             serve(stream, Peer { address, secure: false, certificate: None }, app, stop).await;
         }
-        Transport::Tls(config) => {
-            let handshake = TlsAcceptor::from(config).accept(stream);
+        Transport::Tls(tls) => {
+            let handshake = TlsAcceptor::from(tls.config()).accept(stream);
             match tokio::time::timeout(HANDSHAKE, handshake).await {
                 Ok(Ok(stream)) => {
                     let certificates = stream.get_ref().1.peer_certificates();
                     let certificate = certificates.and_then(|chain| chain.first()).and_then(certificate);
+                    if !tls.admits(certificate.as_ref()) {
+                        // The connection ends: no word of what is here goes to who may not ask.
+                        let name = certificate.map(|certificate| certificate.name);
+                        return tracing::warn!(%address, ?name, "a client's certificate has none of the names that get in");
+                    }
                     serve(stream, Peer { address, secure: true, certificate }, app, stop).await;
                 }
                 Ok(Err(error)) => tracing::debug!(%address, %error, "a TLS handshake failed"),

@@ -213,20 +213,34 @@ impl Sessions {
 
     /// Leaves a message for the next page.
     pub async fn say(&self, hash: &[u8], said: Said) -> Result<(), Error> {
+        self.change_said(hash, |all| {
+            all.push(Said { text: said.text.chars().take(1_000).collect(), ..said });
+            all.drain(..all.len().saturating_sub(MOST_SAID));
+        })
+        .await
+    }
+
+    /// These messages were shown; what was said meanwhile waits for the next page.
+    pub async fn shown(&self, hash: &[u8], shown: &[Said]) -> Result<(), Error> {
+        self.change_said(hash, |all| {
+            for one in shown {
+                if let Some(at) = all.iter().position(|waiting| waiting == one) {
+                    all.remove(at);
+                }
+            }
+        })
+        .await
+    }
+
+    async fn change_said(&self, hash: &[u8], change: impl FnOnce(&mut Vec<Said>)) -> Result<(), Error> {
         let mut transaction = self.database.begin().await?;
         let rows = transaction.fetch("SELECT flash FROM web_session WHERE hash = ?", values![hash]).await?;
         let Some(row) = rows.first() else { return Ok(()) };
         let mut all: Vec<Said> = serde_json::from_str(&row.get::<String>("flash")?).unwrap_or_default();
-        all.push(Said { text: said.text.chars().take(1_000).collect(), ..said });
-        let from = all.len().saturating_sub(MOST_SAID);
-        let text = serde_json::to_string(&all[from..]).unwrap_or_default();
+        change(&mut all);
+        let text = serde_json::to_string(&all).unwrap_or_default();
         transaction.run("UPDATE web_session SET flash = ? WHERE hash = ?", values![text, hash]).await?;
         Ok(transaction.commit().await?)
-    }
-
-    /// The messages were shown.
-    pub async fn said(&self, hash: &[u8]) -> Result<(), Error> {
-        self.write("UPDATE web_session SET flash = '[]' WHERE hash = ?", values![hash]).await
     }
 
     async fn write(&self, sql: &str, values: Vec<store::database::Value>) -> Result<(), Error> {

@@ -13,7 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::guard::{self, Throttle};
-use crate::layout::assets::{Asset, Assets};
+use crate::layout::assets::Assets;
 use crate::pages;
 use crate::people::{People, Privilege};
 use crate::session::{Ends, Sessions};
@@ -59,12 +59,10 @@ pub struct Options {
     pub home: String,
     /// Paths that begin like this are for programs: tokens and basic authentication count there, problems are told in JSON.
     pub api: Vec<String>,
-    /// Paths that begin like this need no signing in.
+    /// Paths that begin like this need no signing in. Their forms need no token either, so they must not act by a viewer's rights.
     pub public: Vec<String>,
     /// Names under which it may be asked on plain http, besides those of this machine.
     pub hosts: Vec<String>,
-    /// Scripts, styles and pictures of its own.
-    pub assets: Vec<Asset>,
     /// How long sessions last.
     pub ends: Ends,
     /// How long a request may take until its answer begins.
@@ -87,7 +85,6 @@ impl Options {
             api: vec!["/api/".to_owned()],
             public: Vec::new(),
             hosts: Vec::new(),
-            assets: Vec::new(),
             ends: Ends::default(),
             patience: Duration::from_secs(60),
             body_limit: 1 << 20,
@@ -121,7 +118,7 @@ impl Site {
             people,
             sessions: Sessions::new(database.clone(), options.clock.clone(), options.ends),
             audit: Audit::new(database, options.clock.clone()),
-            assets: Assets::new(&options.assets),
+            assets: Assets::new(),
             throttle: Throttle::new(options.clock.clone()),
             options,
         })))

@@ -112,14 +112,6 @@ impl Viewer {
         )))
     }
 
-    /// Goes on only if the role may do any of these.
-    pub fn require_any(&self, privileges: &[Privilege]) -> Result<(), Problem> {
-        if privileges.iter().any(|privilege| self.may(*privilege)) {
-            return Ok(());
-        }
-        privileges.first().map_or(Err(Problem::NotFound), |privilege| self.require(*privilege))
-    }
-
     /// For the audit log and for histories: who, in which role, from where.
     pub fn actor(&self) -> Actor {
         Actor { who: self.name.clone(), role: self.role.name.clone(), peer: self.peer.clone() }

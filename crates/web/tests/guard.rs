@@ -44,6 +44,32 @@ async fn a_forged_form_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_public_form_is_taken_from_everybody_but_never_from_another_site() {
+    let console = console().await;
+    let id = console.user("jane", &["Reviewer"]).await;
+    let jane = console.signed_in("jane").await;
+    console.user("joe", &["Reviewer"]).await;
+    let mut joe = console.signed_in("joe").await;
+    let password = web::people::Password::new("another four small words".into());
+    console.site.people().set_password(id, password, true).await.unwrap();
+    let mut jane_must_change = jane;
+    let answer = jane_must_change
+        .post("/sign-in", &[("name", "jane"), ("password", "another four small words")])
+        .await;
+    assert_eq!(answer.header("location"), Some("/account/password"));
+    for browser in [&mut console.browser(), &mut joe, &mut jane_must_change] {
+        assert_eq!(browser.post("/open/door", &[]).await.body, "taken");
+        assert_eq!(browser.post("/theme", &[("theme", "dark"), ("to", "/sign-in")]).await.status, 303);
+        for path in ["/open/door", "/theme"] {
+            let answer = browser.ask("POST", path, &[("sec-fetch-site", "cross-site")], b"").await;
+            assert_eq!(answer.status, 403, "{path}");
+        }
+    }
+    assert_eq!(joe.post("/change", &[]).await.status, 403, "all else needs the token");
+    assert_eq!(jane_must_change.get("/incidents").await.header("location"), Some("/account/password"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn signing_in_from_another_site_is_refused() {
     let console = console().await;
     console.user("jane", &["Reviewer"]).await;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
-use web::listen::{Error, Peer, Transport, listen, tls};
+use web::listen::{Clients, Error, Listening, Peer, Tls, TlsFiles, Transport, listen};
 
 fn app() -> Router {
     Router::new()
@@ -38,14 +39,16 @@ fn app() -> Router {
 struct Ca {
     issuer: Issuer<'static, KeyPair>,
     der: CertificateDer<'static>,
+    pem: String,
 }
 
 fn authority() -> Ca {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
-    let der = params.self_signed(&key).unwrap().der().clone();
-    Ca { issuer: Issuer::new(params, key), der }
+    let certificate = params.self_signed(&key).unwrap();
+    let (der, pem) = (certificate.der().clone(), certificate.pem());
+    Ca { issuer: Issuer::new(params, key), der, pem }
 }
 
 fn signed(name: &str, ca: &Ca) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
@@ -53,6 +56,32 @@ fn signed(name: &str, ca: &Ca) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'
     let certificate =
         CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &ca.issuer).unwrap();
     (vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+}
+
+/// A certificate of `localhost` in the files that a server reads.
+fn write(dir: &Path, ca: &Ca) {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &ca.issuer).unwrap();
+    std::fs::write(dir.join("key.pem"), key.serialize_pem()).unwrap();
+    std::fs::write(dir.join("chain.pem"), certificate.pem()).unwrap();
+}
+
+async fn listening(dir: &Path, clients: Clients, stop: CancellationToken) -> Listening {
+    let files = TlsFiles { chain: dir.join("chain.pem"), key: dir.join("key.pem"), clients };
+    listen("127.0.0.1:0", Transport::Tls(Tls::load(files).unwrap()), 10, app(), stop).await.unwrap()
+}
+
+/// What is answered to who trusts this authority and shows this certificate.
+async fn answer(
+    to: &Listening,
+    ca: &Ca,
+    own: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+) -> std::io::Result<String> {
+    let stream = TcpStream::connect(to.address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut stream = connector(ca, own).connect(name, stream).await?;
+    ask(&mut stream, "/").await
 }
 
 fn roots(ca: &Ca) -> RootCertStore {
@@ -93,22 +122,46 @@ async fn plain_http_is_for_loopback_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_certificates_of_the_authority_get_in_and_their_name_is_known() {
-    let (ca, strangers) = (authority(), authority());
-    let (chain, key) = signed("localhost", &ca);
-    let config = tls(chain, key, Some(roots(&ca))).unwrap();
-    let listening =
-        listen("127.0.0.1:0", Transport::Tls(config), 10, app(), CancellationToken::new()).await.unwrap();
-    let connect = async |own| {
-        let stream = TcpStream::connect(listening.address).await.unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
-        let mut stream = connector(&ca, own).connect(name, stream).await?;
-        ask(&mut stream, "/").await
-    };
-    let known = connect(Some(signed("detection1.example", &ca))).await.unwrap();
+async fn only_names_of_the_authority_get_in_where_names_are_asked_for() {
+    let (ca, strangers, dir) = (authority(), authority(), tempfile::tempdir().unwrap());
+    write(dir.path(), &ca);
+    let authorities = dir.path().join("ca.pem");
+    std::fs::write(&authorities, &ca.pem).unwrap();
+    let names = vec!["detection1.example".to_owned()];
+    let server = listening(dir.path(), Clients::Named { authorities, names }, CancellationToken::new()).await;
+    let known = answer(&server, &ca, Some(signed("detection1.example", &ca))).await.unwrap();
     assert!(known.ends_with("detection1.example secure=true"), "{known}");
-    assert!(connect(None).await.is_err(), "no certificate");
-    assert!(connect(Some(signed("detection1.example", &strangers))).await.is_err(), "of another authority");
+    assert!(answer(&server, &ca, None).await.is_err(), "no certificate");
+    let other = answer(&server, &ca, Some(signed("detection1.example", &strangers))).await;
+    assert!(other.is_err(), "of another authority");
+    let other = answer(&server, &ca, Some(signed("detection2.example", &ca))).await;
+    assert!(!other.is_ok_and(|text| text.contains("HTTP")), "of another name");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_certificate_gets_in_where_one_is_only_asked_for() {
+    let (ca, strangers, dir) = (authority(), authority(), tempfile::tempdir().unwrap());
+    write(dir.path(), &ca);
+    let authorities = dir.path().join("ca.pem");
+    std::fs::write(&authorities, &ca.pem).unwrap();
+    let server = listening(dir.path(), Clients::Asked(authorities), CancellationToken::new()).await;
+    let known = answer(&server, &ca, Some(signed("detection1.example", &ca))).await.unwrap();
+    assert!(known.ends_with("detection1.example secure=true"), "{known}");
+    assert!(answer(&server, &ca, None).await.unwrap().ends_with("nobody secure=true"));
+    assert!(answer(&server, &ca, Some(signed("x.example", &strangers))).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewed_certificate_is_served_without_a_restart() {
+    let (old, new, dir) = (authority(), authority(), tempfile::tempdir().unwrap());
+    write(dir.path(), &old);
+    let server = listening(dir.path(), Clients::Anybody, CancellationToken::new()).await;
+    assert!(answer(&server, &old, None).await.is_ok() && answer(&server, &new, None).await.is_err());
+    write(dir.path(), &new);
+    while answer(&server, &new, None).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(answer(&server, &old, None).await.is_err(), "the old one is gone");
 }
 
 #[tokio::test(flavor = "multi_thread")]

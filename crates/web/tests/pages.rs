@@ -33,6 +33,50 @@ async fn an_administrator_adds_a_user_who_then_chooses_a_password() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_user_is_added_with_its_password_or_not_at_all() {
+    let console = console().await;
+    console.user("root", &["Administrator"]).await;
+    let mut root = console.signed_in("root").await;
+    let reviewer = console.role("Reviewer").await.to_string();
+    // From here on nothing can be written about a user who is there already.
+    let database = support::database(console.dir.path()).await;
+    let mut transaction = database.begin().await.unwrap();
+    let stop = "CREATE TRIGGER stop BEFORE UPDATE ON web_user BEGIN SELECT RAISE(ABORT, 'stopped'); END";
+    transaction.run(stop, Vec::new()).await.unwrap();
+    transaction.commit().await.unwrap();
+    let made = root.submit("/users/new", "/users/new", &[("name", "jane"), ("role", &reviewer)]).await;
+    assert_eq!(made.status, 200, "{}", made.body);
+    let mut transaction = database.begin().await.unwrap();
+    transaction.run("DROP TRIGGER stop", Vec::new()).await.unwrap();
+    transaction.commit().await.unwrap();
+    let jane = [("name", "jane"), ("password", secret(&made.body))];
+    let answer = console.browser().post("/sign-in", &jane).await;
+    assert_eq!(answer.header("location"), Some("/account/password"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_waits_until_a_page_really_shows_it() {
+    let console = console().await;
+    let id = console.user("jane", &["Administrator"]).await;
+    let mut jane = console.signed_in("jane").await;
+    console.site.people().set_password(id, web::people::Password::new("four more words here".into()), true).await.unwrap();
+    let sign_in = [("name", "jane"), ("password", "four more words here")];
+    assert_eq!(jane.post("/sign-in", &sign_in).await.status, 303);
+    let new = "and four words of my own";
+    let change = [("old", "four more words here"), ("new", new), ("again", new)];
+    let changed = jane.submit("/account/password", "/account/password", &change).await;
+    assert_eq!((changed.status, changed.header("location")), (303, Some("/")), "{}", changed.body);
+    assert_eq!(jane.get("/").await.header("location"), Some("/incidents"), "a detour shows nothing");
+    assert_eq!(jane.get("/api/who").await.status, 403, "nor does what is for programs");
+    let head = jane.ask("HEAD", "/incidents", &[("accept", "text/html")], b"").await;
+    assert_eq!((head.status, head.body.as_str()), (200, ""), "nor does a page without its body");
+    let part = jane.ask("GET", "/conflict", &[("hx-request", "true")], b"").await;
+    assert!(!part.body.contains("The password is changed"), "nor does a part of a page");
+    assert!(jane.get("/nothing").await.body.contains("The password is changed"), "the page of a problem does");
+    assert!(!jane.get("/incidents").await.body.contains("The password is changed"), "and once is enough");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_loses_a_role_loses_its_sessions_and_tokens() {
     let console = console().await;
     console.user("root", &["Administrator"]).await;

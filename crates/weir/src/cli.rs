@@ -245,6 +245,8 @@ pub(crate) enum EnforceTask {
     },
     /// Give all servers a new key of unique message ids; the old one is known for seven days more.
     RenewIds,
+    /// Make a new master key, and wrap what is sealed by it, while the server is stopped. The old key is then forgotten.
+    RotateKeys,
     /// Write a consistent copy of the embedded database while the server runs. The keys are not in it.
     Backup {
         /// A file that does not exist.

@@ -239,6 +239,16 @@ pub(crate) async fn task(task: &EnforceTask, config: &Enforce) -> Result<ExitCod
             log("UNIQUE_ID_KEY_RENEWED", "", "").await?;
             println!("all servers get the new key with their next heartbeat");
         }
+        EnforceTask::RotateKeys => {
+            let rotated = enforce::rotate_keys(&enforce.options).await?;
+            log("KEYS_ROTATED", &format!("key {}", rotated.key), &format!("{} objects", rotated.wrapped)).await?;
+            println!("key {} seals from now on; {} objects are wrapped by it", rotated.key, rotated.wrapped);
+            ensure!(
+                rotated.failed == 0,
+                "{} objects do not open with any key at hand (the log names them), so the old keys are kept",
+                rotated.failed
+            );
+        }
         EnforceTask::Backup { to } => {
             enforce.journal.backup(to).await?;
             log("BACKUP", &to.display().to_string(), "").await?;

@@ -11,10 +11,8 @@ use gateway::{
 };
 use incident::wire::{Heartbeat, ServerKind};
 use jiff::Timestamp;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_util::sync::CancellationToken;
-use web::listen::{Listening, Transport};
+use web::listen::{Clients, Listening, Tls, Transport};
 
 use crate::cli::{Format, GatewayQueue, GatewayServer, GatewayTask};
 use crate::terminal::safe;
@@ -212,12 +210,7 @@ impl Running {
 
 fn transport(files: Option<(PathBuf, PathBuf)>) -> Result<Transport> {
     let Some((chain, key)) = files else { return Ok(Transport::Plain) };
-    let certificates = CertificateDer::pem_file_iter(&chain)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .with_context(|| format!("no certificates in {}", chain.display()))?;
-    let key =
-        PrivateKeyDer::from_pem_file(&key).with_context(|| format!("no private key in {}", key.display()))?;
-    Ok(Transport::Tls(web::listen::tls(certificates, key, None)?))
+    Ok(Transport::Tls(Tls::load(web::listen::TlsFiles { chain, key, clients: Clients::Anybody })?))
 }
 
 /// The gateway is seen at Enforce's page of servers, and its certificate is renewed in time.

@@ -47,7 +47,7 @@ impl Documents for InProcess {
     fn open(&self, request: &DocumentRequest<'_>) -> DocumentAnswer {
         let mut out = Output::new(request);
         read(request, &mut out);
-        out.answer
+        out.finish()
     }
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn read_on(request: &DocumentRequest<'_>, sink: Sink<'_>) -> Document
     if catch_unwind(AssertUnwindSafe(|| read(request, &mut out))).is_err() {
         out.end(Reason::ParserFailed);
     }
-    out.answer
+    out.finish()
 }
 
 /// Which reader opens which kind.

@@ -1,14 +1,19 @@
 //! What comes out of one file: texts, files, findings; within the budget, and sent on while the rest is still being read.
 
+use std::borrow::Cow;
 use std::io::Read;
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Instant;
 
-use crate::{AmbiguityReason, DocumentAnswer, DocumentItem, DocumentRequest, Kind, Limits, Reason};
+use crate::{AmbiguityReason, DocumentAnswer, DocumentItem, DocumentRequest, Kind, Limits, Reason, Text};
 
 /// What an item costs beside its octets, so that millions of tiny ones are bounded too.
 const ITEM_COST: u64 = 48;
 /// Octets after which what is there is sent on: a reader that dies later loses no more than this.
 const BATCH: usize = 128 << 10;
+/// Octets from which on a text has its own memory.
+const LARGE: usize = 4 << 10;
 /// Findings of one file; more of them say nothing new.
 const MAX_FINDINGS: usize = 1_000;
 /// The clock is looked at once in so many items or blocks.
@@ -19,7 +24,11 @@ pub(crate) type Sink<'a> = &'a mut dyn FnMut(DocumentAnswer);
 
 /// What comes out of one file.
 pub(crate) struct Output<'a> {
-    pub(crate) answer: DocumentAnswer,
+    answer: DocumentAnswer,
+    /// Small texts and their places, in one piece.
+    small: String,
+    /// Which these are: the items that come behind those in `answer`.
+    stretches: Vec<(Range<u32>, Kind, Range<u32>)>,
     pub(crate) limits: &'a Limits,
     pub(crate) deadline: Instant,
     sink: Option<Sink<'a>>,
@@ -36,6 +45,8 @@ impl<'a> Output<'a> {
     pub(crate) fn new(request: &DocumentRequest<'a>) -> Self {
         Self {
             answer: DocumentAnswer::default(),
+            small: String::new(),
+            stretches: Vec::new(),
             limits: request.limits,
             deadline: request.deadline,
             sink: None,
@@ -54,14 +65,62 @@ impl<'a> Output<'a> {
     }
 
     /// Text at a place. Empty text is nothing.
-    pub(crate) fn text(&mut self, place: impl Into<String>, kind: Kind, text: String) -> Result<(), Reason> {
+    pub(crate) fn text<'t>(
+        &mut self,
+        place: impl AsRef<str>,
+        kind: Kind,
+        text: impl Into<Cow<'t, str>>,
+    ) -> Result<(), Reason> {
+        let (place, text) = (place.as_ref(), text.into());
         if text.trim().is_empty() {
             return Ok(());
         }
-        let place = place.into();
-        self.spend((text.len() + place.len()) as u64 + ITEM_COST)?;
-        self.push(text.len() + place.len(), DocumentItem::Text { place, kind, text });
+        let size = text.len() + place.len();
+        self.spend(size as u64 + ITEM_COST)?;
+        if size < LARGE {
+            let place = self.place(place);
+            let text = self.keep(&text);
+            self.stretches.push((place, kind, text));
+        } else {
+            self.settle();
+            let (place, text) = (place.to_owned().into(), text.into_owned().into());
+            self.answer.items.push(DocumentItem::Text { place, kind, text });
+        }
+        self.grown(size);
         Ok(())
+    }
+
+    /// A number as it is stored has the place of the number as it is shown.
+    fn place(&mut self, place: &str) -> Range<u32> {
+        let last = self.stretches.last().map(|(place, ..)| place.clone());
+        let same = |last: &Range<u32>| &self.small[last.start as usize..last.end as usize] == place;
+        last.filter(same).unwrap_or_else(|| self.keep(place))
+    }
+
+    fn keep(&mut self, text: &str) -> Range<u32> {
+        let from = self.small.len() as u32;
+        self.small.push_str(text);
+        from..self.small.len() as u32
+    }
+
+    /// Turns what is small into items.
+    fn settle(&mut self) {
+        if self.stretches.is_empty() {
+            return;
+        }
+        let all: Arc<str> = self.small.as_str().into();
+        self.small.clear();
+        self.answer.items.extend(self.stretches.drain(..).map(|(place, kind, text)| DocumentItem::Text {
+            place: Text::shared(&all, place),
+            kind,
+            text: Text::shared(&all, text),
+        }));
+    }
+
+    /// What came out, but for what was sent on.
+    pub(crate) fn finish(mut self) -> DocumentAnswer {
+        self.settle();
+        self.answer
     }
 
     /// A file whose octets are already paid for.
@@ -104,7 +163,7 @@ impl<'a> Output<'a> {
     pub(crate) fn named(&mut self, name: &str, reason: Reason) -> Result<(), Reason> {
         self.count_file()?;
         self.unscannable(name, reason);
-        self.text("", Kind::FileName, name.to_owned())
+        self.text("", Kind::FileName, name)
     }
 
     fn count_file(&mut self) -> Result<(), Reason> {
@@ -113,12 +172,20 @@ impl<'a> Output<'a> {
     }
 
     fn push(&mut self, size: usize, item: DocumentItem) {
+        self.settle();
         self.answer.items.push(item);
+        self.grown(size);
+    }
+
+    fn grown(&mut self, size: usize) {
         self.pending += size + ITEM_COST as usize;
-        if self.pending >= BATCH
-            && let Some(sink) = &mut self.sink
-        {
-            self.pending = 0;
+        // Bounded with and without somebody to send it on to: places in shared memory are numbers of 32 bits.
+        if self.pending < BATCH {
+            return;
+        }
+        self.pending = 0;
+        self.settle();
+        if let Some(sink) = &mut self.sink {
             sink(std::mem::take(&mut self.answer));
         }
     }

@@ -218,7 +218,7 @@ impl<'m> Walk<'m, '_> {
         let technical = ["content-id", "x-attachment-id", "content-md5"].iter().any(|name| field.is(name));
         let kind = if technical { Kind::Property } else { Kind::Text };
         let component = if place.in_attachment { Component::Attachment } else { Component::Header };
-        self.segment(id, String::from_utf8_lossy(field.name), component, kind, place.view, Cow::Owned(text));
+        self.segment(id, String::from_utf8_lossy(field.name).into_owned(), component, kind, place.view, text);
     }
 
     // ---- the body, by one reading of the header
@@ -279,7 +279,7 @@ impl<'m> Walk<'m, '_> {
             self.ambiguous(id, &place.path, AmbiguityReason::DuplicateTransferEncoding);
         }
         for name in meaning.names.iter().skip(1) {
-            self.segment(id, "", Component::Attachment, Kind::FileName, place.view, Cow::Owned(name.clone()));
+            self.segment(id, "", Component::Attachment, Kind::FileName, place.view, name.clone());
         }
         let extension = |name: &String| name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase());
         if meaning.names.iter().skip(1).any(|other| extension(other) != extension(&meaning.names[0])) {
@@ -343,14 +343,7 @@ impl<'m> Walk<'m, '_> {
     fn elsewhere(&mut self, id: u32, place: &Place, meaning: &Meaning) {
         for (one, _) in &meaning.types {
             for (_, value) in one.list.iter().take(MOST_FIELDS) {
-                self.segment(
-                    id,
-                    "",
-                    Component::Attachment,
-                    Kind::Link,
-                    place.view,
-                    Cow::Owned(value.clone()),
-                );
+                self.segment(id, "", Component::Attachment, Kind::Link, place.view, value.clone());
             }
         }
     }

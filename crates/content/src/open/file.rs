@@ -134,7 +134,7 @@ impl<'m> Walk<'m, '_> {
         let id = self.part(&place, role, &declared, kind, octets.get().len() as u64);
         let component = if role == Role::Body { Component::Body } else { Component::Attachment };
         if let Some(name) = &place.name {
-            self.segment(id, "", Component::Attachment, Kind::FileName, None, Cow::Owned(name.clone()));
+            self.segment(id, "", Component::Attachment, Kind::FileName, None, name.clone());
         }
         let page = matches!(declared.as_str(), "text/html" | "application/xhtml+xml");
         match kind {
@@ -259,7 +259,7 @@ impl<'m> Walk<'m, '_> {
             let quoted = std::mem::take(&mut page.quoted);
             for (kind, text) in page.into_texts() {
                 let view = if kind == Kind::Text { renderings[0] } else { view };
-                self.segment(id, "", component, kind, view, Cow::Owned(text));
+                self.segment(id, "", component, kind, view, text);
                 if kind == Kind::Text
                     && let Some(segment) = self.opened.segments.last_mut()
                 {
@@ -267,7 +267,7 @@ impl<'m> Walk<'m, '_> {
                 }
             }
             for (text, view) in joined.into_iter().zip(renderings.into_iter().skip(1)) {
-                self.segment(id, "", component, Kind::Text, view, Cow::Owned(text));
+                self.segment(id, "", component, Kind::Text, view, text);
             }
         }
     }
@@ -306,7 +306,7 @@ impl<'m> Walk<'m, '_> {
         }
         let words = words(&octets.get()[..octets.get().len().min(MOST_STRINGS)]);
         if self.spend(words.len(), id, &place.path) {
-            self.segment(id, "", component, Kind::Raw, place.view, Cow::Owned(words));
+            self.segment(id, "", component, Kind::Raw, place.view, words);
         }
         if kind == FileKind::Unknown {
             self.unscannable(id, &place.path, Reason::Unsupported(kind));
@@ -330,7 +330,7 @@ impl<'m> Walk<'m, '_> {
             if !self.spend(text.len(), id, &place.path) {
                 return;
             }
-            self.segment(id, &spot, Component::Attachment, kind, place.view, Cow::Owned(text));
+            self.segment(id, spot, Component::Attachment, kind, place.view, text);
         }
         if let Some(reason) = read.broken {
             self.unscannable(id, &place.path, reason);
@@ -447,10 +447,10 @@ impl<'m> Walk<'m, '_> {
                     if kind == Kind::Text {
                         shown = Some(self.opened.segments.len());
                     }
-                    self.segment(id, spot, Component::Attachment, kind, view, Cow::Owned(text));
+                    self.segment(id, spot, Component::Attachment, kind, view, text);
                 }
                 DocumentItem::File { name, encrypted: true, .. } => {
-                    self.segment(id, "", Component::Attachment, Kind::FileName, None, Cow::Owned(name));
+                    self.segment(id, "", Component::Attachment, Kind::FileName, None, name);
                 }
                 DocumentItem::File { name, octets, .. } => {
                     if !self.spend(octets.len(), id, &place.path) {

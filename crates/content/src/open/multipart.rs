@@ -1,6 +1,5 @@
 //! Multiparts (RFC 2046 5.1), split by every boundary and every notion of a delimiter line that some parser has.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -195,7 +194,7 @@ impl<'m> Walk<'m, '_> {
         let text = String::from_utf8_lossy(&body.get()[at..]).into_owned();
         if self.spend(text.len(), id, &place.path) {
             let component = component(place);
-            self.segment(id, "", component, Kind::Epilogue, views[1], Cow::Owned(text));
+            self.segment(id, "", component, Kind::Epilogue, views[1], text);
         }
         split.parts.iter().map(|range| if range.start >= at { views[0] } else { view }).collect()
     }
@@ -226,7 +225,7 @@ impl<'m> Walk<'m, '_> {
             }
             let mut mark = view;
             self.embedded(id, &octets, &Place { view, ..place.clone() }, &mut mark);
-            self.segment(id, "", component(place), *kind, mark, Cow::Owned(text));
+            self.segment(id, "", component(place), *kind, mark, text);
         }
     }
 }

@@ -109,16 +109,16 @@ fn forms(word: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::borrow::Cow;
+    use crate::Text;
 
     fn words(text: &str) -> Vec<String> {
         in_text(&[Segment {
             part: 0,
-            place: String::new(),
+            place: Text::default(),
             component: Component::Body,
             kind: Kind::Text,
             view: None,
-            text: Cow::Borrowed(text),
+            text: text.into(),
             quoted: Vec::new(),
         }])
     }

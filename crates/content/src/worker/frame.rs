@@ -1,9 +1,13 @@
 //! The octets between pool and worker: bounded, and read as if from a stranger.
 
 use std::io::{self, Read, Write};
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{AmbiguityReason, DocumentAnswer, DocumentItem, DocumentRequest, FileKind, Kind, Limits, Reason};
+use crate::{
+    AmbiguityReason, DocumentAnswer, DocumentItem, DocumentRequest, FileKind, Kind, Limits, Reason, Text,
+};
 
 /// The longest frame (octets).
 const MAX_FRAME: u32 = 1 << 30;
@@ -136,23 +140,23 @@ pub(super) fn decode_request(octets: &[u8]) -> Option<Request<'_>> {
 
 /// An answer, or a part of one: `last` says that no more of it comes.
 pub(super) fn encode_answer(answer: &DocumentAnswer, last: bool) -> Vec<u8> {
-    let mut out = Writer::default();
+    let size = |item: &DocumentItem| strings(item).map(str::len).sum::<usize>() + 24;
+    let mut out = Writer(Vec::with_capacity(64 + answer.items.iter().map(size).sum::<usize>()));
     out.number(last.into());
+    // All texts in one piece, so that they are checked and kept as one; then what is what.
+    let all = answer.items.iter().flat_map(strings);
+    out.number(all.clone().map(|text| text.len() as u64).sum());
+    all.for_each(|text| out.0.extend_from_slice(text.as_bytes()));
     out.number(answer.items.len() as u64);
     for item in &answer.items {
+        strings(item).for_each(|text| out.number(text.len() as u64));
         match item {
-            DocumentItem::Text { place, kind, text } => {
-                out.number(0);
-                out.octets(place.as_bytes());
+            DocumentItem::Text { kind, .. } => {
                 out.number(KINDS.iter().position(|known| known == kind).unwrap_or(0) as u64);
-                out.octets(text.as_bytes());
             }
-            DocumentItem::File { name, place, octets, encrypted } => {
-                out.number(1);
-                out.octets(name.as_bytes());
-                out.octets(place.as_bytes());
+            DocumentItem::File { octets, encrypted, .. } => {
+                out.number(if *encrypted { LOCKED_FILE } else { FILE });
                 out.octets(octets);
-                out.number((*encrypted).into());
             }
         }
     }
@@ -175,7 +179,9 @@ pub(super) fn encode_answer(answer: &DocumentAnswer, last: bool) -> Vec<u8> {
 pub(super) fn decode_answer(octets: &[u8]) -> Option<(DocumentAnswer, bool)> {
     let mut from = Reader(octets);
     let last = from.number()? == 1;
-    let items = (0..from.count(24)?).map(|_| item(&mut from)).collect::<Option<_>>()?;
+    let texts: Arc<str> = std::str::from_utf8(from.octets()?).ok()?.into();
+    let mut at = 0;
+    let items = (0..from.count(24)?).map(|_| item(&mut from, &texts, &mut at)).collect::<Option<_>>()?;
     let unscannable = (0..from.count(24)?)
         .map(|_| {
             let path = from.text()?;
@@ -193,19 +199,42 @@ pub(super) fn decode_answer(octets: &[u8]) -> Option<(DocumentAnswer, bool)> {
     Some((DocumentAnswer { items, unscannable, ambiguous }, last))
 }
 
-fn item(from: &mut Reader<'_>) -> Option<DocumentItem> {
-    if from.number()? == 0 {
-        let place = from.text()?;
-        let kind = *KINDS.get(usize::try_from(from.number()?).ok()?)?;
-        return Some(DocumentItem::Text { place, kind, text: from.text()? });
+/// The two strings of an item.
+fn strings(item: &DocumentItem) -> impl Iterator<Item = &str> + Clone {
+    match item {
+        DocumentItem::Text { place, text, .. } => [&**place, &**text].into_iter(),
+        DocumentItem::File { name, place, .. } => [name.as_str(), place.as_str()].into_iter(),
     }
-    Some(DocumentItem::File {
-        name: from.text()?,
-        place: from.text()?,
-        octets: from.octets()?.to_vec(),
-        encrypted: from.number()? == 1,
-    })
 }
+
+/// An item whose strings stand in `texts`, from `at` on.
+fn item(from: &mut Reader<'_>, texts: &Arc<str>, at: &mut u32) -> Option<DocumentItem> {
+    let first = stretch(from.number()?, texts, at)?;
+    let second = stretch(from.number()?, texts, at)?;
+    let what = from.number()?;
+    if let FILE | LOCKED_FILE = what {
+        let string = |stretch: Range<u32>| texts.get(stretch.start as usize..stretch.end as usize);
+        return Some(DocumentItem::File {
+            name: string(first)?.to_owned(),
+            place: string(second)?.to_owned(),
+            octets: from.octets()?.to_vec(),
+            encrypted: what == LOCKED_FILE,
+        });
+    }
+    let kind = *KINDS.get(usize::try_from(what).ok()?)?;
+    Some(DocumentItem::Text { place: Text::shared(texts, first), kind, text: Text::shared(texts, second) })
+}
+
+/// The next so many octets, if a string can end there.
+fn stretch(length: u64, texts: &str, at: &mut u32) -> Option<Range<u32>> {
+    let from = *at;
+    *at = from.checked_add(u32::try_from(length).ok()?)?;
+    texts.is_char_boundary(*at as usize).then_some(from..*at)
+}
+
+/// What an item is: a file, one that is encrypted, or a kind of text.
+const FILE: u64 = 1 << 32;
+const LOCKED_FILE: u64 = 1 + FILE;
 
 const KINDS: &[Kind] = &[
     Kind::Text,

@@ -12,13 +12,13 @@ use web::{Problem, Viewer};
 
 use super::may_read;
 use super::told::{local, status_id};
-use crate::console::{Answer, Console, access, may_see_matches, may_see_original, redact, redact_line};
+use crate::console::{Answer, Console, access, redact, redact_line};
 
 async fn looked(console: &Console, viewer: &Viewer, id: u64) -> Answer<Look> {
     may_read(viewer)?;
     let mut look = console.desk.look(&access(viewer), id).await?.ok_or(Problem::NotFound)?;
-    look.incident = redact(viewer, console.enforce.keys(), look.incident);
-    look.siblings.iter_mut().for_each(|line| redact_line(viewer, console.enforce.keys(), line));
+    look.incident = redact(viewer, look.incident);
+    look.siblings.iter_mut().for_each(|line| redact_line(viewer, line));
     if viewer.hides(Hidden::History) || viewer.hides(Hidden::Recipients) {
         look.history.clear();
     }
@@ -218,7 +218,7 @@ pub(super) async fn components(
 
 pub(super) async fn matches(State(console): State<Console>, viewer: Viewer, Path(id): Path<u64>) -> Answer {
     let look = looked(&console, &viewer, id).await?;
-    if may_see_matches(&viewer) {
+    if viewer.may_see_matches() {
         viewer.log("MATCHES_SEEN", &format!("incident {id}"), "matches given unmasked").await?;
     }
     let mut places: Vec<(&str, Vec<&Match>)> = Vec::new();
@@ -266,7 +266,7 @@ pub(super) async fn message_body(
 
 async fn message(console: &Console, viewer: &Viewer, id: u64, how: &str) -> Answer<Vec<u8>> {
     may_read(viewer)?;
-    may_see_original(viewer)?;
+    viewer.may_see_original()?;
     let access = access(viewer);
     if !console.desk.may_see(&access, id).await? {
         return Err(Problem::NotFound.into());

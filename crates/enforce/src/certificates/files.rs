@@ -28,6 +28,8 @@ pub struct Ours {
     pub authority: Option<Authority>,
     /// Its certificate: whoever it vouches for may come in.
     pub roots: String,
+    /// The file of it.
+    pub authorities: PathBuf,
     /// Certificate and key of the servers' port and, where asked for, of the console (paths without their endings).
     pub server: PathBuf,
     /// Certificate and key that we show to gateways.
@@ -136,7 +138,13 @@ impl Directory {
             })?;
             self.write(file, &authority.issue(&issue)?)?;
         }
-        Ok(Ours { authority, roots, server: self.0.join("server"), client: self.0.join("client") })
+        Ok(Ours {
+            authority,
+            roots,
+            authorities: path,
+            server: self.0.join("server"),
+            client: self.0.join("client"),
+        })
     }
 
     /// One that an administrator brought is never replaced; one of ours is, in time.
@@ -185,5 +193,5 @@ fn belong_together(certificate: &str, key: &str) -> Result<(), Error> {
     let chain = chain.map_err(|why| Error::new(format!("the certificate: {why}")))?;
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
         .map_err(|why| Error::new(format!("the key: {why} (PEM expected)")))?;
-    web::listen::tls(chain, key, None).map(|_| ()).map_err(|why| Error::new(why.to_string()))
+    web::listen::belong_together(chain, key).map_err(|why| Error::new(why.to_string()))
 }

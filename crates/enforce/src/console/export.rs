@@ -83,7 +83,7 @@ async fn write(
         let page = console.desk.page(&access, &search).await.map_err(io::Error::other)?;
         let after = page.rows.last().map(|line| line.key.clone());
         for mut line in page.rows {
-            redact_line(viewer, console.enforce.keys(), &mut line);
+            redact_line(viewer, &mut line);
             match form {
                 Form::Csv => row(&line, &mut text),
                 Form::Json => {
@@ -129,35 +129,11 @@ fn row(line: &Listed, out: &mut String) {
         summary.message_id.clone().unwrap_or_default(),
         summary.unique_message_id.clone(),
     ];
-    out.push_str(&cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(","));
-    out.push_str("\r\n");
+    out.push_str(&web::csv::line(cells.iter().map(String::as_str)));
 }
 
 fn file(kind: &'static str, name: &str, body: axum::body::Body) -> Response {
     let disposition = format!("attachment; filename=\"{name}\"");
     ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)], body)
         .into_response()
-}
-
-/// A cell. One that a spreadsheet would take for a formula begins with an apostrophe.
-fn quoted(cell: &str) -> String {
-    let formula = cell.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
-        || cell.starts_with(['\t', '\r', '\n']);
-    let plain: String = cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    format!("\"{}{}\"", if formula { "'" } else { "" }, plain.replace('"', "\"\""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn no_cell_is_a_formula_or_ends_early() {
-        assert_eq!(quoted("=HYPERLINK(\"http://x\")"), "\"'=HYPERLINK(\"\"http://x\"\")\"");
-        for cell in ["+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r\n=1", "＝1"] {
-            assert!(quoted(cell).starts_with("\"'"), "{cell:?}");
-        }
-        assert_eq!(quoted("a\",\r\n\"b"), "\"a\"\",  \"\"b\"");
-        assert_eq!(quoted("<a@x.example>"), "\"<a@x.example>\"");
-    }
 }

@@ -97,20 +97,12 @@ impl Filter {
 
     /// A role cannot find out by asking what it does not see.
     pub(super) fn allowed(&self, viewer: &Viewer) -> Result<(), Problem> {
-        let asked = [
+        viewer.may_ask_by(&[
             (Hidden::Sender, !self.sender.is_empty() || self.sort == Sort::Sender),
             (Hidden::Recipients, !self.recipient.is_empty()),
             (Hidden::Subject, !self.subject.is_empty()),
             (Hidden::Matches, !self.value.is_empty()),
-        ];
-        match asked.iter().find(|(part, asked)| *asked && viewer.hides(*part)) {
-            None => Ok(()),
-            Some((part, _)) => Err(Problem::Forbidden(format!(
-                "The role {} does not see \"{}\" and cannot search or sort by it.",
-                viewer.role.name,
-                part.title()
-            ))),
-        }
+        ])
     }
 
     /// What is asked.

@@ -115,7 +115,7 @@ pub(super) async fn show(
     )?;
     let mut lines = page.rows;
     let keys = (lines.first().map(|one| one.key.clone()), lines.last().map(|one| one.key.clone()));
-    lines.iter_mut().for_each(|one| redact_line(&viewer, console.enforce.keys(), one));
+    lines.iter_mut().for_each(|one| redact_line(&viewer, one));
     let query = filter.query();
     let address = |query: &str| format!("/incidents?{query}");
     let remediates = viewer.may(Privilege::RemediateIncidents);

@@ -8,14 +8,14 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{Html as Body, IntoResponse, Response};
-use content::{DocumentAnswer, DocumentRequest, Documents, How, Limits, Reason};
+use content::{Closed, How, Limits};
 use incident::Match;
 use web::layout::Html;
 use web::mail::{Header, header_table, line, passage};
 use web::people::Privilege;
 use web::{Problem, Viewer};
 
-use super::seen::{access, may_see_original};
+use super::seen::access;
 use super::{Answer, Console};
 
 /// Octets of one text shown, and texts shown.
@@ -35,7 +35,7 @@ struct Message {
 
 async fn original(console: &Console, viewer: &Viewer, id: u64, how: &str) -> Answer<Vec<u8>> {
     viewer.require(Privilege::ViewNetworkIncidents)?;
-    may_see_original(viewer)?;
+    viewer.may_see_original()?;
     let access = access(viewer);
     if !console.desk.may_see(&access, id).await? {
         return Err(Problem::NotFound.into());
@@ -56,7 +56,7 @@ pub(super) async fn download(State(console): State<Console>, viewer: Viewer, Pat
 pub(super) async fn show(State(console): State<Console>, viewer: Viewer, Path(id): Path<u64>) -> Answer {
     let octets = original(&console, &viewer, id, "shown").await?;
     let look = console.desk.look(&access(&viewer), id).await?.ok_or(Problem::NotFound)?;
-    let matches = if super::seen::may_see_matches(&viewer) { look.incident.matches } else { Vec::new() };
+    let matches = if viewer.may_see_matches() { look.incident.matches } else { Vec::new() };
     let shown = tokio::task::spawn_blocking(move || render(&octets, &matches)).await;
     shown.map_err(|why| Problem::Internal(format!("a message could not be shown: {why}")))?
 }
@@ -135,17 +135,4 @@ fn range(text: &str, found: &Match) -> Option<Range<usize>> {
         None => return None,
     };
     text[start..].starts_with(&found.text).then(|| start..start + found.text.len())
-}
-
-/// A page opens no documents: that is the work of locked-in processes on detection servers, and what was found there stands
-/// among the matches.
-struct Closed;
-
-impl Documents for Closed {
-    fn open(&self, request: &DocumentRequest<'_>) -> DocumentAnswer {
-        DocumentAnswer {
-            unscannable: vec![(String::new(), Reason::Unsupported(request.kind))],
-            ..DocumentAnswer::default()
-        }
-    }
 }

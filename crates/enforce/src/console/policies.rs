@@ -6,7 +6,7 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::response::{Html as Body, IntoResponse};
-use content::{DocumentAnswer, DocumentRequest, Documents, How, Limits, Reason};
+use content::{Closed, How, Limits};
 use incident::desk::PolicyVersion;
 use policy::{Diagnostic, Envelope, Mail, Mode};
 use serde::Deserialize;
@@ -156,7 +156,8 @@ pub(super) async fn show(
 
 fn page(viewer: &Viewer, content: PolicyPage) -> Answer {
     let title = if content.is_new { "New policy file".to_owned() } else { content.name.clone() };
-    Ok(Page::new(viewer, title).within("/policies").below("Policies", "/policies").show(&content)?)
+    let page = Page::new(viewer, title).within("/policies").below("Policies", "/policies");
+    Ok(page.unfit(!content.wrong.is_empty()).show(&content)?)
 }
 
 /// The file of tests beside a policy.
@@ -225,9 +226,7 @@ pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(ed
             wrong,
             why: edit.why,
         };
-        let mut response = page(&viewer, content)?;
-        *response.status_mut() = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
-        return Ok(response);
+        return page(&viewer, content);
     }
     viewer.say(Tone::Done, format!("{} is saved.", edit.name)).await?;
     Ok(see_other(&format!("/policies/file?name={}", encoded(&edit.name))))
@@ -411,18 +410,6 @@ fn show_try(viewer: &Viewer, tried: Tried, found: Option<Outcome>) -> Answer {
         unscannable,
     };
     Ok(Page::new(viewer, "Try a mail").within("/policies").below("Policies", "/policies").show(&content)?)
-}
-
-/// Documents are opened by detection servers' locked-in processes, not here.
-struct Closed;
-
-impl Documents for Closed {
-    fn open(&self, request: &DocumentRequest<'_>) -> DocumentAnswer {
-        DocumentAnswer {
-            unscannable: vec![(String::new(), Reason::Unsupported(request.kind))],
-            ..DocumentAnswer::default()
-        }
-    }
 }
 
 // ---- versions

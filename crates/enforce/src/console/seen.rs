@@ -2,12 +2,8 @@
 
 use incident::desk::{Access, Condition, Field, Listed, Scalar};
 use incident::{Incident, Severity};
-use store::keys::Keys;
-use web::people::{Condition as Rule, Hidden, Privilege};
-use web::{Problem, Viewer};
-
-/// What stands where a role does not see.
-pub(crate) const NOT_SHOWN: &str = "(not shown to your role)";
+use web::people::{Condition as Rule, Hidden};
+use web::{NOT_SHOWN, Viewer};
 
 /// A name for people: no character of it hides, or turns what stands beside it.
 pub(crate) fn plain(text: &str) -> String {
@@ -72,40 +68,26 @@ pub(crate) fn severity(name: &str) -> Option<Severity> {
         .find(|one| one.to_string().eq_ignore_ascii_case(name))
 }
 
-/// The same name for the same sender, which tells nothing of who it is.
-pub(crate) fn pseudonym(keys: &Keys, address: &str) -> String {
-    let hash = keys.hash("pseudonym", address.to_lowercase());
-    format!("Person {:02X}{:02X}{:02X}", hash[0], hash[1], hash[2])
-}
-
 /// Takes out of a line what the role does not see.
-pub(crate) fn redact_line(viewer: &Viewer, keys: &Keys, line: &mut Listed) {
+pub(crate) fn redact_line(viewer: &Viewer, line: &mut Listed) {
     let summary = &mut line.summary;
     if viewer.hides(Hidden::Sender) {
-        summary.sender = pseudonym(keys, &summary.sender);
         summary.message_id = None;
     }
-    if viewer.hides(Hidden::Recipients) {
-        summary.recipients = vec![NOT_SHOWN.to_owned()];
-    }
-    if viewer.hides(Hidden::Subject) {
-        summary.subject = NOT_SHOWN.to_owned();
-    }
+    summary.sender = viewer.sender(&summary.sender);
+    summary.recipients = viewer.recipients(std::mem::take(&mut summary.recipients));
+    summary.subject = viewer.subject(std::mem::take(&mut summary.subject));
 }
 
 /// Takes out of an incident what the role does not see; matches are masked unless it may see them.
-pub(crate) fn redact(viewer: &Viewer, keys: &Keys, mut incident: Incident) -> Incident {
+pub(crate) fn redact(viewer: &Viewer, mut incident: Incident) -> Incident {
     let summary = &mut incident.summary;
+    summary.sender = viewer.sender(&summary.sender);
+    summary.recipients = viewer.recipients(std::mem::take(&mut summary.recipients));
+    summary.subject = viewer.subject(std::mem::take(&mut summary.subject));
     if viewer.hides(Hidden::Sender) {
-        summary.sender = pseudonym(keys, &summary.sender);
         incident.peer = None;
         summary.message_id = None;
-    }
-    if viewer.hides(Hidden::Recipients) {
-        summary.recipients = vec![NOT_SHOWN.to_owned()];
-    }
-    if viewer.hides(Hidden::Subject) {
-        summary.subject = NOT_SHOWN.to_owned();
     }
     if viewer.hides(Hidden::Matches) {
         incident.matches.clear();
@@ -114,38 +96,11 @@ pub(crate) fn redact(viewer: &Viewer, keys: &Keys, mut incident: Incident) -> In
         incident.unscannable.iter_mut().for_each(|(path, _)| NOT_SHOWN.clone_into(path));
         incident.matches.iter_mut().for_each(|found| NOT_SHOWN.clone_into(&mut found.path));
     }
-    if may_see_matches(viewer) { incident } else { incident.into_masked() }
+    if viewer.may_see_matches() { incident } else { incident.into_masked() }
 }
 
 /// Decides on incidents: whoever does sees them.
 pub(crate) fn may_remediate(viewer: &Viewer) -> Result<(), Problem> {
     viewer.require(Privilege::ViewNetworkIncidents)?;
     viewer.require(Privilege::RemediateIncidents)
-}
-
-/// Matches unmasked.
-pub(crate) fn may_see_matches(viewer: &Viewer) -> bool {
-    viewer.may(Privilege::ViewMatches) && !viewer.hides(Hidden::Matches)
-}
-
-/// The message itself: a role that must not know a part of it does not get it whole.
-pub(crate) fn may_see_original(viewer: &Viewer) -> Result<(), Problem> {
-    viewer.require(Privilege::ViewOriginals)?;
-    let parts = [
-        Hidden::Sender,
-        Hidden::Recipients,
-        Hidden::Subject,
-        Hidden::Body,
-        Hidden::Matches,
-        Hidden::Attachments,
-    ];
-    let kept_back = parts.into_iter().find(|part| viewer.hides(*part));
-    match kept_back {
-        None => Ok(()),
-        Some(part) => Err(Problem::Forbidden(format!(
-            "The role {} does not see a part of messages ({}), so it gets none whole.",
-            viewer.role.name,
-            part.title()
-        ))),
-    }
 }

@@ -18,9 +18,7 @@ use web::{Problem, Viewer};
 
 use super::filter::Filter;
 use super::list::{Row, next, prevent_chip, see_other};
-use super::seen::{
-    access, may_remediate, may_see_matches, may_see_original, plain, redact, redact_line, severity,
-};
+use super::seen::{access, may_remediate, plain, redact, redact_line, severity};
 use super::trouble::bad;
 use super::{Answer, Console, actor};
 use crate::respond::On;
@@ -143,7 +141,7 @@ pub(super) async fn show(
     filter.allowed(&viewer)?;
     let access = access(&viewer);
     let look = console.desk.look(&access, id).await?.ok_or(Problem::NotFound)?;
-    if may_see_matches(&viewer) {
+    if viewer.may_see_matches() {
         viewer.log("MATCHES_SEEN", &format!("incident {id}"), "matches shown unmasked").await?;
     }
     let found = console.desk.correlations(&access, &look.incident).await?;
@@ -159,7 +157,7 @@ pub(super) async fn show(
         statuses: console.desk.statuses().await?.into_iter().map(|one| one.name).collect(),
         rules: rules(&console, &viewer).await?,
         correlations: correlations(&viewer, found),
-        ..content(&console, &viewer, look, query)
+        ..content(&viewer, look, query)
     };
     let page = Page::new(&viewer, format!("Incident {id}")).within("/incidents");
     Ok(page.below("Incidents", format!("/incidents?{}", filter.query())).show(&content)?)
@@ -173,13 +171,12 @@ async fn rules(console: &Console, viewer: &Viewer) -> Answer<Vec<(u64, String, S
     Ok(rules.into_iter().map(|rule| (rule.id, rule.name.clone(), rule.words())).collect())
 }
 
-fn content(console: &Console, viewer: &Viewer, look: Look, query: String) -> Snapshot {
-    let keys = console.enforce.keys();
-    let incident = redact(viewer, keys, look.incident);
+fn content(viewer: &Viewer, look: Look, query: String) -> Snapshot {
+    let incident = redact(viewer, look.incident);
     let summary = &incident.summary;
     let places = if viewer.hides(Hidden::Matches) { Vec::new() } else { places(&incident.matches) };
     let mut siblings = look.siblings;
-    siblings.iter_mut().for_each(|one| redact_line(viewer, keys, one));
+    siblings.iter_mut().for_each(|one| redact_line(viewer, one));
     let text = |text: &Option<String>| plain(text.as_deref().unwrap_or_default());
     let line_of =
         |at: jiff::Timestamp, who: &str, origin: &Option<String>, action: &str, detail: &str| Line {
@@ -222,7 +219,7 @@ fn content(console: &Console, viewer: &Viewer, look: Look, query: String) -> Sna
         rules_acted: incident.response_rules.iter().map(|rule| plain(rule)).collect(),
         match_count: summary.matches,
         complete: incident.count_is_complete,
-        masked: !may_see_matches(viewer),
+        masked: !viewer.may_see_matches(),
         places,
         unscannable: incident
             .unscannable
@@ -248,9 +245,9 @@ fn content(console: &Console, viewer: &Viewer, look: Look, query: String) -> Sna
             .to_vec(),
         rules: Vec::new(),
         remediates: viewer.may(Privilege::RemediateIncidents),
-        sees_original: may_see_original(viewer).is_ok(),
+        sees_original: viewer.may_see_original().is_ok(),
         original_kept: incident.original_kept,
-        authors: viewer.may(Privilege::AuthorPolicies) && may_see_matches(viewer),
+        authors: viewer.may(Privilege::AuthorPolicies) && viewer.may_see_matches(),
         next: None,
     }
 }
@@ -307,7 +304,7 @@ fn correlations(viewer: &Viewer, found: Correlations) -> Vec<(Html, String, Stri
         }));
     }
     if !viewer.hides(Hidden::Matches) {
-        let clear = may_see_matches(viewer);
+        let clear = viewer.may_see_matches();
         rows.extend(found.values.into_iter().map(|(value, count)| {
             let shown = if clear { value.clone() } else { incident::mask(&value) };
             let words = Html::new(format!("Same match {}", line(&shown, 80)));
@@ -514,12 +511,12 @@ pub(super) async fn respond(
 pub(super) async fn near_miss(State(console): State<Console>, viewer: Viewer, Path(id): Path<u64>) -> Answer {
     viewer.require(Privilege::AuthorPolicies)?;
     viewer.require(Privilege::ViewNetworkIncidents)?;
-    may_see_matches(&viewer).then_some(()).ok_or_else(|| {
+    viewer.may_see_matches().then_some(()).ok_or_else(|| {
         Problem::Forbidden("A case holds matches in clear, and your role sees them masked only.".to_owned())
     })?;
     let look = console.desk.look(&access(&viewer), id).await?.ok_or(Problem::NotFound)?;
     viewer.log("CASE_MADE", &format!("incident {id}"), "a case was made from its matches").await?;
-    let text = case(&redact(&viewer, console.enforce.keys(), look.incident));
+    let text = case(&redact(&viewer, look.incident));
     let disposition = format!("attachment; filename=\"incident-{id}.cases.toml\"");
     Ok((
         [(header::CONTENT_TYPE, "application/toml".to_owned()), (header::CONTENT_DISPOSITION, disposition)],

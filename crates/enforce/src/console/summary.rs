@@ -12,7 +12,7 @@ use web::layout::{Duration, Field, Kind, Page};
 use web::pages::encoded;
 use web::people::{Hidden, Privilege};
 
-use super::seen::{access, plain, pseudonym};
+use super::seen::{access, plain};
 use super::trouble::bad;
 use super::{Answer, Console};
 
@@ -88,7 +88,8 @@ pub(super) async fn show(
         }),
         bars("By status", &statuses, &|group| (group.key.clone(), linked("status", &group.key))),
         bars("Most incidents by sender", &senders, &|group| match (hides_sender, group.key.as_str()) {
-            (true, key) => (pseudonym(console.enforce.keys(), key), String::new()),
+            (true, "") => ("<>".to_owned(), String::new()),
+            (true, key) => (viewer.sender(key), String::new()),
             (false, "") => ("<>".to_owned(), linked("sender", "<>")),
             (false, key) => (plain(key), linked("sender", key)),
         }),

@@ -30,6 +30,7 @@ pub(crate) use policies::{Published, keep_published};
 pub use registry::{NewToken, Presence, ServerState, Standing};
 pub(crate) use settings::{SETTINGS, Setting, Shape};
 pub use token::Token;
+pub(crate) use unique_id::SEALED as UNIQUE_ID_KEYS;
 
 /// Octets of a batch of incidents.
 const BATCH: usize = 64 << 20;
@@ -107,8 +108,7 @@ async fn only_known(
             ));
         }
     }
-    let address = peer.address.ip().to_canonical().to_string();
-    request.extensions_mut().insert(Caller { name: certificate.name, kind, address });
+    request.extensions_mut().insert(Caller { name: certificate.name, kind, address: peer.ip().to_string() });
     Ok(next.run(request).await)
 }
 

@@ -1,6 +1,7 @@
 //! Keys of `X-dlp-uniquemsgid`: one for all servers, made once, sealed; a retired one is handed out for seven days more.
 
 use jiff::{SignedDuration, Timestamp};
+use store::sealed::SealedColumn;
 use store::{cipher, values};
 
 use crate::{Enforce, Error};
@@ -9,6 +10,14 @@ const CONTEXT: &str = "unique id key";
 /// So long, messages that began under the old key come again.
 const OLD_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 const LOCK: i64 = 0x756e_6971_7565_6964;
+
+/// The keys that are kept here.
+pub(crate) const SEALED: SealedColumn = SealedColumn {
+    table: "unique_id_key",
+    column: "sealed",
+    known_by: &[],
+    context: |_| Ok(CONTEXT.to_owned()),
+};
 
 impl Enforce {
     /// The keys, newest first: 64 hexadecimal digits each. The first is made when there is none.

@@ -154,7 +154,7 @@ async fn people_decide_in_bulk_edit_a_policy_set_up_a_server_and_add_a_user() {
     window.click(".bulkbar button").await;
     window.until("return document.querySelector('h1').textContent === 'What will happen'").await;
     assert_eq!(
-        window.run("return document.querySelector('main li').textContent").await,
+        window.run("return document.querySelector('main section.panel li').textContent").await,
         json!("The status becomes Escalated.")
     );
     window.click("main form button.primary").await;

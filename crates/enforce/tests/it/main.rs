@@ -7,6 +7,7 @@ mod browser;
 mod decisions;
 #[path = "../../../web/tests/support/driver.rs"]
 mod driver;
+mod keys;
 mod pages;
 mod policies;
 mod remediation;

@@ -12,10 +12,8 @@ use axum::{Json, Router};
 use incident::desk::Actor;
 use incident::wire::{CopyAnswer, CopyResult, RemediationAnswer, RemediationRequest, ReviewAction, paths};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_util::sync::CancellationToken;
-use web::listen::{Transport, listen, tls};
+use web::listen::{Clients, Tls, TlsFiles, Transport, listen};
 
 use crate::support::{Person, Server, message};
 
@@ -55,6 +53,7 @@ struct Gateway {
     script: Arc<Mutex<Script>>,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
+    _dir: tempfile::TempDir,
 }
 
 impl Gateway {
@@ -62,19 +61,21 @@ impl Gateway {
         let script = Arc::new(Mutex::new(Script { results: results.to_vec(), ..Script::default() }));
         let app = Router::new().route(paths::REMEDIATION, post(answer)).with_state(script.clone());
         let (certificate, key) = authority.certificate("localhost", ExtendedKeyUsagePurpose::ServerAuth);
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
-        let config = tls(
-            vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()],
-            PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
-            Some(roots),
-        )
-        .unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let clients =
+            Clients::Named { authorities: file("ca.pem", &authority.pem()), names: vec!["enforce".into()] };
+        let files = TlsFiles { chain: file("gw.pem", &certificate), key: file("gw.key", &key), clients };
+        let tls = Tls::load(files).unwrap();
         let stop = CancellationToken::new();
-        let listening = listen(&format!("127.0.0.1:{port}"), Transport::Tls(config), 10, app, stop.clone())
+        let listening = listen(&format!("127.0.0.1:{port}"), Transport::Tls(tls), 10, app, stop.clone())
             .await
             .unwrap();
-        Self { port: listening.address.port(), script, stop, task: listening.task }
+        Self { port: listening.address.port(), script, stop, task: listening.task, _dir: dir }
     }
 
     async fn stop(self) -> u16 {

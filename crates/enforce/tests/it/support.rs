@@ -44,17 +44,27 @@ impl Server {
         let policies = dir.path().join("policies");
         std::fs::create_dir_all(&policies).unwrap();
         std::fs::write(policies.join("cards.toml"), POLICY).unwrap();
+        Self::start_in(dir).await
+    }
+
+    /// Over a directory that is there already.
+    pub(crate) async fn start_in(dir: tempfile::TempDir) -> Self {
         let (running, stop) = start(dir.path().to_owned()).await;
         Self { running, stop, dir }
     }
 
-    /// The same directory with a new process, as it were.
-    pub(crate) async fn restart(self) -> Self {
+    /// Ends it; what it ran with, and its directory.
+    pub(crate) async fn stop(self) -> (Options, tempfile::TempDir) {
         let Self { running, stop, dir } = self;
+        let options = running.enforce.options.clone();
         stop.cancel();
         running.finished().await;
-        let (running, stop) = start(dir.path().to_owned()).await;
-        Self { running, stop, dir }
+        (options, dir)
+    }
+
+    /// The same directory with a new process, as it were.
+    pub(crate) async fn restart(self) -> Self {
+        Self::start_in(self.stop().await.1).await
     }
 
     pub(crate) fn enforce(&self) -> &Enforce {

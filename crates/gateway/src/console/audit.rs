@@ -5,21 +5,21 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use jiff::Timestamp;
-use jiff::civil::{Date, Time};
-use jiff::tz::TimeZone;
+use jiff::SignedDuration;
 use serde::Deserialize;
 use web::layout::{Chip, Field, Html, Kind, Moment, Page, Pager, Size};
-use web::people::Privilege;
+use web::people::{Hidden, Privilege};
 use web::{Problem, Viewer, mail, pages};
 
 use super::incident::{Line, history};
 use super::list::number;
 use super::reach::Reach;
+use super::seen::{OfMail, Seen, sees_words};
 use super::{Center, words};
 use crate::{AuditFilter, AuditMessage};
 
 const LINES: usize = 50;
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 const OUTCOMES: [(&str, &str); 10] = [
     ("", "Any"),
     ("held", "Held"),
@@ -48,7 +48,18 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    fn filter(&self) -> Result<AuditFilter, Problem> {
+    /// As a question to the store that this role may ask.
+    fn filter(&self, viewer: &Viewer) -> Result<AuditFilter, Problem> {
+        let filter = self.parsed()?;
+        viewer.may_ask_by(&[
+            (Hidden::Sender, filter.sender.is_some() || filter.message_id.is_some()),
+            (Hidden::Recipients, filter.recipient.is_some()),
+            (Hidden::Subject, filter.subject.is_some()),
+        ])?;
+        Ok(AuditFilter { without_letters: !sees_words(viewer), ..filter })
+    }
+
+    fn parsed(&self) -> Result<AuditFilter, Problem> {
         let text = |text: &String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         Ok(AuditFilter {
             sender: text(&self.sender),
@@ -57,14 +68,16 @@ impl Wanted {
             message_id: text(&self.message_id),
             unique_id: text(&self.unique_id),
             outcome: text(&self.outcome),
-            from: day(&self.from)?.and_then(start),
-            until: day(&self.until)?.and_then(|day| day.tomorrow().ok()).and_then(start),
+            from: pages::day(&self.from)?,
+            until: pages::day(&self.until)?.and_then(|day| day.checked_add(DAY).ok()),
+            without_letters: false,
             before: number("place in the list", &self.before)?,
             limit: LINES,
         })
     }
 
     fn address(&self, before: Option<u64>) -> String {
+        let before = before.map(|before| before.to_string()).unwrap_or_default();
         let pairs = [
             ("sender", &self.sender),
             ("recipient", &self.recipient),
@@ -74,25 +87,10 @@ impl Wanted {
             ("outcome", &self.outcome),
             ("from", &self.from),
             ("until", &self.until),
+            ("before", &before),
         ];
-        let set = pairs.into_iter().filter(|(_, value)| !value.trim().is_empty());
-        let mut pairs: Vec<String> =
-            set.map(|(name, value)| format!("{name}={}", pages::encoded(value.trim()))).collect();
-        pairs.extend(before.map(|before| format!("before={before}")));
-        if pairs.is_empty() { "/messages".to_owned() } else { format!("/messages?{}", pairs.join("&")) }
+        pages::address("/messages", &pairs.map(|(name, value)| (name, value.as_str())))
     }
-}
-
-fn day(text: &str) -> Result<Option<Date>, Problem> {
-    if text.trim().is_empty() {
-        return Ok(None);
-    }
-    let wrong = |_| Problem::Bad("A date is written like 2026-11-24.".to_owned());
-    text.trim().parse().map(Some).map_err(wrong)
-}
-
-fn start(day: Date) -> Option<Timestamp> {
-    TimeZone::UTC.to_timestamp(day.to_datetime(Time::midnight())).ok()
 }
 
 #[derive(Template)]
@@ -115,7 +113,7 @@ struct Row {
     size: Size,
 }
 
-fn row(message: &AuditMessage) -> Row {
+fn row(message: &Seen<AuditMessage>) -> Row {
     let subject = if message.subject.is_empty() { "(no subject)" } else { &message.subject };
     let sender = if message.sender.is_empty() { "<>" } else { &message.sender };
     Row {
@@ -146,20 +144,10 @@ pub(super) async fn search(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
     viewer.require(Privilege::SearchMail)?;
-    let filter = wanted.filter()?;
+    let filter = wanted.filter(&viewer)?;
     let page = center.gateway.audit(&filter).await?;
-    let field = |kind, name, label, value: &str| Field::new(kind, name, label).value(value.trim());
     let content = SearchPage {
-        fields: vec![
-            field(Kind::Text, "sender", "Sender contains", &wanted.sender),
-            field(Kind::Text, "recipient", "Recipient contains", &wanted.recipient),
-            field(Kind::Search, "subject", "Subject contains", &wanted.subject),
-            field(Kind::OneOf, "outcome", "What was done", &wanted.outcome).choices(OUTCOMES),
-            field(Kind::Date, "from", "From (UTC)", &wanted.from),
-            field(Kind::Date, "until", "To (UTC)", &wanted.until),
-            field(Kind::Text, "message_id", "Message-ID contains", &wanted.message_id),
-            field(Kind::Text, "unique_id", "Unique message ID", &wanted.unique_id),
-        ],
+        fields: fields(&viewer, &wanted),
         filtered: wanted.address(None) != "/messages",
         pager: Pager {
             shown: match (page.messages.first(), page.messages.last()) {
@@ -170,9 +158,25 @@ pub(super) async fn search(
             before: None,
             after: page.next.map(|next| wanted.address(Some(next))),
         },
-        rows: page.messages.iter().map(row).collect(),
+        rows: page.messages.into_iter().map(|message| row(&message.seen_by(&viewer))).collect(),
     };
     Page::new(&viewer, "Message audit").wide().show(&content)
+}
+
+fn fields(viewer: &Viewer, wanted: &Wanted) -> Vec<Field> {
+    let field = |kind, name, label, value: &str| Field::new(kind, name, label).value(value.trim());
+    let all = [
+        (Some(Hidden::Sender), field(Kind::Text, "sender", "Sender contains", &wanted.sender)),
+        (Some(Hidden::Recipients), field(Kind::Text, "recipient", "Recipient contains", &wanted.recipient)),
+        (Some(Hidden::Subject), field(Kind::Search, "subject", "Subject contains", &wanted.subject)),
+        (None, field(Kind::OneOf, "outcome", "What was done", &wanted.outcome).choices(OUTCOMES)),
+        (None, field(Kind::Date, "from", "From (UTC)", &wanted.from)),
+        (None, field(Kind::Date, "until", "To (UTC)", &wanted.until)),
+        (Some(Hidden::Sender), field(Kind::Text, "message_id", "Message-ID contains", &wanted.message_id)),
+        (None, field(Kind::Text, "unique_id", "Unique message ID", &wanted.unique_id)),
+    ];
+    let open = |part: &Option<Hidden>| part.is_none_or(|part| !viewer.hides(part));
+    all.into_iter().filter(|(part, _)| open(part)).map(|(_, field)| field).collect()
 }
 
 #[derive(Template)]
@@ -184,7 +188,7 @@ struct RecordPage {
     message_id: Option<Html>,
     unique_id: Option<String>,
     copies: Vec<super::list::Row>,
-    history: Vec<Line>,
+    history: Option<Vec<Line>>,
 }
 
 /// `GET /messages/{id}`
@@ -195,20 +199,24 @@ pub(super) async fn record(
 ) -> Result<Response, Problem> {
     viewer.require(Privilege::SearchMail)?;
     let record = center.gateway.audit_record(id).await?.ok_or(Problem::NotFound)?;
+    if record.message.is_letter() && !sees_words(&viewer) {
+        return Err(Problem::NotFound);
+    }
     let copies = if viewer.may(Privilege::ViewQuarantine) {
         let reach = Reach::of(&center, &viewer).await?;
-        record.copies.iter().filter(|line| reach.has(line)).map(super::list::row).collect()
+        reach.seen(record.copies).iter().map(super::list::row).collect()
     } else {
         Vec::new()
     };
+    let message = record.message.seen_by(&viewer);
     let content = RecordPage {
         id,
-        row: row(&record.message),
-        recipients: record.message.recipients.iter().take(500).map(|one| mail::line(one, 320)).collect(),
-        message_id: record.message.message_id.as_deref().map(|id| mail::line(id, 500)),
-        unique_id: record.message.unique_id.clone(),
+        row: row(&message),
+        recipients: message.recipients.iter().take(500).map(|one| mail::line(one, 320)).collect(),
+        message_id: message.message_id.as_deref().map(|id| mail::line(id, 500)),
+        unique_id: message.unique_id.clone(),
         copies,
-        history: history(&record.history),
+        history: history(&viewer, &record.history),
     };
     Page::new(&viewer, format!("Message {id}"))
         .within("/messages")
@@ -223,9 +231,9 @@ mod tests {
     #[test]
     fn a_day_is_searched_to_its_end() {
         let wanted = Wanted { from: "2026-11-24".into(), until: "2026-11-24".into(), ..Wanted::default() };
-        let filter = wanted.filter().unwrap();
+        let filter = wanted.parsed().unwrap();
         let (from, until) = (filter.from.unwrap(), filter.until.unwrap());
         assert_eq!(until.as_second() - from.as_second(), 86_400);
-        assert!(Wanted { from: "24.11.2026".into(), ..Wanted::default() }.filter().is_err());
+        assert!(Wanted { from: "24.11.2026".into(), ..Wanted::default() }.parsed().is_err());
     }
 }

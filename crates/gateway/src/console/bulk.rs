@@ -16,9 +16,10 @@ use web::{Problem, Viewer};
 use super::list::{Row, Wanted, row};
 use super::reach::{Reach, lines, who};
 use super::{Center, decide, words};
+use crate::state::verb;
 use crate::{CopyFilter, State as CopyState};
 
-/// Incidents chosen one by one.
+/// Incidents chosen one by one; what [`lines`] takes.
 const CHOSEN: usize = 1_000;
 /// Incidents shown of a preview.
 const SHOWN: usize = 20;
@@ -57,6 +58,8 @@ impl Asked {
         }
         let wanted: Wanted =
             serde_json::from_value(serde_json::json!(filter)).map_err(|_| strange("filter"))?;
+        ids.sort_unstable();
+        ids.dedup();
         if ids.len() > CHOSEN {
             return Err(Problem::Unfit(format!(
                 "Choose at most {CHOSEN} at once, or decide about all that the filter shows."
@@ -104,9 +107,9 @@ pub(super) async fn preview(
     let reach = Reach::of(&center, &viewer).await?;
     let (held, more, others) = match &asked.all {
         Some(wanted) => {
-            let filter = CopyFilter { before: None, limit: CHOSEN, ..held_only(&reach, wanted)? };
-            let page = center.gateway.copies(&filter).await?;
-            (page.copies, page.next.is_some(), 0)
+            let filter = CopyFilter { limit: CHOSEN, ..held_only(&viewer, wanted)? };
+            let (held, next) = reach.page(&center.gateway, filter).await?;
+            (held, next.is_some(), 0)
         }
         None => {
             let found = lines(&center.gateway, &reach, &asked.ids).await?;
@@ -116,21 +119,15 @@ pub(super) async fn preview(
         }
     };
     let mut meanings = Vec::new();
-    for line in held.iter().take(SHOWN) {
-        if let Some(snapshot) = center.gateway.snapshot(line.id).await? {
-            let plan = &snapshot.plan;
-            let meaning = words::actions(match asked.action {
-                ReviewAction::Approved => &plan.approve,
-                ReviewAction::Rejected => &plan.reject,
-                ReviewAction::Custom => &plan.custom,
-            });
-            let text = format!("{}: {meaning}", line.filter);
-            if !meanings.contains(&text) {
-                meanings.push(text);
-            }
+    let shown: Vec<u64> = held.iter().take(SHOWN).map(|line| line.id).collect();
+    for (id, plan) in center.gateway.plans(&shown).await? {
+        let filter = held.iter().find(|line| line.id == id).map_or("", |line| line.filter.as_str());
+        let text = format!("{filter}: {}", words::actions(plan.of(asked.action)));
+        if !meanings.contains(&text) {
+            meanings.push(text);
         }
     }
-    let verb = words::verb(asked.action);
+    let verb = verb(asked.action);
     let content = PreviewPage {
         form: viewer.form(),
         verb,
@@ -154,20 +151,9 @@ pub(super) async fn preview(
         .show(&content)
 }
 
-/// The filter, bound to held incidents of folders within reach.
-fn held_only(reach: &Reach, wanted: &Wanted) -> Result<CopyFilter, Problem> {
-    let filter = wanted.filter()?;
-    match filter.folder {
-        Some(id) if reach.folder(id).is_none() => return Err(Problem::NotFound),
-        None if !reach.everything => return Err(Problem::Unfit("Choose a folder first.".to_owned())),
-        _ => {}
-    }
-    if !reach.whole_folders() {
-        return Err(Problem::Unfit(
-            "Your role reaches some incidents of a folder only: choose them one by one.".to_owned(),
-        ));
-    }
-    Ok(CopyFilter { state: Some(CopyState::Held), before: None, ..filter })
+/// What is held of all that the filter shows, on whatever page.
+fn held_only(viewer: &Viewer, wanted: &Wanted) -> Result<CopyFilter, Problem> {
+    Ok(CopyFilter { state: Some(CopyState::Held), before: None, ..wanted.filter(viewer)? })
 }
 
 /// `POST /incidents/decide`
@@ -180,11 +166,11 @@ pub(super) async fn decide(
     let asked = Asked::read(pairs)?;
     let reach = Reach::of(&center, &viewer).await?;
     let note = decide::note(&asked.note)?;
-    let (verb, who) = (words::verb(asked.action), who(&viewer));
+    let (verb, who) = (verb(asked.action), who(&viewer));
     let action = verb.to_uppercase();
     match &asked.all {
         Some(wanted) => {
-            let filter = held_only(&reach, wanted)?;
+            let filter = reach.bind(held_only(&viewer, wanted)?)?;
             viewer.log(&action, "all that a filter shows", &asked.back).await?;
             let count = center.gateway.decide_all(&filter, asked.action, &who, note.as_deref()).await?;
             viewer.say(Tone::Done, format!("{verb}: {} incidents.", grouped(count))).await?;
@@ -219,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_form_says_whom_it_means_or_is_refused() {
-        let asked = read(&[("id", "7"), ("id", "9"), ("action", "approve"), ("f-state", "held")]).unwrap();
+        let asked = read(&[("id", "9"), ("id", "7"), ("id", "9"), ("action", "approve"), ("f-state", "held")]).unwrap();
         assert_eq!((asked.ids.as_slice(), asked.back.as_str()), (&[7, 9][..], "/incidents?state=held"));
         assert!(asked.all.is_none());
         assert!(read(&[("action-all", "reject"), ("f-folder", "1")]).unwrap().all.is_some());

@@ -10,9 +10,10 @@ use web::people::Privilege;
 use web::session::Tone;
 use web::{Problem, Viewer};
 
-use super::reach::{snapshot, who};
-use super::{Center, words};
+use super::reach::{line, who};
+use super::{Center, seen, words};
 use crate::CopyFilter;
+use crate::state::verb;
 
 /// Characters of a note.
 const NOTE: usize = 2_000;
@@ -44,29 +45,29 @@ pub(super) async fn decide(
     Form(decision): Form<Decision>,
 ) -> Result<Response, Problem> {
     viewer.require(Privilege::DecideQuarantine)?;
-    let (reach, incident) = snapshot(&center, &viewer, id).await?;
+    let (reach, incident) = line(&center, &viewer, id).await?;
     let action = words::action(&decision.action)
         .ok_or_else(|| Problem::Bad("The action is approve, reject or custom.".to_owned()))?;
     let note = note(&decision.note)?;
-    let verb = words::verb(action);
+    let verb = verb(action);
     viewer.log(&verb.to_uppercase(), &format!("incident {id}"), note.as_deref().unwrap_or_default()).await?;
     let decided = center.gateway.decide(&[id], action, &who(&viewer), note.as_deref()).await?;
     for one in &decided {
         let tone = if words::was_done(one.result) { Tone::Done } else { Tone::Trouble };
-        viewer.say(tone, format!("Incident {id}: {}. {}", words::result(one.result), one.detail)).await?;
+        let detail = if seen::sees_words(&viewer) { one.detail.as_str() } else { "" };
+        viewer.say(tone, format!("Incident {id}: {}. {detail}", words::result(one.result)).trim_end()).await?;
     }
     if decision.then == "next" {
         let folder =
-            reach.folders.iter().find(|row| row.folder.name == incident.line.folder).map(|row| row.id);
+            reach.folders.iter().find(|row| row.folder.name == incident.folder).map(|row| row.id);
         let wanted = CopyFilter {
             folder,
             state: Some(crate::State::Held),
             before: Some(id),
-            limit: 20,
+            limit: 1,
             ..CopyFilter::default()
         };
-        let next = center.gateway.copies(&wanted).await?;
-        if let Some(next) = next.copies.iter().find(|line| reach.has(line)) {
+        if let Some(next) = reach.page(&center.gateway, wanted).await?.0.first() {
             return Ok(Redirect::to(&format!("/incidents/{}", next.id)).into_response());
         }
         viewer.say(Tone::Note, "There is no further held incident in this folder.").await?;
@@ -89,7 +90,7 @@ pub(super) async fn hold(
     Form(hold): Form<Hold>,
 ) -> Result<Response, Problem> {
     viewer.require(Privilege::DecideQuarantine)?;
-    let (reach, _) = snapshot(&center, &viewer, id).await?;
+    let (reach, _) = line(&center, &viewer, id).await?;
     if !reach.folders.iter().any(|row| row.folder.name == hold.folder) {
         return Err(Problem::NotFound);
     }
@@ -114,10 +115,10 @@ pub(super) async fn write_to_sender(
     Form(letter): Form<Letter>,
 ) -> Result<Response, Problem> {
     viewer.require(Privilege::DecideQuarantine)?;
-    let (_, incident) = snapshot(&center, &viewer, id).await?;
+    let (_, incident) = line(&center, &viewer, id).await?;
     let subject = letter.subject.trim();
     let text = letter.text.trim();
-    if incident.line.sender.is_empty() {
+    if incident.sender.is_empty() {
         return Err(Problem::Unfit("This mail has no sender who could be written to.".to_owned()));
     }
     if subject.is_empty() || text.is_empty() || subject.len() > 200 || text.len() > 10_000 {

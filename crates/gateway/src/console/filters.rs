@@ -5,7 +5,6 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use web::layout::{Chip, Field, Html, Kind, Moment, Page, Tint};
@@ -181,13 +180,11 @@ fn show(
         changed: known.map(|row| (row.changed_by.clone(), Moment(row.changed_at.as_millisecond()))),
         in_file: center.gateway.definitions_are_in_file(),
     };
-    let page =
-        Page::new(viewer, title).within("/configuration/filters").below("Filters", "/configuration/filters");
-    let mut page = page.show(&content)?;
-    if wrong.is_some() {
-        *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    }
-    Ok(page)
+    Page::new(viewer, title)
+        .within("/configuration/filters")
+        .below("Filters", "/configuration/filters")
+        .unfit(wrong.is_some())
+        .show(&content)
 }
 
 async fn find(center: &Center, viewer: &Viewer, id: u64) -> Result<FilterRow, Problem> {

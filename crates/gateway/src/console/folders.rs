@@ -5,7 +5,6 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use web::layout::{Field, Html, Kind, Moment, Page, Size, plot::grouped};
 use web::people::Privilege;
@@ -15,7 +14,7 @@ use web::{Problem, Viewer};
 use super::reach::Reach;
 use super::{Center, words};
 use crate::filter::Archive;
-use crate::{Error, Folder, FolderKind, FolderRow, Limit};
+use crate::{Error, Folder, FolderContents, FolderKind, FolderRow, Limit};
 
 #[derive(Template)]
 #[template(path = "folders.html")]
@@ -45,22 +44,29 @@ struct Row {
     over: bool,
 }
 
-fn row(row: FolderRow) -> Row {
+fn row(row: FolderRow, contents: FolderContents) -> Row {
     let limits = limits(&row.folder);
-    let over = row.folder.max_megabytes.is_some_and(|most| row.octets > most.saturating_mul(1_000_000));
+    let over = row.folder.most_octets().is_some_and(|most| contents.octets > most);
     Row {
         id: row.id,
         kind: row.folder.kind.title(),
         held: row.folder.kind == FolderKind::Hold,
-        waiting: grouped(row.waiting),
-        any: row.waiting > 0,
-        size: Size(row.octets),
-        oldest: row.oldest.map(|at| Moment(at.as_millisecond())),
+        waiting: grouped(contents.waiting),
+        any: contents.waiting > 0,
+        size: Size(contents.octets),
+        oldest: contents.oldest.map(|at| Moment(at.as_millisecond())),
         name: row.folder.name,
         description: row.folder.description,
         limits,
         over,
     }
+}
+
+/// Folders with what is in them.
+async fn rows(center: &Center, folders: Vec<FolderRow>) -> Result<Vec<Row>, Problem> {
+    let contents = center.gateway.contents().await?;
+    let of = |folder: &FolderRow| contents.get(&folder.id).copied().unwrap_or_default();
+    Ok(folders.into_iter().map(|folder| (of(&folder), folder)).map(|(in_it, folder)| row(folder, in_it)).collect())
 }
 
 fn limits(folder: &Folder) -> String {
@@ -77,7 +83,7 @@ fn limits(folder: &Folder) -> String {
 pub(super) async fn overview(State(center): State<Arc<Center>>, viewer: Viewer) -> Result<Response, Problem> {
     let reach = Reach::of(&center, &viewer).await?;
     let mut figures = Vec::new();
-    if reach.everything {
+    if reach.everything() {
         let copies = center.gateway.count_copies().await?;
         figures.push(("Held for review", grouped(copies.held), "/incidents?state=held"));
         figures.push(("Informational", grouped(copies.informational), "/incidents?state=informational"));
@@ -93,7 +99,7 @@ pub(super) async fn overview(State(center): State<Arc<Center>>, viewer: Viewer) 
         waiting: grouped(state.waiting),
         error: state.last_error,
     });
-    let content = OverviewPage { rows: reach.folders.into_iter().map(row).collect(), figures, updates };
+    let content = OverviewPage { rows: rows(&center, reach.folders).await?, figures, updates };
     Page::new(&viewer, "Folders").show(&content)
 }
 
@@ -107,7 +113,7 @@ struct SettingsPage {
 /// `GET /configuration/folders`
 pub(super) async fn list(State(center): State<Arc<Center>>, viewer: Viewer) -> Result<Response, Problem> {
     viewer.require(Privilege::ConfigureQuarantine)?;
-    let rows = center.gateway.folders().await?.into_iter().map(row).collect();
+    let rows = rows(&center, center.gateway.folders().await?).await?;
     let content = SettingsPage { rows, in_file: center.gateway.definitions_are_in_file() };
     Page::new(&viewer, "Folder settings").show(&content)
 }
@@ -277,17 +283,11 @@ fn show(
         changed: known.map(|row| (row.changed_by.clone(), Moment(row.changed_at.as_millisecond()))),
         in_file: center.gateway.definitions_are_in_file(),
     };
-    let page = Page::new(viewer, title)
+    Page::new(viewer, title)
         .within("/configuration/folders")
-        .below("Folder settings", "/configuration/folders");
-    match wrong {
-        Some(text) => {
-            let mut page = page.say(Tone::Trouble, text).show(&content)?;
-            *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            Ok(page)
-        }
-        None => page.show(&content),
-    }
+        .below("Folder settings", "/configuration/folders")
+        .wrong(wrong)
+        .show(&content)
 }
 
 async fn find(center: &Center, viewer: &Viewer, id: u64) -> Result<FolderRow, Problem> {
@@ -403,9 +403,6 @@ mod tests {
             changed_at: jiff::Timestamp::UNIX_EPOCH,
             changed_by: String::new(),
             folder: folder.clone(),
-            waiting: 0,
-            octets: 0,
-            oldest: None,
         };
         assert_eq!(Typed::of(&row).folder().unwrap(), folder);
     }

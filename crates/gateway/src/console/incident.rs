@@ -10,6 +10,7 @@ use web::people::Privilege;
 use web::{Problem, Viewer, mail};
 
 use super::reach::snapshot;
+use super::seen::{Seen, sees_history};
 use super::{Center, words};
 use crate::{Entry, FolderKind, Snapshot, State as CopyState};
 
@@ -35,7 +36,7 @@ struct IncidentPage {
     note: Option<Html>,
     release: Option<(Html, Moment, String)>,
     related: Vec<(u64, Html, &'static str)>,
-    history: Vec<Line>,
+    history: Option<Vec<Line>>,
     held: bool,
     may_decide: bool,
     plans: Vec<(&'static str, &'static str, String)>,
@@ -54,7 +55,8 @@ pub(super) struct Line {
     pub(super) detail: Html,
 }
 
-pub(super) fn history(entries: &[Entry]) -> Vec<Line> {
+/// The history, if the role sees it.
+pub(super) fn history(viewer: &Viewer, entries: &[Entry]) -> Option<Vec<Line>> {
     let line = |entry: &Entry| Line {
         at: Moment(entry.at.as_millisecond()),
         who: mail::line(&entry.who, 200),
@@ -62,7 +64,7 @@ pub(super) fn history(entries: &[Entry]) -> Vec<Line> {
         detail: mail::line(&entry.detail, 2_000),
     };
     // The newest first: it is what people look for.
-    entries.iter().rev().map(line).collect()
+    sees_history(viewer).then(|| entries.iter().rev().map(line).collect())
 }
 
 /// `GET /incidents/{id}`
@@ -87,7 +89,7 @@ pub(super) async fn show(
     Page::new(&viewer, title).within("/incidents").below("Incidents", "/incidents").show(&content)
 }
 
-fn page_of(viewer: &Viewer, incident: &Snapshot, may_decide: bool, hold_in: Option<Field>) -> IncidentPage {
+fn page_of(viewer: &Viewer, incident: &Seen<Snapshot>, may_decide: bool, hold_in: Option<Field>) -> IncidentPage {
     let line = &incident.line;
     let subject = if line.subject.is_empty() { "(no subject)" } else { &line.subject };
     let sender = if line.sender.is_empty() { "<> (a bounce or a notice)" } else { &line.sender };
@@ -119,7 +121,7 @@ fn page_of(viewer: &Viewer, incident: &Snapshot, may_decide: bool, hold_in: Opti
             .iter()
             .map(|one| (one.id, mail::line(&one.recipient, 320), words::bare_state(one.state)))
             .collect(),
-        history: history(&incident.history),
+        history: history(viewer, &incident.history),
         held: line.state == CopyState::Held,
         may_decide,
         plans: vec![
@@ -128,7 +130,7 @@ fn page_of(viewer: &Viewer, incident: &Snapshot, may_decide: bool, hold_in: Opti
             ("custom", "Custom", words::actions(&plan.custom)),
         ],
         mail_is_kept: incident.mail_is_kept,
-        may_look: viewer.may(Privilege::ViewOriginals),
+        may_look: viewer.may_see_original().is_ok(),
         may_write: may_decide && !line.sender.is_empty(),
         hold_in,
         note_field: Field::new(Kind::Lines(2), "note", "Note for the history").with("maxlength", "2000"),

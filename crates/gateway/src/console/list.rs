@@ -7,10 +7,11 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 use web::layout::{Chip, Field, Html, Kind, Moment, Page, Pager, Size};
-use web::people::Privilege;
+use web::people::{Hidden, Privilege};
 use web::{Problem, Viewer, mail, pages};
 
 use super::reach::Reach;
+use super::seen::Seen;
 use super::{Center, words};
 use crate::{CopyFilter, CopyLine, State as CopyState};
 
@@ -33,8 +34,19 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// As a question to the store; what is no number or state is said.
-    pub(super) fn filter(&self) -> Result<CopyFilter, Problem> {
+    /// As a question to the store that this role may ask.
+    pub(super) fn filter(&self, viewer: &Viewer) -> Result<CopyFilter, Problem> {
+        let filter = self.parsed()?;
+        viewer.may_ask_by(&[
+            (Hidden::Sender, filter.sender.is_some()),
+            (Hidden::Recipients, filter.recipient.is_some()),
+            (Hidden::Subject, filter.subject.is_some()),
+        ])?;
+        Ok(filter)
+    }
+
+    /// What is no number or state is said.
+    fn parsed(&self) -> Result<CopyFilter, Problem> {
         let text = |text: &String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let state = match text(&self.state) {
             Some(word) => Some(CopyState::parse(&word).ok_or_else(|| {
@@ -58,10 +70,10 @@ impl Wanted {
 
     /// The same view from another place in the list, or from its beginning.
     pub(super) fn address(&self, before: Option<u64>) -> String {
-        let mut pairs: Vec<String> =
-            self.pairs().iter().map(|(name, value)| format!("{name}={}", pages::encoded(value))).collect();
-        pairs.extend(before.map(|before| format!("before={before}")));
-        if pairs.is_empty() { "/incidents".to_owned() } else { format!("/incidents?{}", pairs.join("&")) }
+        let mut pairs = self.pairs();
+        pairs.extend(before.map(|before| ("before", before.to_string())));
+        let pairs: Vec<_> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        pages::address("/incidents", &pairs)
     }
 
     /// What is set, but for the place in the list.
@@ -103,7 +115,6 @@ struct ListPage {
     rows: Vec<Row>,
     pager: Pager,
     may_decide: bool,
-    may_decide_all: bool,
 }
 
 pub(super) struct Row {
@@ -120,7 +131,7 @@ pub(super) struct Row {
 }
 
 /// A line as it is shown in tables.
-pub(super) fn row(line: &CopyLine) -> Row {
+pub(super) fn row(line: &Seen<CopyLine>) -> Row {
     let subject = if line.subject.is_empty() { "(no subject)" } else { &line.subject };
     let sender = if line.sender.is_empty() { "<>" } else { &line.sender };
     Row {
@@ -145,34 +156,33 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let reach = Reach::of(&center, &viewer).await?;
     // Whoever does not reach all folders looks at one of them at a time.
-    if !reach.everything && wanted.folder.trim().is_empty() {
+    if !reach.all_folders && wanted.folder.trim().is_empty() {
         wanted.folder = reach.folders.first().map(|row| row.id.to_string()).unwrap_or_default();
     }
-    let filter = wanted.filter()?;
+    let filter = wanted.filter(&viewer)?;
     let name = match filter.folder {
         Some(id) => Some(reach.folder(id).ok_or(Problem::NotFound)?.folder.name.clone()),
-        None if reach.everything => None,
+        None if reach.all_folders => None,
         None => return Err(nothing_reached()),
     };
-    let page = center.gateway.copies(&filter).await?;
-    let lines: Vec<&CopyLine> = page.copies.iter().filter(|line| reach.has(line)).collect();
+    let later = filter.before.is_some();
+    let (lines, next) = reach.page(&center.gateway, filter).await?;
     let may_decide = viewer.may(Privilege::DecideQuarantine);
     let content = ListPage {
         form: viewer.form(),
         all_folders: name.is_none(),
         title: name.unwrap_or_else(|| "All folders".to_owned()),
-        fields: fields(&reach, &wanted),
+        fields: fields(&viewer, &reach, &wanted),
         filtered: wanted.pairs().iter().any(|(name, _)| *name != "folder"),
         hidden: wanted.pairs(),
         pager: Pager {
             shown: shown(&lines),
-            first: filter.before.map(|_| wanted.address(None)),
+            first: later.then(|| wanted.address(None)),
             before: None,
-            after: page.next.map(|next| wanted.address(Some(next))),
+            after: next.map(|next| wanted.address(Some(next))),
         },
         may_decide: may_decide && lines.iter().any(|line| line.state == CopyState::Held),
-        may_decide_all: may_decide && reach.whole_folders(),
-        rows: lines.into_iter().map(row).collect(),
+        rows: lines.iter().map(row).collect(),
     };
     Page::new(&viewer, "Incidents").wide().show(&content)
 }
@@ -183,33 +193,40 @@ fn nothing_reached() -> Problem {
     )
 }
 
-fn shown(lines: &[&CopyLine]) -> String {
+fn shown(lines: &[Seen<CopyLine>]) -> String {
     match (lines.first(), lines.last()) {
         (Some(first), Some(last)) => format!("Incidents {} to {}, newest first", first.id, last.id),
         _ => String::new(),
     }
 }
 
-fn fields(reach: &Reach, wanted: &Wanted) -> Vec<Field> {
-    let all = reach.everything.then(|| (String::new(), "All".to_owned()));
+fn fields(viewer: &Viewer, reach: &Reach<'_>, wanted: &Wanted) -> Vec<Field> {
+    let all = reach.all_folders.then(|| (String::new(), "All".to_owned()));
     let folders = reach.folders.iter().map(|row| (row.id.to_string(), row.folder.name.clone()));
     let any = std::iter::once((String::new(), "Any".to_owned()));
     let states =
         CopyState::ALL.iter().map(|state| (state.as_str().to_owned(), words::bare_state(*state).to_owned()));
-    vec![
+    let of_mail = [
+        (Hidden::Subject, Field::new(Kind::Search, "subject", "Subject contains").value(&wanted.subject)),
+        (Hidden::Sender, Field::new(Kind::Text, "sender", "Sender contains").value(&wanted.sender)),
+        (Hidden::Recipients, Field::new(Kind::Text, "recipient", "Recipient contains").value(&wanted.recipient)),
+    ];
+    let of_mail = of_mail.into_iter().filter(|(part, _)| !viewer.hides(*part)).map(|(_, field)| field);
+    let mut fields = vec![
         Field::new(Kind::OneOf, "folder", "Folder")
             .choices(all.into_iter().chain(folders))
             .value(wanted.folder.trim()),
         Field::new(Kind::OneOf, "state", "State").choices(any.chain(states)).value(wanted.state.trim()),
-        Field::new(Kind::Search, "subject", "Subject contains").value(&wanted.subject),
-        Field::new(Kind::Text, "sender", "Sender contains").value(&wanted.sender),
-        Field::new(Kind::Text, "recipient", "Recipient contains").value(&wanted.recipient),
+    ];
+    fields.extend(of_mail);
+    fields.extend([
         Field::new(Kind::Text, "policy", "Policy number").value(&wanted.policy).with("inputmode", "numeric"),
         Field::new(Kind::Text, "unique_id", "Unique message ID").value(&wanted.unique_id),
         Field::new(Kind::OneOf, "release", "Release request")
             .choices([("", "Any"), ("asked", "Asked for by the sender")])
             .value(wanted.release.trim()),
-    ]
+    ]);
+    fields
 }
 
 #[cfg(test)]
@@ -221,7 +238,7 @@ mod tests {
         let wanted =
             Wanted { folder: " 7 ".into(), subject: "a&b".into(), state: "held".into(), ..Wanted::default() };
         assert_eq!(wanted.address(Some(9)), "/incidents?folder=7&state=held&subject=a%26b&before=9");
-        let filter = wanted.filter().unwrap();
+        let filter = wanted.parsed().unwrap();
         assert_eq!((filter.folder, filter.state), (Some(7), Some(CopyState::Held)));
         for wrong in [
             Wanted { folder: "x".into(), ..Wanted::default() },
@@ -229,7 +246,7 @@ mod tests {
             Wanted { before: "-1".into(), ..Wanted::default() },
             Wanted { policy: "99999999999".into(), ..Wanted::default() },
         ] {
-            assert!(matches!(wrong.filter(), Err(Problem::Bad(_))), "{wrong:?}");
+            assert!(matches!(wrong.parsed(), Err(Problem::Bad(_))), "{wrong:?}");
         }
     }
 }

@@ -7,28 +7,17 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use content::{DocumentAnswer, DocumentRequest, Documents, How, Limits, Reason, Role};
+use content::{Closed, How, Limits, Role};
 use web::layout::{Html, Page, Size};
-use web::people::Privilege;
 use web::{Problem, Viewer, mail};
 
 use super::Center;
-use super::reach::{snapshot, who};
+use super::reach::{line, who};
 
 /// Octets of one text shown, and texts shown.
 const TEXT: usize = 64 << 10;
 const TEXTS: usize = 50;
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Attachments stay closed here: opening them is the detection server's work, in its locked-in workers.
-struct Closed;
-
-impl Documents for Closed {
-    fn open(&self, request: &DocumentRequest<'_>) -> DocumentAnswer {
-        let unscannable = vec![(String::new(), Reason::Unsupported(request.kind))];
-        DocumentAnswer { unscannable, ..DocumentAnswer::default() }
-    }
-}
 
 #[derive(Template)]
 #[template(path = "mail.html")]
@@ -43,8 +32,8 @@ struct MailPage {
 }
 
 async fn look(center: &Center, viewer: &Viewer, id: u64, action: &str) -> Result<Vec<u8>, Problem> {
-    viewer.require(Privilege::ViewOriginals)?;
-    snapshot(center, viewer, id).await?;
+    viewer.may_see_original()?;
+    line(center, viewer, id).await?;
     viewer.log(action, &format!("incident {id}"), "").await?;
     center.gateway.original(id, &who(viewer)).await?.ok_or(Problem::NotFound)
 }

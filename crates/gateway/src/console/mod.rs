@@ -1,7 +1,7 @@
 //! The Control Center: folders, incidents and decisions, the message audit and the queue, for people at a browser.
 //!
 //! Every page asks the same functions as the command line and Enforce's requests do ([`Gateway`]); what a role reaches is decided
-//! in [`reach`], where the data is read. All paths: see [`router`].
+//! in [`reach`], where the data is read, and what it sees of that in [`seen`]. All paths: see [`router`].
 
 mod audit;
 mod bulk;
@@ -14,6 +14,7 @@ mod mail;
 mod queue;
 mod reach;
 mod release;
+mod seen;
 mod words;
 
 use std::sync::Arc;

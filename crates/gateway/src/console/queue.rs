@@ -8,12 +8,13 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use web::layout::{Chip, Field, Html, Kind, Moment, Page, Pager, plot::grouped};
-use web::people::Privilege;
+use web::people::{Hidden, Privilege};
 use web::session::Tone;
 use web::{Problem, Viewer, mail, pages};
 
 use super::list::number;
 use super::reach::who;
+use super::seen::{OfMail, Seen};
 use super::{Center, words};
 use crate::{QueueFilter, QueueLine, QueueState};
 
@@ -30,7 +31,7 @@ pub(super) struct Wanted {
 #[template(path = "queue.html")]
 struct QueuePage {
     form: Html,
-    recipient: Field,
+    recipient: Option<Field>,
     filtered: bool,
     total: String,
     rows: Vec<Row>,
@@ -53,7 +54,7 @@ struct Row {
     movable: bool,
 }
 
-fn row(line: &QueueLine) -> Row {
+fn row(line: &Seen<QueueLine>) -> Row {
     let sender = if line.sender.is_empty() { "<>" } else { &line.sender };
     Row {
         id: line.id,
@@ -80,6 +81,10 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     viewer.require(Privilege::ManageQueue)?;
     let recipient = wanted.recipient.trim();
+    // The gateway's own letters go to senders: who must not know these does not search among recipients either.
+    let asked = !recipient.is_empty();
+    viewer.may_ask_by(&[(Hidden::Recipients, asked), (Hidden::Sender, asked)])?;
+    let may_ask = !viewer.hides(Hidden::Recipients) && !viewer.hides(Hidden::Sender);
     let filter = QueueFilter {
         recipient: Some(recipient.to_owned()).filter(|text| !text.is_empty()),
         after: number("place in the list", &wanted.after)?,
@@ -88,16 +93,13 @@ pub(super) async fn list(
     };
     let page = center.gateway.queue(&filter).await?;
     let address = |after: Option<u64>| {
-        let mut pairs = Vec::new();
-        if !recipient.is_empty() {
-            pairs.push(format!("recipient={}", pages::encoded(recipient)));
-        }
-        pairs.extend(after.map(|after| format!("after={after}")));
-        if pairs.is_empty() { "/queue".to_owned() } else { format!("/queue?{}", pairs.join("&")) }
+        let after = after.map(|after| after.to_string()).unwrap_or_default();
+        pages::address("/queue", &[("recipient", recipient), ("after", &after)])
     };
     let content = QueuePage {
         form: viewer.form(),
-        recipient: Field::new(Kind::Search, "recipient", "Recipient contains").value(recipient),
+        recipient: may_ask
+            .then(|| Field::new(Kind::Search, "recipient", "Recipient contains").value(recipient)),
         filtered: !recipient.is_empty(),
         total: grouped(page.total),
         pager: Pager {
@@ -110,7 +112,7 @@ pub(super) async fn list(
             before: None,
             after: page.next.map(|next| address(Some(next))),
         },
-        rows: page.entries.iter().map(row).collect(),
+        rows: page.entries.into_iter().map(|line| row(&line.seen_by(&viewer))).collect(),
     };
     Page::new(&viewer, "Delivery queue").wide().show(&content)
 }

@@ -1,4 +1,5 @@
-//! What a viewer reaches: which folders, and which incidents in them. What cannot be judged here is not reached.
+//! What a viewer reaches: which folders, and which incidents in them. What cannot be judged here is not reached; what is reached
+//! comes from here as the role sees it.
 
 use std::collections::BTreeSet;
 
@@ -6,20 +7,22 @@ use web::people::{Condition, Privilege};
 use web::{Problem, Viewer};
 
 use super::Center;
-use crate::{CopyLine, FolderRow, Gateway, Who};
+use super::seen::{OfMail, Seen};
+use crate::{CopyFilter, CopyLine, FolderRow, Gateway, Who};
 
 /// The folders that a viewer reaches, and the policies that bound it within them.
 #[derive(Debug)]
-pub(super) struct Reach {
+pub(super) struct Reach<'v> {
+    viewer: &'v Viewer,
     pub(super) folders: Vec<FolderRow>,
     /// Whether these are all folders there are.
-    pub(super) everything: bool,
+    pub(super) all_folders: bool,
     policies: Vec<BTreeSet<u32>>,
 }
 
-impl Reach {
+impl<'v> Reach<'v> {
     /// Of somebody who may view folders at all.
-    pub(super) async fn of(center: &Center, viewer: &Viewer) -> Result<Self, Problem> {
+    pub(super) async fn of(center: &Center, viewer: &'v Viewer) -> Result<Self, Problem> {
         viewer.require(Privilege::ViewQuarantine)?;
         let all = center.gateway.folders().await?;
         let (count, mut folders) = (all.len(), all);
@@ -41,14 +44,42 @@ impl Reach {
                     one.eq_ignore_ascii_case(&viewer.name) || one.eq_ignore_ascii_case(&viewer.role.name)
                 })
         });
-        let everything = folders.len() == count && policies.is_empty();
-        Ok(Self { folders, everything, policies })
+        let all_folders = folders.len() == count;
+        Ok(Self { viewer, folders, all_folders, policies })
     }
 
     /// Whether an incident is within reach.
     pub(super) fn has(&self, line: &CopyLine) -> bool {
-        self.folders.iter().any(|row| row.folder.name == line.folder)
+        self.has_folder(&line.folder)
             && self.policies.iter().all(|any_of| line.policy_ids.iter().any(|id| any_of.contains(id)))
+    }
+
+    fn has_folder(&self, name: &str) -> bool {
+        self.folders.iter().any(|row| row.folder.name == name)
+    }
+
+    /// The question, bound to incidents within reach: of one folder that is, or of all where the viewer reaches all.
+    pub(super) fn bind(&self, filter: CopyFilter) -> Result<CopyFilter, Problem> {
+        match filter.folder {
+            Some(id) if self.folder(id).is_none() => Err(Problem::NotFound),
+            None if !self.all_folders => Err(Problem::Unfit("Choose a folder first.".to_owned())),
+            _ => Ok(CopyFilter { within: self.policies.clone(), ..filter }),
+        }
+    }
+
+    /// A page of incidents within reach, and `before` of the next one.
+    pub(super) async fn page(
+        &self,
+        gateway: &Gateway,
+        filter: CopyFilter,
+    ) -> Result<(Vec<Seen<CopyLine>>, Option<u64>), Problem> {
+        let page = gateway.copies(&self.bind(filter)?).await?;
+        Ok((self.seen(page.copies), page.next))
+    }
+
+    /// Of these incidents those within reach.
+    pub(super) fn seen(&self, lines: Vec<CopyLine>) -> Vec<Seen<CopyLine>> {
+        lines.into_iter().filter(|line| self.has(line)).map(|line| line.seen_by(self.viewer)).collect()
     }
 
     /// The folder of that number.
@@ -56,32 +87,48 @@ impl Reach {
         self.folders.iter().find(|row| row.id == id)
     }
 
-    /// Whether what is in a folder may be decided about as a whole, without looking at each incident.
-    pub(super) fn whole_folders(&self) -> bool {
-        self.policies.is_empty()
+    /// Whether everything there is is within reach.
+    pub(super) fn everything(&self) -> bool {
+        self.all_folders && self.policies.is_empty()
     }
 }
 
 /// One incident, if it is there and within reach; otherwise it looks as if it were not there.
-pub(super) async fn snapshot(
+pub(super) async fn snapshot<'v>(
     center: &Center,
-    viewer: &Viewer,
+    viewer: &'v Viewer,
     id: u64,
-) -> Result<(Reach, crate::Snapshot), Problem> {
+) -> Result<(Reach<'v>, Seen<crate::Snapshot>), Problem> {
     let reach = Reach::of(center, viewer).await?;
-    let snapshot = center.gateway.snapshot(id).await?.ok_or(Problem::NotFound)?;
-    if reach.has(&snapshot.line) { Ok((reach, snapshot)) } else { Err(Problem::NotFound) }
+    let mut snapshot = center.gateway.snapshot(id).await?.ok_or(Problem::NotFound)?;
+    if !reach.has(&snapshot.line) {
+        return Err(Problem::NotFound);
+    }
+    // They are of the same message, so the same policies are violated: the folder alone decides.
+    snapshot.related.retain(|one| reach.has_folder(&one.folder));
+    Ok((reach, snapshot.seen_by(viewer)))
 }
 
-/// Of these incidents those within reach, in the order given.
-pub(super) async fn lines(gateway: &Gateway, reach: &Reach, ids: &[u64]) -> Result<Vec<CopyLine>, Problem> {
-    let mut found = Vec::new();
-    for id in ids {
-        let filter = crate::CopyFilter { before: id.checked_add(1), limit: 1, ..Default::default() };
-        let page = gateway.copies(&filter).await?;
-        found.extend(page.copies.into_iter().filter(|line| line.id == *id && reach.has(line)));
-    }
-    Ok(found)
+/// One incident as in the list, under the same conditions.
+pub(super) async fn line<'v>(
+    center: &Center,
+    viewer: &'v Viewer,
+    id: u64,
+) -> Result<(Reach<'v>, Seen<CopyLine>), Problem> {
+    let reach = Reach::of(center, viewer).await?;
+    let found = reach.seen(center.gateway.line(id).await?.into_iter().collect());
+    let line = found.into_iter().next().ok_or(Problem::NotFound)?;
+    Ok((reach, line))
+}
+
+/// Of these incidents (1,000 at most) those within reach, newest first.
+pub(super) async fn lines(
+    gateway: &Gateway,
+    reach: &Reach<'_>,
+    ids: &[u64],
+) -> Result<Vec<Seen<CopyLine>>, Problem> {
+    let filter = CopyFilter { ids: Some(ids.to_vec()), limit: ids.len(), ..CopyFilter::default() };
+    Ok(reach.seen(gateway.copies(&filter).await?.copies))
 }
 
 /// For histories.

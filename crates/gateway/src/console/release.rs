@@ -64,8 +64,7 @@ pub(super) async fn take(
             "Write why the mail may go out, in at most {REASON} characters."
         )));
     }
-    let address = peer.address.ip().to_canonical().to_string();
-    if !center.gateway.ask_for_release(id, &key, reason, &address).await? {
+    if !center.gateway.ask_for_release(id, &key, reason, &peer.ip().to_string()).await? {
         return Err(Problem::NotFound);
     }
     let reason = Field::new(Kind::Text, "reason", "");

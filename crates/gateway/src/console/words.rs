@@ -46,15 +46,6 @@ pub(super) fn action(word: &str) -> Option<ReviewAction> {
     })
 }
 
-/// As on the buttons.
-pub(super) fn verb(action: ReviewAction) -> &'static str {
-    match action {
-        ReviewAction::Approved => "Approve",
-        ReviewAction::Rejected => "Reject",
-        ReviewAction::Custom => "Custom",
-    }
-}
-
 /// What became of a decision, in a word.
 pub(super) fn result(result: CopyResult) -> &'static str {
     match result {

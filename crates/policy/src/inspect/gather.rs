@@ -9,11 +9,15 @@ use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
+use super::joined::Joined;
 use super::near::near_by;
 use super::pieces::{Pieces, Scope, Spot};
-use super::{ignore, probes};
+use super::{ignore, joined, probes};
 use crate::compile::model::Compiled;
-use crate::matcher::{Flow, Hit, Matcher, Prepared};
+use crate::matcher::{Hit, Prepared};
+
+/// Octets of small texts that are read as one.
+const AT_ONCE: usize = 64 << 10;
 
 /// Matches of one list in texts that go on in each other; more of them are a finding.
 const MOST_IN_A_ROW: usize = 1 << 20;
@@ -34,6 +38,16 @@ pub(super) struct Found {
 }
 
 impl Found {
+    fn new(piece: u32, hit: &Hit) -> Self {
+        let (start, end) = (hit.span.start as u32, hit.span.end as u32);
+        Self { piece, start, end, pattern: hit.pattern.0, words: (0, 0) }
+    }
+
+    fn in_joined(joined: &Joined<'_>, hit: &Hit) -> Option<Self> {
+        let (piece, span) = joined.place(&hit.span)?;
+        Some(Self::new(piece, &Hit { span, ..hit.clone() }))
+    }
+
     pub(super) fn span(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
@@ -68,12 +82,21 @@ pub(super) struct Gathered {
 /// Looks through all texts until the deadline.
 pub(super) fn gather(set: &Compiled, pieces: &Pieces<'_>, deadline: Instant) -> Gathered {
     let mut gatherer = Gatherer::new(set, pieces, deadline);
+    let mut rows: Vec<Range<u32>> = Vec::new();
+    let mut size = 0;
     for row in pieces.rows() {
-        gatherer.look_through(row);
+        let length = joined::length(pieces, &row);
+        if !rows.is_empty() && size + length > AT_ONCE {
+            gatherer.look_through(&rows);
+            (size, rows) = (0, Vec::new());
+        }
+        size += length;
+        rows.push(row);
         if gatherer.out.late.is_some() {
             break;
         }
     }
+    gatherer.look_through(&rows);
     let mut gathered = gatherer.out;
     probes::ask(&set.engine, pieces, deadline, &mut gathered);
     gathered
@@ -92,9 +115,6 @@ struct Gatherer<'g, 'm> {
     out: Gathered,
 }
 
-/// A text of a row, by its piece.
-type Text<'m> = (u32, Prepared<'m>);
-
 impl<'g, 'm> Gatherer<'g, 'm> {
     fn new(set: &'g Compiled, pieces: &'g Pieces<'m>, deadline: Instant) -> Self {
         let (row, touched, wanted) = (Vec::new(), Vec::new(), Vec::new());
@@ -111,32 +131,39 @@ impl<'g, 'm> Gatherer<'g, 'm> {
         self.out.any = true;
     }
 
-    /// Looks through texts that go on in each other.
-    fn look_through(&mut self, row: Range<u32>) {
-        let mut texts: Vec<Text<'m>> = Vec::with_capacity(row.len());
-        for number in row {
-            let piece = *self.pieces.get(number);
-            if self.is_late(number) {
-                break;
-            }
-            if !piece.text.is_empty() && piece.text.len() <= u32::MAX as usize {
-                let text = Prepared::new(piece.text);
-                self.look(number, |matcher, hits| matcher.scan_now(&text, hits));
-                texts.push((number, text));
-            }
-        }
-        if self.want() {
-            let wanted = std::mem::take(&mut self.wanted);
-            for (number, text) in &texts {
-                if self.is_late(*number) {
+    /// Looks through rows of texts that go on in each other; several of them are small, and are read as one.
+    fn look_through(&mut self, rows: &[Range<u32>]) {
+        if let [row] = rows {
+            for joined in self.joined(row.clone()) {
+                if self.is_late(joined.first()) {
                     break;
                 }
-                self.look(*number, |matcher, hits| matcher.scan_later(text, &wanted, hits));
+                self.look(&joined, &mut Self::note);
             }
-            self.wanted = wanted;
+            return self.end_row(row.clone());
         }
-        self.tidy(&texts);
-        self.end_row();
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return };
+        let mut found: Vec<Found> = Vec::new();
+        for joined in self.joined(first.start..last.end) {
+            if self.is_late(joined.first()) {
+                break;
+            }
+            self.look(&joined, &mut |_, one| found.push(one));
+        }
+        found.sort_unstable_by_key(|one| one.piece);
+        for row in rows {
+            let here = found.partition_point(|one| one.piece < row.end);
+            let rest = found.split_off(here);
+            if !found.is_empty() {
+                found.into_iter().for_each(|one| self.note(one));
+                self.end_row(row.clone());
+            }
+            found = rest;
+        }
+    }
+
+    fn joined(&self, numbers: Range<u32>) -> impl Iterator<Item = Joined<'m>> + use<'g, 'm> {
+        Joined::all(self.pieces, numbers, if self.set.engine.matcher.divided() { AT_ONCE } else { 0 })
     }
 
     /// Notes the first text that there is no time for.
@@ -146,6 +173,30 @@ impl<'g, 'm> Gatherer<'g, 'm> {
             self.out.late = Some(self.out.late.map_or(number, |before| before.min(number)));
         }
         late
+    }
+
+    /// Tells of each match in texts that are read as one.
+    fn look(&mut self, joined: &Joined<'_>, tell: &mut dyn FnMut(&mut Self, Found)) {
+        let matcher = &self.set.engine.matcher;
+        let text = Prepared::new(joined.text());
+        let mut tell_placed = |hit: Hit| {
+            if let Some(found) = Found::in_joined(joined, &hit) {
+                tell(self, found);
+            }
+            ControlFlow::Continue(())
+        };
+        if joined.is_alone() {
+            return matcher.scan_now(&text, &mut tell_placed);
+        }
+        if matcher.scan_joined(&text, &mut tell_placed) {
+            for number in joined.numbers() {
+                let text = Prepared::new(self.pieces.get(number).text);
+                matcher.scan_regexes(&text, &mut |hit| {
+                    tell(self, Found::new(number, &hit));
+                    ControlFlow::Continue(())
+                });
+            }
+        }
     }
 
     /// Notes which identifiers the words found in this row ask for; tells whether there are any.
@@ -163,74 +214,95 @@ impl<'g, 'm> Gatherer<'g, 'm> {
         !self.wanted.is_empty()
     }
 
-    /// Puts the hits in a text into the lists of their patterns.
-    fn look(&mut self, number: u32, scan: impl FnOnce(&Matcher, &mut dyn FnMut(Hit) -> Flow)) {
-        let piece = *self.pieces.get(number);
+    /// Looks for the identifiers that are wanted.
+    fn look_later(&mut self, row: Range<u32>) {
+        let wanted = std::mem::take(&mut self.wanted);
+        for joined in self.joined(row) {
+            if self.is_late(joined.first()) {
+                break;
+            }
+            let text = Prepared::new(joined.text());
+            self.set.engine.matcher.scan_later(&text, &wanted, &mut |hit| {
+                if let Some(found) = Found::in_joined(&joined, &hit) {
+                    self.note(found);
+                }
+                ControlFlow::Continue(())
+            });
+        }
+        self.wanted = wanted;
+    }
+
+    /// Puts a match into the lists of its pattern.
+    fn note(&mut self, found: Found) {
+        if !self.out.any {
+            self.make_room();
+        }
+        let piece = *self.pieces.get(found.piece);
         let engine = &self.set.engine;
         let mut overflow = false;
-        scan(&engine.matcher, &mut |hit| {
-            if !self.out.any {
-                self.make_room();
+        for list in engine.patterns.lists_of(found.pattern) {
+            let index = *list as usize;
+            if !piece.admitted_by(&engine.lists[index].places) {
+                continue;
             }
-            for list in engine.patterns.lists_of(hit.pattern.0) {
-                let index = *list as usize;
-                if !piece.admitted_by(&engine.lists[index].places) {
-                    continue;
-                }
-                let row = &mut self.row[index];
-                if row.len() >= MOST_IN_A_ROW {
-                    overflow = true;
-                    continue;
-                }
-                if row.is_empty() {
-                    self.touched.push(*list);
-                }
-                let (start, end) = (hit.span.start as u32, hit.span.end as u32);
-                row.push(Found { piece: number, start, end, pattern: hit.pattern.0, words: (0, 0) });
+            let row = &mut self.row[index];
+            if row.len() >= MOST_IN_A_ROW {
+                overflow = true;
+                continue;
             }
-            ControlFlow::Continue(())
-        });
-        if overflow && self.out.overflowing.last() != Some(&number) {
-            self.out.overflowing.push(number);
+            if row.is_empty() {
+                self.touched.push(*list);
+            }
+            row.push(found);
+        }
+        if overflow && self.out.overflowing.last() != Some(&found.piece) {
+            self.out.overflowing.push(found.piece);
         }
     }
 
     /// Puts the row's matches in order, drops those inside others or in ignored text, and counts words.
-    fn tidy(&mut self, texts: &[Text<'m>]) {
-        if self.touched.is_empty() {
-            return;
-        }
-        let before = words_before(texts);
-        let mut ignored: Vec<Option<Vec<Range<usize>>>> = vec![None; texts.len()];
+    fn tidy(&mut self, row: Range<u32>) {
+        let first = row.start;
+        let distances = |list: &u32| self.set.engine.lists[*list as usize].distances;
+        let texts: Vec<Prepared<'m>> = match self.touched.iter().any(distances) {
+            true => row.map(|number| Prepared::new(self.pieces.get(number).text)).collect(),
+            false => Vec::new(),
+        };
+        let before = words_before(&texts);
+        let mut ignored: HashMap<u32, Vec<Range<usize>>> = HashMap::new();
         for list in &self.touched {
             let row = &mut self.row[*list as usize];
             row.sort_unstable_by_key(|one| (one.piece, one.start, Reverse(one.end), one.pattern));
             let mut kept = Vec::with_capacity(row.len());
             for found in row.chunk_by(|one, other| one.piece == other.piece) {
-                let place = texts.partition_point(|(number, _)| *number < found[0].piece);
-                let (number, text) = &texts[place];
+                let number = found[0].piece;
                 let from = kept.len();
                 keep_outermost(found, &mut kept);
-                let ignored = ignored[place].get_or_insert_with(|| {
-                    let piece = self.pieces.get(*number);
+                let ignored = ignored.entry(number).or_insert_with(|| {
+                    let piece = self.pieces.get(number);
                     ignore::ranges(&self.set.settings, piece.text, piece.quoted, piece.spot == Spot::Body)
                 });
                 if !ignored.is_empty() {
                     drop_ignored(&mut kept, from, ignored);
                 }
-                if self.set.engine.lists[*list as usize].distances {
-                    count_words(&mut kept[from..], text, before[place]);
+                if distances(list) {
+                    let place = (number - first) as usize;
+                    count_words(&mut kept[from..], &texts[place], before[place]);
                 }
             }
             *row = kept;
         }
     }
 
-    /// Hands the matches of a row of texts on.
-    fn end_row(&mut self) {
+    /// Looks for what the row's matches ask for, and hands them all on.
+    fn end_row(&mut self, row: Range<u32>) {
+        if self.want() {
+            self.look_later(row.clone());
+        }
         if self.touched.is_empty() {
             return;
         }
+        self.tidy(row);
         let engine = &self.set.engine;
         for (number, near) in engine.nears.iter().enumerate() {
             let (list, others) = (&self.row[near.list as usize], &self.row[near.near as usize]);
@@ -250,10 +322,10 @@ impl<'g, 'm> Gatherer<'g, 'm> {
 }
 
 /// How many words of a row stand before each of its texts.
-fn words_before(texts: &[Text<'_>]) -> Vec<u32> {
+fn words_before(texts: &[Prepared<'_>]) -> Vec<u32> {
     let mut words = 0u32;
     let last = texts.len().saturating_sub(1);
-    let before = texts.iter().enumerate().map(|(place, (_, text))| {
+    let before = texts.iter().enumerate().map(|(place, text)| {
         let before = words;
         if place < last {
             let end = text.text().len();

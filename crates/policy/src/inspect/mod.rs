@@ -13,6 +13,7 @@ mod exact;
 mod explain;
 mod gather;
 pub(crate) mod ignore;
+mod joined;
 mod judge;
 mod learned;
 mod near;

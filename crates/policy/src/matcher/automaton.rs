@@ -118,6 +118,12 @@ impl Automata {
         self.next[usize::from(state) * self.class_count + class]
     }
 
+    /// Whether a text that fits a shape may have the octet in it.
+    pub(super) fn takes(&self, octet: u8) -> bool {
+        let class = usize::from(self.classes[usize::from(octet)]);
+        (1..self.states()).any(|state| self.after(state, class) != 0)
+    }
+
     pub(super) fn states(&self) -> u16 {
         (self.next.len() / self.class_count) as u16
     }

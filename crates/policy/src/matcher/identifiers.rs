@@ -86,6 +86,11 @@ impl Identifiers {
         self.gate.as_ref().filter(|_| any).map(|gate| (gate, buckets))
     }
 
+    /// Whether a candidate may have the octet in it.
+    pub(super) fn takes(&self, octet: u8) -> bool {
+        self.automata.iter().any(|(automata, _)| automata.takes(octet))
+    }
+
     /// `wanted` says by pattern which are looked for; nothing stands for all.
     pub(super) fn ends<'w>(&self, wanted: &'w [bool]) -> Ends<'w> {
         Ends { last: Vec::new(), fits: Vec::new(), wanted }

@@ -81,6 +81,11 @@ impl Keyword {
         Ok(Self { parts, case_sensitive, edge_before, edge_after })
     }
 
+    /// Whether the keyword has the character in it.
+    pub(super) fn takes(&self, c: char) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Char(one) if one.lower == c))
+    }
+
     /// The ends (in characters) of all ways in which the parts fit from the start on; at most one when there
     /// is no asterisk. Says nothing of the edges before and after.
     pub(super) fn ends_at(&self, text: &[KeyChar], start: usize) -> Vec<usize> {

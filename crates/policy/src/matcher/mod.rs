@@ -68,6 +68,9 @@ pub const REACH: usize = 1024;
 /// The most letters or digits that one `*` of a keyword stands for.
 pub const STAR: usize = 64;
 
+/// Parts texts that are joined for one scan: no letter, no digit, no blank, and hardly in any pattern (unit separator).
+pub const DIVIDER: char = '\u{1F}';
+
 /// The place of a pattern in the slice that was compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PatternId(pub u32);
@@ -223,6 +226,7 @@ pub struct Matcher {
     phrases: phrases::Phrases,
     identifiers: identifiers::Identifiers,
     regexes: regexes::Regexes,
+    divided: bool,
 }
 
 impl fmt::Debug for Matcher {
@@ -245,11 +249,11 @@ impl Matcher {
             parsed.add(PatternId(index as u32), pattern, later).map_err(|refusal| refusal.of(index))?;
         }
         let refused = |(id, refusal): (PatternId, Refusal)| refusal.of(id.0 as usize);
-        Ok(Self {
-            phrases: phrases::Phrases::new(parsed.keywords),
-            identifiers: identifiers::Identifiers::new(parsed.identifiers).map_err(refused)?,
-            regexes: regexes::Regexes::new(parsed.regexes).map_err(refused)?,
-        })
+        let phrases = phrases::Phrases::new(parsed.keywords);
+        let identifiers = identifiers::Identifiers::new(parsed.identifiers).map_err(refused)?;
+        let divided = !phrases.takes(DIVIDER) && !identifiers.takes(DIVIDER as u8);
+        let regexes = regexes::Regexes::new(parsed.regexes).map_err(refused)?;
+        Ok(Self { phrases, identifiers, regexes, divided })
     }
 
     /// Tells `hits` of every hit. Hits of one pattern come in ascending order of their starts; the order of
@@ -270,6 +274,29 @@ impl Matcher {
         self.scan_for(text, Which::Now, hits);
     }
 
+    /// Whether texts may be joined by [`DIVIDER`]s and scanned as one: no keyword and no identifier has it in it.
+    pub fn divided(&self) -> bool {
+        self.divided
+    }
+
+    /// As [`Self::scan_now`] of each of the texts that are joined in this one, without the regular expressions; whether one of
+    /// these may match in one of the texts.
+    pub fn scan_joined(&self, text: &Prepared<'_>, hits: &mut dyn FnMut(Hit) -> Flow) -> bool {
+        let mut scan = scan::Scan::new(text, hits);
+        if self.scan_words(Which::Now, &mut scan).is_continue() {
+            scan.finish();
+        }
+        self.regexes.may_match(text)
+    }
+
+    /// Tells of the regular expressions, which [`Self::scan_joined`] left.
+    pub fn scan_regexes(&self, text: &Prepared<'_>, hits: &mut dyn FnMut(Hit) -> Flow) {
+        let mut scan = scan::Scan::new(text, hits);
+        if self.regexes.scan(&mut scan).is_continue() {
+            scan.finish();
+        }
+    }
+
     /// Tells of the identifiers that [`Self::scan_now`] left, and of these only of those that `wanted` names by their
     /// place.
     pub fn scan_later(&self, text: &Prepared<'_>, wanted: &[bool], hits: &mut dyn FnMut(Hit) -> Flow) {
@@ -287,9 +314,13 @@ impl Matcher {
     }
 
     fn scan_all(&self, which: Which, scan: &mut scan::Scan<'_, '_>) -> Flow {
-        scan.starts(Some(&self.phrases), &self.identifiers, (which, &[]))?;
-        self.phrases.by_pieces(scan)?;
+        self.scan_words(which, scan)?;
         self.regexes.scan(scan)
+    }
+
+    fn scan_words(&self, which: Which, scan: &mut scan::Scan<'_, '_>) -> Flow {
+        scan.starts(Some(&self.phrases), &self.identifiers, (which, &[]))?;
+        self.phrases.by_pieces(scan)
     }
 
     /// The regular expressions that have no literal text to look for and so are tried at every octet.

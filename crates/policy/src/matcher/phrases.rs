@@ -102,6 +102,11 @@ impl Phrases {
         build.finish(keywords)
     }
 
+    /// Whether a keyword has the character in it.
+    pub(super) fn takes(&self, c: char) -> bool {
+        self.keywords.iter().any(|phrase| phrase.keyword.takes(c))
+    }
+
     /// Whether there is anything to look for at the starts of words.
     pub(super) fn at_words(&self) -> bool {
         !self.nodes.is_empty() || !self.beginnings.is_empty()

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::reference::Reference;
-use super::{Boundary, Hit, IdentifierPattern, Matcher, Pattern, PatternId, Prepared, REACH};
+use super::{Boundary, DIVIDER, Hit, IdentifierPattern, Matcher, Pattern, PatternId, Prepared, REACH};
 
 /// Bits of text that patterns and texts are both made of, tricks among them.
 const BITS: &[&str] = &[
@@ -274,6 +274,35 @@ proptest! {
     }
 
     #[test]
+    fn texts_that_are_joined_have_the_hits_that_each_has_alone(patterns in patterns(), texts in prop::collection::vec(text(12), 2..6)) {
+        let matcher = Matcher::compile(&patterns).unwrap();
+        prop_assert!(matcher.divided());
+        let joined = texts.join(&DIVIDER.to_string());
+        let mut hits = Vec::new();
+        let regexes = matcher.scan_joined(&Prepared::new(&joined), &mut |hit| {
+            hits.push(hit);
+            ControlFlow::Continue(())
+        });
+        let mut begin = 0;
+        let mut alone = Vec::new();
+        for text in &texts {
+            let moved = |hit: Hit| Hit { span: hit.span.start + begin..hit.span.end + begin, ..hit };
+            alone.extend(fast(&patterns, text).into_iter().map(moved));
+            if regexes {
+                matcher.scan_regexes(&Prepared::new(text), &mut |hit| {
+                    hits.push(moved(hit));
+                    ControlFlow::Continue(())
+                });
+            }
+            begin += text.len() + DIVIDER.len_utf8();
+        }
+        let by_place = |hit: &Hit| (hit.pattern, hit.span.start, hit.span.end);
+        hits.sort_by_key(by_place);
+        alone.sort_by_key(by_place);
+        prop_assert_eq!(hits, alone);
+    }
+
+    #[test]
     fn any_text_is_survived_and_spans_are_characters(text in any::<String>()) {
         let patterns = [
             Pattern::Regex { pattern: r"\w+".into(), case_insensitive: true },
@@ -286,6 +315,17 @@ proptest! {
             prop_assert!(!prepared.folded(&hit.span).is_empty());
         }
     }
+}
+
+#[test]
+fn a_set_that_has_the_divider_in_it_joins_nothing() {
+    let keyword =
+        |text: &str| Pattern::Keyword { text: text.into(), case_sensitive: false, whole_word: false };
+    let shape = |shape: &str| Pattern::Identifier { patterns: vec![shape.into()], validate: None };
+    for pattern in [keyword("a\u{1F}b"), shape(r"\d{3}\x1F\d"), shape(r"\d{3}[\x00-\x2F]\d")] {
+        assert!(!Matcher::compile(&[pattern.clone()]).unwrap().divided(), "{pattern:?}");
+    }
+    assert!(Matcher::compile(&[keyword("a b"), shape(r"\d{3}~\d")]).unwrap().divided());
 }
 
 /// Fewer in debug builds of busy machines; set PROPTEST_CASES for a long run.

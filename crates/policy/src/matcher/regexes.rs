@@ -14,7 +14,7 @@ use super::fold::fold_char;
 use super::literals::Literals;
 use super::needs::{Need, needs};
 use super::scan::Scan;
-use super::{Flow, PatternId, REACH, Refusal};
+use super::{Flow, PatternId, Prepared, REACH, Refusal};
 
 /// The longest pattern, in octets.
 const LONGEST: usize = 10_000;
@@ -33,6 +33,8 @@ pub(super) struct Regexes {
     /// Those without a literal, and all of them as one.
     free: Vec<u32>,
     together: Option<Regex>,
+    /// One of these asks whether a text or a line begins or ends.
+    anchored: bool,
     free_ids: Vec<PatternId>,
 }
 
@@ -73,6 +75,7 @@ impl Regexes {
             }
         }
         regexes.literals = Literals::new(literals);
+        regexes.anchored = free.iter().any(|hir| hir.properties().look_set().contains_anchor());
         if free.len() > 1 {
             let config =
                 Regex::config().match_kind(MatchKind::All).nfa_size_limit(None).onepass(false).dfa(false);
@@ -84,6 +87,25 @@ impl Regexes {
 
     pub(super) fn without_literal(&self) -> &[PatternId] {
         &self.free_ids
+    }
+
+    /// False where surely none matches, in the text or in any of those that it is joined of.
+    pub(super) fn may_match(&self, text: &Prepared<'_>) -> bool {
+        let text = text.kept();
+        let mut any = false;
+        self.literals.find(text, &mut |_, _| {
+            any = true;
+            false
+        });
+        any || match &self.together {
+            _ if text.is_empty() || self.free.is_empty() => false,
+            Some(together) if !self.anchored => {
+                let mut which = PatternSet::new(self.free.len());
+                together.which_overlapping_matches(&Input::new(text), &mut which);
+                !which.is_empty()
+            }
+            _ => true,
+        }
     }
 
     pub(super) fn scan(&self, scan: &mut Scan<'_, '_>) -> Flow {

@@ -55,6 +55,10 @@ impl Message {
     }
 
     pub(super) async fn field(&mut self, agreed: Agreed, name: &[u8], value: &[u8]) {
+        // What is refused is read, but no longer kept: neither its octets nor its names.
+        if self.refusal.is_some() {
+            return;
+        }
         if self.fields.len() >= self.settings.content.headers as usize * 16 {
             return self.refuse(own::processing_error());
         }

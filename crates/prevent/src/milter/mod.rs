@@ -30,23 +30,10 @@ use crate::server::{Server, Shared};
 impl Server {
     /// Serves MTAs by milter until `stop`; messages under inspection are answered within the grace time. True if all were.
     pub async fn run_milter(&self, listener: TcpListener, stop: CancellationToken) -> bool {
-        let (tracker, cut) = (TaskTracker::new(), CancellationToken::new());
-        while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
-            match accepted {
-                Ok((stream, peer)) => self.welcome_mta(stream, peer, &tracker, [&stop, &cut]),
-                Err(error) => {
-                    tracing::warn!(%error, "a milter connection could not be accepted");
-                    tokio::time::sleep(crate::server::ACCEPT_PAUSE).await;
-                }
-            }
-        }
-        drop(listener);
-        tracker.close();
-        let grace = self.shared().settings().shutdown_grace;
-        let finished = tokio::time::timeout(grace, tracker.wait()).await.is_ok();
-        cut.cancel();
-        tracker.wait().await;
-        finished
+        self.serve(listener, stop, |stream, peer, tracker, ends| {
+            self.welcome_mta(stream, peer, tracker, ends)
+        })
+        .await
     }
 
     fn welcome_mta(
@@ -212,7 +199,7 @@ impl Conversation {
     async fn way(&self, message: Message, client: IpAddr) -> Result<Vec<Answer>, Reply> {
         let (shared, settings) = (&self.shared, self.shared.settings());
         let (received, question, fields) = message.finish(client).await?;
-        let inspected = shared.inspector.inspect(received, question, &settings).await?;
+        let inspected = shared.inspector.inspect(received, question, &settings, &shared.journal).await?;
         let responded = Responded::new(inspected, &settings);
         let recorded = record(responded, &shared.journal, &settings, &shared.metrics).await?;
         let head = head(&recorded).await?;

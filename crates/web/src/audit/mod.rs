@@ -11,7 +11,7 @@ use store::database::{Database, Row, Session, Value};
 use store::values;
 
 pub(crate) use export::HEAD;
-pub use export::{csv_cell, to_csv, to_json_line};
+pub use export::{to_csv, to_json_line};
 
 use crate::Error;
 use crate::clock::Clock;
@@ -165,12 +165,6 @@ impl Audit {
     pub async fn after(&self, after: i64, limit: i64) -> Result<Vec<Line>, Error> {
         let sql = "SELECT * FROM web_audit WHERE number > ? ORDER BY number LIMIT ?";
         self.database.fetch(sql, values![after, limit]).await?.iter().map(line).collect()
-    }
-
-    /// Number and hash of the last line.
-    pub async fn head(&self) -> Result<Option<(i64, Vec<u8>)>, Error> {
-        let lines = self.search(&Search { limit: 1, ..Search::default() }).await?;
-        Ok(lines.into_iter().next().map(|line| (line.number, line.hash)))
     }
 
     /// Computes every hash again.

@@ -6,7 +6,6 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::{Asked, value};
-use crate::listen::Peer;
 use crate::people::{RoleId, User};
 use crate::session::Secret;
 use crate::{Means, Problem, Site, Viewer};
@@ -54,11 +53,7 @@ async fn by_session(site: &Site, asked: &Asked, headers: &HeaderMap) -> Result<O
     };
     viewer.form_token = secret.form_token();
     viewer.session = session.hash;
-    // Only a whole page shows messages, and showing them once is enough.
-    if asked.html && asked.safe && !asked.part && !session.said.is_empty() {
-        site.sessions().said(&viewer.session).await?;
-        viewer.said = session.said;
-    }
+    viewer.said = session.said;
     Ok(Some(viewer))
 }
 
@@ -137,7 +132,7 @@ async fn viewer_in_role(
         roles: user.roles,
         means,
         theme: asked.theme,
-        peer: address(&asked.peer),
+        peer: asked.peer.ip().to_string(),
         said: Vec::new(),
         here: asked.here.clone(),
         form_token: String::new(),
@@ -145,10 +140,6 @@ async fn viewer_in_role(
         must_change: user.must_change,
         site: site.clone(),
     }))
-}
-
-fn address(peer: &Peer) -> String {
-    peer.address.ip().to_canonical().to_string()
 }
 
 fn basic(pair: &str) -> Option<(String, Zeroizing<String>)> {

@@ -22,6 +22,7 @@ use axum::response::{IntoResponse, Response};
 pub(crate) use auth::{cookie, session_cookie};
 pub(crate) use throttle::Throttle;
 
+use crate::layout::Told;
 use crate::listen::Peer;
 use crate::{Problem, Site, Theme};
 
@@ -39,6 +40,8 @@ pub(crate) struct Asked {
     /// A script of ours asks for a part of a page.
     pub(crate) part: bool,
     pub(crate) safe: bool,
+    /// The answer's body is wanted too.
+    pub(crate) body: bool,
     pub(crate) path: String,
     /// Path and query.
     pub(crate) here: String,
@@ -61,6 +64,11 @@ pub(crate) async fn around(State(site): State<Site>, request: Request, next: Nex
         tracing::error!(%method, path = %path.escape_debug(), why = inside, "a request failed");
     }
     let mut answer = render::problem(&site, &asked, viewer.as_ref(), answer);
+    if let Some(viewer) = viewer.as_ref().filter(|_| asked.body && answer.extensions().get::<Told>().is_some())
+        && let Err(error) = site.sessions().shown(&viewer.session, &viewer.said).await
+    {
+        tracing::warn!(%error, "a message to a user is shown once more");
+    }
     headers::add(answer.headers_mut(), asked.peer.secure);
     answer
 }
@@ -87,6 +95,7 @@ fn asked(site: &Site, request: &Request) -> Asked {
         html: !api && (accepts("text/html") || !accepts("application/json")),
         part: headers.contains_key("hx-request"),
         safe: matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS),
+        body: *request.method() != Method::HEAD,
         theme: Theme::of(headers),
         path,
         here,
@@ -110,15 +119,16 @@ async fn admit(
         return Ok(Request::from_parts(parts, Body::empty()));
     }
     *viewer = auth::viewer(site, asked, &parts.headers).await?;
-    if viewer.is_none() && !is_public(site, &asked.path) {
+    let public = is_public(site, &asked.path);
+    if viewer.is_none() && !public {
         return Err(Problem::SignIn);
     }
-    if viewer.as_ref().is_some_and(|viewer| viewer.must_change && !while_changing(&asked.path)) {
+    if viewer.as_ref().is_some_and(|viewer| viewer.must_change && !public && !while_changing(&asked.path)) {
         return Err(Problem::ChangePassword);
     }
     let body = read(site, asked, &parts, body, viewer.is_some()).await?;
-    // The sign-in page may have been open since before somebody signed in in another window.
-    let needs_token = !asked.safe && asked.path != "/sign-in";
+    // A public page is the same for whoever is signed in and for strangers: its forms have no token, and act for nobody.
+    let needs_token = !asked.safe && !public;
     if let Some(viewer) = viewer.as_ref().filter(|viewer| needs_token && !viewer.form_token.is_empty()) {
         forms::with_token(&parts.headers, &body, &viewer.form_token)?;
     }
@@ -134,9 +144,9 @@ fn is_public(site: &Site, path: &str) -> bool {
     ours || site.options().public.iter().any(|prefix| path.starts_with(prefix.as_str()))
 }
 
-/// Where somebody may go whose password was set by others.
+/// Where somebody may go whose password was set by others, besides what is public.
 fn while_changing(path: &str) -> bool {
-    ["/account/password", "/sign-out", "/sign-in", "/theme"].contains(&path)
+    ["/account/password", "/sign-out"].contains(&path)
 }
 
 /// On plain http only this machine's names count: a stranger's name that was made to lead here is refused (DNS rebinding).

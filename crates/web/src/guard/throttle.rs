@@ -76,7 +76,7 @@ fn refilled(left: Left, now: i64) -> f64 {
 
 /// Whoever has one address of IPv6 has the 2^64 around it.
 fn network(peer: &Peer) -> IpAddr {
-    match peer.address.ip().to_canonical() {
+    match peer.ip() {
         IpAddr::V6(address) => {
             let segments = address.segments();
             IpAddr::from([segments[0], segments[1], segments[2], segments[3], 0, 0, 0, 0])

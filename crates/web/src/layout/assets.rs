@@ -9,14 +9,13 @@ use axum::response::{IntoResponse, Response};
 use crate::{Problem, hex};
 
 /// A file.
-#[derive(Debug, Clone)]
-pub struct Asset {
-    /// Its name: letters, digits, `-` and `.`.
-    pub name: &'static str,
+#[derive(Debug)]
+struct Asset {
+    /// Letters, digits, `-` and `.`.
+    name: &'static str,
     /// Its media type.
-    pub kind: &'static str,
-    /// Its content.
-    pub octets: &'static [u8],
+    kind: &'static str,
+    octets: &'static [u8],
 }
 
 /// Files that both consoles have. `htmx.js` is htmx 2.0.11 as its authors publish it (npm, `dist/htmx.min.js`; Zero-Clause BSD).
@@ -35,18 +34,18 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 /// All files by the last part of their address.
 #[derive(Debug)]
 pub(crate) struct Assets {
-    by_file: BTreeMap<String, Asset>,
+    by_file: BTreeMap<String, &'static Asset>,
     files: BTreeMap<&'static str, String>,
 }
 
 impl Assets {
-    pub(crate) fn new(more: &[Asset]) -> Self {
+    pub(crate) fn new() -> Self {
         let (mut by_file, mut files) = (BTreeMap::new(), BTreeMap::new());
-        for asset in OWN.iter().chain(more) {
+        for asset in OWN {
             let hash = hex(&blake3::hash(asset.octets).as_bytes()[..8]);
             let file = format!("{hash}-{}", asset.name);
             files.insert(asset.name, file.clone());
-            by_file.insert(file, asset.clone());
+            by_file.insert(file, asset);
         }
         Self { by_file, files }
     }

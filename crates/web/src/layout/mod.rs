@@ -14,7 +14,7 @@
 //! Rows that can be chosen stand in `<form class="bulk" data-bulk …>`, with a box `<input type="checkbox" data-choose …>` in each
 //! row, one `data-choose-all` in the head, and the buttons in `<div class="bulkbar">` (`<output data-chosen>` shows the count).
 
-pub mod assets;
+pub(crate) mod assets;
 mod field;
 mod html;
 mod page;
@@ -25,4 +25,5 @@ pub use field::{Choice, Field, Kind};
 pub(crate) use html::escape_char;
 pub use html::{Html, escape};
 pub use page::Page;
+pub(crate) use page::Told;
 pub use parts::{Chip, Duration, Moment, Pager, Size, Tint, notice};

@@ -1,6 +1,7 @@
 //! The frame around each page: head, navigation, messages, and who is signed in.
 
 use askama::Template;
+use axum::http::StatusCode;
 use axum::response::{Html as HtmlBody, IntoResponse, Response};
 
 use super::Html;
@@ -8,6 +9,10 @@ use super::parts::notice;
 use crate::people::RoleId;
 use crate::session::Tone;
 use crate::{Problem, Site, Theme, Viewer};
+
+/// Stands on an answer that shows what waited for the viewer; the guard then forgets it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told;
 
 /// A page to be.
 #[derive(Debug)]
@@ -20,9 +25,9 @@ pub struct Page<'a> {
     place: String,
     crumbs: Vec<(String, String)>,
     notices: Vec<Html>,
-    scripts: Vec<String>,
     here: String,
     wide: bool,
+    unfit: bool,
 }
 
 impl<'a> Page<'a> {
@@ -39,9 +44,9 @@ impl<'a> Page<'a> {
             place,
             crumbs: Vec::new(),
             notices,
-            scripts: Vec::new(),
             here,
             wide: false,
+            unfit: false,
         }
     }
 
@@ -55,9 +60,9 @@ impl<'a> Page<'a> {
             place: String::new(),
             crumbs: Vec::new(),
             notices: Vec::new(),
-            scripts: Vec::new(),
             here: "/".to_owned(),
             wide: false,
+            unfit: false,
         }
     }
 
@@ -79,10 +84,19 @@ impl<'a> Page<'a> {
         self
     }
 
-    /// One more script of this console's own assets, by name.
-    pub fn script(mut self, name: &str) -> Self {
-        self.scripts.push(self.site.asset(name));
+    /// Whether it shows a form again that cannot be taken as it was typed (422).
+    pub fn unfit(mut self, unfit: bool) -> Self {
+        self.unfit = unfit;
         self
+    }
+
+    /// The same, with what is wrong at the top.
+    pub fn wrong(self, text: Option<&str>) -> Self {
+        let page = self.unfit(text.is_some());
+        match text {
+            Some(text) => page.say(Tone::Trouble, text),
+            None => page,
+        }
     }
 
     /// Takes the whole width: long tables.
@@ -94,7 +108,13 @@ impl<'a> Page<'a> {
     /// The page with this inside.
     pub fn show(self, content: &impl Template) -> Result<Response, Problem> {
         let content = Html::of(content)?;
-        Ok(HtmlBody(self.frame(content).render()?).into_response())
+        let tells = self.viewer.is_some_and(|viewer| !viewer.said.is_empty());
+        let status = if self.unfit { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+        let mut answer = (status, HtmlBody(self.frame(content).render()?)).into_response();
+        if tells {
+            answer.extensions_mut().insert(Told);
+        }
+        Ok(answer)
     }
 
     /// The page of a problem, for whoever is there.
@@ -130,10 +150,7 @@ impl<'a> Page<'a> {
             theme: self.theme.word(),
             style: self.site.asset("weir.css"),
             icon: self.site.asset("icon.svg"),
-            scripts: [self.site.asset("htmx.js"), self.site.asset("weir.js")]
-                .into_iter()
-                .chain(self.scripts)
-                .collect(),
+            scripts: [self.site.asset("htmx.js"), self.site.asset("weir.js")],
             groups: self.viewer.map(|viewer| groups(viewer, &self.place)).unwrap_or_default(),
             who: self.viewer.map(Who::of),
             crumbs: self.crumbs,
@@ -156,7 +173,7 @@ struct Frame {
     theme: &'static str,
     style: String,
     icon: String,
-    scripts: Vec<String>,
+    scripts: [String; 2],
     groups: Vec<Group>,
     who: Option<Who>,
     crumbs: Vec<(String, String)>,

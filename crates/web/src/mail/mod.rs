@@ -8,7 +8,7 @@ mod passage;
 
 use std::fmt::Write as _;
 
-pub use headers::{Header, header_table, raw_headers};
+pub use headers::{Header, header_table};
 pub use passage::passage;
 
 use crate::layout::Html;

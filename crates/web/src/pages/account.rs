@@ -174,7 +174,7 @@ fn show_password(viewer: &Viewer, wrong: (&str, &str)) -> Result<Response, Probl
         new: field("new", "New password", "new-password").hint(&hint).wrong(wrong.1),
         again: field("again", "New password once more", "new-password"),
     };
-    let page = Page::new(viewer, "Change password");
+    let page = Page::new(viewer, "Change password").unfit(wrong != ("", ""));
     if viewer.must_change { page } else { page.below("Your account", "/account") }.show(&content)
 }
 
@@ -184,11 +184,7 @@ async fn change_password(
     Form(typed): Form<NewPassword>,
 ) -> Result<Response, Problem> {
     person(&viewer)?;
-    let unfit = |old: &str, new: &str| {
-        let mut page = show_password(&viewer, (old, new))?;
-        *page.status_mut() = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
-        Ok(page)
-    };
+    let unfit = |old: &str, new: &str| show_password(&viewer, (old, new));
     if *typed.new != *typed.again {
         return unfit("", "The two new passwords differ: type the same one twice.");
     }

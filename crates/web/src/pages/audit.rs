@@ -7,11 +7,10 @@ use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::encoded;
+use super::{address, day};
 use crate::audit::{Audit, Line, Search, Verdict, to_csv, to_json_line};
 use crate::layout::{Field, Html, Kind, Moment, Page, Pager};
 use crate::people::Privilege;
@@ -55,43 +54,19 @@ impl Wanted {
             who: text(&self.who),
             action: text(&self.action).map(|action| action.to_uppercase()),
             text: text(&self.q),
-            from: day(&self.from)?,
-            to: day(&self.to)?.map(|start| start + 86_400_000),
+            from: day(&self.from)?.map(Timestamp::as_millisecond),
+            to: day(&self.to)?.map(|start| start.as_millisecond() + 86_400_000),
             below,
             limit: LINES + 1,
         })
     }
 
     fn address(&self, below: &str) -> String {
-        let mut pairs = Vec::new();
-        for (name, value) in [
-            ("who", &self.who),
-            ("action", &self.action),
-            ("q", &self.q),
-            ("from", &self.from),
-            ("to", &self.to),
-        ] {
-            if !value.trim().is_empty() {
-                pairs.push(format!("{name}={}", encoded(value.trim())));
-            }
-        }
-        if !below.is_empty() {
-            pairs.push(format!("below={below}"));
-        }
-        if pairs.is_empty() { "/audit".to_owned() } else { format!("/audit?{}", pairs.join("&")) }
+        let Self { who, action, q, from, to, .. } = self;
+        let pairs = [("who", who), ("action", action), ("q", q), ("from", from), ("to", to)];
+        let pairs = pairs.map(|(name, value)| (name, value.as_str()));
+        address("/audit", &[&pairs[..], &[("below", below)]].concat())
     }
-}
-
-/// The beginning of a day in UTC.
-fn day(text: &str) -> Result<Option<i64>, Problem> {
-    if text.trim().is_empty() {
-        return Ok(None);
-    }
-    let wrong = || Problem::Bad("A date is written like 2026-11-24.".to_owned());
-    let date: Date = text.trim().parse().map_err(|_| wrong())?;
-    let start =
-        TimeZone::UTC.to_timestamp(date.to_datetime(jiff::civil::Time::midnight())).map_err(|_| wrong())?;
-    Ok(Some(start.as_millisecond()))
 }
 
 #[derive(Template)]

@@ -8,12 +8,15 @@ mod sign_in;
 mod users;
 
 use axum::Router;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::Deserialize as _;
 use zeroize::Zeroizing;
 
-use crate::Site;
 use crate::people::Privilege;
 use crate::site::Place;
+use crate::{Problem, Site};
 
 /// Their entries in the navigation.
 pub(crate) fn places() -> Vec<Place> {
@@ -54,6 +57,23 @@ pub fn encoded(text: &str) -> String {
     out
 }
 
+/// A path with a query of those pairs that have a value.
+pub fn address(path: &str, pairs: &[(&str, &str)]) -> String {
+    let set = pairs.iter().filter(|(_, value)| !value.trim().is_empty());
+    let query: Vec<String> = set.map(|(name, value)| format!("{name}={}", encoded(value.trim()))).collect();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
+}
+
+/// The beginning (UTC) of the day that a form or an address names; none where it names none.
+pub fn day(text: &str) -> Result<Option<Timestamp>, Problem> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let start = text.trim().parse::<Date>().and_then(|day| day.to_zoned(TimeZone::UTC));
+    let wrong = |_| Problem::Bad("A date is written like 2026-11-24.".to_owned());
+    start.map(|start| Some(start.timestamp())).map_err(wrong)
+}
+
 /// A path of this console to go to; anything that could lead elsewhere is the home page instead.
 pub fn local(to: &str, home: &str) -> String {
     let fine = to.starts_with('/')
@@ -85,7 +105,18 @@ mod tests {
     }
 
     #[test]
+    fn a_day_is_its_beginning_or_is_told_how_to_write_it() {
+        assert_eq!(day(" ").unwrap(), None);
+        assert_eq!(day("2026-11-24").unwrap().unwrap().to_string(), "2026-11-24T00:00:00Z");
+        for wrong in ["24.11.2026", "2026-13-01", "yesterday"] {
+            assert!(matches!(day(wrong), Err(Problem::Bad(_))), "{wrong}");
+        }
+    }
+
+    #[test]
     fn values_of_queries_are_encoded() {
+        assert_eq!(address("/a", &[("b", ""), ("c", " ")]), "/a");
+        assert_eq!(address("/a", &[("b", " x&y "), ("c", ""), ("d", "1")]), "/a?b=x%26y&d=1");
         assert_eq!(encoded("/a?b=c&d=ä\"'"), "/a%3Fb%3Dc%26d%3D%C3%A4%22%27");
     }
 }

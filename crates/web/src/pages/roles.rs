@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
@@ -255,15 +254,7 @@ fn show(
             .map(|part| tick(part.word(), part.title(), typed.hidden.contains(part)))
             .collect(),
     };
-    let page = Page::new(viewer, title).within("/roles").below("Roles", "/roles");
-    match wrong {
-        Some(text) => {
-            let mut page = page.say(Tone::Trouble, text).show(&content)?;
-            *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            Ok(page)
-        }
-        None => page.show(&content),
-    }
+    Page::new(viewer, title).within("/roles").below("Roles", "/roles").wrong(wrong).show(&content)
 }
 
 async fn ask_new(viewer: Viewer) -> Result<Response, Problem> {

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Form, Router};
@@ -15,7 +15,7 @@ use crate::guard::{cookie, session_cookie, value};
 use crate::layout::{Field, Kind, Page};
 use crate::listen::Peer;
 use crate::people::{Attempt, SignIn, User};
-use crate::session::{Secret, Tone};
+use crate::session::Secret;
 use crate::{Problem, Site, Theme, Viewer};
 
 const REFUSED: &str = "Name or password is wrong, or the name is locked for a while after too many attempts.";
@@ -74,12 +74,7 @@ async fn ask(
 }
 
 fn page<'s>(site: &'s Site, headers: &HeaderMap, trouble: Option<&str>) -> Page<'s> {
-    let theme = Theme::of(headers);
-    let page = Page::public(site, theme, "Sign in");
-    match trouble {
-        Some(text) => page.say(Tone::Trouble, text),
-        None => page,
-    }
+    Page::public(site, Theme::of(headers), "Sign in").wrong(trouble)
 }
 
 fn show(
@@ -134,13 +129,11 @@ async fn sign_in(
         SignIn::NeedsCode(ticket) => ask_code(&site, &headers, ticket, &typed.to),
         SignIn::Refused(why) => {
             site.throttle().failed(&peer);
-            let actor = Actor { who: shortened(&typed.name), role: String::new(), peer: address(&peer) };
+            let actor = Actor { who: shortened(&typed.name), role: String::new(), peer: peer.ip().to_string() };
             site.audit().add(&actor, "SIGN_IN_REFUSED", &format!("user {}", actor.who), why).await?;
             tracing::warn!(name = %actor.who.escape_debug(), peer = %actor.peer, why, "a sign-in was refused");
             let text = if second_step { REFUSED_CODE } else { REFUSED };
-            let mut page = show(&site, &headers, &typed.name, &typed.to, Some(text))?;
-            *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            Ok(page)
+            show(&site, &headers, &typed.name, &typed.to, Some(text))
         }
     }
 }
@@ -165,8 +158,8 @@ async fn welcome(
         site.sessions().end(&old.hash()).await?;
     }
     let agent = value(headers, header::USER_AGENT).unwrap_or_default();
-    let secret = site.sessions().begin(user.id, role, &address(peer), agent).await?;
-    let actor = Actor { who: user.name.clone(), role: role_name, peer: address(peer) };
+    let secret = site.sessions().begin(user.id, role, &peer.ip().to_string(), agent).await?;
+    let actor = Actor { who: user.name.clone(), role: role_name, peer: peer.ip().to_string() };
     site.audit().add(&actor, "SIGNED_IN", &format!("user {}", user.name), "").await?;
     let secure = if peer.secure { "; Secure" } else { "" };
     let text = secret.text();
@@ -191,10 +184,6 @@ async fn sign_out(
         (header::HeaderName::from_static("clear-site-data"), "\"cache\"".to_owned()),
     ];
     Ok((clear, Redirect::to("/sign-in")).into_response())
-}
-
-fn address(peer: &Peer) -> String {
-    peer.address.ip().to_canonical().to_string()
 }
 
 fn shortened(name: &str) -> String {

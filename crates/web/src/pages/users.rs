@@ -2,13 +2,12 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
 
 use crate::layout::{Chip, Field, Html, Kind, Moment, Page, Tint};
-use crate::people::{NewUser, Privilege, RoleId, User, UserChange, UserId};
+use crate::people::{NewUser, Privilege, RoleId, User, UserChange, UserId, random_password};
 use crate::session::Tone;
 use crate::{Error, Problem, Site, Viewer};
 
@@ -184,15 +183,7 @@ async fn page_of(
         },
     };
     let title = user.map_or_else(|| "New user".to_owned(), |user| user.name.clone());
-    let page = Page::new(viewer, title).within("/users").below("Users", "/users");
-    match wrong {
-        Some(text) => {
-            let mut page = page.say(Tone::Trouble, text).show(&content)?;
-            *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            Ok(page)
-        }
-        None => page.show(&content),
-    }
+    Page::new(viewer, title).within("/users").below("Users", "/users").wrong(wrong).show(&content)
 }
 
 async fn details(site: &Site, viewer: &Viewer, user: &User) -> Result<Details, Problem> {
@@ -234,12 +225,13 @@ async fn add(
 ) -> Result<Response, Problem> {
     viewer.require(Privilege::ManageUsers)?;
     let typed = Typed::read(pairs)?;
+    let password = random_password()?;
     let new = NewUser {
         name: typed.name.clone(),
         full_name: typed.full_name.clone(),
         mail: typed.mail.clone(),
         roles: typed.roles.clone(),
-        password: None,
+        password: Some(password.clone()),
         must_change: true,
     };
     match site.people().add_user(new).await {
@@ -248,7 +240,6 @@ async fn add(
             viewer
                 .log("USER_ADDED", &format!("user {name}"), &roles_text(&site, &typed.roles).await?)
                 .await?;
-            let password = site.people().reset_password(id).await?;
             show_made(&viewer, id, name, &password)
         }
         Err(error @ (Error::Bad(_) | Error::Taken(_) | Error::Weak(_))) => {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use store::database::{Database, Session};
 use store::keys::Keys;
+use store::sealed::SealedColumn;
 use store::values;
 use tokio::sync::Mutex;
 
@@ -36,6 +37,14 @@ pub const ADMINISTRATOR: &str = "Administrator";
 const LOCK: i64 = 0x7765_6270_656f_7000;
 /// Attempts on one name go one after another; other names share its place only by chance.
 const SHARDS: usize = 64;
+
+/// The second factors: sealed with the keys that the database's owner opens the site with, who wraps them again for new ones.
+pub const SEALED: SealedColumn = SealedColumn {
+    table: "web_user",
+    column: "second_factor",
+    known_by: &[],
+    context: |row| Ok(user::context(row.get("id")?)),
+};
 
 /// Everybody who may sign in.
 #[derive(Debug, Clone)]
@@ -90,24 +99,12 @@ impl People {
         }
     }
 
-    /// Wraps sealed second factors by the newest master key; the older keys may be retired afterwards.
-    pub async fn rewrap(&self, keys: &Keys) -> Result<u64, Error> {
-        let mut transaction = self.database().begin().await?;
-        let sql = "SELECT id, second_factor FROM web_user WHERE second_factor IS NOT NULL";
-        let mut count = 0;
-        for row in transaction.fetch(sql, Vec::new()).await? {
-            let (id, sealed) = (row.get::<i64>("id")?, row.get::<Vec<u8>>("second_factor")?);
-            let Some(head) = store::cipher::rewrap(keys, &user::context(id), &sealed)? else { continue };
-            let sealed = [&head, &sealed[store::cipher::HEAD..]].concat();
-            let sql = "UPDATE web_user SET second_factor = ? WHERE id = ?";
-            count += transaction.run(sql, values![sealed, id]).await?;
-        }
-        transaction.commit().await?;
-        Ok(count)
-    }
-
     pub(crate) fn database(&self) -> &dyn Database {
         &*self.0.database
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.0.keys
     }
 
     fn now(&self) -> i64 {

@@ -4,6 +4,7 @@ use totp_rs::{Builder, Totp};
 use zeroize::Zeroizing;
 
 use crate::Error;
+use crate::pages::encoded;
 
 /// Octets of a secret, as RFC 4226 recommends.
 const OCTETS: usize = 20;
@@ -67,7 +68,7 @@ impl SecondFactor {
 
     /// As apps read it from a QR code.
     pub fn address(&self, issuer: &str, user: &str) -> String {
-        let (issuer, user) = (escaped(issuer), escaped(user));
+        let (issuer, user) = (encoded(issuer), encoded(user));
         format!("otpauth://totp/{issuer}:{user}?secret={}&issuer={issuer}&digits=6&period=30", self.base32())
     }
 
@@ -103,17 +104,6 @@ impl SecondFactor {
 /// Equal, in a time that hangs on the length only.
 pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && one.iter().zip(other).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for octet in text.bytes() {
-        match octet {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => out.push(char::from(octet)),
-            _ => out.push_str(&format!("%{octet:02X}")),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -32,8 +32,6 @@ pub struct User {
     pub disabled: bool,
     /// Whether the password must be changed first.
     pub must_change: bool,
-    /// Whether it has a password at all.
-    pub has_password: bool,
     /// Whether signing in takes a code too.
     pub has_second_factor: bool,
     /// Locked until then after wrong passwords, in milliseconds since 1970; 0 if not.
@@ -78,7 +76,7 @@ pub struct UserChange {
     pub disabled: bool,
 }
 
-const COLUMNS: &str = "SELECT id, name, full_name, mail, password, must_change, disabled, locked_until, \
+const COLUMNS: &str = "SELECT id, name, full_name, mail, must_change, disabled, locked_until, \
     second_factor, default_role, created_at, last_sign_in, version FROM web_user";
 
 impl People {
@@ -350,7 +348,6 @@ fn user(row: &Row) -> Result<User, Error> {
         default_role: row.get("default_role")?,
         disabled: row.get("disabled")?,
         must_change: row.get("must_change")?,
-        has_password: row.get::<Option<String>>("password")?.is_some(),
         has_second_factor: row.get::<Option<Vec<u8>>>("second_factor")?.is_some(),
         locked_until: row.get("locked_until")?,
         created_at: row.get("created_at")?,

@@ -73,6 +73,7 @@ pub(crate) async fn site(dir: &Path, hand: &Hand) -> Site {
     options.clock = hand.clock();
     options.body_limit = 10_000;
     options.upload_limit = 50_000;
+    options.public = vec!["/open/".to_owned()];
     options.places = vec![Place::new("", "Incidents", "/incidents", &[Privilege::ViewNetworkIncidents])];
     let keys = Arc::new(Keys::open(&dir.join("keys")).unwrap());
     Site::open(database(dir).await, keys, options).await.unwrap()
@@ -108,6 +109,7 @@ pub(crate) fn pages() -> Router {
             }),
         )
         .route("/change", post(async |viewer: Viewer| viewer.log("CHANGED", "it", "").await))
+        .route("/open/door", post(async || "taken"))
         .route("/boom", get(async || -> &'static str { panic!("secret words of a panic") }))
         .route("/conflict", get(async || Problem::Conflict("Look again.".to_owned())))
         .route(

@@ -400,14 +400,14 @@ impl<'a> Cells<'a> {
         let place = self.place();
         let value = self.cell.value.as_str();
         match self.cell.kind {
-            CellKind::Text => out.text(&*place, kind, value.to_owned())?,
+            CellKind::Text => out.text(&*place, kind, value)?,
             CellKind::Truth => {
                 let shown = if value.trim() == "1" { "TRUE" } else { "FALSE" };
-                out.text(&*place, kind, shown.to_owned())?;
+                out.text(&*place, kind, shown)?;
             }
             CellKind::Shared => {
                 let string = value.trim().parse().ok().and_then(|index| self.book.strings.get(index));
-                out.text(&*place, kind, string.unwrap_or_default().to_owned())?;
+                out.text(&*place, kind, string.unwrap_or_default())?;
             }
             CellKind::Number => {
                 let stored = super::format::plain(value.trim());
@@ -416,15 +416,15 @@ impl<'a> Cells<'a> {
                     self.book.formats.show(self.cell.style, &stored).filter(|shown| *shown != stored)
                 {
                     out.text(&*place, kind, shown)?;
-                    out.text(&*place, Kind::Hidden, stored.into_owned())?;
+                    out.text(&*place, Kind::Hidden, stored)?;
                 } else {
-                    out.text(&*place, kind, stored.into_owned())?;
+                    out.text(&*place, kind, stored)?;
                 }
             }
         }
         // Text that stands in a formula need not come out in its value.
         if self.cell.formula.contains('"') {
-            out.text(&*place, Kind::Hidden, self.cell.formula.clone())?;
+            out.text(&*place, Kind::Hidden, &self.cell.formula)?;
         }
         Ok(())
     }

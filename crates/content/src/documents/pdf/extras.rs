@@ -70,7 +70,7 @@ fn appearance<'a>(
     out.spend(0)?;
     let resources = form.dict.get_deref(b"Resources", doc).and_then(Object::as_dict).ok();
     let (shown, ran) = runner.run(content, resources);
-    let text = layout::text(shown.runs);
+    let text = layout::text(&shown.runs);
     let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
     if !letters(said).contains(&letters(&text)) {
         out.text(place, Kind::Text, text)?;

@@ -17,6 +17,8 @@ const MAX_STREAM: usize = 8 << 20;
 #[derive(Debug)]
 pub(super) struct Font {
     coding: Coding,
+    /// Of a font of one octet a glyph: the printable ASCII character that an octet shows, or 0.
+    plain: Vec<u8>,
     to_unicode: Option<CMap>,
     widths: Widths,
     pub(super) vertical: bool,
@@ -42,6 +44,17 @@ pub(super) struct Shown<'a> {
     pub(super) advance: f64,
     /// The single octet 32, to which word spacing applies.
     pub(super) is_space: bool,
+}
+
+/// Glyphs that each show one printable ASCII character.
+#[derive(Debug, Default)]
+pub(super) struct Plain {
+    /// How many; as many octets of the string.
+    pub(super) glyphs: usize,
+    /// How many of them are the octet 32, to which word spacing applies.
+    pub(super) spaces: usize,
+    /// Their advances in ems, together.
+    pub(super) advance: f64,
 }
 
 impl Font {
@@ -82,7 +95,12 @@ impl Font {
         }
         let unit = if drawn { matrix_scale(dict, doc) } else { 0.001 };
         let widths = simple_widths(dict, doc, unit, &base_font, &table);
-        Self { coding: Coding::Simple(table), to_unicode: None, widths, vertical: false }
+        let plain = table.iter().map(|text| match text.as_bytes() {
+            [octet @ b' '..=b'~'] => *octet,
+            _ => 0,
+        });
+        let plain = plain.collect();
+        Self { coding: Coding::Simple(table), plain, to_unicode: None, widths, vertical: false }
     }
 
     fn composite(dict: &Dictionary, doc: &Document, to_unicode: Option<CMap>) -> Self {
@@ -91,7 +109,8 @@ impl Font {
             other => other.as_dict().ok(),
         });
         let (coding, vertical) = composite_coding(dict, descendant, doc);
-        let mut font = Self { coding, to_unicode, widths: Widths::all(1.0), vertical };
+        let (plain, widths) = (Vec::new(), Widths::all(1.0));
+        let mut font = Self { coding, plain, to_unicode, widths, vertical };
         let Some(descendant) = descendant else { return font };
         if let Some(width) = descendant.get_deref(b"DW", doc).ok().and_then(number) {
             font.widths = Widths::all(width / 1000.0);
@@ -100,6 +119,25 @@ impl Font {
             composite_widths(list, doc, &mut font.widths);
         }
         font
+    }
+
+    /// Reads the beginning of a shown string, as far as each octet shows a printable ASCII character; adds these to the text.
+    pub(super) fn read_plain(&self, octets: &[u8], text: &mut String) -> Plain {
+        let Ok(plain) = <&[u8; 256]>::try_from(self.plain.as_slice()) else { return Plain::default() };
+        let from = text.len();
+        text.reserve(octets.len());
+        let mut advance = 0.0;
+        for octet in octets {
+            let shown = plain[usize::from(*octet)];
+            if shown == 0 {
+                break;
+            }
+            text.push(char::from(shown));
+            advance += self.widths.get(u32::from(*octet));
+        }
+        let glyphs = text.len() - from;
+        let spaces = octets[..glyphs].iter().filter(|octet| **octet == 32).count();
+        Plain { glyphs, spaces, advance }
     }
 
     /// Reads a shown string glyph by glyph.
@@ -219,12 +257,11 @@ fn base_table(dict: &Dictionary, doc: &Document, names: &mut Names, base_font: &
         }
     }
     match named.as_deref() {
-        Some(name @ (b"WinAnsiEncoding" | b"MacRomanEncoding" | b"MacExpertEncoding")) => names.table(name),
-        Some(_) => names.table(b"StandardEncoding"),
+        Some(name) => names::table(name),
         None if name(dict, b"Subtype", doc).as_deref() == Some(b"TrueType") => {
-            names.table(b"WinAnsiEncoding")
+            names::table(b"WinAnsiEncoding")
         }
-        None => names.table(b"StandardEncoding"),
+        None => names::table(b"StandardEncoding"),
     }
 }
 

@@ -25,8 +25,8 @@ pub(super) fn is_word_gap(ems: f64) -> bool {
 }
 
 #[derive(Debug)]
-struct Piece {
-    text: String,
+struct Piece<'r> {
+    text: Cow<'r, str>,
     direction: (f64, f64),
     from: f64,
     to: f64,
@@ -34,8 +34,8 @@ struct Piece {
     size: f64,
 }
 
-impl Piece {
-    fn of(run: Run) -> Self {
+impl<'r> Piece<'r> {
+    fn of(run: &'r Run) -> Self {
         let (x, y) = run.direction;
         let along = |point: (f64, f64)| point.0 * x + point.1 * y;
         Self {
@@ -44,7 +44,7 @@ impl Piece {
             across: run.start.1 * x - run.start.0 * y,
             direction: run.direction,
             size: run.size.abs().max(1e-6),
-            text: run.text,
+            text: run.text.as_str().into(),
         }
     }
 
@@ -62,10 +62,11 @@ impl Piece {
     fn append(&mut self, next: &Self) {
         let gap = (next.from - self.to) / self.size.max(next.size);
         let spaced = self.text.ends_with(char::is_whitespace) || next.text.starts_with(char::is_whitespace);
+        let text = self.text.to_mut();
         if is_word_gap(gap) && !spaced {
-            self.text.push(' ');
+            text.push(' ');
         }
-        self.text.push_str(&next.text);
+        text.push_str(&next.text);
         self.to = next.to;
         // The line stays where it began, so that a raised sign does not carry it off.
         if (next.across - self.across).abs() < 0.2 * self.size {
@@ -75,11 +76,11 @@ impl Piece {
 }
 
 /// The text of a page.
-pub(super) fn text(runs: Vec<Run>) -> String {
-    let mut pieces: Vec<Piece> = Vec::new();
-    let mut seen: HashMap<String, Vec<(f64, f64)>> = HashMap::new();
+pub(super) fn text(runs: &[Run]) -> String {
+    let mut pieces: Vec<Piece<'_>> = Vec::with_capacity(runs.len());
+    let mut seen: Seen<'_> = HashMap::with_capacity(runs.len().min(1 << 16));
     for run in runs {
-        if overprinted(&run, &mut seen) {
+        if overprinted(run, &mut seen) {
             continue;
         }
         let next = Piece::of(run);
@@ -91,8 +92,11 @@ pub(super) fn text(runs: Vec<Run>) -> String {
     lines(link(pieces))
 }
 
+/// Where each text was shown: first, and since then.
+type Seen<'r> = HashMap<&'r str, ((f64, f64), Vec<(f64, f64)>)>;
+
 /// Bold by printing twice is one text.
-fn overprinted(run: &Run, seen: &mut HashMap<String, Vec<(f64, f64)>>) -> bool {
+fn overprinted<'r>(run: &'r Run, seen: &mut Seen<'r>) -> bool {
     let text = run.text.trim();
     if text.is_empty() || seen.len() > 100_000 {
         return false;
@@ -100,24 +104,24 @@ fn overprinted(run: &Run, seen: &mut HashMap<String, Vec<(f64, f64)>>) -> bool {
     let near = run.size.abs() * 0.12;
     let close = |at: &(f64, f64)| (at.0 - run.start.0).abs() < near && (at.1 - run.start.1).abs() < near;
     match seen.get_mut(text) {
-        Some(places) if places.iter().any(close) => true,
-        Some(places) => {
-            if places.len() == 8 {
-                places.remove(0);
+        Some((first, since)) if close(first) || since.iter().any(close) => true,
+        Some((first, since)) => {
+            since.push(run.start);
+            if since.len() == 8 {
+                *first = since.remove(0);
             }
-            places.push(run.start);
             false
         }
         None => {
-            seen.insert(text.to_owned(), vec![run.start]);
+            seen.insert(text, (run.start, Vec::new()));
             false
         }
     }
 }
 
 /// Joins pieces that touch on a line although something else was drawn between them.
-fn link(pieces: Vec<Piece>) -> Vec<Piece> {
-    let key = |piece: &Piece| ((piece.direction.0 * 50.0) as i64, (piece.direction.1 * 50.0) as i64);
+fn link(pieces: Vec<Piece<'_>>) -> Vec<Piece<'_>> {
+    let key = |piece: &Piece<'_>| ((piece.direction.0 * 50.0) as i64, (piece.direction.1 * 50.0) as i64);
     let mut order: Vec<usize> = (0..pieces.len()).collect();
     order.sort_by(|a, b| {
         let (a, b) = (&pieces[*a], &pieces[*b]);
@@ -148,7 +152,7 @@ fn link(pieces: Vec<Piece>) -> Vec<Piece> {
     if !led.contains(&true) {
         return pieces;
     }
-    let mut pieces: Vec<Option<Piece>> = pieces.into_iter().map(Some).collect();
+    let mut pieces: Vec<Option<Piece<'_>>> = pieces.into_iter().map(Some).collect();
     let mut joined = Vec::new();
     for head in 0..pieces.len() {
         if led[head] {
@@ -165,8 +169,8 @@ fn link(pieces: Vec<Piece>) -> Vec<Piece> {
     joined
 }
 
-fn lines(pieces: Vec<Piece>) -> String {
-    let mut text = String::new();
+fn lines(pieces: Vec<Piece<'_>>) -> String {
+    let mut text = String::with_capacity(pieces.iter().map(|piece| piece.text.len() + 1).sum());
     for piece in pieces {
         let line = logical(piece.text.trim_end());
         let mut before = text.chars().rev();
@@ -227,29 +231,29 @@ mod tests {
 
     #[test]
     fn columns_keep_their_gap_and_touching_runs_are_one_word() {
-        assert_eq!(text(vec![run("Name", 0.0, 0.0), run("4111", 80.0, 0.0)]), "Name 4111");
-        assert_eq!(text(vec![run("41", 0.0, 0.0), run("11", 10.0, 0.0)]), "4111");
+        assert_eq!(text(&[run("Name", 0.0, 0.0), run("4111", 80.0, 0.0)]), "Name 4111");
+        assert_eq!(text(&[run("41", 0.0, 0.0), run("11", 10.0, 0.0)]), "4111");
     }
 
     #[test]
     fn digits_drawn_backwards_are_read_forwards() {
         let backwards = (0..4).rev().map(|index| run(&index.to_string(), f64::from(index) * 5.0, 7.0));
-        assert_eq!(text(backwards.collect()), "0123");
+        assert_eq!(text(&backwards.collect::<Vec<_>>()), "0123");
     }
 
     #[test]
     fn bold_by_printing_twice_is_one_text() {
-        assert_eq!(text(vec![run("secret", 0.0, 0.0), run("secret", 0.3, 0.0)]), "secret");
+        assert_eq!(text(&[run("secret", 0.0, 0.0), run("secret", 0.3, 0.0)]), "secret");
     }
 
     #[test]
     fn divided_words_are_joined_and_divided_numbers_are_not() {
-        assert_eq!(text(vec![run("confi-", 0.0, 20.0), run("dential", 0.0, 0.0)]), "confidential");
-        assert_eq!(text(vec![run("4111-", 0.0, 20.0), run("1111", 0.0, 0.0)]), "4111-\n1111");
+        assert_eq!(text(&[run("confi-", 0.0, 20.0), run("dential", 0.0, 0.0)]), "confidential");
+        assert_eq!(text(&[run("4111-", 0.0, 20.0), run("1111", 0.0, 0.0)]), "4111-\n1111");
     }
 
     #[test]
     fn hebrew_drawn_in_visual_order_is_turned_round() {
-        assert_eq!(text(vec![run("12 םולש", 0.0, 0.0)]), "שלום 12");
+        assert_eq!(text(&[run("12 םולש", 0.0, 0.0)]), "שלום 12");
     }
 }

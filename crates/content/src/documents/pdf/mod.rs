@@ -103,7 +103,7 @@ fn pages<'a>(doc: &'a Document, runner: &mut Runner<'a>, out: &mut Output<'_>) -
         let (content, whole) = contents(doc, id, limit.min(MAX_STREAM as usize));
         out.spend(0)?;
         let (shown, ran) = runner.run(content, resources(doc, page));
-        out.text(&place, Kind::Text, layout::text(shown.runs))?;
+        out.text(&place, Kind::Text, layout::text(&shown.runs))?;
         out.text(&place, Kind::Hidden, shown.replacements.join("\n"))?;
         if !whole {
             out.unscannable(&place, Reason::Corrupt);
@@ -207,7 +207,7 @@ fn salvage(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Re
         let shows = memchr::memmem::find(&content, b"Tj").or_else(|| memchr::memmem::find(&content, b"TJ"));
         if shows.is_some() && memchr::memmem::find(&content, b"BT").is_some() {
             let (shown, ran) = runner.run(content, None);
-            out.text("damaged page", Kind::Text, layout::text(shown.runs))?;
+            out.text("damaged page", Kind::Text, layout::text(&shown.runs))?;
             ran?;
         }
     }

@@ -1,6 +1,7 @@
 //! Glyph names and one-octet encodings as text. The lists of names are lopdf's, asked through its font encodings.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use lopdf::{Dictionary, Document, Object};
 
@@ -10,8 +11,31 @@ use super::lexer::{Lexer, Token};
 #[derive(Debug, Default)]
 pub(super) struct Names {
     known: HashMap<Vec<u8>, String>,
-    tables: HashMap<Vec<u8>, Vec<String>>,
-    nowhere: Document,
+}
+
+/// The encodings that have a name, and their 256 texts: asked for once, not once a document.
+static TABLES: LazyLock<Vec<(&[u8], Vec<String>)>> = LazyLock::new(|| {
+    let named: [&[u8]; 4] =
+        [b"StandardEncoding", b"WinAnsiEncoding", b"MacRomanEncoding", b"MacExpertEncoding"];
+    named.into_iter().map(|name| (name, table_of(name))).collect()
+});
+
+fn table_of(name: &[u8]) -> Vec<String> {
+    let table = (0..=255_u8).map(|code| {
+        let text = decode(Object::Name(name.to_vec()), &[code]);
+        match text.is_empty() && (32..127).contains(&code) {
+            true => char::from(code).to_string(),
+            false => text,
+        }
+    });
+    table.collect()
+}
+
+fn decode(encoding: Object, octets: &[u8]) -> String {
+    static NOWHERE: LazyLock<Document> = LazyLock::new(Document::new);
+    let font = Dictionary::from_iter([("Type", Object::Name(b"Font".to_vec())), ("Encoding", encoding)]);
+    let text = font.get_font_encoding(&NOWHERE).and_then(|encoding| encoding.bytes_to_string(octets));
+    text.unwrap_or_default()
 }
 
 impl Names {
@@ -36,7 +60,7 @@ impl Names {
         }
         let entry = Object::Array(vec![Object::Integer(0), Object::Name(part.to_vec())]);
         let encoding = Dictionary::from_iter([("Differences", entry)]);
-        let listed = self.decode(Object::Dictionary(encoding), &[0]);
+        let listed = decode(Object::Dictionary(encoding), &[0]);
         if !listed.is_empty() {
             return listed;
         }
@@ -49,30 +73,6 @@ impl Names {
             return hex(digits).and_then(char::from_u32).map(String::from).unwrap_or_default();
         }
         String::new()
-    }
-
-    fn decode(&self, encoding: Object, octets: &[u8]) -> String {
-        let font = Dictionary::from_iter([("Type", Object::Name(b"Font".to_vec())), ("Encoding", encoding)]);
-        let text =
-            font.get_font_encoding(&self.nowhere).and_then(|encoding| encoding.bytes_to_string(octets));
-        text.unwrap_or_default()
-    }
-
-    /// The 256 texts of a named encoding.
-    pub(super) fn table(&mut self, name: &[u8]) -> Vec<String> {
-        if let Some(table) = self.tables.get(name) {
-            return table.clone();
-        }
-        let table = (0..=255_u8).map(|code| {
-            let text = self.decode(Object::Name(name.to_vec()), &[code]);
-            match text.is_empty() && (32..127).contains(&code) {
-                true => char::from(code).to_string(),
-                false => text,
-            }
-        });
-        let table: Vec<String> = table.collect();
-        self.tables.insert(name.to_vec(), table.clone());
-        table
     }
 
     /// The encoding in the clear text part of a Type 1 program: `dup 65 /A put`.
@@ -91,13 +91,19 @@ impl Names {
                     }
                 }
                 Token::Operator(word) if word == b"StandardEncoding" => {
-                    return self.table(b"StandardEncoding");
+                    return self::table(b"StandardEncoding");
                 }
                 _ => {}
             }
         }
         table
     }
+}
+
+/// The 256 texts of an encoding; the standard one where the name is none.
+pub(super) fn table(name: &[u8]) -> Vec<String> {
+    let known = TABLES.iter().find(|(known, _)| *known == name).or(TABLES.first());
+    known.map(|(_, table)| table.clone()).unwrap_or_default()
 }
 
 fn hex(digits: &str) -> Option<u32> {
@@ -150,9 +156,9 @@ mod tests {
 
     #[test]
     fn encodings_have_letters_where_they_belong() {
-        let mut names = Names::default();
-        assert_eq!(names.table(b"WinAnsiEncoding")[0x80], "€");
-        assert_eq!(names.table(b"MacRomanEncoding")[0x8a], "ä");
-        assert_eq!(names.table(b"StandardEncoding")[0x41], "A");
+        assert_eq!(table(b"WinAnsiEncoding")[0x80], "€");
+        assert_eq!(table(b"MacRomanEncoding")[0x8a], "ä");
+        assert_eq!(table(b"StandardEncoding")[0x41], "A");
+        assert_eq!(table(b"NoSuchEncoding")[0x41], "A");
     }
 }

@@ -417,9 +417,12 @@ impl<'a> Page<'_, 'a> {
     fn glyphs(&mut self, font: &Font, octets: &[u8], text: &mut String) {
         let octets = &octets[..octets.len().min(usize::try_from(self.runner.octets).unwrap_or(usize::MAX))];
         let before = text.len();
-        let mut total = 0.0;
-        let (mut known, mut unknown) = (0, 0);
-        font.read(octets, |glyph| {
+        let plain = font.read_plain(octets, text);
+        let mut total = plain.advance * self.state.size
+            + plain.glyphs as f64 * self.state.character_space
+            + plain.spaces as f64 * self.state.word_space;
+        let (mut known, mut unknown) = (plain.glyphs as u64, 0);
+        font.read(&octets[plain.glyphs..], |glyph| {
             total += glyph.advance * self.state.size + self.state.character_space;
             if glyph.is_space {
                 total += self.state.word_space;

@@ -2,14 +2,13 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum::{Form, Router};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::user_of;
+use super::{person, user_of};
 use crate::layout::{Field, Html, Kind, Page};
 use crate::people::SecondFactor;
 use crate::session::Tone;
@@ -48,8 +47,8 @@ fn password_field(wrong: &str) -> Field {
         .wrong(wrong)
 }
 
-async fn offer(State(site): State<Site>, viewer: Viewer) -> Result<Response, Problem> {
-    user_of(&site, &viewer).await?;
+async fn offer(viewer: Viewer) -> Result<Response, Problem> {
+    person(&viewer)?;
     show(&viewer, &SecondFactor::fresh()?, "", "")
 }
 
@@ -77,7 +76,10 @@ fn show(
         password: password_field(wrong_password),
         secret,
     };
-    Page::new(viewer, "Set up a second factor").below("Your account", "/account").show(&content)
+    Page::new(viewer, "Set up a second factor")
+        .below("Your account", "/account")
+        .unfit(!wrong_code.is_empty() || !wrong_password.is_empty())
+        .show(&content)
 }
 
 #[derive(Deserialize)]
@@ -97,11 +99,7 @@ async fn take(
     let user = user_of(&site, &viewer).await?;
     let factor = SecondFactor::parse(&typed.secret)
         .ok_or_else(|| Problem::Bad("The secret is not the one that was shown: begin again.".to_owned()))?;
-    let unfit = |code: &str, password: &str| {
-        let mut page = show(&viewer, &factor, code, password)?;
-        *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-        Ok(page)
-    };
+    let unfit = |code: &str, password: &str| show(&viewer, &factor, code, password);
     match site.people().confirm(&user, typed.password).await {
         Err(error @ Error::WrongPassword) => return unfit("", &error.to_string()),
         other => other?,
@@ -115,15 +113,18 @@ async fn take(
     Ok(Redirect::to("/account").into_response())
 }
 
-async fn ask_remove(State(site): State<Site>, viewer: Viewer) -> Result<Response, Problem> {
-    user_of(&site, &viewer).await?;
+async fn ask_remove(viewer: Viewer) -> Result<Response, Problem> {
+    person(&viewer)?;
     show_remove(&viewer, "")
 }
 
 fn show_remove(viewer: &Viewer, wrong: &str) -> Result<Response, Problem> {
     let content =
         RemovePage { form: viewer.form(), user: viewer.name.clone(), password: password_field(wrong) };
-    Page::new(viewer, "Remove the second factor").below("Your account", "/account").show(&content)
+    Page::new(viewer, "Remove the second factor")
+        .below("Your account", "/account")
+        .unfit(!wrong.is_empty())
+        .show(&content)
 }
 
 #[derive(Deserialize)]
@@ -139,11 +140,7 @@ async fn remove(
 ) -> Result<Response, Problem> {
     let user = user_of(&site, &viewer).await?;
     match site.people().confirm(&user, typed.password).await {
-        Err(error @ Error::WrongPassword) => {
-            let mut page = show_remove(&viewer, &error.to_string())?;
-            *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            return Ok(page);
-        }
+        Err(error @ Error::WrongPassword) => return show_remove(&viewer, &error.to_string()),
         other => other?,
     }
     site.people().clear_second_factor(user.id).await?;

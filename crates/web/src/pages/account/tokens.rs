@@ -7,7 +7,7 @@ use axum::routing::post;
 use axum::{Form, Router};
 use serde::Deserialize;
 
-use super::user_of;
+use super::person;
 use crate::layout::Page;
 use crate::people::RoleId;
 use crate::session::Tone;
@@ -39,7 +39,7 @@ async fn make(
     viewer: Viewer,
     Form(wanted): Form<Wanted>,
 ) -> Result<Response, Problem> {
-    let user = user_of(&site, &viewer).await?;
+    person(&viewer)?;
     let ends_at = match wanted.days.as_str() {
         "" => None,
         days => {
@@ -50,7 +50,7 @@ async fn make(
             Some(site.clock().now().as_millisecond() + i64::from(days) * DAY)
         }
     };
-    let token = site.people().make_token(user.id, wanted.role, &wanted.name, ends_at).await?;
+    let token = site.people().make_token(viewer.user, wanted.role, &wanted.name, ends_at).await?;
     viewer.log("TOKEN_MADE", &format!("token {} of {}", token.id, viewer.name), wanted.name.trim()).await?;
     let content = TokenPage { name: wanted.name.trim(), text: &token.text, user: &viewer.name };
     Page::new(&viewer, "New API token").below("Your account", "/account").show(&content)
@@ -66,8 +66,8 @@ async fn revoke(
     viewer: Viewer,
     Form(which): Form<Which>,
 ) -> Result<Response, Problem> {
-    let user = user_of(&site, &viewer).await?;
-    site.people().revoke_token(user.id, which.token).await?;
+    person(&viewer)?;
+    site.people().revoke_token(viewer.user, which.token).await?;
     viewer.log("TOKEN_REVOKED", &format!("token {} of {}", which.token, viewer.name), "").await?;
     viewer.say(Tone::Done, "The token is revoked: whoever uses it is refused from now on.").await?;
     Ok(Redirect::to("/account").into_response())
