@@ -178,7 +178,8 @@ impl Gateway {
     /// What decisions mean for these incidents, newest first.
     pub async fn plans(&self, ids: &[u64]) -> Result<Vec<(u64, Plan)>, Error> {
         let mut values = Vec::new();
-        let sql = format!("SELECT c.id, c.plan FROM copy c WHERE {} ORDER BY c.id DESC", any_of(ids, &mut values));
+        let sql =
+            format!("SELECT c.id, c.plan FROM copy c WHERE {} ORDER BY c.id DESC", any_of(ids, &mut values));
         let rows = self.database().fetch(&sql, values).await?;
         rows.iter()
             .map(|row| {
@@ -338,8 +339,13 @@ impl CopyFilter {
         for any_of in &self.within {
             // In groups, for databases bound the depth of an expression. Of a set of nothing nothing is within.
             let all: Vec<String> = any_of.iter().map(|policy| violates(*policy)).collect();
-            let groups: Vec<String> = all.chunks(100).map(|some| format!("({})", some.join(" OR "))).collect();
-            terms.push(if groups.is_empty() { "1 = 0".to_owned() } else { format!("({})", groups.join(" OR ")) });
+            let groups: Vec<String> =
+                all.chunks(100).map(|some| format!("({})", some.join(" OR "))).collect();
+            terms.push(if groups.is_empty() {
+                "1 = 0".to_owned()
+            } else {
+                format!("({})", groups.join(" OR "))
+            });
         }
         if self.release_asked {
             terms.push("EXISTS (SELECT 1 FROM release_request r WHERE r.copy_id = c.id)".to_owned());

@@ -431,13 +431,10 @@ async fn waiting(
 ) -> Result<Vec<String>, Error> {
     const NAMED: usize = 10;
     let value = value.into();
-    let sql = format!(
-        "SELECT id FROM copy WHERE {condition} AND state = '{}' ORDER BY id",
-        State::Held.as_str()
-    );
+    let sql =
+        format!("SELECT id FROM copy WHERE {condition} AND state = '{}' ORDER BY id", State::Held.as_str());
     let rows = db.fetch(&sql, vec![value]).await?;
-    let named =
-        rows.iter().take(NAMED).map(|row| Ok(format!("held incident {}", row.get::<i64>("id")?)));
+    let named = rows.iter().take(NAMED).map(|row| Ok(format!("held incident {}", row.get::<i64>("id")?)));
     let mut list: Vec<String> = named.collect::<Result<_, Error>>()?;
     if rows.len() > NAMED {
         list.push(format!("and {} more held incidents", rows.len() - NAMED));

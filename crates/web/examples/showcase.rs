@@ -119,7 +119,11 @@ async fn parts(viewer: Viewer) -> Result<axum::response::Response, Problem> {
             moments: days,
             series: vec![series("Held", 5), series("Blocked", 3), series("Modified", 11)],
         },
-        passage: mail::passage(text, &[mark("4111 1111 1111 1111"), mark("DE89 3704 0044 0532 0130 00")], 4_000),
+        passage: mail::passage(
+            text,
+            &[mark("4111 1111 1111 1111"), mark("DE89 3704 0044 0532 0130 00")],
+            4_000,
+        ),
         headers: mail::header_table(
             &[
                 ("From", "Jane Doe <jane.doe@company.example>"),

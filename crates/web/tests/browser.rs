@@ -60,10 +60,19 @@ async fn people_sign_in_choose_a_role_and_sign_out_with_the_menu() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_page_is_refused_by_our_own_policy_or_wider_than_a_phone() {
+async fn no_page_is_refused_by_our_own_policy_wider_than_a_phone_or_shuts_anybody_out() {
     let console = ready().await;
-    for (width, scheme) in [(1366, "light"), (1366, "dark"), (375, "light")] {
+    let mut barriers = Vec::new();
+    for (width, scheme) in [(1366, "light"), (1366, "dark"), (375, "light"), (375, "dark")] {
         let Some(window) = Window::open(width, scheme).await else { return };
+        window.go(&format!("http://{}/sign-in", console.address)).await;
+        let place = format!("/sign-in at {width} {scheme}");
+        barriers.extend(window.barriers(&place).await);
+        // The checker sees what is there: it must find what was never there.
+        window.run("document.querySelector('label').remove()").await;
+        let found = window.barriers(&place).await;
+        assert!(found.is_empty() == driver::axe().is_none(), "{found:?}");
+        window.go(&format!("http://{}/sign-in", console.address)).await;
         sign_in(&window, &console).await;
         for path in PAGES {
             window.go(&format!("http://{}{path}", console.address)).await;
@@ -72,9 +81,11 @@ async fn no_page_is_refused_by_our_own_policy_or_wider_than_a_phone() {
             let styled = window.run("return getComputedStyle(document.querySelector('.top')).display").await;
             assert_eq!(styled, json!("flex"), "{path}");
             assert_eq!(window.complaints().await, Vec::<String>::new(), "{path} at {width} {scheme}");
+            barriers.extend(window.barriers(&format!("{path} at {width} {scheme}")).await);
             window.picture(&format!("shared{}-{width}-{scheme}", path.replace('/', "-"))).await;
         }
     }
+    assert_eq!(barriers, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

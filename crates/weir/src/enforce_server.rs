@@ -241,7 +241,8 @@ pub(crate) async fn task(task: &EnforceTask, config: &Enforce) -> Result<ExitCod
         }
         EnforceTask::RotateKeys => {
             let rotated = enforce::rotate_keys(&enforce.options).await?;
-            log("KEYS_ROTATED", &format!("key {}", rotated.key), &format!("{} objects", rotated.wrapped)).await?;
+            log("KEYS_ROTATED", &format!("key {}", rotated.key), &format!("{} objects", rotated.wrapped))
+                .await?;
             println!("key {} seals from now on; {} objects are wrapped by it", rotated.key, rotated.wrapped);
             ensure!(
                 rotated.failed == 0,

@@ -72,7 +72,12 @@ async fn respond(command: &IncidentsRespond) -> Result<(String, ExitCode)> {
     let journal = Arc::new(Journal::open_beside(&command.data, &at).await?);
     let responses = Responses::new(Desk::new(journal.clone()), Arc::default());
     let Some(rule) = responses.rule_named(&command.rule).await? else {
-        let known = responses.rules().await?.into_iter().map(|rule| safe(&rule.name).into_owned()).collect::<Vec<_>>();
+        let known = responses
+            .rules()
+            .await?
+            .into_iter()
+            .map(|rule| safe(&rule.name).into_owned())
+            .collect::<Vec<_>>();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         bail!("there is no smart response rule {:?}; there are: {known}", command.rule);
     };

@@ -248,14 +248,11 @@ fn heads(viewer: &Viewer, filter: &Filter) -> Vec<Head> {
         head("Number", Some(Sort::Id), true),
         head("Received", Some(Sort::Received), false),
         head("Severity", Some(Sort::Severity), false),
-        head("Policy", Some(Sort::Policy), false),
-        head("Sender", Some(Sort::Sender), false),
-        head("Recipients", None, false),
-        head("Subject", None, false),
+        head("Subject, policy", Some(Sort::Policy), false),
+        head("Sender, recipients", Some(Sort::Sender), false),
         head("Matches", Some(Sort::Matches), true),
-        head("Status", Some(Sort::Status), false),
+        head("Status, owner", Some(Sort::Status), false),
         head("Mail", Some(Sort::PreventStatus), false),
-        head("Owner", None, false),
     ]
 }
 

@@ -2,8 +2,8 @@
 
 use incident::desk::{Access, Condition, Field, Listed, Scalar};
 use incident::{Incident, Severity};
-use web::people::{Condition as Rule, Hidden};
-use web::{NOT_SHOWN, Viewer};
+use web::people::{Condition as Rule, Hidden, Privilege};
+use web::{NOT_SHOWN, Problem, Viewer};
 
 /// A name for people: no character of it hides, or turns what stands beside it.
 pub(crate) fn plain(text: &str) -> String {

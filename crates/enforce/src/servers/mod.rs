@@ -81,12 +81,18 @@ async fn only_known(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {
+    let address = peer.ip().to_string();
     let certificate = peer.certificate.ok_or_else(|| {
         Refusal::new(StatusCode::UNAUTHORIZED, "a certificate is needed here: enrol this server first")
     })?;
     let who = enforce.who(&certificate.name, &certificate.serial).await?;
     let Some((kind, standing)) = who else {
-        tracing::warn!(name = certificate.name, serial = certificate.serial, address = %peer.address, "a certificate that does not count was shown");
+        tracing::warn!(
+            name = certificate.name,
+            serial = certificate.serial,
+            address,
+            "a certificate that does not count was shown"
+        );
         return Err(Refusal::new(
             StatusCode::FORBIDDEN,
             "this certificate does not count (any more): enrol this server again",
@@ -101,14 +107,14 @@ async fn only_known(
             ));
         }
         Standing::Revoked => {
-            tracing::warn!(name = certificate.name, address = %peer.address, "a revoked server was refused");
+            tracing::warn!(name = certificate.name, address, "a revoked server was refused");
             return Err(Refusal::new(
                 StatusCode::FORBIDDEN,
                 "this server was revoked: enrol it again if that was a mistake",
             ));
         }
     }
-    request.extensions_mut().insert(Caller { name: certificate.name, kind, address: peer.ip().to_string() });
+    request.extensions_mut().insert(Caller { name: certificate.name, kind, address });
     Ok(next.run(request).await)
 }
 

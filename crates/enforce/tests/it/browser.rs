@@ -1,4 +1,4 @@
-//! The console in a real browser: the main ways of people, and every page on each screen, with pictures to look at.
+//! The console in a real browser: the main ways of people.
 
 use incident::desk::Actor;
 use incident::wire::{CopyState, MessageUpdate, UpdateBatch};
@@ -37,7 +37,7 @@ fn mail(number: usize) -> NewMessage {
 }
 
 /// A server as it is after some days of work.
-async fn worked() -> (Server, Person) {
+pub(crate) async fn worked() -> (Server, Person) {
     let server = Server::start().await;
     for number in (0..40).rev() {
         server.record(mail(number)).await;
@@ -190,36 +190,4 @@ async fn people_decide_in_bulk_edit_a_policy_set_up_a_server_and_add_a_user() {
     let user = server.enforce().site.people().user_named("rita").await.unwrap();
     assert!(user.is_some());
     assert_eq!(window.complaints().await, Vec::<String>::new());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_page_fits_each_screen_and_is_refused_by_nothing_of_ours() {
-    let (server, _) = worked().await;
-    for (width, scheme) in [(1366, "light"), (1366, "dark"), (375, "light"), (3840, "light")] {
-        let Some(window) = Window::open(width, scheme).await else { return };
-        sign_in(&window, &server, "/incidents").await;
-        for path in [
-            "/incidents",
-            "/incidents/38",
-            "/incidents/41",
-            "/incidents/38/respond/1",
-            "/summary",
-            "/reports",
-            "/policies",
-            "/policies/file?name=cards.toml",
-            "/policies/try",
-            "/response-rules",
-            "/statuses",
-            "/servers",
-            "/servers/mx1",
-            "/credentials",
-        ] {
-            window.go(&format!("{}{path}", server.base())).await;
-            let wide = window.run("return document.documentElement.scrollWidth").await;
-            assert!(wide.as_u64().unwrap() <= u64::from(width), "{path} at {width}: {wide}");
-            assert_eq!(window.complaints().await, Vec::<String>::new(), "{path} at {width} {scheme}");
-            let name = path.split('?').next().unwrap_or(path).replace('/', "-");
-            window.picture(&format!("enforce{name}-{width}-{scheme}")).await;
-        }
-    }
 }

@@ -26,7 +26,12 @@ async fn after_a_rotation_everything_opens_as_before_by_the_new_key_alone() {
     let early = people(&server, 1_795_000_000).await;
     let reviewer = early.role_named("Reviewer").await.unwrap().unwrap().id;
     let password = Password::new(PASSWORD.to_owned());
-    let new = NewUser { name: "jane".into(), roles: vec![reviewer], password: Some(password.clone()), ..NewUser::default() };
+    let new = NewUser {
+        name: "jane".into(),
+        roles: vec![reviewer],
+        password: Some(password.clone()),
+        ..NewUser::default()
+    };
     let jane = early.add_user(new).await.unwrap();
     let factor = SecondFactor::fresh().unwrap();
     early.set_second_factor(jane, &factor, &factor.code(1_795_000_000)).await.unwrap();

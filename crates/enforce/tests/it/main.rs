@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod api;
+mod barriers;
 mod browser;
 mod decisions;
 #[path = "../../../web/tests/support/driver.rs"]

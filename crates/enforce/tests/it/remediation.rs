@@ -72,9 +72,8 @@ impl Gateway {
         let files = TlsFiles { chain: file("gw.pem", &certificate), key: file("gw.key", &key), clients };
         let tls = Tls::load(files).unwrap();
         let stop = CancellationToken::new();
-        let listening = listen(&format!("127.0.0.1:{port}"), Transport::Tls(tls), 10, app, stop.clone())
-            .await
-            .unwrap();
+        let listening =
+            listen(&format!("127.0.0.1:{port}"), Transport::Tls(tls), 10, app, stop.clone()).await.unwrap();
         Self { port: listening.address.port(), script, stop, task: listening.task, _dir: dir }
     }
 

@@ -205,7 +205,9 @@ mod tests {
 
     #[test]
     fn a_form_says_whom_it_means_or_is_refused() {
-        let asked = read(&[("id", "9"), ("id", "7"), ("id", "9"), ("action", "approve"), ("f-state", "held")]).unwrap();
+        let asked =
+            read(&[("id", "9"), ("id", "7"), ("id", "9"), ("action", "approve"), ("f-state", "held")])
+                .unwrap();
         assert_eq!((asked.ids.as_slice(), asked.back.as_str()), (&[7, 9][..], "/incidents?state=held"));
         assert!(asked.all.is_none());
         assert!(read(&[("action-all", "reject"), ("f-folder", "1")]).unwrap().all.is_some());

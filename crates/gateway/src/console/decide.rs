@@ -55,11 +55,12 @@ pub(super) async fn decide(
     for one in &decided {
         let tone = if words::was_done(one.result) { Tone::Done } else { Tone::Trouble };
         let detail = if seen::sees_words(&viewer) { one.detail.as_str() } else { "" };
-        viewer.say(tone, format!("Incident {id}: {}. {detail}", words::result(one.result)).trim_end()).await?;
+        viewer
+            .say(tone, format!("Incident {id}: {}. {detail}", words::result(one.result)).trim_end())
+            .await?;
     }
     if decision.then == "next" {
-        let folder =
-            reach.folders.iter().find(|row| row.folder.name == incident.folder).map(|row| row.id);
+        let folder = reach.folders.iter().find(|row| row.folder.name == incident.folder).map(|row| row.id);
         let wanted = CopyFilter {
             folder,
             state: Some(crate::State::Held),

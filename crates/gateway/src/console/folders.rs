@@ -66,7 +66,11 @@ fn row(row: FolderRow, contents: FolderContents) -> Row {
 async fn rows(center: &Center, folders: Vec<FolderRow>) -> Result<Vec<Row>, Problem> {
     let contents = center.gateway.contents().await?;
     let of = |folder: &FolderRow| contents.get(&folder.id).copied().unwrap_or_default();
-    Ok(folders.into_iter().map(|folder| (of(&folder), folder)).map(|(in_it, folder)| row(folder, in_it)).collect())
+    Ok(folders
+        .into_iter()
+        .map(|folder| (of(&folder), folder))
+        .map(|(in_it, folder)| row(folder, in_it))
+        .collect())
 }
 
 fn limits(folder: &Folder) -> String {

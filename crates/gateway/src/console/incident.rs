@@ -89,7 +89,12 @@ pub(super) async fn show(
     Page::new(&viewer, title).within("/incidents").below("Incidents", "/incidents").show(&content)
 }
 
-fn page_of(viewer: &Viewer, incident: &Seen<Snapshot>, may_decide: bool, hold_in: Option<Field>) -> IncidentPage {
+fn page_of(
+    viewer: &Viewer,
+    incident: &Seen<Snapshot>,
+    may_decide: bool,
+    hold_in: Option<Field>,
+) -> IncidentPage {
     let line = &incident.line;
     let subject = if line.subject.is_empty() { "(no subject)" } else { &line.subject };
     let sender = if line.sender.is_empty() { "<> (a bounce or a notice)" } else { &line.sender };

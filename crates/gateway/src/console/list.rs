@@ -65,6 +65,7 @@ impl Wanted {
             release_asked: !self.release.is_empty(),
             before: number("place in the list", &self.before)?,
             limit: LINES,
+            ..CopyFilter::default()
         })
     }
 
@@ -209,7 +210,10 @@ fn fields(viewer: &Viewer, reach: &Reach<'_>, wanted: &Wanted) -> Vec<Field> {
     let of_mail = [
         (Hidden::Subject, Field::new(Kind::Search, "subject", "Subject contains").value(&wanted.subject)),
         (Hidden::Sender, Field::new(Kind::Text, "sender", "Sender contains").value(&wanted.sender)),
-        (Hidden::Recipients, Field::new(Kind::Text, "recipient", "Recipient contains").value(&wanted.recipient)),
+        (
+            Hidden::Recipients,
+            Field::new(Kind::Text, "recipient", "Recipient contains").value(&wanted.recipient),
+        ),
     ];
     let of_mail = of_mail.into_iter().filter(|(part, _)| !viewer.hides(*part)).map(|(_, field)| field);
     let mut fields = vec![

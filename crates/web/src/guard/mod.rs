@@ -64,7 +64,8 @@ pub(crate) async fn around(State(site): State<Site>, request: Request, next: Nex
         tracing::error!(%method, path = %path.escape_debug(), why = inside, "a request failed");
     }
     let mut answer = render::problem(&site, &asked, viewer.as_ref(), answer);
-    if let Some(viewer) = viewer.as_ref().filter(|_| asked.body && answer.extensions().get::<Told>().is_some())
+    if let Some(viewer) =
+        viewer.as_ref().filter(|_| asked.body && answer.extensions().get::<Told>().is_some())
         && let Err(error) = site.sessions().shown(&viewer.session, &viewer.said).await
     {
         tracing::warn!(%error, "a message to a user is shown once more");

@@ -13,7 +13,7 @@ use rustls::{RootCertStore, ServerConfig};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::{Certificate, Error, certificate};
+use super::{Certificate, Error};
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
@@ -181,7 +181,8 @@ impl TlsFiles {
     }
 
     fn in_force(&self, contents: &Contents) -> Result<InForce, Error> {
-        let wrong = |path: &Path, why: &dyn std::fmt::Display| Error::Tls(format!("{}: {why}", path.display()));
+        let wrong =
+            |path: &Path, why: &dyn std::fmt::Display| Error::Tls(format!("{}: {why}", path.display()));
         let chain = certificates(&contents.chain).map_err(|why| wrong(&self.chain, &why))?;
         let key = PrivateKeyDer::from_pem_slice(&contents.key);
         let key = key.map_err(|why| wrong(&self.key, &format!("no private key (PEM): {why}")))?;
@@ -264,7 +265,8 @@ mod tests {
 
     fn write(dir: &Path) {
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let certificate =
+            CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
         std::fs::write(dir.join("key.pem"), key.serialize_pem()).unwrap();
         std::fs::write(dir.join("chain.pem"), certificate.pem()).unwrap();
     }

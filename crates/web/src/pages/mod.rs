@@ -69,7 +69,7 @@ pub fn day(text: &str) -> Result<Option<Timestamp>, Problem> {
     if text.trim().is_empty() {
         return Ok(None);
     }
-    let start = text.trim().parse::<Date>().and_then(|day| day.to_zoned(TimeZone::UTC));
+    let start = text.trim().parse::<Date>().and_then(|day| day.to_zoned_datetime(TimeZone::UTC));
     let wrong = |_| Problem::Bad("A date is written like 2026-11-24.".to_owned());
     start.map(|start| Some(start.timestamp())).map_err(wrong)
 }

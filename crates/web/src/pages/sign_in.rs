@@ -129,7 +129,8 @@ async fn sign_in(
         SignIn::NeedsCode(ticket) => ask_code(&site, &headers, ticket, &typed.to),
         SignIn::Refused(why) => {
             site.throttle().failed(&peer);
-            let actor = Actor { who: shortened(&typed.name), role: String::new(), peer: peer.ip().to_string() };
+            let actor =
+                Actor { who: shortened(&typed.name), role: String::new(), peer: peer.ip().to_string() };
             site.audit().add(&actor, "SIGN_IN_REFUSED", &format!("user {}", actor.who), why).await?;
             tracing::warn!(name = %actor.who.escape_debug(), peer = %actor.peer, why, "a sign-in was refused");
             let text = if second_step { REFUSED_CODE } else { REFUSED };

@@ -3,12 +3,19 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+/// The checker of accessibility: package and digest as npm's registry has them.
+const AXE: &str = "axe-core@4.14.1";
+const AXE_DIGEST: &str =
+    "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==";
 
 /// A window of its own, gone with the test.
 pub(crate) struct Window {
@@ -34,9 +41,8 @@ impl Window {
             .stderr(Stdio::null())
             .spawn();
         let Ok(driver) = started else {
-            let skip = std::env::var_os("WEIR_TESTS_ALLOW_SKIP").is_some_and(|value| value == "1");
             assert!(
-                skip,
+                may_skip(),
                 "no browser: apt-get install --no-install-recommends chromium chromium-driver, \
                 or set WEIR_TESTS_ALLOW_SKIP=1 to leave such tests out"
             );
@@ -60,6 +66,7 @@ impl Window {
                 let size = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params":
                     {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}});
                 window.ask("POST", "/goog/cdp/execute", size).await;
+                window.ask("POST", "/timeouts", json!({"script": 300_000})).await;
                 return Some(window);
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -103,6 +110,26 @@ impl Window {
     pub(crate) async fn complaints(&self) -> Vec<String> {
         let log = self.ask("POST", "/se/log", json!({"type": "browser"})).await;
         log.as_array().unwrap().iter().map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// What stands between this page and people who see, hear or move otherwise: where it breaks WCAG 2.1, levels A and AA, as
+    /// far as axe-core can tell. Nothing if the checker cannot be had and may be left out.
+    pub(crate) async fn barriers(&self, place: &str) -> Vec<String> {
+        let Some(axe) = axe() else { return Vec::new() };
+        // As it is, and with all that is folded away.
+        let script = format!(
+            "{axe}; return (async () => {{ const rules = {{resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']}};
+            const words = node => node.target.join(' ') + ': ' + node.failureSummary.replace(/\\s+/g, ' ');
+            const look = async () => (await axe.run(document, rules)).violations
+                .flatMap(rule => rule.nodes.map(node => rule.id + ' at ' + words(node)));
+            const folded = await look();
+            document.querySelectorAll('details').forEach(one => one.open = true);
+            document.getAnimations().forEach(one => one.finish());
+            return [...new Set([...folded, ...await look()])]; }})();"
+        );
+        let found = self.run(&script).await;
+        let found = found.as_array().unwrap_or_else(|| panic!("the checker failed: {found}"));
+        found.iter().map(|one| format!("{place}: {}", one.as_str().unwrap())).collect()
     }
 
     /// Keeps a picture of the page below the target directory, for people to look at.
@@ -149,6 +176,54 @@ impl Window {
         let answer: Value = serde_json::from_slice(&octets[at + 4..]).ok()?;
         Some(answer["value"].clone())
     }
+}
+
+fn may_skip() -> bool {
+    std::env::var_os("WEIR_TESTS_ALLOW_SKIP").is_some_and(|value| value == "1")
+}
+
+/// The checker's script, fetched once by npm into the target directory.
+pub(crate) fn axe() -> Option<&'static str> {
+    static SCRIPT: OnceLock<Option<String>> = OnceLock::new();
+    let script = SCRIPT.get_or_init(|| match fetched() {
+        Ok(script) => Some(script),
+        Err(why) => {
+            assert!(may_skip(), "no {AXE}: {why}; apt-get install npm, or set WEIR_TESTS_ALLOW_SKIP=1");
+            eprintln!("skipped: no {AXE}: {why}");
+            None
+        }
+    });
+    script.as_deref()
+}
+
+fn fetched() -> Result<String, String> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let kept = target.join(format!("{AXE}.js"));
+    if let Ok(script) = std::fs::read_to_string(&kept) {
+        return Ok(script);
+    }
+    // Tests of several programs may fetch it at the same time.
+    let dir = target.join(format!("npm-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).map_err(|why| why.to_string())?;
+    let packed = output(Command::new("npm").args(["pack", AXE, "--json"]).current_dir(&dir))?;
+    let packed: Value = serde_json::from_str(&packed).map_err(|why| why.to_string())?;
+    let (digest, file) = (&packed[0]["integrity"], packed[0]["filename"].as_str().unwrap_or_default());
+    if digest != AXE_DIGEST {
+        return Err(format!("its digest is {digest}, not {AXE_DIGEST}"));
+    }
+    output(Command::new("tar").args(["-xzf", file, "package/axe.min.js"]).current_dir(&dir))?;
+    let script = std::fs::read_to_string(dir.join("package/axe.min.js")).map_err(|why| why.to_string())?;
+    std::fs::rename(dir.join("package/axe.min.js"), kept).map_err(|why| why.to_string())?;
+    let _ = std::fs::remove_dir_all(dir);
+    Ok(script)
+}
+
+fn output(command: &mut Command) -> Result<String, String> {
+    let done = command.output().map_err(|why| format!("{}: {why}", command.get_program().display()))?;
+    if done.status.success() {
+        return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
+    }
+    Err(String::from_utf8_lossy(&done.stderr).into_owned())
 }
 
 fn whole(octets: &[u8]) -> bool {

@@ -1,0 +1,54 @@
+//! Enforce's pages in a real browser: they fit each screen, and shut nobody out.
+
+use crate::browser::worked;
+use crate::driver::Window;
+use crate::support::PASSWORD;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_fits_each_screen_and_shuts_nobody_out() {
+    let (server, _) = worked().await;
+    let pages = [
+        "/incidents",
+        "/incidents/38",
+        // Everything that a mail can say, turned against whoever reads it.
+        "/incidents/41",
+        "/incidents/38/respond/1",
+        "/summary",
+        "/reports",
+        "/policies",
+        "/policies/file?name=cards.toml",
+        "/policies/try",
+        "/policies/history?name=cards.toml",
+        "/response-rules",
+        "/statuses",
+        "/servers",
+        "/servers/mx1",
+        "/credentials",
+    ];
+    let mut wrong = Vec::new();
+    for (width, scheme) in [(1366, "light"), (1366, "dark"), (375, "light"), (375, "dark")] {
+        let Some(window) = Window::open(width, scheme).await else { return };
+        window.go(&format!("{}/incidents", server.base())).await;
+        window.keys("[name=name]", "administrator").await;
+        window.keys("[name=password]", PASSWORD).await;
+        window.click("main button").await;
+        window.until("return location.pathname === '/incidents'").await;
+        for path in pages {
+            let place = format!("{path} at {width} {scheme}");
+            window.go(&format!("{}{path}", server.base())).await;
+            let wide = window.run("return document.documentElement.scrollWidth").await;
+            if wide.as_u64().unwrap() > u64::from(width) {
+                wrong.push(format!("{place}: {wide} wide"));
+            }
+            let cut = "return [...document.querySelectorAll('.scroll')].some(part => part.scrollWidth > part.clientWidth)";
+            if width == 1366 && path == "/incidents" && window.run(cut).await == serde_json::json!(true) {
+                wrong.push(format!("{place}: the list is cut off"));
+            }
+            wrong.extend(window.complaints().await);
+            wrong.extend(window.barriers(&place).await);
+            let name = path.split('?').next().unwrap().replace('/', "-");
+            window.picture(&format!("enforce{name}-{width}-{scheme}")).await;
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
