@@ -245,14 +245,12 @@ fn heads(viewer: &Viewer, filter: &Filter) -> Vec<Head> {
         number,
     };
     vec![
-        head("Number", Some(Sort::Id), true),
-        head("Received", Some(Sort::Received), false),
+        head("Number, received", Some(Sort::Received), false),
         head("Severity", Some(Sort::Severity), false),
         head("Subject, policy", Some(Sort::Policy), false),
         head("Sender, recipients", Some(Sort::Sender), false),
         head("Matches", Some(Sort::Matches), true),
-        head("Status, owner", Some(Sort::Status), false),
-        head("Mail", Some(Sort::PreventStatus), false),
+        head("Status, mail", Some(Sort::Status), false),
     ]
 }
 
