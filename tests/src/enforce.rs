@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::console::{Console, PASSWORD};
 use crate::ports::free_port;
 use crate::weir::{binary, fixture, run};
 
@@ -71,6 +72,13 @@ impl Enforce {
         }
     }
 
+    /// Sends a signal by name (`HUP`).
+    pub fn signal(&self, name: &str) {
+        let pid = self.process.as_ref().map_or(0, Child::id);
+        let status = Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap();
+        assert!(status.success(), "kill -{name} failed");
+    }
+
     /// Starts it (again), and waits until both ports answer.
     pub fn run(&mut self) {
         self.kill();
@@ -122,6 +130,25 @@ impl Enforce {
     /// The servers as `weir enforce servers` prints them.
     pub fn servers(&self) -> Vec<serde_json::Value> {
         serde_json::from_str(&self.task(&["servers", "--format", "json"])).expect("JSON")
+    }
+
+    /// A new person at the console, with a built-in role. Needs the flag `--plain-http`.
+    pub fn person(&self, name: &str, role: &str) -> Console {
+        self.add_user(name, role);
+        Console::sign_in(self.listen, name, PASSWORD)
+    }
+
+    /// A user with [`PASSWORD`] and a built-in role.
+    pub fn add_user(&self, name: &str, role: &str) {
+        crate::gateway::add_user(&self.data(), name, role);
+    }
+
+    /// Whether there is a user of this name.
+    pub fn has_user(&self, name: &str) -> bool {
+        let data = self.data().to_string_lossy().into_owned();
+        let output = run(&["user", "list", "--format", "json", "--data", &data]);
+        let users: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        users.as_array().is_some_and(|all| all.iter().any(|user| user["name"] == name))
     }
 
     /// The incidents as `weir incidents list` prints them, oldest first.

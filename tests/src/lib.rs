@@ -9,9 +9,12 @@
 
 pub mod certs;
 pub mod client;
+pub mod console;
 pub mod dialogue;
 pub mod enforce;
+pub mod gateway;
 pub mod mails;
+pub mod network;
 pub mod ports;
 pub mod postfix;
 pub mod requirement;

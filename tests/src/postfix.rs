@@ -82,6 +82,18 @@ impl Setup {
         self.main(&snippet).header_checks()
     }
 
+    /// Takes Weir's marks out of mail that it sends on, by `deploy/postfix/weir_leaving_checks`.
+    pub fn drops_marks_of_leaving_mail(self) -> Setup {
+        let setup = self.file("weir_leaving_checks", &deployed("weir_leaving_checks"));
+        setup.main("smtp_header_checks = regexp:/etc/postfix/weir_leaving_checks")
+    }
+
+    /// A file beside its configuration.
+    pub fn file(mut self, name: &str, text: &str) -> Setup {
+        self.files.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
     /// Delivers the people of `domain` (ann, bob, carl, dora, officer) into a Maildir each; see [`Postfix::maildir`].
     pub fn delivers_locally(mut self, domain: &str) -> Setup {
         let people = ["ann", "bob", "carl", "dora", "officer"];
@@ -120,9 +132,8 @@ impl Setup {
         Some(instance)
     }
 
-    fn header_checks(mut self) -> Setup {
-        self.files.push(("weir_header_checks".to_owned(), deployed("weir_header_checks")));
-        self
+    fn header_checks(self) -> Setup {
+        self.file("weir_header_checks", &deployed("weir_header_checks"))
     }
 
     fn write(&self, dir: &Path) {

@@ -213,6 +213,7 @@ pub async fn start(mut options: Options, stop: CancellationToken) -> Result<Runn
     let keeper = tokio::spawn(keeper::keep(enforce.clone(), stop.clone()));
     let worker = respond::worker::Worker {
         desk: enforce.desk(),
+        enforce: enforce.clone(),
         plugins: options.data.join("plugins"),
         asked: enforce.asked.clone(),
     };

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use smtp::client::{Extensions, Hop, HopError, HopTls, Outgoing};
+use smtp::client::{Extensions, Hop, HopError, Outgoing};
 use smtp::mx::{Resolver, Target};
 use smtp::reply::{Reply, own};
 use smtp::server::EnvelopeCommand;
 use smtp::spool::{Edit, Spooled};
 use tokio::time::timeout;
 
-use crate::queue::connect_to;
+use crate::queue::{Speech, connect_to};
 
 /// How long the next host may take for a sign of life, or for goodbye.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -20,8 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) struct Way {
     pub(crate) resolver: Arc<Resolver>,
     pub(crate) target: Target,
-    pub(crate) helo: String,
-    pub(crate) tls: HopTls,
+    pub(crate) speech: Speech,
 }
 
 /// The next host's half of a session.
@@ -42,8 +41,7 @@ impl Passage {
         self.reset().await;
         if self.hop.as_ref().is_none_or(Hop::is_broken) {
             self.hop = None;
-            self.hop =
-                Some(connect_to(&self.way.resolver, &self.way.target, &self.way.helo, &self.way.tls).await?);
+            self.hop = Some(connect_to(&self.way.resolver, &self.way.target, &self.way.speech).await?);
         }
         Ok(self.hop.as_ref().map(|hop| hop.extensions().clone()).unwrap_or_default())
     }

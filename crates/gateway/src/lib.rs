@@ -44,11 +44,11 @@ pub use folder::{Folder, FolderKind, Limit};
 pub use history::Entry;
 pub use incident::wire::{CopyResult, ReviewAction};
 pub use options::{
-    EnforceOptions, InspectOptions, ListenerOptions, NoticeOptions, Options, QueueOptions,
-    RemediationOptions, TlsFiles,
+    DeliveryAuth, DeliveryTls, EnforceOptions, InspectOptions, ListenerOptions, NoticeOptions, Options,
+    QueueOptions, RemediationOptions, TlsFiles,
 };
 pub use queue::{QueueFilter, QueueLine, QueuePage, QueueState};
-pub use running::{Running, start};
+pub use running::{Certificates, Running, start};
 pub use state::State;
 pub use updates::UpdateState;
 pub use vault::Gateway;

@@ -12,7 +12,7 @@ use crate::{Destination, Error, Folder};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
-    /// Name in the greeting, in logs and towards Enforce; the host's name when empty.
+    /// Name in the greeting, in histories and in answers to Enforce; `gateway` when empty, or the name under which it is enrolled.
     pub name: String,
     /// Directory of the database, keys and messages.
     pub data: PathBuf,
@@ -110,6 +110,21 @@ pub struct QueueOptions {
     pub send_again_after_a_crash: bool,
     /// STARTTLS to the delivery hop: `off`, `opportunistic` or `required`.
     pub tls: DeliveryTls,
+    /// The certificate that is shown to a hop that asks for one; with `ca`, the authority of hops' certificates instead of the
+    /// system's.
+    pub identity: Option<TlsFiles>,
+    /// AUTH towards the usual delivery hop, and no other; needs `tls = "required"`.
+    pub auth: Option<DeliveryAuth>,
+}
+
+/// Who we are to a hosted e-mail service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliveryAuth {
+    /// User name.
+    pub user: String,
+    /// File with the password.
+    pub secret_file: PathBuf,
 }
 
 /// Encryption towards the delivery hop.
@@ -133,6 +148,10 @@ pub struct RemediationOptions {
     pub listen: String,
     /// Certificate, key, and the authority of clients' certificates (required: mutual TLS).
     pub tls: TlsFiles,
+    /// `HOST:PORT` by which Enforce reaches it, where that is not a name of the certificate at the port of `listen` (behind a
+    /// translated address, say).
+    #[serde(default)]
+    pub reached_at: String,
     /// Names of clients' certificates that may ask: the authority vouches for detection servers, too.
     #[serde(default = "enforce")]
     pub client_names: Vec<String>,
@@ -173,7 +192,7 @@ pub struct NoticeOptions {
 impl RemediationOptions {
     /// At this address, for Enforce alone.
     pub fn new(listen: impl Into<String>, tls: TlsFiles) -> Self {
-        Self { listen: listen.into(), tls, client_names: enforce() }
+        Self { listen: listen.into(), tls, reached_at: String::new(), client_names: enforce() }
     }
 }
 
@@ -234,6 +253,8 @@ impl Default for QueueOptions {
             sessions_per_destination: 10,
             send_again_after_a_crash: true,
             tls: DeliveryTls::Off,
+            identity: None,
+            auth: None,
         }
     }
 }
@@ -289,6 +310,12 @@ impl Options {
         if self.queue.sessions_per_destination == 0 || self.queue.first_wait == 0 {
             return invalid("queue: first_wait and sessions_per_destination are 1 or more".to_owned());
         }
+        if self.queue.auth.is_some() && self.queue.tls != DeliveryTls::Required {
+            return invalid(
+                "queue.auth: a password goes over verified TLS only; write queue.tls = \"required\""
+                    .to_owned(),
+            );
+        }
         if smtp::command::Mail::new(&self.notices.from).is_err() {
             return invalid(format!("notices.from = {:?} is no mail address", self.notices.from));
         }
@@ -342,6 +369,9 @@ mod tests {
         assert!(wrong("deliver = \"relay\"").contains("write smtp://HOST:PORT"));
         assert!(wrong("trusted_peers = [\"gateway\"]").contains("192.0.2.0/24"));
         assert!(wrong("[inspect]\nmax_sessions = 500").contains("mail.max_sessions"));
+        assert!(
+            wrong("[queue]\nauth = { user = \"a\", secret_file = \"b\" }").contains("tls = \"required\"")
+        );
         assert!(
             wrong("[[filter]]\nname = \"f\"\nwhen = \"always\"\nactions = [\"shred\"]").contains("line 4")
         );

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smtp::mx::{Resolver, Target};
 use smtp::server::{ServerConfig, ServerTls};
-use smtp::tls::{Acceptor, CertificateFiles};
+use smtp::tls::{Acceptor, CertificateFiles, Connector, TlsError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -13,8 +13,8 @@ use tokio_util::task::TaskTracker;
 use crate::door::Door;
 use crate::hop::Way;
 use crate::listener::{self, Kind, Shared};
-use crate::options::{DeliveryTls, networks};
-use crate::queue::{self, Runner};
+use crate::options::networks;
+use crate::queue::{Runner, Speech};
 use crate::recorder::{self, Recorder};
 use crate::updates::Sender;
 use crate::{Destination, Error, Gateway, Options, limits, remediation};
@@ -30,8 +30,25 @@ pub struct Running {
     pub submission: Option<SocketAddr>,
     /// Where Enforce remediates.
     pub remediation: Option<SocketAddr>,
+    certificates: Certificates,
     stop: CancellationToken,
     tasks: TaskTracker,
+}
+
+/// Certificates in use that can be read again.
+#[derive(Debug, Clone, Default)]
+pub struct Certificates {
+    acceptors: Vec<Acceptor>,
+    connector: Option<Connector>,
+}
+
+impl Certificates {
+    /// Reads the files again: of the listeners for mail, of the remediation service, and of the updates to Enforce. Connections that
+    /// stand keep what they have. What is wrong with the first bad file; that one stays as it was.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        self.acceptors.iter().try_for_each(Acceptor::reload)?;
+        self.connector.iter().try_for_each(Connector::reload)
+    }
 }
 
 /// Opens the data, binds every listener, and begins. Fails as a whole or not at all.
@@ -43,7 +60,9 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         .map_err(|why| Error::Setup(format!("no resolver: {why}")))?;
     let resolver = Arc::new(resolver);
     let (recorder, recording) = recorder::start(gateway.clone());
-    let mail = Arc::new(mail_listener(&gateway, &resolver, &recorder)?);
+    let mut certificates = Certificates::default();
+    let mail_tls = mail_tls(&options, &mut certificates)?;
+    let mail = Arc::new(mail_listener(&gateway, &resolver, &recorder, mail_tls.clone())?);
     let mail_socket = bind("mail", &options.mail.listen).await?;
     let mut addresses = (address(&mail_socket)?, None, None);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -51,7 +70,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     if let Some(inspect) = &options.inspect {
         let socket = bind("submission", &inspect.listen).await?;
         addresses.1 = Some(address(&socket)?);
-        submission = Some((Arc::new(submission_listener(&gateway, &resolver, &recorder)?), socket));
+        submission = Some((Arc::new(submission_listener(&gateway, &resolver, &recorder, mail_tls)?), socket));
     }
     let sender = options.enforce.clone().map(|enforce| Sender::new(gateway.clone(), enforce)).transpose()?;
     if let Some(options) = &options.remediation {
@@ -61,6 +80,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
             let _ = listening.task.await;
         });
     }
+    certificates.connector = sender.as_ref().map(Sender::tls);
     // From here on nothing fails.
     tasks.spawn(listener::run(mail, mail_socket, stop.clone()));
     if let Some((shared, socket)) = submission {
@@ -76,7 +96,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     });
     drop(recorder);
     let (mail, submission, remediation) = addresses;
-    Ok(Running { gateway, mail, submission, remediation, stop, tasks })
+    Ok(Running { gateway, mail, submission, remediation, certificates, stop, tasks })
 }
 
 impl Running {
@@ -87,17 +107,37 @@ impl Running {
         self.tasks.wait().await;
     }
 
+    /// What can be read again while it runs.
+    pub fn certificates(&self) -> Certificates {
+        self.certificates.clone()
+    }
+
     /// Told when the gateway stops, for what stands beside it (the Control Center).
     pub fn stopping(&self) -> CancellationToken {
         self.stop.clone()
     }
 }
 
-fn mail_listener(gateway: &Gateway, resolver: &Arc<Resolver>, recorder: &Recorder) -> Result<Shared, Error> {
+fn mail_tls(options: &Options, certificates: &mut Certificates) -> Result<ServerTls, Error> {
+    let Some(files) = &options.mail.tls else { return Ok(ServerTls::Off) };
+    let pair = CertificateFiles { chain: files.certificate.clone(), key: files.key.clone() };
+    let acceptor = Acceptor::load(pair, None).map_err(|why| Error::Setup(format!("mail.tls: {why}")))?;
+    certificates.acceptors.push(acceptor.clone());
+    Ok(ServerTls::Opportunistic(acceptor))
+}
+
+fn mail_listener(
+    gateway: &Gateway,
+    resolver: &Arc<Resolver>,
+    recorder: &Recorder,
+    tls: ServerTls,
+) -> Result<Shared, Error> {
     let options = gateway.options();
     let kind = match &options.deliver {
         Destination::Smtp(target) => {
-            Kind::Deliver(way(gateway, resolver, target.clone(), options.queue.tls)?)
+            let speech = Speech::to_hop(gateway.name(), &options.queue, true);
+            let speech = speech.map_err(|why| Error::Setup(format!("queue: {why}")))?;
+            Kind::Deliver(Way { resolver: resolver.clone(), target: target.clone(), speech })
         }
         Destination::Maildir(dir) => Kind::Maildir(dir.clone()),
     };
@@ -108,23 +148,25 @@ fn mail_listener(gateway: &Gateway, resolver: &Arc<Resolver>, recorder: &Recorde
         mail.max_sessions,
         mail.max_sessions_per_address,
     )?;
-    shared(gateway, recorder, kind, door, "ESMTP Weir gateway")
+    shared(gateway, recorder, kind, door, tls, "ESMTP Weir gateway")
 }
 
 fn submission_listener(
     gateway: &Gateway,
     resolver: &Arc<Resolver>,
     recorder: &Recorder,
+    tls: ServerTls,
 ) -> Result<Shared, Error> {
     let Some(inspect) = &gateway.options().inspect else {
         return Err(Error::Setup("no detection server is configured".to_owned()));
     };
     let target = Target::parse(&inspect.inspect, 10025)
         .map_err(|why| Error::Invalid(format!("inspect.inspect: {why}")))?;
-    let kind = Kind::Inspect(way(gateway, resolver, target, DeliveryTls::Off)?);
+    let speech = Speech::plain(gateway.name());
+    let kind = Kind::Inspect(Way { resolver: resolver.clone(), target, speech });
     let most = inspect.max_sessions;
     let door = Door::new("inspect.allowed_hosts", &inspect.allowed_hosts, most, most)?;
-    shared(gateway, recorder, kind, door, "ESMTP Weir submission")
+    shared(gateway, recorder, kind, door, tls, "ESMTP Weir submission")
 }
 
 fn shared(
@@ -132,18 +174,10 @@ fn shared(
     recorder: &Recorder,
     kind: Kind,
     door: Arc<Door>,
+    tls: ServerTls,
     banner: &str,
 ) -> Result<Shared, Error> {
     let options = gateway.options();
-    let tls = match &options.mail.tls {
-        None => ServerTls::Off,
-        Some(files) => {
-            let pair = CertificateFiles { chain: files.certificate.clone(), key: files.key.clone() };
-            let acceptor =
-                Acceptor::load(pair, None).map_err(|why| Error::Setup(format!("mail.tls: {why}")))?;
-            ServerTls::Opportunistic(acceptor)
-        }
-    };
     let spool = options.data.join("spool");
     std::fs::create_dir_all(&spool)
         .map_err(|why| Error::Setup(format!("cannot make {}: {why}", spool.display())))?;
@@ -165,16 +199,6 @@ fn shared(
         spool,
         memory: Shared::memory(),
     })
-}
-
-fn way(
-    gateway: &Gateway,
-    resolver: &Arc<Resolver>,
-    target: Target,
-    wanted: DeliveryTls,
-) -> Result<Way, Error> {
-    let tls = queue::tls(wanted).map_err(|why| Error::Setup(format!("queue.tls: {why}")))?;
-    Ok(Way { resolver: resolver.clone(), target, helo: gateway.name().to_owned(), tls })
 }
 
 async fn bind(what: &str, listen: &str) -> Result<TcpListener, Error> {

@@ -1,7 +1,7 @@
 //! What Enforce is to hear about copies: written in the transaction in which it happens, sent in batches, in order for each copy,
 //! again until taken.
 
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use incident::wire::{CopyState, MessageUpdate, UpdateAnswer, UpdateBatch, paths};
@@ -16,8 +16,8 @@ use crate::history::now;
 use crate::options::EnforceOptions;
 use crate::{Error, Gateway, State};
 
-/// Waits after failures: from one second, doubled, to this.
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// Waits after failures: from two seconds, doubled, to this: people see that Enforce is back within a minute.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Enforce has so long for a batch.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -169,9 +169,10 @@ impl Gateway {
 #[derive(Debug)]
 pub(crate) struct Sender {
     gateway: Gateway,
-    client: reqwest::Client,
+    tls: Connector,
+    /// By which certificates, and the client that shows them: made anew once they are others.
+    client: Mutex<(Arc<rustls::ClientConfig>, reqwest::Client)>,
     options: EnforceOptions,
-    password: zeroize::Zeroizing<String>,
 }
 
 impl Sender {
@@ -181,18 +182,33 @@ impl Sender {
         let files = CertificateFiles { chain: options.tls.certificate.clone(), key: options.tls.key.clone() };
         let trust = options.tls.ca.clone().map_or(Trust::System, Trust::File);
         let tls = Connector::load(trust, Some(files), None).map_err(|why| setup(why.to_string()))?;
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured((*tls.config()).clone())
-            .timeout(PATIENCE)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .map_err(|why| setup(why.to_string()))?;
-        let file = &options.password_file;
-        let password = std::fs::read_to_string(file)
-            .map_err(|why| setup(format!("cannot read {}: {why}", file.display())))?;
-        let password = zeroize::Zeroizing::new(password.trim_end_matches(['\r', '\n']).to_owned());
-        Ok(Self { gateway, client, options, password })
+        let config = tls.config();
+        let client = client(&config).map_err(|why| setup(why.to_string()))?;
+        let sender = Self { gateway, tls, client: Mutex::new((config, client)), options };
+        sender.password().map_err(setup)?;
+        Ok(sender)
+    }
+
+    /// Clones share the certificates: [`Connector::reload`] has them read again.
+    pub(crate) fn tls(&self) -> Connector {
+        self.tls.clone()
+    }
+
+    /// Read for each batch, so that a new password counts at once.
+    fn password(&self) -> Result<zeroize::Zeroizing<String>, String> {
+        let file = &self.options.password_file;
+        let text = std::fs::read_to_string(file).map(zeroize::Zeroizing::new);
+        let text = text.map_err(|why| format!("cannot read {}: {why}", file.display()))?;
+        Ok(zeroize::Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+
+    fn client(&self) -> Result<reqwest::Client, String> {
+        let config = self.tls.config();
+        let mut held = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&held.0, &config) {
+            *held = (config.clone(), client(&config).map_err(|why| words(&why))?);
+        }
+        Ok(held.1.clone())
     }
 
     /// Gathers for the interval, or until a batch is full; then sends.
@@ -261,7 +277,8 @@ impl Sender {
 
     async fn post(&self, batch: &UpdateBatch) -> Result<UpdateAnswer, String> {
         let url = format!("{}{}", self.options.url.trim_end_matches('/'), paths::MESSAGE_UPDATES);
-        let request = self.client.post(&url).basic_auth(&self.options.user, Some(self.password.as_str()));
+        let password = self.password()?;
+        let request = self.client()?.post(&url).basic_auth(&self.options.user, Some(password.as_str()));
         let response = request.json(batch).send().await.map_err(|why| words(&why))?;
         match response.status().as_u16() {
             200 => {
@@ -278,6 +295,15 @@ impl Sender {
             code => Err(format!("{url}: Enforce answered {code}")),
         }
     }
+}
+
+fn client(config: &rustls::ClientConfig) -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(config.clone())
+        .timeout(PATIENCE)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
 }
 
 fn refusals(answer: &UpdateAnswer) -> Option<String> {

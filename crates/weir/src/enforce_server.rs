@@ -16,6 +16,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use store::database::Location;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{EnforceTask, Format};
@@ -30,11 +31,25 @@ const LOOK_EVERY: Duration = Duration::from_secs(15);
 pub(crate) async fn run(config: &Enforce) -> Result<()> {
     let stop = CancellationToken::new();
     prevent_server::stop_on_signals(stop.clone())?;
+    outlive_hangups(stop.clone())?;
     let running = start(config, stop.clone()).await?;
     if let Some(password) = first_administrator(&running).await? {
         eprintln!("the first administrator is admin, with the one-time password {password}");
     }
     running.finished().await;
+    Ok(())
+}
+
+/// Without this, SIGHUP would end the server: what `systemctl reload` and log rotation send to daemons.
+fn outlive_hangups(stop: CancellationToken) -> Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while stop.run_until_cancelled(hangup.recv()).await.flatten().is_some() {
+            tracing::info!(
+                "SIGHUP: changed policies count without it; certificates and settings count at the next start"
+            );
+        }
+    });
     Ok(())
 }
 

@@ -1,16 +1,20 @@
 //! `weir gateway`: settings from the table `[gateway]` and from flags, enrolment at Enforce, the Control Center's port, and the queue
 //! from the command line.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
+use enforce::certificates::describe;
 use gateway::{
     Destination, EnforceOptions, Gateway, InspectOptions, Options, QueueFilter, RemediationOptions, TlsFiles,
     Who,
 };
 use incident::wire::{Heartbeat, ServerKind};
 use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use web::listen::{Clients, Listening, Tls, Transport};
 
@@ -164,7 +168,7 @@ pub(crate) async fn run(settings: Settings) -> Result<()> {
 
 /// Enrols where that is due, then starts everything; nothing is accepted unless all of it works.
 pub(crate) async fn start(settings: Settings, stop: CancellationToken) -> Result<Running> {
-    let Settings { options, console_listen, console_tls, enforce, token, names } = settings;
+    let Settings { mut options, console_listen, console_tls, enforce, token, names } = settings;
     std::fs::create_dir_all(&options.data)
         .with_context(|| format!("cannot make the directory {}", options.data.display()))?;
     let place = link::Place::of(&options.data);
@@ -174,7 +178,14 @@ pub(crate) async fn start(settings: Settings, stop: CancellationToken) -> Result
         })?;
         link::enroll(&place, &enforce, &token, ServerKind::Gateway, &names).await?;
     }
+    if options.name.is_empty()
+        && let Some(identity) = place.identity_here()
+    {
+        // One name for people at either console.
+        options.name = identity.name;
+    }
     let data = options.data.clone();
+    let offered = options.remediation.clone();
     let running = gateway::start(options).await?;
     let site = gateway::console::site(&running.gateway, Vec::new()).await?;
     let console = match console_listen.as_str() {
@@ -184,8 +195,12 @@ pub(crate) async fn start(settings: Settings, stop: CancellationToken) -> Result
             Some(web::listen::listen(address, transport(console_tls)?, PEOPLE, app, stop.clone()).await?)
         }
     };
+    let (reload, asked) = mpsc::channel(1);
+    tokio::spawn(reload_certificates(running.certificates(), asked, stop.clone()));
     if !enforce.is_empty() {
-        tokio::spawn(heart(&running, enforce, data, token).run(stop));
+        let reached = offered.zip(running.remediation);
+        let reached = reached.and_then(|(offered, address)| reached_at(&offered, &names, address));
+        tokio::spawn(heart(&running, enforce, data, token, reload, reached).run(stop));
     }
     tracing::info!(
         listen = %running.mail,
@@ -213,18 +228,86 @@ fn transport(files: Option<(PathBuf, PathBuf)>) -> Result<Transport> {
     Ok(Transport::Tls(Tls::load(web::listen::TlsFiles { chain, key, clients: Clients::Anybody })?))
 }
 
+/// Where Enforce reaches the remediation service: under a name that its certificate has, the one that was asked for if it can be.
+/// None if there is no such name: Enforce then goes by its plug-in's properties.
+fn reached_at(offered: &RemediationOptions, names: &[String], address: SocketAddr) -> Option<String> {
+    if !offered.reached_at.is_empty() {
+        return Some(offered.reached_at.clone());
+    }
+    let granted = describe(&std::fs::read(&offered.tls.certificate).ok()?).ok()?.into_iter().next()?.names;
+    let own = (!address.ip().is_unspecified()).then(|| address.ip().to_string());
+    let host = names.iter().chain(&own).chain(&granted).find(|name| granted.contains(name))?;
+    let port = address.port();
+    Some(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
+}
+
+/// Reads certificates again at SIGHUP, and once the one for Enforce was renewed.
+async fn reload_certificates(
+    certificates: gateway::Certificates,
+    mut asked: mpsc::Receiver<oneshot::Sender<Result<(), String>>>,
+    stop: CancellationToken,
+) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    let mut asking = true;
+    loop {
+        let done = tokio::select! {
+            () = stop.cancelled() => return,
+            _ = hangup.recv() => None,
+            done = asked.recv(), if asking => match done {
+                None => {
+                    asking = false;
+                    continue;
+                }
+                done => done,
+            },
+        };
+        let reloaded = certificates.reload().map_err(|why| why.to_string());
+        match &reloaded {
+            Ok(()) => tracing::info!("certificates reloaded; other settings count at the next start"),
+            Err(why) => tracing::error!(why, "reload refused; the certificates in use stay"),
+        }
+        if let Some(done) = done {
+            let _ = done.send(reloaded);
+        }
+    }
+}
+
 /// The gateway is seen at Enforce's page of servers, and its certificate is renewed in time.
-fn heart(running: &gateway::Running, url: String, data: PathBuf, token: Option<String>) -> link::Heart {
+fn heart(
+    running: &gateway::Running,
+    url: String,
+    data: PathBuf,
+    token: Option<String>,
+    reload: link::Reload,
+    reached: Option<String>,
+) -> link::Heart {
     let (started, listen, gateway) = (Timestamp::now(), running.mail.to_string(), running.gateway.clone());
     let pulse: link::Pulse = Box::new(move || {
         let (listen, gateway) = (listen.clone(), gateway.clone());
+        let remediation = reached.clone();
         Box::pin(async move {
             let waiting = gateway.update_state().await.map(|state| state.waiting).unwrap_or_default();
             let version = env!("CARGO_PKG_VERSION").to_owned();
-            Heartbeat { version, started_at: Some(started), listen, waiting, ..Heartbeat::default() }
+            Heartbeat {
+                version,
+                started_at: Some(started),
+                listen,
+                remediation,
+                waiting,
+                ..Heartbeat::default()
+            }
         })
     });
-    link::Heart { kind: ServerKind::Gateway, url, data, token, pulse, reload: None, wants_policies: false }
+    link::Heart {
+        kind: ServerKind::Gateway,
+        url,
+        data,
+        token,
+        pulse,
+        reload,
+        wants_settings: false,
+        wants_policies: false,
+    }
 }
 
 // ---- beside a running server

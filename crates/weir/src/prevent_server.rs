@@ -508,7 +508,8 @@ impl Linked {
             data: config.data.clone(),
             token,
             pulse: self.pulse(config, listen, waiting),
-            reload: Some(reload),
+            reload,
+            wants_settings: true,
             wants_policies: takes_policies_from_enforce(config),
         };
         tokio::spawn(heart.run(stop.clone()));

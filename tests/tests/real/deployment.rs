@@ -12,31 +12,55 @@ fn deployed(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(name)
 }
 
-#[test]
-fn the_unit_is_under_2_0_by_systemd_analyze_security() {
-    let Some(analyze) = program("systemd-analyze", "systemd") else { return };
-    let output = Command::new(analyze)
-        .args(["security", "--offline=true", "--threshold=20"])
-        .arg(deployed("systemd/weir-prevent.service"))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && said.contains("Overall exposure level"), "{said}");
+/// The units that are shipped.
+fn units() -> Vec<String> {
+    let names = fs::read_dir(deployed("systemd")).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["weir-enforce.service", "weir-gateway.service", "weir-prevent.service"]);
+    names
 }
 
 #[test]
-fn systemd_understands_every_line_of_the_unit() {
+fn the_units_are_under_2_0_by_systemd_analyze_security() {
+    let Some(analyze) = program("systemd-analyze", "systemd") else { return };
+    for unit in units() {
+        let output = Command::new(&analyze)
+            .args(["security", "--offline=true", "--threshold=20"])
+            .arg(deployed("systemd").join(&unit))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && said.contains("Overall exposure level"), "{unit}: {said}");
+    }
+}
+
+#[test]
+fn systemd_understands_every_line_of_the_units() {
     let Some(analyze) = program("systemd-analyze", "systemd") else { return };
     let dir = TempDir::new().unwrap();
-    // The program lies elsewhere in a build than on an installed system; systemd asks that it exists.
-    let unit = fs::read_to_string(deployed("systemd/weir-prevent.service")).unwrap();
-    let unit = unit.replace("/usr/bin/weir", &binary().to_string_lossy());
-    let path = dir.path().join("weir-prevent.service");
-    fs::write(&path, unit).unwrap();
-    let output = Command::new(analyze).args(["verify", "--man=no"]).arg(&path).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let complaints: Vec<&str> = said.lines().filter(|line| line.contains("weir-prevent.service")).collect();
-    assert!(complaints.is_empty(), "{said}");
+    for name in units() {
+        // The program lies elsewhere in a build than on an installed system; systemd asks that it exists.
+        let unit = fs::read_to_string(deployed("systemd").join(&name)).unwrap();
+        let unit = unit.replace("/usr/bin/weir", &binary().to_string_lossy());
+        let path = dir.path().join(&name);
+        fs::write(&path, unit).unwrap();
+        let output = Command::new(&analyze).args(["verify", "--man=no"]).arg(&path).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let complaints: Vec<&str> = said.lines().filter(|line| line.contains(&name)).collect();
+        assert!(complaints.is_empty(), "{said}");
+    }
+}
+
+/// `systemctl reload` sends SIGHUP, which ends a process that does not handle it; tests of each server send it.
+#[test]
+fn the_unit_of_enforce_has_nothing_to_reload_and_the_others_have() {
+    for unit in units() {
+        let text = fs::read_to_string(deployed("systemd").join(&unit)).unwrap();
+        assert_eq!(text.contains("ExecReload="), unit != "weir-enforce.service", "{unit}");
+        let subcommand = unit.strip_prefix("weir-").and_then(|name| name.strip_suffix(".service")).unwrap();
+        assert!(text.contains(&format!("ExecStart=/usr/bin/weir {subcommand} --config /etc/weir/weir.toml")));
+    }
 }
 
 #[test]

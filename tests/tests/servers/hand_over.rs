@@ -1,12 +1,9 @@
 //! What a detection server records arrives at Enforce once and whole, whatever is killed or cut in between.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use weir_tests::enforce::Enforce;
+use weir_tests::network::Network;
 use weir_tests::sink::Sink;
 use weir_tests::weir::Prevent;
 
@@ -82,71 +79,24 @@ fn enforce_killed_again_and_again_while_it_takes_loses_and_doubles_nothing() {
     }
 }
 
-/// A network that cuts each connection after so many octets.
-struct BadNetwork {
-    address: std::net::SocketAddr,
-    cuts: Arc<AtomicUsize>,
-    good: Arc<AtomicBool>,
-}
-
-impl BadNetwork {
-    fn to(target: std::net::SocketAddr, octets: usize) -> BadNetwork {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let network = BadNetwork {
-            address: listener.local_addr().unwrap(),
-            cuts: Arc::default(),
-            good: Arc::default(),
-        };
-        let (cuts, good) = (network.cuts.clone(), network.good.clone());
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let Ok(onward) = TcpStream::connect(target) else { continue };
-                let limit = if good.load(Ordering::Relaxed) { usize::MAX } else { octets };
-                for (from, to) in
-                    [(stream.try_clone().unwrap(), onward.try_clone().unwrap()), (onward, stream)]
-                {
-                    let cuts = cuts.clone();
-                    std::thread::spawn(move || pass(from, to, limit, &cuts));
-                }
-            }
-        });
-        network
-    }
-}
-
-fn pass(mut from: TcpStream, mut to: TcpStream, limit: usize, cuts: &AtomicUsize) {
-    let (mut buffer, mut passed) = ([0; 512], 0);
-    while let Ok(count @ 1..) = from.read(&mut buffer) {
-        passed += count;
-        if passed > limit {
-            cuts.fetch_add(1, Ordering::Relaxed);
-            break;
-        }
-        if to.write_all(&buffer[..count]).is_err() {
-            break;
-        }
-    }
-    let _ = from.shutdown(std::net::Shutdown::Both);
-    let _ = to.shutdown(std::net::Shutdown::Both);
-}
-
 #[test]
 fn a_network_that_cuts_every_connection_delays_and_doubles_nothing() {
     let (enforce, sink) = (Enforce::start(), Sink::start());
     let target = enforce.url().strip_prefix("https://").unwrap().parse().unwrap();
-    let network = BadNetwork::to(target, 9_000);
+    let network = Network::to(target);
+    network.cut_after(9_000);
     let token = enforce.token("mx1", &[]);
     let weir = Prevent::forward(&[sink.addr()])
         .flag("--enforce")
-        .flag(&format!("https://{}", network.address))
+        .flag(&format!("https://{}", network.address()))
         .flag("--enroll-token-file")
         .flag(&token.to_string_lossy())
         .start();
     for number in 0..30 {
         send_violating(&weir, number);
     }
-    soon("cuts", || network.cuts.load(Ordering::Relaxed) > 3);
-    network.good.store(true, Ordering::Relaxed);
+    soon("cuts", || network.cuts() > 3);
+    network.mend();
     has_incidents(&enforce, 30);
 }
 

@@ -96,6 +96,22 @@ fn a_missing_final_line_end_stays_missing_when_the_hop_has_chunking() {
 }
 
 #[test]
+fn a_message_that_lies_in_a_file_goes_whole_to_a_hop_with_chunking() {
+    let sink = Sink::with(Manners::default().and("CHUNKING"), |_| Reaction::Good);
+    let weir = Prevent::forward(&[sink.addr()]).start();
+    for (number, mail) in
+        [mails::large("large", 3 << 20), mails::with_card_number("marked")].iter().enumerate()
+    {
+        let mut mail = mail.clone();
+        mail.extend(b"the last line of a long mail\r\n".repeat(50_000));
+        let answer = send(weir.addr(), "ann@corp.example", &["bob@other.example"], &mail).unwrap();
+        assert_eq!(answer.code, 250, "{answer:?}");
+        let arrived = sink.wait_for(number + 1).remove(number);
+        assert!(arrived.chunked && arrived.from_line("Date:") == mail);
+    }
+}
+
+#[test]
 fn towards_data_a_missing_final_line_end_is_added_and_nothing_else() {
     let sink = Sink::start();
     by_bdat(&sink, &[b"Subject: chunks\r\n\r\n.fir", b"st\r\n.no line end"]);

@@ -32,7 +32,7 @@ use crate::Enforce;
 use crate::respond::Responses;
 
 pub(crate) use message::body_of;
-pub(crate) use seen::{access, redact, redact_line};
+pub(crate) use seen::{access, reach, redact, redact_line};
 pub(crate) use trouble::{Answer, Trouble};
 
 /// What the pages share.

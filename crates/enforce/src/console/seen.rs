@@ -2,7 +2,7 @@
 
 use incident::desk::{Access, Condition, Field, Listed, Scalar};
 use incident::{Incident, Severity};
-use web::people::{Condition as Rule, Hidden, Privilege};
+use web::people::{Condition as Rule, Hidden, Privilege, Rights};
 use web::{NOT_SHOWN, Problem, Viewer};
 
 /// A name for people: no character of it hides, or turns what stands beside it.
@@ -12,7 +12,12 @@ pub(crate) fn plain(text: &str) -> String {
 
 /// The incidents of a role, as a condition of every statement.
 pub(crate) fn access(viewer: &Viewer) -> Access {
-    let rules: Vec<Condition> = viewer.role.rights.access.iter().filter_map(condition).collect();
+    reach(&viewer.role.rights)
+}
+
+/// The incidents that somebody with these rights reaches.
+pub(crate) fn reach(rights: &Rights) -> Access {
+    let rules: Vec<Condition> = rights.access.iter().filter_map(condition).collect();
     if rules.is_empty() { Access::everything() } else { Access::only(Condition::All(rules)) }
 }
 

@@ -26,7 +26,7 @@ pub const QUARANTINE_CONNECT: [(&str, &str, ReviewAction); 3] = [
 pub enum Definition {
     /// Asks a quarantine gateway; properties as in the guide's Table 2-2.
     EmailQuarantineConnect {
-        /// Where the gateway's remediation service is.
+        /// Where the gateway's remediation service is. A message that another gateway told of is asked for there.
         #[serde(rename = "email-gateway-server-host")]
         host: String,
         /// Its port.
@@ -144,6 +144,17 @@ pub struct Request<'a> {
     pub incident: &'a Incident,
     /// The credential's value.
     pub secret: Option<&'a [u8]>,
+    /// The gateways that told of copies of the message; none if none did.
+    pub holders: &'a [Holder],
+}
+
+/// A gateway that holds, or held, a copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Its name at Enforce.
+    pub name: String,
+    /// `HOST:PORT` of its remediation service, where it is known.
+    pub place: Option<String>,
 }
 
 impl Request<'_> {
@@ -183,7 +194,7 @@ pub enum Outcome {
 pub async fn run(definition: &Definition, request: &Request<'_>, directory: &Path) -> Outcome {
     match definition {
         Definition::EmailQuarantineConnect { host, port, remediator, action, .. } => {
-            quarantine_connect::run(host, *port, remediator, *action, request).await
+            quarantine_connect::run((host, *port), remediator, *action, request).await
         }
         Definition::Executable { program, seconds, properties, .. } => {
             executable::run(&directory.join(program), *seconds, properties, request).await

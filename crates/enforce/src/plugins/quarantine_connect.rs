@@ -7,7 +7,7 @@ use incident::wire::{CopyAnswer, CopyResult, RemediationAnswer, RemediationReque
 use reqwest::{Certificate, Client, Identity, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, Request};
+use super::{Holder, Outcome, Request};
 
 const CONNECT: Duration = Duration::from_secs(10);
 const WHOLE: Duration = Duration::from_secs(60);
@@ -59,8 +59,7 @@ impl Certificates {
 }
 
 pub(super) async fn run(
-    host: &str,
-    port: u16,
+    usual: (&str, u16),
     remediator: &str,
     action: ReviewAction,
     request: &Request<'_>,
@@ -80,19 +79,43 @@ pub(super) async fn run(
         note: request.note(),
         requested_at: request.asked.requested_at,
     };
+    let mut answers = Vec::new();
+    for place in places(usual, request.holders) {
+        match ask(&client, &place, &body).await {
+            Ok(answer) => answers.push(answer),
+            // Whoever was asked already answers the same when all are asked again.
+            Err(outcome) => return outcome,
+        }
+    }
+    judge(&answers, &body)
+}
+
+/// Where to ask: at the gateways that told of the message; where none did, or one is not to be found, where the properties say.
+fn places((host, port): (&str, u16), holders: &[Holder]) -> Vec<String> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let host = if bare.contains(':') { format!("[{bare}]") } else { bare.to_owned() };
-    let answer = client.post(format!("https://{host}:{port}{}", paths::REMEDIATION)).json(&body).send().await;
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(error) => return Outcome::Later(format!("{host}:{port} cannot be asked: {}", reasons(&error))),
-    };
+    let usual = if bare.contains(':') { format!("[{bare}]:{port}") } else { format!("{bare}:{port}") };
+    let mut places: Vec<String> = Vec::new();
+    for holder in holders {
+        let place = holder.place.clone().unwrap_or_else(|| usual.clone());
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    if places.is_empty() {
+        places.push(usual);
+    }
+    places
+}
+
+/// What one gateway answers; otherwise what came of the request.
+async fn ask(client: &Client, place: &str, body: &RemediationRequest) -> Result<RemediationAnswer, Outcome> {
+    let answer = client.post(format!("https://{place}{}", paths::REMEDIATION)).json(body).send().await;
+    let answer = answer.map_err(|error| {
+        Outcome::Later(format!("{place} cannot be asked: {}", reasons(&error.without_url())))
+    })?;
     let status = answer.status();
-    let text = match bounded(answer).await {
-        Ok(text) => text,
-        Err(why) => return Outcome::Later(format!("{host}:{port}: {why}")),
-    };
-    judge(status, &text, &body)
+    let text = bounded(answer).await.map_err(|why| Outcome::Later(format!("{place}: {why}")))?;
+    read(status, &text, body)
 }
 
 fn client(request: &Request<'_>) -> Result<Client, String> {
@@ -114,35 +137,42 @@ async fn bounded(mut answer: reqwest::Response) -> Result<String, String> {
     }
 }
 
-/// What an answer means.
-fn judge(status: StatusCode, text: &str, request: &RemediationRequest) -> Outcome {
+/// A gateway's answer, if it is one.
+fn read(status: StatusCode, text: &str, request: &RemediationRequest) -> Result<RemediationAnswer, Outcome> {
     if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-        return Outcome::Later(format!("the gateway answered {status}"));
+        return Err(Outcome::Later(format!("the gateway answered {status}")));
     }
     if !status.is_success() {
         let words: String = text.chars().filter(|c| !c.is_control()).take(300).collect();
-        return refused(&format!("the gateway answered {status}: {words}"), text);
+        return Err(refused(&format!("the gateway answered {status}: {words}"), text));
     }
-    let answer: RemediationAnswer = match serde_json::from_str(text) {
-        Ok(answer) => answer,
-        Err(why) => return refused(&format!("the gateway's answer cannot be read: {why}"), ""),
-    };
+    let answer: RemediationAnswer = serde_json::from_str(text)
+        .map_err(|why| refused(&format!("the gateway's answer cannot be read: {why}"), ""))?;
     if answer.id != request.id {
-        return refused("the gateway answered another request", text);
+        return Err(refused("the gateway answered another request", text));
     }
+    Ok(answer)
+}
+
+/// What the answers mean.
+fn judge(answers: &[RemediationAnswer], request: &RemediationRequest) -> Outcome {
+    let kept = serde_json::to_string(answers).unwrap_or_default();
     let unable = format!("Unable to remediate DlpUniqueMessageId {}.", request.unique_message_id);
-    if answer.copies.iter().all(|copy| copy.result == CopyResult::NotFound) {
-        return refused(&format!("{unable} The message cannot be found at {}.", answer.gateway), text);
+    let copies = || answers.iter().flat_map(|answer| &answer.copies);
+    if copies().all(|copy| copy.result == CopyResult::NotFound) {
+        let names: Vec<&str> = answers.iter().map(|answer| answer.gateway.as_str()).collect();
+        return refused(&format!("{unable} The message cannot be found at {}.", names.join(", ")), &kept);
     }
-    let told = told(&answer.copies);
-    if answer.copies.iter().all(|copy| is_done(copy.result)) {
-        let again = if answer.repeated { " (asked before; nothing was done twice)" } else { "" };
-        return Outcome::Executed {
-            message: format!("{}: {told}{again}", answer.gateway),
-            answer: text.to_owned(),
-        };
+    let known = answers.iter().filter(|answer| !answer.copies.is_empty());
+    let told: Vec<String> =
+        known.map(|answer| format!("{}: {}", answer.gateway, told(&answer.copies))).collect();
+    let told = told.join("; ");
+    if copies().all(|copy| is_done(copy.result)) {
+        let repeated = answers.iter().all(|answer| answer.repeated);
+        let again = if repeated { " (asked before; nothing was done twice)" } else { "" };
+        return Outcome::Executed { message: format!("{told}{again}"), answer: kept };
     }
-    refused(&format!("{unable} {}: {told}", answer.gateway), text)
+    refused(&format!("{unable} {told}"), &kept)
 }
 
 fn is_done(result: CopyResult) -> bool {
@@ -222,7 +252,14 @@ mod tests {
             })
             .collect();
         let answer = RemediationAnswer { id: "r1".into(), gateway: "gw".into(), repeated: false, copies };
-        judge(StatusCode::OK, &serde_json::to_string(&answer).unwrap(), &request())
+        judge(
+            &[read(StatusCode::OK, &serde_json::to_string(&answer).unwrap(), &request()).unwrap()],
+            &request(),
+        )
+    }
+
+    fn strange(status: StatusCode, text: &str) -> Outcome {
+        read(status, text, &request()).unwrap_err()
     }
 
     #[test]
@@ -247,14 +284,55 @@ mod tests {
 
     #[test]
     fn a_busy_gateway_is_asked_again_and_a_strange_one_is_not() {
-        assert!(matches!(judge(StatusCode::SERVICE_UNAVAILABLE, "", &request()), Outcome::Later(_)));
+        assert!(matches!(strange(StatusCode::SERVICE_UNAVAILABLE, ""), Outcome::Later(_)));
         assert!(
-            matches!(judge(StatusCode::BAD_REQUEST, "no\u{1b}[31m", &request()), Outcome::Refused { message, .. } if !message.contains('\u{1b}'))
+            matches!(strange(StatusCode::BAD_REQUEST, "no\u{1b}[31m"), Outcome::Refused { message, .. } if !message.contains('\u{1b}'))
         );
-        assert!(matches!(judge(StatusCode::OK, "<html>", &request()), Outcome::Refused { .. }));
+        assert!(matches!(strange(StatusCode::OK, "<html>"), Outcome::Refused { .. }));
         let other = r#"{"id":"r2","gateway":"gw","repeated":false,"copies":[]}"#;
         assert!(
-            matches!(judge(StatusCode::OK, other, &request()), Outcome::Refused { message, .. } if message.contains("another request"))
+            matches!(strange(StatusCode::OK, other), Outcome::Refused { message, .. } if message.contains("another request"))
+        );
+    }
+
+    #[test]
+    fn the_gateways_that_told_of_a_message_are_asked_each_once() {
+        let holder =
+            |name: &str, place: Option<&str>| Holder { name: name.into(), place: place.map(str::to_owned) };
+        let usual = ("gw1.example", 8443);
+        assert_eq!(places(usual, &[]), ["gw1.example:8443"]);
+        assert_eq!(places(("[::1]", 8443), &[]), ["[::1]:8443"]);
+        assert_eq!(places(usual, &[holder("gw2", Some("gw2.example:8443"))]), ["gw2.example:8443"]);
+        let several =
+            [holder("gw2", Some("gw2.example:1")), holder("gw3", None), holder("gw4", Some("gw2.example:1"))];
+        assert_eq!(places(usual, &several), ["gw2.example:1", "gw1.example:8443"]);
+    }
+
+    #[test]
+    fn answers_of_several_gateways_are_told_as_one() {
+        let of = |gateway: &str, recipient: &str, result| RemediationAnswer {
+            id: "r1".into(),
+            gateway: gateway.into(),
+            repeated: false,
+            copies: vec![CopyAnswer { recipient: recipient.into(), result, detail: String::new() }],
+        };
+        let none = RemediationAnswer { copies: Vec::new(), ..of("gw3", "", CopyResult::NotFound) };
+        let released = of("gw1", "a@x", CopyResult::Released);
+        let both =
+            judge(&[released.clone(), of("gw2", "b@x", CopyResult::Released), none.clone()], &request());
+        assert!(
+            matches!(&both, Outcome::Executed { message, .. } if message == "gw1: a@x: released; gw2: b@x: released"),
+            "{both:?}"
+        );
+        let half = judge(&[released, of("gw2", "b@x", CopyResult::AlreadyRejected)], &request());
+        assert!(
+            matches!(&half, Outcome::Refused { message, .. } if message.contains("gw2: b@x: the email has already been rejected")),
+            "{half:?}"
+        );
+        let nowhere = judge(&[none.clone(), RemediationAnswer { gateway: "gw4".into(), ..none }], &request());
+        assert!(
+            matches!(&nowhere, Outcome::Refused { message, .. } if message.contains("cannot be found at gw3, gw4")),
+            "{nowhere:?}"
         );
     }
 }

@@ -5,18 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use incident::desk::{Asked, Desk, RemediationResult};
+use incident::wire::ServerKind;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::plugins::{self, Definition, Outcome, Request};
+use crate::Enforce;
+use crate::plugins::{self, Definition, Holder, Outcome, Request};
+use crate::servers::Standing;
 
 /// Requests that waited, or came from another server, are looked for this often.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A plug-in that cannot be reached is asked again for so long.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
-const FIRST_WAIT: i64 = 5;
-const LONGEST_WAIT: i64 = 120;
+/// Seconds, doubled before each attempt: a gateway that is started anew is asked again within moments.
+const FIRST_WAIT: i64 = 1;
+const LONGEST_WAIT: i64 = 60;
 /// Requests under way at the same time.
 const AT_ONCE: usize = 4;
 
@@ -25,6 +29,8 @@ const AT_ONCE: usize = 4;
 pub struct Worker {
     /// Where requests wait.
     pub desk: Desk,
+    /// Knows where gateways are.
+    pub enforce: Arc<Enforce>,
     /// Where executable plug-ins are.
     pub plugins: PathBuf,
     /// Told when there is a new request.
@@ -125,8 +131,34 @@ impl Worker {
                 None => return Ok(gone(&format!("there is no credential named {name}"))),
             },
         };
-        let request =
-            Request { asked, incident: &incident, secret: secret.as_ref().map(|value| value.as_slice()) };
+        let holders = self.holders(&incident.summary.unique_message_id).await?;
+        let secret = secret.as_ref().map(|value| value.as_slice());
+        let request = Request { asked, incident: &incident, secret, holders: &holders };
         Ok(plugins::run(&definition, &request, &self.plugins).await)
+    }
+
+    /// The gateways that told of copies of this message, and where each is reached.
+    async fn holders(&self, unique_id: &str) -> Result<Vec<Holder>, incident::Error> {
+        let mut holders: Vec<Holder> = Vec::new();
+        for state in self.desk.journal().message_states(unique_id).await? {
+            if !holders.iter().any(|holder| holder.name == state.gateway) {
+                let place = self.place(&state.gateway).await;
+                holders.push(Holder { name: state.gateway, place });
+            }
+        }
+        Ok(holders)
+    }
+
+    /// As it said itself in its last heartbeat; none where it is not known or not let in any more.
+    async fn place(&self, gateway: &str) -> Option<String> {
+        let server = match self.enforce.server(gateway).await {
+            Ok(server) => server?,
+            Err(error) => {
+                tracing::warn!(%error, gateway, "where a gateway is cannot be read");
+                return None;
+            }
+        };
+        let is_ours = server.kind == ServerKind::Gateway && server.standing == Standing::Approved;
+        server.heartbeat.filter(|_| is_ours)?.remediation
     }
 }

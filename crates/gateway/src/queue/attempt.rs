@@ -1,19 +1,19 @@
 //! One session with a destination: each batch is one transaction, and each of its recipients gets a fate.
 
-use smtp::client::{Extensions, Hop, HopConfig, HopError, HopTls, Outgoing, Phase};
+use smtp::client::{Auth, Extensions, Hop, HopConfig, HopError, HopTls, Outgoing, Phase};
 use smtp::command::{self, Command, Limits, Mail, Rcpt};
 use smtp::mx::{Resolver, Target};
 use smtp::reply::Reply;
 use smtp::server::EnvelopeCommand;
 use smtp::spool::Spooled;
-use smtp::tls::{Connector, TlsError, Trust};
+use smtp::tls::{CertificateFiles, Connector, Trust};
 use tokio_util::sync::CancellationToken;
 
 use super::maildir;
 use super::run::{Batch, Runner};
 use crate::Destination;
 use crate::header::Header;
-use crate::options::DeliveryTls;
+use crate::options::{DeliveryTls, QueueOptions};
 
 /// What became of one recipient's mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,22 +155,57 @@ fn refused(reply: &Reply) -> Fate {
 
 async fn connect(runner: &Runner, target: &Target) -> Result<Hop, HopError> {
     let options = runner.gateway.options();
-    let tls = tls(options.queue.tls).map_err(|why| HopError::Tls(why.to_string()))?;
-    connect_to(&runner.resolver, target, runner.gateway.name(), &tls).await
+    let usual = matches!(&options.deliver, Destination::Smtp(usual) if usual == target);
+    let speech = Speech::to_hop(runner.gateway.name(), &options.queue, usual).map_err(HopError::Tls)?;
+    connect_to(&runner.resolver, target, &speech).await
+}
+
+/// How a hop is spoken to.
+#[derive(Debug, Clone)]
+pub(crate) struct Speech {
+    helo: String,
+    tls: HopTls,
+    auth: Option<Auth>,
+}
+
+impl Speech {
+    /// In clear, as to a detection server of our own.
+    pub(crate) fn plain(helo: &str) -> Self {
+        Self { helo: helo.to_owned(), tls: HopTls::Off, auth: None }
+    }
+
+    /// As the settings of the queue say; the password is for the usual hop only.
+    pub(crate) fn to_hop(helo: &str, queue: &QueueOptions, usual: bool) -> Result<Self, String> {
+        let shown = queue
+            .identity
+            .as_ref()
+            .map(|files| CertificateFiles { chain: files.certificate.clone(), key: files.key.clone() });
+        let ca = queue.identity.as_ref().and_then(|files| files.ca.clone());
+        let load = |trust| Connector::load(trust, shown, None).map_err(|why| why.to_string());
+        let tls = match queue.tls {
+            DeliveryTls::Off => HopTls::Off,
+            DeliveryTls::Opportunistic => HopTls::Opportunistic(load(Trust::Anyone)?),
+            DeliveryTls::Required => HopTls::Required(load(ca.map_or(Trust::System, Trust::File))?),
+        };
+        let auth = queue.auth.as_ref().filter(|_| usual).map(|auth| {
+            let read = Auth::from_file(&auth.user, &auth.secret_file);
+            read.map_err(|why| format!("cannot read {}: {why}", auth.secret_file.display()))
+        });
+        Ok(Self { helo: helo.to_owned(), tls, auth: auth.transpose()? })
+    }
 }
 
 /// A session with the first address that answers.
 pub(crate) async fn connect_to(
     resolver: &Resolver,
     target: &Target,
-    helo: &str,
-    tls: &HopTls,
+    speech: &Speech,
 ) -> Result<Hop, HopError> {
     let failed = |why: String| HopError::Connect(std::io::Error::other(why));
     let addresses = resolver.resolve(target).await.map_err(|why| failed(why.to_string()))?;
     let mut last = failed(format!("{target} has no address"));
     for (host, address) in addresses {
-        let config = hop_config(&host, address.port(), helo, tls);
+        let config = hop_config(&host, address.port(), speech);
         match Hop::connect(address, &config).await {
             Ok(hop) => return Ok(hop),
             Err(error) => last = error,
@@ -179,19 +214,12 @@ pub(crate) async fn connect_to(
     Err(last)
 }
 
-pub(crate) fn hop_config(host: &str, port: u16, helo: &str, tls: &HopTls) -> HopConfig {
+fn hop_config(host: &str, port: u16, speech: &Speech) -> HopConfig {
     // EHLO wants a domain; a gateway's name may be any word.
-    let helo =
-        command::Domain::parse(helo.as_bytes()).map_or("localhost".to_owned(), |name| name.to_string());
-    HopConfig { tls: tls.clone(), ..HopConfig::plain(host, port, &helo) }
-}
-
-pub(crate) fn tls(wanted: DeliveryTls) -> Result<HopTls, TlsError> {
-    Ok(match wanted {
-        DeliveryTls::Off => HopTls::Off,
-        DeliveryTls::Opportunistic => HopTls::Opportunistic(Connector::load(Trust::Anyone, None, None)?),
-        DeliveryTls::Required => HopTls::Required(Connector::load(Trust::System, None, None)?),
-    })
+    let helo = command::Domain::parse(speech.helo.as_bytes())
+        .map_or("localhost".to_owned(), |name| name.to_string());
+    let (tls, auth) = (speech.tls.clone(), speech.auth.clone());
+    HopConfig { tls, auth, ..HopConfig::plain(host, port, &helo) }
 }
 
 /// MAIL and RCPT as they came, less what this hop does not know. An error is for good: the hop cannot carry this message.

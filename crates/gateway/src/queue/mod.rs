@@ -23,7 +23,7 @@ use crate::history::{now, tell, time};
 use crate::vault::release_octets;
 use crate::{Destination, Error, Gateway, Who, updates};
 
-pub(crate) use attempt::{connect_to, tls};
+pub(crate) use attempt::{Speech, connect_to};
 pub(crate) use maildir::deliver_at_once;
 pub(crate) use run::Runner;
 

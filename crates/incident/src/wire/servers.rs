@@ -79,6 +79,8 @@ pub struct Heartbeat {
     pub started_at: Option<Timestamp>,
     /// Where it listens.
     pub listen: String,
+    /// A gateway's remediation service: `HOST:PORT`, under a name that its certificate has.
+    pub remediation: Option<String>,
     /// Id of the policy set in force.
     pub policy_set: String,
     /// Where that comes from: `enforce`, or the directory.

@@ -38,14 +38,10 @@ pub(super) struct Found {
 }
 
 impl Found {
-    fn new(piece: u32, hit: &Hit) -> Self {
-        let (start, end) = (hit.span.start as u32, hit.span.end as u32);
-        Self { piece, start, end, pattern: hit.pattern.0, words: (0, 0) }
-    }
-
     fn in_joined(joined: &Joined<'_>, hit: &Hit) -> Option<Self> {
         let (piece, span) = joined.place(&hit.span)?;
-        Some(Self::new(piece, &Hit { span, ..hit.clone() }))
+        let (start, end) = (span.start as u32, span.end as u32);
+        Some(Self { piece, start, end, pattern: hit.pattern.0, words: (0, 0) })
     }
 
     pub(super) fn span(&self) -> Range<usize> {
@@ -185,17 +181,9 @@ impl<'g, 'm> Gatherer<'g, 'm> {
             }
             ControlFlow::Continue(())
         };
-        if joined.is_alone() {
-            return matcher.scan_now(&text, &mut tell_placed);
-        }
-        if matcher.scan_joined(&text, &mut tell_placed) {
-            for number in joined.numbers() {
-                let text = Prepared::new(self.pieces.get(number).text);
-                matcher.scan_regexes(&text, &mut |hit| {
-                    tell(self, Found::new(number, &hit));
-                    ControlFlow::Continue(())
-                });
-            }
+        match joined.is_alone() {
+            true => matcher.scan_now(&text, &mut tell_placed),
+            false => matcher.scan_joined(&text, joined.begins(), &mut tell_placed),
         }
     }
 

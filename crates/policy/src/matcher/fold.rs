@@ -163,6 +163,11 @@ impl<'t> Prepared<'t> {
         if self.cased { self.kept_form().map.outward(range) } else { self.original(range) }
     }
 
+    /// The place in [`Self::kept`] of an octet of the original text.
+    pub(super) fn in_kept(&self, original: usize) -> usize {
+        if self.cased { self.kept_form().map.inward(original) } else { self.folded.map.inward(original) }
+    }
+
     fn kept_form(&self) -> &Form<'t> {
         self.kept.get_or_init(|| {
             let first = first_non_ascii(self.text.as_bytes()).unwrap_or(self.text.len());

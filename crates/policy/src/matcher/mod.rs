@@ -279,20 +279,10 @@ impl Matcher {
         self.divided
     }
 
-    /// As [`Self::scan_now`] of each of the texts that are joined in this one, without the regular expressions; whether one of
-    /// these may match in one of the texts.
-    pub fn scan_joined(&self, text: &Prepared<'_>, hits: &mut dyn FnMut(Hit) -> Flow) -> bool {
+    /// As [`Self::scan_now`] of each of the texts that are joined in this one and begin at these places.
+    pub fn scan_joined(&self, text: &Prepared<'_>, begins: &[u32], hits: &mut dyn FnMut(Hit) -> Flow) {
         let mut scan = scan::Scan::new(text, hits);
-        if self.scan_words(Which::Now, &mut scan).is_continue() {
-            scan.finish();
-        }
-        self.regexes.may_match(text)
-    }
-
-    /// Tells of the regular expressions, which [`Self::scan_joined`] left.
-    pub fn scan_regexes(&self, text: &Prepared<'_>, hits: &mut dyn FnMut(Hit) -> Flow) {
-        let mut scan = scan::Scan::new(text, hits);
-        if self.regexes.scan(&mut scan).is_continue() {
+        if self.scan_all(Which::Now, begins, &mut scan).is_continue() {
             scan.finish();
         }
     }
@@ -310,17 +300,13 @@ impl Matcher {
 
     fn scan_for(&self, text: &Prepared<'_>, which: Which, hits: &mut dyn FnMut(Hit) -> Flow) -> u64 {
         let mut scan = scan::Scan::new(text, hits);
-        if self.scan_all(which, &mut scan).is_continue() { scan.finish() } else { 0 }
+        if self.scan_all(which, &[], &mut scan).is_continue() { scan.finish() } else { 0 }
     }
 
-    fn scan_all(&self, which: Which, scan: &mut scan::Scan<'_, '_>) -> Flow {
-        self.scan_words(which, scan)?;
-        self.regexes.scan(scan)
-    }
-
-    fn scan_words(&self, which: Which, scan: &mut scan::Scan<'_, '_>) -> Flow {
+    fn scan_all(&self, which: Which, begins: &[u32], scan: &mut scan::Scan<'_, '_>) -> Flow {
         scan.starts(Some(&self.phrases), &self.identifiers, (which, &[]))?;
-        self.phrases.by_pieces(scan)
+        self.phrases.by_pieces(scan)?;
+        self.regexes.scan(scan, begins)
     }
 
     /// The regular expressions that have no literal text to look for and so are tried at every octet.

@@ -33,8 +33,6 @@ pub(super) struct Regexes {
     /// Those without a literal, and all of them as one.
     free: Vec<u32>,
     together: Option<Regex>,
-    /// One of these asks whether a text or a line begins or ends.
-    anchored: bool,
     free_ids: Vec<PatternId>,
 }
 
@@ -43,9 +41,10 @@ struct Known {
     regex: Regex,
 }
 
-/// Where matches of one expression may begin, not yet looked at.
+/// Where matches of one expression may begin in one of several texts, not yet looked at.
 struct Region {
     regex: u32,
+    of: usize,
     starts: Range<usize>,
 }
 
@@ -75,7 +74,6 @@ impl Regexes {
             }
         }
         regexes.literals = Literals::new(literals);
-        regexes.anchored = free.iter().any(|hir| hir.properties().look_set().contains_anchor());
         if free.len() > 1 {
             let config =
                 Regex::config().match_kind(MatchKind::All).nfa_size_limit(None).onepass(false).dfa(false);
@@ -89,40 +87,28 @@ impl Regexes {
         &self.free_ids
     }
 
-    /// False where surely none matches, in the text or in any of those that it is joined of.
-    pub(super) fn may_match(&self, text: &Prepared<'_>) -> bool {
-        let text = text.kept();
-        let mut any = false;
-        self.literals.find(text, &mut |_, _| {
-            any = true;
-            false
-        });
-        any || match &self.together {
-            _ if text.is_empty() || self.free.is_empty() => false,
-            Some(together) if !self.anchored => {
-                let mut which = PatternSet::new(self.free.len());
-                together.which_overlapping_matches(&Input::new(text), &mut which);
-                !which.is_empty()
-            }
-            _ => true,
-        }
-    }
-
-    pub(super) fn scan(&self, scan: &mut Scan<'_, '_>) -> Flow {
+    /// Reports the matches in a text, or in each of the texts that begin at these places of it.
+    pub(super) fn scan(&self, scan: &mut Scan<'_, '_>, begins: &[u32]) -> Flow {
         if self.known.is_empty() {
             return Flow::Continue(());
         }
         let text = scan.text.kept();
         let mut regions: Vec<Vec<Region>> = Vec::new();
+        let mut texts: Vec<Range<usize>> = Vec::new();
         if !self.literals.is_empty() {
+            let prepared = scan.text;
             scan.steps += self.literals.find(text, &mut |need, at| {
                 if regions.is_empty() {
                     regions.resize_with(self.known.len(), Vec::new);
+                    texts = separate(prepared, begins);
                 }
                 let (regex, need) = &self.needs[need as usize];
-                if let Some(end) = (at + 1).checked_sub(need.least_before) {
-                    let first = at.saturating_sub(need.most_before);
-                    note(&mut regions[*regex as usize], Region { regex: *regex, starts: first..end });
+                let of = texts.partition_point(|text| text.start <= at).saturating_sub(1);
+                let least = texts[of].start + need.least_before;
+                if at >= least && at + need.literal.len() <= texts[of].end {
+                    let starts =
+                        at.saturating_sub(need.most_before).max(texts[of].start)..at + 1 - need.least_before;
+                    note(&mut regions[*regex as usize], Region { regex: *regex, of, starts });
                 }
                 true
             });
@@ -132,42 +118,52 @@ impl Regexes {
             regions.sort_by_key(|region| region.starts.start);
             let mut from = 0;
             for region in regions {
-                from = self.search(scan, text, region, from)?;
+                let of = texts[region.of].clone();
+                from = self.search(scan, &text[of.clone()], of.start, region, from)?;
             }
         }
-        self.scan_free(scan, text)
+        self.scan_free(scan, text, begins)
     }
 
-    fn scan_free(&self, scan: &mut Scan<'_, '_>, text: &[u8]) -> Flow {
-        if text.is_empty() || self.free.is_empty() {
+    fn scan_free(&self, scan: &mut Scan<'_, '_>, text: &[u8], begins: &[u32]) -> Flow {
+        if self.free.is_empty() {
             return Flow::Continue(());
         }
-        let mut which = PatternSet::new(self.free.len());
-        if let Some(together) = &self.together {
-            together.which_overlapping_matches(&Input::new(text), &mut which);
-            scan.steps += text.len() as u64;
-        }
-        for (index, regex) in self.free.iter().enumerate() {
-            let number = regex_automata::PatternID::new(index);
-            if self.together.is_none() || number.is_ok_and(|number| which.contains(number)) {
-                self.search(scan, text, Region { regex: *regex, starts: 0..text.len() }, 0)?;
+        for (of, place) in
+            separate(scan.text, begins).into_iter().enumerate().filter(|(_, one)| !one.is_empty())
+        {
+            let text = &text[place.clone()];
+            let mut which = PatternSet::new(self.free.len());
+            if let Some(together) = &self.together {
+                together.which_overlapping_matches(&Input::new(text), &mut which);
+                scan.steps += text.len() as u64;
+            }
+            for (index, regex) in self.free.iter().enumerate() {
+                let number = regex_automata::PatternID::new(index);
+                if self.together.is_none() || number.is_ok_and(|number| which.contains(number)) {
+                    let region = Region { regex: *regex, of, starts: place.clone() };
+                    self.search(scan, text, place.start, region, 0)?;
+                }
             }
         }
         Flow::Continue(())
     }
 
-    /// Reports the matches that begin in a region and not before `from`; gives the end of the last one.
+    /// Reports the matches that begin in a region and not before `from`; gives the end of the last one. `text` is the text that the
+    /// region is of, and begins at `base`.
     fn search(
         &self,
         scan: &mut Scan<'_, '_>,
         text: &[u8],
+        base: usize,
         region: Region,
         from: usize,
     ) -> ControlFlow<(), usize> {
         let Known { id, regex } = &self.known[region.regex as usize];
-        let mut from = from.max(region.starts.start);
-        while from < region.starts.end {
-            let last = region.starts.end.min(from + REACH);
+        let end = region.starts.end - base;
+        let mut from = from.max(region.starts.start) - base;
+        while from < end {
+            let last = end.min(from + REACH);
             let window = from..text.len().min(last - 1 + REACH);
             let anchored = if last - from == 1 { Anchored::Yes } else { Anchored::No };
             let found = regex.find(Input::new(text).range(window.clone()).anchored(anchored));
@@ -180,12 +176,12 @@ impl Regexes {
             match within_reach(regex, text, found.range()) {
                 Some(found) => {
                     from = found.end;
-                    scan.hit_in_kept(*id, found)?;
+                    scan.hit_in_kept(*id, base + found.start..base + found.end)?;
                 }
                 None => from = found.start() + 1,
             }
         }
-        ControlFlow::Continue(from)
+        ControlFlow::Continue(base + from)
     }
 
     pub(super) fn memory(&self) -> usize {
@@ -197,11 +193,24 @@ impl Regexes {
     }
 }
 
+/// Where the texts that begin at these places of a text stand in it, with its case as folded: the whole where there are none.
+fn separate(text: &Prepared<'_>, begins: &[u32]) -> Vec<Range<usize>> {
+    let length = text.kept().len();
+    if begins.is_empty() {
+        return std::iter::once(0..length).collect();
+    }
+    let ends = begins.iter().skip(1).map(|next| text.in_kept((*next as usize).saturating_sub(1)));
+    let starts = begins.iter().map(|begin| text.in_kept(*begin as usize));
+    starts.zip(ends.chain([length])).map(|(start, end)| start.min(end)..end).collect()
+}
+
 /// Adds a region, joined to the one before if they are near.
 fn note(regions: &mut Vec<Region>, region: Region) {
     match regions.last_mut() {
         Some(last)
-            if last.starts.start <= region.starts.start && region.starts.start <= last.starts.end + NEAR =>
+            if last.of == region.of
+                && last.starts.start <= region.starts.start
+                && region.starts.start <= last.starts.end + NEAR =>
         {
             last.starts.end = last.starts.end.max(region.starts.end);
         }

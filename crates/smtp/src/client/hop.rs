@@ -249,6 +249,8 @@ impl Hop {
 
     /// Writes slices of a message while listening. `Ok(false)`: the hop spoke, or closed, before it had all.
     pub(super) async fn write_hearing(&mut self, mut slices: &mut [IoSlice<'_>]) -> Result<bool, HopError> {
+        // An empty slice is nothing to write, where a stream that takes nothing is one that has closed.
+        IoSlice::advance_slices(&mut slices, 0);
         while !slices.is_empty() {
             match self.step(Step::Write(slices)).await? {
                 Some(count) => IoSlice::advance_slices(&mut slices, count),

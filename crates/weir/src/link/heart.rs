@@ -30,8 +30,10 @@ pub(crate) struct Heart {
     /// The token by which this server enrols itself, if it is not enrolled.
     pub(crate) token: Option<String>,
     pub(crate) pulse: Pulse,
-    /// None: nothing but the heartbeat is wanted.
-    pub(crate) reload: Option<Reload>,
+    /// Asked after anything that the server runs with has changed: settings, policies, its certificate.
+    pub(crate) reload: Reload,
+    /// Settings are taken from Enforce.
+    pub(crate) wants_settings: bool,
     /// Policies are taken from Enforce.
     pub(crate) wants_policies: bool,
 }
@@ -81,7 +83,7 @@ impl Heart {
         if place.keep_unique_id_keys(&answer.unique_id_keys).map_err(failed)? {
             let _ = self.reload().await;
         }
-        if self.reload.is_some() && answer.settings != identity.settings {
+        if self.wants_settings && answer.settings != identity.settings {
             self.settings(&client, &place, &mut identity, &answer, refused).await?;
         }
         if self.wants_policies && !answer.policies.is_empty() && answer.policies != policies::etag(&self.data)
@@ -90,6 +92,9 @@ impl Heart {
         }
         if place.certificate_ends().is_some_and(|end| end <= Timestamp::now() + SOON) {
             identity::renew(&place, &client, &identity.name).await?;
+            if let Err(why) = self.reload().await {
+                tracing::error!(why, "the renewed certificate is not in use before the next start");
+            }
         }
         Ok(())
     }
@@ -171,9 +176,8 @@ impl Heart {
     }
 
     async fn reload(&self) -> Result<(), String> {
-        let Some(reload) = &self.reload else { return Ok(()) };
         let (done, answer) = oneshot::channel();
-        if reload.send(done).await.is_err() {
+        if self.reload.send(done).await.is_err() {
             return Ok(());
         }
         answer.await.unwrap_or(Ok(()))

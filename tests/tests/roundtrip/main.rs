@@ -1,0 +1,13 @@
+//! The whole round trip of Email Quarantine Connect over real processes: `weir prevent` marks, `weir gateway` holds, people decide at
+//! either console, and both tell what came of it.
+
+// Helpers panic: that is how a test fails.
+#![allow(clippy::unwrap_used)]
+
+mod faults;
+mod guide;
+mod postfix;
+mod several_gateways;
+mod site;
+mod special_cases;
+mod troubleshooting;
