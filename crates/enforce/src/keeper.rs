@@ -1,4 +1,5 @@
-//! What Enforce does by itself from time to time: retention, and an eye on certificates.
+//! What Enforce does by itself from time to time: retention, sums of each day, rules for ageing incidents, and
+//! an eye on certificates.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use crate::Enforce;
 use crate::certificates::Seen;
 
 const EVERY: Duration = Duration::from_secs(3_600);
+/// Summaries read what was not summed up yet line by line; ages are looked at as often.
+const SUM_EVERY: Duration = Duration::from_secs(300);
 
 /// A certificate that is in use here, or by a server.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -50,12 +53,30 @@ impl Enforce {
 }
 
 pub(crate) async fn keep(enforce: Arc<Enforce>, stop: CancellationToken) {
+    let (mut looks, mut sums) = (tokio::time::interval(EVERY), tokio::time::interval(SUM_EVERY));
     loop {
-        look(&enforce).await;
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
+            _ = looks.tick() => look(&enforce).await,
+            _ = sums.tick() => {
+                sum_up(&enforce).await;
+                act_on_age(&enforce).await;
+            }
         }
+    }
+}
+
+async fn act_on_age(enforce: &Enforce) {
+    match enforce.responses().act_on_age().await {
+        Ok(0) => {}
+        Ok(incidents) => tracing::info!(incidents, "acted on by age"),
+        Err(error) => tracing::error!(%error, "rules for ageing incidents could not act"),
+    }
+}
+
+async fn sum_up(enforce: &Enforce) {
+    if let Err(error) = enforce.desk().fold_counts().await {
+        tracing::error!(%error, "the counts of days could not be summed up");
     }
 }
 

@@ -21,6 +21,7 @@ mod options;
 pub mod plugins;
 pub mod respond;
 mod servers;
+mod stream;
 
 use certificates::{Directory, Ours};
 pub use keeper::InUse;

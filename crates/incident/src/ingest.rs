@@ -11,6 +11,7 @@ use store::cipher;
 use store::database::{Row, Session};
 use store::values;
 
+use crate::desk::statuses::known_attribute;
 use crate::messages;
 use crate::record::Status;
 use crate::seal::{self, json, matches_context, shortened, value_hash};
@@ -135,9 +136,16 @@ impl Journal {
 
 fn bound(shipped: &mut ShippedIncident) {
     const TEXT: usize = 1_000;
+    const NAME: usize = 200;
     for text in [&mut shipped.subject, &mut shipped.policy, &mut shipped.policy_version, &mut shipped.sender]
     {
         *text = shortened(text, TEXT);
+    }
+    for text in [&mut shipped.unique_message_id, &mut shipped.policy_set, &mut shipped.direction] {
+        *text = shortened(text, NAME);
+    }
+    for text in [&mut shipped.message_id, &mut shipped.peer, &mut shipped.outcome] {
+        *text = text.as_deref().map(|text| shortened(text, TEXT));
     }
     shipped.recipients.truncate(RECIPIENTS);
 }
@@ -378,9 +386,11 @@ fn status(shipped: &ShippedIncident) -> String {
 
 async fn add_attributes(db: &mut dyn Session, id: i64, attributes: &[(String, String)]) -> Result<(), Error> {
     for (name, value) in attributes.iter().take(100) {
+        let (name, value) = (shortened(name, 100), shortened(value, 2_000));
         let sql = "INSERT INTO attribute (incident_id, name, value) VALUES (?, ?, ?) \
             ON CONFLICT (incident_id, name) DO UPDATE SET value = excluded.value";
-        db.run(sql, values![id, name.as_str(), value.as_str()]).await?;
+        db.run(sql, values![id, name.as_str(), value]).await?;
+        known_attribute(db, &name).await?;
     }
     Ok(())
 }

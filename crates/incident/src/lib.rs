@@ -9,6 +9,7 @@ mod messages;
 mod outbox;
 mod read;
 mod record;
+mod restore;
 mod retention;
 mod rotate;
 mod seal;
@@ -27,6 +28,7 @@ pub use record::{
     Disposition, Effect, Entry, Filter, Incident, Match, NewMessage, NewViolation, Outcome, PREVENT_STATUSES,
     Recorded, RecordedIncident, Severity, Status, Summary, mask, prevent_status_name,
 };
+pub use restore::restore;
 pub use retention::{Deleted, Retention};
 pub use rotate::{Rotated, rotate_keys};
 

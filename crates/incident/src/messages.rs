@@ -16,6 +16,10 @@ use crate::{Error, Journal};
 
 /// Lines of earlier updates that a new incident shows.
 const TOLD: u32 = 200;
+/// Octets of a unique message id: a UUID is far shorter.
+const UNIQUE_ID: usize = 200;
+/// Octets of a recipient: SMTP's longest line is shorter, and PostgreSQL keeps no index entry beyond 2,700.
+const RECIPIENT: usize = 2_500;
 
 /// Where one recipient's copy stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,8 +54,11 @@ impl Journal {
         }
         let mut results = Vec::with_capacity(batch.updates.len());
         for update in &batch.updates {
-            take(db, gateway, update).await?;
-            results.push(UpdateResult { seq: update.seq, taken: true, why: None });
+            let why = misfit(update);
+            if why.is_none() {
+                take(db, gateway, update).await?;
+            }
+            results.push(UpdateResult { seq: update.seq, taken: true, why });
         }
         transaction.commit().await?;
         Ok(UpdateAnswer { results })
@@ -87,6 +94,18 @@ fn parse(name: &str) -> CopyState {
 
 fn name(state: CopyState) -> String {
     json(&state).trim_matches('"').to_owned()
+}
+
+/// Why an update cannot be kept: then it is over, and the others of its batch are kept.
+fn misfit(update: &MessageUpdate) -> Option<String> {
+    let too_long = |what: &str, most: usize| Some(format!("{what} has more than {most} octets"));
+    if update.unique_message_id.len() > UNIQUE_ID {
+        return too_long("the unique message id", UNIQUE_ID);
+    }
+    if update.recipient.len() > RECIPIENT {
+        return too_long("the recipient", RECIPIENT);
+    }
+    None
 }
 
 async fn take(db: &mut dyn Session, gateway: &str, update: &MessageUpdate) -> Result<(), Error> {

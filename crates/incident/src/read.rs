@@ -42,6 +42,17 @@ pub(crate) async fn list(db: &dyn Database, keys: &Keys, filter: &Filter) -> Res
 }
 
 pub(crate) async fn show(db: &dyn Database, keys: &Keys, id: u64) -> Result<Option<Incident>, Error> {
+    let Some(mut incident) = alone(db, keys, id).await? else { return Ok(None) };
+    let sql = "SELECT id FROM incident WHERE unique_id = ? AND id <> ? ORDER BY id LIMIT 1000";
+    let siblings = db.fetch(sql, values![incident.summary.unique_message_id.as_str(), id]).await?;
+    let siblings = siblings.iter().map(|row| Ok(row.get::<i64>("id")? as u64));
+    incident.siblings = siblings.collect::<Result<_, Error>>()?;
+    incident.history = history(db, id).await?;
+    Ok(Some(incident))
+}
+
+/// The incident without its siblings and its history.
+pub(crate) async fn alone(db: &dyn Database, keys: &Keys, id: u64) -> Result<Option<Incident>, Error> {
     let rows = db.fetch("SELECT * FROM incident WHERE id = ?", values![id]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let summary = summary(row)?;
@@ -49,8 +60,6 @@ pub(crate) async fn show(db: &dyn Database, keys: &Keys, id: u64) -> Result<Opti
     let context = matches_context(&summary.unique_message_id, summary.policy_id);
     let details =
         cipher::open(keys, &context, &row.get::<Vec<u8>>("matches")?).map_err(|why| damaged(&why))?;
-    let sql = "SELECT id FROM incident WHERE unique_id = ? AND id <> ? ORDER BY id LIMIT 1000";
-    let siblings = db.fetch(sql, values![summary.unique_message_id.as_str(), id]).await?;
     Ok(Some(Incident {
         policy_version: row.get("policy_version")?,
         policy_set: row.get("policy_set")?,
@@ -64,11 +73,8 @@ pub(crate) async fn show(db: &dyn Database, keys: &Keys, id: u64) -> Result<Opti
         matches: serde_json::from_slice(&details).map_err(|why| damaged(&why))?,
         original_kept: row.get::<Option<i64>>("original_id")?.is_some(),
         linked_to: row.get::<Option<i64>>("linked_to")?.map(|id| id as u64),
-        siblings: siblings
-            .iter()
-            .map(|row| Ok(row.get::<i64>("id")? as u64))
-            .collect::<Result<_, Error>>()?,
-        history: history(db, id).await?,
+        siblings: Vec::new(),
+        history: Vec::new(),
         summary,
     }))
 }

@@ -253,6 +253,13 @@ pub(crate) enum EnforceTask {
         #[arg(value_name = "FILE")]
         to: PathBuf,
     },
+    /// Put a backup in the place of the embedded database, while no server runs; what was there is moved aside. The keys in the
+    /// data directory must be those of the backup.
+    Restore {
+        /// What `backup` wrote.
+        #[arg(value_name = "FILE")]
+        from: PathBuf,
+    },
 }
 
 impl EnforceServer {
@@ -634,6 +641,8 @@ pub(crate) enum Incidents {
     List(IncidentsList),
     /// Show one incident with its matches and history.
     Show(IncidentsShow),
+    /// Run a smart response rule on incidents, as the console does: what plug-ins do is done by the running Enforce server.
+    Respond(IncidentsRespond),
 }
 
 #[derive(Debug, Args)]
@@ -680,6 +689,23 @@ pub(crate) struct IncidentsShow {
     /// Show matches unmasked.
     #[arg(long)]
     pub(crate) unmask: bool,
+    /// The database, where it is not in the data directory.
+    #[arg(long, value_name = "URL", env = "WEIR_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) ids: Vec<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IncidentsRespond {
+    /// The smart response rule, for example Approve.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) rule: String,
+    /// A note for the history, and for whoever carries the response out.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) note: String,
+    #[arg(long, default_value = "data", value_name = "DIR")]
+    pub(crate) data: PathBuf,
     /// The database, where it is not in the data directory.
     #[arg(long, value_name = "URL", env = "WEIR_DATABASE", hide_env_values = true)]
     pub(crate) database: Option<String>,

@@ -195,6 +195,9 @@ async fn look(
 
 /// Does what was asked.
 pub(crate) async fn task(task: &EnforceTask, config: &Enforce) -> Result<ExitCode> {
+    if let EnforceTask::Restore { from } = task {
+        return restore(config, from).await;
+    }
     let enforce = enforce::Enforce::open_beside(options(config)?).await.with_context(|| {
         format!("what Enforce keeps in {} cannot be opened; name its --data directory", config.data.display())
     })?;
@@ -271,6 +274,26 @@ pub(crate) async fn task(task: &EnforceTask, config: &Enforce) -> Result<ExitCod
                 config.data.join("keys").display()
             );
         }
+        EnforceTask::Restore { .. } => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn restore(config: &Enforce, from: &Path) -> Result<ExitCode> {
+    ensure!(
+        config.database.is_empty(),
+        "the database is a PostgreSQL: restore it with its own tools, for example pg_restore"
+    );
+    let aside = incident::restore(&config.data, from).await.with_context(|| {
+        let keys = config.data.join("keys");
+        format!(
+            "nothing was restored. Stop the server first; the keys of the backup belong in {}",
+            keys.display()
+        )
+    })?;
+    println!("{} is restored from {}", config.data.display(), from.display());
+    if let Some(aside) = aside {
+        println!("what was there before is {}; remove it once you do not need it", aside.display());
     }
     Ok(ExitCode::SUCCESS)
 }

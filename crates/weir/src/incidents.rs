@@ -1,17 +1,20 @@
-//! `weir incidents list` and `show`: what was recorded, read while the server runs.
+//! `weir incidents list`, `show` and `respond`: what was recorded, and decisions on it, while the server runs.
 //!
 //! Sender, subject, file names and matches are an attacker's letter to this terminal: nothing of them is printed that it obeys.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use enforce::respond::{On, Responses};
+use incident::desk::{Access, Actor, Desk};
 use incident::{Filter, Incident, Journal, Match, Severity, Status, Summary};
 use jiff::{SignedDuration, Timestamp};
 use store::database::Location;
 
-use crate::cli::{Format, Incidents, IncidentsList, IncidentsShow};
+use crate::cli::{Format, Incidents, IncidentsList, IncidentsRespond, IncidentsShow};
 use crate::terminal::safe;
 
 /// Characters of a policy's name and of an address in a line of the list.
@@ -20,12 +23,19 @@ const ADDRESS: usize = 60;
 /// Recipients named in a line of the list.
 const RECIPIENTS: usize = 3;
 
-/// Lists or shows; an id that does not exist is an error.
+/// Lists, shows or decides; an id that does not exist is an error.
 pub(crate) async fn run(command: &Incidents) -> Result<ExitCode> {
-    let text = match command {
-        Incidents::List(command) => list(command).await?,
-        Incidents::Show(command) => show(command).await?,
-    };
+    match command {
+        Incidents::List(command) => say(&list(command).await?),
+        Incidents::Show(command) => say(&show(command).await?),
+        Incidents::Respond(command) => {
+            let (text, code) = respond(command).await?;
+            say(&text).map(|_| code)
+        }
+    }
+}
+
+fn say(text: &str) -> Result<ExitCode> {
     match io::stdout().lock().write_all(text.as_bytes()) {
         // Whoever read on has read enough.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -41,6 +51,59 @@ async fn open(data: &std::path::Path, database: Option<&str>) -> Result<Journal>
     opened.with_context(|| {
         format!("the incidents in {} cannot be read; name the server's --data directory", data.display())
     })
+}
+
+// ---- respond
+
+/// What was done for each incident; some that are not there are a failure.
+async fn respond(command: &IncidentsRespond) -> Result<(String, ExitCode)> {
+    let at = match command.database.as_deref() {
+        Some(url) => Location::parse(url)?,
+        None => Location::File(command.data.join("incidents.db")),
+    };
+    // A data directory that is named wrongly is not made.
+    if let Location::File(file) = &at {
+        ensure!(
+            file.exists(),
+            "there are no incidents in {}; name the server's --data",
+            command.data.display()
+        );
+    }
+    let journal = Arc::new(Journal::open_beside(&command.data, &at).await?);
+    let responses = Responses::new(Desk::new(journal.clone()), Arc::default());
+    let Some(rule) = responses.rule_named(&command.rule).await? else {
+        let known = responses
+            .rules()
+            .await?
+            .into_iter()
+            .map(|rule| safe(&rule.name).into_owned())
+            .collect::<Vec<_>>();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        bail!("there is no smart response rule {:?}; there are: {known}", command.rule);
+    };
+    let user = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER"));
+    let who = format!("{} (command line)", user.unwrap_or_else(|_| "root".into()));
+    let actor = web::audit::Actor { who: who.clone(), role: String::new(), peer: "command line".to_owned() };
+    let ids = command.ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let audit = web::audit::Audit::new(journal.database().clone(), web::Clock::real());
+    audit.add(&actor, "SMART_RESPONSE", &format!("incidents {ids}"), &rule.name).await?;
+    let actor = Actor { who, origin: Some("command line".to_owned()) };
+    let on = On { ids: &command.ids, note: &command.note, ..On::default() };
+    let done = responses.run(&Access::everything(), &actor, &rule, on).await?.map_err(|why| anyhow!(why))?;
+    let mut out = String::new();
+    for one in &done {
+        let what = match (one.there, one.requested) {
+            (false, _) => "there is no such incident".to_owned(),
+            (_, true) => format!(
+                "{} is requested; `weir incidents show {}` says what comes of it",
+                rule.name, one.incident
+            ),
+            (_, false) => format!("{} is done", rule.name),
+        };
+        let _ = writeln!(out, "incident {}: {}", one.incident, safe(&what));
+    }
+    let all = done.iter().all(|one| one.there);
+    Ok((out, if all { ExitCode::SUCCESS } else { ExitCode::FAILURE }))
 }
 
 // ---- list

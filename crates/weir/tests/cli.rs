@@ -188,6 +188,36 @@ fn a_newcomer_sees_the_five_sample_mails_go_their_ways() {
     let (code, shown, err) = run(&["incidents", "show", &id, "--data", data]);
     assert_eq!(code, 0, "{err}");
     assert!(shown.contains("DETECTED"), "{shown}");
+    // The gateway tells Enforce in batches.
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let id = loop {
+        let (_, list, _) = run(&["incidents", "list", "--data", data, "--format", "json"]);
+        let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+        if let Some(held) = list.as_array().unwrap().iter().find(|one| one["prevent_status"] == 21) {
+            break held["id"].to_string();
+        }
+        assert!(std::time::Instant::now() < until, "none is held: {list}");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    };
+    let (code, _, err) = run(&["incidents", "respond", "--rule", "Nonsense", &id, "--data", data]);
+    assert!(code == 2 && err.contains("Approve, Reject, Custom"), "{code}: {err}");
+    let (code, said, err) =
+        run(&["incidents", "respond", "--rule", "approve", "--note", "fine", &id, "999", "--data", data]);
+    assert!(
+        code == 1 && said.contains("Approve is requested") && said.contains("incident 999: there is no such"),
+        "{said}{err}"
+    );
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    loop {
+        let (_, shown, _) = run(&["incidents", "show", &id, "--data", data]);
+        if shown.contains("FlexResponse Action Executed [SMG Approve Action]") {
+            let (_, whole, _) = run(&["incidents", "show", &id, "--data", data, "--format", "json"]);
+            assert!(whole.contains("(command line)"), "the history says who: {whole}");
+            break;
+        }
+        assert!(std::time::Instant::now() < until, "the running server does not carry it out: {shown}");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
     drop(up);
     let mut rest = String::new();
     out.read_to_string(&mut rest).unwrap();

@@ -185,7 +185,8 @@ fn test(filter: &Filter, viewer: &Viewer) -> Result<Condition, String> {
     };
     let compared = |order| Ok(Condition::Compare(field.clone(), order, first()?));
     let like = || match first()? {
-        Scalar::Text(pattern) => Ok(Condition::Like(field.clone(), pattern)),
+        // A backslash stands for itself there; in our SQL it would quote what follows.
+        Scalar::Text(pattern) => Ok(Condition::Like(field.clone(), pattern.replace('\\', "\\\\"))),
         _ => Err(format!("{name} cannot be compared by LIKE.")),
     };
     let not = |condition| Condition::Not(Box::new(condition));
@@ -252,10 +253,11 @@ fn field(name: &str, viewer: &Viewer) -> Result<(Field, Kind), String> {
         "detectionServerName" | "detectionServerId" => (Field::Server, Kind::Text),
         "isHidden" => (Field::Hidden, Kind::Flag),
         "incidentNote" => (Field::Note, Kind::Text),
-        "dataOwnerName" | "owner" => (Field::Owner, Kind::Text),
-        "messageId" => (Field::MessageId, Kind::Text),
+        "dataOwnerName" => (Field::DataOwnerName, Kind::Text),
+        "owner" => (Field::Owner, Kind::Text),
+        "messageId" => return hidden(Hidden::Sender, Field::MessageId),
         "messageOriginatorID" | "sender" => return hidden(Hidden::Sender, Field::Sender),
-        "recipientIdentifier" | "recipient" => return hidden(Hidden::Recipients, Field::Recipients),
+        "recipientIdentifier" | "recipient" => return hidden(Hidden::Recipients, Field::Recipient),
         "messageSubject" => return hidden(Hidden::Subject, Field::Subject),
         other => match other.strip_prefix("customAttribute:") {
             Some(name) if !name.is_empty() => (Field::Attribute(name.to_owned()), Kind::Text),
@@ -315,6 +317,7 @@ const SELECTED: &[&str] = &[
     "messageId",
     "isHidden",
     "dataOwnerName",
+    "owner",
 ];
 
 fn selected(line: &Listed, names: &[&str], statuses: &[StatusRow]) -> Value {
@@ -347,7 +350,8 @@ fn value(line: &Listed, name: &str, statuses: &[StatusRow]) -> Value {
         "messageOriginatorID" => summary.sender.as_str().into(),
         "messageId" => summary.message_id.as_deref().into(),
         "isHidden" => line.hidden.into(),
-        "dataOwnerName" => line.owner.as_deref().into(),
+        "dataOwnerName" => line.data_owner_name.as_deref().into(),
+        "owner" => line.owner.as_deref().into(),
         _ => Value::Null,
     }
 }

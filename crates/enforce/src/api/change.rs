@@ -59,7 +59,7 @@ pub(super) async fn change(State(console): State<Console>, viewer: Viewer, body:
             Problem::Bad("The request changes nothing: name what is to be different.".to_owned()).into()
         );
     }
-    viewer.log("incidents.api_update", &format!("{} incidents", asked.incident_ids.len()), "").await?;
+    viewer.log("INCIDENTS_CHANGED_BY_API", &format!("{} incidents", asked.incident_ids.len()), "").await?;
     let results =
         console.desk.change(&access(&viewer), &actor(&viewer), &asked.incident_ids, &changes).await?;
     let results = results.map_err(Problem::Bad)?;

@@ -219,7 +219,7 @@ pub(super) async fn components(
 pub(super) async fn matches(State(console): State<Console>, viewer: Viewer, Path(id): Path<u64>) -> Answer {
     let look = looked(&console, &viewer, id).await?;
     if viewer.may_see_matches() {
-        viewer.log("incident.matches", &format!("incident {id}"), "matches given unmasked").await?;
+        viewer.log("MATCHES_SEEN", &format!("incident {id}"), "matches given unmasked").await?;
     }
     let mut places: Vec<(&str, Vec<&Match>)> = Vec::new();
     for found in &look.incident.matches {
@@ -271,6 +271,6 @@ async fn message(console: &Console, viewer: &Viewer, id: u64, how: &str) -> Answ
     if !console.desk.may_see(&access, id).await? {
         return Err(Problem::NotFound.into());
     }
-    viewer.log("incident.original", &format!("incident {id}"), how).await?;
+    viewer.log("ORIGINAL_SEEN", &format!("incident {id}"), how).await?;
     Ok(console.desk.original(&access, id).await?.ok_or(Problem::NotFound)?)
 }

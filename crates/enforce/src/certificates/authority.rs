@@ -136,7 +136,7 @@ fn params(issue: &Issue) -> Result<CertificateParams, Error> {
 }
 
 /// A DNS name or an address.
-fn check(name: &str) -> Result<(), Error> {
+pub(crate) fn check(name: &str) -> Result<(), Error> {
     let octet = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '*');
     let is_name = !name.is_empty() && name.len() <= 253 && name.chars().all(octet);
     if is_name || name.parse::<std::net::IpAddr>().is_ok() {

@@ -8,6 +8,7 @@ mod authority;
 mod describe;
 mod files;
 
+pub(crate) use authority::check as check_host;
 pub use authority::{Authority, Issue, Pair, Use, request};
 pub use describe::{Seen, describe};
 pub use files::{Directory, NAME, Ours};

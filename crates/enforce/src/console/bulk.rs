@@ -3,17 +3,18 @@
 use askama::Template;
 use axum::Form;
 use axum::extract::State;
-use incident::desk::{Change, Changed, Condition, Field, Scalar, Search};
+use incident::desk::{Access, Change, Changed, Condition, Field, Scalar, Search};
 use web::layout::{Html, Page};
-use web::people::{Hidden, Privilege};
+use web::people::Privilege;
 use web::session::Tone;
 use web::{Problem, Viewer};
 
 use super::filter::Filter;
 use super::list::{Row, see_other};
-use super::seen::{access, redact_line, severity};
+use super::seen::{access, may_remediate, redact_line, severity};
 use super::trouble::bad;
 use super::{Answer, Console, actor};
+use crate::respond::On;
 
 /// Incidents of one action.
 const MOST: usize = 10_000;
@@ -113,7 +114,7 @@ pub(super) async fn preview(
     viewer: Viewer,
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Answer {
-    viewer.require(Privilege::RemediateIncidents)?;
+    may_remediate(&viewer)?;
     let mut wish = Wish::read(&pairs).map_err(bad)?;
     if wish.is_empty() {
         return Err(bad(
@@ -127,11 +128,7 @@ pub(super) async fn preview(
         wish.ids = console.desk.ids(&access, &filter.condition(), MOST as u32 + 1).await?;
     } else {
         // What the role does not reach is not counted either.
-        let chosen = wish.ids.iter().map(|id| Scalar::Number(i64::try_from(*id).unwrap_or(-1)));
-        let chosen: Vec<Scalar> = chosen.take(1_000).collect();
-        let condition =
-            if chosen.is_empty() { Condition::Any(Vec::new()) } else { Condition::Is(Field::Id, chosen) };
-        wish.ids = console.desk.ids(&access, &condition, MOST as u32).await?;
+        wish.ids = reached(&console, &access, &wish.ids).await?;
     }
     let cut = wish.ids.len() > MOST;
     wish.ids.truncate(MOST);
@@ -201,9 +198,6 @@ async fn rows(console: &Console, viewer: &Viewer, wish: &Wish) -> Answer<Vec<Row
     let search = Search { condition, limit: SHOWN as u32, ..Search::default() };
     let mut lines = console.desk.page(&access(viewer), &search).await?.rows;
     lines.iter_mut().for_each(|one| redact_line(viewer, one));
-    if viewer.hides(Hidden::History) {
-        lines.iter_mut().for_each(|one| one.owner = None);
-    }
     Ok(lines.iter().map(|one| Row::of(one, "")).collect())
 }
 
@@ -212,7 +206,7 @@ pub(super) async fn apply(
     viewer: Viewer,
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Answer {
-    viewer.require(Privilege::RemediateIncidents)?;
+    may_remediate(&viewer)?;
     let wish = Wish::read(&pairs).map_err(bad)?;
     if wish.ids.is_empty() || wish.is_empty() {
         return Err(bad("Nothing was chosen, so nothing was changed. Go back to the list."));
@@ -221,46 +215,56 @@ pub(super) async fn apply(
     if wish.delete {
         return delete(&console, &viewer, &wish).await;
     }
-    viewer.log("incidents.bulk", &format!("{} incidents", wish.ids.len()), &logged(&wish)).await?;
-    let mut changed = 0;
+    let rule = match wish.rule {
+        Some(id) => Some(console.responses.rule(id).await?.ok_or(Problem::NotFound)?),
+        None => None,
+    };
+    viewer.log("INCIDENTS_CHANGED", &format!("{} incidents", wish.ids.len()), &logged(&wish)).await?;
     let mut changes = wish.changes.clone();
-    if wish.rule.is_none() && !wish.note.trim().is_empty() {
-        changes.push(Change::Note(wish.note.trim().to_owned()));
-    }
-    if !changes.is_empty() {
-        let results = console.desk.change(&access, &actor, &wish.ids, &changes).await?;
-        let results = results.map_err(bad)?;
-        changed = results.iter().filter(|(_, result)| *result == Changed::Done).count();
-    }
-    let mut said = format!("{changed} of {} incidents changed.", wish.ids.len());
-    if let Some(id) = wish.rule {
-        let rule = console.responses.rule(id).await?.ok_or(Problem::NotFound)?;
-        let done =
-            console.responses.run(&access, &actor, &rule, &wish.ids, &wish.note).await?.map_err(bad)?;
-        let requested = done.iter().filter(|one| one.requested).count();
-        let there = done.iter().filter(|one| one.there).count();
-        said = match requested {
-            0 => format!("{} was done for {there} incidents.", rule.name),
-            _ => format!(
-                "{} was requested for {requested} incidents; what came of it is in their histories soon.",
-                rule.name
-            ),
-        };
-    }
+    let said = match rule {
+        None => {
+            if !wish.note.trim().is_empty() {
+                changes.push(Change::Note(wish.note.trim().to_owned()));
+            }
+            let results = console.desk.change(&access, &actor, &wish.ids, &changes).await?.map_err(bad)?;
+            let changed = results.iter().filter(|(_, result)| *result == Changed::Done).count();
+            format!("{changed} of {} incidents changed.", wish.ids.len())
+        }
+        Some(rule) => {
+            let on = On { ids: &wish.ids, besides: changes, note: &wish.note, ..On::default() };
+            let done = console.responses.run(&access, &actor, &rule, on).await?.map_err(bad)?;
+            let requested = done.iter().filter(|one| one.requested).count();
+            let there = done.iter().filter(|one| one.there).count();
+            match requested {
+                0 => format!("{} was done for {there} incidents.", rule.name),
+                _ => format!(
+                    "{} was requested for {requested} incidents; what came of it is in their histories soon.",
+                    rule.name
+                ),
+            }
+        }
+    };
     viewer.say(Tone::Done, said).await?;
     Ok(see_other(&format!("/incidents?{}", Filter::read(&parsed(&wish.query)).unwrap_or_default().query())))
+}
+
+/// Those of the incidents that the asker may see.
+async fn reached(console: &Console, access: &Access, ids: &[u64]) -> Answer<Vec<u64>> {
+    const AT_ONCE: usize = 500;
+    let mut reached = Vec::with_capacity(ids.len());
+    for some in ids.chunks(AT_ONCE) {
+        let ids = some.iter().map(|id| Scalar::Number(i64::try_from(*id).unwrap_or(-1))).collect();
+        reached.extend(console.desk.ids(access, &Condition::Is(Field::Id, ids), AT_ONCE as u32).await?);
+    }
+    Ok(reached)
 }
 
 /// Nothing else is done to what goes away.
 async fn delete(console: &Console, viewer: &Viewer, wish: &Wish) -> Answer {
     viewer.require(Privilege::DeleteIncidents)?;
-    let mut seen = Vec::with_capacity(wish.ids.len());
-    for some in wish.ids.chunks(500) {
-        let ids = some.iter().map(|id| Scalar::Number(i64::try_from(*id).unwrap_or(-1))).collect();
-        seen.extend(console.desk.ids(&access(viewer), &Condition::Is(Field::Id, ids), 500).await?);
-    }
+    let seen = reached(console, &access(viewer), &wish.ids).await?;
     let numbers = seen.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    viewer.log("incidents.deleted", &format!("{} incidents", seen.len()), &numbers).await?;
+    viewer.log("INCIDENTS_DELETED", &format!("{} incidents", seen.len()), &numbers).await?;
     let deleted = console.enforce.journal.delete(&seen).await?;
     viewer.say(Tone::Done, format!("{} incidents are deleted.", deleted.incidents)).await?;
     Ok(see_other("/incidents"))

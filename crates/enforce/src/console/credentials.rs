@@ -78,7 +78,7 @@ pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(ne
         SecretKind::Password => password(&new)?,
         SecretKind::Certificates => certificates(&new)?,
     };
-    viewer.log("credential.saved", name, kind.as_str()).await?;
+    viewer.log("CREDENTIAL_SAVED", name, kind.as_str()).await?;
     console.desk.keep_secret(&actor(&viewer), name, kind, &shown, &value).await?;
     viewer.say(Tone::Done, format!("The credential {name} is kept. Its value is not shown again.")).await?;
     Ok(see_other("/credentials"))
@@ -132,7 +132,7 @@ pub(super) async fn remove(State(console): State<Console>, viewer: Viewer, Form(
     if !users.is_empty() {
         return Err(Problem::Conflict(format!("Plug-ins use it: {}.", users.join(", "))).into());
     }
-    viewer.log("credential.removed", &gone.name, "").await?;
+    viewer.log("CREDENTIAL_REMOVED", &gone.name, "").await?;
     if !console.desk.remove_secret(&gone.name).await? {
         return Err(Problem::NotFound.into());
     }

@@ -18,6 +18,7 @@ const TEXT: usize = 1_000;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Filter {
     pub(super) status: Vec<String>,
+    pub(super) group: String,
     pub(super) severity: Vec<Severity>,
     pub(super) policy: Vec<u32>,
     pub(super) prevent: Vec<i64>,
@@ -56,6 +57,7 @@ impl Filter {
         let text = value.trim().to_owned();
         match name {
             "status" => self.status.push(text),
+            "group" => self.group = text,
             "severity" => {
                 self.severity.push(severity(value).ok_or_else(|| wrong("high, medium, low or info"))?);
             }
@@ -115,6 +117,7 @@ impl Filter {
         let one =
             |value: &str| if value.is_empty() { Vec::new() } else { vec![Scalar::Text(value.to_owned())] };
         any(Field::Status, texts(&self.status));
+        any(Field::StatusGroup, one(&self.group));
         any(Field::Severity, self.severity.iter().map(|one| Scalar::Number(*one as i64)).collect());
         any(Field::PolicyId, self.policy.iter().map(|id| Scalar::Number((*id).into())).collect());
         any(Field::PreventStatus, self.prevent.iter().map(|one| Scalar::Number(*one)).collect());
@@ -189,6 +192,7 @@ impl Filter {
         pairs.extend(self.policy.iter().map(|policy| ("policy", policy.to_string())));
         pairs.extend(self.prevent.iter().map(|status| ("prevent", status.to_string())));
         let texts = [
+            ("group", &self.group),
             ("server", &self.server),
             ("sender", &self.sender),
             ("recipient", &self.recipient),

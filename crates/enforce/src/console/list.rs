@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use incident::desk::{Listed, Search, Sort};
+use incident::desk::{Listed, Search, Sort, StatusRow};
 use incident::{PREVENT_STATUSES, Severity, prevent_status_name};
 use web::Viewer;
 use web::layout::{Chip, Field, Html, Kind, Moment, Page, Pager, Tint};
@@ -122,8 +122,9 @@ pub(super) async fn show(
     let content = ListPage {
         form: viewer.form(),
         fields: fields(&filter, &statuses.iter().map(|one| one.name.clone()).collect::<Vec<_>>()),
-        more: more_fields(&filter),
-        open: !(filter.server.is_empty()
+        more: more_fields(&filter, groups(&statuses)),
+        open: !(filter.group.is_empty()
+            && filter.server.is_empty()
             && filter.value.is_empty()
             && filter.unscannable.is_empty()
             && filter.owner.is_empty()
@@ -147,7 +148,8 @@ pub(super) async fn show(
         deletes: viewer.may(Privilege::DeleteIncidents),
         count: count.to_string(),
     };
-    Ok(Page::new(&viewer, "Incidents").wide().show(&content)?)
+    let glass = super::servers::broken_glass(&console.enforce.servers().await?);
+    Ok(super::servers::shout(Page::new(&viewer, "Incidents").wide(), &glass).show(&content)?)
 }
 
 /// The next incident of the list, for "OK & Advance".
@@ -196,10 +198,24 @@ fn fields(filter: &Filter, statuses: &[String]) -> Vec<Field> {
     ]
 }
 
-fn more_fields(filter: &Filter) -> Vec<Field> {
+/// The groups of statuses, each once, in the order of the statuses.
+fn groups(statuses: &[StatusRow]) -> Vec<String> {
+    let mut groups: Vec<String> = Vec::new();
+    for status in statuses {
+        if !groups.contains(&status.group) {
+            groups.push(status.group.clone());
+        }
+    }
+    groups
+}
+
+fn more_fields(filter: &Filter, groups: Vec<String>) -> Vec<Field> {
+    let groups = std::iter::once((String::new(), "Any".to_owned()))
+        .chain(groups.into_iter().map(|group| (group.clone(), group)));
     let prevents = std::iter::once((String::new(), "Any".to_owned()))
         .chain(PREVENT_STATUSES.iter().map(|(id, _, words)| (id.to_string(), (*words).to_owned())));
     vec![
+        Field::new(Kind::OneOf, "group", "Group of statuses").choices(groups).value(&filter.group),
         Field::new(Kind::OneOf, "prevent", "What became of the mail")
             .choices(prevents)
             .value(filter.prevent.first().map(ToString::to_string).unwrap_or_default()),
@@ -229,17 +245,12 @@ fn heads(viewer: &Viewer, filter: &Filter) -> Vec<Head> {
         number,
     };
     vec![
-        head("Number", Some(Sort::Id), true),
-        head("Received", Some(Sort::Received), false),
+        head("Number, received", Some(Sort::Received), false),
         head("Severity", Some(Sort::Severity), false),
-        head("Policy", Some(Sort::Policy), false),
-        head("Sender", Some(Sort::Sender), false),
-        head("Recipients", None, false),
-        head("Subject", None, false),
+        head("Subject, policy", Some(Sort::Policy), false),
+        head("Sender, recipients", Some(Sort::Sender), false),
         head("Matches", Some(Sort::Matches), true),
-        head("Status", Some(Sort::Status), false),
-        head("Mail", Some(Sort::PreventStatus), false),
-        head("Owner", None, false),
+        head("Status, mail", Some(Sort::Status), false),
     ]
 }
 

@@ -41,7 +41,7 @@ async fn original(console: &Console, viewer: &Viewer, id: u64, how: &str) -> Ans
         return Err(Problem::NotFound.into());
     }
     // Nobody sees what is not noted.
-    viewer.log("incident.original", &format!("incident {id}"), how).await?;
+    viewer.log("ORIGINAL_SEEN", &format!("incident {id}"), how).await?;
     Ok(console.desk.original(&access, id).await?.ok_or(Problem::NotFound)?)
 }
 

@@ -14,7 +14,9 @@ mod policy_files;
 mod reports;
 mod rules;
 mod seen;
+mod servers;
 mod snapshot;
+mod statuses;
 mod summary;
 mod trouble;
 
@@ -74,6 +76,8 @@ pub(crate) fn site_options() -> web::Options {
         Place::new("Incidents", "Saved reports", "/reports", view),
         Place::new("Manage", "Policies", "/policies", &[Privilege::AuthorPolicies]),
         Place::new("Manage", "Response rules", "/response-rules", &[Privilege::AuthorPolicies]),
+        Place::new("Manage", "Servers", "/servers", &[Privilege::ManageServers]),
+        Place::new("Manage", "Statuses", "/statuses", &[Privilege::ManageSystem]),
         Place::new("Manage", "Credentials", "/credentials", &[Privilege::ManageSystem]),
     ];
     options.api.push(crate::api::BASE.to_owned());
@@ -105,9 +109,21 @@ pub fn router(enforce: &Arc<Enforce>) -> Router {
         .route("/policies/history", get(policies::history).post(policies::go_back))
         .route("/response-rules", get(rules::show).post(rules::save))
         .route("/response-rules/remove", post(rules::remove))
+        .route("/response-rules/ageing", post(rules::save_ageing))
+        .route("/response-rules/ageing/remove", post(rules::remove_ageing))
         .route("/response-rules/plugin", post(rules::save_plugin))
         .route("/response-rules/plugin/remove", post(rules::remove_plugin))
         .route("/credentials", get(credentials::show).post(credentials::save))
         .route("/credentials/remove", post(credentials::remove))
+        .route("/statuses", get(statuses::show).post(statuses::save))
+        .route("/statuses/remove", post(statuses::remove))
+        .route("/statuses/attribute", post(statuses::save_attribute))
+        .route("/statuses/attribute/remove", post(statuses::remove_attribute))
+        .route("/servers", get(servers::show).post(servers::enroll))
+        .route("/servers/break-glass", post(servers::break_glass))
+        .route("/servers/{name}", get(servers::one))
+        .route("/servers/{name}/settings", post(servers::settings))
+        .route("/servers/{name}/approve", post(servers::approve))
+        .route("/servers/{name}/revoke", post(servers::revoke))
         .with_state(Console::new(enforce.clone()))
 }

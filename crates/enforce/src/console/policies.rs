@@ -245,7 +245,7 @@ async fn stored(
     if let Err(diagnostics) = files.check(name, text).await?.loaded {
         return Ok(Some(shown(&diagnostics)));
     }
-    viewer.log("policy.saved", name, why).await?;
+    viewer.log("POLICY_SAVED", name, why).await?;
     let before = files.text(name).await.unwrap_or_default();
     files.write(name, was, text).await?;
     console.desk.keep_policy_version(&actor(viewer), name, &before, text, why).await?;

@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use policy::index::{IndexKeys, Indexes};
 use policy::{Diagnostic, Loaded, Set, SourceFile};
@@ -106,6 +107,9 @@ pub(super) fn named(name: &str) -> Result<(), Problem> {
 
 /// The file has, at each moment, the old text or the new one.
 fn write(path: &Path, was: &str, text: &str) -> Result<(), Problem> {
+    /// Between the look at a file and its new text nobody else writes.
+    static WRITING: Mutex<()> = Mutex::new(());
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let failed =
         |why: std::io::Error| Problem::Internal(format!("{} cannot be written: {why}", path.display()));
     let now = match std::fs::read_to_string(path) {
@@ -178,5 +182,24 @@ mod tests {
         assert!(matches!(write(&path, "", "three"), Err(Problem::Conflict(_))));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "two");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left behind");
+    }
+
+    #[test]
+    fn of_two_authors_who_save_at_the_same_time_one_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.toml");
+        write(&path, "", "begin").unwrap();
+        for round in 0..20 {
+            let was = hash(&std::fs::read_to_string(&path).unwrap());
+            let saved = std::thread::scope(|scope| {
+                let author = |number: u32| {
+                    let (path, was) = (&path, &was);
+                    scope.spawn(move || write(path, was, &format!("{round} {number}")).is_ok())
+                };
+                let authors: Vec<_> = (0..4).map(author).collect();
+                authors.into_iter().map(|one| one.join().unwrap()).filter(|saved| *saved).count()
+            });
+            assert_eq!(saved, 1);
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
+use incident::desk::AgeingRow;
 use incident::wire::ReviewAction;
 use serde::Deserialize;
 use web::layout::{Html, Page};
@@ -18,6 +19,9 @@ use super::{Answer, Console, actor};
 use crate::plugins::Definition;
 use crate::respond::{Action, Rule};
 
+/// Hours of an ageing rule: ten years.
+const LONGEST_AGE: u32 = 87_600;
+
 #[derive(Template)]
 #[template(path = "rules.html")]
 struct Rules {
@@ -25,6 +29,7 @@ struct Rules {
     rules: Vec<(Rule, String)>,
     edited: Rule,
     edited_actions: String,
+    ageing: Vec<(AgeingRow, String)>,
     plugins: Vec<Plugin>,
     files: Vec<String>,
     manages: bool,
@@ -63,6 +68,13 @@ pub(super) async fn show(
         edited_actions: lines(&edited.actions),
         edited,
         rules: rules.into_iter().map(|rule| (rule.clone(), rule.words())).collect(),
+        ageing: console
+            .desk
+            .ageing_rules()
+            .await?
+            .into_iter()
+            .map(|row| (row.clone(), in_words(&row)))
+            .collect(),
         plugins: console.desk.plugins().await?.into_iter().map(plugin).collect(),
         files: super::policy_files::names(&console.enforce.options.policies, "responses/").await?,
         manages: viewer.may(Privilege::ManageSystem),
@@ -70,6 +82,10 @@ pub(super) async fn show(
         statuses: console.desk.statuses().await?.into_iter().map(|one| one.name).collect(),
     };
     Ok(Page::new(&viewer, "Response rules").show(&content)?)
+}
+
+fn in_words(row: &AgeingRow) -> String {
+    crate::respond::aged(row).map_or_else(|why| format!("cannot be read: {why}"), |rule| rule.words())
 }
 
 fn plugin(row: incident::desk::PluginRow) -> Plugin {
@@ -95,6 +111,7 @@ fn lines(actions: &[Action]) -> String {
         Action::SetStatus { status } => format!("set-status {status}"),
         Action::AddNote { text } => format!("add-note {}", text.replace('\n', " ")),
         Action::SetAttribute { name, value } => format!("set-attribute {name} = {value}"),
+        Action::LimitRetention {} => "limit-retention".to_owned(),
     };
     actions.iter().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -104,6 +121,10 @@ fn actions(text: &str) -> Result<Vec<Action>, String> {
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         let rest = rest.trim().to_owned();
+        if verb == "limit-retention" && rest.is_empty() {
+            actions.push(Action::LimitRetention {});
+            continue;
+        }
         if rest.is_empty() {
             return Err(format!("The line {line:?} says nothing behind its first word."));
         }
@@ -118,7 +139,7 @@ fn actions(text: &str) -> Result<Vec<Action>, String> {
             }
             _ => {
                 return Err(format!(
-                    "{verb:?} is no action; there are flex-response, set-status, add-note and set-attribute."
+                    "{verb:?} is no action; there are flex-response, set-status, add-note, set-attribute and limit-retention."
                 ));
             }
         });
@@ -144,7 +165,23 @@ pub(super) struct NewRule {
 pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(new): Form<NewRule>) -> Answer {
     viewer.require(Privilege::AuthorPolicies)?;
     let name = named(&new.name)?;
-    let actions = actions(&new.actions).map_err(Problem::Unfit)?;
+    let actions = known_actions(&console, &new.actions).await?;
+    let description: String = new.description.chars().take(1_000).collect();
+    let rule = Rule { id: new.id, name: name.clone(), description, position: new.position, actions };
+    viewer.log("RESPONSE_RULE_SAVED", &name, &rule.words()).await?;
+    if !console.desk.save_rule(&actor(&viewer), &rule.row()).await? {
+        return Err(Problem::Conflict(
+            "There is another rule of this name, or this one was removed.".to_owned(),
+        )
+        .into());
+    }
+    viewer.say(Tone::Done, format!("The rule {name} is saved.")).await?;
+    Ok(see_other("/response-rules"))
+}
+
+/// The actions of a form, with plug-ins and statuses that there are.
+async fn known_actions(console: &Console, text: &str) -> Answer<Vec<Action>> {
+    let actions = actions(text).map_err(Problem::Unfit)?;
     let plugins = console.desk.plugins().await?;
     let statuses = console.desk.statuses().await?;
     for action in &actions {
@@ -160,17 +197,7 @@ pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(ne
             _ => {}
         }
     }
-    let description: String = new.description.chars().take(1_000).collect();
-    let rule = Rule { id: new.id, name: name.clone(), description, position: new.position, actions };
-    viewer.log("response_rule.saved", &name, &rule.words()).await?;
-    if !console.desk.save_rule(&actor(&viewer), &rule.row()).await? {
-        return Err(Problem::Conflict(
-            "There is another rule of this name, or this one was removed.".to_owned(),
-        )
-        .into());
-    }
-    viewer.say(Tone::Done, format!("The rule {name} is saved.")).await?;
-    Ok(see_other("/response-rules"))
+    Ok(actions)
 }
 
 fn named(name: &str) -> Result<String, Problem> {
@@ -192,10 +219,78 @@ pub(super) async fn remove(
     Form(gone): Form<GoneRule>,
 ) -> Answer {
     viewer.require(Privilege::AuthorPolicies)?;
-    viewer.log("response_rule.removed", &gone.id.to_string(), "").await?;
+    viewer.log("RESPONSE_RULE_REMOVED", &gone.id.to_string(), "").await?;
     if !console.desk.remove_rule(gone.id).await? {
         return Err(Problem::NotFound.into());
     }
+    viewer.say(Tone::Done, "The rule is removed.").await?;
+    Ok(see_other("/response-rules"))
+}
+
+// ---- ageing
+
+#[derive(Deserialize)]
+pub(super) struct NewAgeing {
+    name: String,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    hours: String,
+    actions: String,
+    #[serde(default)]
+    acts_on_mail: String,
+}
+
+pub(super) async fn save_ageing(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Form(new): Form<NewAgeing>,
+) -> Answer {
+    viewer.require(Privilege::AuthorPolicies)?;
+    let name = named(&new.name)?;
+    let actions = known_actions(&console, &new.actions).await?;
+    let hours = new.hours.trim().parse().ok().filter(|hours| (1..=LONGEST_AGE).contains(hours));
+    let hours = hours
+        .ok_or_else(|| Problem::Unfit(format!("An age is a number of hours from 1 to {LONGEST_AGE}.")))?;
+    let statuses = console.desk.statuses().await?;
+    let status = statuses.iter().find(|one| one.name.eq_ignore_ascii_case(new.status.trim()));
+    let status = status.ok_or_else(|| Problem::Unfit("Choose a status that there is.".to_owned()))?;
+    let acts_on_mail = !new.acts_on_mail.is_empty();
+    let plugins: Vec<&str> = actions.iter().filter_map(Action::plugin).collect();
+    if !plugins.is_empty() && !acts_on_mail {
+        return Err(Problem::Unfit(format!(
+            "{} may release or delete held mail without anybody looking at it: say that this is meant.",
+            plugins.join(", ")
+        ))
+        .into());
+    }
+    let row = Rule { id: 0, name: name.clone(), description: String::new(), position: 0, actions }.row();
+    let rule = AgeingRow {
+        id: 0,
+        name: row.name,
+        status: status.name.clone(),
+        hours,
+        actions: row.actions,
+        acts_on_mail,
+    };
+    viewer
+        .log("AGEING_RULE_SAVED", &name, &format!("{} for {hours} hours: {}", rule.status, rule.actions))
+        .await?;
+    console.desk.save_ageing_rule(&actor(&viewer), &rule).await?;
+    viewer.say(Tone::Done, format!("The rule {name} is saved; it acts within minutes.")).await?;
+    Ok(see_other("/response-rules"))
+}
+
+pub(super) async fn remove_ageing(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Form(gone): Form<GoneRule>,
+) -> Answer {
+    viewer.require(Privilege::AuthorPolicies)?;
+    if !console.desk.remove_ageing_rule(gone.id).await? {
+        return Err(Problem::NotFound.into());
+    }
+    viewer.log("AGEING_RULE_REMOVED", &gone.id.to_string(), "").await?;
     viewer.say(Tone::Done, "The rule is removed.").await?;
     Ok(see_other("/response-rules"))
 }
@@ -230,7 +325,7 @@ pub(super) async fn save_plugin(
         _ => return Err(bad("There is no such kind of plug-in.")),
     };
     definition.check().map_err(Problem::Unfit)?;
-    viewer.log("plugin.saved", &name, "").await?;
+    viewer.log("PLUGIN_SAVED", &name, "").await?;
     console.desk.save_plugin(&actor(&viewer), &definition.row(&name)).await?;
     viewer.say(Tone::Done, format!("The plug-in {name} is saved.")).await?;
     Ok(see_other("/response-rules"))
@@ -258,18 +353,11 @@ pub(super) async fn remove_plugin(
     Form(gone): Form<GonePlugin>,
 ) -> Answer {
     viewer.require(Privilege::ManageSystem)?;
-    let users: Vec<String> = console
-        .responses
-        .rules()
-        .await?
-        .into_iter()
-        .filter(|rule| rule.actions.iter().any(|action| action.plugin() == Some(gone.name.as_str())))
-        .map(|rule| rule.name)
-        .collect();
+    let users = console.responses.users_of(|action| action.plugin() == Some(gone.name.as_str())).await?;
     if !users.is_empty() {
         return Err(Problem::Conflict(format!("Rules use it: {}.", users.join(", "))).into());
     }
-    viewer.log("plugin.removed", &gone.name, "").await?;
+    viewer.log("PLUGIN_REMOVED", &gone.name, "").await?;
     if !console.desk.remove_plugin(&gone.name).await? {
         return Err(Problem::NotFound.into());
     }
@@ -283,9 +371,9 @@ mod tests {
 
     #[test]
     fn actions_are_written_as_they_are_read() {
-        let text = "flex-response SMG Approve Action\nset-status Resolved\nset-attribute Department = R & D\nadd-note seen";
+        let text = "flex-response SMG Approve Action\nset-status Resolved\nset-attribute Department = R & D\nadd-note seen\nlimit-retention";
         assert_eq!(lines(&actions(text).unwrap()), text);
-        for wrong in ["", "release everything", "set-status", "set-attribute x"] {
+        for wrong in ["", "release everything", "set-status", "set-attribute x", "limit-retention x"] {
             assert!(actions(wrong).is_err(), "{wrong}");
         }
     }

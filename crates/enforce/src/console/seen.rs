@@ -2,8 +2,8 @@
 
 use incident::desk::{Access, Condition, Field, Listed, Scalar};
 use incident::{Incident, Severity};
-use web::people::{Condition as Rule, Hidden, Rights};
-use web::{NOT_SHOWN, Viewer};
+use web::people::{Condition as Rule, Hidden, Privilege, Rights};
+use web::{NOT_SHOWN, Problem, Viewer};
 
 /// A name for people: no character of it hides, or turns what stands beside it.
 pub(crate) fn plain(text: &str) -> String {
@@ -76,6 +76,9 @@ pub(crate) fn severity(name: &str) -> Option<Severity> {
 /// Takes out of a line what the role does not see.
 pub(crate) fn redact_line(viewer: &Viewer, line: &mut Listed) {
     let summary = &mut line.summary;
+    if viewer.hides(Hidden::Sender) {
+        summary.message_id = None;
+    }
     summary.sender = viewer.sender(&summary.sender);
     summary.recipients = viewer.recipients(std::mem::take(&mut summary.recipients));
     summary.subject = viewer.subject(std::mem::take(&mut summary.subject));
@@ -99,4 +102,10 @@ pub(crate) fn redact(viewer: &Viewer, mut incident: Incident) -> Incident {
         incident.matches.iter_mut().for_each(|found| NOT_SHOWN.clone_into(&mut found.path));
     }
     if viewer.may_see_matches() { incident } else { incident.into_masked() }
+}
+
+/// Decides on incidents: whoever does sees them.
+pub(crate) fn may_remediate(viewer: &Viewer) -> Result<(), Problem> {
+    viewer.require(Privilege::ViewNetworkIncidents)?;
+    viewer.require(Privilege::RemediateIncidents)
 }

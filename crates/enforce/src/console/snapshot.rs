@@ -5,7 +5,7 @@ use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::IntoResponse;
-use incident::desk::{Change, Changed, Correlations, Look};
+use incident::desk::{self, Change, Changed, Correlations, Look};
 use incident::wire::CopyState;
 use incident::{Match, MessageState, Severity};
 use serde::Deserialize;
@@ -18,9 +18,10 @@ use web::{Problem, Viewer};
 
 use super::filter::Filter;
 use super::list::{Row, next, prevent_chip, see_other};
-use super::seen::{access, plain, redact, redact_line, severity};
+use super::seen::{access, may_remediate, plain, redact, redact_line, severity};
 use super::trouble::bad;
 use super::{Answer, Console, actor};
+use crate::respond::On;
 
 /// Matches shown of one place.
 const MATCHES: usize = 200;
@@ -66,6 +67,7 @@ struct Snapshot {
     attributes: Vec<(String, String)>,
     owner: String,
     statuses: Vec<String>,
+    severity_name: String,
     severities: Vec<(String, bool)>,
     rules: Vec<(u64, String, String)>,
     remediates: bool,
@@ -140,7 +142,7 @@ pub(super) async fn show(
     let access = access(&viewer);
     let look = console.desk.look(&access, id).await?.ok_or(Problem::NotFound)?;
     if viewer.may_see_matches() {
-        viewer.log("incident.matches", &format!("incident {id}"), "matches shown unmasked").await?;
+        viewer.log("MATCHES_SEEN", &format!("incident {id}"), "matches shown unmasked").await?;
     }
     let found = console.desk.correlations(&access, &look.incident).await?;
     let next = next(&console, &viewer, &filter, id).await?;
@@ -237,6 +239,7 @@ fn content(viewer: &Viewer, look: Look, query: String) -> Snapshot {
         attributes: look.attributes.iter().map(|(name, value)| (plain(name), plain(value))).collect(),
         owner: text(&look.owner),
         statuses: Vec::new(),
+        severity_name: summary.severity.to_string(),
         severities: [Severity::High, Severity::Medium, Severity::Low, Severity::Info]
             .map(|one| (one.to_string(), one == summary.severity))
             .to_vec(),
@@ -318,9 +321,10 @@ fn correlations(viewer: &Viewer, found: Correlations) -> Vec<(Html, String, Stri
 pub(super) struct Decision {
     #[serde(default)]
     query: String,
-    /// The status that the person saw.
-    #[serde(default)]
-    was: String,
+    /// What the person saw, if the form says so: of these only what is different now was decided.
+    was: Option<String>,
+    was_severity: Option<String>,
+    was_owner: Option<String>,
     #[serde(default)]
     status: String,
     #[serde(default)]
@@ -336,51 +340,68 @@ pub(super) struct Decision {
     advance: String,
 }
 
+impl Decision {
+    /// The changes, and what they were made from.
+    fn read(&self) -> Result<(Vec<Change>, Vec<Change>), String> {
+        let (mut changes, mut seen) = (Vec::new(), Vec::new());
+        let owner = |name: &str| Change::Owner(Some(name.trim().to_owned()).filter(|name| !name.is_empty()));
+        let rated = |name: &str| {
+            severity(name).map(Change::Severity).ok_or("A severity is high, medium, low or info.".to_owned())
+        };
+        let status = |name: &str| Change::Status(name.to_owned());
+        let mut decide = |change: Change, was: Option<Change>| {
+            if was.as_ref() != Some(&change) {
+                changes.push(change);
+                seen.extend(was);
+            }
+        };
+        if !self.status.is_empty() {
+            decide(status(&self.status), self.was.as_deref().map(status));
+        }
+        if !self.severity.is_empty() {
+            decide(rated(&self.severity)?, self.was_severity.as_deref().map(rated).transpose()?);
+        }
+        if let Some(name) = &self.owner {
+            decide(owner(name), self.was_owner.as_deref().map(owner));
+        }
+        if !self.note.trim().is_empty() {
+            changes.push(Change::Note(self.note.trim().to_owned()));
+        }
+        if !self.attribute.trim().is_empty() {
+            changes.push(Change::Attribute(self.attribute.trim().to_owned(), self.value.clone()));
+        }
+        Ok((changes, seen))
+    }
+}
+
 pub(super) async fn change(
     State(console): State<Console>,
     viewer: Viewer,
     Path(id): Path<u64>,
     Form(decision): Form<Decision>,
 ) -> Answer {
-    viewer.require(Privilege::RemediateIncidents)?;
+    may_remediate(&viewer)?;
     let access = access(&viewer);
-    let look = console.desk.look(&access, id).await?.ok_or(Problem::NotFound)?;
-    let now = look.incident.summary.status.to_string();
-    if !decision.was.is_empty()
-        && decision.was != now
-        && !decision.status.is_empty()
-        && decision.status != now
-    {
-        return Err(Problem::Conflict(format!(
-            "Somebody set the status to {now} meanwhile; nothing was changed. Look at the incident again and decide once more."
-        ))
-        .into());
-    }
-    let mut changes = Vec::new();
-    if !decision.status.is_empty() {
-        changes.push(Change::Status(decision.status.clone()));
-    }
-    if !decision.severity.is_empty() {
-        let found =
-            severity(&decision.severity).ok_or_else(|| bad("A severity is high, medium, low or info."))?;
-        changes.push(Change::Severity(found));
-    }
-    if let Some(owner) = &decision.owner {
-        let owner = owner.trim();
-        changes.push(Change::Owner((!owner.is_empty()).then(|| owner.to_owned())));
-    }
-    if !decision.note.trim().is_empty() {
-        changes.push(Change::Note(decision.note.trim().to_owned()));
-    }
-    if !decision.attribute.trim().is_empty() {
-        changes.push(Change::Attribute(decision.attribute.trim().to_owned(), decision.value.clone()));
-    }
+    let (changes, seen) = decision.read().map_err(bad)?;
     let filter = Filter::read(&super::bulk::parsed(&decision.query)).map_err(bad)?;
     let to = target(&console, &viewer, &filter, id, !decision.advance.is_empty()).await?;
-    let results = console.desk.change(&access, &actor(&viewer), &[id], &changes).await?.map_err(bad)?;
+    let wish = desk::Decision { ids: vec![id], changes, seen, ..desk::Decision::default() };
+    let results = console.desk.decide(&access, &actor(&viewer), wish).await?.map_err(bad)?;
     let said = match results.first() {
         Some((_, Changed::Done)) => "Saved.",
         Some((_, Changed::NotThere)) => return Err(Problem::NotFound.into()),
+        Some((_, Changed::Stale)) => {
+            let look = console.desk.look(&access, id).await?.ok_or(Problem::NotFound)?;
+            let summary = &look.incident.summary;
+            return Err(Problem::Conflict(format!(
+                "Somebody decided on this incident meanwhile; nothing was changed. It is {} and {} now, and {}. Look at it again and \
+                decide once more.",
+                summary.status,
+                summary.severity,
+                look.owner.as_deref().map_or("nobody's".to_owned(), |owner| format!("{owner}'s")),
+            ))
+            .into());
+        }
         _ => "It was so already: nothing changed.",
     };
     viewer.say(Tone::Done, format!("Incident {id}: {said}")).await?;
@@ -426,7 +447,7 @@ pub(super) async fn confirm(
     Path((id, rule)): Path<(u64, u64)>,
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Answer {
-    viewer.require(Privilege::RemediateIncidents)?;
+    may_remediate(&viewer)?;
     let filter = Filter::read(&pairs).map_err(bad)?;
     let look = console.desk.look(&access(&viewer), id).await?.ok_or(Problem::NotFound)?;
     let rule = console.responses.rule(rule).await?.ok_or(Problem::NotFound)?;
@@ -462,7 +483,7 @@ pub(super) async fn respond(
     Path((id, rule)): Path<(u64, u64)>,
     Form(confirmed): Form<Confirmed>,
 ) -> Answer {
-    viewer.require(Privilege::RemediateIncidents)?;
+    may_remediate(&viewer)?;
     let access = access(&viewer);
     if !console.desk.may_see(&access, id).await? {
         return Err(Problem::NotFound.into());
@@ -470,8 +491,9 @@ pub(super) async fn respond(
     let rule = console.responses.rule(rule).await?.ok_or(Problem::NotFound)?;
     let filter = Filter::read(&super::bulk::parsed(&confirmed.query)).map_err(bad)?;
     let to = target(&console, &viewer, &filter, id, !confirmed.advance.is_empty()).await?;
-    viewer.log("incident.respond", &format!("incident {id}"), &rule.name).await?;
-    let done = console.responses.run(&access, &actor(&viewer), &rule, &[id], &confirmed.note).await?;
+    viewer.log("SMART_RESPONSE", &format!("incident {id}"), &rule.name).await?;
+    let on = On { ids: &[id], note: &confirmed.note, ..On::default() };
+    let done = console.responses.run(&access, &actor(&viewer), &rule, on).await?;
     let done = done.map_err(bad)?;
     let said = match done.first() {
         Some(one) if one.requested => {
@@ -488,11 +510,12 @@ pub(super) async fn respond(
 /// A case for the policy's tests: what was found here must not be found again.
 pub(super) async fn near_miss(State(console): State<Console>, viewer: Viewer, Path(id): Path<u64>) -> Answer {
     viewer.require(Privilege::AuthorPolicies)?;
+    viewer.require(Privilege::ViewNetworkIncidents)?;
     viewer.may_see_matches().then_some(()).ok_or_else(|| {
         Problem::Forbidden("A case holds matches in clear, and your role sees them masked only.".to_owned())
     })?;
     let look = console.desk.look(&access(&viewer), id).await?.ok_or(Problem::NotFound)?;
-    viewer.log("incident.near_miss", &format!("incident {id}"), "a case was made from its matches").await?;
+    viewer.log("CASE_MADE", &format!("incident {id}"), "a case was made from its matches").await?;
     let text = case(&redact(&viewer, look.incident));
     let disposition = format!("attachment; filename=\"incident-{id}.cases.toml\"");
     Ok((

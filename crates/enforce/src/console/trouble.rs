@@ -50,6 +50,18 @@ impl From<askama::Error> for Trouble {
     }
 }
 
+impl From<crate::Error> for Trouble {
+    fn from(error: crate::Error) -> Self {
+        match error {
+            crate::Error::Incident(error) => error.into(),
+            crate::Error::Store(error) => error.into(),
+            crate::Error::Web(error) => error.into(),
+            crate::Error::Refused(why) => Self(Problem::Unfit(why)),
+            other => Self(Problem::Internal(other.to_string())),
+        }
+    }
+}
+
 /// The request makes no sense, and this is why.
 pub(crate) fn bad(why: impl Into<String>) -> Trouble {
     Trouble(Problem::Bad(why.into()))

@@ -72,6 +72,18 @@ pub(super) async fn run(
     }
 }
 
+/// A program under way and whatever it started: all of it ends when this goes.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let leader = self.0.and_then(|id| rustix::process::Pid::from_raw(id as i32));
+        if let Some(leader) = leader {
+            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+        }
+    }
+}
+
 /// What the program wrote, if it ended well and in time.
 async fn said(
     program: &Path,
@@ -86,6 +98,7 @@ async fn said(
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command.process_group(0);
     let mut child = command.spawn().map_err(|why| format!("the program cannot be started: {why}"))?;
+    let mut group = Group(child.id());
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let talk = async {
         let ask = async {
@@ -103,6 +116,8 @@ async fn said(
         return Err(format!("the program took longer than {seconds} seconds and was ended"));
     };
     let (status, out, err) = talked?;
+    // It is over, and its number may be another's soon.
+    group.0 = None;
     if !status.success() {
         return Err(format!("the program ended with {status}: {}", shortened(&err)));
     }

@@ -44,6 +44,8 @@ pub enum Action {
         /// Its value.
         value: String,
     },
+    /// Limits retention: the original message is discarded.
+    LimitRetention {},
 }
 
 impl Action {
@@ -54,6 +56,7 @@ impl Action {
             Self::SetStatus { status } => Change::Status(status.clone()),
             Self::AddNote { text } => Change::Note(text.clone()),
             Self::SetAttribute { name, value } => Change::Attribute(name.clone(), value.clone()),
+            Self::LimitRetention {} => Change::DropOriginal,
         })
     }
 
@@ -65,6 +68,14 @@ impl Action {
         }
     }
 
+    /// The status that it sets.
+    pub fn status(&self) -> Option<&str> {
+        match self {
+            Self::SetStatus { status } => Some(status),
+            _ => None,
+        }
+    }
+
     /// In words, for confirmations.
     pub fn words(&self) -> String {
         match self {
@@ -72,6 +83,7 @@ impl Action {
             Self::SetStatus { status } => format!("set the status {status}"),
             Self::AddNote { text } => format!("add the note “{text}”"),
             Self::SetAttribute { name, value } => format!("set {name} to “{value}”"),
+            Self::LimitRetention {} => "discard the original message".to_owned(),
         }
     }
 }

@@ -6,13 +6,16 @@ pub mod worker;
 
 use std::sync::Arc;
 
-use incident::desk::{Access, Actor, Change, Changed, Desk, RemediationOrder, RuleRow};
+use incident::desk::{Access, Actor, AgeingRow, Change, Changed, Decision, Desk, RemediationOrder, RuleRow};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use action::{Action, Rule};
 
 use crate::plugins::{self, Definition};
+
+/// Incidents of one transaction of an ageing rule.
+const AGED_AT_ONCE: u32 = 200;
 
 /// Runs rules.
 #[derive(Debug, Clone)]
@@ -33,6 +36,19 @@ pub struct Done {
     pub requested: bool,
 }
 
+/// What a rule is run on.
+#[derive(Debug, Clone, Default)]
+pub struct On<'a> {
+    /// The incidents.
+    pub ids: &'a [u64],
+    /// What else is to be different.
+    pub besides: Vec<Change>,
+    /// The words of whoever runs it.
+    pub note: &'a str,
+    /// The ageing rule that runs it.
+    pub ageing: Option<u64>,
+}
+
 impl Responses {
     /// Over a desk. One for each process: its worker hears of requests by it.
     pub fn new(desk: Desk, asked: Arc<Notify>) -> Self {
@@ -42,6 +58,44 @@ impl Responses {
     /// The rules in order; those that cannot be read any more are left out and logged.
     pub async fn rules(&self) -> Result<Vec<Rule>, incident::Error> {
         Ok(self.desk.rules().await?.iter().filter_map(readable).collect())
+    }
+
+    /// Names of the rules, those for ageing too, with such an action.
+    pub async fn users_of(&self, is_such: impl Fn(&Action) -> bool) -> Result<Vec<String>, incident::Error> {
+        let ageing = self.desk.ageing_rules().await?;
+        let ageing = ageing.iter().filter_map(|row| aged(row).ok());
+        let all = self.rules().await?.into_iter().chain(ageing);
+        Ok(all.filter(|rule| rule.actions.iter().any(&is_such)).map(|rule| rule.name).collect())
+    }
+
+    /// Acts on incidents that are too long in a status, as far as rules say; how many were acted on.
+    pub async fn act_on_age(&self) -> Result<u64, incident::Error> {
+        let mut acted = 0;
+        for row in self.desk.ageing_rules().await? {
+            let rule = match aged(&row) {
+                Ok(rule) => rule,
+                Err(why) => {
+                    tracing::error!(rule = %row.name.escape_debug(), %why, "an ageing rule cannot be read");
+                    continue;
+                }
+            };
+            let actor = Actor { who: format!("ageing rule {}", row.name), origin: None };
+            loop {
+                let ids = self.desk.too_old(&row, AGED_AT_ONCE).await?;
+                let on = On { ids: &ids, ageing: Some(row.id), ..On::default() };
+                match self.run(&Access::everything(), &actor, &rule, on).await? {
+                    Ok(done) => acted += done.len() as u64,
+                    Err(why) => {
+                        tracing::error!(rule = %row.name.escape_debug(), %why, "an ageing rule does not act");
+                        break;
+                    }
+                }
+                if ids.len() < AGED_AT_ONCE as usize {
+                    break;
+                }
+            }
+        }
+        Ok(acted)
     }
 
     /// The rule of this number.
@@ -54,53 +108,35 @@ impl Responses {
         Ok(self.rules().await?.into_iter().find(|rule| rule.name.eq_ignore_ascii_case(name)))
     }
 
-    /// Runs a rule on incidents. The inner error is for whoever asked: nothing was done.
+    /// Runs a rule on incidents, and makes these changes of them with it: all in one transaction. The inner error is for whoever
+    /// asked: nothing was done.
     pub async fn run(
         &self,
         access: &Access,
         actor: &Actor,
         rule: &Rule,
-        ids: &[u64],
-        note: &str,
+        on: On<'_>,
     ) -> Result<Result<Vec<Done>, String>, incident::Error> {
-        let mut changes: Vec<Change> = rule.actions.iter().filter_map(Action::change).collect();
-        if !note.trim().is_empty() {
-            changes.push(Change::Note(note.trim().to_owned()));
+        let note = on.note.trim();
+        let mut changes = on.besides;
+        changes.extend(rule.actions.iter().filter_map(Action::change));
+        if !note.is_empty() {
+            changes.push(Change::Note(note.to_owned()));
         }
-        let results = match self.desk.change(access, actor, ids, &changes).await? {
+        let asks = rule.actions.iter().filter_map(Action::plugin).count() > 0;
+        let orders = on.ids.iter().flat_map(|id| orders(rule, *id, note)).collect();
+        let decision =
+            Decision { ids: on.ids.to_vec(), changes, orders, ageing: on.ageing, ..Decision::default() };
+        let results = match self.desk.decide(access, actor, decision).await? {
             Ok(results) => results,
             Err(why) => return Ok(Err(why)),
         };
-        let mut done = Vec::with_capacity(ids.len());
-        for (incident, result) in results {
-            let there = result != Changed::NotThere;
-            let requested = there && self.ask(access, actor, rule, incident, note).await?;
-            done.push(Done { incident, there, requested });
-        }
         self.asked.notify_one();
-        Ok(Ok(done))
-    }
-
-    async fn ask(
-        &self,
-        access: &Access,
-        actor: &Actor,
-        rule: &Rule,
-        incident: u64,
-        note: &str,
-    ) -> Result<bool, incident::Error> {
-        let mut requested = false;
-        for plugin in rule.actions.iter().filter_map(Action::plugin) {
-            let order = RemediationOrder {
-                id: Uuid::now_v7().to_string(),
-                incident,
-                rule: rule.name.clone(),
-                plugin: plugin.to_owned(),
-                request: serde_json::json!({ "note": note.trim() }).to_string(),
-            };
-            requested |= self.desk.ask(access, actor, &order).await?;
-        }
-        Ok(requested)
+        let done = results.into_iter().map(|(incident, result)| {
+            let there = result != Changed::NotThere;
+            Done { incident, there, requested: there && asks }
+        });
+        Ok(Ok(done.collect()))
     }
 
     /// Makes the guide's three plug-ins and the three rules that run them, where there are none of these names yet.
@@ -131,6 +167,26 @@ impl Responses {
         }
         Ok(())
     }
+}
+
+/// What an ageing rule does. One that does not say that it acts on mail runs no plug-in, whatever stands there.
+pub(crate) fn aged(row: &AgeingRow) -> Result<Rule, String> {
+    let (description, actions) = (String::new(), row.actions.clone());
+    let mut rule = Rule::read(&RuleRow { id: 0, name: row.name.clone(), description, actions, position: 0 })?;
+    rule.actions.retain(|action| row.acts_on_mail || action.plugin().is_none());
+    Ok(rule)
+}
+
+/// What its plug-ins are asked for.
+fn orders(rule: &Rule, incident: u64, note: &str) -> Vec<RemediationOrder> {
+    let order = |plugin: &str| RemediationOrder {
+        id: Uuid::now_v7().to_string(),
+        incident,
+        rule: rule.name.clone(),
+        plugin: plugin.to_owned(),
+        request: serde_json::json!({ "note": note }).to_string(),
+    };
+    rule.actions.iter().filter_map(Action::plugin).map(order).collect()
 }
 
 fn readable(row: &RuleRow) -> Option<Rule> {

@@ -22,11 +22,12 @@ pub(super) async fn enroll(
     Extension(peer): Extension<Peer>,
     Json(request): Json<EnrollRequest>,
 ) -> Result<Json<Enrolled>, Refusal> {
-    let Some(granted) = enforce.use_token(&request.token, &request.csr).await? else {
+    let no_token = || {
         tracing::warn!(address = %peer.address, "a token was shown that is unknown, over or used");
         let why = "the token is unknown, over, or was used; make another with `weir enforce enroll`";
-        return Err(Refusal::new(StatusCode::FORBIDDEN, why));
+        Refusal::new(StatusCode::FORBIDDEN, why)
     };
+    let granted = enforce.token(&request).await?.ok_or_else(no_token)?;
     let (certificate, seen) = sign(&enforce, &request.csr, &granted.name, &granted.names, request.kind)?;
     let certified = Certified {
         name: &granted.name,
@@ -35,7 +36,10 @@ pub(super) async fn enroll(
         serial: &seen.serial,
         ends: seen.until,
     };
-    enforce.enter_server(&certified, &granted).await?;
+    // Used up only now: a request that cannot be signed costs nobody a token.
+    if !enforce.enter_server(&request, &certified, &granted).await? {
+        return Err(no_token());
+    }
     tracing::info!(name = granted.name, kind = request.kind.as_str(), address = %peer.address, waits = granted.needs_approval, "a server was enrolled");
     answer(&enforce, &granted, certificate).await
 }
@@ -78,7 +82,7 @@ fn sign(
         ServerKind::Gateway => Use::Both,
     };
     let issue = Issue { name: name.to_owned(), names: names.to_vec(), purpose, days: DAYS };
-    let certificate = authority.sign(request, &issue)?;
+    let certificate = authority.sign(request, &issue).map_err(|why| Error::Refused(why.to_string()))?;
     let seen = certificates::describe(certificate.as_bytes())?;
     let seen = seen.into_iter().next().ok_or_else(|| Error::Refused("no certificate was made".to_owned()))?;
     Ok((certificate, seen))

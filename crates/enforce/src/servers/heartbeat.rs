@@ -1,7 +1,9 @@
 //! How servers are, and what they are to run with: heartbeats, settings, policies.
 
+use std::io::Read;
 use std::sync::Arc;
 
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -9,7 +11,10 @@ use axum::{Extension, Json};
 use incident::wire::{Heartbeat, HeartbeatAnswer, ServerSettings};
 
 use super::{Caller, Refusal, unavailable};
-use crate::Enforce;
+use crate::{Enforce, stream};
+
+/// Octets of a file that are read at a time.
+const PIECE: usize = 256 << 10;
 
 /// `POST` [`incident::wire::paths::HEARTBEAT`].
 pub(super) async fn take(
@@ -51,13 +56,31 @@ pub(super) async fn policies(
 pub(super) async fn policy_file(
     State(enforce): State<Arc<Enforce>>,
     Path(digest): Path<String>,
-) -> Result<Vec<u8>, Refusal> {
+) -> Result<Body, Refusal> {
     let gone = || {
         Refusal::new(StatusCode::NOT_FOUND, "there is no such file (any more): ask for the manifest again")
     };
     let path = enforce.published.file(&digest).ok_or_else(gone)?;
-    let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
-    read.map_err(|error| unavailable(&error))?.map_err(|_| gone())
+    let file = tokio::task::spawn_blocking(move || std::fs::File::open(path)).await;
+    let file = file.map_err(|error| unavailable(&error))?.map_err(|_| gone())?;
+    let (pieces, body) = stream::body();
+    tokio::task::spawn_blocking(move || send(file, &pieces));
+    Ok(body)
+}
+
+/// An index may have hundreds of megabytes.
+fn send(mut file: std::fs::File, pieces: &stream::Pieces) {
+    loop {
+        let mut piece = Vec::with_capacity(PIECE);
+        let piece = match file.by_ref().take(PIECE as u64).read_to_end(&mut piece) {
+            Ok(0) => return,
+            Ok(_) => Ok(Bytes::from(piece)),
+            Err(error) => Err(error),
+        };
+        if pieces.blocking_send(piece).is_err() {
+            return;
+        }
+    }
 }
 
 async fn settings_of(enforce: &Enforce, caller: &Caller) -> Result<(String, ServerSettings), Refusal> {

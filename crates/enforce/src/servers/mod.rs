@@ -28,6 +28,7 @@ use crate::Enforce;
 
 pub(crate) use policies::{Published, keep_published};
 pub use registry::{NewToken, Presence, ServerState, Standing};
+pub(crate) use settings::{SETTINGS, Setting, Shape};
 pub use token::Token;
 pub(crate) use unique_id::SEALED as UNIQUE_ID_KEYS;
 

@@ -50,9 +50,9 @@ impl Published {
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         let mut seen = files(&self.policies);
         seen.extend(files(&self.keys).into_iter().map(|(path, size, at)| (format!("keys/{path}"), size, at)));
-        if seen != *looked {
+        // What could not be published is tried again at the next look.
+        if seen != *looked && self.publish() {
             *looked = seen;
-            self.publish();
         }
     }
 
@@ -62,8 +62,11 @@ impl Published {
         is_digest.then(|| self.store.join(digest)).filter(|path| path.is_file())
     }
 
-    fn publish(&self) {
-        match self.copy() {
+    /// False if the files could not be read or copied.
+    fn publish(&self) -> bool {
+        let copied = self.copy();
+        let done = copied.is_ok();
+        match copied {
             Ok(Some(manifest)) => {
                 tracing::info!(
                     etag = manifest.etag,
@@ -77,6 +80,7 @@ impl Published {
                 tracing::error!(%why, "the policies cannot be published; servers keep what they have")
             }
         }
+        done
     }
 
     /// None if the set does not compile.
@@ -173,4 +177,25 @@ fn files(dir: &Path) -> BTreeSet<(String, u64, Option<SystemTime>)> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_published_is_tried_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let policies = dir.path().join("policies");
+        fs::create_dir(&policies).unwrap();
+        fs::write(policies.join("settings.toml"), "").unwrap();
+        // A file stands where the copies go.
+        fs::write(dir.path().join("published"), "").unwrap();
+        let published = Published::new(&policies, &dir.path().join("keys"), dir.path());
+        published.look();
+        assert_eq!(published.manifest().etag, "");
+        fs::remove_file(dir.path().join("published")).unwrap();
+        published.look();
+        assert_ne!(published.manifest().etag, "", "the directory of policies did not change");
+    }
 }

@@ -1,6 +1,6 @@
 //! Which servers there are: tokens, enrolment, approval, revocation, how each is, and what each is to run with.
 
-use incident::wire::{Heartbeat, ServerKind};
+use incident::wire::{EnrollRequest, Heartbeat, ServerKind};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Map;
 use store::database::{Row, Session};
@@ -106,11 +106,16 @@ pub(crate) struct Certified<'a> {
 }
 
 const FIRST: i64 = 0;
+/// Whoever reads settings to write them back waits for others who do.
+const SETTINGS_LOCK: i64 = 0x7365_7474_696e_6773;
 
 impl Enforce {
     /// Makes a token; its text is shown once and kept nowhere.
     pub async fn make_token(&self, new: &NewToken) -> Result<String, Error> {
         check_name(&new.name)?;
+        for name in &new.names {
+            crate::certificates::check_host(name).map_err(|why| Error::Refused(why.to_string()))?;
+        }
         let authority = self.certificates.authority.as_ref().ok_or_else(|| {
             Error::Refused("the authority's key is not here: servers cannot be enrolled".to_owned())
         })?;
@@ -184,35 +189,68 @@ impl Enforce {
         }
         let text = serde_json::to_string(settings).unwrap_or_default();
         let mut transaction = self.database().begin().await?;
+        transaction.lock(SETTINGS_LOCK).await?;
         let sql = "UPDATE server SET settings = ?, settings_version = settings_version + 1, settings_by = ? WHERE name = ? AND settings_version = ?";
         let changed = transaction.run(sql, values![text, who, name, version]).await?;
         transaction.commit().await?;
         Ok(changed > 0)
     }
 
-    /// Uses a token up for this certificate request. None: there is none, or it is over, or another request used it. The same request
-    /// is granted again: its answer was lost on the way.
-    pub(crate) async fn use_token(&self, secret: &str, request: &str) -> Result<Option<Granted>, Error> {
-        let now = Timestamp::now().as_millisecond();
-        let request = blake3::hash(request.as_bytes()).to_hex().to_string();
+    /// Orders a detection server to pass and record everything, or ends that; its other settings stay.
+    pub(crate) async fn break_glass(&self, name: &str, on: bool, who: &str) -> Result<(), Error> {
         let mut transaction = self.database().begin().await?;
-        let sql = "UPDATE enroll_token SET used_at = coalesce(used_at, ?), used_for = ? WHERE hash = ? AND expires_at > ? \
-            AND (used_at IS NULL OR used_for = ?) RETURNING name, names, needs_approval, made_by";
-        let values = values![now, request.as_str(), Token::hash(secret), now, request.as_str()];
-        let rows = transaction.fetch(sql, values).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let granted = Granted {
-            name: row.get("name")?,
-            names: serde_json::from_str(&row.get::<String>("names")?).unwrap_or_default(),
-            needs_approval: row.get("needs_approval")?,
-            by: row.get("made_by")?,
-        };
+        transaction.lock(SETTINGS_LOCK).await?;
+        let rows = transaction.fetch("SELECT settings FROM server WHERE name = ?", values![name]).await?;
+        let Some(row) = rows.first() else { return Ok(()) };
+        let mut settings: Map<String, serde_json::Value> =
+            serde_json::from_str(&row.get::<String>("settings")?).unwrap_or_default();
+        if on {
+            settings.insert("break_glass".to_owned(), true.into());
+        } else {
+            settings.remove("break_glass");
+        }
+        let text = serde_json::to_string(&settings).unwrap_or_default();
+        let sql = "UPDATE server SET settings = ?, settings_version = settings_version + 1, settings_by = ? WHERE name = ?";
+        transaction.run(sql, values![text, who, name]).await?;
         transaction.commit().await?;
-        Ok(Some(granted))
+        Ok(())
     }
 
-    /// Enters a server that showed its token; one of the same name gives way, its certificate is void.
-    pub(crate) async fn enter_server(&self, server: &Certified<'_>, granted: &Granted) -> Result<(), Error> {
+    /// What a token grants to this request; it is not used up by that. None: there is none, or it is over, or another request used it.
+    /// The one that used it is granted it again: its answer was lost on the way.
+    pub(crate) async fn token(&self, request: &EnrollRequest) -> Result<Option<Granted>, Error> {
+        let sql = format!("SELECT name, names, needs_approval, made_by FROM enroll_token WHERE {USABLE}");
+        let now = Timestamp::now().as_millisecond();
+        let values = values![Token::hash(&request.token), now, used_for(request)];
+        let rows = self.database().fetch(&sql, values).await?;
+        let granted = |row: &Row| {
+            Ok(Granted {
+                name: row.get("name")?,
+                names: serde_json::from_str(&row.get::<String>("names")?).unwrap_or_default(),
+                needs_approval: row.get("needs_approval")?,
+                by: row.get("made_by")?,
+            })
+        };
+        rows.first().map(granted).transpose()
+    }
+
+    /// Uses a token up and enters the server that showed it; one of the same name gives way, its certificate is void. False if
+    /// somebody else used the token meanwhile.
+    pub(crate) async fn enter_server(
+        &self,
+        request: &EnrollRequest,
+        server: &Certified<'_>,
+        granted: &Granted,
+    ) -> Result<bool, Error> {
+        let now = Timestamp::now().as_millisecond();
+        let mut transaction = self.database().begin().await?;
+        let sql =
+            format!("UPDATE enroll_token SET used_at = coalesce(used_at, ?), used_for = ? WHERE {USABLE}");
+        let used_for = used_for(request);
+        let values = values![now, used_for.as_str(), Token::hash(&request.token), now, used_for.as_str()];
+        if transaction.run(&sql, values).await? == 0 {
+            return Ok(false);
+        }
         let state = if granted.needs_approval { "waiting" } else { "approved" };
         let sql = "INSERT INTO server (name, kind, state, names, serial, certificate_ends, enrolled_at, changed_by, settings, settings_version, settings_by) \
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, '{}', ?, '') ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, state = excluded.state, \
@@ -225,13 +263,13 @@ impl Enforce {
             serde_json::to_string(server.names).unwrap_or_default(),
             server.serial,
             server.ends.as_millisecond(),
-            Timestamp::now().as_millisecond(),
+            now,
             granted.by.as_str(),
             FIRST,
         ];
-        let mut transaction = self.database().begin().await?;
         transaction.run(sql, values).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// A further certificate of the same server; the one before counts until this one is shown.
@@ -283,6 +321,15 @@ async fn forget_old(db: &mut dyn Session, name: &str, serial: &str) -> Result<()
     let sql = "UPDATE server SET old_serial = NULL WHERE name = ? AND serial = ?";
     db.run(sql, values![name, serial]).await?;
     Ok(())
+}
+
+/// A token that may be shown: by its hash, the time, and the request. A server that was revoked since does not come back by it.
+const USABLE: &str = "hash = ? AND expires_at > ? AND (used_at IS NULL OR used_for = ? \
+    AND NOT EXISTS (SELECT 1 FROM server WHERE server.name = enroll_token.name AND server.state = 'revoked'))";
+
+/// Which request used a token: its certificate request, as a hash.
+fn used_for(request: &EnrollRequest) -> String {
+    blake3::hash(request.csr.as_bytes()).to_hex().to_string()
 }
 
 fn kind(row: &Row) -> Result<ServerKind, Error> {

@@ -150,6 +150,13 @@ async fn every_operator_that_users_send_is_understood() {
         (test("boolean", "isHidden", "EQ", json!([false])), 2),
         (test("boolean", "isHidden", "IN", json!(["true"])), 0),
         (test("string", "messageSource", "NOT_IN", json!(["NETWORK"])), 0),
+        (test("string", "recipientIdentifier", "EQ", json!(["Bert@partner.example"])), 2),
+        (test("string", "recipientIdentifier", "IN", json!(["nobody@x", "carla@partner.example"])), 2),
+        (test("string", "recipientIdentifier", "LIKE", json!(["carla@%"])), 2),
+        (test("string", "recipientIdentifier", "NOT_LIKE", json!(["%@elsewhere"])), 2),
+        (test("string", "messageSubject", "LIKE", json!(["%a\\b%"])), 0),
+        (test("string", "messageSubject", "LIKE", json!(["numbers\\"])), 0),
+        (test("string", "messageId", "EQ", json!(["<1@company.example>"])), 2),
         (
             json!({ "filterType": "booleanLogic", "booleanOperator": "OR", "filters": [
             test("int", "policyId", "EQ", json!([1])), filter(json!([test("int", "policyId", "EQ", json!([2]))])) ] }),
@@ -157,6 +164,21 @@ async fn every_operator_that_users_send_is_understood() {
         ),
     ] {
         assert_eq!(count(one.clone()).await, expected, "{one}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backslash_in_a_pattern_stands_for_itself() {
+    let server = Server::start().await;
+    let mut one = message("M", &[1]);
+    one.subject = "the share \\\\files\\budget".into();
+    server.record(one).await;
+    let connector = Connector::new(&server, "API client").await;
+    let select = json!([{ "name": "incidentId" }]);
+    for (pattern, expected) in [("%\\files\\b%", 1), ("%files\\", 0), ("%files/b%", 0)] {
+        let asked =
+            json!({ "select": select, "filter": test("string", "messageSubject", "LIKE", json!([pattern])) });
+        assert_eq!(connector.list(asked).await.len(), expected, "{pattern}");
     }
 }
 
@@ -198,7 +220,7 @@ async fn what_makes_no_sense_is_refused_and_reveals_nothing() {
 async fn a_change_is_all_or_nothing_and_names_what_it_did_not_find() {
     let server = Server::start().await;
     let id = server.record(message("M", &[1])).await[0];
-    server.enforce().desk().define_attribute("Department", "People", false).await.unwrap();
+    server.enforce().desk().save_attribute("Department", "People", 1, false).await.unwrap().unwrap();
     let connector = Connector::new(&server, "API client").await;
     let body = json!({
         "incidentIds": [id, 4711], "incidentStatusId": 3, "severity": "LOW", "incidentNotes": [{ "note": "from outside" }],
@@ -220,6 +242,9 @@ async fn a_change_is_all_or_nothing_and_names_what_it_did_not_find() {
         (&attribute["name"], &attribute["index"], &attribute["value"]),
         (&json!("Department"), &json!(1), &json!("Sales"))
     );
+    let names = json!({ "select": [{ "name": "incidentId" }, { "name": "dataOwnerName" }],
+        "filter": test("string", "dataOwnerName", "EQ", json!(["Dana"])) });
+    assert_eq!(connector.list(names).await, [json!({ "incidentId": id, "dataOwnerName": "Dana" })]);
     let before = server.history(id).await.len();
     for wrong in [
         json!({ "incidentIds": [id], "incidentStatusId": 99, "severity": "HIGH" }),

@@ -1,18 +1,19 @@
 //! Enforce's pages in a real browser: they fit each screen, and shut nobody out.
 
+use crate::browser::worked;
 use crate::driver::Window;
-use crate::support::{PASSWORD, Server, message};
+use crate::support::PASSWORD;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_fits_each_screen_and_shuts_nobody_out() {
-    let server = Server::start().await;
-    server.person("Administrator").await;
-    let incident = server.record(message("A", &[1, 17])).await[0];
-    server.record(message("B", &[17])).await;
-    let incident = format!("/incidents/{incident}");
+    let (server, _) = worked().await;
     let pages = [
         "/incidents",
-        &incident,
+        "/incidents?to=2099-01-01&policy=17",
+        "/incidents/38",
+        // Everything that a mail can say, turned against whoever reads it.
+        "/incidents/41",
+        "/incidents/38/respond/1",
         "/summary",
         "/reports",
         "/policies",
@@ -20,6 +21,9 @@ async fn every_page_fits_each_screen_and_shuts_nobody_out() {
         "/policies/try",
         "/policies/history?name=cards.toml",
         "/response-rules",
+        "/statuses",
+        "/servers",
+        "/servers/mx1",
         "/credentials",
     ];
     let mut wrong = Vec::new();
@@ -37,10 +41,19 @@ async fn every_page_fits_each_screen_and_shuts_nobody_out() {
             if wide.as_u64().unwrap() > u64::from(width) {
                 wrong.push(format!("{place}: {wide} wide"));
             }
+            let cut = "return [...document.querySelectorAll('.scroll')].some(part => part.scrollWidth > part.clientWidth)";
+            // The hostile mail is the newest: beyond it the list is like any other.
+            if width == 1366
+                && path == "/incidents?to=2099-01-01&policy=17"
+                && window.run(cut).await == serde_json::json!(true)
+            {
+                wrong.push(format!("{place}: the list is cut off"));
+            }
+            // Looking for barriers opens whatever can be opened.
+            let name = path.replace(['/', '?', '&', '='], "-");
+            window.picture(&format!("enforce{name}-{width}-{scheme}")).await;
             wrong.extend(window.complaints().await);
             wrong.extend(window.barriers(&place).await);
-            let name = path.split('?').next().unwrap().replace('/', "-");
-            window.picture(&format!("enforce{name}-{width}-{scheme}")).await;
         }
     }
     assert_eq!(wrong, Vec::<String>::new());

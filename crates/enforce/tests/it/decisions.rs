@@ -55,6 +55,66 @@ async fn a_stale_form_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_form_shows_and_nobody_touched_never_undoes_what_another_decided() {
+    let server = Server::start().await;
+    let id = server.record(message("M", &[1])).await[0];
+    let remediator = server.person("Remediator").await;
+    let path = format!("/incidents/{id}/change");
+    // Both opened the page when it was new, high and nobody's.
+    let opened = [("was", "New"), ("was_severity", "high"), ("was_owner", "")];
+    let first = [&opened[..], &[("status", "New"), ("severity", "low"), ("owner", "dana")]].concat();
+    assert_eq!(remediator.post(&path, &first).await.status, StatusCode::SEE_OTHER);
+    let second =
+        [&opened[..], &[("status", "New"), ("severity", "high"), ("owner", ""), ("note", "seen")]].concat();
+    assert_eq!(remediator.post(&path, &second).await.status, StatusCode::SEE_OTHER, "a note harms nobody");
+    let page = remediator.get(&format!("/incidents/{id}")).await.text;
+    assert!(page.contains("value=\"dana\""), "the owner stays");
+    assert!(page.contains("<option selected>low"), "the severity stays: {page}");
+    let third = [&opened[..], &[("status", "Resolved"), ("severity", "medium"), ("owner", "")]].concat();
+    assert_eq!(
+        remediator.post(&path, &third).await.status,
+        StatusCode::CONFLICT,
+        "it is low by now, not high"
+    );
+    assert!(
+        !server.history(id).await.iter().any(|(action, _)| action == "SET_STATUS"),
+        "nothing of it is done"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bulk_action_whose_rule_is_gone_or_fails_changes_nothing_else_either() {
+    let server = Server::start().await;
+    let id = server.record(message("M", &[1])).await[0];
+    let admin = server.person("Administrator").await;
+    let apply = [("ids", "1"), ("status", "Escalated"), ("rule", "99")];
+    assert_eq!(admin.post("/incidents/bulk/apply", &apply).await.status, StatusCode::NOT_FOUND);
+    server.enforce().desk().save_status("Gone soon", "Open", false, 100).await.unwrap().unwrap();
+    let rule = [("name", "Park"), ("position", "1"), ("actions", "set-status Gone soon")];
+    assert_eq!(admin.post("/response-rules", &rule).await.status, StatusCode::SEE_OTHER);
+    let number = server.enforce().desk().statuses().await.unwrap().last().unwrap().id;
+    server.enforce().desk().remove_status(number).await.unwrap().unwrap();
+    let apply = [("ids", "1"), ("status", "Escalated"), ("rule", "1")];
+    assert_eq!(admin.post("/incidents/bulk/apply", &apply).await.status, StatusCode::BAD_REQUEST);
+    assert!(!server.history(id).await.iter().any(|(action, _)| action == "SET_STATUS"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bulk_action_reaches_every_incident_that_was_chosen() {
+    let server = Server::start().await;
+    server.record(message("M", &[1])).await;
+    let remediator = server.person("Remediator").await;
+    // The list of a program that chose many; only the last of them is there.
+    let ids = (2..=1_500).chain([1]).map(|id: u32| id.to_string()).collect::<Vec<_>>().join(",");
+    let preview = remediator.post("/incidents/bulk", &[("ids", &ids), ("status", "Resolved")]).await;
+    assert!(preview.text.contains("1 incident"), "{}", preview.text);
+    let ids = (1..=1_001).map(|id: u32| (100_000 - id).to_string()).chain(["1".to_owned()]);
+    let ids = ids.collect::<Vec<_>>().join(",");
+    let preview = remediator.post("/incidents/bulk", &[("ids", &ids), ("status", "Resolved")]).await;
+    assert!(preview.status.is_success(), "{}", preview.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bulk_action_says_what_will_happen_and_then_does_that() {
     let server = Server::start().await;
     for number in 0..60 {
@@ -167,4 +227,97 @@ async fn what_a_gateway_tells_of_copies_is_on_the_snapshot_of_every_incident_of_
         assert!(page.contains("Held in quarantine"), "the prevent status of each");
         crate::support::assert_harmless(&page);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_for_ageing_incidents_never_acts_on_mail_unless_it_says_so() {
+    let server = Server::start().await;
+    let id = server.record(message("A", &[1])).await[0];
+    let admin = server.person("Administrator").await;
+    let actor = incident::desk::Actor { who: "test".into(), origin: None };
+    let responses = server.enforce().responses();
+    responses.install_quarantine_connect(&actor, "127.0.0.1", 1, "none", "dlp").await.unwrap();
+    let rule = [
+        ("name", "Late"),
+        ("status", "New"),
+        ("hours", "1"),
+        ("actions", "flex-response SMG Approve Action\nset-status Escalated\nlimit-retention"),
+    ];
+    let refused = admin.post("/response-rules/ageing", &rule).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text.contains("SMG Approve Action may release"), "{}", refused.text);
+    let meant = [&rule[..], &[("acts_on_mail", "yes")]].concat();
+    assert_eq!(admin.post("/response-rules/ageing", &meant).await.status, StatusCode::SEE_OTHER);
+    for wrong in [("hours", "0"), ("status", "Nonsense"), ("actions", "explode")] {
+        let fields: Vec<_> =
+            meant.iter().map(|field| if field.0 == wrong.0 { wrong } else { *field }).collect();
+        let answer = admin.post("/response-rules/ageing", &fields).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong:?}");
+    }
+    let page = admin.get("/response-rules").await.text;
+    assert!(page.contains("1 hours New") && page.contains("acts on mail"), "{page}");
+    // What somebody put past the form into the table is not carried out either.
+    let set = async |sql: &str| {
+        let mut transaction = server.enforce().database().begin().await.unwrap();
+        transaction.run(sql, Vec::new()).await.unwrap();
+        transaction.commit().await.unwrap();
+    };
+    set("UPDATE ageing_rule SET acts_on_mail = FALSE").await;
+    set("UPDATE incident SET recorded_at = recorded_at - 7200000").await;
+    assert_eq!(responses.act_on_age().await.unwrap(), 1);
+    assert_eq!(responses.act_on_age().await.unwrap(), 0);
+    let history = server.history(id).await;
+    let told: Vec<&str> = history[2..].iter().map(|(action, _)| action.as_str()).collect();
+    assert_eq!(told, ["SET_STATUS", "MESSAGE_NOT_RETAINED"]);
+    assert_eq!(
+        admin.post("/response-rules/ageing/remove", &[("id", "1")]).await.status,
+        StatusCode::SEE_OTHER
+    );
+    assert!(admin.get("/response-rules").await.text.contains("No rules for ageing incidents"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_statuses_and_attributes_are_made_used_and_removed_in_the_console() {
+    let server = Server::start().await;
+    let id = server.record(message("A", &[1])).await[0].to_string();
+    let admin = server.person("Administrator").await;
+    let change = format!("/incidents/{id}/change");
+    let new = [("name", "Legal <hold>"), ("group", "Parked"), ("position", "35")];
+    assert_eq!(admin.post("/statuses", &new).await.status, StatusCode::SEE_OTHER);
+    let page = admin.get("/statuses").await.text;
+    assert!(page.contains("Legal &#60;hold&#62;") || page.contains("Legal &lt;hold&gt;"), "{page}");
+    assert_eq!(admin.post(&change, &[("status", "Legal <hold>")]).await.status, StatusCode::SEE_OTHER);
+    assert!(admin.get("/incidents?group=Parked").await.text.contains("1 shown of 1<"));
+    assert!(admin.get("/incidents?group=Open").await.text.contains("No incident meets"));
+    assert_eq!(
+        admin.post("/statuses/remove", &[("id", "7")]).await.status,
+        StatusCode::CONFLICT,
+        "it is in use"
+    );
+    admin.post(&change, &[("status", "New")]).await;
+    let rule = [("name", "Hold"), ("position", "1"), ("actions", "set-status Legal <hold>")];
+    admin.post("/response-rules", &rule).await;
+    let refused = admin.post("/statuses/remove", &[("id", "7")]).await;
+    assert!(refused.status == StatusCode::CONFLICT && refused.text.contains("Hold"), "a rule sets it");
+    admin.post("/response-rules/remove", &[("id", "1")]).await;
+    assert_eq!(admin.post("/statuses/remove", &[("id", "7")]).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(admin.post("/statuses/remove", &[("id", "1")]).await.status, StatusCode::CONFLICT, "built in");
+    for wrong in [
+        &[("name", ""), ("group", "x")][..],
+        &[("name", "x"), ("group", "")],
+        &[("name", "New"), ("group", "Open")],
+    ] {
+        assert_eq!(
+            admin.post("/statuses", wrong).await.status,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{wrong:?}"
+        );
+    }
+    let attribute = [("name", "Department"), ("group", "People"), ("position", "1")];
+    assert_eq!(admin.post("/statuses/attribute", &attribute).await.status, StatusCode::SEE_OTHER);
+    admin.post(&change, &[("attribute", "Department"), ("value", "Sales")]).await;
+    assert!(admin.get("/statuses").await.text.contains("Department"));
+    assert_eq!(admin.post("/statuses/attribute/remove", &[("id", "1")]).await.status, StatusCode::SEE_OTHER);
+    assert!(!admin.get(&format!("/incidents/{id}")).await.text.contains("Sales</td>"));
+    assert_eq!(admin.post("/statuses/attribute/remove", &[("id", "1")]).await.status, StatusCode::NOT_FOUND);
 }

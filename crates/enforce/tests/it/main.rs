@@ -4,6 +4,7 @@
 
 mod api;
 mod barriers;
+mod browser;
 mod decisions;
 #[path = "../../../web/tests/support/driver.rs"]
 mod driver;
@@ -12,4 +13,5 @@ mod pages;
 mod policies;
 mod remediation;
 mod roles;
+mod servers;
 mod support;

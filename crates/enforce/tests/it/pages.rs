@@ -44,7 +44,26 @@ async fn an_export_for_spreadsheets_holds_no_formula() {
     assert_eq!(lines.as_array().unwrap().len(), 1);
     let log =
         server.enforce().site.audit().search(&Search { limit: 1_000, ..Search::default() }).await.unwrap();
-    assert_eq!(log.iter().filter(|line| line.action == "incidents.export").count(), 2);
+    assert_eq!(log.iter().filter(|line| line.action == "INCIDENTS_EXPORTED").count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_is_whole_however_long_the_list_is() {
+    let server = Server::start().await;
+    let many: Vec<u32> = (1..=700).collect();
+    for name in ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P"] {
+        server.record(message(name, &many)).await;
+    }
+    let admin = server.person("Administrator").await;
+    let csv = admin.get("/incidents/export.csv?sort=policy").await.text;
+    assert_eq!(csv.lines().count(), 1 + 16 * 700);
+    let numbers: std::collections::BTreeSet<&str> =
+        csv.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(numbers.len(), 16 * 700, "each once");
+    let json = admin.get("/incidents/export.json?policy=5").await.text;
+    let lines: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+    assert_eq!(lines.len(), 16);
+    assert_eq!(admin.get("/incidents/export.json?policy=999").await.text, "[]");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,7 +170,7 @@ async fn each_look_at_an_original_is_in_the_audit_log() {
     assert!(shown.text.contains("&lt;b&gt;bold&lt;/b&gt;"), "{}", shown.text);
     let log =
         server.enforce().site.audit().search(&Search { limit: 1_000, ..Search::default() }).await.unwrap();
-    let looks: Vec<_> = log.iter().filter(|line| line.action == "incident.original").collect();
+    let looks: Vec<_> = log.iter().filter(|line| line.action == "ORIGINAL_SEEN").collect();
     assert_eq!(looks.len(), 2);
     assert!(looks.iter().all(|line| line.subject == format!("incident {id}")));
 }

@@ -334,6 +334,21 @@ async fn a_program_that_misbehaves_is_a_failure_in_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_takes_too_long_ends_with_all_that_it_started() {
+    let script = "#!/bin/sh\nsleep 600 >/dev/null 2>&1 &\necho $! > \"$(dirname \"$0\")/child\"\nsleep 600\n";
+    let (told, server, _) = outcome_of(script).await;
+    assert!(told.contains("took longer than 2 seconds"), "{told}");
+    let child = std::fs::read_to_string(server.dir.path().join("data/plugins/child")).unwrap();
+    let stat = format!("/proc/{}/stat", child.trim());
+    let ended = || std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "));
+    let until = Instant::now() + Duration::from_secs(30);
+    while !ended() {
+        assert!(Instant::now() < until, "what the program started goes on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rules_and_plugins_that_are_in_use_stay_and_strange_ones_are_refused() {
     let server = Server::start().await;
     let admin = server.person("Administrator").await;

@@ -39,8 +39,22 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("/response-rules", &["Administrator", "Policy author"]),
     ("POST /response-rules", &["Administrator", "Policy author"]),
     ("POST /response-rules/remove", &["Administrator", "Policy author"]),
+    ("POST /response-rules/ageing", &["Administrator", "Policy author"]),
+    ("POST /response-rules/ageing/remove", &["Administrator", "Policy author"]),
     ("POST /response-rules/plugin", &["Administrator"]),
     ("POST /response-rules/plugin/remove", &["Administrator"]),
+    ("/statuses", &["Administrator"]),
+    ("POST /statuses", &["Administrator"]),
+    ("POST /statuses/remove", &["Administrator"]),
+    ("POST /statuses/attribute", &["Administrator"]),
+    ("POST /statuses/attribute/remove", &["Administrator"]),
+    ("/servers", &["Administrator"]),
+    ("POST /servers", &["Administrator"]),
+    ("POST /servers/break-glass", &["Administrator"]),
+    ("/servers/mx1", &["Administrator"]),
+    ("POST /servers/mx1/settings", &["Administrator"]),
+    ("POST /servers/mx1/approve", &["Administrator"]),
+    ("POST /servers/mx1/revoke", &["Administrator"]),
     ("/credentials", &["Administrator"]),
     ("POST /credentials", &["Administrator"]),
     ("POST /credentials/remove", &["Administrator"]),
@@ -181,5 +195,46 @@ async fn a_role_that_must_not_know_names_does_not_learn_them_anywhere() {
         format!("/incidents/{id}/original.eml"),
     ] {
         assert_eq!(blind.get(&path).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_not_see_incidents_neither_decides_nor_makes_cases_of_them() {
+    let server = Server::start().await;
+    let id = server.record(message("M", &[1])).await[0];
+    let privileges =
+        BTreeSet::from([Privilege::RemediateIncidents, Privilege::AuthorPolicies, Privilege::ViewMatches]);
+    let rights = Rights { privileges, access: Vec::new(), hidden: BTreeSet::new() };
+    let blind = server.with_rights("No view", rights).await;
+    for path in [format!("/incidents/{id}/near-miss"), format!("/incidents/{id}/respond/1")] {
+        assert_eq!(blind.get(&path).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    for path in [format!("/incidents/{id}/change"), "/incidents/bulk".into(), "/incidents/bulk/apply".into()]
+    {
+        let answer = blind.post(&path, &[("id", "1"), ("ids", "1"), ("status", "Resolved")]).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    assert_eq!(server.history(id).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_must_not_know_one_thing_does_not_learn_it_by_a_detour() {
+    let server = Server::start().await;
+    let mut one = message("M", &[1]);
+    one.message_id = Some("<secret-host-of-anna@laptop.company.example>".into());
+    let id = server.record(one).await[0];
+    let rights = |hidden: Hidden| Rights {
+        privileges: Privilege::all().collect(),
+        access: Vec::new(),
+        hidden: BTreeSet::from([hidden]),
+    };
+    let no_sender = server.with_rights("No sender", rights(Hidden::Sender)).await;
+    for path in ["/incidents/export.csv", "/incidents/export.json"] {
+        assert!(!no_sender.get(path).await.text.contains("laptop"), "{path}: a Message-ID names its sender");
+    }
+    let no_files = server.with_rights("No files", rights(Hidden::Attachments)).await;
+    for path in ["message", "original.eml"] {
+        let answer = no_files.get(&format!("/incidents/{id}/{path}")).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} holds the attachments");
     }
 }

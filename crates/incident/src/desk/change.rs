@@ -1,10 +1,13 @@
-//! Decisions of people: status, severity, owner, attributes, notes; singly or many at once. One transaction with the history
-//! lines that say who, when and from where: all of it or nothing.
+//! Decisions of people: status, severity, owner, attributes, notes, requests to plug-ins; singly or many at once. One transaction
+//! with the history lines that say who, when and from where: all of it or nothing.
 
-use store::database::Session;
+use store::database::{Dialect, Row, Session};
 use store::values;
 
+use super::ageing;
 use super::look::one;
+use super::remediation::{self, Order};
+use super::statuses::{self, StatusRow};
 use super::{Access, Desk, tell};
 use crate::seal::shortened;
 use crate::{Error, Severity, Status, prevent_status_name};
@@ -40,6 +43,8 @@ pub enum Change {
     Attribute(String, String),
     Note(String),
     Hidden(bool),
+    /// The original message is kept no longer, unless another incident needs it.
+    DropOriginal,
 }
 
 /// What became of one incident.
@@ -51,11 +56,78 @@ pub enum Changed {
     Unchanged,
     /// There is no such incident for this asker.
     NotThere,
+    /// It is not as the asker saw it; nothing was done to it.
+    Stale,
+}
+
+/// What is to become of incidents.
+#[derive(Debug, Clone, Default)]
+pub struct Decision {
+    /// Which; one that is named twice is decided once.
+    pub ids: Vec<u64>,
+    /// What is to be different.
+    pub changes: Vec<Change>,
+    /// What the asker saw there: an incident that differs from it by now is left alone.
+    pub seen: Vec<Change>,
+    /// What plug-ins are asked for, each for one of the incidents.
+    pub orders: Vec<Order>,
+    /// The ageing rule by which it is made: an incident that the rule acted on since it has its status is left alone.
+    pub ageing: Option<u64>,
+}
+
+/// The columns that changes look at.
+struct Now {
+    status: String,
+    severity: i64,
+    prevent_status: i64,
+    owner: Option<String>,
+    data_owner_name: Option<String>,
+    data_owner_email: Option<String>,
+    remediation_location: Option<String>,
+    hidden: bool,
+    original: Option<i64>,
+    /// Milliseconds.
+    since: i64,
+}
+
+impl Now {
+    const COLUMNS: &str = "status, severity, prevent_status, owner, data_owner_name, data_owner_email, remediation_location, \
+        hidden, original_id, coalesce(status_at, recorded_at) AS since";
+
+    fn read(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            status: row.get("status")?,
+            severity: row.get("severity")?,
+            prevent_status: row.get("prevent_status")?,
+            owner: row.get("owner")?,
+            data_owner_name: row.get("data_owner_name")?,
+            data_owner_email: row.get("data_owner_email")?,
+            remediation_location: row.get("remediation_location")?,
+            hidden: row.get("hidden")?,
+            original: row.get("original_id")?,
+            since: row.get("since")?,
+        })
+    }
+
+    /// Whether a change would leave it as it is. Attributes and notes lie elsewhere: of them nothing is known here.
+    fn is(&self, change: &Change) -> bool {
+        match change {
+            Change::Status(name) => self.status == *name,
+            Change::Severity(severity) => self.severity == *severity as i64,
+            Change::PreventStatus(status) => self.prevent_status == *status,
+            Change::Owner(owner) => self.owner == *owner,
+            Change::DataOwnerName(name) => self.data_owner_name == *name,
+            Change::DataOwnerEmail(address) => self.data_owner_email == *address,
+            Change::RemediationLocation(place) => self.remediation_location == *place,
+            Change::Hidden(hidden) => self.hidden == *hidden,
+            Change::DropOriginal => self.original.is_none(),
+            Change::Attribute(..) | Change::Note(_) => false,
+        }
+    }
 }
 
 impl Desk {
-    /// Changes incidents. If one change makes no sense (a status that there is not), nothing is changed: the inner error, for
-    /// whoever asked.
+    /// Changes incidents: [`Desk::decide`] without what the asker saw and without plug-ins.
     pub async fn change(
         &self,
         access: &Access,
@@ -63,130 +135,155 @@ impl Desk {
         ids: &[u64],
         changes: &[Change],
     ) -> Result<Result<Vec<(u64, Changed)>, String>, Error> {
-        let mut changes = changes.to_vec();
+        let decision = Decision { ids: ids.to_vec(), changes: changes.to_vec(), ..Decision::default() };
+        self.decide(access, actor, decision).await
+    }
+
+    /// Carries a decision out, by number of the incident. If one change makes no sense (a status that there is not), nothing is
+    /// changed: the inner error, for whoever asked.
+    pub async fn decide(
+        &self,
+        access: &Access,
+        actor: &Actor,
+        decision: Decision,
+    ) -> Result<Result<Vec<(u64, Changed)>, String>, Error> {
+        let Decision { mut ids, mut changes, seen, orders, ageing } = decision;
+        // In one order: two decisions on the same incidents wait for one another, and not each for the other.
+        ids.sort_unstable();
+        ids.dedup();
+        let mut transaction = self.begin().await?;
+        let db = &mut *transaction;
+        let statuses = statuses::kept(db).await?;
         for change in &mut changes {
-            if let Err(why) = self.resolve(change).await? {
+            if let Err(why) = resolve(&statuses, change) {
                 return Ok(Err(why));
             }
         }
-        let mut transaction = self.begin().await?;
         let mut results = Vec::with_capacity(ids.len());
         for id in ids {
-            let visible = self.select("incident.id AS id", access, &one(*id));
-            if transaction.fetch(&visible.sql, visible.values).await?.is_empty() {
-                results.push((*id, Changed::NotThere));
-                continue;
-            }
-            let mut done = Changed::Unchanged;
-            for change in &changes {
-                if apply(&mut *transaction, *id, actor, change).await? {
-                    done = Changed::Done;
+            let result = match self.locked(db, access, id).await? {
+                None => Changed::NotThere,
+                Some(now) if !seen.iter().all(|seen| now.is(seen)) => Changed::Stale,
+                Some(now) if !marked(db, ageing, id, &now).await? => Changed::Unchanged,
+                Some(now) => {
+                    let mut done = Changed::Unchanged;
+                    for change in changes.iter().filter(|change| !now.is(change)) {
+                        if apply(db, id, actor, &now, change).await? {
+                            done = Changed::Done;
+                        }
+                    }
+                    for order in orders.iter().filter(|order| order.incident == id) {
+                        remediation::request(db, actor, order).await?;
+                        done = Changed::Done;
+                    }
+                    done
                 }
-            }
-            results.push((*id, done));
+            };
+            results.push((id, result));
         }
         transaction.commit().await?;
         Ok(Ok(results))
     }
 
-    /// The status as the table has it; values within their bounds.
-    async fn resolve(&self, change: &mut Change) -> Result<Result<(), String>, Error> {
-        let too_long = |text: &str, most: usize| text.chars().count() > most;
-        match change {
-            Change::Status(name) => {
-                let known = self.statuses().await?;
-                let Some(found) = known.iter().find(|status| status.name.eq_ignore_ascii_case(name)) else {
-                    let names: Vec<&str> = known.iter().map(|status| status.name.as_str()).collect();
-                    return Ok(Err(format!(
-                        "there is no status {:?}; there are {}",
-                        shortened(name, 100),
-                        names.join(", ")
-                    )));
-                };
-                name.clone_from(&found.name);
-            }
-            Change::Note(text) if text.trim().is_empty() => return Ok(Err("the note is empty".to_owned())),
-            Change::Note(text) if too_long(text, NOTE) => {
-                return Ok(Err(format!("a note has at most {NOTE} characters")));
-            }
-            Change::Attribute(name, _) if name.trim().is_empty() || too_long(name, 100) => {
-                return Ok(Err("the name of an attribute has 1 to 100 characters".to_owned()));
-            }
-            Change::Attribute(_, value)
-            | Change::Owner(Some(value))
-            | Change::DataOwnerName(Some(value))
-            | Change::DataOwnerEmail(Some(value))
-            | Change::RemediationLocation(Some(value))
-                if too_long(value, VALUE) =>
-            {
-                return Ok(Err(format!("a value has at most {VALUE} characters")));
-            }
-            _ => {}
+    /// The incident as it is until this transaction ends, if the asker may see it.
+    async fn locked(&self, db: &mut dyn Session, access: &Access, id: u64) -> Result<Option<Now>, Error> {
+        let mut visible = self.select(Now::COLUMNS, access, &one(id));
+        if db.dialect() == Dialect::Postgres {
+            visible.sql.push_str(" FOR UPDATE");
         }
-        Ok(Ok(()))
+        db.fetch(&visible.sql, visible.values).await?.first().map(Now::read).transpose()
     }
 }
 
-/// True if it was different before.
-async fn apply(db: &mut dyn Session, id: u64, actor: &Actor, change: &Change) -> Result<bool, Error> {
+/// False if an ageing rule acted on it before.
+async fn marked(db: &mut dyn Session, ageing: Option<u64>, id: u64, now: &Now) -> Result<bool, Error> {
+    match ageing {
+        None => Ok(true),
+        Some(rule) => ageing::mark(db, rule, id, now.since).await,
+    }
+}
+
+/// The status as the table has it; values within their bounds.
+fn resolve(statuses: &[StatusRow], change: &mut Change) -> Result<(), String> {
+    let too_long = |text: &str, most: usize| text.chars().count() > most;
+    match change {
+        Change::Status(name) => {
+            let Some(found) = statuses.iter().find(|status| status.name.eq_ignore_ascii_case(name)) else {
+                let names: Vec<&str> = statuses.iter().map(|status| status.name.as_str()).collect();
+                return Err(format!(
+                    "there is no status {:?}; there are {}",
+                    shortened(name, 100),
+                    names.join(", ")
+                ));
+            };
+            name.clone_from(&found.name);
+            Ok(())
+        }
+        Change::Note(text) if text.trim().is_empty() => Err("the note is empty".to_owned()),
+        Change::Note(text) if too_long(text, NOTE) => Err(format!("a note has at most {NOTE} characters")),
+        Change::Attribute(name, _) if name.trim().is_empty() || too_long(name, 100) => {
+            Err("the name of an attribute has 1 to 100 characters".to_owned())
+        }
+        Change::Attribute(_, value)
+        | Change::Owner(Some(value))
+        | Change::DataOwnerName(Some(value))
+        | Change::DataOwnerEmail(Some(value))
+        | Change::RemediationLocation(Some(value))
+            if too_long(value, VALUE) =>
+        {
+            Err(format!("a value has at most {VALUE} characters"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes it different, and says so in the history. False if it was so already.
+async fn apply(
+    db: &mut dyn Session,
+    id: u64,
+    actor: &Actor,
+    now: &Now,
+    change: &Change,
+) -> Result<bool, Error> {
     let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
     let (action, detail) = match change {
         Change::Status(name) => {
-            let before = column::<String>(db, id, "status").await?;
-            if before == *name {
-                return Ok(false);
-            }
             set(db, id, "status", name.as_str()).await?;
-            ("SET_STATUS", format!("{before} -> {}", Status::named(name)))
+            ("SET_STATUS", format!("{} -> {}", now.status, Status::named(name)))
         }
         Change::Severity(severity) => {
-            let before = column::<i64>(db, id, "severity").await?;
-            if before == *severity as i64 {
-                return Ok(false);
-            }
             set(db, id, "severity", *severity as i64).await?;
-            let before = Severity::from_number(before).map_or("none".to_owned(), |one| one.to_string());
+            let before = Severity::from_number(now.severity).map_or("none".to_owned(), |one| one.to_string());
             ("SET_SEVERITY", format!("{before} -> {severity}"))
         }
         Change::PreventStatus(status) => {
-            let before = column::<i64>(db, id, "prevent_status").await?;
-            if before == *status {
-                return Ok(false);
-            }
             set(db, id, "prevent_status", *status).await?;
-            let (before, now) = (prevent_status_name(before), prevent_status_name(*status));
-            ("SET_PREVENT_STATUS", format!("{before} -> {now}"))
+            let (before, after) = (prevent_status_name(now.prevent_status), prevent_status_name(*status));
+            ("SET_PREVENT_STATUS", format!("{before} -> {after}"))
         }
         Change::Owner(owner) => {
-            if !replace(db, id, "owner", owner).await? {
-                return Ok(false);
-            }
+            set(db, id, "owner", owner.as_deref()).await?;
             ("SET_OWNER", text(owner))
         }
         Change::DataOwnerName(name) => {
-            if !replace(db, id, "data_owner_name", name).await? {
-                return Ok(false);
-            }
+            set(db, id, "data_owner_name", name.as_deref()).await?;
             ("SET_DATAOWNER_NAME", text(name))
         }
         Change::DataOwnerEmail(address) => {
-            if !replace(db, id, "data_owner_email", address).await? {
-                return Ok(false);
-            }
+            set(db, id, "data_owner_email", address.as_deref()).await?;
             ("SET_DATAOWNER_EMAIL", text(address))
         }
         Change::RemediationLocation(place) => {
-            if !replace(db, id, "remediation_location", place).await? {
-                return Ok(false);
-            }
+            set(db, id, "remediation_location", place.as_deref()).await?;
             ("SET_REMEDIATION_LOCATION", text(place))
         }
         Change::Hidden(hidden) => {
-            if column::<bool>(db, id, "hidden").await? == *hidden {
-                return Ok(false);
-            }
             set(db, id, "hidden", *hidden).await?;
             (if *hidden { "INCIDENT_HIDDEN" } else { "INCIDENT_UNHIDDEN" }, String::new())
+        }
+        Change::DropOriginal => {
+            crate::retention::drop_original(db, id as i64).await?;
+            ("MESSAGE_NOT_RETAINED", "the original is kept no longer".to_owned())
         }
         Change::Attribute(name, value) => {
             if !set_attribute(db, id, name, value).await? {
@@ -205,12 +302,6 @@ async fn apply(db: &mut dyn Session, id: u64, actor: &Actor, change: &Change) ->
     Ok(true)
 }
 
-async fn column<T: store::database::Column>(db: &mut dyn Session, id: u64, name: &str) -> Result<T, Error> {
-    let rows = db.fetch(&format!("SELECT {name} FROM incident WHERE id = ?"), values![id]).await?;
-    let row = rows.first().ok_or(Error::Damaged { id, why: "it is gone".to_owned() })?;
-    Ok(row.get(name)?)
-}
-
 async fn set(
     db: &mut dyn Session,
     id: u64,
@@ -220,15 +311,6 @@ async fn set(
     let values = vec![value.into(), id.into()];
     db.run(&format!("UPDATE incident SET {name} = ? WHERE id = ?"), values).await?;
     Ok(())
-}
-
-async fn replace(db: &mut dyn Session, id: u64, name: &str, value: &Option<String>) -> Result<bool, Error> {
-    let before = column::<Option<String>>(db, id, name).await?;
-    if before == *value {
-        return Ok(false);
-    }
-    set(db, id, name, value.as_deref()).await?;
-    Ok(true)
 }
 
 async fn set_attribute(db: &mut dyn Session, id: u64, name: &str, value: &str) -> Result<bool, Error> {
@@ -245,7 +327,6 @@ async fn set_attribute(db: &mut dyn Session, id: u64, name: &str, value: &str) -
     let sql = "INSERT INTO attribute (incident_id, name, value) VALUES (?, ?, ?) \
         ON CONFLICT (incident_id, name) DO UPDATE SET value = excluded.value";
     db.run(sql, values![id, name, value]).await?;
-    let sql = "INSERT INTO attribute_definition (name, attribute_group, position) VALUES (?, 'Attributes', 1000) ON CONFLICT (name) DO NOTHING";
-    db.run(sql, values![name]).await?;
+    statuses::known_attribute(db, name).await?;
     Ok(true)
 }

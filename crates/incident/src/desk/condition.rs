@@ -21,6 +21,8 @@ pub enum Field {
     Status,
     /// The number of the status.
     StatusId,
+    /// The group of the status.
+    StatusGroup,
     Severity,
     PreventStatus,
     PolicyId,
@@ -41,6 +43,7 @@ pub enum Field {
     Matches,
     Outcome,
     Owner,
+    DataOwnerName,
     /// The reason of a part that could not be inspected.
     Unscannable,
     /// A matched value, however it was written there.
@@ -157,13 +160,16 @@ impl Condition {
                 Err(Misfit(format!("{field:?} has no order to compare by")))
             }
             Self::Compare(field, _, value) => field.fits(value),
-            Self::Like(field, _) if field.kind() != Kind::Text || *field == Field::MatchedValue => {
+            Self::Like(field, _)
+                if field.kind() != Kind::Text
+                    || matches!(field, Field::MatchedValue | Field::StatusGroup) =>
+            {
                 Err(Misfit(format!("{field:?} cannot be searched for a part of a text")))
             }
             Self::Like(_, pattern) if pattern.chars().count() > 1_000 => {
                 Err(Misfit("a text to search for has at most 1000 characters".to_owned()))
             }
-            Self::Missing(Field::MatchedValue | Field::Recipients) => {
+            Self::Missing(Field::MatchedValue | Field::Recipients | Field::StatusGroup) => {
                 Err(Misfit("this field cannot be asked to be missing".to_owned()))
             }
             Self::Like(..) | Self::Missing(_) => Ok(()),
@@ -201,6 +207,7 @@ impl Field {
         matches!(
             self,
             Self::StatusId
+                | Self::StatusGroup
                 | Self::Recipient
                 | Self::RecipientDomain
                 | Self::Unscannable
@@ -224,7 +231,7 @@ impl Field {
             Self::Id => "incident.id",
             Self::UniqueId => "unique_id",
             Self::MessageId => "message_id",
-            Self::Status | Self::StatusId => "incident.status",
+            Self::Status | Self::StatusId | Self::StatusGroup => "incident.status",
             Self::Severity => "severity",
             Self::PreventStatus => "prevent_status",
             Self::PolicyId => "policy_id",
@@ -241,6 +248,7 @@ impl Field {
             Self::Matches => "match_count",
             Self::Outcome => "outcome",
             Self::Owner => "owner",
+            Self::DataOwnerName => "data_owner_name",
             Self::Trial => "trial",
             Self::Hidden => "hidden",
             Self::Unscannable => "unscannable",
@@ -316,6 +324,14 @@ impl Writer<'_> {
                     .push_str(&format!("incident.status IN (SELECT name FROM status WHERE id IN ({marks}))"));
                 values.iter().for_each(|value| self.push(value));
             }
+            Field::StatusGroup => {
+                // As with several values below: read from the index of the order.
+                let plain = if self.dialect == Dialect::Sqlite { "+" } else { "" };
+                self.sql.push_str(&format!(
+                    "{plain}incident.status IN (SELECT name FROM status WHERE status_group IN ({marks}))"
+                ));
+                values.iter().for_each(|value| self.push(value));
+            }
             Field::MatchedValue => {
                 let sql =
                     format!("incident.id IN (SELECT incident_id FROM match_hash WHERE hash IN ({marks}))");
@@ -363,6 +379,12 @@ impl Writer<'_> {
     }
 
     fn like(&mut self, field: &Field, pattern: &str) {
+        if let Some(kind) = field.term() {
+            self.sql.push_str(&format!(
+                "incident.id IN (SELECT incident_id FROM incident_term WHERE kind = '{kind}' AND term LIKE lower(?) ESCAPE '\\')"
+            ));
+            return self.values.push(pattern.into());
+        }
         let test = match field {
             Field::Note => {
                 "incident.id IN (SELECT incident_id FROM note WHERE lower(text) LIKE lower(?) ESCAPE '\\')"

@@ -12,6 +12,8 @@ const DAY: i64 = 86_400_000;
 const GROUPS: i64 = 100;
 /// Decisions that the median is taken from.
 const DECISIONS: i64 = 1_001;
+/// Servers sum up one after another.
+const FOLDING: i64 = 0x6461_696c_7900;
 
 /// By what a summary groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,24 +155,22 @@ impl Desk {
         Ok(took.get(took.len() / 2).copied())
     }
 
-    /// Sums up what PostgreSQL keeps as single lines. Returns how many lines are left.
+    /// Sums up what PostgreSQL keeps as single lines, of the days that have some. SQLite keeps sums only.
     pub async fn fold_counts(&self) -> Result<(), Error> {
         if self.database().dialect() == Dialect::Sqlite {
             return Ok(());
         }
         let mut transaction = self.begin().await?;
-        transaction.lock(0x6461_696c_7900).await?;
-        let today = jiff::Timestamp::now().as_millisecond() / DAY;
+        transaction.lock(FOLDING).await?;
         for (table, columns) in [
             ("daily", "day, policy_id, policy, severity, status, prevent_status, server"),
             ("daily_sender", "day, sender"),
         ] {
             let sql = format!(
-                "WITH gone AS (DELETE FROM {table} WHERE day >= ? RETURNING *) \
-                INSERT INTO {table} SELECT {columns}, sum(n) FROM gone GROUP BY {columns} HAVING sum(n) <> 0"
+                "WITH gone AS (DELETE FROM {table} WHERE day IN (SELECT day FROM {table} WHERE loose) RETURNING *) \
+                INSERT INTO {table} SELECT {columns}, sum(n), FALSE FROM gone GROUP BY {columns} HAVING sum(n) <> 0"
             );
-            // Days far back change seldom: they are folded once a day, by whoever comes at midnight.
-            transaction.run(&sql, values![today - 40]).await?;
+            transaction.run(&sql, Vec::new()).await?;
         }
         transaction.commit().await?;
         Ok(())

@@ -6,7 +6,7 @@ use store::database::{Database, Row};
 use store::values;
 
 use super::{Access, Condition, Count, Desk, Field, Listed, Scalar, Search};
-use crate::read::time;
+use crate::read::{alone, time};
 use crate::{Error, Incident};
 
 /// Lines of the history, notes and copies that one page shows.
@@ -58,7 +58,7 @@ pub struct Correlations {
 /// An incident with all that belongs to it.
 #[derive(Debug, Clone)]
 pub struct Look {
-    /// The incident as recorded.
+    /// The incident as recorded; its history and siblings are those below.
     pub incident: Incident,
     /// When it was written down here.
     pub recorded_at: Timestamp,
@@ -87,8 +87,8 @@ impl Desk {
         let writer = self.select(columns, access, &one(id));
         let rows = self.database().fetch(&writer.sql, writer.values).await?;
         let Some(row) = rows.first() else { return Ok(None) };
-        let Some(incident) = self.journal.show(id).await? else { return Ok(None) };
         let db = self.database();
+        let Some(incident) = alone(db, self.keys(), id).await? else { return Ok(None) };
         Ok(Some(Look {
             recorded_at: time(row.get("recorded_at")?),
             owner: row.get("owner")?,

@@ -1,6 +1,7 @@
 //! The desk: where people look for incidents, look at them and decide. Everything that it reads or changes is first cut down
 //! to what the asker's role may see: the condition of the role is part of each statement, not of the pages.
 
+mod ageing;
 mod change;
 mod condition;
 mod counts;
@@ -9,7 +10,7 @@ mod look;
 mod remediation;
 mod rules;
 mod search;
-mod statuses;
+pub(crate) mod statuses;
 
 use std::sync::Arc;
 
@@ -20,7 +21,8 @@ use store::values;
 use crate::seal::shortened;
 use crate::{Error, Journal};
 
-pub use change::{Actor, Change, Changed};
+pub use ageing::AgeingRow;
+pub use change::{Actor, Change, Changed, Decision};
 pub use condition::{Condition, Field, Misfit, Order, Scalar};
 pub use counts::{DayCount, Facet, Group};
 pub use kept::{Report, Secret, SecretKind};

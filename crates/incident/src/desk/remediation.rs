@@ -4,11 +4,10 @@
 //! from where the mail is held says more than that a plug-in ran: it stays.
 
 use jiff::{SignedDuration, Timestamp};
-use store::database::{Dialect, Row};
+use store::database::{Dialect, Row, Session};
 use store::values;
 
-use super::look::one;
-use super::{Access, Actor, Desk, tell};
+use super::{Actor, Desk, tell};
 use crate::Error;
 use crate::read::time;
 
@@ -63,34 +62,6 @@ pub struct Result {
 }
 
 impl Desk {
-    /// Writes a request down; false if there is no such incident for this asker.
-    pub async fn ask(
-        &self,
-        access: &Access,
-        actor: &Actor,
-        order: &Order,
-    ) -> std::result::Result<bool, Error> {
-        let mut transaction = self.begin().await?;
-        let visible = self.select("incident.id AS id", access, &one(order.incident));
-        if transaction.fetch(&visible.sql, visible.values).await?.is_empty() {
-            return Ok(false);
-        }
-        let now = Timestamp::now().as_millisecond();
-        let sql = "INSERT INTO remediation (id, incident_id, rule, plugin, request, requested_by, origin, requested_at, due_at) \
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        let (id, rule, plugin) = (order.id.as_str(), order.rule.as_str(), order.plugin.as_str());
-        let (request, who, origin) = (order.request.as_str(), actor.who.as_str(), actor.origin.as_deref());
-        transaction
-            .run(sql, values![id, order.incident, rule, plugin, request, who, origin, now, now])
-            .await?;
-        let sql = "UPDATE incident SET prevent_status = ? WHERE id = ?";
-        transaction.run(sql, values![REQUESTED, order.incident]).await?;
-        let detail = format!("FlexResponse Action Requested [{}]", order.plugin);
-        tell(&mut *transaction, order.incident, actor, "FLEX_RESPONSE_REQUESTED", &detail).await?;
-        transaction.commit().await?;
-        Ok(true)
-    }
-
     /// The next request that is due, for this server alone.
     pub async fn claim_request(&self) -> std::result::Result<Option<Asked>, Error> {
         let now = Timestamp::now();
@@ -187,6 +158,24 @@ impl Desk {
             "SELECT * FROM remediation WHERE incident_id = ? ORDER BY requested_at DESC, id DESC LIMIT 100";
         self.database().fetch(sql, values![incident]).await?.iter().map(asked).collect()
     }
+}
+
+/// Writes a request down, for an incident that is there.
+pub(super) async fn request(
+    db: &mut dyn Session,
+    actor: &Actor,
+    order: &Order,
+) -> std::result::Result<(), Error> {
+    let now = Timestamp::now().as_millisecond();
+    let sql = "INSERT INTO remediation (id, incident_id, rule, plugin, request, requested_by, origin, requested_at, due_at) \
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let (id, rule, plugin) = (order.id.as_str(), order.rule.as_str(), order.plugin.as_str());
+    let (request, who, origin) = (order.request.as_str(), actor.who.as_str(), actor.origin.as_deref());
+    db.run(sql, values![id, order.incident, rule, plugin, request, who, origin, now, now]).await?;
+    let sql = "UPDATE incident SET prevent_status = ? WHERE id = ?";
+    db.run(sql, values![REQUESTED, order.incident]).await?;
+    let detail = format!("FlexResponse Action Requested [{}]", order.plugin);
+    tell(db, order.incident, actor, "FLEX_RESPONSE_REQUESTED", &detail).await
 }
 
 fn asked(row: &Row) -> std::result::Result<Asked, Error> {

@@ -127,6 +127,8 @@ pub struct Listed {
     pub recorded_at: Timestamp,
     /// Whose it is.
     pub owner: Option<String>,
+    /// Who owns the data.
+    pub data_owner_name: Option<String>,
     /// Version of the policy.
     pub policy_version: String,
     /// `outbound`, …
@@ -182,10 +184,7 @@ fn grouped(number: u64) -> String {
 impl Desk {
     /// A page of a list.
     pub async fn page(&self, access: &Access, search: &Search) -> Result<Page, Error> {
-        let columns = format!(
-            "{SUMMARY}, recorded_at, owner, policy_version, direction, hidden, lower(sender) AS sender_key"
-        );
-        let mut writer = self.select(&columns, access, &search.condition);
+        let mut writer = self.select(&columns(), access, &search.condition);
         let order = search.sort.columns();
         // Towards the beginning the list is read the other way round, and turned.
         let down = search.ascending == search.backwards;
@@ -228,10 +227,7 @@ impl Desk {
 
     /// The key of the line at this place of a list, counted from 1: for those who ask for pages by number.
     pub async fn key_at(&self, access: &Access, search: &Search, place: u64) -> Result<Option<Key>, Error> {
-        let columns = format!(
-            "{SUMMARY}, recorded_at, owner, policy_version, direction, hidden, lower(sender) AS sender_key"
-        );
-        let mut writer = self.select(&columns, access, &search.condition);
+        let mut writer = self.select(&columns(), access, &search.condition);
         let down = if search.ascending { "" } else { " DESC" };
         let by: Vec<String> = search.sort.columns().iter().map(|column| format!("{column}{down}")).collect();
         writer.sql.push_str(&format!(" ORDER BY {} LIMIT 1 OFFSET ?", by.join(", ")));
@@ -244,7 +240,7 @@ impl Desk {
     pub async fn count(&self, access: &Access, condition: &Condition) -> Result<Count, Error> {
         let mut inner = self.select("1 AS one", access, condition);
         inner.values.push((COUNTED + 1).into());
-        let sql = format!("SELECT count(*) AS n FROM ({} LIMIT ?) AS some", inner.sql);
+        let sql = format!("SELECT count(*) AS n FROM ({} LIMIT ?) AS found", inner.sql);
         let rows = self.database().fetch(&sql, inner.values).await?;
         let n = rows.first().map(|row| row.get::<i64>("n")).transpose()?.unwrap_or(0) as u64;
         Ok(if n > COUNTED { Count::MoreThan(COUNTED) } else { Count::Exactly(n) })
@@ -258,6 +254,12 @@ impl Desk {
         let rows = self.database().fetch(&writer.sql, writer.values).await?;
         rows.iter().map(|row| Ok(row.get::<i64>("id")? as u64)).collect()
     }
+}
+
+fn columns() -> String {
+    format!(
+        "{SUMMARY}, recorded_at, owner, data_owner_name, policy_version, direction, hidden, lower(sender) AS sender_key"
+    )
 }
 
 fn listed(row: &Row, sort: Sort) -> Result<Listed, Error> {
@@ -278,6 +280,7 @@ fn listed(row: &Row, sort: Sort) -> Result<Listed, Error> {
     Ok(Listed {
         recorded_at: time(recorded),
         owner: row.get("owner")?,
+        data_owner_name: row.get("data_owner_name")?,
         policy_version: row.get("policy_version")?,
         direction: row.get("direction")?,
         hidden: row.get("hidden")?,

@@ -1,7 +1,7 @@
 //! Workflow statuses, the product's and one's own, and the custom attributes that there are.
 
 use serde::Serialize;
-use store::database::Row;
+use store::database::{Dialect, Row, Session};
 use store::values;
 
 use super::Desk;
@@ -18,6 +18,8 @@ pub struct StatusRow {
     pub group: String,
     /// Nobody works on such an incident any more.
     pub closed: bool,
+    /// Its place among others.
+    pub position: i64,
     /// One of the product's: it stays.
     pub built_in: bool,
 }
@@ -37,40 +39,70 @@ pub struct AttributeDefinition {
     pub is_email: bool,
 }
 
+/// Names are compared without regard to case, which no index does: one after another.
+const NAMES: i64 = 0x7374_6174_7573;
+const ALL: &str =
+    "SELECT id, name, status_group, closed, position, built_in FROM status ORDER BY position, id";
+
+fn status(row: &Row) -> Result<StatusRow, Error> {
+    Ok(StatusRow {
+        id: row.get::<i64>("id")? as u64,
+        name: row.get("name")?,
+        group: row.get("status_group")?,
+        closed: row.get("closed")?,
+        position: row.get("position")?,
+        built_in: row.get("built_in")?,
+    })
+}
+
+/// All statuses, none of which goes away before this transaction ends.
+pub(super) async fn kept(db: &mut dyn Session) -> Result<Vec<StatusRow>, Error> {
+    let share = if db.dialect() == Dialect::Postgres { " FOR SHARE" } else { "" };
+    db.fetch(&format!("{ALL}{share}"), Vec::new()).await?.iter().map(status).collect()
+}
+
+/// An attribute that somebody sets is one that there is.
+pub(crate) async fn known_attribute(db: &mut dyn Session, name: &str) -> Result<(), Error> {
+    let sql = "INSERT INTO attribute_definition (name, attribute_group, position) VALUES (?, 'Attributes', 1000) \
+        ON CONFLICT (name) DO NOTHING";
+    db.run(sql, values![name]).await?;
+    Ok(())
+}
+
 impl Desk {
     /// All statuses in order.
     pub async fn statuses(&self) -> Result<Vec<StatusRow>, Error> {
-        let sql = "SELECT id, name, status_group, closed, built_in FROM status ORDER BY position, id";
-        let status = |row: &Row| {
-            Ok(StatusRow {
-                id: row.get::<i64>("id")? as u64,
-                name: row.get("name")?,
-                group: row.get("status_group")?,
-                closed: row.get("closed")?,
-                built_in: row.get("built_in")?,
-            })
-        };
-        self.database().fetch(sql, Vec::new()).await?.iter().map(status).collect()
+        self.database().fetch(ALL, Vec::new()).await?.iter().map(status).collect()
     }
 
-    /// Makes a status. The inner error is for whoever asked.
-    pub async fn add_status(
+    /// Makes a status, or changes group, meaning and place of the own one of this name. The inner error is for whoever asked.
+    pub async fn save_status(
         &self,
         name: &str,
         group: &str,
         closed: bool,
+        position: i64,
     ) -> Result<Result<(), String>, Error> {
-        let fits = |text: &str| (1..=60).contains(&text.trim().chars().count());
-        if !fits(name) || !fits(group) || name.chars().chain(group.chars()).any(char::is_control) {
+        let (name, group) = (name.trim(), group.trim());
+        if !fits(name) || !fits(group) {
             return Ok(Err("a status and its group have names of 1 to 60 characters".to_owned()));
         }
-        if self.statuses().await?.iter().any(|known| known.name.to_lowercase() == name.trim().to_lowercase())
-        {
-            return Ok(Err(format!("there is a status {:?} already", name.trim())));
-        }
         let mut transaction = self.begin().await?;
-        let sql = "INSERT INTO status (name, status_group, closed, position, built_in) VALUES (?, ?, ?, 100, ?) ON CONFLICT (name) DO NOTHING";
-        transaction.run(sql, values![name.trim(), group.trim(), closed, false]).await?;
+        transaction.lock(NAMES).await?;
+        let known = kept(&mut *transaction).await?;
+        match known.iter().find(|known| known.name.to_lowercase() == name.to_lowercase()) {
+            Some(known) if known.built_in => {
+                return Ok(Err(format!("{:?} is built in and stays as it is", known.name)));
+            }
+            Some(known) => {
+                let sql = "UPDATE status SET status_group = ?, closed = ?, position = ? WHERE id = ?";
+                transaction.run(sql, values![group, closed, position, known.id]).await?;
+            }
+            None => {
+                let sql = "INSERT INTO status (name, status_group, closed, position, built_in) VALUES (?, ?, ?, ?, ?)";
+                transaction.run(sql, values![name, group, closed, position, false]).await?;
+            }
+        }
         transaction.commit().await?;
         Ok(Ok(()))
     }
@@ -84,13 +116,14 @@ impl Desk {
             return Ok(Err("a built-in status stays".to_owned()));
         }
         let name: String = row.get("name")?;
+        // Removed first, looked for then: a decision that gives an incident this status meanwhile is waited for.
+        transaction.run("DELETE FROM status WHERE id = ?", values![id]).await?;
         let used = transaction
             .fetch("SELECT 1 AS one FROM incident WHERE status = ? LIMIT 1", values![name.as_str()])
             .await?;
         if !used.is_empty() {
             return Ok(Err(format!("incidents have the status {name:?}; give them another one first")));
         }
-        transaction.run("DELETE FROM status WHERE id = ?", values![id]).await?;
         transaction.commit().await?;
         Ok(Ok(()))
     }
@@ -110,12 +143,40 @@ impl Desk {
         self.database().fetch(sql, Vec::new()).await?.iter().map(one).collect()
     }
 
-    /// Makes a custom attribute; false if there is one of this name.
-    pub async fn define_attribute(&self, name: &str, group: &str, is_email: bool) -> Result<bool, Error> {
+    /// Makes a custom attribute, or changes group, place and kind of the one of this name. The inner error is for whoever asked.
+    pub async fn save_attribute(
+        &self,
+        name: &str,
+        group: &str,
+        position: i64,
+        is_email: bool,
+    ) -> Result<Result<(), String>, Error> {
+        let (name, group) = (name.trim(), group.trim());
+        if !fits(name) || !fits(group) {
+            return Ok(Err("an attribute and its group have names of 1 to 60 characters".to_owned()));
+        }
         let mut transaction = self.begin().await?;
-        let sql = "INSERT INTO attribute_definition (name, attribute_group, position, is_email) VALUES (?, ?, 100, ?) ON CONFLICT (name) DO NOTHING";
-        let made = transaction.run(sql, values![name, group, is_email]).await? > 0;
+        let sql = "INSERT INTO attribute_definition (name, attribute_group, position, is_email) VALUES (?, ?, ?, ?) \
+            ON CONFLICT (name) DO UPDATE SET attribute_group = excluded.attribute_group, position = excluded.position, \
+            is_email = excluded.is_email";
+        transaction.run(sql, values![name, group, position, is_email]).await?;
         transaction.commit().await?;
-        Ok(made)
+        Ok(Ok(()))
     }
+
+    /// Removes a custom attribute with its values. How many incidents had one; None: there is no such attribute.
+    pub async fn remove_attribute(&self, id: u64) -> Result<Option<u64>, Error> {
+        let mut transaction = self.begin().await?;
+        let sql = "DELETE FROM attribute_definition WHERE id = ? RETURNING name";
+        let rows = transaction.fetch(sql, values![id]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let name: String = row.get("name")?;
+        let gone = transaction.run("DELETE FROM attribute WHERE name = ?", values![name]).await?;
+        transaction.commit().await?;
+        Ok(Some(gone))
+    }
+}
+
+fn fits(name: &str) -> bool {
+    (1..=60).contains(&name.chars().count()) && !name.chars().any(char::is_control)
 }
