@@ -199,7 +199,7 @@ pub(crate) struct Limits {
     pub(crate) received_lines: usize,
     pub(crate) memory_per_message: usize,
     pub(crate) memory_for_inspection: usize,
-    /// Messages inspected at one time; 0: one for each processor, at least two.
+    /// Messages inspected at one time; 0: two for each processor, at least four.
     pub(crate) inspectors: usize,
     /// Worker processes for documents; 0: one for each processor, at least two.
     pub(crate) workers: usize,

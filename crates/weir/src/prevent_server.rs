@@ -221,7 +221,8 @@ fn checked_settings(config: &Prevent, id_key: IdKey) -> Result<Settings> {
         spool_dir: spool_dir(config),
         inspection_deadline: config.timeouts.inspection.0,
         inspection_wait: config.timeouts.inspection_wait.0,
-        inspectors: or_processors(limits.inspectors),
+        // While a worker opens a document, its inspector waits: with one a processor, processors would wait too.
+        inspectors: if limits.inspectors > 0 { limits.inspectors } else { 2 * or_processors(0) },
         content: content::Limits::default(),
         passwords: config.passwords.clone(),
         trial: config.trial,
