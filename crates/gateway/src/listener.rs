@@ -312,7 +312,7 @@ impl Session {
         match self.shared.gateway.accept(incoming, verdicts, message).await {
             Ok(accepted) => {
                 tracing::info!(
-                    peer = %self.peer, message = accepted.message, unique_message_id = incoming.unique_id, sender = incoming.sender,
+                    peer = %self.peer, message_number = accepted.message, unique_message_id = incoming.unique_id, sender = incoming.sender,
                     size = incoming.size, held = accepted.held, queued = accepted.queued, repeated = accepted.repeated,
                     deleted = accepted.deleted, "kept"
                 );

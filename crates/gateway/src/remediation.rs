@@ -28,25 +28,33 @@ const REQUEST: usize = 1 << 20;
 const EXCHANGE: Duration = Duration::from_secs(300);
 const CONNECTIONS: usize = 200;
 
-/// Serves it until `stop`, to clients of these names.
-pub(crate) async fn listen(
-    gateway: Gateway,
-    options: &RemediationOptions,
-    stop: CancellationToken,
-) -> Result<Listening, Error> {
-    let setup = |why: web::listen::Error| Error::Setup(format!("remediation: {why}"));
+/// The certificates of the service, which lets in clients of these names.
+pub(crate) fn tls(options: &RemediationOptions) -> Result<Tls, Error> {
     let clients = Clients::Named {
         authorities: options.tls.ca.clone().unwrap_or_default(),
         names: options.client_names.clone(),
     };
     let (chain, key) = (options.tls.certificate.clone(), options.tls.key.clone());
-    let tls = Tls::load(TlsFiles { chain, key, clients }).map_err(setup)?;
+    Tls::load(TlsFiles { chain, key, clients }).map_err(setup)
+}
+
+fn setup(why: web::listen::Error) -> Error {
+    Error::Setup(format!("remediation: {why}"))
+}
+
+/// Serves it until `stop`.
+pub(crate) async fn listen(
+    gateway: Gateway,
+    address: &str,
+    tls: Tls,
+    stop: CancellationToken,
+) -> Result<Listening, Error> {
     let router = Router::new()
         .route(paths::REMEDIATION, post(remediate))
         .layer(DefaultBodyLimit::max(REQUEST))
         .layer(middleware::from_fn(in_time))
         .with_state(gateway);
-    web::listen::listen(&options.listen, Transport::Tls(tls), CONNECTIONS, router, stop).await.map_err(setup)
+    web::listen::listen(address, Transport::Tls(tls), CONNECTIONS, router, stop).await.map_err(setup)
 }
 
 async fn in_time(request: Request, next: Next) -> Response {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use smtp::mx::{Resolver, Target};
 use smtp::server::{ServerConfig, ServerTls};
-use smtp::tls::{Acceptor, CertificateFiles, Connector, TlsError};
+use smtp::tls::{Acceptor, CertificateFiles, Connector};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use web::listen::Tls;
 
 use crate::door::Door;
 use crate::hop::Way;
@@ -40,14 +41,17 @@ pub struct Running {
 pub struct Certificates {
     acceptors: Vec<Acceptor>,
     connector: Option<Connector>,
+    remediation: Option<Tls>,
 }
 
 impl Certificates {
-    /// Reads the files again: of the listeners for mail, and of the updates to Enforce. Connections that stand keep what they have.
-    /// What is wrong with the first bad file; that one stays as it was. The remediation service looks after its own files.
-    pub fn reload(&self) -> Result<(), TlsError> {
-        self.acceptors.iter().try_for_each(Acceptor::reload)?;
-        self.connector.iter().try_for_each(Connector::reload)
+    /// Reads the files again: of the listeners for mail, of the updates to Enforce, of the remediation service. Connections that
+    /// stand keep what they have. What is wrong with the first bad file; that one stays as it was.
+    pub fn reload(&self) -> Result<(), Error> {
+        let wrong = |why: String| Error::Setup(why);
+        self.acceptors.iter().try_for_each(Acceptor::reload).map_err(|why| wrong(why.to_string()))?;
+        self.connector.iter().try_for_each(Connector::reload).map_err(|why| wrong(why.to_string()))?;
+        self.remediation.iter().try_for_each(Tls::reload).map_err(|why| wrong(why.to_string()))
     }
 }
 
@@ -74,7 +78,9 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     }
     let sender = options.enforce.clone().map(|enforce| Sender::new(gateway.clone(), enforce)).transpose()?;
     if let Some(options) = &options.remediation {
-        let listening = remediation::listen(gateway.clone(), options, stop.clone()).await?;
+        let tls = remediation::tls(options)?;
+        certificates.remediation = Some(tls.clone());
+        let listening = remediation::listen(gateway.clone(), &options.listen, tls, stop.clone()).await?;
         addresses.2 = Some(listening.address);
         tasks.spawn(async move {
             let _ = listening.task.await;

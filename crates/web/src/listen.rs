@@ -199,6 +199,10 @@ async fn converse(
                     }
                     serve(stream, Peer { address, secure: true, certificate }, app, stop).await;
                 }
+                // Who must show a certificate and cannot is a server set up wrongly; otherwise it is any scanner.
+                Ok(Err(error)) if tls.is_for_named() => {
+                    tracing::warn!(%address, %error, "no TLS session with a client that must have a certificate");
+                }
                 Ok(Err(error)) => tracing::debug!(%address, %error, "a TLS handshake failed"),
                 Err(_) => tracing::debug!(%address, "a TLS handshake took too long"),
             }

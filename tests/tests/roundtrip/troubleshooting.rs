@@ -122,7 +122,7 @@ fn a_gateway_lets_nobody_in_whose_certificate_it_does_not_know() {
     site.respond(id, "Approve", "");
     let line = site.told(id, "could not be sent");
     assert!(line.detail.to_lowercase().contains("alert"), "{}", line.detail);
-    site.gateway.wait_for_log("no TLS session with a client of the remediation service");
+    site.gateway.wait_for_log("no TLS session with a client that must have a certificate");
     // One of the right authority, with a name that may not ask.
     let place = dir.to_string_lossy().into_owned();
     assert!(run(&["cert", "client", "--dir", &place, "somebody"]).status.success());
@@ -136,7 +136,7 @@ fn a_gateway_lets_nobody_in_whose_certificate_it_does_not_know() {
         ("authority", &*authority),
     ];
     site.admin.done("/credentials", &fields);
-    site.gateway.wait_for_log("is not among client_names");
+    site.gateway.wait_for_log("a client's certificate has none of the names that get in");
     assert!(site.gateway.delivered().is_empty());
     keep_certificates(&site.enforce, &site.admin, "strange");
     site.told(id, "FlexResponse Action Executed [SMG Approve Action]");
@@ -290,7 +290,7 @@ fn at_sighup_the_gateway_reads_its_certificates_again_and_both_servers_go_on() {
     reload(&site, 1);
     site.respond(id, "Approve", "");
     site.told(id, "could not be sent");
-    site.gateway.wait_for_log("no TLS session with a client of the remediation service");
+    site.gateway.wait_for_log("no TLS session with a client that must have a certificate");
     // What cannot be read changes nothing.
     fs::write(&authority, "no certificate").unwrap();
     site.gateway.signal("HUP");

@@ -51,7 +51,7 @@ pub(crate) async fn deliver(
                 continue;
             }
             Err(error) => {
-                tracing::error!(%error, message, "a queued mail cannot be read");
+                tracing::error!(%error, message_number = message, "a queued mail cannot be read");
                 let fates = batch.entries.iter().map(|_| Fate::Later(error.to_string())).collect();
                 runner.finish(&batch, fates, None).await;
                 continue;

@@ -291,7 +291,7 @@ impl Runner {
                 format!("the mail for {} may or may not have arrived: {words}", entry.recipient),
             ),
         };
-        tracing::info!(queue = entry.id, message = entry.message, incident = entry.copy, recipient = %entry.recipient, action, detail, "delivery");
+        tracing::info!(queue = entry.id, message_number = entry.message, incident = entry.copy, recipient = %entry.recipient, action, detail, "delivery");
         match &fate {
             Fate::Delivered(words) => self.over(db, entry, "delivered", words).await?,
             Fate::Never(words) => {

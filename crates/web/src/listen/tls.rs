@@ -84,8 +84,27 @@ impl Tls {
         Ok(Self(Arc::new(Shared { files, now })))
     }
 
+    /// Reads the files again at once, as whoever changed them may ask. What is wrong with them: what is in force stays.
+    pub fn reload(&self) -> Result<(), Error> {
+        let contents = self.0.files.read()?;
+        if contents.digest() != self.now().digest {
+            self.put(self.0.files.in_force(&contents)?);
+        }
+        Ok(())
+    }
+
+    fn put(&self, new: InForce) {
+        tracing::info!(chain = %self.0.files.chain.display(), ends = %new.ends, "a new certificate is served");
+        *self.0.now.write().unwrap_or_else(PoisonError::into_inner) = new;
+    }
+
     pub(super) fn config(&self) -> Arc<ServerConfig> {
         self.now().config
+    }
+
+    /// Whether only clients of certain names get in.
+    pub(super) fn is_for_named(&self) -> bool {
+        matches!(self.0.files.clients, Clients::Named { .. })
     }
 
     /// Whether a client with this certificate, already verified, gets in.
@@ -140,9 +159,7 @@ impl Tls {
         if digest == self.now().digest {
             watch.complaint = None;
         } else if settled {
-            let new = files.in_force(&contents)?;
-            tracing::info!(chain = %files.chain.display(), ends = %new.ends, "a new certificate is served");
-            *self.0.now.write().unwrap_or_else(PoisonError::into_inner) = new;
+            self.put(files.in_force(&contents)?);
             *watch = Watch { seen: watch.seen, ..Watch::default() };
         }
         Ok(())
