@@ -35,7 +35,7 @@ pub(crate) async fn put(
     if sender.is_empty() || unwanted {
         let why = if unwanted { "its sender asked not to be told" } else { "there is no sender to tell" };
         let detail = format!("delivery to {} failed for good and {why}", entry.recipient);
-        tracing::error!(message = entry.message, incident = entry.copy, recipient = %entry.recipient, words, "{detail}");
+        tracing::error!(message_number = entry.message, incident = entry.copy, recipient = %entry.recipient, words, "{detail}");
         return tell(db, entry.message, entry.copy, gateway.name(), "NOT_TOLD", &detail).await;
     }
     let report = Report { gateway: gateway.name(), recipient: &entry.recipient, words };
