@@ -440,7 +440,7 @@ async fn insert(
     terms::keep(db, id, &shipped.recipients, &shipped.unscannable).await?;
     keep_values(db, id, &ready.values).await?;
     add_attributes(db, id, &shipped.attributes).await?;
-    messages::tell_new_incident(db, id, shipped).await?;
+    messages::tell_new_incident(db, id, &shipped.unique_message_id).await?;
     Ok(id)
 }
 

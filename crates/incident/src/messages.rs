@@ -10,7 +10,7 @@ use store::database::{Database, Row, Session};
 use store::values;
 
 use crate::seal::{json, shortened};
-use crate::wire::{CopyState, MessageUpdate, ShippedIncident, UpdateAnswer, UpdateBatch, UpdateResult};
+use crate::wire::{CopyState, MessageUpdate, UpdateAnswer, UpdateBatch, UpdateResult};
 use crate::write::{DETAIL, lock_name};
 use crate::{Error, Journal};
 
@@ -218,26 +218,14 @@ fn words(state: CopyState, recipient: &str, gateway: &str, note: &str) -> (&'sta
     (action, format!("the copy for {recipient} {what} at {gateway}{note}"))
 }
 
-/// An incident that comes after updates of its message shows them too: those of its own recipients, or all where it has none of
-/// them (a rule may have redirected the message).
-pub(crate) async fn tell_new_incident(
-    db: &mut dyn Session,
-    id: i64,
-    shipped: &ShippedIncident,
-) -> Result<(), Error> {
+/// An incident that comes after updates of its message shows them too, whosever copies they are about, as it would had it come
+/// before them.
+pub(crate) async fn tell_new_incident(db: &mut dyn Session, id: i64, unique_id: &str) -> Result<(), Error> {
     let sql = "SELECT * FROM message_update WHERE unique_id = ? ORDER BY id LIMIT ?";
-    let rows = db.fetch(sql, values![shipped.unique_message_id.as_str(), TOLD]).await?;
-    let mut updates = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let recipient: String = row.get("recipient")?;
-        let ours = shipped.recipients.iter().any(|one| one.eq_ignore_ascii_case(&recipient));
-        updates.push((ours, recipient, row));
-    }
-    let any = updates.iter().any(|(ours, ..)| *ours);
-    for (_, recipient, row) in updates.iter().filter(|(ours, ..)| *ours || !any) {
+    for row in &db.fetch(sql, values![unique_id, TOLD]).await? {
+        let (gateway, note): (String, String) = (row.get("gateway")?, row.get("note")?);
         let state = parse(&row.get::<String>("state")?);
-        let (action, detail) =
-            words(state, recipient, &row.get::<String>("gateway")?, &row.get::<String>("note")?);
+        let (action, detail) = words(state, &row.get::<String>("recipient")?, &gateway, &note);
         line(db, id, row.get("at")?, &row.get::<String>("who")?, (action, &detail)).await?;
     }
     Ok(())

@@ -301,6 +301,16 @@ on_both! {
         assert!(actions.contains(&"EMAIL_QUARANTINED".to_owned()) && actions.contains(&"EMAIL_BLOCKED".to_owned()));
     }
 
+    async fn an_update_about_another_recipients_copy_is_told_whenever_it_comes(two: Two) {
+        two.enforce.take_updates("gw1", &batch(vec![update(1, "A", "b@partner.example", CopyState::Held)])).await.unwrap();
+        two.enforce.take_updates("gw2", &batch(vec![update(1, "A", "elsewhere@other.example", CopyState::Held)])).await.unwrap();
+        two.record(message("A", &[1])).await;
+        two.ship().await;
+        let history = two.enforce.show(1).await.unwrap().unwrap().history;
+        let told = |at: &str| history.iter().any(|line| line.detail.contains(&format!("is held for review at {at}")));
+        assert!(told("gw1") && told("gw2"), "{history:#?}");
+    }
+
     async fn while_any_copy_is_held_the_message_is(two: Two) {
         two.record(message("A", &[1])).await;
         two.ship().await;

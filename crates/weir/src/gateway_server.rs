@@ -13,7 +13,7 @@ use gateway::{
 };
 use incident::wire::{Heartbeat, ServerKind};
 use jiff::Timestamp;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use web::listen::{Clients, Listening, Tls, Transport};
@@ -168,6 +168,8 @@ pub(crate) async fn run(settings: Settings) -> Result<()> {
 
 /// Enrols where that is due, then starts everything; nothing is accepted unless all of it works.
 pub(crate) async fn start(settings: Settings, stop: CancellationToken) -> Result<Running> {
+    // Before anything listens: a SIGHUP that comes early is heard late, and ends nothing.
+    let hangups = signal(SignalKind::hangup())?;
     let Settings { mut options, console_listen, console_tls, enforce, token, names } = settings;
     std::fs::create_dir_all(&options.data)
         .with_context(|| format!("cannot make the directory {}", options.data.display()))?;
@@ -196,7 +198,7 @@ pub(crate) async fn start(settings: Settings, stop: CancellationToken) -> Result
         }
     };
     let (reload, asked) = mpsc::channel(1);
-    tokio::spawn(reload_certificates(running.certificates(), asked, stop.clone()));
+    tokio::spawn(reload_certificates(running.certificates(), hangups, asked, stop.clone()));
     if !enforce.is_empty() {
         let reached = offered.zip(running.remediation);
         let reached = reached.and_then(|(offered, address)| reached_at(&offered, &names, address));
@@ -244,15 +246,15 @@ fn reached_at(offered: &RemediationOptions, names: &[String], address: SocketAdd
 /// Reads certificates again at SIGHUP, and once the one for Enforce was renewed.
 async fn reload_certificates(
     certificates: gateway::Certificates,
+    mut hangups: Signal,
     mut asked: mpsc::Receiver<oneshot::Sender<Result<(), String>>>,
     stop: CancellationToken,
 ) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     let mut asking = true;
     loop {
         let done = tokio::select! {
             () = stop.cancelled() => return,
-            _ = hangup.recv() => None,
+            _ = hangups.recv() => None,
             done = asked.recv(), if asking => match done {
                 None => {
                     asking = false;

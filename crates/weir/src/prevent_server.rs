@@ -19,7 +19,7 @@ use smtp::mx::{Resolver, Target};
 use smtp::server::{LineEndRule, LineEnds, ServerConfig, ServerTls, Timeouts};
 use smtp::tls::{Acceptor, CertificateFiles, Connector, Trust};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -84,6 +84,8 @@ impl Running {
 
 /// Starts everything; nothing is accepted unless all of it works.
 pub(crate) async fn start(configure: Configure, stop: CancellationToken) -> Result<Running> {
+    // Before anything listens: a SIGHUP that comes early is heard late, and ends nothing.
+    let hangups = signal(SignalKind::hangup())?;
     let configured = configure()?;
     let config = configured.prevent;
     let settings = settings(&config)?;
@@ -127,7 +129,7 @@ pub(crate) async fn start(configure: Configure, stop: CancellationToken) -> Resu
         lines,
         _reload: reload,
     };
-    tokio::spawn(keeper.keep(config, reloads, stop.clone()));
+    tokio::spawn(keeper.keep(config, hangups, reloads, stop.clone()));
     let milter = milter.map(|listener| {
         let (server, stop) = (server.clone(), stop.clone());
         tokio::spawn(async move { server.run_milter(listener, stop).await })
@@ -593,15 +595,20 @@ struct Keeper {
 }
 
 impl Keeper {
-    async fn keep(self, mut config: Prevent, mut asked: Reloads, stop: CancellationToken) {
-        let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    async fn keep(
+        self,
+        mut config: Prevent,
+        mut hangups: Signal,
+        mut asked: Reloads,
+        stop: CancellationToken,
+    ) {
         let mut policies = Watched::new(&policies_of(&config));
         let mut warned = None;
         loop {
             self.look_at_certificates(&config, &mut warned);
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = hangup.recv() => {
+                _ = hangups.recv() => {
                     if let Ok(new) = self.reload() {
                         config = new;
                     }
