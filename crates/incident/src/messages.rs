@@ -4,6 +4,8 @@
 //! An update counts once, however often it is sent: it is known by gateway, number and content. One that comes before its
 //! incident is kept, and told when that comes.
 
+use std::cmp::Ordering;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use store::database::{Database, Row, Session};
@@ -147,16 +149,14 @@ async fn keep_state(
     update: &MessageUpdate,
     note: &str,
 ) -> Result<(), Error> {
-    let sql = "SELECT gateway, seq, at FROM message_state WHERE unique_id = ? AND recipient = ?";
+    let sql =
+        "SELECT gateway, gateway_incident, seq, at FROM message_state WHERE unique_id = ? AND recipient = ?";
     let (unique_id, recipient) = (update.unique_message_id.as_str(), update.recipient.as_str());
     let rows = db.fetch(sql, values![unique_id, recipient]).await?;
-    if let Some(row) = rows.first() {
-        let same = row.get::<String>("gateway")? == gateway;
-        let later = update.at.as_millisecond() > row.get::<i64>("at")?;
-        // Clocks step back now and then; numbers of one gateway do not.
-        if !(later || same && update.seq as i64 > row.get::<i64>("seq")?) {
-            return Ok(());
-        }
+    if let Some(row) = rows.first()
+        && !is_news(row, gateway, update)?
+    {
+        return Ok(());
     }
     let sql = "INSERT INTO message_state (unique_id, recipient, gateway, gateway_incident, state, seq, at, who, note, prevent_status) \
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (unique_id, recipient) DO UPDATE SET gateway = excluded.gateway, \
@@ -177,6 +177,23 @@ async fn keep_state(
     ];
     db.run(sql, values).await?;
     Ok(())
+}
+
+/// Whether an update says more than what is known of a recipient's copy. A message that its sender sent again may be held again
+/// while the first copy is still on its way: what counts is the newest copy, and updates are in order for each copy only.
+fn is_news(known: &Row, gateway: &str, update: &MessageUpdate) -> Result<bool, Error> {
+    let later = update.at.as_millisecond() > known.get::<i64>("at")?;
+    if known.get::<String>("gateway")? != gateway {
+        return Ok(later);
+    }
+    let number = (update.seq as i64).cmp(&known.get::<i64>("seq")?);
+    Ok(match (update.gateway_incident as i64).cmp(&known.get::<i64>("gateway_incident")?) {
+        Ordering::Greater => true,
+        // Clocks step back now and then; numbers of one gateway do not.
+        Ordering::Equal => later || number == Ordering::Greater,
+        // Of an older copy, unless the gateway was made anew and counts from 1 again.
+        Ordering::Less => later && number == Ordering::Less,
+    })
 }
 
 async fn tell(db: &mut dyn Session, gateway: &str, update: &MessageUpdate, note: &str) -> Result<(), Error> {

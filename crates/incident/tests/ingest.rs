@@ -311,6 +311,20 @@ on_both! {
         assert!(told("gw1") && told("gw2"), "{history:#?}");
     }
 
+    async fn the_newest_copy_of_a_recipient_counts_in_whatever_order_updates_come(two: Two) {
+        // The sender sent it again while the first copy, released already, was being delivered: the second is held.
+        let told = [(1, 1, CopyState::Approved), (2, 2, CopyState::Held), (3, 1, CopyState::Delivered)];
+        for (message, order) in [("A", [0, 1, 2]), ("B", [0, 2, 1])] {
+            for place in order {
+                let (seq, gateway_incident, state) = told[place];
+                let one = MessageUpdate { gateway_incident, ..update(seq, message, "b@partner.example", state) };
+                two.enforce.take_updates("gw1", &batch(vec![one])).await.unwrap();
+            }
+            let states = two.enforce.message_states(message).await.unwrap();
+            assert_eq!((states[0].state, states[0].gateway_incident), (CopyState::Held, 2), "{message}");
+        }
+    }
+
     async fn while_any_copy_is_held_the_message_is(two: Two) {
         two.record(message("A", &[1])).await;
         two.ship().await;
