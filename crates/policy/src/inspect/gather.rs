@@ -147,14 +147,14 @@ impl<'g, 'm> Gatherer<'g, 'm> {
             self.look(&joined, &mut |_, one| found.push(one));
         }
         found.sort_unstable_by_key(|one| one.piece);
+        let mut rest = found.as_slice();
         for row in rows {
-            let here = found.partition_point(|one| one.piece < row.end);
-            let rest = found.split_off(here);
-            if !found.is_empty() {
-                found.into_iter().for_each(|one| self.note(one));
+            let (here, after) = rest.split_at(rest.partition_point(|one| one.piece < row.end));
+            if !here.is_empty() {
+                here.iter().for_each(|one| self.note(*one));
                 self.end_row(row.clone());
             }
-            found = rest;
+            rest = after;
         }
     }
 

@@ -129,7 +129,6 @@ fn is_apart(octet: u8) -> bool {
 
 fn better(best: &mut Option<Vec<Need>>, other: Vec<Need>) {
     let worth = |needs: &[Need]| {
-        // Without any there is nothing to look for.
         let shortest = needs.iter().map(|need| need.literal.len()).min().unwrap_or(0);
         let span = needs.iter().map(|need| need.most_before - need.least_before).max().unwrap_or(0);
         (shortest.min(ENOUGH), usize::MAX - needs.len(), usize::MAX - span)
