@@ -18,6 +18,7 @@ use store::values;
 use support::message;
 use tempfile::TempDir;
 
+#[macro_use]
 #[path = "../../store/tests/postgres/mod.rs"]
 mod postgres;
 
@@ -91,29 +92,9 @@ impl Server {
     }
 }
 
-/// Each promise on both databases.
-macro_rules! on_both {
-    ($(async fn $name:ident($server:ident: Server) $body:block)*) => {$(
-        mod $name {
-            use super::*;
-            async fn promise($server: Server) $body
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_sqlite() {
-                promise(server(None).await).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_postgres() {
-                if let Some(url) = postgres::database().await {
-                    promise(server(Some(Location::parse(&url).unwrap())).await).await;
-                }
-            }
-        }
-    )*};
-}
-
 on_both! {
+    made by server;
+
     async fn every_order_gives_each_incident_once_in_both_directions(server: Server) {
         server.dozen().await;
         for sort in Sort::ALL {

@@ -14,6 +14,7 @@ use store::database::Location;
 use support::message;
 use tempfile::TempDir;
 
+#[macro_use]
 #[path = "../../store/tests/postgres/mod.rs"]
 mod postgres;
 
@@ -90,29 +91,9 @@ fn batch(updates: Vec<MessageUpdate>) -> UpdateBatch {
     UpdateBatch { gateway: "gw1".into(), waiting: 0, updates }
 }
 
-/// Each promise on both databases of Enforce.
-macro_rules! on_both {
-    ($(async fn $name:ident($two:ident: Two) $body:block)*) => {$(
-        mod $name {
-            use super::*;
-            async fn promise($two: Two) $body
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_sqlite() {
-                promise(two(None).await).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_postgres() {
-                if let Some(url) = postgres::database().await {
-                    promise(two(Some(Location::parse(&url).unwrap())).await).await;
-                }
-            }
-        }
-    )*};
-}
-
 on_both! {
+    made by two;
+
     async fn an_incident_arrives_whole_with_its_original_history_and_searchable_values(two: Two) {
         let recorded = two.record(message("A", &[1, 2])).await;
         two.prevent.outcome(&recorded, Outcome::Relayed { code: 250, text: "250 ok".into() }).await.unwrap();

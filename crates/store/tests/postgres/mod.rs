@@ -132,3 +132,27 @@ fn as_user(user: Option<(u32, u32)>, program: &Path) -> Command {
     command.args(["--reuid", &uid.to_string(), "--regid", &gid.to_string(), "--clear-groups"]).arg(program);
     command
 }
+
+/// Each promise on both databases: `on_both! { made by FUNCTION; async fn …(what it makes: TYPE) { … } … }`. The function gets the place of
+/// a database, or none for SQLite in a directory of its own.
+#[allow(unused_macros)]
+macro_rules! on_both {
+    (made by $make:ident; $(async fn $name:ident($made:ident: $what:ty) $body:block)*) => {$(
+        mod $name {
+            use super::*;
+            async fn promise($made: $what) $body
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_sqlite() {
+                promise($make(None).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_postgres() {
+                if let Some(url) = postgres::database().await {
+                    promise($make(Some(Location::parse(&url).unwrap())).await).await;
+                }
+            }
+        }
+    )*};
+}
