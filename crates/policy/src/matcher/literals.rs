@@ -12,6 +12,9 @@ const LONGEST_STRIDE: usize = 8;
 /// The widest window, in octets.
 const WIDEST: usize = 8;
 
+/// So many long strings are sampled by narrow windows.
+const FEW: usize = 32;
+
 /// A compiled set of strings.
 #[derive(Debug, Default)]
 pub(super) struct Literals {
@@ -59,11 +62,11 @@ impl Literals {
         let shortest = |ids: &[u32]| ids.iter().map(|id| strings[*id as usize].len()).min().unwrap_or(0);
         let mut windows = Vec::new();
         for ids in [of(2..=2), of(3..=WIDEST - 1), of(WIDEST..=usize::MAX)] {
-            // Wide windows seldom stand anywhere by chance.
+            // Wide windows seldom stand anywhere by chance; of a few strings narrow ones do not either, and take longer steps.
             let width = match shortest(&ids) {
                 0 => continue,
                 least @ 1..=3 => least,
-                least if least < WIDEST => 4,
+                least if least < WIDEST || ids.len() <= FEW => 4,
                 _ => WIDEST,
             };
             let stride = (shortest(&ids) + 1 - width).min(LONGEST_STRIDE);
