@@ -10,14 +10,14 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::Boundary;
 use super::automaton::{Automata, Shape};
+use super::table::load;
 
 /// Buckets, as bits.
 pub(super) type Buckets = u8;
 
-/// The octets from a candidate on: eight of them, and which of 64 are digits, which letters.
+/// Which of the 64 octets from a candidate on are digits, which letters.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct View {
-    pub(super) eight: u64,
     pub(super) digits: u64,
     pub(super) letters: u64,
 }
@@ -26,6 +26,13 @@ pub(super) struct View {
 const RUN: usize = 32;
 /// The same for the second run.
 const SECOND: usize = 16;
+/// What most text is like, for choosing which question to ask first.
+const PROSE: &str = " Thank you for your letter of last week, which our colleagues in the sales department have read with interest. \
+    We are sorry that the delivery came late, and that some of the boxes were open when they arrived. Please send \
+    us a list of what is missing; we will replace it at once, without any cost to you. About the other question: \
+    yes, prices for the next year should be ready before the end of the month, and nobody expects them to change much. ";
+/// Sorts of the octet that stands two places after a run.
+const SORTS: usize = 8;
 /// Pairs of seven-bit octets.
 const PAIRS: usize = 1 << 14;
 /// Sets of states larger than this are not followed: the pair passes.
@@ -35,11 +42,13 @@ const MOST_STATES: usize = 4096;
 pub(super) struct Gate {
     /// By the pair of octets at places 0, 2, 4 and 6.
     pairs: Box<[[Buckets; PAIRS]; 4]>,
+    /// Whether pairs of octets alone shut the gate before nearly all words of prose.
+    pairs_first: bool,
     /// Octets that no automaton tells apart have one class.
     classes: [u8; 256],
     class_count: usize,
-    /// By kind (digits, letters), length of the run, and class of the octet after it.
-    first: Vec<Buckets>,
+    /// By kind (digits, letters), length of the run, class of the octet after it, and sort of the octet after that.
+    first: Vec<[Buckets; SORTS]>,
     /// By length of a run of digits, class of the one octet after it, and length of the next run of digits.
     second: Vec<Buckets>,
     /// Octets other than letters and digits that shapes begin with.
@@ -55,9 +64,10 @@ impl Gate {
         let count = examples.len();
         let mut gate = Self {
             pairs: Box::new([[0; PAIRS]; 4]),
+            pairs_first: false,
             classes,
             class_count: count,
-            first: vec![0; 2 * (RUN + 1) * count],
+            first: vec![[0; SORTS]; 2 * (RUN + 1) * count],
             second: vec![0; (RUN + 1) * count * (SECOND + 1)],
             symbols: Vec::new(),
             inner_digits: 0,
@@ -69,21 +79,34 @@ impl Gate {
             gate.add_starts(&paths);
         }
         gate.pass_the_longest();
+        let starts = PROSE.match_indices(' ').map(|(blank, _)| load(PROSE.as_bytes(), blank + 1));
+        let (open, shut): (Vec<u64>, _) = starts.partition(|eight| gate.by_pairs(*eight) != 0);
+        gate.pairs_first = open.len() * 8 < shut.len();
         gate
     }
 
-    /// The buckets whose shapes may begin here.
+    /// The buckets whose shapes may begin here; `view` looks ahead from there.
     #[inline]
-    pub(super) fn open(&self, text: &[u8], view: View, at: usize) -> Buckets {
-        let pair = |place: usize| {
-            let two = (view.eight >> (16 * place)) as usize;
-            self.pairs[place][two & 0x7F | two >> 1 & 0x3F80]
-        };
-        let open = pair(0) & pair(1) & pair(2) & pair(3);
-        if open == 0 {
-            return 0;
+    pub(super) fn open(&self, text: &[u8], eight: u64, view: impl FnOnce() -> View, at: usize) -> Buckets {
+        if self.pairs_first {
+            let open = self.by_pairs(eight);
+            return if open == 0 { 0 } else { open & self.by_runs(text, view(), at) };
         }
-        open & self.by_runs(text, view, at)
+        let open = self.by_pair(eight, 0) & self.by_runs(text, view(), at);
+        if open == 0 { 0 } else { open & self.by_pairs(eight) }
+    }
+
+    #[inline]
+    fn by_pair(&self, eight: u64, place: usize) -> Buckets {
+        let two = (eight >> (16 * place)) as usize;
+        self.pairs[place][two & 0x7F | two >> 1 & 0x3F80]
+    }
+
+    /// The buckets whose shapes may begin with these eight octets.
+    #[inline]
+    fn by_pairs(&self, eight: u64) -> Buckets {
+        let pair = |place| self.by_pair(eight, place);
+        pair(0) & pair(1) & pair(2) & pair(3)
     }
 
     /// The buckets whose shapes may begin with the runs of letters or digits here.
@@ -95,11 +118,15 @@ impl Gate {
         if run == 0 {
             return Buckets::MAX;
         }
-        let after = text.get(at + run).copied().unwrap_or(0);
+        let (after, beyond) = match text.get(at + run..) {
+            Some([after, beyond, ..]) => (*after, *beyond),
+            Some([after]) => (*after, 0),
+            _ => (0, 0),
+        };
         let class = usize::from(self.classes[usize::from(after)]);
         let run = run.min(RUN);
         let kind = usize::from(digits == 0);
-        let first = self.first[(kind * (RUN + 1) + run) * self.class_count + class];
+        let first = self.first[(kind * (RUN + 1) + run) * self.class_count + class][sort(beyond)];
         if kind == 1 || run == RUN {
             return first;
         }
@@ -118,8 +145,32 @@ impl Gate {
     }
 
     pub(super) fn memory(&self) -> usize {
-        4 * PAIRS + self.first.len() + self.second.len() + 256
+        4 * PAIRS + SORTS * self.first.len() + self.second.len() + 256
     }
+}
+
+/// What sort of octet it is, below [`SORTS`].
+#[inline]
+fn sort(octet: u8) -> usize {
+    const SORT: [u8; 256] = {
+        let mut sorts = [0; 256];
+        let mut octet = 0;
+        while octet < 256 {
+            sorts[octet] = match octet as u8 {
+                b'0'..=b'9' => 1,
+                b'a'..=b'z' => 2,
+                b'A'..=b'Z' => 3,
+                b' ' => 4,
+                b'-' => 5,
+                b'.' => 6,
+                0..b' ' | 0x7F.. => 7,
+                _ => 0,
+            };
+            octet += 1;
+        }
+        sorts
+    };
+    usize::from(SORT[usize::from(octet)])
 }
 
 /// Octets by what all automata together tell apart, and one octet of each class.
@@ -148,6 +199,7 @@ struct Paths<'a> {
     fits: Vec<Buckets>,
     digits: Vec<usize>,
     letters: Vec<usize>,
+    sorts: [Vec<usize>; SORTS],
 }
 
 impl<'a> Paths<'a> {
@@ -166,17 +218,18 @@ impl<'a> Paths<'a> {
                 alive[usize::from(state)] = here;
             }
         }
-        let classes_of = |is: fn(&u8) -> bool| -> Vec<usize> {
-            let octets =
-                (0..0x80u8).filter(is).map(|octet| usize::from(automata.classes[usize::from(octet)]));
-            octets.collect::<BTreeSet<usize>>().into_iter().collect()
+        let classes_of = |is: &dyn Fn(u8) -> bool| -> Vec<usize> {
+            let octets = (0..=0xFF).filter(|octet| is(*octet));
+            let classes = octets.map(|octet| usize::from(automata.classes[usize::from(octet)]));
+            classes.collect::<BTreeSet<usize>>().into_iter().collect()
         };
         Self {
             automata,
             alive,
             fits,
-            digits: classes_of(u8::is_ascii_digit),
-            letters: classes_of(u8::is_ascii_alphabetic),
+            digits: classes_of(&|octet| octet.is_ascii_digit()),
+            letters: classes_of(&|octet| octet.is_ascii_alphabetic()),
+            sorts: std::array::from_fn(|number| classes_of(&|octet| sort(octet) == number)),
         }
     }
 
@@ -248,8 +301,12 @@ impl Gate {
                 for (class, example) in examples.iter().enumerate() {
                     let own = usize::from(paths.automata.classes[usize::from(*example)]);
                     let on = paths.after(&states, &[own]);
-                    self.first[(kind * (RUN + 1) + run) * examples.len() + class] |=
-                        loose | fits | paths.alive(&on);
+                    // Shapes that end with the octet after the run go whatever comes then.
+                    let known = loose | fits | paths.fits(&on);
+                    let row = &mut self.first[(kind * (RUN + 1) + run) * examples.len() + class];
+                    for (open, classes) in row.iter_mut().zip(&paths.sorts) {
+                        *open |= known | paths.alive(&paths.after(&on, classes));
+                    }
                     if kind == 0 {
                         self.add_second(paths, (run, class), on, loose | fits);
                     }
@@ -303,7 +360,7 @@ impl Gate {
     fn pass_the_longest(&mut self) {
         for kind in 0..2 {
             let row = (kind * (RUN + 1) + RUN) * self.class_count;
-            self.first[row..row + self.class_count].fill(Buckets::MAX);
+            self.first[row..row + self.class_count].fill([Buckets::MAX; SORTS]);
         }
         for seconds in self.second.chunks_mut(SECOND + 1) {
             seconds[0] = Buckets::MAX;

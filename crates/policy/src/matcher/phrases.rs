@@ -31,9 +31,18 @@ pub(super) struct Phrases {
     words: Vec<u8>,
     /// Keywords whose first word begins so and goes on with an asterisk.
     beginnings: Vec<(usize, Table)>,
+    /// What the first two words of keywords begin with, where that is a digit.
+    numbers: Numbers,
     /// Pieces of the keywords that do not begin with a whole word.
     pieces: Literals,
     piece_of: Vec<Piece>,
+}
+
+/// Words that begin with a digit, by their first two octets: keywords have few of these, texts may have nothing else.
+#[derive(Debug, Default)]
+struct Numbers {
+    /// By the first octet's digit and seven bits of the second; empty if there are none at all.
+    known: Vec<[bool; 0x80]>,
 }
 
 /// A keyword made ready.
@@ -110,6 +119,12 @@ impl Phrases {
     /// Whether there is anything to look for at the starts of words.
     pub(super) fn at_words(&self) -> bool {
         !self.nodes.is_empty() || !self.beginnings.is_empty()
+    }
+
+    /// Whether a word that begins with these octets, the first a digit, may be the first or second one of a keyword.
+    #[inline]
+    pub(super) fn knows_number(&self, eight: u64) -> bool {
+        self.numbers.may_begin(eight)
     }
 
     /// Reports what begins with a word, or began with the word before and needs this one; `eight` are its first
@@ -285,8 +300,32 @@ impl Phrases {
             + self.pairs.memory()
             + self.edges.memory()
             + self.beginnings.iter().map(|(_, table)| table.memory()).sum::<usize>()
+            + self.numbers.known.len() * 0x80
             + self.pieces.memory()
             + self.piece_of.len() * size_of::<Piece>()
+    }
+}
+
+impl Numbers {
+    /// Notes what a word begins with; of a single digit anything may follow.
+    fn note(&mut self, word: &[u8]) {
+        let Some(first) = word.first().filter(|first| first.is_ascii_digit()) else { return };
+        self.known.resize(10, [false; 0x80]);
+        let seconds = &mut self.known[usize::from(first - b'0')];
+        match word.get(1) {
+            Some(second) => {
+                seconds[usize::from(second.to_ascii_lowercase() & 0x7F)] = true;
+                seconds[usize::from(second.to_ascii_uppercase() & 0x7F)] = true;
+            }
+            None => seconds.fill(true),
+        }
+    }
+
+    /// Whether a word that begins with these octets, the first a digit, may be one that was noted.
+    #[inline]
+    fn may_begin(&self, eight: u64) -> bool {
+        let seconds = self.known.get((eight as u8).wrapping_sub(b'0') as usize);
+        seconds.is_some_and(|seconds| seconds[(eight >> 8) as usize & 0x7F])
     }
 }
 
@@ -445,6 +484,7 @@ struct Builder {
     words: Vec<u8>,
     known: HashMap<(Option<u32>, Gap, Vec<u8>), u32>,
     beginnings: [Vec<(u64, u32)>; BEGINNINGS.len()],
+    numbers: Numbers,
     pieces: Vec<Vec<u8>>,
     piece_of: Vec<Piece>,
 }
@@ -478,6 +518,9 @@ impl Builder {
         if let Some(parent) = parent {
             self.nodes[parent as usize].parents = true;
         }
+        if depth < 2 {
+            self.numbers.note(word);
+        }
         let start = self.words.len() as u32;
         self.words.extend_from_slice(word);
         let word = start..self.words.len() as u32;
@@ -491,6 +534,7 @@ impl Builder {
         let Some(Step::Literal(literal)) = phrase.steps.first() else { return };
         let longest = BEGINNINGS.iter().rposition(|len| *len <= literal.len()).unwrap_or(0);
         let hash = prefix_hash(load(literal, 0), BEGINNINGS[longest]);
+        self.numbers.note(literal);
         self.beginnings[longest].push((hash, index));
     }
 
@@ -543,6 +587,7 @@ impl Builder {
             nodes: self.nodes,
             words: self.words,
             beginnings: beginnings.map(|(len, entries)| (len, Table::new(entries))).collect(),
+            numbers: self.numbers,
             pieces: Literals::new(self.pieces),
             piece_of: self.piece_of,
         }

@@ -130,27 +130,33 @@ impl Scan<'_, '_> {
         before: &mut Before,
         shapes: &mut Shapes<'_, '_>,
     ) -> Flow {
-        let (mut starts, edges) = self.words.block(block);
+        let (starts, edges) = self.words.block(block);
         let digits = std::mem::replace(&mut shapes.next, self.digits(block + 1));
         let kinds = Kinds::new(digits, shapes.next, self.words, block);
-        let mut others = self.others(shapes, block, digits) & !starts;
-        while starts | others != 0 {
-            let offset = (starts | others).trailing_zeros();
+        let mut rest = starts | self.others(shapes, block, digits);
+        while rest != 0 {
+            let offset = rest.trailing_zeros();
+            rest &= rest - 1;
             let at = block * 64 + offset as usize;
             let eight = load(self.bytes, at);
-            let mut start = Start::Word;
-            if starts >> offset & 1 == 0 {
-                others &= others - 1;
-                start = if digits >> offset & 1 == 1 { Start::InnerDigit } else { Start::Symbol };
-            } else {
-                starts &= starts - 1;
-                if let Some(phrases) = phrases {
+            if let Some(phrases) = phrases
+                && starts >> offset & 1 == 1
+            {
+                if digits >> offset & 1 == 1 && !phrases.knows_number(eight) {
+                    // No keyword has it, so none goes on after it.
+                    *before = Before::default();
+                } else {
                     let word = at..self.word_end(at, edges >> offset);
                     phrases.word(self, before, eight, word)?;
                 }
             }
-            let open = shapes.gate.open(self.bytes, kinds.view(offset, eight), at) & shapes.buckets;
+            let open = shapes.gate.open(self.bytes, eight, || kinds.view(offset), at) & shapes.buckets;
             if open != 0 {
+                let start = match (starts >> offset & 1, digits >> offset & 1) {
+                    (1, _) => Start::Word,
+                    (_, 1) => Start::InnerDigit,
+                    _ => Start::Symbol,
+                };
                 shapes.identifiers.try_at(self, &mut shapes.ends, open, at, start)?;
             }
         }
@@ -263,10 +269,9 @@ impl Kinds {
 
     /// The 64 octets from an offset on.
     #[inline]
-    fn view(&self, offset: u32, eight: u64) -> View {
+    fn view(&self, offset: u32) -> View {
         let from = |low: u64, high: u64| low >> offset | (high << 1) << (63 - offset);
         View {
-            eight,
             digits: from(self.digits, self.next_digits),
             letters: from(self.letters, self.next_letters) | self.firsts >> offset & 1,
         }
