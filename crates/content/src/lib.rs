@@ -78,6 +78,17 @@ pub struct Opened<'m> {
     pub unscannable: Vec<Unscannable>,
     /// What can be read in more than one way.
     pub ambiguous: Vec<Ambiguity>,
+    /// Attachments that stand in the message as it came, in the reading that comes first.
+    pub written: Vec<Written>,
+}
+
+/// Where in the message an attachment stands, still encoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Path of the part.
+    pub path: String,
+    /// The octets of its body.
+    pub range: Range<usize>,
 }
 
 /// A header field.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::header;
 use crate::{
     Ambiguity, AmbiguityReason, Component, FileKind, Header, How, Kind, Opened, Part, Reason, Role, Segment,
-    Text, Unscannable, View,
+    Text, Unscannable, View, Written,
 };
 
 mod embedded;
@@ -27,6 +27,7 @@ const LEAST_WORK: u64 = 4 << 20;
 /// Opens a message. Never fails: what cannot be opened is named.
 pub fn open<'m>(message: &'m [u8], how: &How<'_>) -> Opened<'m> {
     let mut walk = Walk::new(how, message.len());
+    walk.message = Some(message);
     walk.message_headers(message);
     walk.todo.push(Task::message(Octets::Borrowed(message), Place::message()));
     walk.run();
@@ -44,6 +45,8 @@ pub fn open_file<'m>(name: &str, octets: &'m [u8], how: &How<'_>) -> Opened<'m> 
 
 struct Walk<'m, 'h> {
     how: &'h How<'h>,
+    /// A message, not a file, is opened.
+    message: Option<&'m [u8]>,
     opened: Opened<'m>,
     todo: Vec<Task<'m>>,
     octets_out: u64,
@@ -60,6 +63,7 @@ impl<'m, 'h> Walk<'m, 'h> {
     fn new(how: &'h How<'h>, size: usize) -> Self {
         Self {
             how,
+            message: None,
             opened: Opened::default(),
             todo: Vec::new(),
             octets_out: 0,
@@ -149,6 +153,16 @@ impl<'m, 'h> Walk<'m, 'h> {
             encrypted: false,
         });
         id
+    }
+
+    /// Notes where an attachment stands, if that is in the message itself and this is how it is read first.
+    fn written(&mut self, body: &Octets<'m>, place: &Place) {
+        let (Some(message), Octets::Borrowed(body)) = (self.message, body) else { return };
+        if place.view.is_none_or(|view| view.index == 0)
+            && let Some(start) = body.as_ptr().addr().checked_sub(message.as_ptr().addr())
+        {
+            self.opened.written.push(Written { path: place.path.clone(), range: start..start + body.len() });
+        }
     }
 
     fn next_part(&self) -> u32 {

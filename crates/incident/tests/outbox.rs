@@ -229,7 +229,10 @@ on_both! {
         journal.record(ordering("B", &[("limit_retention", whole)])).await.unwrap();
         outbox.act(&next(&outbox).await, "").await.unwrap().unwrap();
         assert!(journal.original(2).await.unwrap().is_some());
-        assert!(details(&show(&outbox, 2).await, "RETENTION_UNCHANGED")[0].contains("\"violating\" is not done"));
+        assert_eq!(
+            details(&show(&outbox, 2).await, "RETENTION_LIMITED"),
+            ["the original is kept without the attachments in which nothing was found"]
+        );
     }
 
     async fn an_order_that_makes_no_sense_fails_for_good_in_words(place: &Place) {

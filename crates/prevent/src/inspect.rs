@@ -20,6 +20,7 @@ use smtp::spool::Edit;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::header;
+use crate::keep::Kept;
 use crate::metrics::Metrics;
 use crate::receive::{Facts, Received, admit, older_ids};
 use crate::respond::subject_tag;
@@ -77,6 +78,8 @@ pub(crate) struct Findings {
     pub(crate) set: Arc<Set>,
     pub(crate) inspection: Inspection,
     pub(crate) response: Response,
+    /// What the incidents keep of the message.
+    pub(crate) kept: Kept,
     /// Cuts and insertions in the header.
     pub(crate) edits: Vec<Edit>,
 }
@@ -223,7 +226,7 @@ enum Failure {
 }
 
 /// What opening and judging give.
-type Judged = (Inspection, Response, Option<String>);
+type Judged = (Inspection, Response, Option<String>, Kept);
 
 impl Job {
     fn run(
@@ -260,7 +263,7 @@ impl Job {
     }
 
     fn findings(&self, facts: Facts, octets: &[u8], judged: Judged) -> Findings {
-        let (inspection, response, subject) = judged;
+        let (inspection, response, subject, kept) = judged;
         let tag = subject_tag(&response.modifications);
         let edits = header::edits(&facts.header, octets, tag.as_ref());
         let older_ids = match inspection.violations.is_empty() {
@@ -273,6 +276,7 @@ impl Job {
             set: self.set.clone(),
             inspection,
             response,
+            kept,
             edits,
         }
     }
@@ -287,7 +291,8 @@ impl Job {
         let inspection = self.set.inspect(&mail);
         let response = policy::respond(&self.set, &inspection, &mail, self.settings.only_records());
         let subject = opened.headers.iter().find(|header| header.name.eq_ignore_ascii_case(b"subject"));
-        (inspection, response, subject.map(|header| header.text.clone().into_owned()))
+        let kept = Kept::new(&inspection, &response, &opened.written);
+        (inspection, response, subject.map(|header| header.text.clone().into_owned()), kept)
     }
 
     /// The first and second time the message is deferred; then it is a finding like any other that could not be inspected.

@@ -18,6 +18,7 @@ pub mod fuzz;
 mod header;
 mod hops;
 mod inspect;
+mod keep;
 mod metrics;
 mod milter;
 mod pair;

@@ -101,7 +101,7 @@ fn new_message(responded: &Responded, octets: Vec<u8>, settings: &Settings) -> N
         direction: inspection.direction.as_str().to_owned(),
         server: settings.server_name.clone(),
         policy_set: findings.set.id().to_owned(),
-        original: keeps_original(response).then_some(octets),
+        original: findings.kept.of(octets),
         violations: inspection
             .violations
             .iter()
@@ -158,13 +158,4 @@ fn kept_match(found: &policy::Match) -> incident::Match {
         after: found.after.clone(),
         validator: found.validator.clone(),
     }
-}
-
-/// A rule may ask that the original is not kept (guide: limit incident data retention).
-fn keeps_original(response: &policy::Response) -> bool {
-    let discards = |effect: &policy::Effect| {
-        !effect.trial
-            && matches!(effect.action, policy::SideAction::LimitRetention { discard_original: true, .. })
-    };
-    !response.effects.iter().any(discards)
 }

@@ -462,6 +462,42 @@ async fn status_attributes_and_retention_are_set_by_the_rule() {
     assert!(!incident.original_kept);
 }
 
+/// A mail of a text, an attached text with the word and one without.
+async fn send_two_attachments(weir: &Weir) {
+    let part = |head: &str, text: &str| format!("C: --b\nC: Content-Type: text/plain\n{head}C:\nC: {text}\n");
+    let attached = |name: &str| format!("C: Content-Disposition: attachment; filename={name}\n");
+    let mail = [
+        "C: Subject: plans\nC: MIME-Version: 1.0\nC: Content-Type: multipart/mixed; boundary=b\nC:\n"
+            .to_owned(),
+        part("", "here they are"),
+        part(&attached("a.txt"), "all topsecret"),
+        part(&attached("b.txt"), "nothing to see"),
+        "C: --b--\n".to_owned(),
+    ];
+    weir.talk(&format!("{HELLO}{ENVELOPE}C: DATA\nS~ 354\n{}C: .\nS~ 250", mail.concat())).await;
+}
+
+#[tokio::test]
+async fn attachments_are_kept_as_the_rule_says_and_go_on_whole() {
+    const NOT_KEPT: &str = "[attachment not kept: a response rule limits what is kept]";
+    for (which, kept, left_out) in
+        [("violating", "all topsecret", "nothing to see"), ("none", "here they are", "all topsecret")]
+    {
+        let next = inbox().await;
+        let actions = format!("[limit_retention]\nattachments = \"{which}\"\n");
+        let weir = weir_that(&next, &actions, |_| ()).await;
+        send_two_attachments(&weir).await;
+        let incident = told(&weir, "RETENTION_LIMITED").await;
+        let original = weir.journal.original(incident.summary.id).await.unwrap().unwrap();
+        let original = String::from_utf8(original.to_vec()).unwrap();
+        assert!(original.contains("here they are") && original.contains("filename=b.txt"), "{original}");
+        assert!(original.contains(kept) && !original.contains(left_out), "{which}: {original}");
+        assert_eq!(original.matches(NOT_KEPT).count(), if which == "none" { 2 } else { 1 }, "{original}");
+        let body = next.wait_for(1).await[0].body().to_owned();
+        assert!(body.contains("all topsecret") && body.contains("nothing to see"), "{body}");
+    }
+}
+
 // ---- syslog
 
 fn logging(host: SocketAddr, protocol: Protocol) -> impl FnOnce(&mut Settings) {

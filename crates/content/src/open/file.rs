@@ -38,6 +38,9 @@ impl<'m> Walk<'m, '_> {
         let id = self.next_part();
         let forms = self.forms(body, meaning, text_like, id, &place.path);
         let role = if text_like { role } else { Role::Attachment };
+        if role == Role::Attachment {
+            self.written(body, &place);
+        }
         if forms.list.is_empty() {
             // The budget ended here: the part that findings speak of is there all the same.
             self.part(&place, role, declared, FileKind::Unknown, body.get().len() as u64);

@@ -111,25 +111,19 @@ async fn set_attribute(
     Ok(Line::new("SET_ATTRIBUTE", format!("{name} = {value}")))
 }
 
-/// The original was not stored with this attempt; what an earlier one stored for this incident goes now, unless another
-/// incident of the message keeps it. Attachments are part of the original, sealed as one: there is no keeping or taking
-/// out of some of them, and the history says so where a rule asked for it.
+/// What is kept was settled when the incident was recorded; an original that an earlier attempt stored and that none should
+/// be kept of goes now, unless another incident of the message keeps it.
 async fn limit_retention(db: &mut dyn Session, claimed: &Claimed, limit: &Retention) -> Result<Line, Error> {
-    if !limit.discard_original {
-        let detail = match limit.attachments.as_str() {
-            "all" => "all of the original is kept, as asked".to_owned(),
-            which => format!(
-                "attachments = {which:?} is not done: the original is kept whole, with all attachments; discard the original to keep none"
-            ),
-        };
-        return Ok(Line::new("RETENTION_UNCHANGED", detail));
+    if limit.discard_original {
+        crate::retention::drop_original(db, claimed.incident as i64).await?;
+        return Ok(Line::new("RETENTION_LIMITED", "neither the original nor its attachments are kept"));
     }
-    crate::retention::drop_original(db, claimed.incident as i64).await?;
-    let detail = match limit.attachments.as_str() {
-        "all" | "violating" => {
-            "the original is not kept, nor are its attachments: there is no keeping of some parts"
-        }
-        _ => "neither the original nor its attachments are kept",
-    };
-    Ok(Line::new("RETENTION_LIMITED", detail))
+    Ok(match limit.attachments.as_str() {
+        "none" => Line::new("RETENTION_LIMITED", "the original is kept without its attachments"),
+        "violating" => Line::new(
+            "RETENTION_LIMITED",
+            "the original is kept without the attachments in which nothing was found",
+        ),
+        _ => Line::new("RETENTION_UNCHANGED", "all of the original is kept, as asked"),
+    })
 }
