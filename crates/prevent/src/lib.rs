@@ -12,7 +12,6 @@
 
 mod accept;
 mod answer;
-mod effects;
 #[doc(hidden)]
 pub mod fuzz;
 mod header;
@@ -21,6 +20,7 @@ mod inspect;
 mod metrics;
 mod milter;
 mod pair;
+mod plan;
 mod receive;
 mod record;
 mod relay;
