@@ -9,6 +9,7 @@ mod kept;
 mod look;
 mod remediation;
 mod rules;
+mod schedule;
 mod search;
 pub(crate) mod statuses;
 
@@ -29,6 +30,7 @@ pub use kept::{Report, Secret, SecretKind};
 pub use look::{Correlations, HistoryLine, Look, Note};
 pub use remediation::{Asked, Order as RemediationOrder, Result as RemediationResult};
 pub use rules::{PluginRow, PolicyVersion, RuleRow};
+pub use schedule::{Every, ReportMail, Schedule, Scheduled};
 pub use search::{Count, Key, Listed, Page, Search, Sort};
 pub use statuses::{AttributeDefinition, StatusRow};
 
