@@ -5,6 +5,7 @@
 //! Nobody who records or decides waits for a receiver: one that is away has lines waiting, up to a bound.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -242,11 +243,14 @@ impl Events {
             let place: i64 = row.get("place")?;
             batch.end = Some(place);
             let Some(id) = row.get::<Option<i64>>("incident_id")? else { continue };
-            if !incidents.contains_key(&id) {
-                let incident = alone(self.database(), self.journal.keys(), id as u64).await?;
-                incidents.insert(id, incident.map(Arc::new));
-            }
-            let Some(Some(incident)) = incidents.get(&id) else { continue };
+            let incident = match incidents.entry(id) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(new) => {
+                    let incident = alone(self.database(), self.journal.keys(), id as u64).await?;
+                    new.insert(incident.map(Arc::new)).clone()
+                }
+            };
+            let Some(incident) = incident else { continue };
             let (at, who, action): (i64, String, String) =
                 (row.get("at")?, row.get("who")?, row.get("action")?);
             let detail: String = row.get("detail")?;
@@ -258,7 +262,7 @@ impl Events {
                 origin: row.get("origin")?,
                 action,
                 detail,
-                incident: incident.clone(),
+                incident,
                 place,
             });
         }

@@ -51,7 +51,10 @@ fn fits(document: &Value, schema: &Value, value: &Value, at: &str) {
         if let Some(several) = schema[either].as_array() {
             let null = value.is_null() && several.iter().any(|one| one["type"] == "null");
             let others: Vec<&Value> = several.iter().filter(|one| one["type"] != "null").collect();
-            return if null { () } else { fits(document, others[0], value, at) };
+            if !null {
+                fits(document, others[0], value, at);
+            }
+            return;
         }
     }
     let kinds: Vec<&str> = match &schema["type"] {
