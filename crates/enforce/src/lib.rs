@@ -19,6 +19,8 @@ pub mod console;
 mod keeper;
 mod options;
 pub mod plugins;
+pub mod receivers;
+mod reports;
 pub mod respond;
 mod servers;
 mod stream;
@@ -76,6 +78,8 @@ pub struct Enforce {
     asked: Arc<tokio::sync::Notify>,
     /// The address at which people reach the console, without a slash at its end.
     pub console_url: String,
+    /// What is counted of notices and log messages.
+    pub effect_metrics: effects::EffectMetrics,
     pub(crate) published: Published,
 }
 
@@ -88,6 +92,11 @@ impl Enforce {
     /// Where people look at incidents and decide.
     pub fn desk(&self) -> incident::desk::Desk {
         incident::desk::Desk::new(self.journal.clone())
+    }
+
+    /// What is told to receivers.
+    pub fn events(&self) -> incident::events::Events {
+        incident::events::Events::new(self.journal.clone())
     }
 
     /// What runs smart response rules.
@@ -145,7 +154,18 @@ impl Enforce {
         let published = Published::new(&options.policies, &options.index_keys, &options.data);
         let console_url = console_url(&options);
         let asked = Arc::default();
-        Ok(Arc::new(Self { options, journal, site, certificates, directory, asked, console_url, published }))
+        let effect_metrics = effects::EffectMetrics::default();
+        Ok(Arc::new(Self {
+            options,
+            journal,
+            site,
+            certificates,
+            directory,
+            asked,
+            console_url,
+            effect_metrics,
+            published,
+        }))
     }
 }
 
@@ -220,7 +240,10 @@ pub async fn start(mut options: Options, stop: CancellationToken) -> Result<Runn
     };
     let worker = tokio::spawn(worker.run(stop.clone()));
     let publisher = tokio::spawn(keep_published(enforce.clone(), stop.clone()));
-    let own = [keeper, worker, publisher];
+    let teller = tokio::spawn(receivers::tell(enforce.clone(), stop.clone()));
+    let told = tokio::spawn(respond::tell(enforce.clone(), stop.clone()));
+    let reports = tokio::spawn(reports::send(enforce.clone(), stop.clone()));
+    let own = [keeper, worker, publisher, teller, told, reports];
     let (address, servers_address) = (people.address, servers.address);
     let tasks = vec![people, servers].into_iter().map(|one: Listening| one.task).chain(own).collect();
     Ok(Running { address, servers_address, enforce, stop, tasks })

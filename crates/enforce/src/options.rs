@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use effects::EffectSettings;
 use incident::Retention;
 use store::database::Location;
 
@@ -30,6 +31,9 @@ pub struct Options {
     pub version: String,
     /// How long originals and incidents are kept.
     pub retention: Retention,
+    /// How notices and log messages of smart response rules, and scheduled reports, leave. Where incidents are shown is said by
+    /// the console's address.
+    pub effects: EffectSettings,
 }
 
 /// How people's port is protected.

@@ -104,7 +104,7 @@ pub(crate) struct Diagnostics {
 }
 
 /// A place in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) file: Arc<str>,
     pub(crate) source: Arc<str>,

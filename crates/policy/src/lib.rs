@@ -35,7 +35,8 @@ pub use diagnostic::{Diagnostic, Gravity};
 pub use inspect::{ConditionOutcome, Explanation, PolicyOutcome, RuleOutcome};
 pub use mail::{Direction, Envelope, Mail};
 pub use respond::{
-    Disposition, Effect, Modifications, Response, SideAction, SubjectChange, ViolationResponse, respond,
+    Disposition, Effect, Modifications, RecordedIncident, RecordedMatch, RecordedText, Response, SideAction,
+    SubjectChange, ViolationResponse, respond,
 };
 pub use schema::schema;
 pub use set::{Loaded, Set};

@@ -12,7 +12,6 @@
 
 mod accept;
 mod answer;
-mod effects;
 #[doc(hidden)]
 pub mod fuzz;
 mod header;
@@ -22,6 +21,7 @@ mod keep;
 mod metrics;
 mod milter;
 mod pair;
+mod plan;
 mod receive;
 mod record;
 mod relay;

@@ -7,8 +7,8 @@ use incident::{Journal, NewMessage, NewViolation, RecordedIncident};
 use policy::{Disposition, Mode, Violation, ViolationResponse};
 use smtp::reply::{Reply, own};
 
-use crate::effects::{self, Cause};
 use crate::metrics::{Metrics, PolicyLabel};
+use crate::plan::{self, Cause};
 use crate::respond::{Responded, Verdict};
 use crate::settings::Settings;
 
@@ -88,7 +88,7 @@ fn new_message(responded: &Responded, octets: Vec<u8>, settings: &Settings) -> N
         message_id: findings.facts.message_id.as_deref(),
         automatic: effects::is_automatic(&octets),
     };
-    let effects = effects::planned(&response.effects, &cause, settings);
+    let effects = plan::planned(&response.effects, &cause, settings);
     NewMessage {
         unique_id: findings.facts.unique_id.to_string(),
         message_id: findings.facts.message_id.clone(),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use effects::{EffectMetrics, EffectSettings, Host, Place};
 use incident::Journal;
 use policy::Set;
 use smtp::mx::Resolver;
@@ -14,10 +15,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accept::Door;
-use crate::effects;
 use crate::hops::Hops;
 use crate::inspect::{Inspector, SharedDocuments};
 use crate::metrics::{Metrics, TurnedAway};
+use crate::plan;
 use crate::session::Session;
 use crate::settings::Settings;
 
@@ -39,6 +40,28 @@ impl Shared {
     /// The settings in force.
     pub(crate) fn settings(&self) -> Arc<Settings> {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Host for Shared {
+    fn journal(&self) -> Arc<Journal> {
+        self.journal.clone()
+    }
+
+    fn name(&self) -> String {
+        self.settings().server_name.clone()
+    }
+
+    fn settings(&self) -> EffectSettings {
+        Self::settings(self).effects.clone()
+    }
+
+    fn metrics(&self) -> &EffectMetrics {
+        &self.metrics.effects
+    }
+
+    fn notice_id(&self, tag: &str, recipient: &str) -> String {
+        plan::notice_id(tag, recipient, &Self::settings(self).id_key)
     }
 }
 
@@ -94,7 +117,10 @@ impl Server {
 
     /// Serves until `stop`, then lets sessions finish their transaction within the grace time. True if all did.
     pub async fn run(&self, listener: TcpListener, stop: CancellationToken) -> bool {
-        let effects = tokio::spawn(effects::run(self.shared.clone(), stop.clone()));
+        let (shared, stopped) = (self.shared.clone(), stop.clone());
+        let effects = tokio::spawn(async move {
+            effects::run(shared, &[Place::Incident, Place::Mail, Place::Syslog], stopped).await;
+        });
         let finished = self
             .serve(listener, stop, |stream, peer, sessions, ends| self.welcome(stream, peer, sessions, ends))
             .await;

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use effects::EffectSettings;
 use smtp::cidr::Cidr;
 use smtp::client::HopConfig;
 use smtp::server::ServerConfig;
 
-use crate::effects::EffectSettings;
 use crate::unique_id::IdKey;
 
 /// Everything that can change while the server runs; replaced whole by a reload.

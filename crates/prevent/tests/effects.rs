@@ -430,7 +430,7 @@ async fn without_a_submission_host_the_history_says_why_nobody_was_told() {
     let weir = weir_that(&next, &notify("\"$SENDER$\""), |_| ()).await;
     send(&weir, MAIL).await;
     let incident = told(&weir, "RESPONSE_RULE_FAILED").await;
-    let why = "Tell: no submission host is configured ([prevent.notices] submission)";
+    let why = "Tell: no submission host is configured (submission in [prevent.notices] or [enforce.notices])";
     assert_eq!(details(&incident, "RESPONSE_RULE_FAILED"), [why]);
 }
 

@@ -1,4 +1,4 @@
-// What pages gain where scripts run: times in the reader's zone, menus that close, rows that are chosen, keys. All of it is
+// What pages gain where scripts run: times and forms in the reader's zone, menus that close, rows that are chosen, keys. All of it is
 // comfort: every page works without.
 "use strict";
 (() => {
@@ -106,6 +106,7 @@
 
   function prepare(root) {
     localTimes(root);
+    for (const zone of root.querySelectorAll("input[data-own-zone]")) zone.value = formats.plain.resolvedOptions().timeZone;
     for (const form of document.querySelectorAll("form[data-bulk]")) count(form);
   }
   prepare(document);

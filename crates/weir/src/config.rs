@@ -81,6 +81,10 @@ pub(crate) struct Enforce {
     pub(crate) keep_originals_days: u32,
     /// Days that incidents are kept; 0: for ever.
     pub(crate) keep_incidents_days: u32,
+    /// How notices of smart response rules, and scheduled reports, leave.
+    pub(crate) notices: Notices,
+    /// Where log messages of smart response rules go.
+    pub(crate) syslog: Syslog,
 }
 
 impl Default for Enforce {
@@ -99,6 +103,8 @@ impl Default for Enforce {
             console_url: String::new(),
             keep_originals_days: 90,
             keep_incidents_days: 0,
+            notices: Notices::default(),
+            syslog: Syslog::default(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `[prevent.notices]` and `[prevent.syslog]`: where side effects go, checked before anything starts.
+//! `[prevent.notices]` and `[prevent.syslog]`, and Enforce's of the same form: where side effects go, checked before anything starts.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use prevent::{
     EffectSettings, Mailer, NoticeSettings, Protocol, Submission, SubmissionTls, SyslogSettings, SyslogTls,
 };
 
-use crate::config::{Notices, Prevent, SyslogProtocol, TlsMode};
+use crate::config::{Enforce, Notices, Prevent, Syslog, SyslogProtocol, TlsMode};
 use crate::policies;
 
 /// Port of mail submission (RFC 6409).
@@ -17,27 +17,35 @@ const SUBMISSION: u16 = 587;
 /// Waiting for each answer of the submission host.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How side effects are done.
+/// How a detection server's side effects are done.
 pub(crate) fn settings(config: &Prevent, hostname: &str) -> Result<EffectSettings> {
+    ensure!(
+        config.notices.submission.is_empty() || config.notices.submission != config.listen,
+        "[prevent.notices] submission is the address we listen on: notices would be inspected again, and be answered by notices"
+    );
     Ok(EffectSettings {
-        notices: notices(config, hostname).context("[prevent.notices]")?,
-        syslog: syslog(config).context("[prevent.syslog]")?,
+        notices: notices(&config.notices, hostname).context("[prevent.notices]")?,
+        syslog: syslog(&config.syslog).context("[prevent.syslog]")?,
         snapshot_url: given(&config.incident_url),
         ..EffectSettings::default()
     })
 }
 
-fn notices(config: &Prevent, hostname: &str) -> Result<Option<NoticeSettings>> {
-    let notices = &config.notices;
+/// How Enforce's side effects are done.
+pub(crate) fn of_enforce(config: &Enforce, hostname: &str) -> Result<EffectSettings> {
+    Ok(EffectSettings {
+        notices: notices(&config.notices, hostname).context("[enforce.notices]")?,
+        syslog: syslog(&config.syslog).context("[enforce.syslog]")?,
+        ..EffectSettings::default()
+    })
+}
+
+fn notices(notices: &Notices, hostname: &str) -> Result<Option<NoticeSettings>> {
     if notices.submission.is_empty() {
         return Ok(None);
     }
     let (host, port) = host_and_port(&notices.submission)
         .with_context(|| format!("submission = {:?}", notices.submission))?;
-    ensure!(
-        notices.submission != config.listen,
-        "submission is the address we listen on: notices would be inspected again, and be answered by notices"
-    );
     ensure!(!notices.from.is_empty(), "from is missing: notices need an address to come from");
     let limits = [notices.per_recipient_per_hour, notices.per_hour];
     ensure!(limits.iter().all(|limit| *limit > 0), "per_recipient_per_hour and per_hour must be at least 1");
@@ -74,8 +82,7 @@ fn credentials(notices: &Notices) -> Result<Option<(String, String)>> {
     Ok(Some((notices.user.clone(), secret.trim_end_matches(['\r', '\n']).to_owned())))
 }
 
-fn syslog(config: &Prevent) -> Result<SyslogSettings> {
-    let syslog = &config.syslog;
+fn syslog(syslog: &Syslog) -> Result<SyslogSettings> {
     let protocol = match syslog.protocol {
         SyslogProtocol::Udp => Protocol::Udp,
         SyslogProtocol::Tcp => Protocol::Tcp,

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{EnforceTask, Format};
 use crate::config::Enforce;
 use crate::terminal::safe;
-use crate::{ops, policies, prevent_server};
+use crate::{effects, ops, policies, prevent_server};
 
 /// How often the operations port's figures are brought up to date.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -101,17 +101,23 @@ pub(crate) fn options(config: &Enforce) -> Result<Options> {
             originals: days(config.keep_originals_days),
             incidents: days(config.keep_incidents_days),
         },
+        effects: effects::of_enforce(config, &host_name())?,
     })
+}
+
+fn host_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = host.trim().to_ascii_lowercase();
+    if host.is_empty() { "localhost".to_owned() } else { host }
 }
 
 /// What was configured, this machine's names, and the addresses that it listens on.
 fn names(config: &Enforce) -> Vec<String> {
     let mut names = config.names.clone();
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let listens = [&config.listen, &config.servers_listen].map(|text| text.parse::<SocketAddr>().ok());
     let addresses = listens.into_iter().flatten().map(|address| address.ip());
     let addresses = addresses.filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_string());
-    names.extend([host.trim().to_ascii_lowercase(), "localhost".into(), "127.0.0.1".into(), "::1".into()]);
+    names.extend([host_name(), "localhost".into(), "127.0.0.1".into(), "::1".into()]);
     names.extend(addresses);
     let fits = |name: &str| {
         !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':'))
@@ -147,6 +153,7 @@ async fn serve_ops(config: &Enforce, running: &Running, stop: CancellationToken)
         expires.clone(),
     );
     enforce_registry.register("servers", "Servers by whether they are heard from", servers.clone());
+    running.enforce.effect_metrics.register(enforce_registry);
     let complaints = Arc::new(Mutex::new(Vec::new()));
     let (enforce, told) = (running.enforce.clone(), complaints.clone());
     let stopped = stop.clone();

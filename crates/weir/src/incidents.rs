@@ -94,6 +94,7 @@ async fn respond(command: &IncidentsRespond) -> Result<(String, ExitCode)> {
     for one in &done {
         let what = match (one.there, one.requested) {
             (false, _) => "there is no such incident".to_owned(),
+            _ if one.waits => format!("{} waits for a second person, in the console", rule.name),
             (_, true) => format!(
                 "{} is requested; `weir incidents show {}` says what comes of it",
                 rule.name, one.incident

@@ -1,8 +1,9 @@
 //! `POST /incidents`: a filter tree, an order, the fields that are wanted, and a page.
 
 use incident::desk::{Condition, Field, Listed, Order, Scalar, Search, Sort, StatusRow};
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
 use web::people::Hidden;
 use web::{Problem, Viewer};
 
@@ -14,9 +15,12 @@ const MOST: u64 = 10_000;
 /// Filters within filters.
 const DEEPEST: usize = 20;
 
-#[derive(Deserialize)]
+/// Which incidents, in which order, and which of their fields.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Query)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Asked {
+    /// The fields that are wanted: those of `ListedIncident`.
     #[serde(default)]
     select: Vec<Named>,
     filter: Option<Filter>,
@@ -26,40 +30,51 @@ pub(super) struct Asked {
     page: Option<PageWish>,
 }
 
-#[derive(Deserialize)]
+/// A field.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = FieldName)]
 struct Named {
     name: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct OrderBy {
+    /// `ASC` or `DESC`.
     #[serde(default)]
     order: String,
     field: Named,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Page)]
 #[serde(rename_all = "camelCase")]
 struct PageWish {
+    /// From 1.
     #[serde(default)]
     page_number: u64,
     page_size: u64,
 }
 
-#[derive(Deserialize)]
+/// A test of one field, or several filters joined.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Filter {
+    /// `booleanLogic` for several filters; `boolean`, `int`, `long`, `string`, `localDateTime` for a test.
     filter_type: String,
+    /// `AND`, `OR`, `NOT`.
     boolean_operator: Option<String>,
     #[serde(default)]
+    #[schema(no_recursion)]
     filters: Vec<Filter>,
     operand_one: Option<Operand>,
+    /// `EQ`, `NOT_EQ`, `IN`, `NOT_IN`, `LT`, `LTE`, `GT`, `GTE`, `IS_NULL`, `IS_NOT_NULL`, `LIKE`, `NOT_LIKE`.
     operator: Option<String>,
     #[serde(default)]
     operand_two_values: Vec<Value>,
 }
 
-#[derive(Deserialize)]
+/// A field that is tested.
+#[derive(Deserialize, ToSchema)]
 struct Operand {
     name: String,
 }
@@ -294,6 +309,56 @@ fn scalar(name: &str, kind: Kind, value: &Value) -> Result<Scalar, String> {
 
 // ---- fields
 
+/// An incident of a list: of these fields those that were asked for.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListedIncident<'l> {
+    #[schema(required = false)]
+    incident_id: u64,
+    incident_status_id: Option<u64>,
+    #[schema(required = false)]
+    incident_status_name: &'l str,
+    #[schema(required = false)]
+    creation_date: String,
+    #[schema(required = false)]
+    detection_date: String,
+    #[schema(required = false)]
+    message_date: String,
+    /// 1 is high, 4 info.
+    #[schema(required = false)]
+    severity_id: i64,
+    #[schema(required = false)]
+    message_source: &'static str,
+    #[schema(required = false)]
+    message_type_id: u8,
+    #[schema(required = false)]
+    message_type: &'static str,
+    #[schema(required = false)]
+    policy_id: u32,
+    #[schema(required = false)]
+    policy_name: &'l str,
+    #[schema(required = false)]
+    policy_version: &'l str,
+    #[schema(required = false)]
+    match_count: u64,
+    #[schema(required = false)]
+    detection_server_id: &'l str,
+    #[schema(required = false)]
+    detection_server_name: &'l str,
+    #[schema(required = false)]
+    prevent_or_protect_status_id: i64,
+    #[schema(required = false)]
+    message_subject: &'l str,
+    #[serde(rename = "messageOriginatorID")]
+    #[schema(required = false)]
+    message_originator_id: &'l str,
+    message_id: Option<&'l str>,
+    #[schema(required = false)]
+    is_hidden: bool,
+    data_owner_name: Option<&'l str>,
+    owner: Option<&'l str>,
+}
+
 const SELECTED: &[&str] = &[
     "incidentId",
     "incidentStatusId",
@@ -321,37 +386,36 @@ const SELECTED: &[&str] = &[
 ];
 
 fn selected(line: &Listed, names: &[&str], statuses: &[StatusRow]) -> Value {
-    let mut map = Map::new();
-    for name in names {
-        map.insert((*name).to_owned(), value(line, name, statuses));
-    }
-    Value::Object(map)
-}
-
-fn value(line: &Listed, name: &str, statuses: &[StatusRow]) -> Value {
     let summary = &line.summary;
-    match name {
-        "incidentId" => summary.id.into(),
-        "incidentStatusId" => super::told::status_id(statuses, summary.status.as_str()).into(),
-        "incidentStatusName" => summary.status.as_str().into(),
-        "creationDate" => local(line.recorded_at).into(),
-        "detectionDate" | "messageDate" => local(summary.received_at).into(),
-        "severityId" => (summary.severity as i64).into(),
-        "messageSource" => "NETWORK".into(),
-        "messageTypeId" => 1.into(),
-        "messageType" => "SMTP".into(),
-        "policyId" => summary.policy_id.into(),
-        "policyName" => summary.policy.as_str().into(),
-        "policyVersion" => line.policy_version.as_str().into(),
-        "matchCount" => summary.matches.into(),
-        "detectionServerId" | "detectionServerName" => summary.server.as_str().into(),
-        "preventOrProtectStatusId" => summary.prevent_status.into(),
-        "messageSubject" => summary.subject.as_str().into(),
-        "messageOriginatorID" => summary.sender.as_str().into(),
-        "messageId" => summary.message_id.as_deref().into(),
-        "isHidden" => line.hidden.into(),
-        "dataOwnerName" => line.data_owner_name.as_deref().into(),
-        "owner" => line.owner.as_deref().into(),
-        _ => Value::Null,
+    let received = local(summary.received_at);
+    let whole = ListedIncident {
+        incident_id: summary.id,
+        incident_status_id: super::told::status_id(statuses, summary.status.as_str()),
+        incident_status_name: summary.status.as_str(),
+        creation_date: local(line.recorded_at),
+        detection_date: received.clone(),
+        message_date: received,
+        severity_id: summary.severity as i64,
+        message_source: "NETWORK",
+        message_type_id: 1,
+        message_type: "SMTP",
+        policy_id: summary.policy_id,
+        policy_name: &summary.policy,
+        policy_version: &line.policy_version,
+        match_count: summary.matches,
+        detection_server_id: &summary.server,
+        detection_server_name: &summary.server,
+        prevent_or_protect_status_id: summary.prevent_status,
+        message_subject: &summary.subject,
+        message_originator_id: &summary.sender,
+        message_id: summary.message_id.as_deref(),
+        is_hidden: line.hidden,
+        data_owner_name: line.data_owner_name.as_deref(),
+        owner: line.owner.as_deref(),
+    };
+    let mut told = serde_json::to_value(whole).unwrap_or_default();
+    if let Some(fields) = told.as_object_mut() {
+        fields.retain(|name, _| names.contains(&name.as_str()));
     }
+    told
 }

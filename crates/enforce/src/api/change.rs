@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use incident::desk::{Change, Changed};
 use incident::{PREVENT_STATUSES, Severity};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use web::people::Privilege;
 use web::{Problem, Viewer};
 
@@ -17,9 +17,11 @@ use crate::console::{Answer, Console, access, actor};
 /// Incidents of one request.
 const MOST: usize = 10_000;
 
-#[derive(Deserialize)]
+/// What is to be different, and of which incidents.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Change)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Asked {
+pub(super) struct Asked {
     incident_ids: Vec<u64>,
     incident_status_id: Option<u64>,
     severity: Option<String>,
@@ -34,12 +36,14 @@ struct Asked {
     is_hidden: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewNote)]
 struct Note {
     note: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = AttributeValue)]
 struct Attribute {
     #[serde(alias = "index")]
     #[serde(rename = "columnIndex")]
@@ -47,6 +51,17 @@ struct Attribute {
     value: String,
 }
 
+/// The incidents that were named.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Updated {
+    updated_incident_ids: Vec<u64>,
+    /// There are no such incidents for this role.
+    not_found_incident_ids: Vec<u64>,
+}
+
+/// Changes incidents: all of it or nothing.
+#[utoipa::path(patch, path = "/incidents", tag = "incidents", request_body = Asked, responses((status = 200, body = Updated)))]
 pub(super) async fn change(State(console): State<Console>, viewer: Viewer, body: Bytes) -> Answer {
     viewer.require(Privilege::ApiIncidentUpdate)?;
     let asked: Asked = read(&body)?;
@@ -66,10 +81,10 @@ pub(super) async fn change(State(console): State<Console>, viewer: Viewer, body:
     let of = |wanted: &[Changed]| {
         results.iter().filter(|(_, one)| wanted.contains(one)).map(|(id, _)| *id).collect::<Vec<u64>>()
     };
-    Ok(Json(json!({
-        "updatedIncidentIds": of(&[Changed::Done, Changed::Unchanged]),
-        "notFoundIncidentIds": of(&[Changed::NotThere]),
-    }))
+    Ok(Json(Updated {
+        updated_incident_ids: of(&[Changed::Done, Changed::Unchanged]),
+        not_found_incident_ids: of(&[Changed::NotThere]),
+    })
     .into_response())
 }
 

@@ -6,7 +6,8 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use incident::Match;
 use incident::desk::Look;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 use web::people::Hidden;
 use web::{Problem, Viewer};
 
@@ -25,42 +26,127 @@ async fn looked(console: &Console, viewer: &Viewer, id: u64) -> Answer<Look> {
     Ok(look)
 }
 
+/// An incident, and what was found out when the message came.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct StaticAttributes {
+    incident_id: u64,
+    info_map: StaticInfo,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct StaticInfo {
+    policy_name: String,
+    policy_id: u32,
+    policy_version: String,
+    policy_group_name: &'static str,
+    policy_group_id: u8,
+    message_subject: String,
+    message_id: Option<String>,
+    message_date: String,
+    message_type: &'static str,
+    message_type_id: u8,
+    message_source: &'static str,
+    #[serde(rename = "messageOriginatorID")]
+    message_originator_id: String,
+    match_count: u64,
+    detection_server_name: String,
+    detection_server_id: String,
+    creation_date: String,
+    detection_date: String,
+    #[serde(rename = "senderIPAddress")]
+    sender_ip_address: Option<String>,
+    network_sender_identifier: String,
+    network_sender_port: Option<u16>,
+    is_blocked_status_superseded: bool,
+    unique_message_id: String,
+    attachment_info: Vec<Component>,
+    recipient_info: Vec<Recipient>,
+}
+
+/// A recipient of the envelope.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Recipient {
+    recipient_type: &'static str,
+    recipient_identifier: String,
+    recipient_domain: Option<String>,
+    #[serde(rename = "recipientIPAddress")]
+    recipient_ip_address: Option<String>,
+    recipient_port: Option<u16>,
+    recipient_url: Option<String>,
+}
+
+impl Recipient {
+    fn of(address: &str) -> Self {
+        Self {
+            recipient_type: "TO",
+            recipient_identifier: address.to_owned(),
+            recipient_domain: address.rsplit_once('@').map(|(_, domain)| domain.to_owned()),
+            recipient_ip_address: None,
+            recipient_port: None,
+            recipient_url: None,
+        }
+    }
+}
+
+/// What does not change any more.
+#[utoipa::path(get, path = "/incidents/{id}/staticAttributes", tag = "incidents", params(("id" = u64, Path)),
+    responses((status = 200, body = StaticAttributes)))]
 pub(super) async fn static_attributes(
     State(console): State<Console>,
     viewer: Viewer,
     Path(id): Path<u64>,
 ) -> Answer {
     let look = looked(&console, &viewer, id).await?;
-    let (incident, summary) = (&look.incident, &look.incident.summary);
-    let recipients: Vec<Value> = summary
-        .recipients
-        .iter()
-        .map(|address| {
-            json!({
-                "recipientType": "TO",
-                "recipientIdentifier": address,
-                "recipientDomain": address.rsplit_once('@').map(|(_, domain)| domain),
-                "recipientIPAddress": null, "recipientPort": null, "recipientUrl": null,
-            })
-        })
-        .collect();
-    let info = json!({
-        "policyName": summary.policy, "policyId": summary.policy_id, "policyVersion": incident.policy_version,
-        "policyGroupName": "Default Policy Group", "policyGroupId": 1,
-        "messageSubject": summary.subject, "messageId": summary.message_id, "messageDate": local(summary.received_at),
-        "messageType": "SMTP", "messageTypeId": 1, "messageSource": "NETWORK",
-        "messageOriginatorID": summary.sender, "matchCount": summary.matches,
-        "detectionServerName": summary.server, "detectionServerId": summary.server,
-        "creationDate": local(look.recorded_at), "detectionDate": local(summary.received_at),
-        "senderIPAddress": incident.peer, "networkSenderIdentifier": summary.sender, "networkSenderPort": null,
-        "isBlockedStatusSuperseded": false, "uniqueMessageId": summary.unique_message_id,
-        "attachmentInfo": attachments(incident), "recipientInfo": recipients,
-    });
-    Ok(Json(json!({ "incidentId": id, "infoMap": info })).into_response())
+    let attachment_info = attachments(&look.incident);
+    let (incident, creation_date) = (look.incident, local(look.recorded_at));
+    let summary = incident.summary;
+    let received = local(summary.received_at);
+    let info_map = StaticInfo {
+        policy_name: summary.policy,
+        policy_id: summary.policy_id,
+        policy_version: incident.policy_version,
+        policy_group_name: "Default Policy Group",
+        policy_group_id: 1,
+        message_subject: summary.subject,
+        message_id: summary.message_id,
+        message_date: received.clone(),
+        message_type: "SMTP",
+        message_type_id: 1,
+        message_source: "NETWORK",
+        message_originator_id: summary.sender.clone(),
+        match_count: summary.matches,
+        detection_server_name: summary.server.clone(),
+        detection_server_id: summary.server,
+        creation_date,
+        detection_date: received,
+        sender_ip_address: incident.peer,
+        network_sender_identifier: summary.sender,
+        network_sender_port: None,
+        is_blocked_status_superseded: false,
+        unique_message_id: summary.unique_message_id,
+        attachment_info,
+        recipient_info: summary.recipients.iter().map(|address| Recipient::of(address)).collect(),
+    };
+    Ok(Json(StaticAttributes { incident_id: id, info_map }).into_response())
 }
 
-/// Files in which something was found, or that could not be opened.
-fn attachments(incident: &incident::Incident) -> Vec<Value> {
+/// A file in which something was found, or that could not be opened.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Component {
+    component_type: u8,
+    message_component_name: String,
+    message_component_id: usize,
+    was_cracked: bool,
+    document_format: Option<String>,
+    mime_type: Option<String>,
+    original_size: Option<u64>,
+}
+
+fn attachments(incident: &incident::Incident) -> Vec<Component> {
     let mut names: Vec<(&str, bool)> = Vec::new();
     let found = incident.matches.iter().map(|one| (one.path.as_str(), true));
     for (path, cracked) in found.chain(incident.unscannable.iter().map(|(path, _)| (path.as_str(), false))) {
@@ -69,18 +155,62 @@ fn attachments(incident: &incident::Incident) -> Vec<Value> {
             names.push((file, cracked));
         }
     }
-    names
-        .into_iter()
-        .enumerate()
-        .map(|(at, (name, cracked))| {
-            json!({
-                "componentType": 2, "messageComponentName": name, "messageComponentId": at + 1, "wasCracked": cracked,
-                "documentFormat": null, "mimeType": null, "originalSize": null,
-            })
-        })
-        .collect()
+    let told = |(at, (name, was_cracked)): (usize, (&str, bool))| Component {
+        component_type: 2,
+        message_component_name: name.to_owned(),
+        message_component_id: at + 1,
+        was_cracked,
+        document_format: None,
+        mime_type: None,
+        original_size: None,
+    };
+    names.into_iter().enumerate().map(told).collect()
 }
 
+/// What people change about an incident.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct EditableAttributes {
+    incident_id: u64,
+    info_map: EditableInfo,
+    custom_attribute_groups: Vec<AttributeGroup>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct EditableInfo {
+    incident_status_id: Option<u64>,
+    incident_status_name: String,
+    severity_id: i64,
+    is_hidden: bool,
+    is_hiding_not_allowed: bool,
+    prevent_or_protect_status_id: i64,
+    data_owner_name: Option<String>,
+    data_owner_email: Option<String>,
+    remediation_location: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct AttributeGroup {
+    name: String,
+    name_internationalized: bool,
+    custom_attributes: Vec<CustomAttribute>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct CustomAttribute {
+    name: String,
+    index: u64,
+    display_order: i64,
+    email: bool,
+    value: Option<String>,
+}
+
+/// What people change: status, severity, owner of the data, custom attributes.
+#[utoipa::path(get, path = "/incidents/{id}/editableAttributes", tag = "incidents", params(("id" = u64, Path)),
+    responses((status = 200, body = EditableAttributes)))]
 pub(super) async fn editable_attributes(
     State(console): State<Console>,
     viewer: Viewer,
@@ -89,99 +219,186 @@ pub(super) async fn editable_attributes(
     let look = looked(&console, &viewer, id).await?;
     let summary = &look.incident.summary;
     let statuses = console.desk.statuses().await?;
-    let definitions = console.desk.attribute_definitions().await?;
-    let mut groups: Vec<(&str, Vec<Value>)> = Vec::new();
-    for one in &definitions {
-        let value = look.attributes.iter().find(|(name, _)| *name == one.name).map(|(_, value)| value);
-        let told = json!({
-            "name": one.name, "index": one.id, "displayOrder": one.position, "email": one.is_email, "value": value,
-        });
-        match groups.iter_mut().find(|(name, _)| *name == one.group) {
-            Some((_, all)) => all.push(told),
-            None => groups.push((&one.group, vec![told])),
+    let mut groups: Vec<AttributeGroup> = Vec::new();
+    for one in console.desk.attribute_definitions().await? {
+        let value =
+            look.attributes.iter().find(|(name, _)| *name == one.name).map(|(_, value)| value.clone());
+        let told = CustomAttribute {
+            name: one.name,
+            index: one.id,
+            display_order: one.position,
+            email: one.is_email,
+            value,
+        };
+        match groups.iter_mut().find(|group| group.name == one.group) {
+            Some(group) => group.custom_attributes.push(told),
+            None => groups.push(AttributeGroup {
+                name: one.group,
+                name_internationalized: false,
+                custom_attributes: vec![told],
+            }),
         }
     }
-    let groups: Vec<Value> = groups
-        .into_iter()
-        .map(|(name, all)| json!({ "name": name, "nameInternationalized": false, "customAttributes": all }))
-        .collect();
-    let info = json!({
-        "incidentStatusId": status_id(&statuses, summary.status.as_str()),
-        "incidentStatusName": summary.status.as_str(),
-        "severityId": summary.severity as i64,
-        "isHidden": look.hidden, "isHidingNotAllowed": false,
-        "preventOrProtectStatusId": summary.prevent_status,
-        "dataOwnerName": look.data_owner.0, "dataOwnerEmail": look.data_owner.1,
-        "remediationLocation": look.remediation_location,
-    });
-    Ok(Json(json!({ "incidentId": id, "infoMap": info, "customAttributeGroups": groups })).into_response())
+    let info_map = EditableInfo {
+        incident_status_id: status_id(&statuses, summary.status.as_str()),
+        incident_status_name: summary.status.as_str().to_owned(),
+        severity_id: summary.severity as i64,
+        is_hidden: look.hidden,
+        is_hiding_not_allowed: false,
+        prevent_or_protect_status_id: summary.prevent_status,
+        data_owner_name: look.data_owner.0,
+        data_owner_email: look.data_owner.1,
+        remediation_location: look.remediation_location,
+    };
+    let told = EditableAttributes { incident_id: id, info_map, custom_attribute_groups: groups };
+    Ok(Json(told).into_response())
 }
 
+/// A line of the history.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct HistoryEntry {
+    incident_history_date: String,
+    dlp_user_name: String,
+    incident_history_action: String,
+    incident_history_detail: String,
+    #[serde(rename = "incidentHistoryActionI18nKey")]
+    incident_history_action_key: String,
+    policy_group_id: u8,
+    detection_server_name: String,
+    incident_id: u64,
+    message_source: &'static str,
+    message_date: String,
+}
+
+/// What happened, newest first.
+#[utoipa::path(get, path = "/incidents/{id}/history", tag = "incidents", params(("id" = u64, Path)),
+    responses((status = 200, body = Vec<HistoryEntry>)))]
 pub(super) async fn history(State(console): State<Console>, viewer: Viewer, Path(id): Path<u64>) -> Answer {
     let look = looked(&console, &viewer, id).await?;
     let summary = &look.incident.summary;
-    let lines: Vec<Value> = look
-        .history
-        .iter()
-        .rev()
-        .map(|line| {
-            json!({
-                "incidentHistoryDate": local(line.at), "dlpUserName": line.who,
-                "incidentHistoryAction": line.action, "incidentHistoryDetail": line.detail,
-                "incidentHistoryActionI18nKey": format!("incident.history.action.{}", line.action.to_lowercase()),
-                "policyGroupId": 1, "detectionServerName": summary.server, "incidentId": id,
-                "messageSource": "NETWORK", "messageDate": local(summary.received_at),
-            })
-        })
-        .collect();
-    Ok(Json(lines).into_response())
+    let told = look.history.into_iter().rev().map(|line| HistoryEntry {
+        incident_history_date: local(line.at),
+        dlp_user_name: line.who,
+        incident_history_action_key: format!("incident.history.action.{}", line.action.to_lowercase()),
+        incident_history_action: line.action,
+        incident_history_detail: line.detail,
+        policy_group_id: 1,
+        detection_server_name: summary.server.clone(),
+        incident_id: id,
+        message_source: "NETWORK",
+        message_date: local(summary.received_at),
+    });
+    Ok(Json(told.collect::<Vec<_>>()).into_response())
 }
 
+/// What somebody noted.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Note {
+    note: String,
+    dlp_user_name: String,
+    date_time: String,
+}
+
+/// Notes, oldest first.
+#[utoipa::path(get, path = "/incidents/{id}/notes", tag = "incidents", params(("id" = u64, Path)),
+    responses((status = 200, body = Vec<Note>)))]
 pub(super) async fn notes(State(console): State<Console>, viewer: Viewer, Path(id): Path<u64>) -> Answer {
     let look = looked(&console, &viewer, id).await?;
-    let notes: Vec<Value> = look
-        .notes
-        .iter()
-        .map(|note| json!({ "note": note.text, "dlpUserName": note.who, "dateTime": local(note.at) }))
-        .collect();
-    Ok(Json(notes).into_response())
+    let told = look.notes.into_iter().map(|note| Note {
+        note: note.text,
+        dlp_user_name: note.who,
+        date_time: local(note.at),
+    });
+    Ok(Json(told.collect::<Vec<_>>()).into_response())
 }
 
+/// The violated policy and its rules.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct PolicyMatches {
+    policy_name: String,
+    policy_id: u32,
+    matches: u64,
+    violated_rules: Vec<ViolatedRule>,
+    other_policies_violated: Vec<OtherPolicy>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ViolatedRule {
+    rule_name: String,
+    #[serde(rename = "ruleTypeI18nKey")]
+    rule_type_key: &'static str,
+    /// Of those that are kept.
+    matches: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct OtherPolicy {
+    policy_id: u32,
+    incident_id: u64,
+    policy_name: String,
+    prevent_or_protect_status_id: i64,
+}
+
+/// Which rules were violated, and which other policies by the same message.
+#[utoipa::path(get, path = "/incidents/{id}/policyMatches", tag = "incidents", params(("id" = u64, Path)),
+    responses((status = 200, body = PolicyMatches)))]
 pub(super) async fn policy_matches(
     State(console): State<Console>,
     viewer: Viewer,
     Path(id): Path<u64>,
 ) -> Answer {
     let look = looked(&console, &viewer, id).await?;
-    let summary = &look.incident.summary;
-    let mut rules: Vec<(&str, u64)> = Vec::new();
+    let mut violated_rules: Vec<ViolatedRule> = Vec::new();
     for found in &look.incident.matches {
-        match rules.iter_mut().find(|(name, _)| *name == found.rule) {
-            Some((_, count)) => *count += 1,
-            None => rules.push((&found.rule, 1)),
+        match violated_rules.iter_mut().find(|rule| rule.rule_name == found.rule) {
+            Some(rule) => rule.matches += 1,
+            None => violated_rules.push(ViolatedRule {
+                rule_name: found.rule.clone(),
+                rule_type_key: "rule.type.content",
+                matches: 1,
+            }),
         }
     }
-    let rules: Vec<Value> = rules
-        .into_iter()
-        .map(|(name, count)| json!({ "ruleName": name, "ruleTypeI18nKey": "rule.type.content", "matches": count }))
-        .collect();
-    let others: Vec<Value> = look
-        .siblings
-        .iter()
-        .map(|line| {
-            json!({
-                "policyId": line.summary.policy_id, "incidentId": line.summary.id, "policyName": line.summary.policy,
-                "preventOrProtectStatusId": line.summary.prevent_status,
-            })
-        })
-        .collect();
-    Ok(Json(json!({
-        "policyName": summary.policy, "policyId": summary.policy_id, "matches": summary.matches,
-        "violatedRules": rules, "otherPoliciesViolated": others,
-    }))
-    .into_response())
+    let others = look.siblings.into_iter().map(|line| OtherPolicy {
+        policy_id: line.summary.policy_id,
+        incident_id: line.summary.id,
+        policy_name: line.summary.policy,
+        prevent_or_protect_status_id: line.summary.prevent_status,
+    });
+    let summary = look.incident.summary;
+    let told = PolicyMatches {
+        policy_name: summary.policy,
+        policy_id: summary.policy_id,
+        matches: summary.matches,
+        violated_rules,
+        other_policies_violated: others.collect(),
+    };
+    Ok(Json(told).into_response())
 }
 
+/// How many other incidents share something; `10,000+` where nobody counts on.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct CorrelationsTold {
+    sender: Option<String>,
+    policy_and_sender: Option<String>,
+    recipients: Vec<RecipientCount>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct RecipientCount {
+    recipient: String,
+    incidents: String,
+}
+
+/// What this incident has in common with others.
+#[utoipa::path(get, path = "/incidents/{id}/correlations", tag = "incidents", params(("id" = u64, Path)),
+    responses((status = 200, body = CorrelationsTold)))]
 pub(super) async fn correlations(
     State(console): State<Console>,
     viewer: Viewer,
@@ -191,22 +408,25 @@ pub(super) async fn correlations(
     let access = access(&viewer);
     let look = console.desk.look(&access, id).await?.ok_or(Problem::NotFound)?;
     let found = console.desk.correlations(&access, &look.incident).await?;
-    let recipients: Vec<Value> = match viewer.hides(Hidden::Recipients) {
-        true => Vec::new(),
-        false => found
-            .recipients
-            .iter()
-            .map(|(address, count)| json!({ "recipient": address, "incidents": count.to_string() }))
-            .collect(),
+    let told = |(recipient, count): (String, incident::desk::Count)| RecipientCount {
+        recipient,
+        incidents: count.to_string(),
     };
-    Ok(Json(json!({
-        "sender": found.sender.map(|count| count.to_string()),
-        "policyAndSender": found.policy_and_sender.map(|count| count.to_string()),
-        "recipients": recipients,
-    }))
+    let recipients = match viewer.hides(Hidden::Recipients) {
+        true => Vec::new(),
+        false => found.recipients.into_iter().map(told).collect(),
+    };
+    Ok(Json(CorrelationsTold {
+        sender: found.sender.map(|count| count.to_string()),
+        policy_and_sender: found.policy_and_sender.map(|count| count.to_string()),
+        recipients,
+    })
     .into_response())
 }
 
+/// Files in which something was found, or that could not be opened.
+#[utoipa::path(get, path = "/incidents/{id}/components", tag = "incidents", params(("id" = u64, Path)),
+    responses((status = 200, body = Vec<Component>)))]
 pub(super) async fn components(
     State(console): State<Console>,
     viewer: Viewer,
@@ -216,43 +436,89 @@ pub(super) async fn components(
     Ok(Json(attachments(&look.incident)).into_response())
 }
 
+/// Matches of one place in the message.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ComponentMatches {
+    message_component_id: usize,
+    message_component_name: String,
+    violations: Vec<Violation>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Violation {
+    /// What stands before it, itself, and what stands behind it.
+    violation_segments: Vec<Segment>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Segment {
+    /// `CONTEXT` or `VIOLATING_CONTENT`.
+    segment_type: &'static str,
+    text: String,
+    rule_name: String,
+    condition: String,
+}
+
+/// Matches by their places; masked, unless the role may see them.
+#[utoipa::path(get, path = "/incidents/{id}/components/matches", tag = "incidents", params(("id" = u64, Path)),
+    responses((status = 200, body = Vec<ComponentMatches>)))]
 pub(super) async fn matches(State(console): State<Console>, viewer: Viewer, Path(id): Path<u64>) -> Answer {
     let look = looked(&console, &viewer, id).await?;
     if viewer.may_see_matches() {
         viewer.log("MATCHES_SEEN", &format!("incident {id}"), "matches given unmasked").await?;
     }
-    let mut places: Vec<(&str, Vec<&Match>)> = Vec::new();
+    let mut places: Vec<ComponentMatches> = Vec::new();
     for found in &look.incident.matches {
-        match places.iter_mut().find(|(path, _)| *path == found.path) {
-            Some((_, all)) => all.push(found),
-            None => places.push((&found.path, vec![found])),
+        let violation = violation(found);
+        match places.iter_mut().find(|place| place.message_component_name == found.path) {
+            Some(place) => place.violations.push(violation),
+            None => places.push(ComponentMatches {
+                message_component_id: places.len() + 1,
+                message_component_name: found.path.clone(),
+                violations: vec![violation],
+            }),
         }
     }
-    let told: Vec<Value> = places
-        .into_iter()
-        .enumerate()
-        .map(|(at, (path, all))| {
-            let violations: Vec<Value> = all.into_iter().map(violation).collect();
-            json!({ "messageComponentId": at + 1, "messageComponentName": path, "violations": violations })
-        })
-        .collect();
-    Ok(Json(told).into_response())
+    Ok(Json(places).into_response())
 }
 
-fn violation(found: &Match) -> Value {
-    let segment = |kind: &str, text: &str| json!({ "segmentType": kind, "text": text, "ruleName": found.rule, "condition": found.condition });
-    json!({ "violationSegments": [
-        segment("CONTEXT", &found.before),
-        segment("VIOLATING_CONTENT", &found.text),
-        segment("CONTEXT", &found.after),
-    ] })
+fn violation(found: &Match) -> Violation {
+    let segment = |segment_type, text: &str| Segment {
+        segment_type,
+        text: text.to_owned(),
+        rule_name: found.rule.clone(),
+        condition: found.condition.clone(),
+    };
+    Violation {
+        violation_segments: vec![
+            segment("CONTEXT", &found.before),
+            segment("VIOLATING_CONTENT", &found.text),
+            segment("CONTEXT", &found.after),
+        ],
+    }
 }
 
+/// The original message, for roles that may see it.
+#[utoipa::path(get, path = "/incidents/{id}/originalMessage", tag = "incidents", params(("id" = u64, Path)),
+    responses((status = 200, content_type = "message/rfc822", body = String)))]
 pub(super) async fn original(State(console): State<Console>, viewer: Viewer, Path(id): Path<u64>) -> Answer {
     let octets = message(&console, &viewer, id, "downloaded").await?;
     Ok(([(header::CONTENT_TYPE, "message/rfc822")], octets).into_response())
 }
 
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct MessageBody {
+    incident_id: u64,
+    message_body: String,
+}
+
+/// The text of the message, for roles that may see it.
+#[utoipa::path(get, path = "/incidents/{id}/messageBody", tag = "incidents", params(("id" = u64, Path)),
+    responses((status = 200, body = MessageBody)))]
 pub(super) async fn message_body(
     State(console): State<Console>,
     viewer: Viewer,
@@ -260,8 +526,9 @@ pub(super) async fn message_body(
 ) -> Answer {
     let octets = message(&console, &viewer, id, "its body given").await?;
     let body = tokio::task::spawn_blocking(move || crate::console::body_of(&octets)).await;
-    let body = body.map_err(|why| Problem::Internal(format!("a message could not be read: {why}")))?;
-    Ok(Json(json!({ "incidentId": id, "messageBody": body })).into_response())
+    let message_body =
+        body.map_err(|why| Problem::Internal(format!("a message could not be read: {why}")))?;
+    Ok(Json(MessageBody { incident_id: id, message_body }).into_response())
 }
 
 async fn message(console: &Console, viewer: &Viewer, id: u64, how: &str) -> Answer<Vec<u8>> {

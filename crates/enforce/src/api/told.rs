@@ -4,11 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use incident::PREVENT_STATUSES;
-use incident::desk::StatusRow;
+use incident::desk::{AttributeDefinition, StatusRow};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 use web::Viewer;
 
 use super::may_read;
@@ -33,24 +34,56 @@ pub(super) fn status_id(statuses: &[StatusRow], name: &str) -> Option<u64> {
     statuses.iter().find(|status| status.name == name).map(|status| status.id)
 }
 
+/// A number and a name.
+#[derive(Serialize, ToSchema)]
+struct Named {
+    id: i64,
+    name: String,
+}
+
+/// A custom attribute.
+#[derive(Serialize, ToSchema)]
+struct Attribute {
+    /// Its column index.
+    id: u64,
+    name: String,
+    group: String,
+    /// Its place among others.
+    position: i64,
+    /// It holds an address.
+    is_email: bool,
+}
+
+impl From<AttributeDefinition> for Attribute {
+    fn from(row: AttributeDefinition) -> Self {
+        let AttributeDefinition { id, name, group, position, is_email } = row;
+        Self { id, name, group, position, is_email }
+    }
+}
+
+/// The workflow statuses.
+#[utoipa::path(get, path = "/incidents/statuses", tag = "incidents", responses((status = 200, body = Vec<Named>)))]
 pub(super) async fn statuses(State(console): State<Console>, viewer: Viewer) -> Answer {
     may_read(&viewer)?;
     let statuses = console.desk.statuses().await?;
-    let told: Vec<Value> =
-        statuses.iter().map(|status| json!({ "id": status.id, "name": status.name })).collect();
-    Ok(Json(told).into_response())
+    let told = statuses.into_iter().map(|status| Named { id: status.id as i64, name: status.name });
+    Ok(Json(told.collect::<Vec<_>>()).into_response())
 }
 
+/// What can become of a mail.
+#[utoipa::path(get, path = "/incidents/protectOrPreventStatuses", tag = "incidents", responses((status = 200, body = Vec<Named>)))]
 pub(super) async fn prevent_statuses(viewer: Viewer) -> Answer {
     may_read(&viewer)?;
-    let told: Vec<Value> =
-        PREVENT_STATUSES.iter().map(|(id, name, _)| json!({ "id": id, "name": name })).collect();
-    Ok(Json(told).into_response())
+    let told = PREVENT_STATUSES.iter().map(|(id, name, _)| Named { id: *id, name: (*name).to_owned() });
+    Ok(Json(told.collect::<Vec<_>>()).into_response())
 }
 
+/// The custom attributes that there are.
+#[utoipa::path(get, path = "/incidents/customAttributes", tag = "incidents", responses((status = 200, body = Vec<Attribute>)))]
 pub(super) async fn attributes(State(console): State<Console>, viewer: Viewer) -> Answer {
     may_read(&viewer)?;
-    Ok(Json(console.desk.attribute_definitions().await?).into_response())
+    let told = console.desk.attribute_definitions().await?.into_iter().map(Attribute::from);
+    Ok(Json(told.collect::<Vec<_>>()).into_response())
 }
 
 #[cfg(test)]

@@ -157,7 +157,7 @@ fn sent_again(wish: Wish) -> Vec<(String, String)> {
 }
 
 /// The pairs of a query that this console wrote.
-pub(super) fn parsed(query: &str) -> Vec<(String, String)> {
+pub(crate) fn parsed(query: &str) -> Vec<(String, String)> {
     let uri = format!("/?{query}").parse::<axum::http::Uri>().ok();
     uri.and_then(|uri| axum::extract::Query::try_from_uri(&uri).ok()).map(|query| query.0).unwrap_or_default()
 }
@@ -183,6 +183,9 @@ async fn words(console: &Console, wish: &Wish) -> Answer<Vec<String>> {
     if let Some(id) = wish.rule {
         let rule = console.responses.rule(id).await?.ok_or(Problem::NotFound)?;
         words.push(format!("The smart response rule {} will {}.", rule.name, rule.words()));
+        if console.responses.needs_second_person(&rule).await? {
+            words.push("It waits until a second person has confirmed it for each incident.".to_owned());
+        }
         if rule.actions.iter().any(|action| action.plugin().is_some()) {
             words.push(
                 "The mail itself may be released or deleted by it. That cannot be taken back.".to_owned(),
@@ -236,6 +239,9 @@ pub(super) async fn apply(
             let requested = done.iter().filter(|one| one.requested).count();
             let there = done.iter().filter(|one| one.there).count();
             match requested {
+                _ if done.iter().any(|one| one.waits) => {
+                    format!("{} waits for a second person for {there} incidents.", rule.name)
+                }
                 0 => format!("{} was done for {there} incidents.", rule.name),
                 _ => format!(
                     "{} was requested for {requested} incidents; what came of it is in their histories soon.",

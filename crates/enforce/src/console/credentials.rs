@@ -1,4 +1,4 @@
-//! Named credentials for plug-ins: kept sealed, used by name, replaced or removed, and never shown again.
+//! Named credentials for plug-ins and receivers: kept sealed, used by name, replaced or removed, and never shown again.
 
 use askama::Template;
 use axum::Form;
@@ -118,19 +118,9 @@ fn described(pem: &str) -> Option<String> {
 
 pub(super) async fn remove(State(console): State<Console>, viewer: Viewer, Form(gone): Form<Gone>) -> Answer {
     viewer.require(Privilege::ManageSystem)?;
-    let users: Vec<String> = console
-        .desk
-        .plugins()
-        .await?
-        .into_iter()
-        .filter(|row| {
-            let read: Result<crate::plugins::Definition, _> = serde_json::from_str(&row.definition);
-            read.is_ok_and(|definition| definition.credential() == Some(gone.name.as_str()))
-        })
-        .map(|row| row.name)
-        .collect();
+    let users = users_of(&console, &gone.name).await?;
     if !users.is_empty() {
-        return Err(Problem::Conflict(format!("Plug-ins use it: {}.", users.join(", "))).into());
+        return Err(Problem::Conflict(format!("It is used by {}.", users.join(", "))).into());
     }
     viewer.log("CREDENTIAL_REMOVED", &gone.name, "").await?;
     if !console.desk.remove_secret(&gone.name).await? {
@@ -138,4 +128,18 @@ pub(super) async fn remove(State(console): State<Console>, viewer: Viewer, Form(
     }
     viewer.say(Tone::Done, "The credential is removed.").await?;
     Ok(see_other("/credentials"))
+}
+
+/// Names of the plug-ins and receivers that use a credential.
+async fn users_of(console: &Console, credential: &str) -> Answer<Vec<String>> {
+    let mut users = Vec::new();
+    for row in console.desk.plugins().await? {
+        let read: Result<crate::plugins::Definition, _> = serde_json::from_str(&row.definition);
+        users.extend(read.is_ok_and(|one| one.credential() == Some(credential)).then_some(row.name));
+    }
+    for row in console.enforce.events().receivers().await? {
+        let read: Result<crate::receivers::Definition, _> = serde_json::from_str(&row.definition);
+        users.extend(read.is_ok_and(|one| one.credential() == Some(credential)).then_some(row.name));
+    }
+    Ok(users)
 }

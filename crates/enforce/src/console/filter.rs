@@ -16,7 +16,7 @@ const TEXT: usize = 1_000;
 
 /// The filters of a list and where it stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Filter {
+pub(crate) struct Filter {
     pub(super) status: Vec<String>,
     pub(super) group: String,
     pub(super) severity: Vec<Severity>,
@@ -41,7 +41,7 @@ pub(super) struct Filter {
 
 impl Filter {
     /// Reads the pairs of a query; what is not known or makes no sense is said.
-    pub(super) fn read(pairs: &[(String, String)]) -> Result<Self, String> {
+    pub(crate) fn read(pairs: &[(String, String)]) -> Result<Self, String> {
         let mut filter = Self::default();
         for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
             if value.chars().count() > TEXT {
@@ -97,16 +97,21 @@ impl Filter {
 
     /// A role cannot find out by asking what it does not see.
     pub(super) fn allowed(&self, viewer: &Viewer) -> Result<(), Problem> {
-        viewer.may_ask_by(&[
+        viewer.may_ask_by(&self.asks_by())
+    }
+
+    /// The parts of incidents that roles may not know, and whether it asks by them.
+    pub(crate) fn asks_by(&self) -> [(Hidden, bool); 4] {
+        [
             (Hidden::Sender, !self.sender.is_empty() || self.sort == Sort::Sender),
             (Hidden::Recipients, !self.recipient.is_empty()),
             (Hidden::Subject, !self.subject.is_empty()),
             (Hidden::Matches, !self.value.is_empty()),
-        ])
+        ]
     }
 
     /// What is asked.
-    pub(super) fn condition(&self) -> Condition {
+    pub(crate) fn condition(&self) -> Condition {
         let mut all = vec![Condition::Is(Field::Hidden, vec![Scalar::Flag(self.hidden)])];
         let mut any = |field: Field, values: Vec<Scalar>| {
             if !values.is_empty() {
@@ -159,7 +164,7 @@ impl Filter {
     }
 
     /// The filters and the order as they stand in the address bar, without the place.
-    pub(super) fn query(&self) -> String {
+    pub(crate) fn query(&self) -> String {
         let mut pairs = self.filters();
         if self.sort != Sort::default() {
             pairs.push(("sort", sort_word(self.sort).to_owned()));

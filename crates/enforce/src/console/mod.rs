@@ -11,8 +11,10 @@ mod list;
 mod message;
 mod policies;
 mod policy_files;
+mod receivers;
 mod reports;
 mod rules;
+mod second;
 mod seen;
 mod servers;
 mod snapshot;
@@ -31,8 +33,11 @@ use web::{Place, Viewer};
 use crate::Enforce;
 use crate::respond::Responses;
 
+pub(crate) use bulk::parsed;
+pub(crate) use filter::Filter;
 pub(crate) use message::body_of;
-pub(crate) use seen::{access, reach, redact, redact_line};
+pub(crate) use second::{confirm, decline};
+pub(crate) use seen::{access, may_remediate, reach, redact, redact_line};
 pub(crate) use trouble::{Answer, Trouble};
 
 /// What the pages share.
@@ -74,10 +79,12 @@ pub(crate) fn site_options() -> web::Options {
         Place::new("Incidents", "Incidents", "/incidents", view),
         Place::new("Incidents", "Summary", "/summary", view),
         Place::new("Incidents", "Saved reports", "/reports", view),
+        Place::new("Incidents", "Second person", "/second-person", view),
         Place::new("Manage", "Policies", "/policies", &[Privilege::AuthorPolicies]),
         Place::new("Manage", "Response rules", "/response-rules", &[Privilege::AuthorPolicies]),
         Place::new("Manage", "Servers", "/servers", &[Privilege::ManageServers]),
         Place::new("Manage", "Statuses", "/statuses", &[Privilege::ManageSystem]),
+        Place::new("Manage", "Receivers", "/receivers", &[Privilege::ManageSystem]),
         Place::new("Manage", "Credentials", "/credentials", &[Privilege::ManageSystem]),
     ];
     options.api.push(crate::api::BASE.to_owned());
@@ -98,9 +105,12 @@ pub fn router(enforce: &Arc<Enforce>) -> Router {
         .route("/incidents/{id}/original.eml", get(message::download))
         .route("/incidents/{id}/near-miss", get(snapshot::near_miss))
         .route("/incidents/{id}/respond/{rule}", get(snapshot::confirm).post(snapshot::respond))
+        .route("/second-person", get(second::show))
+        .route("/second-person/{id}", post(second::answer))
         .route("/summary", get(summary::show))
         .route("/reports", get(reports::show).post(reports::save))
         .route("/reports/remove", post(reports::remove))
+        .route("/reports/schedule", post(reports::schedule))
         .route("/policies", get(policies::list))
         .route("/policies/file", get(policies::show).post(policies::save))
         .route("/policies/check", post(policies::check))
@@ -115,6 +125,8 @@ pub fn router(enforce: &Arc<Enforce>) -> Router {
         .route("/response-rules/plugin/remove", post(rules::remove_plugin))
         .route("/credentials", get(credentials::show).post(credentials::save))
         .route("/credentials/remove", post(credentials::remove))
+        .route("/receivers", get(receivers::show).post(receivers::save))
+        .route("/receivers/remove", post(receivers::remove))
         .route("/statuses", get(statuses::show).post(statuses::save))
         .route("/statuses/remove", post(statuses::remove))
         .route("/statuses/attribute", post(statuses::save_attribute))

@@ -1,10 +1,11 @@
-//! Saved reports: a name for the filters of a list, for oneself or for all.
+//! Saved reports: a name for the filters of a list, for oneself or for all; one's own come by mail where that is wanted.
 
 use askama::Template;
 use axum::Form;
-use axum::extract::State;
+use axum::extract::{Query, State};
+use incident::desk::{Every, Schedule, Scheduled};
 use serde::Deserialize;
-use web::layout::{Html, Page};
+use web::layout::{Chip, Field, Html, Kind, Moment, Page, Tint};
 use web::people::Privilege;
 use web::session::Tone;
 use web::{Problem, Viewer};
@@ -20,6 +21,18 @@ use super::{Answer, Console};
 struct Reports {
     form: Html,
     rows: Vec<Row>,
+    scheduled: Option<ScheduleForm>,
+}
+
+/// The form for when a report is sent.
+struct ScheduleForm {
+    id: u64,
+    name: String,
+    fields: Vec<Field>,
+    /// Where it goes; none, if the user has no address.
+    mail: String,
+    /// Whether mail can be sent at all.
+    possible: bool,
 }
 
 struct Row {
@@ -30,6 +43,16 @@ struct Row {
     owner: String,
     shared: bool,
     own: bool,
+    /// When it is sent, in words, and the next time.
+    sent: Option<(String, Moment)>,
+    /// What became of the last mail.
+    last: Option<(Chip, String, Moment)>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    schedule: u64,
 }
 
 #[derive(Deserialize)]
@@ -45,10 +68,31 @@ pub(super) struct Gone {
     id: u64,
 }
 
-pub(super) async fn show(State(console): State<Console>, viewer: Viewer) -> Answer {
+pub(super) async fn show(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Query(asked): Query<Asked>,
+) -> Answer {
     viewer.require(Privilege::ViewNetworkIncidents)?;
+    let schedules = console.desk.schedules(&viewer.name).await?;
+    let of = |id: u64| schedules.iter().find(|(report, _)| *report == id).map(|(_, scheduled)| scheduled);
     let reports = console.desk.reports(&viewer.name).await?;
+    let scheduled = match reports.iter().find(|one| one.id == asked.schedule && one.owner == viewer.name) {
+        Some(report) => {
+            let user = console.enforce.site.people().user(viewer.user).await?;
+            Some(ScheduleForm {
+                id: report.id,
+                name: report.name.clone(),
+                fields: fields(of(report.id)),
+                mail: user.map(|user| user.mail).unwrap_or_default(),
+                possible: console.enforce.options.effects.notices.is_some(),
+            })
+        }
+        None => None,
+    };
     let rows = reports.into_iter().map(|report| Row {
+        sent: of(report.id).map(|one| (words(&one.schedule), Moment(one.next.as_millisecond()))),
+        last: of(report.id).and_then(last),
         id: report.id,
         name: report.name,
         address: format!("/incidents?{}", report.query),
@@ -57,8 +101,118 @@ pub(super) async fn show(State(console): State<Console>, viewer: Viewer) -> Answ
         owner: report.owner,
         shared: report.shared,
     });
-    let content = Reports { form: viewer.form(), rows: rows.collect() };
+    let content = Reports { form: viewer.form(), rows: rows.collect(), scheduled };
     Ok(Page::new(&viewer, "Saved reports").show(&content)?)
+}
+
+const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+fn words(schedule: &Schedule) -> String {
+    let day = match schedule.every {
+        Every::Day => "every day".to_owned(),
+        Every::Week => {
+            let day = usize::try_from(schedule.day - 1).ok().and_then(|day| WEEKDAYS.get(day));
+            format!("every {}", day.unwrap_or(&"week"))
+        }
+        Every::Month => format!("every month on day {}", schedule.day),
+    };
+    format!("{day} at {}:00, {}", schedule.hour, schedule.zone)
+}
+
+fn last(scheduled: &Scheduled) -> Option<(Chip, String, Moment)> {
+    let (due, state, detail) = scheduled.last.as_ref()?;
+    let chip = match state.as_str() {
+        "sent" => Chip::new("sent", Tint::Good),
+        "failed" => Chip::new("not sent", Tint::Bad),
+        "unknown" => Chip::new("outcome unknown", Tint::Warn),
+        _ => Chip::new("waits", Tint::Info),
+    };
+    Some((chip, detail.clone(), Moment(due.as_millisecond())))
+}
+
+fn fields(now: Option<&Scheduled>) -> Vec<Field> {
+    let schedule = now.map(|one| &one.schedule);
+    let day = |every: Every| schedule.filter(|one| one.every == every).map_or(1, |one| one.day).to_string();
+    let every = [("", "Not at all"), ("day", "Every day"), ("week", "Every week"), ("month", "Every month")];
+    let zone = Field::new(Kind::Text, "zone", "Time zone")
+        .value(schedule.map_or("UTC", |one| one.zone.as_str()))
+        .with("maxlength", "100")
+        .hint("Such as Europe/Prague.");
+    let weekdays = (1..).zip(WEEKDAYS).map(|(number, name)| (number.to_string(), name.to_owned()));
+    vec![
+        Field::new(Kind::OneOf, "every", "Send it")
+            .choices(every)
+            .value(schedule.map_or("", |one| one.every.as_str())),
+        Field::new(Kind::OneOf, "weekday", "Every week on").choices(weekdays).value(day(Every::Week)),
+        Field::new(Kind::Number, "monthday", "Every month on day")
+            .value(day(Every::Month))
+            .with("min", "1")
+            .with("max", "31")
+            .hint("The last day, where a month has fewer."),
+        Field::new(Kind::Number, "hour", "Hour")
+            .value(schedule.map_or(8, |one| one.hour).to_string())
+            .with("min", "0")
+            .with("max", "23"),
+        // A browser knows the zone of whoever begins.
+        if schedule.is_none() { zone.with("data-own-zone", "") } else { zone },
+    ]
+}
+
+#[derive(Deserialize)]
+pub(super) struct NewSchedule {
+    id: u64,
+    #[serde(default)]
+    every: String,
+    #[serde(default)]
+    weekday: String,
+    #[serde(default)]
+    monthday: String,
+    #[serde(default)]
+    hour: String,
+    #[serde(default)]
+    zone: String,
+}
+
+impl NewSchedule {
+    /// None: it is not sent.
+    fn read(&self, role: i64) -> Result<Option<Schedule>, String> {
+        if self.every.is_empty() {
+            return Ok(None);
+        }
+        let every = Every::parse(&self.every).ok_or("A report is sent every day, week or month.")?;
+        let day = match every {
+            Every::Day => "0",
+            Every::Week => &self.weekday,
+            Every::Month => &self.monthday,
+        };
+        let number = |text: &str, what: &str| {
+            text.trim().parse::<i8>().map_err(|_| format!("The {what} is a number."))
+        };
+        let schedule = Schedule {
+            every,
+            day: number(day, "day")?,
+            hour: number(&self.hour, "hour")?,
+            zone: self.zone.trim().to_owned(),
+            role,
+        };
+        schedule.check().map(|()| Some(schedule))
+    }
+}
+
+pub(super) async fn schedule(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Form(new): Form<NewSchedule>,
+) -> Answer {
+    viewer.require(Privilege::ViewNetworkIncidents)?;
+    let schedule = new.read(viewer.role.id).map_err(Problem::Unfit)?;
+    let said = schedule.as_ref().map_or("not sent any more".to_owned(), |one| format!("sent {}", words(one)));
+    viewer.log("REPORT_SCHEDULED", &format!("report {}", new.id), &said).await?;
+    if !console.desk.schedule_report(&viewer.name, new.id, schedule.as_ref()).await? {
+        return Err(Problem::NotFound.into());
+    }
+    viewer.say(Tone::Done, format!("The report is {said}.")).await?;
+    Ok(see_other("/reports"))
 }
 
 pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(new): Form<New>) -> Answer {

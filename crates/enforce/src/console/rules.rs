@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
-use incident::desk::AgeingRow;
+use incident::desk::{AgeingRow, PluginRow};
 use incident::wire::ReviewAction;
 use serde::Deserialize;
 use web::layout::{Html, Page};
@@ -41,6 +41,7 @@ struct Plugin {
     name: String,
     words: String,
     definition: String,
+    second_person: bool,
 }
 
 #[derive(Deserialize)]
@@ -88,7 +89,7 @@ fn in_words(row: &AgeingRow) -> String {
     crate::respond::aged(row).map_or_else(|why| format!("cannot be read: {why}"), |rule| rule.words())
 }
 
-fn plugin(row: incident::desk::PluginRow) -> Plugin {
+fn plugin(row: PluginRow) -> Plugin {
     let words = match serde_json::from_str::<Definition>(&row.definition) {
         Ok(Definition::EmailQuarantineConnect { host, port, action, .. }) => {
             let action = match action {
@@ -101,7 +102,7 @@ fn plugin(row: incident::desk::PluginRow) -> Plugin {
         Ok(Definition::Executable { program, seconds, .. }) => format!("runs {program}, at most {seconds} s"),
         Err(why) => format!("cannot be read: {why}"),
     };
-    Plugin { name: row.name, words, definition: row.definition }
+    Plugin { name: row.name, words, definition: row.definition, second_person: row.second_person }
 }
 
 /// Actions as a form has them: one on each line.
@@ -112,8 +113,52 @@ fn lines(actions: &[Action]) -> String {
         Action::AddNote { text } => format!("add-note {}", text.replace('\n', " ")),
         Action::SetAttribute { name, value } => format!("set-attribute {name} = {value}"),
         Action::LimitRetention {} => "limit-retention".to_owned(),
+        Action::Notify { to, subject, text } => format!("notify {to} | {subject} | {}", on_one_line(text)),
+        Action::Syslog { level, format, message } => {
+            format!("syslog {level} {format} {}", on_one_line(message)).trim_end().to_owned()
+        }
     };
     actions.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A text as a line has it: `\n` for the end of a line, `\\` for a backslash.
+fn on_one_line(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\n', "\\n")
+}
+
+fn on_its_lines(text: &str) -> String {
+    let (mut out, mut chars) = (String::new(), text.chars().peekable());
+    while let Some(c) = chars.next() {
+        match (c, chars.peek()) {
+            ('\\', Some('n')) => {
+                chars.next();
+                out.push('\n');
+            }
+            ('\\', Some('\\')) => {
+                chars.next();
+                out.push('\\');
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+fn notify(rest: &str) -> Result<Action, String> {
+    let parts: Vec<&str> = rest.splitn(3, '|').map(str::trim).collect();
+    let [to, subject, text] = parts[..] else {
+        return Err("People are told by \"notify ADDRESSES | SUBJECT | TEXT\".".to_owned());
+    };
+    Ok(Action::Notify { to: to.to_owned(), subject: subject.to_owned(), text: on_its_lines(text) })
+}
+
+fn syslog(rest: &str) -> Result<Action, String> {
+    let mut words = rest.splitn(3, ' ').map(str::trim);
+    let (Some(level), Some(format)) = (words.next(), words.next()) else {
+        return Err("Something is logged by \"syslog LEVEL text|cef MESSAGE\".".to_owned());
+    };
+    let message = on_its_lines(words.next().unwrap_or_default());
+    Ok(Action::Syslog { level: level.to_owned(), format: format.to_owned(), message })
 }
 
 fn actions(text: &str) -> Result<Vec<Action>, String> {
@@ -137,12 +182,18 @@ fn actions(text: &str) -> Result<Vec<Action>, String> {
                     rest.split_once('=').ok_or("An attribute is set by \"set-attribute NAME = VALUE\".")?;
                 Action::SetAttribute { name: name.trim().to_owned(), value: value.trim().to_owned() }
             }
+            "notify" => notify(&rest)?,
+            "syslog" => syslog(&rest)?,
             _ => {
                 return Err(format!(
-                    "{verb:?} is no action; there are flex-response, set-status, add-note, set-attribute and limit-retention."
+                    "{verb:?} is no action; there are flex-response, set-status, add-note, set-attribute, limit-retention, \
+                    notify and syslog."
                 ));
             }
         });
+    }
+    for action in &actions {
+        action.check().map_err(|why| format!("{}: {why}.", action.words()))?;
     }
     if actions.is_empty() || actions.len() > 20 {
         return Err("A rule has 1 to 20 actions, one on each line.".to_owned());
@@ -194,13 +245,27 @@ async fn known_actions(console: &Console, text: &str) -> Answer<Vec<Action>> {
             {
                 return Err(Problem::Unfit(format!("There is no status {status:?}.")).into());
             }
+            Action::Notify { .. } if console.enforce.options.effects.notices.is_none() => {
+                return Err(Problem::Unfit(
+                    "Notices cannot be sent yet: set submission in [enforce.notices] of the configuration."
+                        .to_owned(),
+                )
+                .into());
+            }
+            Action::Syslog { .. } if console.enforce.options.effects.syslog.host.is_none() => {
+                return Err(Problem::Unfit(
+                    "There is no syslog server yet: set host in [enforce.syslog] of the configuration."
+                        .to_owned(),
+                )
+                .into());
+            }
             _ => {}
         }
     }
     Ok(actions)
 }
 
-fn named(name: &str) -> Result<String, Problem> {
+pub(super) fn named(name: &str) -> Result<String, Problem> {
     let name = name.trim();
     if !(1..=60).contains(&name.chars().count()) || name.chars().any(char::is_control) {
         return Err(Problem::Unfit("A name has 1 to 60 characters.".to_owned()));
@@ -325,8 +390,10 @@ pub(super) async fn save_plugin(
         _ => return Err(bad("There is no such kind of plug-in.")),
     };
     definition.check().map_err(Problem::Unfit)?;
-    viewer.log("PLUGIN_SAVED", &name, "").await?;
-    console.desk.save_plugin(&actor(&viewer), &definition.row(&name)).await?;
+    let row = PluginRow { second_person: !field("second_person").is_empty(), ..definition.row(&name) };
+    let four_eyes = if row.second_person { "needs a second person" } else { "needs no second person" };
+    viewer.log("PLUGIN_SAVED", &name, four_eyes).await?;
+    console.desk.save_plugin(&actor(&viewer), &row).await?;
     viewer.say(Tone::Done, format!("The plug-in {name} is saved.")).await?;
     Ok(see_other("/response-rules"))
 }
@@ -371,9 +438,22 @@ mod tests {
 
     #[test]
     fn actions_are_written_as_they_are_read() {
-        let text = "flex-response SMG Approve Action\nset-status Resolved\nset-attribute Department = R & D\nadd-note seen\nlimit-retention";
+        let text = "flex-response SMG Approve Action\nset-status Resolved\nset-attribute Department = R & D\nadd-note seen\nlimit-retention\n\
+            notify $SENDER$, ann@a.example | About $SUBJECT$ | Two\\nlines | and C:\\\\new\nsyslog alert cef\nsyslog informational text $POLICY$ again";
         assert_eq!(lines(&actions(text).unwrap()), text);
-        for wrong in ["", "release everything", "set-status", "set-attribute x", "limit-retention x"] {
+        for wrong in [
+            "",
+            "release everything",
+            "set-status",
+            "set-attribute x",
+            "limit-retention x",
+            "notify ann@a.example",
+            "notify ann | s | t",
+            "notify ann@a.example | $SUBJEKT$ | t",
+            "syslog",
+            "syslog loud cef",
+            "syslog alert xml",
+        ] {
             assert!(actions(wrong).is_err(), "{wrong}");
         }
     }

@@ -18,6 +18,7 @@ use web::{Problem, Viewer};
 
 use super::filter::Filter;
 use super::list::{Row, next, prevent_chip, see_other};
+use super::second::{self, Waiting};
 use super::seen::{access, may_remediate, plain, redact, redact_line, severity};
 use super::trouble::bad;
 use super::{Answer, Console, actor};
@@ -45,6 +46,7 @@ struct Snapshot {
     sender: Html,
     recipients: Vec<Html>,
     copies: Vec<Copy>,
+    waiting: Vec<Waiting>,
     message_id: Html,
     unique_id: String,
     peer: String,
@@ -153,6 +155,7 @@ pub(super) async fn show(
     };
     let content = Snapshot {
         copies: states.iter().take(500).map(copy).collect(),
+        waiting: second::waiting(&console, &viewer, Some(id)).await?,
         next: next.map(|id| format!("/incidents/{id}?{query}")),
         statuses: console.desk.statuses().await?.into_iter().map(|one| one.name).collect(),
         rules: rules(&console, &viewer).await?,
@@ -231,6 +234,7 @@ fn content(viewer: &Viewer, look: Look, query: String) -> Snapshot {
             .collect(),
         siblings: siblings.iter().map(|one| Row::of(one, "")).collect(),
         copies: Vec::new(),
+        waiting: Vec::new(),
         linked_to: incident.linked_to,
         correlations: Vec::new(),
         // Lines name recipients and the words of others.
@@ -436,6 +440,7 @@ struct Confirm {
     description: String,
     words: String,
     acts_on_mail: bool,
+    second_person: bool,
     siblings: usize,
     recipients: usize,
     query: String,
@@ -456,6 +461,7 @@ pub(super) async fn confirm(
         id,
         rule: rule.id,
         words: rule.words(),
+        second_person: console.responses.needs_second_person(&rule).await?,
         acts_on_mail: rule.actions.iter().any(|action| action.plugin().is_some()),
         name: rule.name.clone(),
         description: rule.description,
@@ -496,6 +502,9 @@ pub(super) async fn respond(
     let done = console.responses.run(&access, &actor(&viewer), &rule, on).await?;
     let done = done.map_err(bad)?;
     let said = match done.first() {
+        Some(one) if one.waits => {
+            format!("{} waits for a second person, who has to confirm it for incident {id}.", rule.name)
+        }
         Some(one) if one.requested => {
             format!("{} was requested for incident {id}; the history says what comes of it.", rule.name)
         }

@@ -12,6 +12,7 @@ use incident::wire::ReviewAction;
 use serde::{Deserialize, Serialize};
 
 pub use quarantine_connect::Certificates;
+pub(crate) use quarantine_connect::reasons;
 
 /// The guide's plug-ins, the rules that run them, and what they ask for.
 pub const QUARANTINE_CONNECT: [(&str, &str, ReviewAction); 3] = [
@@ -81,7 +82,8 @@ impl Definition {
 
     /// As a row under this name.
     pub fn row(&self, name: &str) -> PluginRow {
-        PluginRow { name: name.to_owned(), definition: serde_json::to_string(self).unwrap_or_default() }
+        let definition = serde_json::to_string(self).unwrap_or_default();
+        PluginRow { name: name.to_owned(), definition, second_person: false }
     }
 
     /// The credential that it needs.

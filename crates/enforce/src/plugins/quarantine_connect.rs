@@ -213,7 +213,8 @@ fn refused(why: &str, answer: &str) -> Outcome {
 }
 
 /// The error and what is behind it: "error sending request" alone helps nobody.
-fn reasons(error: &dyn std::error::Error) -> String {
+/// An error and all that led to it.
+pub(crate) fn reasons(error: &dyn std::error::Error) -> String {
     let mut words = vec![error.to_string()];
     let mut source = error.source();
     while let Some(error) = source {

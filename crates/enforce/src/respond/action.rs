@@ -1,6 +1,7 @@
 //! A smart response rule and what it can do, as plain data.
 
-use incident::desk::{Change, RuleRow};
+use incident::desk::{Change, OrderedEffect, RuleRow};
+use policy::RecordedText;
 use serde::{Deserialize, Serialize};
 
 /// A rule that people start.
@@ -46,18 +47,81 @@ pub enum Action {
     },
     /// Limits retention: the original message is discarded.
     LimitRetention {},
+    /// Tells people by mail; texts with the variables of response rules.
+    Notify {
+        /// Addresses, `$SENDER$` and `$RECIPIENTS$` among them, with commas between them.
+        to: String,
+        /// One line.
+        subject: String,
+        /// Any number of lines.
+        text: String,
+    },
+    /// Logs to the syslog server of the configuration.
+    Syslog {
+        /// `alert`, `warning`, …
+        level: String,
+        /// `text` or `cef`.
+        format: String,
+        /// A text with variables; the format's own words where there is none.
+        message: String,
+    },
 }
+
+/// Those of automated rules.
+const LEVELS: [&str; 8] =
+    ["emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"];
 
 impl Action {
     /// The change of the incident, if it is one.
     pub fn change(&self) -> Option<Change> {
         Some(match self {
-            Self::FlexResponse { .. } => return None,
+            Self::FlexResponse { .. } | Self::Notify { .. } | Self::Syslog { .. } => return None,
             Self::SetStatus { status } => Change::Status(status.clone()),
             Self::AddNote { text } => Change::Note(text.clone()),
             Self::SetAttribute { name, value } => Change::Attribute(name.clone(), value.clone()),
             Self::LimitRetention {} => Change::DropOriginal,
         })
+    }
+
+    /// What is told outside by it, once for each incident: the same action of a rule is known by its kind.
+    pub fn effect(&self, rule: &str) -> Option<OrderedEffect> {
+        let (kind, words) = match self {
+            Self::Notify { .. } => ("notify", "a notice is ordered"),
+            Self::Syslog { .. } => ("syslog", "a log message is ordered"),
+            _ => return None,
+        };
+        let payload = serde_json::to_string(self).ok()?;
+        let hash = blake3::hash(payload.as_bytes()).to_hex();
+        Some(OrderedEffect {
+            rule: rule.to_owned(),
+            kind: format!("{kind}/{}", &hash[..16]),
+            payload,
+            words: words.to_owned(),
+        })
+    }
+
+    /// Whether its texts make sense; what is wrong is for whoever wrote them.
+    pub fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Notify { to, subject, text } => {
+                RecordedText::parse_addresses(to)?;
+                RecordedText::parse(subject)?;
+                RecordedText::parse(text)?;
+                let empty = subject.trim().is_empty() || text.trim().is_empty();
+                if empty { Err("a notice has a subject and a text".to_owned()) } else { Ok(()) }
+            }
+            Self::Syslog { level, format, message } => {
+                RecordedText::parse(message)?;
+                if !LEVELS.contains(&level.as_str()) {
+                    return Err(format!("the level {level:?} is none; there are {}", LEVELS.join(", ")));
+                }
+                if !["text", "cef"].contains(&format.as_str()) {
+                    return Err(format!("the format {format:?} is none; there are text and cef"));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The plug-in that it asks.
@@ -84,6 +148,8 @@ impl Action {
             Self::AddNote { text } => format!("add the note “{text}”"),
             Self::SetAttribute { name, value } => format!("set {name} to “{value}”"),
             Self::LimitRetention {} => "discard the original message".to_owned(),
+            Self::Notify { to, subject, .. } => format!("notify {to}: “{subject}”"),
+            Self::Syslog { format, .. } => format!("log to syslog as {format}"),
         }
     }
 }

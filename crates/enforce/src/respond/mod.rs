@@ -1,16 +1,23 @@
 //! Smart response rules: what people start from a list or a snapshot. What happens in the store itself is done at once; what
-//! plug-ins do is written down as a request and done by [`worker`], so that neither a crash nor a slow far end loses it.
+//! plug-ins do is written down as a request and done by [`worker`], notices and log messages go through the outbox, so that
+//! neither a crash nor a slow far end loses anything.
+//!
+//! A rule that runs a plug-in which needs a second person waits, whole, until another one confirms it.
 
 mod action;
+mod told;
 pub mod worker;
 
 use std::sync::Arc;
 
-use incident::desk::{Access, Actor, AgeingRow, Change, Changed, Decision, Desk, RemediationOrder, RuleRow};
+use incident::desk::{
+    Access, Actor, AgeingRow, Ask, Change, Changed, Decision, Desk, RemediationOrder, RuleRow, SecondAsked,
+};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use action::{Action, Rule};
+pub(crate) use told::tell;
 
 use crate::plugins::{self, Definition};
 
@@ -34,6 +41,8 @@ pub struct Done {
     pub there: bool,
     /// Plug-ins were asked; what came of it is in the history soon.
     pub requested: bool,
+    /// It waits for a second person.
+    pub waits: bool,
 }
 
 /// What a rule is run on.
@@ -47,6 +56,8 @@ pub struct On<'a> {
     pub note: &'a str,
     /// The ageing rule that runs it.
     pub ageing: Option<u64>,
+    /// The request for a second person that is confirmed by it.
+    pub confirms: Option<u64>,
 }
 
 impl Responses {
@@ -118,25 +129,71 @@ impl Responses {
         on: On<'_>,
     ) -> Result<Result<Vec<Done>, String>, incident::Error> {
         let note = on.note.trim();
-        let mut changes = on.besides;
-        changes.extend(rule.actions.iter().filter_map(Action::change));
-        if !note.is_empty() {
-            changes.push(Change::Note(note.to_owned()));
+        let waits = on.confirms.is_none() && self.needs_second_person(rule).await?;
+        let mut decision = Decision {
+            ids: on.ids.to_vec(),
+            changes: on.besides,
+            ageing: on.ageing,
+            confirms: on.confirms,
+            ..Decision::default()
+        };
+        if waits {
+            let actions = serde_json::to_string(&rule.actions).unwrap_or_default();
+            decision.asks = Some(Ask { rule: rule.name.clone(), actions, note: note.to_owned() });
+        } else {
+            decision.changes.extend(rule.actions.iter().filter_map(Action::change));
+            decision.effects.extend(rule.actions.iter().filter_map(|action| action.effect(&rule.name)));
+            decision.orders = on.ids.iter().flat_map(|id| orders(rule, *id, note)).collect();
+            if !note.is_empty() {
+                decision.changes.push(Change::Note(note.to_owned()));
+            }
         }
-        let asks = rule.actions.iter().filter_map(Action::plugin).count() > 0;
-        let orders = on.ids.iter().flat_map(|id| orders(rule, *id, note)).collect();
-        let decision =
-            Decision { ids: on.ids.to_vec(), changes, orders, ageing: on.ageing, ..Decision::default() };
         let results = match self.desk.decide(access, actor, decision).await? {
             Ok(results) => results,
             Err(why) => return Ok(Err(why)),
         };
         self.asked.notify_one();
+        let asks = !waits && rule.actions.iter().any(|action| action.plugin().is_some());
         let done = results.into_iter().map(|(incident, result)| {
             let there = result != Changed::NotThere;
-            Done { incident, there, requested: there && asks }
+            Done { incident, there, requested: there && asks, waits: there && waits }
         });
         Ok(Ok(done.collect()))
+    }
+
+    /// Whether a rule runs a plug-in that needs a second person.
+    pub async fn needs_second_person(&self, rule: &Rule) -> Result<bool, incident::Error> {
+        let plugins = self.desk.plugins().await?;
+        let needs = |name: &str| plugins.iter().any(|plugin| plugin.name == name && plugin.second_person);
+        Ok(rule.actions.iter().filter_map(Action::plugin).any(needs))
+    }
+
+    /// Does what somebody else asked for. None: there is no such request for this asker.
+    pub async fn confirm(
+        &self,
+        access: &Access,
+        actor: &Actor,
+        request: u64,
+        note: &str,
+    ) -> Result<Option<Result<SecondAsked, String>>, incident::Error> {
+        let Some(asked) = self.desk.second_asked(access, request).await? else { return Ok(None) };
+        let row = RuleRow {
+            id: 0,
+            name: asked.ask.rule.clone(),
+            description: String::new(),
+            actions: asked.ask.actions.clone(),
+            position: 0,
+        };
+        let rule = match Rule::read(&row) {
+            Ok(rule) => rule,
+            Err(why) => return Ok(Some(Err(format!("What was asked for cannot be read: {why}")))),
+        };
+        let words = [asked.ask.note.trim(), note.trim()];
+        let words: Vec<&str> = words.into_iter().filter(|words| !words.is_empty()).collect();
+        let on =
+            On { ids: &[asked.incident], note: &words.join("\n"), confirms: Some(request), ..On::default() };
+        let done = self.run(access, actor, &rule, on).await?;
+        Ok(Some(done.map(|_| asked)))
     }
 
     /// Makes the guide's three plug-ins and the three rules that run them, where there are none of these names yet.

@@ -9,9 +9,15 @@ mod decisions;
 #[path = "../../../web/tests/support/driver.rs"]
 mod driver;
 mod keys;
+mod openapi;
 mod pages;
 mod policies;
+mod postbox;
+mod receivers;
 mod remediation;
+mod reports;
 mod roles;
+mod second_person;
 mod servers;
 mod support;
+mod told;

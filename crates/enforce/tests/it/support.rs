@@ -40,16 +40,25 @@ pub(crate) struct Person {
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// With other options than usual.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let policies = dir.path().join("policies");
         std::fs::create_dir_all(&policies).unwrap();
         std::fs::write(policies.join("cards.toml"), POLICY).unwrap();
-        Self::start_in(dir).await
+        Self::start_in_with(dir, change).await
     }
 
     /// Over a directory that is there already.
     pub(crate) async fn start_in(dir: tempfile::TempDir) -> Self {
-        let (running, stop) = start(dir.path().to_owned()).await;
+        Self::start_in_with(dir, |_| {}).await
+    }
+
+    async fn start_in_with(dir: tempfile::TempDir, change: impl FnOnce(&mut Options)) -> Self {
+        let (running, stop) = start(dir.path().to_owned(), change).await;
         Self { running, stop, dir }
     }
 
@@ -64,7 +73,12 @@ impl Server {
 
     /// The same directory with a new process, as it were.
     pub(crate) async fn restart(self) -> Self {
-        Self::start_in(self.stop().await.1).await
+        self.restart_with(|_| {}).await
+    }
+
+    /// The same with other options.
+    pub(crate) async fn restart_with(self, change: impl FnOnce(&mut Options)) -> Self {
+        Self::start_in_with(self.stop().await.1, change).await
     }
 
     pub(crate) fn enforce(&self) -> &Enforce {
@@ -80,6 +94,15 @@ impl Server {
         let people = self.enforce().site.people();
         let role = people.role_named(role).await.unwrap().unwrap();
         self.with_role(role.id, &role.name).await
+    }
+
+    /// Asks until the answer is as wanted.
+    pub(crate) async fn until(&self, what: &str, mut wanted: impl AsyncFnMut() -> bool) {
+        let began = std::time::Instant::now();
+        while !wanted().await {
+            assert!(began.elapsed() < std::time::Duration::from_secs(30), "{what}: it took too long");
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
     }
 
     /// Somebody with a role of its own.
@@ -128,8 +151,8 @@ impl Server {
     }
 }
 
-async fn start(dir: PathBuf) -> (Running, CancellationToken) {
-    let options = Options {
+async fn start(dir: PathBuf, change: impl FnOnce(&mut Options)) -> (Running, CancellationToken) {
+    let mut options = Options {
         listen: "127.0.0.1:0".to_owned(),
         servers_listen: "127.0.0.1:0".to_owned(),
         data: dir.join("data"),
@@ -141,7 +164,9 @@ async fn start(dir: PathBuf) -> (Running, CancellationToken) {
         console_url: String::new(),
         version: "test".to_owned(),
         retention: incident::Retention::default(),
+        effects: effects::EffectSettings::default(),
     };
+    change(&mut options);
     let stop = CancellationToken::new();
     (enforce::start(options, stop.clone()).await.unwrap(), stop)
 }

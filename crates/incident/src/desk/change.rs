@@ -7,6 +7,7 @@ use store::values;
 use super::ageing;
 use super::look::one;
 use super::remediation::{self, Order};
+use super::second::{self, Ask};
 use super::statuses::{self, StatusRow};
 use super::{Access, Desk, tell};
 use crate::seal::shortened;
@@ -60,6 +61,19 @@ pub enum Changed {
     Stale,
 }
 
+/// What is to be told outside about each of the incidents: once for each incident, rule and kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderedEffect {
+    /// The rule.
+    pub rule: String,
+    /// `notify/…`, `syslog/…`
+    pub kind: String,
+    /// What to do, as JSON.
+    pub payload: String,
+    /// For the history: what was ordered.
+    pub words: String,
+}
+
 /// What is to become of incidents.
 #[derive(Debug, Clone, Default)]
 pub struct Decision {
@@ -71,6 +85,12 @@ pub struct Decision {
     pub seen: Vec<Change>,
     /// What plug-ins are asked for, each for one of the incidents.
     pub orders: Vec<Order>,
+    /// What is told outside, from the outbox.
+    pub effects: Vec<OrderedEffect>,
+    /// What waits for a second person.
+    pub asks: Option<Ask>,
+    /// The request that a second person confirms by it; it is for one incident then.
+    pub confirms: Option<u64>,
     /// The ageing rule by which it is made: an incident that the rule acted on since it has its status is left alone.
     pub ageing: Option<u64>,
 }
@@ -147,7 +167,7 @@ impl Desk {
         actor: &Actor,
         decision: Decision,
     ) -> Result<Result<Vec<(u64, Changed)>, String>, Error> {
-        let Decision { mut ids, mut changes, seen, orders, ageing } = decision;
+        let Decision { mut ids, mut changes, seen, orders, effects, asks, confirms, ageing } = decision;
         // In one order: two decisions on the same incidents wait for one another, and not each for the other.
         ids.sort_unstable();
         ids.dedup();
@@ -167,6 +187,11 @@ impl Desk {
                 Some(now) if !marked(db, ageing, id, &now).await? => Changed::Unchanged,
                 Some(now) => {
                     let mut done = Changed::Unchanged;
+                    if let Some(request) = confirms
+                        && let Err(why) = second::confirm(db, id, actor, request).await?
+                    {
+                        return Ok(Err(why));
+                    }
                     for change in changes.iter().filter(|change| !now.is(change)) {
                         if apply(db, id, actor, &now, change).await? {
                             done = Changed::Done;
@@ -174,6 +199,15 @@ impl Desk {
                     }
                     for order in orders.iter().filter(|order| order.incident == id) {
                         remediation::request(db, actor, order).await?;
+                        done = Changed::Done;
+                    }
+                    for effect in &effects {
+                        told(db, id, actor, effect).await?;
+                        done = Changed::Done;
+                    }
+                    if let Some(ask) = &asks
+                        && second::ask(db, id, actor, ask).await?
+                    {
                         done = Changed::Done;
                     }
                     done
@@ -193,6 +227,22 @@ impl Desk {
         }
         db.fetch(&visible.sql, visible.values).await?.first().map(Now::read).transpose()
     }
+}
+
+/// Puts an effect into the outbox, unless it was there before.
+async fn told(db: &mut dyn Session, id: u64, actor: &Actor, effect: &OrderedEffect) -> Result<(), Error> {
+    let sql = "INSERT INTO effect (incident_id, rule, kind, payload, due_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    let now = jiff::Timestamp::now().as_millisecond();
+    let (rule, kind, payload) = (effect.rule.as_str(), effect.kind.as_str(), effect.payload.as_str());
+    let new = db.run(sql, values![id, rule, kind, payload, now]).await? > 0;
+    let (action, detail) = match new {
+        true => ("RESPONSE_RULE_EXECUTED", format!("{rule}: {}", effect.words)),
+        false => (
+            "RESPONSE_RULE_SKIPPED",
+            format!("{rule}: {}: that was done before, or is under way", effect.words),
+        ),
+    };
+    tell(db, id, actor, action, &detail).await
 }
 
 /// False if an ageing rule acted on it before.

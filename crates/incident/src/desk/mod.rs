@@ -9,7 +9,9 @@ mod kept;
 mod look;
 mod remediation;
 mod rules;
+mod schedule;
 mod search;
+mod second;
 pub(crate) mod statuses;
 
 use std::sync::Arc;
@@ -22,14 +24,16 @@ use crate::seal::shortened;
 use crate::{Error, Journal};
 
 pub use ageing::AgeingRow;
-pub use change::{Actor, Change, Changed, Decision};
+pub use change::{Actor, Change, Changed, Decision, OrderedEffect};
 pub use condition::{Condition, Field, Misfit, Order, Scalar};
 pub use counts::{DayCount, Facet, Group};
 pub use kept::{Report, Secret, SecretKind};
 pub use look::{Correlations, HistoryLine, Look, Note};
 pub use remediation::{Asked, Order as RemediationOrder, Result as RemediationResult};
 pub use rules::{PluginRow, PolicyVersion, RuleRow};
+pub use schedule::{Every, ReportMail, Schedule, Scheduled};
 pub use search::{Count, Key, Listed, Page, Search, Sort};
+pub use second::{Ask, Declined, SecondAsked};
 pub use statuses::{AttributeDefinition, StatusRow};
 
 /// Characters of a history line's detail.

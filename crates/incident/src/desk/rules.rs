@@ -28,6 +28,8 @@ pub struct PluginRow {
     pub name: String,
     /// What it is and its properties, as JSON.
     pub definition: String,
+    /// It runs only once a second person has confirmed.
+    pub second_person: bool,
 }
 
 /// A change of a file of the policy set.
@@ -134,19 +136,27 @@ impl Desk {
 
     /// The plug-ins by name.
     pub async fn plugins(&self) -> Result<Vec<PluginRow>, Error> {
-        let sql = "SELECT name, definition FROM plugin ORDER BY name";
-        let plugin = |row: &Row| Ok(PluginRow { name: row.get("name")?, definition: row.get("definition")? });
+        let sql = "SELECT name, definition, second_person FROM plugin ORDER BY name";
+        let plugin = |row: &Row| {
+            Ok(PluginRow {
+                name: row.get("name")?,
+                definition: row.get("definition")?,
+                second_person: row.get("second_person")?,
+            })
+        };
         self.database().fetch(sql, Vec::new()).await?.iter().map(plugin).collect()
     }
 
     /// Makes or changes a plug-in.
     pub async fn save_plugin(&self, actor: &Actor, plugin: &PluginRow) -> Result<(), Error> {
         let mut transaction = self.begin().await?;
-        let sql = "INSERT INTO plugin (name, definition, changed_at, changed_by) VALUES (?, ?, ?, ?) \
-            ON CONFLICT (name) DO UPDATE SET definition = excluded.definition, changed_at = excluded.changed_at, changed_by = excluded.changed_by";
+        let sql = "INSERT INTO plugin (name, definition, second_person, changed_at, changed_by) VALUES (?, ?, ?, ?, ?) \
+            ON CONFLICT (name) DO UPDATE SET definition = excluded.definition, second_person = excluded.second_person, \
+            changed_at = excluded.changed_at, changed_by = excluded.changed_by";
         let now = jiff::Timestamp::now().as_millisecond();
         let (name, definition) = (plugin.name.as_str(), plugin.definition.as_str());
-        transaction.run(sql, values![name, definition, now, actor.who.as_str()]).await?;
+        let values = values![name, definition, plugin.second_person, now, actor.who.as_str()];
+        transaction.run(sql, values).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -7,6 +7,7 @@ mod order;
 pub(crate) mod template;
 
 pub use order::respond;
+pub use template::{RecordedIncident, RecordedMatch, RecordedText};
 
 use crate::verdict::Severity;
 

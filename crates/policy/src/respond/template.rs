@@ -1,11 +1,13 @@
 //! Texts with variables such as `$POLICY$`: read once, filled in for each message, safe for the place that they go to
 //! whatever the mail holds.
 
+mod recorded;
 pub(crate) mod safe;
 mod values;
 
 use crate::diagnostic::{Diagnostics, Place};
 use crate::syntax::read::nearest;
+pub use recorded::{RecordedIncident, RecordedMatch, RecordedText};
 pub(crate) use values::Facts;
 
 /// A text with variables.
@@ -82,6 +84,16 @@ impl Variable {
     }
 }
 
+/// What variables stand for.
+pub(crate) trait Values {
+    /// The value; the items of a list of matches are joined by `between`.
+    fn value(&self, variable: Variable, between: &str) -> String;
+    /// The envelope sender.
+    fn sender(&self) -> &str;
+    /// The envelope recipients.
+    fn recipients(&self) -> &[String];
+}
+
 /// Variables of the product's scans of storage, which mail has not.
 const OF_SCANS: &[&str] = &["PARENT_PATH", "PATH", "QUARANTINE_PARENT_PATH", "SCAN", "TARGET"];
 
@@ -106,12 +118,12 @@ impl Template {
     }
 
     /// One line of plain text for a header: no control characters, bounded; whoever writes the line encodes it.
-    pub(crate) fn header(&self, facts: &Facts<'_>) -> String {
+    pub(crate) fn header(&self, facts: &dyn Values) -> String {
         safe::line(&self.fill(facts, "; "), safe::HEADER)
     }
 
     /// As [`Self::header`], with the blanks at either end that stand in the template.
-    pub(crate) fn subject(&self, facts: &Facts<'_>) -> String {
+    pub(crate) fn subject(&self, facts: &dyn Values) -> String {
         let text = self.header(facts);
         let blank = |piece: Option<&Piece>, of: fn(&str) -> bool| matches!(piece, Some(Piece::Text(text)) if of(text));
         let start = if blank(self.pieces.first(), |text| text.starts_with(' ')) { " " } else { "" };
@@ -120,28 +132,28 @@ impl Template {
     }
 
     /// The text of an SMTP reply: printable ASCII, short enough for a reply line of 512 octets.
-    pub(crate) fn reply(&self, facts: &Facts<'_>) -> String {
+    pub(crate) fn reply(&self, facts: &dyn Values) -> String {
         safe::ascii_line(&self.fill(facts, "; "), safe::REPLY)
     }
 
     /// One line for a log, a subject of a notice or an attribute.
-    pub(crate) fn line(&self, facts: &Facts<'_>) -> String {
+    pub(crate) fn line(&self, facts: &dyn Values) -> String {
         safe::line(&self.fill(facts, "; "), safe::LINE)
     }
 
     /// Several lines for a notice.
-    pub(crate) fn text(&self, facts: &Facts<'_>) -> String {
+    pub(crate) fn text(&self, facts: &dyn Values) -> String {
         safe::text(&self.fill(facts, "\n"), safe::TEXT)
     }
 
     /// Addresses: `$SENDER$` and `$RECIPIENTS$` stand for all of theirs. Never the empty one.
-    pub(crate) fn addresses(&self, facts: &Facts<'_>) -> Vec<String> {
+    pub(crate) fn addresses(&self, facts: &dyn Values) -> Vec<String> {
         let mut all = Vec::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => all.extend(text.split([',', ' ']).map(str::to_owned)),
-                Piece::Variable(Variable::Sender) => all.push(facts.envelope().sender.clone()),
-                Piece::Variable(_) => all.extend(facts.envelope().recipients.iter().cloned()),
+                Piece::Variable(Variable::Sender) => all.push(facts.sender().to_owned()),
+                Piece::Variable(_) => all.extend(facts.recipients().iter().cloned()),
             }
         }
         all.retain(|address| safe::is_address(address));
@@ -149,7 +161,7 @@ impl Template {
     }
 
     /// The variables' values are one line each, but for matches, which are joined by `between`.
-    fn fill(&self, facts: &Facts<'_>, between: &str) -> String {
+    fn fill(&self, facts: &dyn Values, between: &str) -> String {
         let mut text = String::new();
         for piece in &self.pieces {
             match piece {

@@ -1,7 +1,6 @@
 //! What the variables stand for in one message. Values are one line each and bounded; matches are masked.
 
-use super::Variable;
-use super::safe;
+use super::{Values, Variable, safe};
 use crate::mail::{Envelope, Mail};
 use crate::respond::Disposition;
 use crate::verdict::{Inspection, Match, Severity, Violation};
@@ -18,17 +17,20 @@ pub(crate) struct Facts<'f> {
 /// Names, addresses or files that a value lists.
 const LISTED: usize = 20;
 /// Octets of one value.
-const LONGEST: usize = 4_000;
+pub(super) const LONGEST: usize = 4_000;
 /// Octets of one item of a list: no item hides the others.
 const ITEM: usize = 300;
 
-impl Facts<'_> {
-    pub(crate) fn envelope(&self) -> &Envelope {
-        self.mail.envelope
+impl Values for Facts<'_> {
+    fn sender(&self) -> &str {
+        &self.envelope().sender
     }
 
-    /// The value; the items of a list of matches are joined by `between`.
-    pub(crate) fn value(&self, variable: Variable, between: &str) -> String {
+    fn recipients(&self) -> &[String] {
+        &self.envelope().recipients
+    }
+
+    fn value(&self, variable: Variable, between: &str) -> String {
         let value = match variable {
             Variable::Policy => self.each(|violation| vec![violation.policy.name.clone()]),
             Variable::PolicyId => self.each(|violation| vec![violation.policy.id.to_string()]),
@@ -57,6 +59,12 @@ impl Facts<'_> {
         };
         safe::line(&value, LONGEST)
     }
+}
+
+impl Facts<'_> {
+    fn envelope(&self) -> &Envelope {
+        self.mail.envelope
+    }
 
     fn each(&self, of: impl Fn(&Violation) -> Vec<String>) -> String {
         list(self.violations.iter().flat_map(|violation| of(violation)).collect(), ", ")
@@ -69,8 +77,7 @@ impl Facts<'_> {
     fn match_count(&self) -> String {
         let count =
             self.violations.iter().fold(0u64, |sum, violation| sum.saturating_add(violation.match_count));
-        let complete = self.violations.iter().all(|violation| violation.count_is_complete);
-        if complete { count.to_string() } else { format!("{count} or more") }
+        counted(count, self.violations.iter().all(|violation| violation.count_is_complete))
     }
 
     fn subject(&self) -> String {
@@ -80,10 +87,8 @@ impl Facts<'_> {
     }
 
     fn unscannable(&self) -> String {
-        let findings = self.inspection.unscannable.iter().map(|finding| match finding.path.as_str() {
-            "" => format!("the mail ({})", finding.reason),
-            path => format!("{path} ({})", finding.reason),
-        });
+        let findings = &self.inspection.unscannable;
+        let findings = findings.iter().map(|finding| unopened(&finding.path, &finding.reason.to_string()));
         list(findings.collect(), "; ")
     }
 
@@ -102,42 +107,64 @@ impl Facts<'_> {
     }
 
     fn matches(&self, between: &str) -> String {
-        let all: Vec<&Match> = self.violations.iter().flat_map(|violation| &violation.matches).collect();
-        let mut lines: Vec<String> = Vec::new();
-        for found in &all {
-            let line = safe::line(&described(found), ITEM);
-            if !lines.contains(&line) {
-                lines.push(line);
-            }
-            if lines.len() == LISTED {
-                break;
-            }
-        }
-        let told = lines.len() as u64;
+        let all = self.violations.iter().flat_map(|violation| &violation.matches);
         let count =
             self.violations.iter().fold(0u64, |sum, violation| sum.saturating_add(violation.match_count));
-        if told == LISTED as u64 && count > told {
-            lines.push(format!("and more, {} in all", self.match_count()));
-        }
-        lines.join(between)
+        let masked =
+            |found: &Match| described(&found.condition, &found.component, &found.path, &found.masked());
+        matches(all.map(masked), count, &self.match_count(), between)
     }
 }
 
+/// A number of matches.
+pub(super) fn counted(count: u64, complete: bool) -> String {
+    if complete { count.to_string() } else { format!("{count} or more") }
+}
+
+/// Different matches in words, the first twenty; how many there are, where they are more.
+pub(super) fn matches(
+    all: impl Iterator<Item = String>,
+    count: u64,
+    in_words: &str,
+    between: &str,
+) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for found in all {
+        let line = safe::line(&found, ITEM);
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+        if lines.len() == LISTED {
+            break;
+        }
+    }
+    let told = lines.len() as u64;
+    if told == LISTED as u64 && count > told {
+        lines.push(format!("and more, {in_words} in all"));
+    }
+    lines.join(between)
+}
+
 /// A match in words: what, where, and its text with letters and digits covered.
-fn described(found: &Match) -> String {
-    let place = match (found.component.as_str(), found.path.as_str()) {
+pub(super) fn described(condition: &str, component: &str, path: &str, masked: &str) -> String {
+    let place = match (component, path) {
         ("attachment", path) if !path.is_empty() => format!("in {path}"),
         (component, "") => format!("in the {component}"),
         (component, path) => format!("in the {component}, {path}"),
     };
-    match found.masked().trim() {
-        "" => format!("{} {place}", found.condition),
-        masked => format!("{} {place}: {masked}", found.condition),
+    match masked.trim() {
+        "" => format!("{condition} {place}"),
+        masked => format!("{condition} {place}: {masked}"),
     }
 }
 
+/// What could not be inspected, and why.
+pub(super) fn unopened(path: &str, reason: &str) -> String {
+    if path.is_empty() { format!("the mail ({reason})") } else { format!("{path} ({reason})") }
+}
+
 /// Different items in their order, the first twenty and how many more.
-fn list(items: Vec<String>, between: &str) -> String {
+pub(super) fn list(items: Vec<String>, between: &str) -> String {
     let mut different: Vec<String> = Vec::new();
     let mut more = 0u64;
     for item in items {

@@ -36,7 +36,8 @@ pub struct SyslogSettings {
 }
 
 impl Protocol {
-    pub(super) fn port(&self) -> u16 {
+    /// The port that is meant where none is given.
+    pub fn port(&self) -> u16 {
         match self {
             Self::Udp => 514,
             Self::Tcp => 601,
@@ -44,7 +45,8 @@ impl Protocol {
         }
     }
 
-    fn longest(&self) -> usize {
+    /// Octets of a whole message.
+    pub fn longest(&self) -> usize {
         if matches!(self, Self::Udp) { DATAGRAM } else { STREAM }
     }
 }
@@ -68,10 +70,22 @@ pub(super) fn line(event: &Event<'_>, server: &str, now: Timestamp, protocol: &P
         _ if event.message.is_empty() => sentence(event.incident),
         _ => one_line(event.message),
     };
-    let priority = u32::from(FACILITY) * 8 + u32::from(severity(event.level));
+    framed(&words, event.level, event.format, server, now, protocol)
+}
+
+/// Words of one line behind the header of RFC 5424, cut to what the protocol carries.
+pub fn framed(
+    words: &str,
+    level: &str,
+    kind: &str,
+    server: &str,
+    now: Timestamp,
+    protocol: &Protocol,
+) -> String {
+    let priority = u32::from(FACILITY) * 8 + u32::from(severity(level));
     let (host, time) = (printable(server, 255), now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"));
     let process = std::process::id();
-    let mut line = format!("<{priority}>1 {time} {host} weir {process} {} - \u{feff}{words}", event.format);
+    let mut line = format!("<{priority}>1 {time} {host} weir {process} {kind} - \u{feff}{words}");
     line.truncate(line.floor_char_boundary(protocol.longest()));
     line
 }
@@ -113,7 +127,7 @@ fn printable(text: &str, longest: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::effects::cef::tests::hostile;
+    use crate::cef::tests::hostile;
 
     fn event<'e>(incident: &'e Summary, format: &'e str, message: &'e str) -> Event<'e> {
         Event { incident, direction: "outbound", rule: "Tell", level: "alert", format, message }

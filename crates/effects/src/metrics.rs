@@ -23,14 +23,15 @@ pub(crate) struct EffectLabel {
 
 /// Counters of one server's effects.
 #[derive(Debug, Default)]
-pub(crate) struct EffectMetrics {
+pub struct EffectMetrics {
     attempts: Family<EffectLabel, Counter>,
     pending: Gauge,
     dropped: Counter,
 }
 
 impl EffectMetrics {
-    pub(crate) fn register(&self, registry: &mut Registry) {
+    /// Shows them in a registry.
+    pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "effects",
             "Attempts at side effects by what became of them",

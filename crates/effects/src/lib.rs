@@ -1,33 +1,32 @@
-//! Side effects: what response rules order beside the way of a message is done from the outbox, once for each incident and rule.
+//! Side effects: what response rules order beside a decision is done from the outbox, once for each incident and rule.
 //!
 //! ```text
-//! record -> plan -> outbox -> runner -> notice | syslog | the incident itself
+//! decision -> outbox -> runner -> notice | syslog | the incident itself
 //! ```
 //!
-//! The way of a message never waits for an effect. The plan is written with the incident, in one transaction; the runner takes
+//! Nobody waits for an effect. The order is written with the incident or the decision, in one transaction; the runner takes
 //! it from there, also after a crash. What goes out may then go out twice: a notice keeps its Message-ID, so that mail
-//! systems and people can know the repeat. A server or policy on trial orders no effects; the history says what they would be.
+//! systems and people can know the repeat.
 
-mod cef;
+mod addressees;
+pub mod cef;
 mod limit;
 mod metrics;
 mod notice;
-mod plan;
 mod runner;
-mod syslog;
+pub mod syslog;
 mod wire;
 
 use std::time::Duration;
 
 use incident::OutboxOptions;
 
-pub(crate) use metrics::EffectMetrics;
-pub(crate) use plan::{Cause, is_automatic, planned};
-pub(crate) use runner::run;
-
-pub use notice::{Mailer, NoticeSettings, Submission, SubmissionTls};
+pub use addressees::{NoticeOrder, is_automatic};
+pub use metrics::EffectMetrics;
+pub use notice::{Mailer, NotSent, Notice, NoticeSettings, Submission, SubmissionTls};
+pub use runner::{Host, Order, Place, run};
 pub use syslog::{Protocol, SyslogSettings};
-pub use wire::SyslogTls;
+pub use wire::{SyslogTls, deliver};
 
 /// How side effects are done.
 #[derive(Debug, Clone)]
@@ -66,7 +65,7 @@ impl EffectSettings {
 }
 
 /// One line without control characters: nothing of a mail or a reply begins a line of its own anywhere.
-fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let line: String =
         text.chars().map(|c| if c.is_control() || is_separator(c) { ' ' } else { c }).collect();
     line.trim().to_owned()

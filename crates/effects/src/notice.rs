@@ -78,21 +78,28 @@ pub struct Mailer {
 
 /// Why a notice did not go out.
 #[derive(Debug)]
-pub(super) enum NotSent {
+pub enum NotSent {
     /// Another attempt may work.
     Now(String),
     /// No other attempt would.
     Ever(String),
+    /// There was no answer: it may have gone out.
+    Unknown(String),
 }
 
 /// A notice to one addressee.
 #[derive(Debug)]
-pub(super) struct Notice<'n> {
-    pub(super) to: &'n str,
-    pub(super) subject: &'n str,
-    pub(super) text: &'n str,
+pub struct Notice<'n> {
+    /// The address.
+    pub to: &'n str,
+    /// One line.
+    pub subject: &'n str,
+    /// Any number of lines.
+    pub text: &'n str,
     /// Left part of the Message-ID.
-    pub(super) id: &'n str,
+    pub id: &'n str,
+    /// What stands in Auto-Submitted: `auto-replied` where a mail is answered, `auto-generated` otherwise.
+    pub automatic: &'n str,
 }
 
 impl Mailer {
@@ -131,7 +138,7 @@ impl Mailer {
     }
 
     /// Whether the host answers and takes our credentials. What is wrong here is nothing of any notice.
-    pub(super) async fn ready(&self) -> Result<(), String> {
+    pub async fn ready(&self) -> Result<(), String> {
         match self.transport().test_connection().await {
             Ok(true) => Ok(()),
             Ok(false) => Err("the submission host does not answer".to_owned()),
@@ -140,7 +147,7 @@ impl Mailer {
     }
 
     /// Hands one over; what the host said.
-    pub(super) async fn send(&self, notice: &Notice<'_>) -> Result<String, NotSent> {
+    pub async fn send(&self, notice: &Notice<'_>) -> Result<String, NotSent> {
         let (envelope, octets) = self.message(notice).map_err(NotSent::Ever)?;
         match self.transport().send_raw(&envelope, &octets).await {
             Ok(response) => {
@@ -148,7 +155,8 @@ impl Mailer {
                 Ok(one_line(&format!("{} {words}", response.code())))
             }
             Err(error) if error.is_permanent() => Err(NotSent::Ever(one_line(&error.to_string()))),
-            Err(error) => Err(NotSent::Now(one_line(&error.to_string()))),
+            Err(error) if error.is_transient() => Err(NotSent::Now(one_line(&error.to_string()))),
+            Err(error) => Err(NotSent::Unknown(one_line(&error.to_string()))),
         }
     }
 
@@ -163,7 +171,7 @@ impl Mailer {
             .subject(one_line(notice.subject))
             .message_id(Some(format!("<{}@{}>", notice.id, self.domain())))
             .date_now()
-            .raw_header(HeaderValue::new(automatic, "auto-replied".to_owned()))
+            .raw_header(HeaderValue::new(automatic, notice.automatic.to_owned()))
             .header(MIME_VERSION_1_0)
             .header(ContentType::TEXT_PLAIN)
             .envelope(envelope.clone())
@@ -218,7 +226,8 @@ mod tests {
 
     fn written(to: &str, subject: &str, text: &str) -> Result<String, String> {
         let mailer = Mailer::new(&submission())?;
-        let (_, octets) = mailer.message(&Notice { to, subject, text, id: "weir.1" })?;
+        let (_, octets) =
+            mailer.message(&Notice { to, subject, text, id: "weir.1", automatic: "auto-replied" })?;
         Ok(String::from_utf8(octets).unwrap())
     }
 

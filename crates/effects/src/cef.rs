@@ -1,25 +1,52 @@
 //! CEF (common event format, version 0): one event in one line, every value escaped for the place where it stands.
 
 use incident::{Severity, Summary};
+use jiff::Timestamp;
 
-/// An incident as an event. `message` is the rule's own text, or none.
+/// What an event tells besides the incident that it is about.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// The class of such events.
+    pub class: &'a str,
+    /// In words.
+    pub name: &'a str,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Keys and values of its own.
+    pub more: &'a [(&'static str, &'a str)],
+    /// What happened; the incident in one sentence where there is nothing else to say.
+    pub message: &'a str,
+}
+
+/// An incident that a rule logs. `message` is the rule's own text, or none.
 pub(super) fn event(incident: &Summary, rule: &str, direction: &str, message: &str) -> String {
+    let about = About {
+        class: &incident.policy_id.to_string(),
+        name: &incident.policy,
+        at: incident.received_at,
+        more: &[("cs2", rule), ("cs2Label", "responseRule")],
+        message,
+    };
+    line(incident, direction, &about)
+}
+
+/// One event in one line.
+pub fn line(incident: &Summary, direction: &str, about: &About<'_>) -> String {
     let head = [
         "CEF:0".to_owned(),
         "Weir".to_owned(),
         "Weir".to_owned(),
         head(env!("CARGO_PKG_VERSION")),
-        incident.policy_id.to_string(),
-        head(&incident.policy),
+        head(about.class),
+        head(about.name),
         level(incident.severity).to_string(),
     ];
-    let received = incident.received_at.as_millisecond().to_string();
+    let at = about.at.as_millisecond().to_string();
     let recipients = recipients(incident);
     let (id, matches) = (incident.id.to_string(), incident.matches.to_string());
     let own = super::syslog::sentence(incident);
-    // What a mail can make long comes last: should the line be cut, the rest is whole.
-    let fields = [
-        ("rt", received.as_str()),
+    let mut fields = vec![
+        ("rt", at.as_str()),
         ("externalId", &id),
         ("act", disposition(incident)),
         ("dvchost", &incident.server),
@@ -27,25 +54,30 @@ pub(super) fn event(incident: &Summary, rule: &str, direction: &str, message: &s
         ("cn1Label", "matchCount"),
         ("cs1", &incident.policy),
         ("cs1Label", "policy"),
-        ("cs2", rule),
-        ("cs2Label", "responseRule"),
-        ("cs3", &incident.unique_message_id),
+    ];
+    fields.extend(about.more);
+    // What a mail can make long comes last: should the line be cut, the rest is whole.
+    fields.extend([
+        ("cs3", incident.unique_message_id.as_str()),
         ("cs3Label", "uniqueMessageId"),
         ("deviceDirection", direction_number(direction)),
         ("suser", if incident.sender.is_empty() { "<>" } else { &incident.sender }),
         ("duser", &recipients),
-        ("msg", if message.is_empty() { &own } else { message }),
-    ];
+        ("msg", if about.message.is_empty() { &own } else { about.message }),
+    ]);
     let fields: Vec<String> = fields.iter().filter(|(_, value)| !value.is_empty()).map(field).collect();
     format!("{}|{}", head.join("|"), fields.join(" "))
 }
 
 /// What policies made of the message, as the incident has it.
-pub(super) fn disposition(incident: &Summary) -> &'static str {
+pub fn disposition(incident: &Summary) -> &'static str {
     match (incident.prevent_status, incident.outcome.as_deref()) {
         (_, Some("redirected")) => "redirected",
         (1, _) => "blocked",
         (2, _) => "modified",
+        (21, _) => "held",
+        (22, _) => "released",
+        (23, _) => "rejected",
         _ => "passed",
     }
 }
@@ -95,7 +127,7 @@ fn field((key, value): &(&str, &str)) -> String {
 pub(super) mod tests {
     use super::*;
 
-    pub(in crate::effects) fn hostile() -> Summary {
+    pub(crate) fn hostile() -> Summary {
         Summary {
             id: 7,
             unique_message_id: "ABCD".into(),

@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 
 use super::Protocol;
 
-/// A whole delivery.
+/// A whole delivery, to each address of the host.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// After our end of the stream, the server has so long to break off.
 const LINGER: Duration = Duration::from_millis(500);
@@ -30,15 +30,25 @@ pub struct SyslogTls(Arc<ClientConfig>);
 impl SyslogTls {
     /// The system's authorities, or those of a PEM file.
     pub fn load(ca: Option<&Path>) -> Result<Self, String> {
-        let mut roots = RootCertStore::empty();
         let found = match ca {
             Some(file) => from_file(file)?,
             None => rustls_native_certs::load_native_certs().certs,
         };
+        let place = ca.map_or_else(|| PathBuf::from("the system"), Path::to_owned);
+        Self::trusting(found, &place.display().to_string())
+    }
+
+    /// The authorities of a PEM text.
+    pub fn of_pem(text: &str) -> Result<Self, String> {
+        let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+        Self::trusting(found.map_err(|why| why.to_string())?, "the text")
+    }
+
+    fn trusting(found: Vec<CertificateDer<'static>>, place: &str) -> Result<Self, String> {
+        let mut roots = RootCertStore::empty();
         let (added, _) = roots.add_parsable_certificates(found);
         if added == 0 {
-            let place = ca.map_or_else(|| PathBuf::from("the system"), Path::to_owned);
-            return Err(format!("{} has no certificate authority", place.display()));
+            return Err(format!("{place} has no certificate authority"));
         }
         let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
         let builder = builder.with_safe_default_protocol_versions().map_err(|why| why.to_string())?;
@@ -52,13 +62,13 @@ fn from_file(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     certificates.collect::<Result<_, _>>().map_err(|why| wrong(&why))
 }
 
-/// Delivers one message to the first address of `host` that takes it.
-pub(super) async fn deliver(line: &str, host: &str, port: u16, protocol: &Protocol) -> Result<(), String> {
+/// Delivers messages, in order, to the first address of `host` that takes them. After an error it is not known how many arrived.
+pub async fn deliver(lines: &[String], host: &str, port: u16, protocol: &Protocol) -> Result<(), String> {
     let attempt = async {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in tokio::net::lookup_host((host, port)).await? {
-            match to_address(line, host, address, protocol).await {
+            match to_address(lines, host, address, protocol).await {
                 Ok(()) => return Ok(()),
                 Err(error) => failure = error,
             }
@@ -71,28 +81,38 @@ pub(super) async fn deliver(line: &str, host: &str, port: u16, protocol: &Protoc
     }
 }
 
-async fn to_address(line: &str, host: &str, address: SocketAddr, protocol: &Protocol) -> io::Result<()> {
+async fn to_address(
+    lines: &[String],
+    host: &str,
+    address: SocketAddr,
+    protocol: &Protocol,
+) -> io::Result<()> {
     match protocol {
-        Protocol::Udp => datagram(line, address).await,
-        Protocol::Tcp => counted(TcpStream::connect(address).await?, line).await,
+        Protocol::Udp => datagrams(lines, address).await,
+        Protocol::Tcp => counted(TcpStream::connect(address).await?, lines).await,
         Protocol::Tls(SyslogTls(config)) => {
             let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
             let stream = TcpStream::connect(address).await?;
             let stream = TlsConnector::from(config.clone()).connect(name, stream).await?;
-            counted(stream, line).await
+            counted(stream, lines).await
         }
     }
 }
 
-async fn datagram(line: &str, address: SocketAddr) -> io::Result<()> {
+async fn datagrams(lines: &[String], address: SocketAddr) -> io::Result<()> {
     let any: SocketAddr = if address.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
     let socket = UdpSocket::bind(any).await?;
     socket.connect(address).await?;
-    socket.send(line.as_bytes()).await.map(drop)
+    for line in lines {
+        socket.send(line.as_bytes()).await?;
+    }
+    Ok(())
 }
 
-async fn counted(mut stream: impl AsyncRead + AsyncWrite + Unpin, line: &str) -> io::Result<()> {
-    stream.write_all(format!("{} {line}", line.len()).as_bytes()).await?;
+async fn counted(mut stream: impl AsyncRead + AsyncWrite + Unpin, lines: &[String]) -> io::Result<()> {
+    for line in lines {
+        stream.write_all(format!("{} {line}", line.len()).as_bytes()).await?;
+    }
     stream.shutdown().await?;
     let mut octets = [0; 64];
     let rest = async {

@@ -1,19 +1,18 @@
 //! Takes effects out of the outbox and does them: one lane for each kind of place, so that none waits for another's trouble.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use incident::{Claimed, Error, Later, Line, Outbox};
-use serde::{Deserialize, Serialize};
+use incident::{Claimed, Error, Journal, Later, Line, Outbox};
+use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::limit::Limiter;
 use super::metrics::Attempt;
 use super::notice::{NotSent, Notice};
 use super::syslog::{self, Event};
-use super::{EffectSettings, NoticeSettings, one_line, plan, wire};
-use crate::server::Shared;
-use crate::settings::Settings;
+use super::{EffectMetrics, EffectSettings, NoticeOrder, NoticeSettings, one_line, wire};
 
 /// The store, or a lane that broke, is tried again after this.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -22,17 +21,39 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// One turn sends notices for so long; those left over wait for the next, well within a claim.
 const TURN: Duration = Duration::from_secs(120);
 
-/// Runs until `stop`; what was begun is finished.
-pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
-    let outbox = outbox(&shared);
+/// What an order comes to; the inner error, in words, where it makes no sense.
+pub type Order<'a> = Pin<Box<dyn Future<Output = Result<Result<String, String>, Error>> + Send + 'a>>;
+
+/// The server whose outbox it is.
+pub trait Host: Send + Sync + 'static {
+    /// Where the outbox is.
+    fn journal(&self) -> Arc<Journal>;
+    /// The server's name in histories and log lines.
+    fn name(&self) -> String;
+    /// How effects are done now.
+    fn settings(&self) -> EffectSettings;
+    /// What is counted.
+    fn metrics(&self) -> &EffectMetrics;
+    /// The left part of a notice's Message-ID: the same at each attempt, and of no other notice.
+    fn notice_id(&self, tag: &str, recipient: &str) -> String;
+    /// The order with all that is not known before it is carried out. As the outbox has it, unless said otherwise.
+    fn order<'a>(&'a self, effect: &'a Claimed) -> Order<'a> {
+        let payload = effect.payload.clone();
+        Box::pin(async move { Ok(Ok(payload)) })
+    }
+}
+
+/// Does the effects of these places until `stop`; what was begun is finished.
+pub async fn run(host: Arc<dyn Host>, places: &[Place], stop: CancellationToken) {
+    let outbox = outbox(&*host);
     if let Err(error) = outbox.begin_again().await {
         tracing::error!(%error, "the outbox cannot be read");
     }
-    let lanes = [Place::Incident, Place::Mail, Place::Syslog];
-    let lanes = lanes.map(|place| tokio::spawn(guarded(shared.clone(), place, stop.clone())));
+    let lanes: Vec<_> =
+        places.iter().map(|place| tokio::spawn(guarded(host.clone(), *place, stop.clone()))).collect();
     while !stop.is_cancelled() {
         if let Ok(waiting) = outbox.pending().await {
-            shared.metrics.effects.pending(waiting);
+            host.metrics().pending(waiting);
         }
         rest(PAUSE, &stop).await;
     }
@@ -41,17 +62,16 @@ pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     }
 }
 
-fn outbox(shared: &Shared) -> Outbox {
-    let settings = shared.settings();
-    Outbox::new(shared.journal.clone(), &settings.server_name, settings.effects.outbox)
+fn outbox(host: &dyn Host) -> Outbox {
+    Outbox::new(host.journal(), &host.name(), host.settings().outbox)
 }
 
 /// A lane that breaks by a fault of ours is begun again.
-async fn guarded(shared: Arc<Shared>, place: Place, stop: CancellationToken) {
+async fn guarded(host: Arc<dyn Host>, place: Place, stop: CancellationToken) {
     loop {
         let lane = Lane {
-            shared: shared.clone(),
-            outbox: outbox(&shared),
+            host: host.clone(),
+            outbox: outbox(&*host),
             place,
             limiter: Limiter::default(),
             failures: 0,
@@ -72,9 +92,12 @@ async fn rest(time: Duration, stop: &CancellationToken) {
 
 /// Where effects happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+pub enum Place {
+    /// The incident itself: status, attributes, what is kept.
     Incident,
+    /// Notices.
     Mail,
+    /// Log messages.
     Syslog,
 }
 
@@ -97,7 +120,7 @@ enum Turn {
 }
 
 struct Lane {
-    shared: Arc<Shared>,
+    host: Arc<dyn Host>,
     outbox: Outbox,
     place: Place,
     limiter: Limiter,
@@ -108,11 +131,11 @@ struct Lane {
 impl Lane {
     async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            let settings = self.shared.settings();
+            let settings = self.host.settings();
             let turn = match self.outbox.claim(self.place.kinds()).await {
                 Ok(Some(effect)) => self.turn(&effect, &settings).await,
                 Ok(None) => {
-                    rest(settings.effects.look_every, &stop).await;
+                    rest(settings.look_every, &stop).await;
                     continue;
                 }
                 Err(error) => Err(error),
@@ -120,7 +143,7 @@ impl Lane {
             match turn {
                 Ok(Turn::Fine) => self.failures = 0,
                 Ok(Turn::Down) => {
-                    let pause = settings.effects.look_every.saturating_mul(1 << self.failures.min(16));
+                    let pause = settings.look_every.saturating_mul(1 << self.failures.min(16));
                     self.failures = self.failures.saturating_add(1);
                     rest(pause.min(LONGEST_PAUSE), &stop).await;
                 }
@@ -132,9 +155,9 @@ impl Lane {
         }
     }
 
-    async fn turn(&mut self, effect: &Claimed, settings: &Settings) -> Result<Turn, Error> {
+    async fn turn(&mut self, effect: &Claimed, settings: &EffectSettings) -> Result<Turn, Error> {
         match self.place {
-            Place::Incident => self.act(effect, &settings.effects).await,
+            Place::Incident => self.act(effect, settings).await,
             Place::Mail => self.notify(effect, settings).await,
             Place::Syslog => self.log(effect, settings).await,
         }
@@ -144,7 +167,7 @@ impl Lane {
         let kind = self.kind(effect);
         match self.outbox.act(effect, &settings.snapshot(effect.incident)).await? {
             Ok(line) => {
-                self.shared.metrics.effects.count(kind, Attempt::Done);
+                self.host.metrics().count(kind, Attempt::Done);
                 tracing::info!(
                     incident = effect.incident,
                     rule = effect.rule,
@@ -153,7 +176,7 @@ impl Lane {
                 );
             }
             Err(why) => {
-                self.shared.metrics.effects.count(kind, Attempt::Failed);
+                self.host.metrics().count(kind, Attempt::Failed);
                 tracing::error!(
                     incident = effect.incident,
                     rule = effect.rule,
@@ -174,7 +197,7 @@ impl Lane {
 
     async fn done(&self, effect: &Claimed, lines: &[Line]) -> Result<Turn, Error> {
         self.outbox.done(effect, lines).await?;
-        self.shared.metrics.effects.count(self.kind(effect), Attempt::Done);
+        self.host.metrics().count(self.kind(effect), Attempt::Done);
         tracing::info!(
             incident = effect.incident,
             rule = effect.rule,
@@ -186,7 +209,7 @@ impl Lane {
 
     async fn failed(&self, effect: &Claimed, lines: &[Line]) -> Result<Turn, Error> {
         self.outbox.failed(effect, lines).await?;
-        self.shared.metrics.effects.count(self.kind(effect), Attempt::Failed);
+        self.host.metrics().count(self.kind(effect), Attempt::Failed);
         let why = lines.last().map_or("", |line| line.detail.as_str());
         tracing::error!(
             incident = effect.incident,
@@ -196,6 +219,18 @@ impl Lane {
             "side effect failed for good"
         );
         Ok(Turn::Fine)
+    }
+
+    /// The order as it is to be done now; why it makes no sense.
+    async fn order<T: serde::de::DeserializeOwned>(
+        &self,
+        effect: &Claimed,
+    ) -> Result<Result<T, String>, Error> {
+        let text = self.host.order(effect).await?;
+        let read = |text: String| {
+            serde_json::from_str(&text).map_err(|why| format!("its order cannot be read: {why}"))
+        };
+        Ok(text.and_then(read))
     }
 
     async fn fails_because(&self, effect: &Claimed, why: &str) -> Result<Turn, Error> {
@@ -212,7 +247,7 @@ impl Lane {
         let later = self.outbox.later(effect, why, rest, lines).await?;
         let given_up = later == Later::Never;
         let counted = if given_up { Attempt::Failed } else { Attempt::Delayed };
-        self.shared.metrics.effects.count(self.kind(effect), counted);
+        self.host.metrics().count(self.kind(effect), counted);
         if given_up {
             tracing::error!(
                 incident = effect.incident,
@@ -236,17 +271,6 @@ impl Lane {
 
 // ---- notices
 
-/// The order of a notice, as the outbox keeps it.
-#[derive(Debug, Deserialize, Serialize)]
-struct NoticeOrder {
-    to: Vec<String>,
-    subject: String,
-    text: String,
-    /// Who is not told, and why.
-    #[serde(default)]
-    withheld: Vec<(String, String)>,
-}
-
 /// How far a turn came.
 #[derive(Default)]
 struct Sending {
@@ -258,15 +282,18 @@ struct Sending {
 }
 
 impl Lane {
-    async fn notify(&mut self, effect: &Claimed, settings: &Settings) -> Result<Turn, Error> {
-        let Some(notices) = &settings.effects.notices else {
+    async fn notify(&mut self, effect: &Claimed, settings: &EffectSettings) -> Result<Turn, Error> {
+        let Some(notices) = &settings.notices else {
             return self
-                .fails_because(effect, "no submission host is configured ([prevent.notices] submission)")
+                .fails_because(
+                    effect,
+                    "no submission host is configured (submission in [prevent.notices] or [enforce.notices])",
+                )
                 .await;
         };
-        let mut order: NoticeOrder = match serde_json::from_str(&effect.payload) {
+        let mut order: NoticeOrder = match self.order(effect).await? {
             Ok(order) => order,
-            Err(why) => return self.fails_because(effect, &format!("its order cannot be read: {why}")).await,
+            Err(why) => return self.fails_because(effect, &why).await,
         };
         if !order.to.is_empty()
             && let Err(why) = notices.mailer.ready().await
@@ -296,11 +323,11 @@ impl Lane {
         &mut self,
         effect: &Claimed,
         order: &NoticeOrder,
-        settings: &Settings,
+        settings: &EffectSettings,
         notices: &NoticeSettings,
     ) -> Result<Sending, Error> {
         let began = Instant::now();
-        let snapshot = settings.effects.snapshot(effect.incident);
+        let snapshot = settings.snapshot(effect.incident);
         let (subject, text) = (effect.fill(&order.subject, &snapshot), effect.fill(&order.text, &snapshot));
         let tag = self.tag(effect).await?;
         let limits = [notices.per_recipient_per_hour, notices.per_hour];
@@ -311,11 +338,11 @@ impl Lane {
                 sending.rest.push(to.clone());
                 continue;
             }
-            let id = plan::notice_id(&tag, to, &settings.id_key);
+            let id = self.host.notice_id(&tag, to);
             let dropped = match self.limiter.admit(to, limits, Instant::now()) {
                 Ok(dropped) => dropped,
                 Err(over) => {
-                    self.shared.metrics.effects.dropped();
+                    self.host.metrics().dropped();
                     tracing::warn!(incident = effect.incident, rule = effect.rule, %over, "a notice was dropped");
                     sending.went = true;
                     sending
@@ -325,7 +352,7 @@ impl Lane {
                 }
             };
             let text = with_dropped(&text, dropped);
-            let notice = Notice { to, subject: &subject, text: &text, id: &id };
+            let notice = Notice { to, subject: &subject, text: &text, id: &id, automatic: "auto-replied" };
             match notices.mailer.send(&notice).await {
                 Ok(answer) => {
                     self.limiter.sent(to, Instant::now());
@@ -336,7 +363,8 @@ impl Lane {
                     );
                     sending.lines.push(Line::new("NOTICE_SENT", detail));
                 }
-                Err(NotSent::Now(why)) => {
+                // Once more is better than not at all: its Message-ID tells the repeat.
+                Err(NotSent::Now(why) | NotSent::Unknown(why)) => {
                     sending.why = format!("to {to}: {why}");
                     sending.rest.push(to.clone());
                 }
@@ -380,18 +408,18 @@ struct LogOrder {
 }
 
 impl Lane {
-    async fn log(&self, effect: &Claimed, settings: &Settings) -> Result<Turn, Error> {
-        let order: LogOrder = match serde_json::from_str(&effect.payload) {
+    async fn log(&self, effect: &Claimed, settings: &EffectSettings) -> Result<Turn, Error> {
+        let order: LogOrder = match self.order(effect).await? {
             Ok(order) => order,
-            Err(why) => return self.fails_because(effect, &format!("its order cannot be read: {why}")).await,
+            Err(why) => return self.fails_because(effect, &why).await,
         };
-        let syslog = &settings.effects.syslog;
+        let syslog = &settings.syslog;
         // The port of our own server is not that of another.
         let (host, port) = match (&order.host, &syslog.host) {
             (Some(host), _) => (host, order.port),
             (None, Some(host)) => (host, order.port.or(syslog.port)),
             (None, None) => {
-                let why = "the rule names no syslog server, and [prevent.syslog] host is not set";
+                let why = "the rule names no syslog server, and none is configured (host in [prevent.syslog] or [enforce.syslog])";
                 return self.fails_because(effect, why).await;
             }
         };
@@ -399,7 +427,7 @@ impl Lane {
         let Some(incident) = self.outbox.journal().show(effect.incident).await? else {
             return self.fails_because(effect, "its incident is gone").await;
         };
-        let message = effect.fill(&order.message, &settings.effects.snapshot(effect.incident));
+        let message = effect.fill(&order.message, &settings.snapshot(effect.incident));
         let event = Event {
             incident: &incident.summary,
             direction: &incident.direction,
@@ -408,9 +436,9 @@ impl Lane {
             format: &order.format,
             message: &message,
         };
-        let line = syslog::line(&event, &settings.server_name, jiff::Timestamp::now(), &syslog.protocol);
+        let line = syslog::line(&event, &self.host.name(), jiff::Timestamp::now(), &syslog.protocol);
         let at = format!("{host}:{port}");
-        match wire::deliver(&line, host, port, &syslog.protocol).await {
+        match wire::deliver(std::slice::from_ref(&line), host, port, &syslog.protocol).await {
             Ok(()) => {
                 let detail = format!("{} to {at}: {} octets as {}", effect.rule, line.len(), order.format);
                 self.done(effect, &[Line::new("SYSLOG_SENT", detail)]).await

@@ -1,0 +1,231 @@
+//! Receivers of events: how each stands, and who they are; to make, change, pause and remove.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Query, State};
+use incident::desk::SecretKind;
+use incident::events::Receiver;
+use serde::Deserialize;
+use web::layout::{Chip, Html, Moment, Page, Tint};
+use web::pages::encoded;
+use web::people::Privilege;
+use web::session::Tone;
+use web::{Problem, Viewer};
+
+use super::list::see_other;
+use super::rules::named;
+use super::trouble::bad;
+use super::{Answer, Console, actor};
+use crate::receivers::{Definition, Format, Protocol, Shown, secret};
+
+#[derive(Template)]
+#[template(path = "receivers.html")]
+struct Receivers {
+    form: Html,
+    rows: Vec<Row>,
+    edited: Edited,
+    credentials: Vec<String>,
+}
+
+struct Row {
+    name: String,
+    /// Where it is changed.
+    change: String,
+    words: String,
+    state: Chip,
+    waiting: u64,
+    skipped: u64,
+    sent: Option<Moment>,
+    error: Option<(Moment, String)>,
+}
+
+/// A receiver in the form; empty for a new one.
+#[derive(Default)]
+struct Edited {
+    name: String,
+    host: String,
+    port: String,
+    protocol: &'static str,
+    format: &'static str,
+    url: String,
+    credential: String,
+    authority: String,
+    matches: &'static str,
+    paused: bool,
+    is_webhook: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    edit: String,
+}
+
+pub(super) async fn show(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Query(asked): Query<Asked>,
+) -> Answer {
+    viewer.require(Privilege::ManageSystem)?;
+    let receivers = console.enforce.events().receivers().await?;
+    let edited = receivers.iter().find(|one| one.name == asked.edit).map(edited).unwrap_or_default();
+    let secrets = console.desk.secrets().await?.into_iter();
+    let content = Receivers {
+        form: viewer.form(),
+        rows: receivers.into_iter().map(row).collect(),
+        edited,
+        credentials: secrets.filter(|one| one.kind == SecretKind::Password).map(|one| one.name).collect(),
+    };
+    Ok(Page::new(&viewer, "Receivers").show(&content)?)
+}
+
+fn row(receiver: Receiver) -> Row {
+    let state = match (&receiver.error, receiver.enabled) {
+        (_, false) => Chip::new("paused", Tint::Plain),
+        (Some(_), _) if receiver.failures > 0 => Chip::new("takes nothing", Tint::Bad),
+        _ if receiver.waiting > 0 => Chip::new("under way", Tint::Info),
+        _ => Chip::new("up to date", Tint::Good),
+    };
+    let (words, form) = match serde_json::from_str::<Definition>(&receiver.definition) {
+        Ok(definition) => {
+            (definition.words(), if definition.credential().is_some() { "webhook" } else { "syslog" })
+        }
+        Err(why) => (format!("cannot be read: {why}"), "syslog"),
+    };
+    Row {
+        change: format!("/receivers?edit={}#{form}", encoded(&receiver.name)),
+        name: receiver.name,
+        words,
+        state,
+        waiting: receiver.waiting,
+        skipped: receiver.skipped,
+        sent: receiver.sent_at.map(|at| Moment(at.as_millisecond())),
+        error: receiver.error.map(|(at, why)| (Moment(at.as_millisecond()), why)),
+    }
+}
+
+fn edited(receiver: &Receiver) -> Edited {
+    let base = Edited { name: receiver.name.clone(), paused: !receiver.enabled, ..Edited::default() };
+    let word = |shown: Shown| match shown {
+        Shown::Count => "count",
+        Shown::Masked => "masked",
+        Shown::Clear => "clear",
+    };
+    match serde_json::from_str(&receiver.definition) {
+        Ok(Definition::Syslog { host, port, protocol, format, authority, matches }) => Edited {
+            host,
+            port: port.map(|port| port.to_string()).unwrap_or_default(),
+            protocol: match protocol {
+                Protocol::Udp => "udp",
+                Protocol::Tcp => "tcp",
+                Protocol::Tls => "tls",
+            },
+            format: if format == Format::Cef { "cef" } else { "json" },
+            authority,
+            matches: word(matches),
+            ..base
+        },
+        Ok(Definition::Webhook { url, credential, authority, matches }) => {
+            Edited { url, credential, authority, matches: word(matches), is_webhook: true, ..base }
+        }
+        Err(_) => base,
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct New {
+    name: String,
+    kind: String,
+    #[serde(default)]
+    host: String,
+    #[serde(default)]
+    port: String,
+    #[serde(default)]
+    protocol: String,
+    #[serde(default)]
+    format: String,
+    #[serde(default)]
+    url: String,
+    #[serde(default)]
+    credential: String,
+    #[serde(default)]
+    authority: String,
+    #[serde(default)]
+    matches: String,
+    #[serde(default)]
+    paused: String,
+}
+
+impl New {
+    fn read(&self) -> Result<Definition, String> {
+        let matches = match self.matches.as_str() {
+            "" | "count" => Shown::Count,
+            "masked" => Shown::Masked,
+            "clear" => Shown::Clear,
+            _ => return Err("Of matches, the count is told, or they are told masked or in clear.".to_owned()),
+        };
+        let authority = self.authority.trim().to_owned();
+        match self.kind.as_str() {
+            "syslog" => Ok(Definition::Syslog {
+                host: self.host.trim().to_owned(),
+                port: match self.port.trim() {
+                    "" => None,
+                    text => Some(text.parse().map_err(|_| "A port is a number from 1 to 65535.")?),
+                },
+                protocol: match self.protocol.as_str() {
+                    "udp" => Protocol::Udp,
+                    "tcp" => Protocol::Tcp,
+                    "tls" => Protocol::Tls,
+                    _ => return Err("The protocol is udp, tcp or tls.".to_owned()),
+                },
+                format: match self.format.as_str() {
+                    "cef" => Format::Cef,
+                    "json" => Format::Json,
+                    _ => return Err("The format is cef or json.".to_owned()),
+                },
+                authority,
+                matches,
+            }),
+            "webhook" => Ok(Definition::Webhook {
+                url: self.url.trim().to_owned(),
+                credential: self.credential.clone(),
+                authority,
+                matches,
+            }),
+            _ => Err("A receiver is a syslog server or a webhook.".to_owned()),
+        }
+    }
+}
+
+pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(new): Form<New>) -> Answer {
+    viewer.require(Privilege::ManageSystem)?;
+    let name = named(&new.name)?;
+    let definition = new.read().map_err(bad)?;
+    let secret = match definition.credential() {
+        Some(credential) => secret(&console.enforce, credential).await?,
+        None => None,
+    };
+    definition.check(secret.as_ref().map(|secret| secret.as_str())).map_err(Problem::Unfit)?;
+    let (enabled, text) = (new.paused.is_empty(), serde_json::to_string(&definition).unwrap_or_default());
+    let state = if enabled { "" } else { ", paused" };
+    viewer.log("RECEIVER_SAVED", &name, &format!("{}{state}", definition.words())).await?;
+    let saved = console.enforce.events().save_receiver(&actor(&viewer), &name, &text, enabled).await?;
+    saved.map_err(Problem::Conflict)?;
+    viewer.say(Tone::Done, format!("The receiver {name} is saved.")).await?;
+    Ok(see_other("/receivers"))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Gone {
+    name: String,
+}
+
+pub(super) async fn remove(State(console): State<Console>, viewer: Viewer, Form(gone): Form<Gone>) -> Answer {
+    viewer.require(Privilege::ManageSystem)?;
+    viewer.log("RECEIVER_REMOVED", &gone.name, "").await?;
+    if !console.enforce.events().remove_receiver(&gone.name).await? {
+        return Err(Problem::NotFound.into());
+    }
+    viewer.say(Tone::Done, "The receiver is removed.").await?;
+    Ok(see_other("/receivers"))
+}
