@@ -28,6 +28,8 @@ const SEVERITIES: [(&str, &str); 4] =
 #[template(path = "roles.html")]
 struct RolesPage {
     rows: Vec<RoleRow>,
+    /// The other server whose users may sign in here, and what their roles are here: there, here, whether that is there.
+    guests: Option<(String, Vec<(String, String, bool)>)>,
 }
 
 struct RoleRow {
@@ -40,7 +42,14 @@ struct RoleRow {
 
 async fn list(State(site): State<Site>, viewer: Viewer) -> Result<Response, Problem> {
     viewer.require(Privilege::ManageUsers)?;
-    let rows = site.people().roles().await?.into_iter().map(|role| RoleRow {
+    let all = site.people().roles().await?;
+    let is_there = |name: &String| all.iter().any(|role| role.name.eq_ignore_ascii_case(name));
+    let guests = site.guests().map(|guests| {
+        let meanings =
+            guests.roles().iter().map(|(there, here)| (there.clone(), here.clone(), is_there(here)));
+        (guests.home().to_owned(), meanings.collect())
+    });
+    let rows = all.into_iter().map(|role| RoleRow {
         id: role.id,
         built_in: role.built_in,
         privileges: match role.rights.privileges.len() {
@@ -55,7 +64,7 @@ async fn list(State(site): State<Site>, viewer: Viewer) -> Result<Response, Prob
         },
         name: role.name,
     });
-    Page::new(&viewer, "Roles").show(&RolesPage { rows: rows.collect() })
+    Page::new(&viewer, "Roles").show(&RolesPage { rows: rows.collect(), guests })
 }
 
 fn described(condition: &Condition) -> String {
