@@ -31,6 +31,7 @@ mod recorder;
 mod remediation;
 mod running;
 mod state;
+mod to_enforce;
 mod updates;
 mod vault;
 
@@ -45,7 +46,7 @@ pub use history::Entry;
 pub use incident::wire::{CopyResult, ReviewAction};
 pub use options::{
     DeliveryAuth, DeliveryTls, EnforceOptions, InspectOptions, ListenerOptions, NoticeOptions, Options,
-    QueueOptions, RemediationOptions, TlsFiles,
+    QueueOptions, RemediationOptions, SignInOptions, TlsFiles,
 };
 pub use queue::{QueueFilter, QueueLine, QueuePage, QueueState};
 pub use running::{Certificates, Running, start};

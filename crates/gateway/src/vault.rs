@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use smtp::spool::Spooled;
@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::filter::Judge;
+use crate::to_enforce::ToEnforce;
 use crate::updates::Last;
 use crate::{Error, Options};
 
@@ -44,6 +45,8 @@ pub(crate) struct Inner {
     /// There is something for Enforce.
     pub(crate) update_bell: Notify,
     pub(crate) last_update: Mutex<Last>,
+    /// The way to Enforce, once the gateway runs and if it has one.
+    pub(crate) to_enforce: OnceLock<ToEnforce>,
     /// None where only a command looks in.
     _lock: Option<Lock>,
 }
@@ -88,6 +91,7 @@ impl Gateway {
             queue_bell: Notify::new(),
             update_bell: Notify::new(),
             last_update: Mutex::default(),
+            to_enforce: OnceLock::new(),
             _lock: lock,
         };
         Self { inner: Arc::new(inner) }

@@ -10,6 +10,7 @@ mod newcomer;
 mod placement;
 mod postfix;
 mod several_gateways;
+mod signing_in;
 mod site;
 mod special_cases;
 mod troubleshooting;

@@ -8,6 +8,7 @@ mod bulk;
 mod decide;
 mod filters;
 mod folders;
+mod guests;
 mod incident;
 mod list;
 mod mail;
@@ -37,6 +38,9 @@ pub(crate) struct Center {
 pub async fn site(gateway: &Gateway, hosts: Vec<String>) -> Result<Site, web::Error> {
     let mut options = web::Options::new("Control Center", "/folders");
     options.hosts = hosts;
+    let sign_in = gateway.options().sign_in.clone().zip(gateway.inner.to_enforce.get().cloned());
+    options.elsewhere =
+        sign_in.map(|(sign_in, to)| Arc::new(guests::FromEnforce { to, roles: sign_in.roles }) as _);
     options.public = vec!["/release/".to_owned()];
     options.places = vec![
         Place::new("Quarantine", "Folders", "/folders", &[Privilege::ViewQuarantine]),
