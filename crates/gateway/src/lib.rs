@@ -52,4 +52,4 @@ pub use queue::{QueueFilter, QueueLine, QueuePage, QueueState};
 pub use running::{Certificates, Running, start};
 pub use state::State;
 pub use updates::UpdateState;
-pub use vault::Gateway;
+pub use vault::{Gateway, rotate_keys};

@@ -4,7 +4,6 @@ pub mod desk;
 mod gauge;
 mod ingest;
 mod journal;
-mod key_check;
 mod messages;
 mod outbox;
 mod read;
@@ -30,7 +29,7 @@ pub use record::{
 };
 pub use restore::restore;
 pub use retention::{Deleted, Retention};
-pub use rotate::{Rotated, rotate_keys};
+pub use rotate::rotate_keys;
 
 /// Why something was not recorded, or cannot be read.
 #[derive(Debug, thiserror::Error)]

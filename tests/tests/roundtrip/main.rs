@@ -6,6 +6,7 @@
 
 mod faults;
 mod guide;
+mod keys;
 mod newcomer;
 mod placement;
 mod postfix;
