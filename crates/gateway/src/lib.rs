@@ -10,6 +10,7 @@
 
 mod accept;
 mod audit;
+mod bounds;
 pub mod console;
 mod copies;
 mod decide;
@@ -36,6 +37,7 @@ mod updates;
 mod vault;
 
 pub use audit::{AuditFilter, AuditMessage, AuditPage, AuditRecord};
+pub use bounds::Bounds;
 pub use copies::{Copies, CopyFilter, CopyLine, CopyPage, Related, ReleaseRequest, Snapshot};
 pub use decide::{Decided, Who};
 pub use definitions::{Change, FilterRow, FolderContents, FolderRow};

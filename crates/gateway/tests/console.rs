@@ -431,6 +431,125 @@ async fn another_recipients_copy_is_named_only_to_who_reaches_its_folder() {
     assert!(root.get("/incidents/1").await.body.contains("carol@"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_the_message_audit_nor_the_queue_tells_of_folders_out_of_reach() {
+    let desk = desk().await;
+    let mut root = desk.user("root", "Administrator").await;
+    let (folders, filters) = ("/configuration/folders/new", "/configuration/filters/new");
+    let folder = [("name", "Boardroom"), ("kind", "hold"), ("at_limit", "keep")];
+    root.submit(folders, folders, &folder).await;
+    // Whatever is decided goes to a host that is not there: it stays in the queue.
+    for (name, when, folder) in [
+        ("Ordinary", "policy-id = [7, 8]", "Data Loss Prevention"),
+        ("Boardroom", "recipient = { contains = \"carol\" }", "Boardroom"),
+    ] {
+        let text = format!(
+            "name = \"{name}\"\nwhen = {{ {when} }}\nactions = [{{ hold = \"{folder}\" }}]\n\
+            approve = [{{ route = \"smtp://127.0.0.1:1\" }}, \"deliver\"]\nreject = [\"delete\"]\n\
+            custom = [{{ route = \"smtp://127.0.0.1:1\" }}, {{ notify = {{ to = [\"sender\"], subject = \"About $SUBJECT$\", text = \"x\" }} }}, \"deliver\"]\n"
+        );
+        assert_eq!(root.submit(filters, filters, &[("text", &text)]).await.status, 303);
+    }
+    for up in ["up 2", "up 3", "up 3"] {
+        root.submit("/configuration/filters", "/configuration/filters", &[("move", up)]).await;
+    }
+    desk.send(1, &["bob@partner.example"], "Ordinary mail").await;
+    desk.send(2, &["carol@board.example"], "Takeover plans").await;
+    desk.send(3, &["bob@partner.example", "carol@board.example"], "Shared mail").await;
+    send_of(desk.running.mail, 8, 4, &["dan@partner.example"], "Other policy", "words\r\n").await;
+    // It comes again: another row of the audit.
+    desk.send(2, &["carol@board.example"], "Takeover plans").await;
+    for (id, action) in
+        [("1", "approve"), ("2", "custom"), ("3", "approve"), ("4", "approve"), ("5", "approve")]
+    {
+        assert_eq!(
+            root.submit("/incidents", &format!("/incidents/{id}/decide"), &[("action", action)]).await.status,
+            303
+        );
+    }
+    let secret = ["Boardroom", "Takeover", "carol@"];
+    assert!(
+        root.get("/messages/6").await.body.contains("About Takeover plans"),
+        "a letter of the gateway's own"
+    );
+    let everything = root.get("/messages").await.body
+        + &root.get("/queue").await.body
+        + &root.get("/messages/2").await.body;
+    for word in secret {
+        assert!(everything.contains(word), "{word} is not there to be hidden: {everything}");
+    }
+    let privileges = [
+        Privilege::ViewQuarantine,
+        Privilege::DecideQuarantine,
+        Privilege::ViewOriginals,
+        Privilege::SearchMail,
+        Privilege::ManageQueue,
+    ];
+    desk.own_role("First folder", &privileges, vec![Condition::Folder { any_of: [1].into() }]).await;
+    // Without the privilege to look into folders, their bounds count all the same.
+    desk.own_role("Help desk", &privileges[3..], vec![Condition::Folder { any_of: [1].into() }]).await;
+    for role in ["First folder", "Help desk"] {
+        let mut bound = desk.user(&role.replace(' ', "-"), role).await;
+        let mut pages: Vec<String> =
+            ["/messages?recipient=carol", "/messages?subject=takeover", "/queue?recipient=carol"]
+                .map(str::to_owned)
+                .into();
+        for number in 1..=7 {
+            pages.push(format!("/messages/{number}"));
+            pages.push(format!("/incidents/{number}"));
+            pages.push(format!("/incidents/{number}/mail"));
+        }
+        let of_routes =
+            ROUTES.iter().filter(|(method, path, ..)| *method == "GET" && !path.starts_with("/audit"));
+        pages.extend(of_routes.map(|(_, path, ..)| (*path).to_owned()));
+        let mut seen = String::new();
+        for path in &pages {
+            let page = bound.get(path).await;
+            assert!([200, 403, 404].contains(&page.status), "{role}: {path}: {}", page.status);
+            for word in secret {
+                assert!(!page.body.contains(word), "{role}: {path} tells {word}: {}", page.body);
+            }
+            seen.push_str(&page.body);
+        }
+        for words in ["Ordinary mail", "Shared mail", "bob@partner.example", "Other policy"] {
+            assert!(seen.contains(words), "{role} does not see {words}");
+        }
+        assert_eq!(bound.get("/messages/2").await.status, 404);
+        assert_eq!(bound.get("/messages/5").await.status, 404, "the same mail again");
+        for asked in ["/messages?recipient=carol", "/messages?subject=takeover"] {
+            assert!(!bound.get(asked).await.body.contains("<tr data-row"), "{role}: {asked}");
+        }
+        let queue = bound.get("/queue").await;
+        assert!(queue.body.contains("shown of 3 in the queue"), "{}", queue.body);
+    }
+    // What is out of reach is not acted on, whoever knows its number.
+    let hidden = desk.running.gateway.queue(&gateway::QueueFilter::default()).await.unwrap().entries;
+    let hidden: Vec<String> = hidden
+        .iter()
+        .filter(|entry| entry.recipient.starts_with("carol"))
+        .map(|entry| entry.id.to_string())
+        .collect();
+    assert_eq!(hidden.len(), 2);
+    let mut bound = desk.user("again", "First folder").await;
+    for action in ["drop", "retry"] {
+        let fields = [("id", hidden[0].as_str()), ("id", hidden[1].as_str()), ("action", action)];
+        assert_eq!(bound.submit("/queue", "/queue/act", &fields).await.status, 303);
+        assert!(bound.get("/queue").await.body.contains("0 of 2 entries"));
+    }
+    assert_eq!(desk.running.gateway.queue(&gateway::QueueFilter::default()).await.unwrap().total, 5);
+    // Roles that are bound by policies, and by what only Enforce can judge.
+    desk.own_role("Policy 8", &privileges, vec![Condition::Policy { any_of: [8].into() }]).await;
+    let severe = Condition::Severity { any_of: ["high".to_owned()].into() };
+    desk.own_role("By severity", &privileges, vec![severe]).await;
+    for (role, count) in [("Policy 8", 1), ("By severity", 0)] {
+        let mut bound = desk.user(&role.replace(' ', "-"), role).await;
+        let (messages, queue) = (bound.get("/messages").await.body, bound.get("/queue").await.body);
+        assert_eq!(messages.matches("<tr data-row").count(), count, "{role}: {messages}");
+        assert!(queue.contains(&format!("shown of {count} in the queue")), "{role}: {queue}");
+        assert!(!messages.contains("Ordinary mail") && !queue.contains("bob@"), "{role}");
+    }
+}
+
 /// What each part of the mail below looks like on a page of somebody who may see it.
 const PARTS: [(Hidden, &[&str]); 4] = [
     (Hidden::Sender, &["jane@", "1@company"]),
