@@ -191,17 +191,6 @@ impl Gateway {
             .collect()
     }
 
-    /// Numbers only, for decisions about many.
-    pub(crate) async fn copy_ids(&self, filter: &CopyFilter) -> Result<Vec<u64>, Error> {
-        let (condition, mut values) = filter.condition();
-        values.push((filter.limit.max(1) as u64).into());
-        let sql = format!(
-            "SELECT c.id FROM copy c JOIN message m ON m.id = c.message_id WHERE {condition} ORDER BY c.id DESC LIMIT ?"
-        );
-        let rows = self.database().fetch(&sql, values).await?;
-        rows.iter().map(|row| Ok(row.get::<i64>("id")? as u64)).collect()
-    }
-
     /// How many incidents there are.
     pub async fn count_copies(&self) -> Result<Copies, Error> {
         let rows =
@@ -307,7 +296,7 @@ impl Gateway {
 
 impl CopyFilter {
     /// For `copy c` joined with `message m`.
-    fn condition(&self) -> (String, Vec<Value>) {
+    pub(crate) fn condition(&self) -> (String, Vec<Value>) {
         let (mut terms, mut values) = (vec!["1 = 1".to_owned()], Vec::new());
         if let Some(ids) = &self.ids {
             terms.push(any_of("c.id", ids, &mut values));

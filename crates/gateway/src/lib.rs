@@ -11,6 +11,7 @@
 mod accept;
 mod audit;
 mod bounds;
+mod bulk;
 pub mod console;
 mod copies;
 mod decide;
@@ -38,6 +39,7 @@ mod vault;
 
 pub use audit::{AuditFilter, AuditMessage, AuditPage, AuditRecord};
 pub use bounds::Bounds;
+pub use bulk::Bulk;
 pub use copies::{Copies, CopyFilter, CopyLine, CopyPage, Related, ReleaseRequest, Snapshot};
 pub use decide::{Decided, Who};
 pub use definitions::{Change, FilterRow, FolderContents, FolderRow};

@@ -19,7 +19,7 @@ use crate::queue::{Runner, Speech};
 use crate::recorder::{self, Recorder};
 use crate::to_enforce::ToEnforce;
 use crate::updates::Sender;
-use crate::{Destination, Error, Gateway, Options, limits, remediation};
+use crate::{Destination, Error, Gateway, Options, bulk, limits, remediation};
 
 /// A gateway at work.
 #[derive(Debug)]
@@ -109,6 +109,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     }
     tasks.spawn(Runner::new(gateway.clone(), resolver).run(stop.clone()));
     tasks.spawn(limits::run(gateway.clone(), stop.clone()));
+    tasks.spawn(bulk::run(gateway.clone(), stop.clone()));
     tasks.spawn(async move {
         let _ = recording.await;
     });

@@ -47,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) queue_bell: Notify,
     /// There is something for Enforce.
     pub(crate) update_bell: Notify,
+    /// There is a decision about many.
+    pub(crate) bulk_bell: Notify,
     pub(crate) last_update: Mutex<Last>,
     /// The way to Enforce, once the gateway runs and if it has one.
     pub(crate) to_enforce: OnceLock<ToEnforce>,
@@ -93,6 +95,7 @@ impl Gateway {
             judge: RwLock::default(),
             queue_bell: Notify::new(),
             update_bell: Notify::new(),
+            bulk_bell: Notify::new(),
             last_update: Mutex::default(),
             to_enforce: OnceLock::new(),
             _lock: lock,

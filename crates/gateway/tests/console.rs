@@ -4,6 +4,8 @@
 
 #[path = "../../web/tests/support/driver.rs"]
 mod driver;
+#[path = "support/rows.rs"]
+mod rows;
 #[path = "../../web/tests/support/mod.rs"]
 mod support;
 
@@ -27,7 +29,7 @@ struct Desk {
     address: SocketAddr,
     delivered: PathBuf,
     stop: CancellationToken,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Drop for Desk {
@@ -51,10 +53,14 @@ async fn desk() -> Desk {
     let stop = CancellationToken::new();
     let app = gateway::console::router(&running.gateway, &site);
     let listening = listen("127.0.0.1:0", Transport::Plain, 200, app, stop.clone()).await.unwrap();
-    Desk { running, site, address: listening.address, delivered, stop, _dir: dir }
+    Desk { running, site, address: listening.address, delivered, stop, dir }
 }
 
 impl Desk {
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("gateway")
+    }
+
     async fn user(&self, name: &str, role: &str) -> Browser {
         let people = self.site.people();
         let role = people.role_named(role).await.unwrap().unwrap().id;
@@ -244,11 +250,65 @@ async fn a_mail_is_an_attackers_letter_and_stays_text_on_every_page() {
     assert_ne!(file.header("content-type"), Some("message/rfc822"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn how_far_a_decision_about_thousands_is_can_be_seen_and_it_can_be_stopped() {
+    const COUNT: u64 = 4_000;
+    let desk = desk().await;
+    rows::fill(&desk.data(), COUNT).await;
+    let mut rita = desk.user("rita", "Remediator").await;
+    let mut root = desk.user("root", "Administrator").await;
+    let policy = Condition::Policy { any_of: [23].into() };
+    desk.own_role("Bound", &[Privilege::ViewQuarantine, Privilege::DecideQuarantine], vec![policy]).await;
+    let mut bound = desk.user("bound", "Bound").await;
+    let token = rita.get("/account").await.form_token();
+    let all = [("csrf", token.as_str()), ("action-all", "reject"), ("f-subject", "offer")];
+    let asked = async { rita.post("/incidents/decide", &all).await };
+    let stopped = async {
+        let page = loop {
+            let page = root.get("/incidents").await;
+            if page.body.contains("Goes on") && !page.body.contains("value=\"0\" aria-label=\"Decision 1\"") {
+                break page;
+            }
+        };
+        assert!(page.body.contains("of 4,000") && page.body.contains("<td>rita</td>"), "{}", page.body);
+        let stop = "/incidents/decisions/1/stop";
+        assert_eq!(
+            bound.submit("/account", stop, &[]).await.status,
+            404,
+            "it is neither its own nor within reach"
+        );
+        assert!(!bound.get("/incidents").await.body.contains("Goes on"));
+        assert_eq!(root.submit("/incidents", stop, &[]).await.status, 303);
+    };
+    let (answer, ()) = tokio::join!(asked, stopped);
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let page = rita.get("/incidents").await;
+    assert!(page.body.contains("Ended early") && page.body.contains("stopped by root"), "{}", page.body);
+    let (bulk, copies) =
+        (desk.running.gateway.bulk(1).await.unwrap().unwrap(), desk.running.gateway.count_copies());
+    let copies = copies.await.unwrap();
+    assert_eq!((copies.decided, copies.held), (bulk.decided, COUNT - bulk.decided));
+    assert!((1..COUNT).contains(&bulk.decided), "{bulk:?}");
+    // The rest is still there to be decided about, to its end this time.
+    let rest = [("action-all", "reject"), ("f-folder", "1")];
+    assert_eq!(rita.submit("/incidents", "/incidents/decide", &rest).await.status, 303);
+    for _ in 0..600 {
+        if desk.running.gateway.count_copies().await.unwrap().held == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let second = desk.running.gateway.bulk(2).await.unwrap().unwrap();
+    assert_eq!((second.total, second.decided), (COUNT - bulk.decided, COUNT - bulk.decided));
+    assert!(desk.audit_actions().await.contains(&"DECISION_STOPPED".to_owned()));
+}
+
 /// Every path of the router: method, path, form, and the privilege that it takes.
 #[allow(clippy::type_complexity)]
 const ROUTES: &[(&str, &str, &[(&str, &str)], Privilege)] = &[
     ("GET", "/folders", &[], Privilege::ViewQuarantine),
     ("GET", "/incidents", &[], Privilege::ViewQuarantine),
+    ("POST", "/incidents/decisions/1/stop", &[], Privilege::DecideQuarantine),
     ("GET", "/incidents/1", &[], Privilege::ViewQuarantine),
     ("POST", "/incidents/preview", &[("id", "1"), ("action", "approve")], Privilege::DecideQuarantine),
     ("POST", "/incidents/decide", &[("id", "1"), ("action", "approve")], Privilege::DecideQuarantine),

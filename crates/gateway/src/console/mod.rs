@@ -74,6 +74,7 @@ pub fn router(gateway: &Gateway, site: &Site) -> Router {
         .route("/incidents", get(list::list))
         .route("/incidents/preview", post(bulk::preview))
         .route("/incidents/decide", post(bulk::decide))
+        .route("/incidents/decisions/{id}/stop", post(bulk::stop))
         .route("/incidents/{id}", get(incident::show))
         .route("/incidents/{id}/decide", post(decide::decide))
         .route("/incidents/{id}/hold", post(decide::hold))
