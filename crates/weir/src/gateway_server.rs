@@ -288,14 +288,16 @@ fn heart(
         let (listen, gateway) = (listen.clone(), gateway.clone());
         let remediation = reached.clone();
         Box::pin(async move {
-            let waiting = gateway.update_state().await.map(|state| state.waiting).unwrap_or_default();
+            let updates = gateway.update_state().await.unwrap_or_default();
             let version = env!("CARGO_PKG_VERSION").to_owned();
             Heartbeat {
                 version,
                 started_at: Some(started),
                 listen,
                 remediation,
-                waiting,
+                waiting: updates.waiting,
+                updates_sent: updates.last_sent,
+                updates_error: updates.last_error,
                 ..Heartbeat::default()
             }
         })

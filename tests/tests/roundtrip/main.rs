@@ -10,6 +10,7 @@ mod keys;
 mod newcomer;
 mod placement;
 mod postfix;
+mod queue;
 mod several_gateways;
 mod signing_in;
 mod site;
