@@ -29,7 +29,7 @@ fn what_waits_in_the_queue_is_listed_tried_again_and_dropped_by_command() {
         let tried = entries.iter().filter(|entry| entry["attempts"] == 1).count();
         if tried == 2 { Ok(entries) } else { Err(format!("{entries:#?}")) }
     });
-    assert!(entries[0]["last_error"].as_str().unwrap().contains(&away.to_string()), "{entries:#?}");
+    assert!(entries[0]["last_error"].as_str().unwrap().contains("Connection refused"), "{entries:#?}");
     let data = gateway.data().to_string_lossy().into_owned();
     let task = |task: &str, entry: usize| {
         let id = entries[entry]["id"].to_string();
