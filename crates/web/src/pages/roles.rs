@@ -28,8 +28,20 @@ const SEVERITIES: [(&str, &str); 4] =
 #[template(path = "roles.html")]
 struct RolesPage {
     rows: Vec<RoleRow>,
-    /// The other server whose users may sign in here, and what their roles are here: there, here, whether that is there.
-    guests: Option<(String, Vec<(String, String, bool)>)>,
+    /// Whose users may sign in here too.
+    guests: Option<Home>,
+}
+
+/// Another server, and what its roles are here.
+struct Home {
+    name: String,
+    meanings: Vec<Meaning>,
+}
+
+struct Meaning {
+    there: String,
+    here: String,
+    is_there: bool,
 }
 
 struct RoleRow {
@@ -45,9 +57,12 @@ async fn list(State(site): State<Site>, viewer: Viewer) -> Result<Response, Prob
     let all = site.people().roles().await?;
     let is_there = |name: &String| all.iter().any(|role| role.name.eq_ignore_ascii_case(name));
     let guests = site.guests().map(|guests| {
-        let meanings =
-            guests.roles().iter().map(|(there, here)| (there.clone(), here.clone(), is_there(here)));
-        (guests.home().to_owned(), meanings.collect())
+        let meanings = guests.roles().iter().map(|(there, here)| Meaning {
+            there: there.clone(),
+            here: here.clone(),
+            is_there: is_there(here),
+        });
+        Home { name: guests.home().to_owned(), meanings: meanings.collect() }
     });
     let rows = all.into_iter().map(|role| RoleRow {
         id: role.id,
