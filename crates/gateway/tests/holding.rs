@@ -8,7 +8,7 @@ mod support;
 
 use std::sync::atomic::Ordering;
 
-use gateway::filter::{Action, Condition, Filter, Notice, Test};
+use gateway::filter::{Action, Condition, Filter, Line, Notice, Test};
 use gateway::{
     AuditFilter, Bounds, CopyFilter, CopyResult, Error, Folder, FolderKind, Gateway, Limit, Options,
     QueueFilter, ReviewAction, State, Who,
@@ -238,6 +238,27 @@ on_both! {
         assert_eq!(seen(bounds(board, &[24, 99])).await, ("temp3@board.example temp2@board.example".into(), 2, 2));
         assert_eq!(seen(bounds(board, &[99])).await, (String::new(), 0, 0));
         assert_eq!(seen(None).await.1, 4);
+        running.stop().await;
+    }
+
+    async fn a_custom_action_hands_the_mail_to_an_encryption_gateway_with_its_header(place: Place) {
+        let encrypts = Sink::start().await;
+        let running = started(place.options()).await;
+        let gw = &running.gateway;
+        let custom = vec![
+            Action::Route(encrypts.destination()),
+            Action::AddHeader(Line { name: "X-Encrypt".into(), value: "yes".into() }),
+            Action::Deliver,
+        ];
+        let filter = Filter { name: "Encrypt".into(), custom, ..Filter::standard("Data Loss Prevention") };
+        let id = gw.save_filter(&filter, None, "rita").await.unwrap();
+        gw.order_filters(&[id, 1], "rita").await.unwrap();
+        send(running.mail, FROM, &["bob@partner.example"], &marked("E1", "offer")).await;
+        gw.decide(&[held(gw).await[0].id], ReviewAction::Custom, &rita(), None).await.unwrap();
+        let mails = encrypts.wait_for(1).await;
+        assert_eq!(mails[0].text, format!("X-Encrypt: yes\r\n{}", unmarked("E1", "offer")));
+        until("the outcome", async || in_state(gw, State::Custom).await.iter().any(|copy| copy.outcome.as_deref() == Some("delivered"))).await;
+        assert!(place.sink.mails().is_empty(), "the usual host gets nothing");
         running.stop().await;
     }
 
