@@ -40,6 +40,11 @@ impl Page {
         self
     }
 
+    /// What the page's forms carry.
+    fn form_token(&self) -> String {
+        self.between("name=\"csrf\" value=\"", "\"").to_owned()
+    }
+
     /// What stands between `before` and the next `after` in the markup.
     pub fn between(&self, before: &str, after: &str) -> &str {
         let found = self.body.split_once(before).and_then(|(_, rest)| rest.split_once(after));
@@ -50,12 +55,23 @@ impl Page {
 impl Console {
     /// Signs in; panics if that is refused.
     pub fn sign_in(address: SocketAddr, name: &str, password: &str) -> Self {
-        let page = Self::try_sign_in(address, name, password);
-        assert_eq!(page.status, 303, "{name} is not let in: {}", page.words());
-        let mut console = Self { address, cookie: page.cookie, token: String::new() };
+        let mut console = Self::let_in(address, name, Self::try_sign_in(address, name, password));
         // Whoever has a one-time password gets to this page only.
-        console.token = console.get("/account/password").between("name=\"csrf\" value=\"", "\"").to_owned();
+        console.token = console.get("/account/password").form_token();
         console
+    }
+
+    /// Signs in at a gateway as a user of Enforce; panics if that is refused.
+    pub fn sign_in_as_guest(address: SocketAddr, name: &str, password: &str) -> Self {
+        let page = Self::try_sign_in_as_guest(address, name, password);
+        let mut console = Self::let_in(address, name, page);
+        console.token = console.get("/account").form_token();
+        console
+    }
+
+    fn let_in(address: SocketAddr, name: &str, page: Page) -> Self {
+        assert_eq!(page.status, 303, "{name} is not let in: {}", page.words());
+        Self { address, cookie: page.cookie, token: String::new() }
     }
 
     /// Signs in with a one-time password, and chooses [`PASSWORD`] instead.
@@ -68,6 +84,12 @@ impl Console {
     /// What the sign-in form hears.
     pub fn try_sign_in(address: SocketAddr, name: &str, password: &str) -> Page {
         ask(address, "POST", "/sign-in", "", &form(&[("name", name), ("password", password)]))
+    }
+
+    /// What the sign-in form of a gateway hears of a user of Enforce.
+    pub fn try_sign_in_as_guest(address: SocketAddr, name: &str, password: &str) -> Page {
+        let typed = [("of", "elsewhere"), ("name", name), ("password", password)];
+        ask(address, "POST", "/sign-in", "", &form(&typed))
     }
 
     /// Where it is.

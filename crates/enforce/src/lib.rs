@@ -171,7 +171,7 @@ impl Enforce {
 
 /// Makes a new master key, wraps all that is sealed by it, and forgets the old ones unless something does not open. For the
 /// embedded database, while no server runs.
-pub async fn rotate_keys(options: &Options) -> Result<incident::Rotated, Error> {
+pub async fn rotate_keys(options: &Options) -> Result<store::sealed::Rotated, Error> {
     if options.database.is_some() {
         return Err(Error::Refused("keys are renewed with the embedded database only".to_owned()));
     }

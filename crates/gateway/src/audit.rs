@@ -1,17 +1,19 @@
 //! The message audit: every message, when, from whom, to whom, what happened, at which hop and why.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use store::database::Row;
 use store::values;
 
+use crate::bounds::OutOfReach;
 use crate::copies::anywhere;
 use crate::history::time;
-use crate::{CopyLine, Entry, Error, Gateway};
+use crate::{Bounds, CopyLine, Entry, Error, Gateway};
 
 /// Which messages are wanted; texts are looked for anywhere in their column, upper and lower case alike.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     /// The envelope sender.
     pub sender: Option<String>,
@@ -31,6 +33,8 @@ pub struct AuditFilter {
     pub until: Option<Timestamp>,
     /// Leaves out the gateway's own notices and bounces, which name senders and recipients of other mails.
     pub without_letters: bool,
+    /// What is out of these is left out, also of what is shown of the others.
+    pub bounds: Option<Bounds>,
     /// Only those whose numbers are lower: the next page.
     pub before: Option<u64>,
     /// At most so many; 0 is 50.
@@ -115,7 +119,7 @@ impl Gateway {
             terms.push("outcome = ?".to_owned());
             values.push(outcome.as_str().into());
         }
-        if filter.without_letters {
+        if filter.without_letters || filter.bounds.is_some() {
             terms.push("outcome NOT IN ('notice', 'bounce')".to_owned());
         }
         if let Some(from) = filter.from {
@@ -126,6 +130,7 @@ impl Gateway {
             terms.push("received_at < ?".to_owned());
             values.push(until.as_millisecond().into());
         }
+        terms.extend(filter.bounds.iter().map(|bounds| bounds.of_message("message")));
         if let Some(before) = filter.before {
             terms.push("id < ?".to_owned());
             values.push(before.into());
@@ -133,17 +138,52 @@ impl Gateway {
         values.push((limit as u64 + 1).into());
         let sql = format!("{MESSAGE} WHERE {} ORDER BY id DESC LIMIT ?", terms.join(" AND "));
         let rows = self.database().fetch(&sql, values).await?;
-        let messages = rows.iter().take(limit).map(message).collect::<Result<Vec<_>, _>>()?;
+        let mut messages = rows.iter().take(limit).map(message).collect::<Result<Vec<_>, _>>()?;
         let next = (rows.len() > limit).then(|| messages.last().map(|message| message.id)).flatten();
+        if let Some(bounds) = &filter.bounds {
+            self.bind(bounds, &mut messages).await?;
+            // Nobody learns by asking who else got a copy.
+            if let Some(text) = filter.recipient.as_deref().map(str::to_lowercase) {
+                messages.retain(|one| one.recipients.iter().any(|to| to.to_lowercase().contains(&text)));
+            }
+        }
         Ok(AuditPage { messages, next })
     }
 
-    /// All about one message.
-    pub async fn audit_record(&self, id: u64) -> Result<Option<AuditRecord>, Error> {
-        let rows = self.database().fetch(&format!("{MESSAGE} WHERE id = ?"), values![id]).await?;
+    /// All about one message, as far as it is within these bounds.
+    pub async fn audit_record(&self, id: u64, bounds: Option<&Bounds>) -> Result<Option<AuditRecord>, Error> {
+        let within = bounds.map_or_else(|| "1 = 1".to_owned(), |bounds| bounds.of_message("message"));
+        let rows =
+            self.database().fetch(&format!("{MESSAGE} WHERE id = ? AND {within}"), values![id]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
-        let copies = self.lines("c.message_id = ? ORDER BY c.id", values![id]).await?;
-        Ok(Some(AuditRecord { message: message(row)?, copies, history: self.history(id).await? }))
+        let mut messages = vec![message(row)?];
+        let mut copies = self.lines("c.message_id = ? ORDER BY c.id", values![id]).await?;
+        let mut history = self.history(id).await?;
+        if let Some(bounds) = bounds {
+            if messages[0].is_letter() {
+                return Ok(None);
+            }
+            let out = self.bind(bounds, &mut messages).await?.remove(&id).unwrap_or_default();
+            copies.retain(|copy| !out.copies.contains(&copy.id));
+            history.retain(|line| line.copy.is_none_or(|copy| !out.copies.contains(&copy)));
+        }
+        Ok(messages.pop().map(|message| AuditRecord { message, copies, history }))
+    }
+
+    /// Takes out of messages the recipients who are not within bounds. What is not.
+    async fn bind(
+        &self,
+        bounds: &Bounds,
+        messages: &mut [AuditMessage],
+    ) -> Result<BTreeMap<u64, OutOfReach>, Error> {
+        let ids: Vec<u64> = messages.iter().map(|message| message.id).collect();
+        let all = self.out_of_reach(bounds, &ids).await?;
+        for message in messages {
+            if let Some(out) = all.get(&message.id) {
+                message.recipients.retain(|recipient| !out.recipients.contains(recipient));
+            }
+        }
+        Ok(all)
     }
 }
 

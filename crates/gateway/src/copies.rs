@@ -178,8 +178,10 @@ impl Gateway {
     /// What decisions mean for these incidents, newest first.
     pub async fn plans(&self, ids: &[u64]) -> Result<Vec<(u64, Plan)>, Error> {
         let mut values = Vec::new();
-        let sql =
-            format!("SELECT c.id, c.plan FROM copy c WHERE {} ORDER BY c.id DESC", any_of(ids, &mut values));
+        let sql = format!(
+            "SELECT c.id, c.plan FROM copy c WHERE {} ORDER BY c.id DESC",
+            any_of("c.id", ids, &mut values)
+        );
         let rows = self.database().fetch(&sql, values).await?;
         rows.iter()
             .map(|row| {
@@ -187,17 +189,6 @@ impl Gateway {
                 Ok((id, plan(id, row)?))
             })
             .collect()
-    }
-
-    /// Numbers only, for decisions about many.
-    pub(crate) async fn copy_ids(&self, filter: &CopyFilter) -> Result<Vec<u64>, Error> {
-        let (condition, mut values) = filter.condition();
-        values.push((filter.limit.max(1) as u64).into());
-        let sql = format!(
-            "SELECT c.id FROM copy c JOIN message m ON m.id = c.message_id WHERE {condition} ORDER BY c.id DESC LIMIT ?"
-        );
-        let rows = self.database().fetch(&sql, values).await?;
-        rows.iter().map(|row| Ok(row.get::<i64>("id")? as u64)).collect()
     }
 
     /// How many incidents there are.
@@ -305,10 +296,10 @@ impl Gateway {
 
 impl CopyFilter {
     /// For `copy c` joined with `message m`.
-    fn condition(&self) -> (String, Vec<Value>) {
+    pub(crate) fn condition(&self) -> (String, Vec<Value>) {
         let (mut terms, mut values) = (vec!["1 = 1".to_owned()], Vec::new());
         if let Some(ids) = &self.ids {
-            terms.push(any_of(ids, &mut values));
+            terms.push(any_of("c.id", ids, &mut values));
         }
         let mut add = |term: &str, value: Value| {
             terms.push(term.to_owned());
@@ -334,18 +325,10 @@ impl CopyFilter {
             }
         }
         if let Some(policy) = self.policy_id {
-            terms.push(violates(policy));
+            terms.push(violates("m", policy));
         }
         for any_of in &self.within {
-            // In groups, for databases bound the depth of an expression. Of a set of nothing nothing is within.
-            let all: Vec<String> = any_of.iter().map(|policy| violates(*policy)).collect();
-            let groups: Vec<String> =
-                all.chunks(100).map(|some| format!("({})", some.join(" OR "))).collect();
-            terms.push(if groups.is_empty() {
-                "1 = 0".to_owned()
-            } else {
-                format!("({})", groups.join(" OR "))
-            });
+            terms.push(violates_any("m", any_of));
         }
         if self.release_asked {
             terms.push("EXISTS (SELECT 1 FROM release_request r WHERE r.copy_id = c.id)".to_owned());
@@ -355,14 +338,26 @@ impl CopyFilter {
 }
 
 /// That the number is any of these.
-fn any_of(ids: &[u64], values: &mut Vec<Value>) -> String {
+pub(crate) fn any_of(column: &str, ids: &[u64], values: &mut Vec<Value>) -> String {
     values.extend(ids.iter().map(|id| Value::from(*id)));
-    if ids.is_empty() { "1 = 0".to_owned() } else { format!("c.id IN (?{})", ", ?".repeat(ids.len() - 1)) }
+    if ids.is_empty() {
+        "1 = 0".to_owned()
+    } else {
+        format!("{column} IN (?{})", ", ?".repeat(ids.len() - 1))
+    }
+}
+
+/// That the message under this name violates any of these policies.
+pub(crate) fn violates_any(message: &str, policies: &BTreeSet<u32>) -> String {
+    // In groups, for databases bound the depth of an expression. Of a set of nothing nothing is within.
+    let all: Vec<String> = policies.iter().map(|policy| violates(message, *policy)).collect();
+    let groups: Vec<String> = all.chunks(100).map(|some| format!("({})", some.join(" OR "))).collect();
+    if groups.is_empty() { "1 = 0".to_owned() } else { format!("({})", groups.join(" OR ")) }
 }
 
 /// The list is JSON: [23,24]. Brackets become commas, so that each number stands between two.
-fn violates(policy: u32) -> String {
-    format!("replace(replace(m.policy_ids, '[', ','), ']', ',') LIKE '%,{policy},%'")
+fn violates(message: &str, policy: u32) -> String {
+    format!("replace(replace({message}.policy_ids, '[', ','), ']', ',') LIKE '%,{policy},%'")
 }
 
 /// A pattern for LIKE with `!` as the escape.

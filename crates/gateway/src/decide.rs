@@ -13,7 +13,7 @@ use crate::queue::{self, NewEntry};
 use crate::state::{State, done, verb};
 use crate::updates;
 use crate::vault::release_octets;
-use crate::{CopyFilter, Error, FolderKind, Gateway};
+use crate::{Error, FolderKind, Gateway};
 
 /// Copies decided in one transaction.
 const AT_ONCE: usize = 200;
@@ -82,25 +82,6 @@ impl Gateway {
             decided.extend(self.decide_some(some, &decision).await?);
         }
         Ok(decided)
-    }
-
-    /// Decides about every held incident that the filter shows and that has come up to now. How many were decided.
-    pub async fn decide_all(
-        &self,
-        filter: &CopyFilter,
-        action: ReviewAction,
-        who: &Who,
-        note: Option<&str>,
-    ) -> Result<u64, Error> {
-        let mut filter = CopyFilter { state: Some(State::Held), limit: AT_ONCE, ..filter.clone() };
-        let mut count = 0;
-        loop {
-            let ids = self.copy_ids(&filter).await?;
-            let Some(last) = ids.last() else { return Ok(count) };
-            filter.before = Some(*last);
-            let decided = self.decide(&ids, action, who, note).await?;
-            count += decided.iter().filter(|one| one.result == done(action)).count() as u64;
-        }
     }
 
     /// Holds a mail that is in an informational folder and still in the queue. The sender's reply was given; the mail waits from now on.

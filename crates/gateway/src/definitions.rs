@@ -346,6 +346,17 @@ async fn follow_file(db: &mut dyn Session, folders: &[Folder], filters: &[Filter
             note(db, Kind::Folder, id, 0, &name, None, WHO).await?;
         }
     }
+    for row in db.fetch("SELECT id, name FROM folder ORDER BY id", Vec::new()).await? {
+        let name = row.get::<String>("name")?;
+        if !folders.iter().any(|folder| folder.name == name) {
+            let by = waiting(db, "folder_id = ?", row.get::<i64>("id")?).await?.join("; ");
+            tracing::warn!(
+                folder = name,
+                waiting = by,
+                "the configuration file leaves out a folder that is in use: it stays"
+            );
+        }
+    }
     Ok(())
 }
 

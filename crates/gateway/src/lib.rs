@@ -10,6 +10,8 @@
 
 mod accept;
 mod audit;
+mod bounds;
+mod bulk;
 pub mod console;
 mod copies;
 mod decide;
@@ -31,10 +33,13 @@ mod recorder;
 mod remediation;
 mod running;
 mod state;
+mod to_enforce;
 mod updates;
 mod vault;
 
 pub use audit::{AuditFilter, AuditMessage, AuditPage, AuditRecord};
+pub use bounds::Bounds;
+pub use bulk::Bulk;
 pub use copies::{Copies, CopyFilter, CopyLine, CopyPage, Related, ReleaseRequest, Snapshot};
 pub use decide::{Decided, Who};
 pub use definitions::{Change, FilterRow, FolderContents, FolderRow};
@@ -45,10 +50,10 @@ pub use history::Entry;
 pub use incident::wire::{CopyResult, ReviewAction};
 pub use options::{
     DeliveryAuth, DeliveryTls, EnforceOptions, InspectOptions, ListenerOptions, NoticeOptions, Options,
-    QueueOptions, RemediationOptions, TlsFiles,
+    QueueOptions, RemediationOptions, SignInOptions, TlsFiles,
 };
 pub use queue::{QueueFilter, QueueLine, QueuePage, QueueState};
 pub use running::{Certificates, Running, start};
 pub use state::State;
 pub use updates::UpdateState;
-pub use vault::Gateway;
+pub use vault::{Gateway, rotate_keys};

@@ -140,6 +140,7 @@ impl Gateway {
             let mut transaction = self.database().begin().await?;
             let db = &mut *transaction;
             db.run("DELETE FROM request WHERE at < ?", values![now() - REQUESTS]).await?;
+            db.run("DELETE FROM bulk WHERE done_at < ?", values![before]).await?;
             let sql = "SELECT id FROM message WHERE received_at < ? AND blob IS NULL \
                 AND NOT EXISTS (SELECT 1 FROM queue WHERE message_id = message.id) \
                 AND NOT EXISTS (SELECT 1 FROM copy WHERE message_id = message.id AND state IN ('held', 'informational')) \

@@ -1,5 +1,6 @@
 //! Everything that can be set for a gateway, as plain data: from flags, or from the table `[gateway]` of the configuration file.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,8 @@ pub struct Options {
     pub remediation: Option<RemediationOptions>,
     /// Status updates to Enforce; off when absent.
     pub enforce: Option<EnforceOptions>,
+    /// Users of Enforce who may sign in at the Control Center; off when absent.
+    pub sign_in: Option<SignInOptions>,
     /// Notices to reviewers and senders.
     pub notices: NoticeOptions,
     /// Days for which the message audit is kept.
@@ -177,6 +180,14 @@ pub struct EnforceOptions {
     pub interval: u64,
 }
 
+/// Which users of Enforce may sign in at the Control Center, and as what.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignInOptions {
+    /// Roles of Enforce, and which role of the Control Center each is; other roles count nothing.
+    pub roles: BTreeMap<String, String>,
+}
+
 /// Notices.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -211,6 +222,7 @@ impl Default for Options {
             queue: QueueOptions::default(),
             remediation: None,
             enforce: None,
+            sign_in: None,
             notices: NoticeOptions::default(),
             audit_days: 90,
             folder: Vec::new(),
@@ -306,6 +318,12 @@ impl Options {
             if !(1..=10_000).contains(&enforce.batch) || !(1..=3600).contains(&enforce.interval) {
                 return invalid("enforce: batch is 1 to 10000, interval 1 to 3600 seconds".to_owned());
             }
+        }
+        if self.sign_in.as_ref().is_some_and(|sign_in| sign_in.roles.is_empty()) {
+            return invalid(
+                "sign_in.roles: write which role of Enforce is which role here, for example { \"Remediator\" = \"Remediator\" }"
+                    .to_owned(),
+            );
         }
         if self.queue.sessions_per_destination == 0 || self.queue.first_wait == 0 {
             return invalid("queue: first_wait and sessions_per_destination are 1 or more".to_owned());

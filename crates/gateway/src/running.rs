@@ -17,8 +17,9 @@ use crate::listener::{self, Kind, Shared};
 use crate::options::networks;
 use crate::queue::{Runner, Speech};
 use crate::recorder::{self, Recorder};
+use crate::to_enforce::ToEnforce;
 use crate::updates::Sender;
-use crate::{Destination, Error, Gateway, Options, limits, remediation};
+use crate::{Destination, Error, Gateway, Options, bulk, limits, remediation};
 
 /// A gateway at work.
 #[derive(Debug)]
@@ -76,7 +77,16 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         addresses.1 = Some(address(&socket)?);
         submission = Some((Arc::new(submission_listener(&gateway, &resolver, &recorder, mail_tls)?), socket));
     }
-    let sender = options.enforce.clone().map(|enforce| Sender::new(gateway.clone(), enforce)).transpose()?;
+    let to_enforce = options.enforce.as_ref().map(ToEnforce::new).transpose()?;
+    if options.sign_in.is_some() && to_enforce.is_none() {
+        return Err(Error::Invalid(
+            "sign_in: users of Enforce are asked for at Enforce; write [gateway.enforce] too, or leave sign_in out"
+                .to_owned(),
+        ));
+    }
+    certificates.connector = to_enforce.as_ref().map(ToEnforce::tls);
+    let sender = options.enforce.clone().zip(to_enforce.clone());
+    let sender = sender.map(|(enforce, to)| Sender::new(gateway.clone(), to, enforce)).transpose()?;
     if let Some(options) = &options.remediation {
         let tls = remediation::tls(options)?;
         certificates.remediation = Some(tls.clone());
@@ -86,8 +96,10 @@ pub async fn start(options: Options) -> Result<Running, Error> {
             let _ = listening.task.await;
         });
     }
-    certificates.connector = sender.as_ref().map(Sender::tls);
     // From here on nothing fails.
+    if let Some(to) = to_enforce {
+        let _ = gateway.inner.to_enforce.set(to);
+    }
     tasks.spawn(listener::run(mail, mail_socket, stop.clone()));
     if let Some((shared, socket)) = submission {
         tasks.spawn(listener::run(shared, socket, stop.clone()));
@@ -97,6 +109,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     }
     tasks.spawn(Runner::new(gateway.clone(), resolver).run(stop.clone()));
     tasks.spawn(limits::run(gateway.clone(), stop.clone()));
+    tasks.spawn(bulk::run(gateway.clone(), stop.clone()));
     tasks.spawn(async move {
         let _ = recording.await;
     });

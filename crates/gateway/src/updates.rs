@@ -1,12 +1,11 @@
 //! What Enforce is to hear about copies: written in the transaction in which it happens, sent in batches, in order for each copy,
 //! again until taken.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use incident::wire::{CopyState, MessageUpdate, UpdateAnswer, UpdateBatch, paths};
 use jiff::Timestamp;
-use smtp::tls::{CertificateFiles, Connector, Trust};
 use store::database::Session;
 use store::values;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::definitions::json;
 use crate::history::now;
 use crate::options::EnforceOptions;
+use crate::to_enforce::{ToEnforce, words};
 use crate::{Error, Gateway, State};
 
 /// Waits after failures: from two seconds, doubled, to this: people see that Enforce is back within a minute.
@@ -169,29 +169,16 @@ impl Gateway {
 #[derive(Debug)]
 pub(crate) struct Sender {
     gateway: Gateway,
-    tls: Connector,
-    /// By which certificates, and the client that shows them: made anew once they are others.
-    client: Mutex<(Arc<rustls::ClientConfig>, reqwest::Client)>,
+    to: ToEnforce,
     options: EnforceOptions,
 }
 
 impl Sender {
-    /// Reads certificates and password.
-    pub(crate) fn new(gateway: Gateway, options: EnforceOptions) -> Result<Self, Error> {
-        let setup = |why: String| Error::Setup(format!("enforce: {why}"));
-        let files = CertificateFiles { chain: options.tls.certificate.clone(), key: options.tls.key.clone() };
-        let trust = options.tls.ca.clone().map_or(Trust::System, Trust::File);
-        let tls = Connector::load(trust, Some(files), None).map_err(|why| setup(why.to_string()))?;
-        let config = tls.config();
-        let client = client(&config).map_err(|why| setup(why.to_string()))?;
-        let sender = Self { gateway, tls, client: Mutex::new((config, client)), options };
-        sender.password().map_err(setup)?;
+    /// Reads the password.
+    pub(crate) fn new(gateway: Gateway, to: ToEnforce, options: EnforceOptions) -> Result<Self, Error> {
+        let sender = Self { gateway, to, options };
+        sender.password().map_err(|why| Error::Setup(format!("enforce: {why}")))?;
         Ok(sender)
-    }
-
-    /// Clones share the certificates: [`Connector::reload`] has them read again.
-    pub(crate) fn tls(&self) -> Connector {
-        self.tls.clone()
     }
 
     /// Read for each batch, so that a new password counts at once.
@@ -200,15 +187,6 @@ impl Sender {
         let text = std::fs::read_to_string(file).map(zeroize::Zeroizing::new);
         let text = text.map_err(|why| format!("cannot read {}: {why}", file.display()))?;
         Ok(zeroize::Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
-    }
-
-    fn client(&self) -> Result<reqwest::Client, String> {
-        let config = self.tls.config();
-        let mut held = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        if !Arc::ptr_eq(&held.0, &config) {
-            *held = (config.clone(), client(&config).map_err(|why| words(&why))?);
-        }
-        Ok(held.1.clone())
     }
 
     /// Gathers for the interval, or until a batch is full; then sends.
@@ -276,9 +254,13 @@ impl Sender {
     }
 
     async fn post(&self, batch: &UpdateBatch) -> Result<UpdateAnswer, String> {
-        let url = format!("{}{}", self.options.url.trim_end_matches('/'), paths::MESSAGE_UPDATES);
+        let url = self.to.url(paths::MESSAGE_UPDATES);
         let password = self.password()?;
-        let request = self.client()?.post(&url).basic_auth(&self.options.user, Some(password.as_str()));
+        let request = self
+            .to
+            .post(paths::MESSAGE_UPDATES)?
+            .timeout(PATIENCE)
+            .basic_auth(&self.options.user, Some(password.as_str()));
         let response = request.json(batch).send().await.map_err(|why| words(&why))?;
         match response.status().as_u16() {
             200 => {
@@ -297,26 +279,7 @@ impl Sender {
     }
 }
 
-fn client(config: &rustls::ClientConfig) -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(config.clone())
-        .timeout(PATIENCE)
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-}
-
 fn refusals(answer: &UpdateAnswer) -> Option<String> {
     let first = answer.results.iter().find(|result| !result.taken)?;
     Some(format!("update {} was not taken: {}", first.seq, first.why.as_deref().unwrap_or("no reason given")))
-}
-
-/// An error with its causes: the first one says little ("error sending request").
-fn words(error: &dyn std::error::Error) -> String {
-    let (mut words, mut next) = (error.to_string(), error.source());
-    while let Some(cause) = next {
-        words = format!("{words}: {cause}");
-        next = cause.source();
-    }
-    words
 }

@@ -4,21 +4,25 @@
 use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use smtp::spool::Spooled;
 use store::blobs::{Blob, Blobs};
 use store::database::{self, Database, Location, Migrations, Row, Session};
+use store::key_check;
 use store::keys::Keys;
 use store::lock::Lock;
-use store::{cipher, values};
+use store::sealed::{self, Rotated, SealedColumn};
+use store::values;
 use tokio::sync::Notify;
 use uuid::Uuid;
+use web::audit::Actor;
 
 use crate::filter::Judge;
+use crate::to_enforce::ToEnforce;
 use crate::updates::Last;
-use crate::{Error, Options};
+use crate::{Error, Options, Who};
 
 static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
@@ -43,7 +47,11 @@ pub(crate) struct Inner {
     pub(crate) queue_bell: Notify,
     /// There is something for Enforce.
     pub(crate) update_bell: Notify,
+    /// There is a decision about many.
+    pub(crate) bulk_bell: Notify,
     pub(crate) last_update: Mutex<Last>,
+    /// The way to Enforce, once the gateway runs and if it has one.
+    pub(crate) to_enforce: OnceLock<ToEnforce>,
     /// None where only a command looks in.
     _lock: Option<Lock>,
 }
@@ -87,7 +95,9 @@ impl Gateway {
             judge: RwLock::default(),
             queue_bell: Notify::new(),
             update_bell: Notify::new(),
+            bulk_bell: Notify::new(),
             last_update: Mutex::default(),
+            to_enforce: OnceLock::new(),
             _lock: lock,
         };
         Self { inner: Arc::new(inner) }
@@ -229,18 +239,35 @@ fn prepare(data: &Path) -> Result<(Lock, Keys, Blobs), Error> {
     Ok((lock, Keys::open(&data.join("keys"))?, Blobs::open(&data.join("messages"))?))
 }
 
-/// Seals a word in a new database; opens it in an old one.
 async fn check_keys(database: &dyn Database, keys: &Keys) -> Result<(), Error> {
-    let sealed = cipher::seal(keys, "key check", b"weir")?;
-    let rows = database.fetch("SELECT sealed FROM key_check", Vec::new()).await?;
-    let Some(row) = rows.first() else {
-        let mut transaction = database.begin().await?;
-        let sql = "INSERT INTO key_check (id, sealed) VALUES (1, ?) ON CONFLICT DO NOTHING";
-        transaction.run(sql, values![sealed]).await?;
-        return Ok(transaction.commit().await?);
-    };
-    match cipher::open(keys, "key check", &row.get::<Vec<u8>>("sealed")?) {
-        Ok(word) if word == b"weir" => Ok(()),
-        _ => Err(Error::WrongKeys),
-    }
+    key_check::first_time_or_fits(database, keys).await?.then_some(()).ok_or(Error::WrongKeys)
+}
+
+/// The keys of messages: the rest of what is sealed here is other people's.
+const SEALED: SealedColumn =
+    SealedColumn { table: "message", column: "head", known_by: &[], context: |_| Ok(CONTEXT.to_owned()) };
+
+/// Makes a new master key, wraps all that is sealed by it, and forgets the old ones unless something does not open. While no
+/// gateway runs on this data.
+pub async fn rotate_keys(options: &Options, who: &Who) -> Result<Rotated, Error> {
+    let data = options.data.clone();
+    // A gateway that is not there has no keys to renew.
+    let read = Keys::read(&data.join("keys"))?;
+    drop(read);
+    let prepared = tokio::task::spawn_blocking(move || prepare(&data)).await;
+    let (_lock, mut keys, _) = prepared.map_err(|why| Error::Setup(why.to_string()))??;
+    let database = database::open(&location(options)?, MIGRATIONS).await?;
+    check_keys(&*database, &keys).await?;
+    web::prepare(&*database).await?;
+    let dir = options.data.join("keys");
+    let rotated = sealed::rotate(&*database, &mut keys, &dir, &[SEALED, web::people::SEALED]).await?;
+    let actor =
+        Actor { who: who.name.clone(), role: String::new(), peer: who.from.clone().unwrap_or_default() };
+    let detail = format!("{} objects wrapped again, {} that do not open", rotated.wrapped, rotated.failed);
+    let audit = web::audit::Audit::new(database, web::Clock::real());
+    let logged = audit.add(&actor, "KEYS_ROTATED", &format!("key {}", rotated.key), &detail).await;
+    logged.map_err(|why| {
+        Error::Setup(format!("the rotation is done, but the audit log cannot be written: {why}"))
+    })?;
+    Ok(rotated)
 }

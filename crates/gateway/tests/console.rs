@@ -4,6 +4,8 @@
 
 #[path = "../../web/tests/support/driver.rs"]
 mod driver;
+#[path = "support/rows.rs"]
+mod rows;
 #[path = "../../web/tests/support/mod.rs"]
 mod support;
 
@@ -27,7 +29,7 @@ struct Desk {
     address: SocketAddr,
     delivered: PathBuf,
     stop: CancellationToken,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Drop for Desk {
@@ -51,10 +53,14 @@ async fn desk() -> Desk {
     let stop = CancellationToken::new();
     let app = gateway::console::router(&running.gateway, &site);
     let listening = listen("127.0.0.1:0", Transport::Plain, 200, app, stop.clone()).await.unwrap();
-    Desk { running, site, address: listening.address, delivered, stop, _dir: dir }
+    Desk { running, site, address: listening.address, delivered, stop, dir }
 }
 
 impl Desk {
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("gateway")
+    }
+
     async fn user(&self, name: &str, role: &str) -> Browser {
         let people = self.site.people();
         let role = people.role_named(role).await.unwrap().unwrap().id;
@@ -244,11 +250,65 @@ async fn a_mail_is_an_attackers_letter_and_stays_text_on_every_page() {
     assert_ne!(file.header("content-type"), Some("message/rfc822"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn how_far_a_decision_about_thousands_is_can_be_seen_and_it_can_be_stopped() {
+    const COUNT: u64 = 4_000;
+    let desk = desk().await;
+    rows::fill(&desk.data(), COUNT).await;
+    let mut rita = desk.user("rita", "Remediator").await;
+    let mut root = desk.user("root", "Administrator").await;
+    let policy = Condition::Policy { any_of: [23].into() };
+    desk.own_role("Bound", &[Privilege::ViewQuarantine, Privilege::DecideQuarantine], vec![policy]).await;
+    let mut bound = desk.user("bound", "Bound").await;
+    let token = rita.get("/account").await.form_token();
+    let all = [("csrf", token.as_str()), ("action-all", "reject"), ("f-subject", "offer")];
+    let asked = async { rita.post("/incidents/decide", &all).await };
+    let stopped = async {
+        let page = loop {
+            let page = root.get("/incidents").await;
+            if page.body.contains("Goes on") && !page.body.contains("value=\"0\" aria-label=\"Decision 1\"") {
+                break page;
+            }
+        };
+        assert!(page.body.contains("of 4,000") && page.body.contains("<td>rita</td>"), "{}", page.body);
+        let stop = "/incidents/decisions/1/stop";
+        assert_eq!(
+            bound.submit("/account", stop, &[]).await.status,
+            404,
+            "it is neither its own nor within reach"
+        );
+        assert!(!bound.get("/incidents").await.body.contains("Goes on"));
+        assert_eq!(root.submit("/incidents", stop, &[]).await.status, 303);
+    };
+    let (answer, ()) = tokio::join!(asked, stopped);
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let page = rita.get("/incidents").await;
+    assert!(page.body.contains("Ended early") && page.body.contains("stopped by root"), "{}", page.body);
+    let (bulk, copies) =
+        (desk.running.gateway.bulk(1).await.unwrap().unwrap(), desk.running.gateway.count_copies());
+    let copies = copies.await.unwrap();
+    assert_eq!((copies.decided, copies.held), (bulk.decided, COUNT - bulk.decided));
+    assert!((1..COUNT).contains(&bulk.decided), "{bulk:?}");
+    // The rest is still there to be decided about, to its end this time.
+    let rest = [("action-all", "reject"), ("f-folder", "1")];
+    assert_eq!(rita.submit("/incidents", "/incidents/decide", &rest).await.status, 303);
+    for _ in 0..600 {
+        if desk.running.gateway.count_copies().await.unwrap().held == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let second = desk.running.gateway.bulk(2).await.unwrap().unwrap();
+    assert_eq!((second.total, second.decided), (COUNT - bulk.decided, COUNT - bulk.decided));
+    assert!(desk.audit_actions().await.contains(&"DECISION_STOPPED".to_owned()));
+}
+
 /// Every path of the router: method, path, form, and the privilege that it takes.
 #[allow(clippy::type_complexity)]
 const ROUTES: &[(&str, &str, &[(&str, &str)], Privilege)] = &[
     ("GET", "/folders", &[], Privilege::ViewQuarantine),
     ("GET", "/incidents", &[], Privilege::ViewQuarantine),
+    ("POST", "/incidents/decisions/1/stop", &[], Privilege::DecideQuarantine),
     ("GET", "/incidents/1", &[], Privilege::ViewQuarantine),
     ("POST", "/incidents/preview", &[("id", "1"), ("action", "approve")], Privilege::DecideQuarantine),
     ("POST", "/incidents/decide", &[("id", "1"), ("action", "approve")], Privilege::DecideQuarantine),
@@ -429,6 +489,128 @@ async fn another_recipients_copy_is_named_only_to_who_reaches_its_folder() {
     assert!(page.status == 200 && page.body.contains("bob@"), "{}", page.body);
     assert!(!page.body.contains("carol@") && !page.body.contains("Incident 2"), "{}", page.body);
     assert!(root.get("/incidents/1").await.body.contains("carol@"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_the_message_audit_nor_the_queue_tells_of_folders_out_of_reach() {
+    let desk = desk().await;
+    let mut root = desk.user("root", "Administrator").await;
+    let (folders, filters) = ("/configuration/folders/new", "/configuration/filters/new");
+    let folder = [("name", "Boardroom"), ("kind", "hold"), ("at_limit", "keep")];
+    root.submit(folders, folders, &folder).await;
+    // Whatever is decided goes to a host that is not there: it stays in the queue.
+    for (name, when, folder) in [
+        ("Ordinary", "policy-id = [7, 8]", "Data Loss Prevention"),
+        ("Boardroom", "recipient = { contains = \"carol\" }", "Boardroom"),
+    ] {
+        let text = format!(
+            "name = \"{name}\"\nwhen = {{ {when} }}\nactions = [{{ hold = \"{folder}\" }}]\n\
+            approve = [{{ route = \"smtp://127.0.0.1:1\" }}, \"deliver\"]\nreject = [\"delete\"]\n\
+            custom = [{{ route = \"smtp://127.0.0.1:1\" }}, {{ notify = {{ to = [\"sender\"], subject = \"About $SUBJECT$\", text = \"x\" }} }}, \"deliver\"]\n"
+        );
+        assert_eq!(root.submit(filters, filters, &[("text", &text)]).await.status, 303);
+    }
+    for up in ["up 2", "up 3", "up 3"] {
+        root.submit("/configuration/filters", "/configuration/filters", &[("move", up)]).await;
+    }
+    desk.send(1, &["bob@partner.example"], "Ordinary mail").await;
+    desk.send(2, &["carol@board.example"], "Takeover plans").await;
+    desk.send(3, &["bob@partner.example", "carol@board.example"], "Shared mail").await;
+    send_of(desk.running.mail, 8, 4, &["dan@partner.example"], "Other policy", "words\r\n").await;
+    // It comes again: another row of the audit.
+    desk.send(2, &["carol@board.example"], "Takeover plans").await;
+    for (id, action) in
+        [("1", "approve"), ("2", "custom"), ("3", "approve"), ("4", "approve"), ("5", "approve")]
+    {
+        assert_eq!(
+            root.submit("/incidents", &format!("/incidents/{id}/decide"), &[("action", action)]).await.status,
+            303
+        );
+    }
+    let secret = ["Boardroom", "Takeover", "carol@"];
+    assert!(
+        root.get("/messages/6").await.body.contains("About Takeover plans"),
+        "a letter of the gateway's own"
+    );
+    let everything = root.get("/messages").await.body
+        + &root.get("/queue").await.body
+        + &root.get("/messages/2").await.body;
+    for word in secret {
+        assert!(everything.contains(word), "{word} is not there to be hidden: {everything}");
+    }
+    let privileges = [
+        Privilege::ViewQuarantine,
+        Privilege::DecideQuarantine,
+        Privilege::ViewOriginals,
+        Privilege::SearchMail,
+        Privilege::ManageQueue,
+    ];
+    desk.own_role("First folder", &privileges, vec![Condition::Folder { any_of: [1].into() }]).await;
+    // Without the privilege to look into folders, their bounds count all the same.
+    desk.own_role("Help desk", &privileges[3..], vec![Condition::Folder { any_of: [1].into() }]).await;
+    for role in ["First folder", "Help desk"] {
+        let mut bound = desk.user(&role.replace(' ', "-"), role).await;
+        let mut pages: Vec<String> =
+            ["/messages?recipient=carol", "/messages?subject=takeover", "/queue?recipient=carol"]
+                .map(str::to_owned)
+                .into();
+        for number in 1..=7 {
+            pages.push(format!("/messages/{number}"));
+            pages.push(format!("/incidents/{number}"));
+            // The header of the shared mail says itself to whom it went: whoever reads the mail knows.
+            if number != 3 {
+                pages.push(format!("/incidents/{number}/mail"));
+            }
+        }
+        let of_routes =
+            ROUTES.iter().filter(|(method, path, ..)| *method == "GET" && !path.starts_with("/audit"));
+        pages.extend(of_routes.map(|(_, path, ..)| (*path).to_owned()));
+        let mut seen = String::new();
+        for path in &pages {
+            let page = bound.get(path).await;
+            assert!([200, 403, 404].contains(&page.status), "{role}: {path}: {}", page.status);
+            for word in secret {
+                assert!(!page.body.contains(word), "{role}: {path} tells {word}: {}", page.body);
+            }
+            seen.push_str(&page.body);
+        }
+        for words in ["Ordinary mail", "Shared mail", "bob@partner.example", "Other policy"] {
+            assert!(seen.contains(words), "{role} does not see {words}");
+        }
+        assert_eq!(bound.get("/messages/2").await.status, 404);
+        assert_eq!(bound.get("/messages/5").await.status, 404, "the same mail again");
+        for asked in ["/messages?recipient=carol", "/messages?subject=takeover"] {
+            assert!(!bound.get(asked).await.body.contains("<tr data-row"), "{role}: {asked}");
+        }
+        let queue = bound.get("/queue").await;
+        assert!(queue.body.contains("shown of 3 in the queue"), "{}", queue.body);
+    }
+    // What is out of reach is not acted on, whoever knows its number.
+    let hidden = desk.running.gateway.queue(&gateway::QueueFilter::default()).await.unwrap().entries;
+    let hidden: Vec<String> = hidden
+        .iter()
+        .filter(|entry| entry.recipient.starts_with("carol"))
+        .map(|entry| entry.id.to_string())
+        .collect();
+    assert_eq!(hidden.len(), 2);
+    let mut bound = desk.user("again", "First folder").await;
+    for action in ["drop", "retry"] {
+        let fields = [("id", hidden[0].as_str()), ("id", hidden[1].as_str()), ("action", action)];
+        assert_eq!(bound.submit("/queue", "/queue/act", &fields).await.status, 303);
+        assert!(bound.get("/queue").await.body.contains("0 of 2 entries"));
+    }
+    assert_eq!(desk.running.gateway.queue(&gateway::QueueFilter::default()).await.unwrap().total, 5);
+    // Roles that are bound by policies, and by what only Enforce can judge.
+    desk.own_role("Policy 8", &privileges, vec![Condition::Policy { any_of: [8].into() }]).await;
+    let severe = Condition::Severity { any_of: ["high".to_owned()].into() };
+    desk.own_role("By severity", &privileges, vec![severe]).await;
+    for (role, count) in [("Policy 8", 1), ("By severity", 0)] {
+        let mut bound = desk.user(&role.replace(' ', "-"), role).await;
+        let (messages, queue) = (bound.get("/messages").await.body, bound.get("/queue").await.body);
+        assert_eq!(messages.matches("<tr data-row").count(), count, "{role}: {messages}");
+        assert_eq!(queue.matches("<tr data-row").count(), count, "{role}: {queue}");
+        assert!(!messages.contains("Ordinary mail") && !queue.contains("bob@"), "{role}");
+    }
 }
 
 /// What each part of the mail below looks like on a page of somebody who may see it.

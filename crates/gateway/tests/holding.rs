@@ -8,8 +8,11 @@ mod support;
 
 use std::sync::atomic::Ordering;
 
-use gateway::filter::{Action, Condition, Filter, Notice, Test};
-use gateway::{CopyResult, Error, Folder, FolderKind, Limit, Options, QueueFilter, ReviewAction, State, Who};
+use gateway::filter::{Action, Condition, Filter, Line, Notice, Test};
+use gateway::{
+    AuditFilter, Bounds, CopyFilter, CopyResult, Error, Folder, FolderKind, Gateway, Limit, Options,
+    QueueFilter, ReviewAction, State, Who,
+};
 use support::*;
 
 /// One test for each database: the body runs on both.
@@ -51,6 +54,10 @@ impl Place {
 }
 
 const FROM: &str = "ann@company.example";
+
+async fn folder_number(gateway: &Gateway, name: &str) -> u64 {
+    gateway.folders().await.unwrap().into_iter().find(|row| row.folder.name == name).unwrap().id
+}
 
 on_both! {
     async fn a_marked_mail_waits_and_leaves_as_it_came_once_approved(place: Place) {
@@ -197,6 +204,61 @@ on_both! {
         assert!(gw.delete_folder(folder, "rita").await.unwrap_err().to_string().contains("decided incidents"));
         let changes = gw.changes(100).await.unwrap();
         assert!(changes.iter().any(|change| change.who == "rita" && change.name == "Legal" && change.version == 2));
+        running.stop().await;
+    }
+
+    async fn a_decision_about_many_is_carried_out_and_told_of_within_bounds(place: Place) {
+        place.sink.kind.store(true, Ordering::Relaxed);
+        let running = started(place.options()).await;
+        let gw = &running.gateway;
+        let board = gw.save_folder(&Folder { name: "Board".into(), ..Folder::standard() }, None, "rita").await.unwrap();
+        let filter = Filter { name: "Board".into(), when: Condition::Recipient(Test::EndsWith("@board.example".into())), ..Filter::standard("Board") };
+        let id = gw.save_filter(&filter, None, "rita").await.unwrap();
+        gw.order_filters(&[id, 1], "rita").await.unwrap();
+        for (mail, to) in [("A1", &["temp1@x.example"][..]), ("A2", &["temp2@board.example"]), ("A3", &["temp3@x.example", "temp3@board.example"])] {
+            send(running.mail, FROM, to, &marked(mail, mail)).await;
+        }
+        // From now on nothing arrives, and all of it stays in the queue.
+        place.sink.kind.store(false, Ordering::Relaxed);
+        let bulk = gw.decide_all(&CopyFilter::default(), ReviewAction::Approved, &rita(), None, "/incidents").await.unwrap();
+        until("the decision", async || gw.bulk(bulk).await.unwrap().unwrap().done_at.is_some()).await;
+        let told = gw.bulks(jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1)).await.unwrap().remove(0);
+        assert_eq!((told.id, told.total, told.decided, told.broken), (bulk, 4, 4, None));
+        assert!(!gw.stop_bulk(bulk, &rita()).await.unwrap(), "it is over");
+        until("a full queue", async || gw.queue(&QueueFilter::default()).await.unwrap().total == 4).await;
+        let bounds = |folder, policies: &[u32]| Some(Bounds { folders: vec![folder], within: vec![policies.iter().copied().collect()] });
+        let seen = async |bounds: Option<Bounds>| {
+            let audit = gw.audit(&AuditFilter { bounds: bounds.clone(), ..AuditFilter::default() }).await.unwrap().messages;
+            let queue = gw.queue(&QueueFilter { bounds, ..QueueFilter::default() }).await.unwrap();
+            let recipients: Vec<String> = audit.into_iter().flat_map(|message| message.recipients).collect();
+            (recipients.join(" "), queue.total, queue.entries.len())
+        };
+        let first = folder_number(gw, "Data Loss Prevention").await;
+        assert_eq!(seen(bounds(first, &[23])).await, ("temp3@x.example temp1@x.example".into(), 2, 2));
+        assert_eq!(seen(bounds(board, &[24, 99])).await, ("temp3@board.example temp2@board.example".into(), 2, 2));
+        assert_eq!(seen(bounds(board, &[99])).await, (String::new(), 0, 0));
+        assert_eq!(seen(None).await.1, 4);
+        running.stop().await;
+    }
+
+    async fn a_custom_action_hands_the_mail_to_an_encryption_gateway_with_its_header(place: Place) {
+        let encrypts = Sink::start().await;
+        let running = started(place.options()).await;
+        let gw = &running.gateway;
+        let custom = vec![
+            Action::Route(encrypts.destination()),
+            Action::AddHeader(Line { name: "X-Encrypt".into(), value: "yes".into() }),
+            Action::Deliver,
+        ];
+        let filter = Filter { name: "Encrypt".into(), custom, ..Filter::standard("Data Loss Prevention") };
+        let id = gw.save_filter(&filter, None, "rita").await.unwrap();
+        gw.order_filters(&[id, 1], "rita").await.unwrap();
+        send(running.mail, FROM, &["bob@partner.example"], &marked("E1", "offer")).await;
+        gw.decide(&[held(gw).await[0].id], ReviewAction::Custom, &rita(), None).await.unwrap();
+        let mails = encrypts.wait_for(1).await;
+        assert_eq!(mails[0].text, format!("X-Encrypt: yes\r\n{}", unmarked("E1", "offer")));
+        until("the outcome", async || in_state(gw, State::Custom).await.iter().any(|copy| copy.outcome.as_deref() == Some("delivered"))).await;
+        assert!(place.sink.mails().is_empty(), "the usual host gets nothing");
         running.stop().await;
     }
 

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use gateway::{Gateway, QueueFilter, ReviewAction, State};
+use gateway::{CopyFilter, Gateway, QueueFilter, ReviewAction, State};
 use support::*;
 
 const FROM: &str = "ann@company.example";
@@ -236,6 +236,72 @@ async fn hundreds_of_mails_repeats_and_decisions_in_any_order_keep_the_promises(
     let expected: BTreeSet<_> = accepted.iter().filter(|key| !decided.contains_key(*key)).cloned().collect();
     assert_eq!(waiting, expected, "whatever was not decided still waits");
     assert!(!in_state(&gw, State::Rejected).await.is_empty());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_any_moment_a_decision_about_many_goes_on_and_decides_each_once() {
+    const MAILS: u64 = 30;
+    let (dir, mut dice) = (tempfile::tempdir().unwrap(), Dice(0x5eed_0007));
+    let deliver = format!("maildir:{}", dir.path().join("delivered").display());
+    let place = || options(dir.path(), deliver.clone().try_into().unwrap());
+    let recipients: Vec<String> = (0..20).map(|number| format!("user{number}@x.example")).collect();
+    let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();
+    let running = started(place()).await;
+    for number in 1..=MAILS {
+        assert_eq!(send(running.mail, FROM, &recipients, &text(number)).await.code, 250);
+    }
+    running.stop().await;
+    let total = MAILS * recipients.len() as u64;
+    let gw = Gateway::open(place()).await.unwrap();
+    // Somebody else is first about one of them.
+    let first = held(&gw).await[0].id;
+    gw.decide(&[first], ReviewAction::Rejected, &rita(), None).await.unwrap();
+    let all = CopyFilter::default();
+    let bulk =
+        gw.decide_all(&all, ReviewAction::Approved, &rita(), Some("all fine"), "/incidents").await.unwrap();
+    drop(gw);
+    let mut steps = BTreeSet::new();
+    for round in 0.. {
+        assert!(round < 200, "it does not end: {steps:?}");
+        let gateway = Killed::start(dir.path(), &deliver, false);
+        if round == 0 {
+            // What comes after the decision is not meant by it.
+            send(gateway.address, FROM, &["late@x.example"], &text(MAILS + 1)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(dice.roll(150))).await;
+        drop(gateway);
+        let gw = Gateway::open(place()).await.unwrap();
+        let now = gw.bulk(bulk).await.unwrap().unwrap();
+        assert_eq!(in_state(&gw, State::Approved).await.len() as u64, now.decided, "told as far as it is");
+        assert_eq!(now.total, total - 1);
+        steps.insert(now.decided);
+        if now.done_at.is_some() {
+            break;
+        }
+    }
+    assert!(
+        steps.iter().any(|decided| (1..total - 1).contains(decided)),
+        "never killed in its middle: {steps:?}"
+    );
+    let running = started(place()).await;
+    let gw = &running.gateway;
+    until("an empty queue", async || gw.queue(&QueueFilter::default()).await.unwrap().total == 0).await;
+    assert_eq!(gw.bulk(bulk).await.unwrap().unwrap().decided, total - 1);
+    let mut told: BTreeMap<(u64, String), usize> = BTreeMap::new();
+    let approved = in_state(gw, State::Approved).await;
+    for message in approved.iter().map(|copy| copy.message).collect::<BTreeSet<_>>() {
+        for line in gw.history(message).await.unwrap() {
+            *told.entry((line.copy.unwrap_or(0), line.action)).or_default() += 1;
+        }
+    }
+    for copy in &approved {
+        for action in ["APPROVED", "DELIVERED"] {
+            assert_eq!(told.get(&(copy.id, action.to_owned())), Some(&1), "{action} of {copy:?}");
+        }
+    }
+    let left: Vec<String> = held(gw).await.into_iter().map(|copy| copy.recipient).collect();
+    assert_eq!(left, ["late@x.example"]);
     running.stop().await;
 }
 

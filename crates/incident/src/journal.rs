@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use store::database::{self, Database, Location, Migrations};
+use store::key_check;
 use store::keys::Keys;
 use store::lock::Lock;
 use tokio::sync::{mpsc, oneshot};
@@ -18,9 +19,7 @@ use crate::gauge::{Gauge, JournalOptions, JournalState};
 use crate::seal::{self, Sealed};
 use crate::waiting::Waiting;
 use crate::writer::{Job, Writer};
-use crate::{
-    Error, Filter, Incident, NewMessage, Outcome, Recorded, Status, Summary, key_check, read, write,
-};
+use crate::{Error, Filter, Incident, NewMessage, Outcome, Recorded, Status, Summary, read, write};
 
 static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
@@ -53,7 +52,7 @@ impl Journal {
         let lock = own(data).await?;
         let keys = Arc::new(keys_for(data, at)?);
         let database = database::open(at, MIGRATIONS).await?;
-        key_check::first_time_or_check(&*database, &keys).await?;
+        key_check::first_time_or_fits(&*database, &keys).await?.then_some(()).ok_or(Error::WrongKeys)?;
         write::end_unknown(&*database).await?;
         let gauge = Arc::new(Gauge::new(data, options));
         gauge.look(&*database).await;
@@ -67,7 +66,7 @@ impl Journal {
     pub async fn open_beside(data: &Path, at: &Location) -> Result<Self, Error> {
         let keys = Arc::new(keys_for(data, at)?);
         let database = database::open(at, MIGRATIONS).await?;
-        key_check::first_time_or_check(&*database, &keys).await?;
+        key_check::first_time_or_fits(&*database, &keys).await?.then_some(()).ok_or(Error::WrongKeys)?;
         let gauge = Arc::new(Gauge::new(data, JournalOptions::default()));
         Ok(Self { database, keys, jobs: None, waiting: Arc::default(), gauge })
     }
@@ -81,7 +80,7 @@ impl Journal {
     pub async fn open_read_only_at(data: &Path, at: &Location) -> Result<Self, Error> {
         let database = database::open_read_only(at, MIGRATIONS).await?;
         let keys = Arc::new(Keys::read(&data.join("keys"))?);
-        key_check::check(&*database, &keys).await?;
+        key_check::fits(&*database, &keys).await?.then_some(()).ok_or(Error::WrongKeys)?;
         let gauge = Arc::new(Gauge::new(data, JournalOptions::default()));
         gauge.look(&*database).await;
         Ok(Self { database, keys, jobs: None, waiting: Arc::default(), gauge })

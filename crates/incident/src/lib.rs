@@ -5,7 +5,6 @@ pub mod events;
 mod gauge;
 mod ingest;
 mod journal;
-mod key_check;
 mod messages;
 mod outbox;
 mod read;
@@ -31,7 +30,7 @@ pub use record::{
 };
 pub use restore::restore;
 pub use retention::{Deleted, Retention};
-pub use rotate::{Rotated, rotate_keys};
+pub use rotate::rotate_keys;
 
 /// Why something was not recorded, or cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use store::database::{self, Location};
+use store::key_check;
 use store::keys::Keys;
 
+use crate::Error;
 use crate::journal::{FILE, MIGRATIONS, own};
-use crate::{Error, key_check};
 
 /// The database and what SQLite keeps beside it.
 const PARTS: [&str; 3] = ["", "-wal", "-shm"];
@@ -31,7 +32,7 @@ pub async fn restore(data: &Path, from: &Path) -> Result<Option<PathBuf>, Error>
         }
         let keys = Keys::read(&data.join("keys"))?;
         let database = database::open(&Location::File(copy), MIGRATIONS).await?;
-        key_check::check(&*database, &keys).await?;
+        key_check::fits(&*database, &keys).await?.then_some(()).ok_or(Error::WrongKeys)?;
         let mut transaction = database.begin().await?;
         // A journal that was set back hands over again under another name.
         transaction.run("DELETE FROM journal", Vec::new()).await?;

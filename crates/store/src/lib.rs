@@ -2,11 +2,12 @@
 //!
 //! [`database`] speaks one SQL to SQLite and PostgreSQL, [`keys`] holds what seals, [`cipher`] seals, [`blobs`] keeps large sealed
 //! objects in files, [`lock`] keeps a second server out of a data directory, [`steps`] brings tables forward,
-//! [`sealed`] wraps what is in them by a new key.
+//! [`key_check`] tells whether keys are a database's, [`sealed`] wraps what is in it by a new key.
 
 pub mod blobs;
 pub mod cipher;
 pub mod database;
+pub mod key_check;
 pub mod keys;
 pub mod lock;
 pub mod sealed;

@@ -1,10 +1,12 @@
 //! Sealed objects in columns of a database: whoever keeps some names their columns, so that a new master key wraps all of them
 //! again before the old ones are forgotten.
 
+use std::path::Path;
+
 use crate::cipher::{self, HEAD};
 use crate::database::{Database, Row};
 use crate::keys::Keys;
-use crate::{Error, values};
+use crate::{Error, key_check, values};
 
 /// Rows of one transaction.
 const ROWS: u32 = 500;
@@ -20,6 +22,42 @@ pub struct SealedColumn {
     pub known_by: &'static [&'static str],
     /// What the object in this row is bound to.
     pub context: fn(&Row) -> Result<String, Error>,
+}
+
+/// What a rotation did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rotated {
+    /// The number of the key that seals now.
+    pub key: u32,
+    /// Objects that were wrapped again.
+    pub wrapped: u64,
+    /// Objects that do not open with any key at hand. If there are some, the old keys are kept.
+    pub failed: u64,
+}
+
+/// Makes a new master key in `dir`, wraps the objects of all these columns by it, and only then forgets the old ones. Stopped
+/// half-way, nothing is lost: the old keys are still there, and the next rotation wraps the rest. Nobody else may write to the
+/// columns meanwhile, and the word of [`crate::key_check`] goes with them; what stands in a column that is left out cannot be opened afterwards.
+///
+/// Large objects are not touched: each has a key of its own, and only that is wrapped again.
+pub async fn rotate(
+    database: &dyn Database,
+    keys: &mut Keys,
+    dir: &Path,
+    columns: &[SealedColumn],
+) -> Result<Rotated, Error> {
+    let mut rotated = Rotated { key: keys.rotate(dir)?, wrapped: 0, failed: 0 };
+    for column in columns {
+        let wrapped = column.wrap_again(database, keys).await?;
+        rotated.wrapped += wrapped.again;
+        rotated.failed += wrapped.failed;
+    }
+    // The word by which keys are checked is nobody's object.
+    rotated.failed += key_check::SEALED.wrap_again(database, keys).await?.failed;
+    if rotated.failed == 0 {
+        keys.retire_old(dir)?;
+    }
+    Ok(rotated)
 }
 
 /// What was wrapped again.

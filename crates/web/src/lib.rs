@@ -8,6 +8,7 @@ pub mod audit;
 pub mod clock;
 pub mod csv;
 pub mod guard;
+pub mod guests;
 pub mod layout;
 pub mod listen;
 pub mod mail;
@@ -70,4 +71,12 @@ pub enum Error {
 /// Octets in hexadecimal digits.
 pub(crate) fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// The 32 octets of such digits.
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    (0..64).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }

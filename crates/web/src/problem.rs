@@ -33,6 +33,8 @@ pub enum Problem {
     Internal(String),
     /// 503: for the moment. The text is for the log.
     Unavailable(String),
+    /// 503: another server that is needed does not answer; the text says which.
+    Away(String),
     /// The password must be changed before anything else.
     ChangePassword,
 }
@@ -51,7 +53,7 @@ impl Problem {
             Self::Unfit(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::Away(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -68,7 +70,7 @@ impl Problem {
             Self::Unfit(_) => "It cannot be taken like that",
             Self::TooOften(_) => "Too many attempts",
             Self::Internal(_) => "Something went wrong",
-            Self::Unavailable(_) => "Not at the moment",
+            Self::Unavailable(_) | Self::Away(_) => "Not at the moment",
             Self::ChangePassword => "Change the password first",
         }
     }
@@ -76,7 +78,11 @@ impl Problem {
     /// What the far end is told: what happened and what to do.
     pub fn advice(&self) -> String {
         match self {
-            Self::Bad(text) | Self::Conflict(text) | Self::Unfit(text) | Self::Forbidden(text) => text.clone(),
+            Self::Bad(text)
+            | Self::Conflict(text)
+            | Self::Unfit(text)
+            | Self::Forbidden(text)
+            | Self::Away(text) => text.clone(),
             Self::SignIn => "Sign in with a name and password, or send an API token.".to_owned(),
             Self::NotFound => {
                 "It was removed, it never was, or your role does not reach it. Go back, or ask an administrator."

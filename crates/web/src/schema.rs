@@ -3,7 +3,8 @@
 use store::Error;
 use store::database::Database;
 
-const STEPS: &[&str] = &[include_str!("../migrations/0001_people.sql")];
+const STEPS: &[&str] =
+    &[include_str!("../migrations/0001_people.sql"), include_str!("../migrations/0002_guests.sql")];
 
 /// Makes or brings forward the tables. All steps or none.
 pub async fn prepare(database: &dyn Database) -> Result<(), Error> {

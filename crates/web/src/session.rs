@@ -10,9 +10,9 @@ use store::database::{Database, Row};
 use store::values;
 use zeroize::Zeroizing;
 
-use crate::Error;
 use crate::clock::Clock;
 use crate::people::{RoleId, UserId};
+use crate::{Error, hex, unhex};
 
 /// Octets of a session's secret.
 const OCTETS: usize = 32;
@@ -122,6 +122,21 @@ pub struct Session {
     pub agent: String,
     /// What waits to be shown.
     pub said: Vec<Said>,
+    /// Of a guest: what the session is called where its user is kept.
+    pub(crate) elsewhere: Option<String>,
+    /// When that server last said that it goes on.
+    pub(crate) confirmed_at: i64,
+}
+
+/// For whom a session begins.
+#[derive(Debug, Clone, Copy)]
+enum For<'a> {
+    /// Somebody at this console.
+    Here,
+    /// A guest at this console, whose session has this name where the user is kept.
+    Guest(&'a str),
+    /// Somebody at the console of this server.
+    Through(&'a str),
 }
 
 /// All sessions.
@@ -140,13 +155,53 @@ impl Sessions {
 
     /// Begins a session under a secret that nobody had before: one that was planted in a browser is of no use.
     pub async fn begin(&self, user: UserId, role: RoleId, peer: &str, agent: &str) -> Result<Secret, Error> {
+        self.begin_for(For::Here, (user, role), peer, agent).await
+    }
+
+    /// Begins a session of a guest, which has this name where the user is kept.
+    pub(crate) async fn begin_as_guest(
+        &self,
+        elsewhere: &str,
+        (user, role): (UserId, RoleId),
+        peer: &str,
+        agent: &str,
+    ) -> Result<Secret, Error> {
+        self.begin_for(For::Guest(elsewhere), (user, role), peer, agent).await
+    }
+
+    /// Begins a session that is used through another server's console, and never opens this one. Its name.
+    pub async fn begin_through(
+        &self,
+        server: &str,
+        user: UserId,
+        role: RoleId,
+        peer: &str,
+    ) -> Result<String, Error> {
+        let agent = format!("Console of {server}");
+        // The secret is forgotten: nobody can come in by it.
+        Ok(hex(&self.begin_for(For::Through(server), (user, role), peer, &agent).await?.hash()))
+    }
+
+    async fn begin_for(
+        &self,
+        whom: For<'_>,
+        (user, role): (UserId, RoleId),
+        peer: &str,
+        agent: &str,
+    ) -> Result<Secret, Error> {
         let secret = Secret::fresh()?;
         let now = self.now();
         let ends_at = now.saturating_add(self.ends.absolute.as_millis() as i64);
         let agent: String = agent.chars().filter(|c| !c.is_control()).take(300).collect();
-        let sql = "INSERT INTO web_session (hash, user_id, role_id, created_at, seen_at, ends_at, peer, agent, flash) \
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, '[]')";
-        let values = values![&secret.hash()[..], user, role, now, now, ends_at, peer, agent];
+        let (through, elsewhere) = match whom {
+            For::Here => ("", None),
+            For::Guest(elsewhere) => ("", Some(elsewhere)),
+            For::Through(server) => (server, None),
+        };
+        let sql = "INSERT INTO web_session (hash, user_id, role_id, created_at, seen_at, ends_at, peer, agent, through, elsewhere, \
+            confirmed_at, flash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '[]')";
+        let values =
+            values![&secret.hash()[..], user, role, now, now, ends_at, peer, agent, through, elsewhere, now];
         let mut transaction = self.database.begin().await?;
         let idle = now.saturating_sub(self.ends.idle.as_millis() as i64);
         let old = "DELETE FROM web_session WHERE ends_at <= ? OR seen_at <= ?";
@@ -158,9 +213,20 @@ impl Sessions {
 
     /// The session of a secret, if it goes on. Using it keeps it from ending idly.
     pub async fn find(&self, secret: &Secret) -> Result<Option<Session>, Error> {
-        let hash = secret.hash();
-        let sql = "SELECT * FROM web_session WHERE hash = ?";
-        let rows = self.database.fetch(sql, values![&hash[..]]).await?;
+        self.named(&secret.hash(), "").await
+    }
+
+    /// The session of this name that is used through that server's console, if it goes on.
+    pub async fn find_through(&self, server: &str, name: &str) -> Result<Option<Session>, Error> {
+        match unhex(name) {
+            Some(hash) if !server.is_empty() => self.named(&hash, server).await,
+            _ => Ok(None),
+        }
+    }
+
+    async fn named(&self, hash: &[u8], through: &str) -> Result<Option<Session>, Error> {
+        let sql = "SELECT * FROM web_session WHERE hash = ? AND through = ?";
+        let rows = self.database.fetch(sql, values![hash, through]).await?;
         let Some(found) = rows.first().map(session).transpose()? else { return Ok(None) };
         let now = self.now();
         let idle_end = found.seen_at.saturating_add(self.ends.idle.as_millis() as i64);
@@ -169,7 +235,7 @@ impl Sessions {
             return Ok(None);
         }
         if now - found.seen_at >= SEEN_EVERY {
-            self.write("UPDATE web_session SET seen_at = ? WHERE hash = ?", values![now, &hash[..]]).await?;
+            self.write("UPDATE web_session SET seen_at = ? WHERE hash = ?", values![now, hash]).await?;
         }
         Ok(Some(found))
     }
@@ -265,6 +331,8 @@ fn session(row: &Row) -> Result<Session, Error> {
         peer: row.get("peer")?,
         agent: row.get("agent")?,
         said: serde_json::from_str(&row.get::<String>("flash")?).unwrap_or_default(),
+        elsewhere: row.get("elsewhere")?,
+        confirmed_at: row.get("confirmed_at")?,
     })
 }
 

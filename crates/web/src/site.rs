@@ -13,6 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::guard::{self, Throttle};
+use crate::guests::{Elsewhere, Guests};
 use crate::layout::assets::Assets;
 use crate::pages;
 use crate::people::{People, Privilege};
@@ -71,6 +72,8 @@ pub struct Options {
     pub body_limit: usize,
     /// Octets of a form with files, from people who are signed in.
     pub upload_limit: usize,
+    /// Another server whose people may sign in here.
+    pub elsewhere: Option<Arc<dyn Elsewhere>>,
     /// The time.
     pub clock: Clock,
 }
@@ -89,6 +92,7 @@ impl Options {
             patience: Duration::from_secs(60),
             body_limit: 1 << 20,
             upload_limit: 32 << 20,
+            elsewhere: None,
             clock: Clock::real(),
         }
     }
@@ -105,6 +109,7 @@ struct Inner {
     audit: Audit,
     assets: Assets,
     throttle: Throttle,
+    guests: Option<Guests>,
     options: Options,
 }
 
@@ -113,6 +118,9 @@ impl Site {
     pub async fn open(database: Arc<dyn Database>, keys: Arc<Keys>, options: Options) -> Result<Self, Error> {
         let people = People::open(database.clone(), keys, options.clock.clone()).await?;
         let mut options = options;
+        let guests = options.elsewhere.clone();
+        let guests = guests
+            .map(|elsewhere| Guests::new(elsewhere, database.clone(), people.clone(), options.clock.clone()));
         options.places.extend(pages::places());
         Ok(Self(Arc::new(Inner {
             people,
@@ -120,6 +128,7 @@ impl Site {
             audit: Audit::new(database, options.clock.clone()),
             assets: Assets::new(),
             throttle: Throttle::new(options.clock.clone()),
+            guests,
             options,
         })))
     }
@@ -165,6 +174,10 @@ impl Site {
 
     pub(crate) fn assets(&self) -> &Assets {
         &self.0.assets
+    }
+
+    pub(crate) fn guests(&self) -> Option<&Guests> {
+        self.0.guests.as_ref()
     }
 
     pub(crate) fn throttle(&self) -> &Throttle {

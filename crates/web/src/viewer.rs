@@ -86,6 +86,8 @@ pub struct Viewer {
     pub form_token: String,
     pub(crate) session: Vec<u8>,
     pub(crate) must_change: bool,
+    /// Of a guest: what the session is called where the user is kept.
+    pub(crate) elsewhere: Option<String>,
     pub(crate) site: Site,
 }
 

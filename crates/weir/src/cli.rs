@@ -350,6 +350,8 @@ pub(crate) enum GatewayTask {
         #[command(subcommand)]
         command: GatewayQueue,
     },
+    /// Make a new master key, and wrap what is sealed by it, while the gateway is stopped. The old key is then forgotten.
+    RotateKeys,
 }
 
 #[derive(Debug, Clone, Subcommand)]

@@ -1,5 +1,5 @@
 //! `weir gateway`: settings from the table `[gateway]` and from flags, enrolment at Enforce, the Control Center's port, and the queue
-//! from the command line.
+//! and keys from the command line.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -288,14 +288,16 @@ fn heart(
         let (listen, gateway) = (listen.clone(), gateway.clone());
         let remediation = reached.clone();
         Box::pin(async move {
-            let waiting = gateway.update_state().await.map(|state| state.waiting).unwrap_or_default();
+            let updates = gateway.update_state().await.unwrap_or_default();
             let version = env!("CARGO_PKG_VERSION").to_owned();
             Heartbeat {
                 version,
                 started_at: Some(started),
                 listen,
                 remediation,
-                waiting,
+                waiting: updates.waiting,
+                updates_sent: updates.last_sent,
+                updates_error: updates.last_error,
                 ..Heartbeat::default()
             }
         })
@@ -317,17 +319,31 @@ fn heart(
 /// Looks at the queue, or acts on it, beside a running gateway.
 pub(crate) async fn task(task: &GatewayTask, settings: Settings) -> Result<ExitCode> {
     let data = settings.options.data.clone();
+    let name = std::env::var("USER").unwrap_or_else(|_| "root".to_owned());
+    let who = Who { name, from: Some("command line".to_owned()) };
+    let command = match task {
+        GatewayTask::Queue { command } => command,
+        GatewayTask::RotateKeys => return rotate_keys(&settings.options, &who).await,
+    };
     let gateway = Gateway::beside(settings.options)
         .await
         .with_context(|| format!("no gateway is kept in {}; name its --data directory", data.display()))?;
-    let name = std::env::var("USER").unwrap_or_else(|_| "root".to_owned());
-    let who = Who { name, from: Some("command line".to_owned()) };
-    let GatewayTask::Queue { command } = task;
     match command {
         GatewayQueue::List { format, limit } => print_queue(&gateway, *format, *limit).await?,
         GatewayQueue::Retry { ids } => println!("{} are tried now", gateway.retry(ids, &who).await?),
         GatewayQueue::Drop { ids } => println!("{} are dropped", gateway.drop_entries(ids, &who).await?),
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn rotate_keys(options: &Options, who: &Who) -> Result<ExitCode> {
+    let rotated = gateway::rotate_keys(options, who).await?;
+    println!("key {} seals from now on; {} objects are wrapped by it", rotated.key, rotated.wrapped);
+    ensure!(
+        rotated.failed == 0,
+        "{} objects do not open with any key at hand (the log names them), so the old keys are kept",
+        rotated.failed
+    );
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,10 +6,13 @@
 
 mod faults;
 mod guide;
+mod keys;
 mod newcomer;
 mod placement;
 mod postfix;
+mod queue;
 mod several_gateways;
+mod signing_in;
 mod site;
 mod special_cases;
 mod troubleshooting;

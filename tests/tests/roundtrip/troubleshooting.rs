@@ -220,6 +220,8 @@ fn updates_by_a_wrong_user_or_password_wait_and_the_control_center_says_why() {
         let updates = || center.get("/folders").words();
         assert!(eventually(PATIENCE, || updates().contains(why)), "{}", updates());
         assert!(updates().contains("Waiting 1"), "{}", updates());
+        let told = || site.admin.get("/servers/gw1").words();
+        assert!(eventually(PATIENCE, || told().contains(why) && told().contains("1 waiting")), "{}", told());
         assert!(eventually(PATIENCE, || site.enforce.incidents().len() == 1));
         assert!(!site.history(1).iter().any(|line| line.action == "EMAIL_QUARANTINED"));
         // Remediation from Enforce works all the same: it goes by certificates.

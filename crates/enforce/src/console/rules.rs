@@ -424,12 +424,24 @@ pub(super) async fn remove_plugin(
     if !users.is_empty() {
         return Err(Problem::Conflict(format!("Rules use it: {}.", users.join(", "))).into());
     }
-    viewer.log("PLUGIN_REMOVED", &gone.name, "").await?;
-    if !console.desk.remove_plugin(&gone.name).await? {
-        return Err(Problem::NotFound.into());
+    match console.desk.remove_plugin(&gone.name).await? {
+        Ok(true) => viewer.log("PLUGIN_REMOVED", &gone.name, "").await?,
+        Ok(false) => return Err(Problem::NotFound.into()),
+        Err(waiting) => return Err(Problem::Conflict(waited_for(&waiting)).into()),
     }
     viewer.say(Tone::Done, "The plug-in is removed.").await?;
     Ok(see_other("/response-rules"))
+}
+
+/// What waits for a plug-in, as a list for people.
+fn waited_for(incidents: &[u64]) -> String {
+    const NAMED: usize = 10;
+    let named: Vec<String> = incidents.iter().take(NAMED).map(|id| format!("incident {id}")).collect();
+    let more = match incidents.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("Requests to it are under way: {}{more}. Wait until they are over.", named.join(", "))
 }
 
 #[cfg(test)]

@@ -86,6 +86,8 @@ fn row(server: &ServerState) -> Row {
         |what: &str, why: &Option<String>| why.as_ref().map(|why| format!("{what} refused: {}", plain(why)));
     let full =
         percent.filter(|percent| *percent >= 70).map(|percent| format!("its store is {percent} % full"));
+    let updates =
+        beat.updates_error.as_ref().map(|why| format!("status updates do not come: {}", plain(why)));
     let certificates = beat.other_certificates.iter().filter(|(_, until)| *until <= Timestamp::now() + SOON);
     let certificates =
         certificates.map(|(name, until)| format!("certificate {} ends {}", plain(name), day(*until)));
@@ -101,11 +103,16 @@ fn row(server: &ServerState) -> Row {
         inspection: if beat.inspection_micros > 0 { micros(beat.inspection_micros) } else { String::new() },
         certificate: Moment(server.certificate_ends.as_millisecond()),
         ends_soon: server.certificate_ends <= Timestamp::now() + SOON,
-        troubles: [wrong("policies", &beat.policy_error), wrong("settings", &beat.settings_error), full]
-            .into_iter()
-            .flatten()
-            .chain(certificates)
-            .collect(),
+        troubles: [
+            wrong("policies", &beat.policy_error),
+            wrong("settings", &beat.settings_error),
+            full,
+            updates,
+        ]
+        .into_iter()
+        .flatten()
+        .chain(certificates)
+        .collect(),
         waits: server.standing == Standing::Waiting,
     }
 }
@@ -219,6 +226,8 @@ struct ServerPage {
     peer: String,
     listen: String,
     started: Option<Moment>,
+    /// When a gateway's status updates were last taken.
+    updates: Option<Moment>,
     origin: String,
     messages: u64,
     revoked: bool,
@@ -259,6 +268,7 @@ fn page(viewer: &Viewer, server: &ServerState, typed: Option<(&BTreeMap<String, 
         peer: server.address.clone().unwrap_or_default(),
         listen: plain(&beat.listen),
         started: beat.started_at.map(|at| Moment(at.as_millisecond())),
+        updates: beat.updates_sent.map(|at| Moment(at.as_millisecond())),
         origin: plain(&beat.policy_origin),
         messages: beat.messages,
         revoked: server.standing == Standing::Revoked,

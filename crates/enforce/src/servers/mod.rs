@@ -6,6 +6,7 @@
 mod enroll;
 mod heartbeat;
 mod ingest;
+mod people;
 mod policies;
 mod registry;
 mod settings;
@@ -56,6 +57,8 @@ pub(crate) fn router(enforce: &Arc<Enforce>) -> Router {
         .route(paths::POLICIES, get(heartbeat::policies))
         .route(&format!("{}/{{digest}}", paths::POLICY_FILES), get(heartbeat::policy_file))
         .route(paths::MESSAGE_UPDATES, post(updates::take))
+        .route(paths::SIGN_IN, post(people::sign_in))
+        .route(paths::SESSION, post(people::session))
         .route(&format!("{}/{{journal}}", paths::CURSOR), get(ingest::cursor))
         .layer(DefaultBodyLimit::max(SMALL))
         .merge(Router::new().route(paths::INCIDENTS, post(ingest::take)).layer(DefaultBodyLimit::max(BATCH)))

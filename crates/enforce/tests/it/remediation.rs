@@ -248,6 +248,45 @@ async fn a_request_outlives_both_ends_and_keeps_its_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plug_in_and_its_credential_stay_while_something_waits_on_them() {
+    let server = Server::start().await;
+    let id = server.record(message("A", &[1])).await[0];
+    let authority = Authority::new();
+    let gateway = Gateway::start(&authority, 0, &[("bert@partner.example", CopyResult::Released)]).await;
+    gateway.script.lock().unwrap().busy = true;
+    let admin = server.person("Administrator").await;
+    connect(&server, &admin, &authority, gateway.port).await;
+    admin.post(&format!("/incidents/{id}/respond/1"), &[]).await;
+    lines(&server, id, 2).await;
+    let remove = async |path: &str, name: &str| admin.post(path, &[("name", name)]).await;
+    let (plugin, credential) = ("/response-rules/plugin/remove", "/credentials/remove");
+    let refused = remove(plugin, "SMG Approve Action").await;
+    assert!(refused.status == StatusCode::CONFLICT && refused.text.contains("Rules use it: Approve."));
+    let gone = admin.post("/response-rules/remove", &[("id", "1")]).await;
+    assert_eq!(gone.status, StatusCode::SEE_OTHER);
+    // No rule asks for it any more, but what was asked before is still under way.
+    let refused = remove(plugin, "SMG Approve Action").await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert!(refused.text.contains(&format!("under way: incident {id}.")), "{}", refused.text);
+    let refused = remove(credential, "gateway").await;
+    assert!(
+        refused.status == StatusCode::CONFLICT
+            && refused.text.contains("SMG Approve Action, SMG Custom Action")
+    );
+    gateway.script.lock().unwrap().busy = false;
+    lines(&server, id, 3).await;
+    assert_eq!(remove(plugin, "SMG Approve Action").await.status, StatusCode::SEE_OTHER);
+    assert_eq!(remove(plugin, "SMG Approve Action").await.status, StatusCode::NOT_FOUND);
+    for rule in ["2", "3"] {
+        admin.post("/response-rules/remove", &[("id", rule)]).await;
+    }
+    for name in ["SMG Reject Action", "SMG Custom Action"] {
+        assert_eq!(remove(plugin, name).await.status, StatusCode::SEE_OTHER);
+    }
+    assert_eq!(remove(credential, "gateway").await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_of_another_authority_is_not_believed() {
     let server = Server::start().await;
     let id = server.record(message("A", &[1])).await[0];

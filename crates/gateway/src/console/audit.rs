@@ -49,14 +49,14 @@ pub(super) struct Wanted {
 
 impl Wanted {
     /// As a question to the store that this role may ask.
-    fn filter(&self, viewer: &Viewer) -> Result<AuditFilter, Problem> {
+    fn filter(&self, viewer: &Viewer, reach: &Reach<'_>) -> Result<AuditFilter, Problem> {
         let filter = self.parsed()?;
         viewer.may_ask_by(&[
             (Hidden::Sender, filter.sender.is_some() || filter.message_id.is_some()),
             (Hidden::Recipients, filter.recipient.is_some()),
             (Hidden::Subject, filter.subject.is_some()),
         ])?;
-        Ok(AuditFilter { without_letters: !sees_words(viewer), ..filter })
+        Ok(AuditFilter { without_letters: !sees_words(viewer), bounds: reach.bounds(), ..filter })
     }
 
     fn parsed(&self) -> Result<AuditFilter, Problem> {
@@ -71,6 +71,7 @@ impl Wanted {
             from: pages::day(&self.from)?,
             until: pages::day(&self.until)?.and_then(|day| day.checked_add(DAY).ok()),
             without_letters: false,
+            bounds: None,
             before: number("place in the list", &self.before)?,
             limit: LINES,
         })
@@ -144,7 +145,8 @@ pub(super) async fn search(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
     viewer.require(Privilege::SearchMail)?;
-    let filter = wanted.filter(&viewer)?;
+    let reach = Reach::whatever(&center, &viewer).await?;
+    let filter = wanted.filter(&viewer, &reach)?;
     let page = center.gateway.audit(&filter).await?;
     let content = SearchPage {
         fields: fields(&viewer, &wanted),
@@ -198,12 +200,12 @@ pub(super) async fn record(
     Path(id): Path<u64>,
 ) -> Result<Response, Problem> {
     viewer.require(Privilege::SearchMail)?;
-    let record = center.gateway.audit_record(id).await?.ok_or(Problem::NotFound)?;
+    let reach = Reach::whatever(&center, &viewer).await?;
+    let record = center.gateway.audit_record(id, reach.bounds().as_ref()).await?.ok_or(Problem::NotFound)?;
     if record.message.is_letter() && !sees_words(&viewer) {
         return Err(Problem::NotFound);
     }
     let copies = if viewer.may(Privilege::ViewQuarantine) {
-        let reach = Reach::of(&center, &viewer).await?;
         reach.seen(record.copies).iter().map(super::list::row).collect()
     } else {
         Vec::new()

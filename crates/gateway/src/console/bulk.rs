@@ -6,22 +6,27 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::Form;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use incident::wire::ReviewAction;
-use web::layout::{Field, Html, Kind, Page, plot::grouped};
+use jiff::SignedDuration;
+use web::layout::{Chip, Field, Html, Kind, Moment, Page, Tint, plot::grouped};
 use web::people::Privilege;
 use web::session::Tone;
 use web::{Problem, Viewer};
 
 use super::list::{Row, Wanted, row};
 use super::reach::{Reach, lines, who};
+use super::seen::sees_words;
 use super::{Center, decide, words};
 use crate::state::verb;
-use crate::{CopyFilter, State as CopyState};
+use crate::{Bulk, CopyFilter, Gateway, State as CopyState};
 
 /// A decision about many is waited for so long before the person hears that it goes on.
-const WAITED_FOR: Duration = Duration::from_secs(15);
+const WAITED_FOR: Duration = Duration::from_secs(5);
+const LOOKED_AT: Duration = Duration::from_millis(100);
+/// So long after its end it is shown.
+const SHOWN_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// Incidents chosen one by one; what [`lines`] takes.
 const CHOSEN: usize = 1_000;
 /// Incidents shown of a preview.
@@ -175,27 +180,10 @@ pub(super) async fn decide(
         Some(wanted) => {
             let filter = reach.bind(held_only(&viewer, wanted)?)?;
             viewer.log(&action, "all that a filter shows", &asked.back).await?;
-            let (gateway, action) = (center.gateway.clone(), asked.action);
-            // A task of its own: what takes longer than a browser waits is done all the same, and to its end.
-            let mut work = tokio::spawn(async move {
-                let decided = gateway.decide_all(&filter, action, &who, note.as_deref()).await;
-                if let Err(error) = &decided {
-                    tracing::error!(%error, "a decision about all that a filter shows broke off");
-                }
-                decided
-            });
-            match tokio::time::timeout(WAITED_FOR, &mut work).await {
-                Ok(Ok(count)) => {
-                    viewer.say(Tone::Done, format!("{verb}: {} incidents.", grouped(count?))).await?;
-                }
-                Ok(Err(broken)) => return Err(Problem::Internal(broken.to_string())),
-                Err(_) => {
-                    let text = format!(
-                        "{verb}: many incidents; it goes on by itself, and this list shows how far it is."
-                    );
-                    viewer.say(Tone::Note, text).await?;
-                }
-            }
+            let gateway = &center.gateway;
+            let id = gateway.decide_all(&filter, asked.action, &who, note.as_deref(), &asked.back).await?;
+            let (tone, text) = waited_for(gateway, id, verb).await?;
+            viewer.say(tone, text).await?;
         }
         None => {
             let ids: Vec<u64> =
@@ -215,6 +203,101 @@ pub(super) async fn decide(
         }
     }
     Ok(Redirect::to(&asked.back).into_response())
+}
+
+/// What to tell of a decision about many: what came of it, if that is soon.
+async fn waited_for(gateway: &Gateway, id: u64, verb: &str) -> Result<(Tone, String), Problem> {
+    let end = tokio::time::Instant::now() + WAITED_FOR;
+    loop {
+        let bulk = gateway.bulk(id).await?.ok_or(Problem::NotFound)?;
+        match (&bulk.done_at, &bulk.broken) {
+            (_, Some(why)) => {
+                return Ok((
+                    Tone::Trouble,
+                    format!("{verb}: {} incidents, then {why}.", grouped(bulk.decided)),
+                ));
+            }
+            (Some(_), None) => {
+                return Ok((Tone::Done, format!("{verb}: {} incidents.", grouped(bulk.decided))));
+            }
+            (None, None) if tokio::time::Instant::now() >= end => {
+                let total = grouped(bulk.total);
+                let text = format!(
+                    "{verb}: {total} incidents. It goes on by itself; this page shows how far it is."
+                );
+                return Ok((Tone::Note, text));
+            }
+            (None, None) => tokio::time::sleep(LOOKED_AT).await,
+        }
+    }
+}
+
+/// A decision about many, as it is shown to whoever asked for it, and to those who reach everything.
+pub(super) struct Progress {
+    pub(super) id: u64,
+    pub(super) verb: &'static str,
+    pub(super) view: String,
+    pub(super) who: String,
+    pub(super) asked: Moment,
+    pub(super) decided: String,
+    pub(super) total: String,
+    pub(super) percent: u64,
+    pub(super) state: Chip,
+    pub(super) broken: Option<String>,
+    pub(super) may_stop: bool,
+}
+
+/// Decisions about many that go on, or were over a while ago.
+pub(super) async fn progress(
+    center: &Center,
+    viewer: &Viewer,
+    reach: &Reach<'_>,
+) -> Result<Vec<Progress>, Problem> {
+    let since = center.site.clock().now().checked_sub(SHOWN_FOR).unwrap_or(jiff::Timestamp::MIN);
+    let all = center.gateway.bulks(since).await?;
+    let shown = all.into_iter().filter(|bulk| is_of(bulk, viewer, reach)).map(|bulk| Progress {
+        id: bulk.id,
+        verb: verb(bulk.action),
+        asked: Moment(bulk.asked_at.as_millisecond()),
+        decided: grouped(bulk.decided),
+        total: grouped(bulk.total),
+        percent: (bulk.decided * 100).checked_div(bulk.total).unwrap_or(100).min(100),
+        state: match (&bulk.done_at, &bulk.broken) {
+            (None, _) => Chip::new("Goes on", Tint::Info),
+            (Some(_), None) => Chip::new("Done", Tint::Good),
+            (Some(_), Some(_)) => Chip::new("Ended early", Tint::Bad),
+        },
+        may_stop: bulk.done_at.is_none() && viewer.may(Privilege::DecideQuarantine),
+        view: bulk.view,
+        who: bulk.who,
+        broken: bulk.broken,
+    });
+    Ok(shown.collect())
+}
+
+fn is_of(bulk: &Bulk, viewer: &Viewer, reach: &Reach<'_>) -> bool {
+    bulk.who == viewer.name || (reach.everything() && sees_words(viewer))
+}
+
+/// `POST /incidents/decisions/{id}/stop`
+pub(super) async fn stop(
+    State(center): State<Arc<Center>>,
+    viewer: Viewer,
+    Path(id): Path<u64>,
+) -> Result<Response, Problem> {
+    viewer.require(Privilege::DecideQuarantine)?;
+    let reach = Reach::of(&center, &viewer).await?;
+    let bulk = center.gateway.bulk(id).await?.filter(|bulk| is_of(bulk, &viewer, &reach));
+    let bulk = bulk.ok_or(Problem::NotFound)?;
+    viewer
+        .log("DECISION_STOPPED", &format!("{} of all that a filter shows", verb(bulk.action)), &bulk.view)
+        .await?;
+    let text = match center.gateway.stop_bulk(id, &who(&viewer)).await? {
+        true => "Stopped. What was decided stays decided; the rest is still held.",
+        false => "It was over already.",
+    };
+    viewer.say(Tone::Done, text).await?;
+    Ok(Redirect::to(&bulk.view).into_response())
 }
 
 #[cfg(test)]

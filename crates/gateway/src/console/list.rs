@@ -10,6 +10,7 @@ use web::layout::{Chip, Field, Html, Kind, Moment, Page, Pager, Size};
 use web::people::{Hidden, Privilege};
 use web::{Problem, Viewer, mail, pages};
 
+use super::bulk::{Progress, progress};
 use super::reach::Reach;
 use super::seen::Seen;
 use super::{Center, words};
@@ -116,6 +117,7 @@ struct ListPage {
     rows: Vec<Row>,
     pager: Pager,
     may_decide: bool,
+    decisions: Vec<Progress>,
 }
 
 pub(super) struct Row {
@@ -184,6 +186,7 @@ pub(super) async fn list(
         },
         may_decide: may_decide && lines.iter().any(|line| line.state == CopyState::Held),
         rows: lines.iter().map(row).collect(),
+        decisions: progress(&center, &viewer, &reach).await?,
     };
     Page::new(&viewer, "Incidents").wide().show(&content)
 }

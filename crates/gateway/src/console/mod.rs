@@ -8,6 +8,7 @@ mod bulk;
 mod decide;
 mod filters;
 mod folders;
+mod guests;
 mod incident;
 mod list;
 mod mail;
@@ -37,6 +38,9 @@ pub(crate) struct Center {
 pub async fn site(gateway: &Gateway, hosts: Vec<String>) -> Result<Site, web::Error> {
     let mut options = web::Options::new("Control Center", "/folders");
     options.hosts = hosts;
+    let sign_in = gateway.options().sign_in.clone().zip(gateway.inner.to_enforce.get().cloned());
+    options.elsewhere =
+        sign_in.map(|(sign_in, to)| Arc::new(guests::FromEnforce { to, roles: sign_in.roles }) as _);
     options.public = vec!["/release/".to_owned()];
     options.places = vec![
         Place::new("Quarantine", "Folders", "/folders", &[Privilege::ViewQuarantine]),
@@ -70,6 +74,7 @@ pub fn router(gateway: &Gateway, site: &Site) -> Router {
         .route("/incidents", get(list::list))
         .route("/incidents/preview", post(bulk::preview))
         .route("/incidents/decide", post(bulk::decide))
+        .route("/incidents/decisions/{id}/stop", post(bulk::stop))
         .route("/incidents/{id}", get(incident::show))
         .route("/incidents/{id}/decide", post(decide::decide))
         .route("/incidents/{id}/hold", post(decide::hold))

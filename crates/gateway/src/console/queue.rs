@@ -13,7 +13,7 @@ use web::session::Tone;
 use web::{Problem, Viewer, mail, pages};
 
 use super::list::number;
-use super::reach::who;
+use super::reach::{Reach, who};
 use super::seen::{OfMail, Seen};
 use super::{Center, words};
 use crate::{QueueFilter, QueueLine, QueueState};
@@ -86,6 +86,7 @@ pub(super) async fn list(
     viewer.may_ask_by(&[(Hidden::Recipients, asked), (Hidden::Sender, asked)])?;
     let may_ask = !viewer.hides(Hidden::Recipients) && !viewer.hides(Hidden::Sender);
     let filter = QueueFilter {
+        bounds: Reach::whatever(&center, &viewer).await?.bounds(),
         recipient: Some(recipient.to_owned()).filter(|text| !text.is_empty()),
         after: number("place in the list", &wanted.after)?,
         limit: LINES,
@@ -133,17 +134,21 @@ pub(super) async fn act(
     if ids.is_empty() {
         return Err(Problem::Unfit("Choose at least one entry.".to_owned()));
     }
+    let chosen = ids.len();
+    let bounds = Reach::whatever(&center, &viewer).await?.bounds();
+    let filter = QueueFilter { bounds, limit: chosen, ids: Some(ids), ..QueueFilter::default() };
+    let ids: Vec<u64> = center.gateway.queue(&filter).await?.entries.iter().map(|entry| entry.id).collect();
     let named = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let text = match values("action").next() {
         Some("retry") => {
             viewer.log("QUEUE_RETRY", &format!("queue entries {named}"), "").await?;
             let count = center.gateway.retry(&ids, &who(&viewer)).await?;
-            format!("{count} of {} entries are tried now.", ids.len())
+            format!("{count} of {chosen} entries are tried now.")
         }
         Some("drop") => {
             viewer.log("QUEUE_DROP", &format!("queue entries {named}"), "").await?;
             let count = center.gateway.drop_entries(&ids, &who(&viewer)).await?;
-            format!("{count} of {} entries are taken out for good.", ids.len())
+            format!("{count} of {chosen} entries are taken out for good.")
         }
         _ => return Err(Problem::Bad("The action is retry or drop.".to_owned())),
     };

@@ -8,7 +8,7 @@ use web::{Problem, Viewer};
 
 use super::Center;
 use super::seen::{OfMail, Seen};
-use crate::{CopyFilter, CopyLine, FolderRow, Gateway, Who};
+use crate::{Bounds, CopyFilter, CopyLine, FolderRow, Gateway, Who};
 
 /// The folders that a viewer reaches, and the policies that bound it within them.
 #[derive(Debug)]
@@ -24,6 +24,12 @@ impl<'v> Reach<'v> {
     /// Of somebody who may view folders at all.
     pub(super) async fn of(center: &Center, viewer: &'v Viewer) -> Result<Self, Problem> {
         viewer.require(Privilege::ViewQuarantine)?;
+        Self::whatever(center, viewer).await
+    }
+
+    /// Of somebody who may see mail in another way: the message audit, the queue. They show nothing of folders that would not be
+    /// shown as folders.
+    pub(super) async fn whatever(center: &Center, viewer: &'v Viewer) -> Result<Self, Problem> {
         let all = center.gateway.folders().await?;
         let (count, mut folders) = (all.len(), all);
         let mut policies = Vec::new();
@@ -34,7 +40,10 @@ impl<'v> Reach<'v> {
                 }
                 Condition::Policy { any_of } => policies.push(any_of.clone()),
                 // Severities and attributes are Enforce's: a role that is bound by them reaches nothing here.
-                Condition::Severity { .. } | Condition::Attribute { .. } => folders.clear(),
+                Condition::Severity { .. } | Condition::Attribute { .. } => {
+                    folders.clear();
+                    policies.push(BTreeSet::new());
+                }
             }
         }
         folders.retain(|row| {
@@ -85,6 +94,12 @@ impl<'v> Reach<'v> {
     /// The folder of that number.
     pub(super) fn folder(&self, id: u64) -> Option<&FolderRow> {
         self.folders.iter().find(|row| row.id == id)
+    }
+
+    /// What a question about messages or the queue is bound to; none where everything is within reach.
+    pub(super) fn bounds(&self) -> Option<Bounds> {
+        let folders = self.folders.iter().map(|row| row.id).collect();
+        (!self.everything()).then(|| Bounds { folders, within: self.policies.clone() })
     }
 
     /// Whether everything there is is within reach.

@@ -21,7 +21,7 @@ use crate::definitions::json;
 use crate::filter::Changes;
 use crate::history::{now, tell, time};
 use crate::vault::release_octets;
-use crate::{Destination, Error, Gateway, Who, updates};
+use crate::{Bounds, Destination, Error, Gateway, Who, updates};
 
 pub(crate) use attempt::{Speech, connect_to};
 pub(crate) use maildir::deliver_at_once;
@@ -101,9 +101,12 @@ impl QueueState {
 }
 
 /// Which entries are wanted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct QueueFilter {
+    /// Only these, by number; none: whichever.
+    pub ids: Option<Vec<u64>>,
+    /// What is out of these is left out, and not counted either.
+    pub bounds: Option<Bounds>,
     /// For this incident.
     pub copy: Option<u64>,
     /// The recipient has this in it.
@@ -162,21 +165,25 @@ impl Gateway {
     /// A page of the queue, oldest first.
     pub async fn queue(&self, filter: &QueueFilter) -> Result<QueuePage, Error> {
         let limit = if filter.limit == 0 { 50 } else { filter.limit.min(1_000) };
-        let (mut terms, mut values) = (vec!["1 = 1"], Vec::new());
+        let bounds = filter.bounds.as_ref().map_or_else(|| "1 = 1".to_owned(), Bounds::of_queue);
+        let (mut terms, mut values) = (vec![bounds.clone()], Vec::new());
+        if let Some(ids) = &filter.ids {
+            terms.push(crate::copies::any_of("q.id", ids, &mut values));
+        }
         if let Some(copy) = filter.copy {
-            terms.push("q.copy_id = ?");
+            terms.push("q.copy_id = ?".to_owned());
             values.push(copy.into());
         }
         if let Some(recipient) = filter.recipient.as_deref().filter(|text| !text.is_empty()) {
-            terms.push("lower(q.recipient) LIKE ? ESCAPE '!'");
+            terms.push("lower(q.recipient) LIKE ? ESCAPE '!'".to_owned());
             values.push(crate::copies::anywhere(recipient).into());
         }
         if let Some(destination) = &filter.destination {
-            terms.push("q.destination = ?");
+            terms.push("q.destination = ?".to_owned());
             values.push(destination.as_str().into());
         }
         if let Some(after) = filter.after {
-            terms.push("q.id > ?");
+            terms.push("q.id > ?".to_owned());
             values.push(after.into());
         }
         values.push((limit as u64 + 1).into());
@@ -187,7 +194,13 @@ impl Gateway {
         let rows = self.database().fetch(&sql, values).await?;
         let entries = rows.iter().take(limit).map(line).collect::<Result<Vec<_>, _>>()?;
         let next = (rows.len() > limit).then(|| entries.last().map(|entry| entry.id)).flatten();
-        let total = self.database().fetch("SELECT count(*) AS n FROM queue", Vec::new()).await?;
+        let sql = match filter.bounds {
+            None => "SELECT count(*) AS n FROM queue".to_owned(),
+            Some(_) => format!(
+                "SELECT count(*) AS n FROM queue q JOIN message m ON m.id = q.message_id WHERE {bounds}"
+            ),
+        };
+        let total = self.database().fetch(&sql, Vec::new()).await?;
         let total = total.first().map(|row| row.get::<i64>("n")).transpose()?.unwrap_or(0) as u64;
         Ok(QueuePage { entries, total, next })
     }

@@ -161,11 +161,18 @@ impl Desk {
         Ok(())
     }
 
-    /// Removes a plug-in.
-    pub async fn remove_plugin(&self, name: &str) -> Result<bool, Error> {
+    /// Removes a plug-in that nothing waits for. False if there is none; the inner error is what waits: incidents by number.
+    pub async fn remove_plugin(&self, name: &str) -> Result<Result<bool, Vec<u64>>, Error> {
         let mut transaction = self.begin().await?;
+        let sql = "SELECT DISTINCT incident_id FROM remediation WHERE plugin = ? AND done_at IS NULL ORDER BY incident_id";
+        let waiting = transaction.fetch(sql, values![name]).await?;
+        let waiting = waiting.iter().map(|row| Ok(row.get::<i64>("incident_id")? as u64));
+        let waiting = waiting.collect::<Result<Vec<_>, Error>>()?;
+        if !waiting.is_empty() {
+            return Ok(Err(waiting));
+        }
         let gone = transaction.run("DELETE FROM plugin WHERE name = ?", values![name]).await?;
         transaction.commit().await?;
-        Ok(gone > 0)
+        Ok(Ok(gone > 0))
     }
 }

@@ -1,6 +1,7 @@
 //! The wire form: what the three servers say to one another over HTTPS, as plain data in JSON. They share nothing else.
 
 mod ingest;
+mod people;
 mod remediation;
 mod servers;
 mod updates;
@@ -11,6 +12,7 @@ pub use servers::{
     ServerKind, ServerSettings,
 };
 
+pub use people::{Person, SessionAnswer, SessionQuestion, SignInAnswer, SignInRequest, SignInStep};
 pub use remediation::{CopyAnswer, CopyResult, RemediationAnswer, RemediationRequest, ReviewAction};
 pub use updates::{CopyState, MessageUpdate, UpdateAnswer, UpdateBatch, UpdateResult};
 
@@ -21,6 +23,10 @@ pub mod paths {
     /// Gateway to Enforce: `POST` an [`super::UpdateBatch`], answered by an [`super::UpdateAnswer`]; with basic
     /// authentication as a user who has the privilege "Incident Update".
     pub const MESSAGE_UPDATES: &str = "/servers/v1/message-updates";
+    /// Gateway to Enforce: `POST` a [`super::SignInRequest`], answered by a [`super::SignInAnswer`].
+    pub const SIGN_IN: &str = "/servers/v1/sign-in";
+    /// Gateway to Enforce: `POST` a [`super::SessionQuestion`], answered by a [`super::SessionAnswer`].
+    pub const SESSION: &str = "/servers/v1/session";
     /// Any server to Enforce, with a token instead of a certificate: `POST` an [`super::EnrollRequest`].
     pub const ENROLL: &str = "/servers/v1/enroll";
     /// Any server to Enforce: `POST` a [`super::RenewRequest`], answered by [`super::Enrolled`].

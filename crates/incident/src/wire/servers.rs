@@ -93,6 +93,10 @@ pub struct Heartbeat {
     pub settings_error: Option<String>,
     /// History lines, or updates, that wait to be handed over.
     pub waiting: u64,
+    /// A gateway's status updates: when Enforce last took some.
+    pub updates_sent: Option<Timestamp>,
+    /// What the last attempt to send them heard, until one succeeds.
+    pub updates_error: Option<String>,
     /// Octets of its journal or store.
     pub octets: u64,
     /// Octets at which that is full.

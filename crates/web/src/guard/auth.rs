@@ -6,8 +6,9 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::{Asked, value};
+use crate::audit::Actor;
 use crate::people::{RoleId, User};
-use crate::session::Secret;
+use crate::session::{Secret, Session};
 use crate::{Means, Problem, Site, Viewer};
 
 /// The user behind a request; none if it does not say, a problem if what it says is wrong.
@@ -45,6 +46,9 @@ async fn by_session(site: &Site, asked: &Asked, headers: &HeaderMap) -> Result<O
         return Ok(None);
     };
     let Some(session) = site.sessions().find(&secret).await? else { return Ok(None) };
+    if !goes_on(site, asked, &session).await? {
+        return Ok(None);
+    }
     let Some(user) = site.people().user(session.user).await?.filter(|user| !user.disabled) else {
         return Ok(None);
     };
@@ -54,7 +58,35 @@ async fn by_session(site: &Site, asked: &Asked, headers: &HeaderMap) -> Result<O
     viewer.form_token = secret.form_token();
     viewer.session = session.hash;
     viewer.said = session.said;
+    viewer.elsewhere = session.elsewhere;
     Ok(Some(viewer))
+}
+
+/// Whether a session, if it is a guest's, still counts where its user is kept. One that does not is over.
+async fn goes_on(site: &Site, asked: &Asked, session: &Session) -> Result<bool, Problem> {
+    let Some(elsewhere) = &session.elsewhere else { return Ok(true) };
+    let goes_on = match site.guests() {
+        Some(guests) => guests.goes_on(session).await,
+        // Guests are not let in any more.
+        None => Ok(false),
+    };
+    match goes_on {
+        Ok(true) => Ok(true),
+        Ok(false) => {
+            site.sessions().end(&session.hash).await?;
+            let who = site.people().user(session.user).await?.map(|user| user.name).unwrap_or_default();
+            let subject = format!("user {who}");
+            let actor = Actor { who, role: String::new(), peer: asked.peer.ip().to_string() };
+            site.audit().add(&actor, "SESSION_ENDED", &subject, "where the user is kept").await?;
+            if let Some(guests) = site.guests() {
+                guests.end(elsewhere.clone());
+            }
+            Ok(false)
+        }
+        // The way to sign in as somebody else stays open.
+        Err(_) if super::is_public(site, &asked.path) => Ok(false),
+        Err(problem) => Err(problem),
+    }
 }
 
 async fn by_authorization(site: &Site, asked: &Asked, headers: &HeaderMap) -> Result<Viewer, Problem> {
@@ -138,6 +170,7 @@ async fn viewer_in_role(
         form_token: String::new(),
         session: Vec::new(),
         must_change: user.must_change,
+        elsewhere: None,
         site: site.clone(),
     }))
 }

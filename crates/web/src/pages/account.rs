@@ -15,7 +15,7 @@ use super::local;
 use crate::layout::{Field, Html, Kind, Moment, Page};
 use crate::people::{RoleId, User};
 use crate::session::Tone;
-use crate::{Error, Means, Problem, Site, Viewer, hex};
+use crate::{Error, Means, Problem, Site, Viewer, hex, unhex};
 
 pub(super) fn router() -> Router<Site> {
     Router::new()
@@ -60,6 +60,18 @@ struct SessionRow {
 /// Only a person at a browser manages an account.
 fn person(viewer: &Viewer) -> Result<(), Problem> {
     if viewer.means == Means::Session { Ok(()) } else { Err(Problem::NotFound) }
+}
+
+/// Only who is kept here has a password, a second factor and tokens here.
+fn at_home(viewer: &Viewer) -> Result<(), Problem> {
+    person(viewer)?;
+    match viewer.site.guests().filter(|_| viewer.elsewhere.is_some()) {
+        Some(guests) => Err(Problem::Forbidden(format!(
+            "You are a user of {}: your password, your second factor and your tokens are kept there.",
+            guests.home()
+        ))),
+        None => Ok(()),
+    }
 }
 
 async fn user_of(site: &Site, viewer: &Viewer) -> Result<User, Problem> {
@@ -154,7 +166,7 @@ struct NewPassword {
 }
 
 async fn password(viewer: Viewer) -> Result<Response, Problem> {
-    person(&viewer)?;
+    at_home(&viewer)?;
     show_password(&viewer, ("", ""))
 }
 
@@ -183,7 +195,7 @@ async fn change_password(
     viewer: Viewer,
     Form(typed): Form<NewPassword>,
 ) -> Result<Response, Problem> {
-    person(&viewer)?;
+    at_home(&viewer)?;
     let unfit = |old: &str, new: &str| show_password(&viewer, (old, new));
     if *typed.new != *typed.again {
         return unfit("", "The two new passwords differ: type the same one twice.");
@@ -247,11 +259,4 @@ async fn end_session(
     viewer.log("SESSION_ENDED", &format!("user {}", viewer.name), detail).await?;
     viewer.say(Tone::Done, "Ended.").await?;
     Ok(Redirect::to("/account").into_response())
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    (0..64).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }

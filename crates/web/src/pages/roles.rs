@@ -28,6 +28,20 @@ const SEVERITIES: [(&str, &str); 4] =
 #[template(path = "roles.html")]
 struct RolesPage {
     rows: Vec<RoleRow>,
+    /// Whose users may sign in here too.
+    guests: Option<Home>,
+}
+
+/// Another server, and what its roles are here.
+struct Home {
+    name: String,
+    meanings: Vec<Meaning>,
+}
+
+struct Meaning {
+    there: String,
+    here: String,
+    is_there: bool,
 }
 
 struct RoleRow {
@@ -40,7 +54,17 @@ struct RoleRow {
 
 async fn list(State(site): State<Site>, viewer: Viewer) -> Result<Response, Problem> {
     viewer.require(Privilege::ManageUsers)?;
-    let rows = site.people().roles().await?.into_iter().map(|role| RoleRow {
+    let all = site.people().roles().await?;
+    let is_there = |name: &String| all.iter().any(|role| role.name.eq_ignore_ascii_case(name));
+    let guests = site.guests().map(|guests| {
+        let meanings = guests.roles().iter().map(|(there, here)| Meaning {
+            there: there.clone(),
+            here: here.clone(),
+            is_there: is_there(here),
+        });
+        Home { name: guests.home().to_owned(), meanings: meanings.collect() }
+    });
+    let rows = all.into_iter().map(|role| RoleRow {
         id: role.id,
         built_in: role.built_in,
         privileges: match role.rights.privileges.len() {
@@ -55,7 +79,7 @@ async fn list(State(site): State<Site>, viewer: Viewer) -> Result<Response, Prob
         },
         name: role.name,
     });
-    Page::new(&viewer, "Roles").show(&RolesPage { rows: rows.collect() })
+    Page::new(&viewer, "Roles").show(&RolesPage { rows: rows.collect(), guests })
 }
 
 fn described(condition: &Condition) -> String {

@@ -12,12 +12,15 @@ use zeroize::Zeroizing;
 use super::local;
 use crate::audit::Actor;
 use crate::guard::{cookie, session_cookie, value};
+use crate::guests::{Entry, Guests, Step};
 use crate::layout::{Field, Kind, Page};
 use crate::listen::Peer;
 use crate::people::{Attempt, SignIn, User};
 use crate::session::Secret;
 use crate::{Problem, Site, Theme, Viewer};
 
+/// What the form says of a user who is kept at another server.
+const ELSEWHERE: &str = "elsewhere";
 const REFUSED: &str = "Name or password is wrong, or the name is locked for a while after too many attempts.";
 const REFUSED_CODE: &str = "The code is wrong or was used already. Sign in again with the next one.";
 
@@ -30,12 +33,15 @@ pub(super) fn router() -> Router<Site> {
 struct SignInPage {
     name: Field,
     password: Field,
+    /// Whose user it is, where there is a choice.
+    of: Option<Field>,
     to: String,
 }
 
 #[derive(Template)]
 #[template(path = "sign_in_code.html")]
 struct CodePage {
+    elsewhere: bool,
     ticket: String,
     code: Field,
     to: String,
@@ -47,12 +53,15 @@ struct To {
     to: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Typed {
     #[serde(default)]
     name: String,
     #[serde(default, deserialize_with = "crate::pages::hidden")]
     password: Zeroizing<String>,
+    /// [`ELSEWHERE`], or a user of this console.
+    #[serde(default)]
+    of: String,
     #[serde(default)]
     ticket: String,
     #[serde(default)]
@@ -70,23 +79,21 @@ async fn ask(
     if viewer.is_some() {
         return Ok(Redirect::to(&local(&to.to, &site.options().home)).into_response());
     }
-    show(&site, &headers, "", &to.to, None)
+    show(&site, &headers, &Typed { to: to.to, of: ELSEWHERE.to_owned(), ..Typed::default() }, None)
 }
 
 fn page<'s>(site: &'s Site, headers: &HeaderMap, trouble: Option<&str>) -> Page<'s> {
     Page::public(site, Theme::of(headers), "Sign in").wrong(trouble)
 }
 
-fn show(
-    site: &Site,
-    headers: &HeaderMap,
-    name: &str,
-    to: &str,
-    trouble: Option<&str>,
-) -> Result<Response, Problem> {
+fn show(site: &Site, headers: &HeaderMap, typed: &Typed, trouble: Option<&str>) -> Result<Response, Problem> {
+    let choices = |home: &str| {
+        let here = format!("This {}", site.options().brand.part);
+        [(ELSEWHERE.to_owned(), home.to_owned()), (String::new(), here)]
+    };
     let content = SignInPage {
         name: Field::new(Kind::Text, "name", "Name")
-            .value(name)
+            .value(&typed.name)
             .required()
             .with("autocomplete", "username")
             .with("autocapitalize", "none")
@@ -94,12 +101,16 @@ fn show(
         password: Field::new(Kind::Password, "password", "Password")
             .required()
             .with("autocomplete", "current-password"),
-        to: local(to, &site.options().home),
+        of: site.guests().map(|guests| {
+            Field::new(Kind::OneOf, "of", "User of").choices(choices(guests.home())).value(&typed.of)
+        }),
+        to: local(&typed.to, &site.options().home),
     };
     page(site, headers, trouble).show(&content)
 }
 
-fn ask_code(site: &Site, headers: &HeaderMap, ticket: String, to: &str) -> Result<Response, Problem> {
+fn ask_code(site: &Site, headers: &HeaderMap, ticket: String, typed: &Typed) -> Result<Response, Problem> {
+    let elsewhere = typed.of == ELSEWHERE;
     let code = Field::new(Kind::Text, "code", "Code")
         .hint("Six digits from your authenticator app.")
         .required()
@@ -107,36 +118,86 @@ fn ask_code(site: &Site, headers: &HeaderMap, ticket: String, to: &str) -> Resul
         .with("autocomplete", "one-time-code")
         .with("maxlength", "10")
         .with("autofocus", "");
-    page(site, headers, None).show(&CodePage { ticket, code, to: local(to, &site.options().home) })
+    page(site, headers, None).show(&CodePage {
+        elsewhere,
+        ticket,
+        code,
+        to: local(&typed.to, &site.options().home),
+    })
 }
 
 async fn sign_in(
     State(site): State<Site>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
-    Form(typed): Form<Typed>,
+    Form(mut typed): Form<Typed>,
 ) -> Result<Response, Problem> {
     site.throttle().ask(&peer)?;
     let second_step = !typed.ticket.is_empty();
+    let password = std::mem::take(&mut typed.password);
+    if typed.of == ELSEWHERE
+        && let Some(guests) = site.guests()
+    {
+        return sign_in_elsewhere(&site, guests, &peer, &headers, &typed, password).await;
+    }
     let came = if second_step {
         site.people().finish(&typed.ticket, &typed.code).await?
     } else {
-        let attempt = Attempt { name: typed.name.clone(), password: typed.password, code: None };
+        let attempt = Attempt { name: typed.name.clone(), password, code: None };
         site.people().sign_in(attempt).await?
     };
     match came {
-        SignIn::Welcome(user) => welcome(&site, &peer, &headers, user, &typed.to).await,
-        SignIn::NeedsCode(ticket) => ask_code(&site, &headers, ticket, &typed.to),
+        SignIn::Welcome(user) => welcome(&site, &peer, &headers, user, None, &typed.to).await,
+        SignIn::NeedsCode(ticket) => ask_code(&site, &headers, ticket, &typed),
         SignIn::Refused(why) => {
             site.throttle().failed(&peer);
-            let actor =
-                Actor { who: shortened(&typed.name), role: String::new(), peer: peer.ip().to_string() };
-            site.audit().add(&actor, "SIGN_IN_REFUSED", &format!("user {}", actor.who), why).await?;
-            tracing::warn!(name = %actor.who.escape_debug(), peer = %actor.peer, why, "a sign-in was refused");
+            refused(&site, &peer, &shortened(&typed.name), why).await?;
             let text = if second_step { REFUSED_CODE } else { REFUSED };
-            show(&site, &headers, &typed.name, &typed.to, Some(text))
+            show(&site, &headers, &typed, Some(text))
         }
     }
+}
+
+/// Of somebody who is kept at another server: that server says whether it is them.
+async fn sign_in_elsewhere(
+    site: &Site,
+    guests: &Guests,
+    peer: &Peer,
+    headers: &HeaderMap,
+    typed: &Typed,
+    password: Zeroizing<String>,
+) -> Result<Response, Problem> {
+    let second_step = !typed.ticket.is_empty();
+    let step = if second_step {
+        Step::Code { ticket: typed.ticket.clone(), code: typed.code.clone() }
+    } else {
+        Step::Password { name: typed.name.clone(), password }
+    };
+    match guests.sign_in(step, &peer.ip().to_string()).await? {
+        Entry::Welcome(user, session) => welcome(site, peer, headers, user, Some(session), &typed.to).await,
+        Entry::NeedsCode(ticket) => ask_code(site, headers, ticket, typed),
+        Entry::Shut { why, failed } => {
+            if failed {
+                site.throttle().failed(peer);
+            }
+            let said_no = format!("{} said no", guests.home());
+            let name = guests.name_of(&shortened(&typed.name));
+            refused(site, peer, &name, if why.is_empty() { &said_no } else { &why }).await?;
+            let text = match why.as_str() {
+                "" if second_step => REFUSED_CODE,
+                "" => REFUSED,
+                why => why,
+            };
+            show(site, headers, typed, Some(text))
+        }
+    }
+}
+
+async fn refused(site: &Site, peer: &Peer, name: &str, why: &str) -> Result<(), Problem> {
+    let actor = Actor { who: name.to_owned(), role: String::new(), peer: peer.ip().to_string() };
+    site.audit().add(&actor, "SIGN_IN_REFUSED", &format!("user {name}"), why).await?;
+    tracing::warn!(name = %name.escape_debug(), peer = %actor.peer, why, "a sign-in was refused");
+    Ok(())
 }
 
 async fn welcome(
@@ -144,6 +205,7 @@ async fn welcome(
     peer: &Peer,
     headers: &HeaderMap,
     user: User,
+    elsewhere: Option<String>,
     to: &str,
 ) -> Result<Response, Problem> {
     let role = user.default_role.filter(|role| user.roles.iter().any(|(id, _)| id == role));
@@ -159,9 +221,17 @@ async fn welcome(
         site.sessions().end(&old.hash()).await?;
     }
     let agent = value(headers, header::USER_AGENT).unwrap_or_default();
-    let secret = site.sessions().begin(user.id, role, &peer.ip().to_string(), agent).await?;
+    let address = peer.ip().to_string();
+    let secret = match &elsewhere {
+        None => site.sessions().begin(user.id, role, &address, agent).await?,
+        Some(elsewhere) => {
+            site.people().note_sign_in(user.id).await?;
+            site.sessions().begin_as_guest(elsewhere, (user.id, role), &address, agent).await?
+        }
+    };
     let actor = Actor { who: user.name.clone(), role: role_name, peer: peer.ip().to_string() };
-    site.audit().add(&actor, "SIGNED_IN", &format!("user {}", user.name), "").await?;
+    let detail = if user.is_guest() { format!("let in by {}", user.home) } else { String::new() };
+    site.audit().add(&actor, "SIGNED_IN", &format!("user {}", user.name), &detail).await?;
     let secure = if peer.secure { "; Secure" } else { "" };
     let text = secret.text();
     let name = session_cookie(site, peer.secure);
@@ -177,6 +247,9 @@ async fn sign_out(
 ) -> Result<Response, Problem> {
     viewer.log("SIGNED_OUT", &format!("user {}", viewer.name), "").await?;
     site.sessions().end(&viewer.session).await?;
+    if let Some((guests, elsewhere)) = site.guests().zip(viewer.elsewhere.clone()) {
+        guests.end(elsewhere);
+    }
     let secure = if peer.secure { "; Secure" } else { "" };
     let name = session_cookie(&site, peer.secure);
     let cookie = format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}");

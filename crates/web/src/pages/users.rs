@@ -32,7 +32,7 @@ struct UserRow {
     name: String,
     full_name: String,
     roles: String,
-    factor: bool,
+    factor: String,
     state: Chip,
     off: bool,
     last: Option<Moment>,
@@ -46,7 +46,11 @@ async fn list(State(site): State<Site>, viewer: Viewer) -> Result<Response, Prob
         state: state(&user, now),
         off: user.disabled,
         roles: user.roles.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(", "),
-        factor: user.has_second_factor,
+        factor: match &user {
+            user if user.is_guest() => format!("as {} has it", user.home),
+            user if user.has_second_factor => "yes".to_owned(),
+            _ => "no".to_owned(),
+        },
         last: user.last_sign_in.map(Moment),
         name: user.name,
         full_name: user.full_name,
@@ -58,6 +62,7 @@ fn state(user: &User, now: i64) -> Chip {
     match user {
         user if user.disabled => Chip::new("Disabled", Tint::Plain),
         user if user.locked_until > now => Chip::new("Locked", Tint::Bad),
+        user if user.is_guest() && user.roles.is_empty() => Chip::new("No role counts here", Tint::Plain),
         user if user.must_change => Chip::new("New password due", Tint::Warn),
         _ => Chip::new("Active", Tint::Good),
     }
@@ -129,6 +134,8 @@ struct Details {
     sessions: usize,
     tokens: usize,
     own: bool,
+    /// The server where it is kept, if that is another one.
+    home: String,
 }
 
 async fn page_of(
@@ -197,6 +204,7 @@ async fn details(site: &Site, viewer: &Viewer, user: &User) -> Result<Details, P
         sessions: site.sessions().of(user.id).await?.len(),
         tokens: site.people().tokens(user.id).await?.len(),
         own: user.id == viewer.user,
+        home: user.home.clone(),
     })
 }
 
@@ -286,6 +294,9 @@ async fn change(
 ) -> Result<Response, Problem> {
     let user = find(&site, &viewer, id).await?;
     let typed = Typed::read(pairs)?;
+    if user.is_guest() {
+        return shut_out(&site, &viewer, &user, typed.disabled).await;
+    }
     let change = UserChange {
         full_name: typed.full_name.clone(),
         mail: typed.mail.clone(),
@@ -309,6 +320,15 @@ async fn change(
     }
 }
 
+/// All that can be said here of a user who is kept at another server: whether it comes in.
+async fn shut_out(site: &Site, viewer: &Viewer, user: &User, disabled: bool) -> Result<Response, Problem> {
+    site.people().disable(user.id, disabled).await?;
+    let detail = if disabled { "disabled" } else { "enabled" };
+    viewer.log("USER_CHANGED", &format!("user {}", user.name), detail).await?;
+    viewer.say(Tone::Done, format!("{} is {detail} here.", user.name)).await?;
+    Ok(Redirect::to("/users").into_response())
+}
+
 async fn reset_password(
     State(site): State<Site>,
     viewer: Viewer,
@@ -318,6 +338,7 @@ async fn reset_password(
     if user.id == viewer.user {
         return Err(Problem::Unfit("Change your own password under \"Your account\".".to_owned()));
     }
+    user.at_home()?;
     viewer.log("PASSWORD_RESET", &format!("user {}", user.name), "").await?;
     let password = site.people().reset_password(id).await?;
     show_made(&viewer, id, &user.name, &password)
@@ -332,6 +353,7 @@ async fn clear_second_factor(
     if user.id == viewer.user {
         return Err(Problem::Unfit("Remove your own second factor under \"Your account\".".to_owned()));
     }
+    user.at_home()?;
     viewer.log("SECOND_FACTOR_REMOVED", &format!("user {}", user.name), "by an administrator").await?;
     site.people().clear_second_factor(id).await?;
     viewer

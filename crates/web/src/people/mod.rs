@@ -78,7 +78,7 @@ impl People {
 
     /// Where there is no user yet: makes `admin` with a one-time password, which comes back and must be changed at once.
     pub async fn first_administrator(&self) -> Result<Option<Password>, Error> {
-        if !self.users().await?.is_empty() {
+        if self.users().await?.iter().any(|user| !user.is_guest()) {
             return Ok(None);
         }
         let role = self.role_named(ADMINISTRATOR).await?.ok_or(Error::Gone)?;
@@ -112,10 +112,10 @@ impl People {
     }
 }
 
-/// Fails if nobody who is enabled could manage users after this transaction.
+/// Fails if nobody who is enabled and kept here could manage users after this transaction.
 async fn keep_an_administrator(db: &mut dyn Session) -> Result<(), Error> {
     let sql = "SELECT r.rights FROM web_user u JOIN web_user_role ur ON ur.user_id = u.id \
-        JOIN web_role r ON r.id = ur.role_id WHERE u.disabled = ?";
+        JOIN web_role r ON r.id = ur.role_id WHERE u.disabled = ? AND u.home = ''";
     for row in db.fetch(sql, values![false]).await? {
         if role::rights(&row)?.may(Privilege::ManageUsers) {
             return Ok(());

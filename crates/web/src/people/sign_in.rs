@@ -200,7 +200,9 @@ impl People {
         if name.len() > 1_000 {
             return Ok(None);
         }
-        let Some(user) = self.user_named(name).await? else { return Ok(None) };
+        let Some(user) = self.user_named(name).await?.filter(|user| !user.is_guest()) else {
+            return Ok(None);
+        };
         let sql = "SELECT password, failures, second_factor, second_factor_step FROM web_user WHERE id = ?";
         let rows = self.database().fetch(sql, values![user.id]).await?;
         let Some(row) = rows.first() else { return Ok(None) };

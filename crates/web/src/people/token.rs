@@ -53,6 +53,7 @@ impl People {
     ) -> Result<NewToken, Error> {
         let name = plain("The token's name", name, 100)?;
         let known = self.user(user).await?.ok_or(Error::Gone)?;
+        known.at_home()?;
         if !known.roles.iter().any(|(id, _)| *id == role) {
             return Err(Error::Bad("The user does not have that role: choose one that it has.".to_owned()));
         }
@@ -93,7 +94,7 @@ impl People {
             return Ok(None);
         }
         let Some(user) = self.user(row.get("user_id")?).await? else { return Ok(None) };
-        if user.disabled {
+        if user.disabled || user.is_guest() {
             return Ok(None);
         }
         if row.get::<Option<i64>>("seen_at")?.is_none_or(|seen| seen + SEEN_EVERY <= now) {

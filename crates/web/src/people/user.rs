@@ -9,6 +9,7 @@ use super::{
     LOCK, Password, People, RoleId, SecondFactor, check_password, keep_an_administrator, optional, plain,
 };
 use crate::Error;
+use crate::guests::Guest;
 
 /// A user's number.
 pub type UserId = i64;
@@ -42,6 +43,26 @@ pub struct User {
     pub last_sign_in: Option<i64>,
     /// Grows with each change; a change names the one that it was made from.
     pub version: i64,
+    /// The server where it is kept, as people call it; empty: here.
+    pub home: String,
+}
+
+impl User {
+    /// Whether it is kept at another server: it proves there who it is, and its roles come from there.
+    pub fn is_guest(&self) -> bool {
+        !self.home.is_empty()
+    }
+
+    /// Goes on only with a user who is kept here.
+    pub(crate) fn at_home(&self) -> Result<(), Error> {
+        if !self.is_guest() {
+            return Ok(());
+        }
+        let Self { name, home, .. } = self;
+        Err(Error::Bad(format!(
+            "{name} is a user of {home}: passwords, second factors and roles are changed there."
+        )))
+    }
 }
 
 /// A user to be.
@@ -77,7 +98,7 @@ pub struct UserChange {
 }
 
 const COLUMNS: &str = "SELECT id, name, full_name, mail, must_change, disabled, locked_until, \
-    second_factor, default_role, created_at, last_sign_in, version FROM web_user";
+    second_factor, default_role, created_at, last_sign_in, version, home FROM web_user";
 
 impl People {
     /// All users, by name.
@@ -159,13 +180,7 @@ impl People {
         if change.disabled {
             end_everything(db, id).await?;
         } else {
-            for table in ["web_session", "web_token"] {
-                let sql = format!(
-                    "DELETE FROM {table} WHERE user_id = ? AND role_id NOT IN \
-                    (SELECT role_id FROM web_user_role WHERE user_id = ?)"
-                );
-                db.run(&sql, values![id, id]).await?;
-            }
+            end_lost_roles(db, id).await?;
         }
         keep_an_administrator(db).await?;
         Ok(transaction.commit().await?)
@@ -173,20 +188,73 @@ impl People {
 
     /// Lets a user in or keeps it out, whatever else somebody is changing about it.
     pub async fn disable(&self, id: UserId, disabled: bool) -> Result<(), Error> {
-        let user = self.user(id).await?.ok_or(Error::Gone)?;
-        let change = UserChange {
-            full_name: user.full_name,
-            mail: user.mail,
-            roles: user.roles.iter().map(|(role, _)| *role).collect(),
-            default_role: user.default_role,
-            disabled,
-        };
-        self.change_user(id, user.version, &change).await
+        let mut transaction = self.database().begin().await?;
+        let db = &mut *transaction;
+        db.lock(LOCK).await?;
+        let sql = "UPDATE web_user SET disabled = ?, version = version + 1 WHERE id = ?";
+        if db.run(sql, values![disabled, id]).await? == 0 {
+            return Err(Error::Gone);
+        }
+        if disabled {
+            end_everything(db, id).await?;
+        }
+        keep_an_administrator(db).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// The user here of somebody who is kept at another server, with what the roles there mean here. None, and no way in, where
+    /// they mean nothing.
+    pub(crate) async fn host(
+        &self,
+        home: &str,
+        name: &str,
+        guest: &Guest,
+        meanings: &BTreeMap<String, String>,
+    ) -> Result<Option<User>, Error> {
+        let name = plain("The guest's name", name, 200)?;
+        let full_name = optional("The full name", &guest.full_name, 200).unwrap_or_default();
+        let mut roles = Vec::new();
+        for meaning in guest.roles.iter().filter_map(|role| meanings.get(role)) {
+            match self.role_named(meaning).await? {
+                Some(role) if !roles.contains(&role.id) => roles.push(role.id),
+                Some(_) => {}
+                None => tracing::warn!(role = meaning, "a role of guests is not there"),
+            }
+        }
+        let known = self.user_named(&name).await?;
+        if let Some(known) = &known {
+            let had: Vec<RoleId> = known.roles.iter().map(|(role, _)| *role).collect();
+            let same = had.len() == roles.len() && roles.iter().all(|role| had.contains(role));
+            if same && known.full_name == full_name {
+                return Ok((!roles.is_empty()).then(|| known.clone()));
+            }
+        }
+        let mut transaction = self.database().begin().await?;
+        let db = &mut *transaction;
+        db.lock(LOCK).await?;
+        let sql = "INSERT INTO web_user (name, folded, full_name, mail, must_change, disabled, failures, locked_until, \
+            second_factor_step, default_role, created_at, version, home) VALUES (?, ?, ?, '', ?, ?, 0, 0, -1, ?, ?, 1, ?) \
+            ON CONFLICT (folded) DO UPDATE SET full_name = excluded.full_name, default_role = excluded.default_role, \
+            version = web_user.version + 1 WHERE web_user.home = excluded.home RETURNING id";
+        let first = roles.first().copied();
+        let values = values![&*name, folded(&name), full_name, false, false, first, self.now(), home];
+        let rows = db.fetch(sql, values).await?;
+        let id: UserId = rows.first().ok_or(Error::Taken(name))?.get("id")?;
+        give_roles(db, id, &roles).await?;
+        end_lost_roles(db, id).await?;
+        transaction.commit().await?;
+        if roles.is_empty() { Ok(None) } else { self.user(id).await }
+    }
+
+    /// Notes that somebody came in whom another server let in.
+    pub(crate) async fn note_sign_in(&self, id: UserId) -> Result<(), Error> {
+        self.one("UPDATE web_user SET last_sign_in = ? WHERE id = ?", values![self.now(), id]).await
     }
 
     /// Sets a new password and unlocks; all sessions of the user end.
     pub async fn set_password(&self, id: UserId, password: Password, must_change: bool) -> Result<(), Error> {
         let user = self.user(id).await?.ok_or(Error::Gone)?;
+        user.at_home()?;
         check_password(&password, &[&user.name, &user.full_name])?;
         let hash = self.0.hashing.hash(password).await?;
         let mut transaction = self.database().begin().await?;
@@ -312,6 +380,18 @@ async fn end_everything(db: &mut dyn Session, id: UserId) -> Result<(), Error> {
     Ok(())
 }
 
+/// Ends sessions and tokens under roles that the user does not have any more.
+async fn end_lost_roles(db: &mut dyn Session, id: UserId) -> Result<(), Error> {
+    for table in ["web_session", "web_token"] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE user_id = ? AND role_id NOT IN \
+            (SELECT role_id FROM web_user_role WHERE user_id = ?)"
+        );
+        db.run(&sql, values![id, id]).await?;
+    }
+    Ok(())
+}
+
 /// The roles, each once and all of them real.
 async fn known(db: &mut dyn Session, roles: &[RoleId]) -> Result<Vec<RoleId>, Error> {
     let mut wanted = Vec::new();
@@ -353,5 +433,6 @@ fn user(row: &Row) -> Result<User, Error> {
         created_at: row.get("created_at")?,
         last_sign_in: row.get("last_sign_in")?,
         version: row.get("version")?,
+        home: row.get("home")?,
     })
 }

@@ -16,6 +16,7 @@ use store::keys::Keys;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
+use web::guests::Elsewhere;
 use web::listen::{Transport, listen};
 use web::people::{NewUser, Password, Privilege};
 use web::{Clock, Options, Place, Problem, Site, Viewer};
@@ -69,8 +70,13 @@ impl Drop for Console {
 }
 
 pub(crate) async fn site(dir: &Path, hand: &Hand) -> Site {
+    site_with(dir, hand, None).await
+}
+
+async fn site_with(dir: &Path, hand: &Hand, elsewhere: Option<Arc<dyn Elsewhere>>) -> Site {
     let mut options = Options::new("Test", "/incidents");
     options.clock = hand.clock();
+    options.elsewhere = elsewhere;
     options.body_limit = 10_000;
     options.upload_limit = 50_000;
     options.public = vec!["/open/".to_owned()];
@@ -80,9 +86,14 @@ pub(crate) async fn site(dir: &Path, hand: &Hand) -> Site {
 }
 
 pub(crate) async fn console() -> Console {
+    console_with(None).await
+}
+
+/// At which the people of another server may sign in too.
+pub(crate) async fn console_with(elsewhere: Option<Arc<dyn Elsewhere>>) -> Console {
     let dir = tempfile::tempdir().unwrap();
     let hand = Hand::new();
-    let site = site(dir.path(), &hand).await;
+    let site = site_with(dir.path(), &hand, elsewhere).await;
     let stop = CancellationToken::new();
     let app = site.mount(pages());
     let listening = listen("127.0.0.1:0", Transport::Plain, 100, app, stop.clone()).await.unwrap();

@@ -8,7 +8,7 @@ use axum::{Form, Router};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::{person, user_of};
+use super::{at_home, user_of};
 use crate::layout::{Field, Html, Kind, Page};
 use crate::people::SecondFactor;
 use crate::session::Tone;
@@ -48,7 +48,7 @@ fn password_field(wrong: &str) -> Field {
 }
 
 async fn offer(viewer: Viewer) -> Result<Response, Problem> {
-    person(&viewer)?;
+    at_home(&viewer)?;
     show(&viewer, &SecondFactor::fresh()?, "", "")
 }
 
@@ -114,7 +114,7 @@ async fn take(
 }
 
 async fn ask_remove(viewer: Viewer) -> Result<Response, Problem> {
-    person(&viewer)?;
+    at_home(&viewer)?;
     show_remove(&viewer, "")
 }
 

@@ -7,7 +7,7 @@ use axum::routing::post;
 use axum::{Form, Router};
 use serde::Deserialize;
 
-use super::person;
+use super::at_home;
 use crate::layout::Page;
 use crate::people::RoleId;
 use crate::session::Tone;
@@ -39,7 +39,7 @@ async fn make(
     viewer: Viewer,
     Form(wanted): Form<Wanted>,
 ) -> Result<Response, Problem> {
-    person(&viewer)?;
+    at_home(&viewer)?;
     let ends_at = match wanted.days.as_str() {
         "" => None,
         days => {
@@ -66,7 +66,7 @@ async fn revoke(
     viewer: Viewer,
     Form(which): Form<Which>,
 ) -> Result<Response, Problem> {
-    person(&viewer)?;
+    at_home(&viewer)?;
     site.people().revoke_token(viewer.user, which.token).await?;
     viewer.log("TOKEN_REVOKED", &format!("token {} of {}", which.token, viewer.name), "").await?;
     viewer.say(Tone::Done, "The token is revoked: whoever uses it is refused from now on.").await?;
