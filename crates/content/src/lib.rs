@@ -443,6 +443,7 @@ pub fn is_document(kind: FileKind) -> bool {
             | Ar
             | Deb
             | Rpm
+            | Cpio
             | Jar
             | Docx
             | Docm
@@ -470,6 +471,7 @@ pub fn is_document(kind: FileKind) -> bool {
             | Sqlite
             | Png
             | Jpeg
+            | Gif
             | Tiff
             | Webp
             | Heic

@@ -11,6 +11,7 @@ use crate::{
 mod embedded;
 mod entity;
 mod file;
+mod flowed;
 mod mbox;
 mod multipart;
 mod passwords;
@@ -98,7 +99,9 @@ impl<'m, 'h> Walk<'m, 'h> {
             match task.what {
                 What::Entity { message, digest } => self.entity(task.octets, task.place, message, digest),
                 What::Multipart { boundary } => self.parts_in_text(&task.octets, task.place, boundary),
-                What::File { role, declared } => self.file(task.octets, task.place, role, declared, &[]),
+                What::File { role, declared } => {
+                    self.file(task.octets, task.place, role, declared, flowed::Labels::default());
+                }
             }
         }
     }

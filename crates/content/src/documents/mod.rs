@@ -8,7 +8,9 @@ mod ar;
 mod cab;
 mod cfb;
 mod closed;
+mod cpio;
 mod doc;
+mod encrypted;
 mod epub;
 pub mod fuzz;
 #[doc(hidden)]
@@ -37,6 +39,7 @@ mod xml;
 mod xmp;
 mod zip;
 
+pub(crate) use cpio::is_archive as is_cpio;
 pub(crate) use output::{Output, Sink};
 
 /// Opens documents in this process. The product does so in locked-in workers only.
@@ -80,18 +83,19 @@ fn dispatch(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), R
         Iso => iso::open(request, out),
         Ar | Deb => ar::open(request, out),
         Rpm => rpm::open(request, out),
+        Cpio => cpio::open(request, out),
         Rar | Arj | Lha | Ace => closed::open(request, out),
         // office
         Docx | Docm | Dotx | Xlsx | Xlsm | Xltx | Pptx | Pptm | Ppsx | Potx => ooxml::open(request, out),
+        Xlsb => xlsb::open(request, out),
         Odt | Ods | Odp | Odg => odf::open(request, out),
         Epub => epub::open(request, out),
         // other documents
         Pdf => pdf::open(request, out),
         Rtf => rtf::open(request, out),
         Doc | Xls | Ppt | Msg | Cfb => cfb::open(request, out),
-        Xlsb => xlsb::open(request, out),
         Sqlite => sqlite::open(request, out),
-        Png | Jpeg | Tiff | Webp | Heic => image::open(request, out),
+        Png | Jpeg | Gif | Tiff | Webp | Heic => image::open(request, out),
         other => Err(Reason::Unsupported(other)),
     }
 }
