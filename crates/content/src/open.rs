@@ -15,6 +15,7 @@ mod flowed;
 mod mbox;
 mod multipart;
 mod passwords;
+mod pictures;
 mod task;
 
 pub(crate) use mbox::is_start as is_start_of_mbox;
@@ -54,6 +55,8 @@ struct Walk<'m, 'h> {
     groups: Vec<u16>,
     /// Encrypted documents: words of the mail are tried on them at the end.
     locked: Vec<file::Locked<'m>>,
+    /// Pictures: the text that they show is read last, for it takes longest.
+    pictures: Vec<pictures::Picture<'m>>,
     stopped: bool,
 }
 
@@ -68,6 +71,7 @@ impl<'m, 'h> Walk<'m, 'h> {
             size: size as u64,
             groups: Vec::new(),
             locked: Vec::new(),
+            pictures: Vec::new(),
             stopped: false,
         }
     }
@@ -76,7 +80,7 @@ impl<'m, 'h> Walk<'m, 'h> {
         loop {
             self.walk();
             if self.locked.is_empty() {
-                return;
+                return self.read_pictures();
             }
             self.try_words_on_locked();
         }

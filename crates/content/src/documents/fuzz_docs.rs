@@ -73,6 +73,21 @@ pub fn image(octets: &[u8]) {
     }
 }
 
+/// Pictures of any kind as pixels, and those in a PDF.
+pub fn pixels(octets: &[u8]) {
+    use FileKind::{Bmp, Gif, Jpeg, Pdf, Png, Tiff, Webp};
+    let limits = Limits { octets_out: 64 << 20, parts: 50, ratio: 1_000_000, ..Limits::default() };
+    for kind in [Png, Jpeg, Gif, Tiff, Webp, Bmp, Pdf] {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let request = DocumentRequest { kind, name: None, octets, limits: &limits, deadline, passwords: &[] };
+        let mut out = super::Output::new(&request);
+        super::read(super::Wanted::Pixels, &request, &mut out);
+        for item in out.finish().items {
+            assert!(matches!(item, DocumentItem::File { octets, .. } if octets.starts_with(b"P5\n")));
+        }
+    }
+}
+
 /// What says how an Office package is encrypted: a length, so many octets of that, then the package; and an encrypted workbook.
 pub fn encrypted(octets: &[u8]) {
     let Some(([low, high], rest)) = octets.split_first_chunk::<2>() else { return };

@@ -18,6 +18,8 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
         FileKind::Gif => gif(octets, out),
         FileKind::Tiff => exif(octets, out),
         FileKind::Webp => webp(octets, out),
+        // It says nothing beside.
+        FileKind::Bmp => Ok(()),
         _ => heic(octets, out),
     }
 }

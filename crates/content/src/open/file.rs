@@ -403,6 +403,7 @@ impl<'m> Walk<'m, '_> {
         if place.depth >= self.how.limits.depth {
             return self.unscannable(id, &place.path, Reason::TooDeep);
         }
+        self.picture(id, octets, place, kind);
         let answer = self.ask(octets, place, kind, self.how.passwords);
         if is_locked(&answer) && self.locked.len() < MOST_LOCKED {
             // Its password may stand in a part of the mail that comes later.
@@ -448,7 +449,7 @@ impl<'m> Walk<'m, '_> {
         }
     }
 
-    fn answer(&mut self, id: u32, place: &Place, answer: DocumentAnswer) {
+    pub(super) fn answer(&mut self, id: u32, place: &Place, answer: DocumentAnswer) {
         for (path, reason) in answer.unscannable {
             self.unscannable(id, &place.path_to(&path), reason);
         }
