@@ -19,17 +19,21 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import unicodedata
 
 HERE = pathlib.Path(__file__).resolve().parent
 TIME = 60
+# Some references leave pictures where they run.
+SCRATCH = tempfile.TemporaryDirectory()
 
 
 def parts(names, ends, more=""):
-    """Parts of a package with their tags taken out: the ends of paragraphs part words, other tags do not."""
+    """Parts of a package with their tags taken out: the ends of paragraphs part words, other tags do not; what stands there a second time for old programs
+    is left out."""
     patterns = " ".join(f"'{name}'" for name in names)
-    return f"unzip -p \"$1\" {patterns} 2>/dev/null | sed -E 's/{ends}/\\n/g;{more}s/<[^>]*>//g'"
+    return f"unzip -p \"$1\" {patterns} 2>/dev/null | perl -0777 -pe 's/<mc:Fallback.*?<.mc:Fallback>//gs;s/\\n/ /g' | sed -E 's/{ends}/\\n/g;{more}s/<[^>]*>//g'"
 
 
 EXIF = " ".join(
@@ -79,7 +83,7 @@ def words(text):
 def run(command, path):
     began = time.perf_counter()
     try:
-        done = subprocess.run(command + [str(path)], capture_output=True, timeout=TIME, env=dict(os.environ, LC_ALL="C.UTF-8"))
+        done = subprocess.run(command + [str(path)], capture_output=True, timeout=TIME, cwd=SCRATCH.name, env=dict(os.environ, LC_ALL="C.UTF-8"))
         out, error = done.stdout, done.stderr
     except subprocess.TimeoutExpired:
         out, error = b"", b"too late"
@@ -100,7 +104,7 @@ def rows_of(path):
 
 def measure(kind, options):
     endings, magic, name, command = KINDS[kind]
-    files = files_of(options.folder, endings, magic, options.most)
+    files = files_of([pathlib.Path(folder).resolve() for folder in options.folder], endings, magic, options.most)
     if not files:
         return None
     reference = rows_of if command is None else (lambda path: run(["sh", "-c", command, "sh"], path))

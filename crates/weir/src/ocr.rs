@@ -12,13 +12,24 @@ const ENGINE: &str = "/usr/bin/tesseract";
 const TIME: Duration = Duration::from_secs(5);
 
 /// The options for those languages; none without languages.
-pub(crate) fn options(program: &Path, languages: &str, processes: usize, sandbox: Sandbox) -> Result<Option<OcrOptions>> {
+pub(crate) fn options(
+    program: &Path,
+    languages: &str,
+    processes: usize,
+    sandbox: Sandbox,
+) -> Result<Option<OcrOptions>> {
     if languages.is_empty() {
         return Ok(None);
     }
     let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '+');
-    ensure!(languages.chars().all(known), "ocr: {languages:?} are no languages; write for example \"eng\" or \"eng+deu\"");
-    ensure!(Path::new(ENGINE).is_file(), "ocr: {ENGINE} is not installed (Debian: tesseract-ocr); without it, set no languages");
+    ensure!(
+        languages.chars().all(known),
+        "ocr: {languages:?} are no languages; write for example \"eng\" or \"eng+deu\""
+    );
+    ensure!(
+        Path::new(ENGINE).is_file(),
+        "ocr: {ENGINE} is not installed (Debian: tesseract-ocr); without it, set no languages"
+    );
     Ok(Some(OcrOptions {
         starter: program.to_owned(),
         args: vec!["ocr".into()],

@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Effective, LineEnd, Mode, Prevent, RefusedCopy, Sandbox, TlsMode};
-use crate::{effects, keys, link, ops, policies};
+use crate::{effects, keys, link, ocr, ops, policies};
 
 /// A certificate that ends sooner than this is worth a warning.
 const EXPIRES_SOON: Duration = Duration::from_secs(30 * 24 * 3600);

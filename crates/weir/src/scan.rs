@@ -13,8 +13,8 @@ use serde::Serialize;
 
 use crate::cli::{Extract, Format, Scan};
 use crate::mailbox::{self, Item};
-use crate::{ocr, policies};
 use crate::terminal::safe;
+use crate::{ocr, policies};
 
 /// Time for one mail or document.
 const DEADLINE: Duration = Duration::from_secs(60);
