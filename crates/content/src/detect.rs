@@ -1,5 +1,6 @@
 //! The true type of a file, by its signature and, for containers, by what is inside.
 
+use crate::documents::is_cpio;
 use crate::open::is_start_of_mbox;
 use crate::{FileKind, charset, smime};
 
@@ -31,6 +32,12 @@ pub fn detect(octets: &[u8], name: Option<&str>) -> FileKind {
     }
     if is_start_of_mbox(octets) {
         return Mbox;
+    }
+    if is_lzma(octets) {
+        return Lzma;
+    }
+    if is_cpio(octets) {
+        return Cpio;
     }
     if octets.starts_with(b"PK\x03\x04") || octets.starts_with(b"PK\x05\x06") {
         return in_zip(octets);
@@ -138,21 +145,99 @@ fn is_openpgp(octets: &[u8]) -> bool {
     }
 }
 
-/// An archive may stand behind anything that is read from its front: an end-of-directory record says so.
-pub(crate) fn has_zip_behind(octets: &[u8], kind: FileKind) -> bool {
-    if crate::is_document(kind)
-        && !matches!(kind, FileKind::Png | FileKind::Jpeg | FileKind::Pdf | FileKind::Webp)
-    {
-        return false;
+/// LZMA without a container has no signature: properties, a size of the dictionary and of the content that programs write,
+/// and the first octet of what is packed, which is always zero.
+fn is_lzma(octets: &[u8]) -> bool {
+    let Some((head, _)) = octets.split_first_chunk::<14>() else { return false };
+    let dictionary = u32::from_le_bytes([head[1], head[2], head[3], head[4]]);
+    let size = u64::from_le_bytes(std::array::from_fn(|at| head[5 + at]));
+    let usual = dictionary == u32::MAX
+        || dictionary.count_ones() == 1
+        || dictionary.trailing_zeros() + 2 == 32 - dictionary.leading_zeros();
+    head[0] < 225 && dictionary >= 4096 && usual && (size == u64::MAX || size < 1 << 38) && head[13] == 0
+}
+
+/// Archives that stand behind something that is read from its front, and where each begins: what a stub unpacks that is a
+/// program, what a script does, and zip, which is found from its end, behind anything.
+pub(crate) fn containers_behind(octets: &[u8], kind: FileKind) -> Vec<(FileKind, usize)> {
+    let mut found = Vec::new();
+    if may_hide_zip(kind) && has_zip_behind(octets) {
+        found.push((FileKind::Zip, 0));
     }
-    let tail = &octets[octets.len().saturating_sub(66 << 10)..];
-    let Some(at) = memchr::memmem::find_iter(tail, b"PK\x05\x06").last() else { return false };
-    let Some(record) = tail.get(at..at + 22) else { return false };
-    let field =
-        |at: usize| u32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]) as usize;
-    let end = octets.len() - tail.len() + at;
-    let directory = end.checked_sub(field(12));
-    directory.is_some_and(|directory| octets[directory..].starts_with(b"PK\x01\x02"))
+    let (signs, least): (&[Sign], usize) = match kind {
+        FileKind::ExecutablePe | FileKind::ExecutableElf | FileKind::ExecutableMacho => (OF_PROGRAMS, 64),
+        FileKind::Script => (OF_SCRIPTS, 2),
+        _ => return found,
+    };
+    for (kind, sign, fits) in signs {
+        let places = memchr::memmem::find_iter(octets, sign).filter(|at| *at >= least).take(MOST_SIGNS);
+        // In a script the sign of an archive begins with the end of the line before it.
+        let line = usize::from(sign.starts_with(b"\n"));
+        found.extend(places.into_iter().find(|at| fits(&octets[*at..])).map(|at| (*kind, at + line)));
+    }
+    found
+}
+
+/// Signatures of one kind that are looked at in one file.
+const MOST_SIGNS: usize = 1_000;
+
+/// How an archive begins, and whether what follows can be one: programs that unpack have the signature among their own texts.
+type Sign = (FileKind, &'static [u8], fn(&[u8]) -> bool);
+
+const OF_PROGRAMS: &[Sign] = &[
+    (FileKind::SevenZip, b"7z\xbc\xaf\x27\x1c", |octets| {
+        let mut crc = flate2::Crc::new();
+        octets.get(12..32).is_some_and(|start| {
+            crc.update(start);
+            octets[8..12] == crc.sum().to_le_bytes()
+        })
+    }),
+    (FileKind::Rar, b"Rar!\x1a\x07", |octets| match octets.get(6..12) {
+        Some([0, _, _, 0x73, ..]) => true,
+        Some([1, 0, ..]) => octets.len() > 20,
+        _ => false,
+    }),
+    (FileKind::Cab, b"MSCF\0\0\0\0", |octets| {
+        let size =
+            octets.get(8..12).map_or(0, |four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+        (36..=octets.len() as u64).contains(&u64::from(size)) && octets.get(12..16) == Some(&[0; 4])
+    }),
+];
+
+const OF_SCRIPTS: &[Sign] = &[
+    (FileKind::Gzip, b"\n\x1f\x8b\x08", behind_a_line),
+    (FileKind::Xz, b"\n\xfd7zXZ\0", behind_a_line),
+    (FileKind::Bzip2, b"\nBZh", |octets| octets.get(5..11) == Some(b"1AY&SY")),
+    (FileKind::Zstd, b"\n\x28\xb5\x2f\xfd", behind_a_line),
+];
+
+fn behind_a_line(_: &[u8]) -> bool {
+    true
+}
+
+/// Kinds that hold no archive as a matter of course.
+fn may_hide_zip(kind: FileKind) -> bool {
+    use FileKind::{Bmp, Gif, Heic, Jpeg, Pdf, Png, Rtf, Tiff, Webp};
+    !crate::is_document(kind) || matches!(kind, Png | Jpeg | Gif | Tiff | Heic | Webp | Bmp | Pdf | Rtf)
+}
+
+/// A record that ends a directory, and the directory where it says.
+fn has_zip_behind(octets: &[u8]) -> bool {
+    let start = octets.len().saturating_sub(66 << 10);
+    let Some(end) = memchr::memmem::rfind(&octets[start..], b"PK\x05\x06").map(|at| start + at) else {
+        return false;
+    };
+    let number = |at: usize| {
+        octets.get(at..at + 4).map_or(0, |four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]))
+    };
+    let is_directory = |end: usize, size: u32| {
+        let directory = end.checked_sub(size as usize);
+        directory.is_some_and(|directory| octets[directory..].starts_with(b"PK\x01\x02"))
+    };
+    // Large archives say it in another record, 76 octets before, in 64 bits.
+    let large = end.checked_sub(76).filter(|at| octets[*at..].starts_with(b"PK\x06\x06"));
+    octets.len() >= end + 22
+        && (is_directory(end, number(end + 12)) || large.is_some_and(|at| is_directory(at, number(at + 40))))
 }
 
 /// Octets that no text has, or too many of those that few texts have.

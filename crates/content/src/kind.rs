@@ -29,7 +29,7 @@ macro_rules! kinds {
 
 kinds! {
     Zip = "zip"; Tar = "tar"; Gzip = "gzip"; Bzip2 = "bzip2"; Xz = "xz"; Lzma = "lzma"; Zstd = "zstd"; SevenZip = "7z"; Rar = "rar";
-    Cab = "cab"; Iso = "iso"; Ar = "ar"; Deb = "deb"; Rpm = "rpm"; Arj = "arj"; Lha = "lha"; Ace = "ace"; Jar = "jar";
+    Cab = "cab"; Iso = "iso"; Ar = "ar"; Deb = "deb"; Rpm = "rpm"; Cpio = "cpio"; Arj = "arj"; Lha = "lha"; Ace = "ace"; Jar = "jar";
     Docx = "docx"; Docm = "docm"; Dotx = "dotx"; Xlsx = "xlsx"; Xlsm = "xlsm"; Xlsb = "xlsb"; Xltx = "xltx"; Pptx = "pptx"; Pptm = "pptm";
     Ppsx = "ppsx"; Potx = "potx"; Odt = "odt"; Ods = "ods"; Odp = "odp"; Odg = "odg"; Doc = "doc"; Xls = "xls"; Ppt = "ppt"; Msg = "msg";
     Cfb = "cfb"; Rtf = "rtf"; Pdf = "pdf"; Epub = "epub"; Sqlite = "sqlite";

@@ -369,6 +369,11 @@ ambiguities! {
 pub trait Documents: Sync {
     /// Opens one file. Must keep to the request's limits and deadline.
     fn open(&self, request: &DocumentRequest<'_>) -> DocumentAnswer;
+
+    /// The text that the file's pictures show; nothing unless pictures are to be read. Must keep to the deadline.
+    fn text_in_pictures(&self, _request: &DocumentRequest<'_>) -> Option<DocumentAnswer> {
+        None
+    }
 }
 
 /// Opens nothing, and says so of each file: for who shows a mail, and leaves opening what hangs on it to locked-in processes.
@@ -454,6 +459,7 @@ pub fn is_document(kind: FileKind) -> bool {
             | Ar
             | Deb
             | Rpm
+            | Cpio
             | Jar
             | Docx
             | Docm
@@ -481,14 +487,22 @@ pub fn is_document(kind: FileKind) -> bool {
             | Sqlite
             | Png
             | Jpeg
+            | Gif
             | Tiff
             | Webp
             | Heic
+            | Bmp
             | Rar
             | Arj
             | Lha
             | Ace
     )
+}
+
+/// Whether files of a kind are pictures, or may hold some as no files of their own.
+pub(crate) fn shows_pictures(kind: FileKind) -> bool {
+    use FileKind::{Bmp, Gif, Jpeg, Pdf, Png, Tiff, Webp};
+    matches!(kind, Png | Jpeg | Gif | Tiff | Webp | Bmp | Pdf)
 }
 
 /// A message that could not be opened at all.

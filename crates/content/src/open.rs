@@ -11,9 +11,11 @@ use crate::{
 mod embedded;
 mod entity;
 mod file;
+mod flowed;
 mod mbox;
 mod multipart;
 mod passwords;
+mod pictures;
 mod task;
 
 pub(crate) use mbox::is_start as is_start_of_mbox;
@@ -56,6 +58,8 @@ struct Walk<'m, 'h> {
     groups: Vec<u16>,
     /// Encrypted documents: words of the mail are tried on them at the end.
     locked: Vec<file::Locked<'m>>,
+    /// Pictures: the text that they show is read last, for it takes longest.
+    pictures: Vec<pictures::Picture<'m>>,
     stopped: bool,
 }
 
@@ -71,6 +75,7 @@ impl<'m, 'h> Walk<'m, 'h> {
             size: size as u64,
             groups: Vec::new(),
             locked: Vec::new(),
+            pictures: Vec::new(),
             stopped: false,
         }
     }
@@ -79,7 +84,7 @@ impl<'m, 'h> Walk<'m, 'h> {
         loop {
             self.walk();
             if self.locked.is_empty() {
-                return;
+                return self.read_pictures();
             }
             self.try_words_on_locked();
         }
@@ -102,7 +107,9 @@ impl<'m, 'h> Walk<'m, 'h> {
             match task.what {
                 What::Entity { message, digest } => self.entity(task.octets, task.place, message, digest),
                 What::Multipart { boundary } => self.parts_in_text(&task.octets, task.place, boundary),
-                What::File { role, declared } => self.file(task.octets, task.place, role, declared, &[]),
+                What::File { role, declared } => {
+                    self.file(task.octets, task.place, role, declared, flowed::Labels::default());
+                }
             }
         }
     }

@@ -82,6 +82,11 @@ fn every_kind_that_has_a_reader_is_read_without_a_finding() {
         "members.a",
         "package.deb",
         "package.rpm",
+        "newc.cpio",
+        "crc.cpio",
+        "odc.cpio",
+        "bin.cpio",
+        "alone.lzma",
         "nested.zip",
     ] {
         let octets = sample(name);
@@ -119,6 +124,8 @@ fn names_and_comments_are_text() {
         ("pax.tar", "long-name-long-name-long-name-long-name-"),
         ("joliet.iso", "A rather long name.txt"),
         ("members.a", "a-rather-long-member-name.txt"),
+        ("newc.cpio", "note.txt"),
+        ("bin.cpio", "link"),
         ("lzma2.7z", "empty.txt"),
         ("encrypted.7z", "note.txt"),
         ("ppmd.zip", "note.txt"),
@@ -182,6 +189,53 @@ fn every_reading_of_an_archive_that_programs_disagree_about_is_read() {
 }
 
 #[test]
+fn an_archive_behind_what_unpacks_it_is_opened() {
+    let program = [
+        b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff\0\0".as_slice(),
+        &[0x90; 500],
+        b"7z\xbc\xaf\x27\x1c Rar!\x1a\x07 MSCF\0\0\0\0 PK\x05\x06",
+    ]
+    .concat();
+    let elf = [b"\x7fELF\x02\x01\x01\0".as_slice(), &[0; 500]].concat();
+    let script = b"#!/bin/sh\ntail -n +3 \"$0\" | tar xz\nexit 0\n".to_vec();
+    for (stub, name) in [
+        (&program, "deflated.zip"),
+        (&program, "zip64.zip"),
+        (&program, "lzma2.7z"),
+        (&program, "mszip.cab"),
+        (&elf, "deflated.zip"),
+        (&elf, "lzma2.7z"),
+        (&script, "gnu.tgz"),
+        (&script, "gnu.tar.xz"),
+        (&script, "gnu.tar.bz2"),
+        (&script, "gnu.tar.zst"),
+        (&script, "deflated.zip"),
+        (&b"any words before the archive, and more of them".to_vec(), "zip64.zip"),
+    ] {
+        let octets = [stub.as_slice(), &sample(name)].concat();
+        let opened = open("setup.exe", &octets);
+        assert!(has(&opened, &format!("Amber {name}")), "{name}: {:?}", reasons(&opened));
+        assert!(disagrees(&opened), "{name}");
+        assert_eq!(reasons(&opened), [], "{name}");
+    }
+    // A program that only has the signatures among its texts is a program.
+    let opened = open("setup.exe", &program);
+    assert_eq!((reasons(&opened), &opened.ambiguous[..]), (vec![], &[][..]));
+}
+
+#[test]
+fn archives_one_behind_the_other_are_one_and_what_else_follows_is_said() {
+    let (first, second) = (sample("newc.cpio"), sample("odc.cpio"));
+    let octets = [first.as_slice(), &second].concat();
+    let opened = open("both.cpio", &octets);
+    assert!(has(&opened, "Amber newc.cpio") && has(&opened, "Amber odc.cpio"));
+    assert_eq!((reasons(&opened), &opened.ambiguous[..]), (vec![], &[][..]));
+    let octets = [first, sample("deflated.zip")].concat();
+    let opened = open("more.cpio", &octets);
+    assert!(has(&opened, "Amber deflated.zip") && disagrees(&opened));
+}
+
+#[test]
 fn a_damaged_archive_gives_what_it_has_and_says_that_it_is_damaged() {
     for name in ["cut.zip", "cut.gz"] {
         let octets = sample(name);
@@ -189,8 +243,17 @@ fn a_damaged_archive_gives_what_it_has_and_says_that_it_is_damaged() {
         assert!(has(&opened, &format!("Amber {name}")), "{name}");
         assert!(opened.unscannable.iter().any(|one| one.reason == Reason::Corrupt), "{name}");
     }
-    for name in ["deflated.zip", "gnu.tar", "lzma2.7z", "mszip.cab", "joliet.iso", "members.a", "package.rpm"]
-    {
+    for name in [
+        "deflated.zip",
+        "gnu.tar",
+        "lzma2.7z",
+        "mszip.cab",
+        "joliet.iso",
+        "members.a",
+        "package.rpm",
+        "newc.cpio",
+        "alone.lzma",
+    ] {
         let octets = sample(name);
         // The first octets make it that kind; the last third is gone.
         let cut = &octets[..octets.len() * 2 / 3];

@@ -112,6 +112,7 @@ fn pictures_give_their_properties() {
                 "Title: Žluť Grecale",
             ],
         ),
+        ("photo.gif", &["comment: comment word Levanter"]),
         ("photo.tiff", &["description: TIFF word Bora"]),
         ("photo.webp", &["description: EXIF word Libeccio"]),
     ] {

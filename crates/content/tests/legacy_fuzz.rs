@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 type Body = fn(&[u8]);
 
-const BODIES: [(&str, Body); 10] = [
+const BODIES: [(&str, Body); 14] = [
     ("report.pdf", fuzz_docs::pdf),
     ("streams.pdf", fuzz_docs::pdf),
     ("letter.rtf", fuzz_docs::rtf),
@@ -16,6 +16,10 @@ const BODIES: [(&str, Body); 10] = [
     ("photo.jpg", fuzz_docs::image),
     ("photo.png", fuzz_docs::image),
     ("photo.tiff", fuzz_docs::image),
+    ("photo.gif", fuzz_docs::image),
+    ("scans/samples.pdf", fuzz_docs::pixels),
+    ("scans/fax.pdf", fuzz_docs::pixels),
+    ("scans/second.tiff", fuzz_docs::pixels),
 ];
 
 fn sample(name: &str) -> Vec<u8> {
@@ -39,6 +43,7 @@ fn the_corpus_is_replayed() {
         }
         fuzz_docs::ppt(&octets);
         fuzz_docs::xlsb(&octets);
+        fuzz_docs::encrypted(&octets);
         replayed += 1;
     }
     assert!(replayed >= BODIES.len());
@@ -76,6 +81,9 @@ proptest! {
     fn noise_behind_a_signature_never_panics(noise in prop::collection::vec(any::<u8>(), 0..4096)) {
         fuzz_docs::ppt(&noise);
         fuzz_docs::xls(&noise);
+        fuzz_docs::encrypted(&noise);
+        fuzz_docs::encrypted(&[b"\x40\x00\x03\0\x02\0\x24\0\0\0", noise.as_slice()].concat());
+        fuzz_docs::pixels(&[b"GIF89a", noise.as_slice()].concat());
         fuzz_docs::rtf(&[b"{\\rtf1 ", noise.as_slice()].concat());
         fuzz_docs::pdf(&[b"%PDF-1.4\n", noise.as_slice()].concat());
         fuzz_docs::msg(&[b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", noise.as_slice()].concat());

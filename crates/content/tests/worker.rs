@@ -119,7 +119,13 @@ fn overflow(depth: u64) -> u64 {
 
 fn pool(mode: &str, size: usize) -> std::io::Result<Pool> {
     let program = std::env::current_exe().unwrap();
-    Pool::start(PoolOptions { program, args: vec![mode.into()], size, sandbox: Sandbox::BestEffort })
+    Pool::start(PoolOptions {
+        program,
+        args: vec![mode.into()],
+        size,
+        sandbox: Sandbox::BestEffort,
+        ..PoolOptions::default()
+    })
 }
 
 fn ask(pool: &Pool, kind: FileKind, octets: &[u8], time: Duration) -> DocumentAnswer {

@@ -70,6 +70,12 @@ pub(crate) enum Command {
     /// Opens documents for a server (started by Weir itself).
     #[command(hide = true)]
     Worker,
+    /// Reads one picture for a server (started by Weir itself).
+    #[command(hide = true)]
+    Ocr {
+        /// Engine, languages, seconds, sandbox.
+        arguments: Vec<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -475,6 +481,9 @@ pub(crate) struct Scan {
     /// Show matches unmasked.
     #[arg(long)]
     pub(crate) unmask: bool,
+    /// Read the text in pictures, too, in these languages (tesseract's names).
+    #[arg(long, value_name = "LANGUAGES", num_args = 0..=1, require_equals = true, default_missing_value = "eng")]
+    pub(crate) ocr: Option<String>,
     /// Mails, mbox files, Maildirs, documents; - for standard input.
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
@@ -484,6 +493,9 @@ pub(crate) struct Scan {
 pub(crate) struct Extract {
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
+    /// Read the text in pictures, too, in these languages (tesseract's names).
+    #[arg(long, value_name = "LANGUAGES", num_args = 0..=1, require_equals = true, default_missing_value = "eng")]
+    pub(crate) ocr: Option<String>,
     /// A mail or a document; - for standard input.
     #[arg(value_name = "PATH")]
     pub(crate) path: PathBuf,

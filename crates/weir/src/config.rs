@@ -144,6 +144,7 @@ pub(crate) struct Prevent {
     pub(crate) refused_copy: RefusedCopy,
     /// Documents are opened in locked-in worker processes.
     pub(crate) sandbox: Sandbox,
+    pub(crate) ocr: Ocr,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     pub(crate) line_ends: LineEnds,
@@ -191,6 +192,18 @@ pub(crate) enum Sandbox {
     Required,
     /// Use what the kernel has, and say in the log what is missing.
     BestEffort,
+}
+
+/// Reading the text that pictures show.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Ocr {
+    /// Languages as tesseract names them, such as `eng+deu`; pictures are not read when empty.
+    pub(crate) languages: String,
+    /// One picture.
+    pub(crate) time: Span,
+    /// Pictures read at one time; 0: half of the processors, at least one.
+    pub(crate) processes: usize,
 }
 
 /// Bounds; sizes in octets.
@@ -445,6 +458,7 @@ impl Default for Prevent {
             pass_header: "X-Cfilter-Loop: Reflected".into(),
             refused_copy: RefusedCopy::Defer,
             sandbox: Sandbox::Required,
+            ocr: Ocr::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             line_ends: LineEnds::default(),
@@ -479,6 +493,12 @@ impl Default for Limits {
             workers: 0,
             journal_size: 10 << 30,
         }
+    }
+}
+
+impl Default for Ocr {
+    fn default() -> Self {
+        Self { languages: String::new(), time: Span::seconds(5), processes: 0 }
     }
 }
 

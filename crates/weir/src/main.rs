@@ -23,6 +23,7 @@ mod keys;
 mod link;
 mod logs;
 mod mailbox;
+mod ocr;
 mod ops;
 mod policies;
 mod policy_command;
@@ -51,6 +52,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
     policies::keys_are_in(global.index_keys.as_deref());
     match &cli.command {
         Command::Worker => Ok(content::worker::main()),
+        Command::Ocr { arguments } => Ok(content::worker::reader_of_pictures(arguments)),
         Command::Scan(command) => scan::scan(command),
         Command::Extract(command) => scan::extract(command),
         Command::Policy(command) => policy_command::run(command),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use content::worker::{Pool, PoolOptions, Sandbox as WorkerSandbox};
+use content::worker::{OcrOptions, Pool, PoolOptions, Sandbox as WorkerSandbox};
 use incident::wire::{Heartbeat, ServerKind};
 use incident::{Journal, JournalOptions};
 use jiff::Timestamp;
@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Effective, LineEnd, Mode, Prevent, RefusedCopy, Sandbox, TlsMode};
-use crate::{effects, keys, link, ops, policies};
+use crate::{effects, keys, link, ocr, ops, policies};
 
 /// A certificate that ends sooner than this is worth a warning.
 const EXPIRES_SOON: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -109,6 +109,7 @@ pub(crate) async fn start(configure: Configure, stop: CancellationToken) -> Resu
         policy_set = server.policy_set().id(),
         policies = server.policy_set().policies().len(),
         sandbox = %pool.sandbox(),
+        ocr = %config.ocr.languages,
         trial = config.trial,
         "detection server listens"
     );
@@ -180,6 +181,7 @@ pub(crate) fn stop_on_signals(stop: CancellationToken) -> Result<()> {
 /// Makes nothing: run by another user than the server's, it would leave files that the server cannot read.
 pub(crate) fn check(config: &Prevent) -> Result<()> {
     checked_settings(config, IdKey::new([0; 32]))?;
+    pool_options(config)?;
     policies::load(&policies_of(config), &config.data)?;
     Ok(())
 }
@@ -428,11 +430,17 @@ fn pool_options(config: &Prevent) -> Result<PoolOptions> {
         Sandbox::Required => WorkerSandbox::Required,
         Sandbox::BestEffort => WorkerSandbox::BestEffort,
     };
+    let ocr = match config.ocr.processes {
+        0 => ocr::options(&program, &config.ocr.languages, or_processors(0) / 2, sandbox)?,
+        processes => ocr::options(&program, &config.ocr.languages, processes, sandbox)?,
+    };
+    let ocr = ocr.map(|ocr| OcrOptions { time: config.ocr.time.0, ..ocr });
     Ok(PoolOptions {
         program,
         args: vec!["worker".into()],
         size: or_processors(config.limits.workers),
         sandbox,
+        ocr,
     })
 }
 

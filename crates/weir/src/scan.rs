@@ -13,8 +13,8 @@ use serde::Serialize;
 
 use crate::cli::{Extract, Format, Scan};
 use crate::mailbox::{self, Item};
-use crate::policies;
 use crate::terminal::safe;
+use crate::{ocr, policies};
 
 /// Time for one mail or document.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -31,9 +31,15 @@ pub(crate) struct Opener {
 impl Opener {
     /// Starts the workers; a kernel without seccomp is no reason to refuse a look at a file.
     pub(crate) fn start() -> Result<Self> {
+        Self::reading_pictures(None)
+    }
+
+    /// As [`start`](Self::start), and the text in pictures is read in these languages.
+    pub(crate) fn reading_pictures(languages: Option<&str>) -> Result<Self> {
         let program = std::env::current_exe().context("the path of this program cannot be found")?;
+        let ocr = ocr::options(&program, languages.unwrap_or_default(), 1, Sandbox::BestEffort)?;
         let options =
-            PoolOptions { program, args: vec!["worker".into()], size: 1, sandbox: Sandbox::BestEffort };
+            PoolOptions { program, args: vec!["worker".into()], size: 1, sandbox: Sandbox::BestEffort, ocr };
         Ok(Self {
             pool: Pool::start(options).context("document workers cannot be started")?,
             limits: Limits::default(),
@@ -131,7 +137,7 @@ struct UnscannableLine {
 pub(crate) fn scan(command: &Scan) -> Result<ExitCode> {
     let set = policies::load(command.policies.as_deref().unwrap_or(Path::new("")), Path::new("data"))?.set;
     let set = Arc::new(set);
-    let opener = Opener::start()?;
+    let opener = Opener::reading_pictures(command.ocr.as_deref())?;
     let (mut violating, mut unscannable) = (false, false);
     for path in &command.paths {
         mailbox::each(path, &mut |item| {
@@ -232,7 +238,7 @@ struct SegmentLine<'a> {
 
 /// `weir extract`
 pub(crate) fn extract(command: &Extract) -> Result<ExitCode> {
-    let opener = Opener::start()?;
+    let opener = Opener::reading_pictures(command.ocr.as_deref())?;
     let mut unscannable = false;
     mailbox::each(&command.path, &mut |item| {
         opener.open(&item, |opened, _| {

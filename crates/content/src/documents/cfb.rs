@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::ole::{Fields, u16_at, u32_at, wide};
-use super::{Output, doc, msg, ole, ppt, vba, xls};
-use crate::{DocumentRequest, Kind, Reason};
+use super::{Output, doc, encrypted, msg, ole, ooxml, ppt, vba, xls, xlsb};
+use crate::{DocumentRequest, FileKind, Kind, Reason};
 
 const SIGNATURE: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 /// Directory entries of one file.
@@ -205,7 +205,7 @@ fn numbers(octets: &[u8]) -> impl Iterator<Item = u32> + '_ {
 pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
     let file = Cfb::parse(request.octets).ok_or(Reason::Corrupt)?;
     if file.find(0, "EncryptedPackage").is_some() {
-        return Err(Reason::Encrypted);
+        return package_inside(&file, request, out);
     }
     if file.find(0, "__properties_version1.0").is_some() {
         return msg::read(&file, out);
@@ -231,6 +231,18 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
         return Err(Reason::Unsupported(request.kind));
     }
     outcome
+}
+
+/// An encrypted package is read as the document that it is; what is none is a file inside.
+fn package_inside(file: &Cfb<'_>, request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
+    use FileKind::*;
+    let clear = encrypted::package(file, out)?;
+    let request = DocumentRequest { kind: crate::detect(&clear, None), octets: &clear, ..*request };
+    match request.kind {
+        Docx | Docm | Dotx | Xlsx | Xlsm | Xltx | Pptx | Pptm | Ppsx | Potx => ooxml::open(&request, out),
+        Xlsb => xlsb::open(&request, out),
+        _ => out.file("package".to_owned(), clear),
+    }
 }
 
 /// One storage. Says whether something in it was known.

@@ -56,10 +56,11 @@ pub fn iso(octets: &[u8]) {
     check(FileKind::Iso, octets);
 }
 
-/// `ar` and RPM.
+/// `ar`, RPM and cpio.
 pub fn archives(octets: &[u8]) {
     check(FileKind::Ar, octets);
     check(FileKind::Rpm, octets);
+    check(FileKind::Cpio, octets);
 }
 
 /// Archives that are only named.

@@ -67,7 +67,40 @@ pub fn sqlite(octets: &[u8]) {
 
 /// A picture of any kind.
 pub fn image(octets: &[u8]) {
-    for kind in [FileKind::Png, FileKind::Jpeg, FileKind::Tiff, FileKind::Webp, FileKind::Heic] {
+    for kind in [FileKind::Png, FileKind::Jpeg, FileKind::Gif, FileKind::Tiff, FileKind::Webp, FileKind::Heic]
+    {
         body(kind, octets);
     }
+}
+
+/// Pictures of any kind as pixels, and those in a PDF.
+pub fn pixels(octets: &[u8]) {
+    use FileKind::{Bmp, Gif, Jpeg, Pdf, Png, Tiff, Webp};
+    let limits = Limits { octets_out: 64 << 20, parts: 50, ratio: 1_000_000, ..Limits::default() };
+    for kind in [Png, Jpeg, Gif, Tiff, Webp, Bmp, Pdf] {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let request = DocumentRequest { kind, name: None, octets, limits: &limits, deadline, passwords: &[] };
+        let mut out = super::Output::new(&request);
+        super::read(super::Wanted::Pixels, &request, &mut out);
+        for item in out.finish().items {
+            assert!(matches!(item, DocumentItem::File { octets, .. } if octets.starts_with(b"P5\n")));
+        }
+    }
+}
+
+/// What says how an Office package is encrypted: a length, so many octets of that, then the package; and an encrypted workbook.
+pub fn encrypted(octets: &[u8]) {
+    let Some(([low, high], rest)) = octets.split_first_chunk::<2>() else { return };
+    let (info, package) = rest.split_at(usize::from(u16::from_le_bytes([*low, *high])).min(rest.len()));
+    let limits = Limits { octets_out: 8 << 20, ..Limits::default() };
+    let deadline = Instant::now() + Duration::from_millis(300);
+    let passwords = ["secret".to_owned()];
+    let kind = FileKind::Cfb;
+    let request =
+        DocumentRequest { kind, name: None, octets, limits: &limits, deadline, passwords: &passwords };
+    let mut out = super::Output::new(&request);
+    if let Ok(clear) = super::encrypted::decrypt(info, package, &mut out) {
+        assert!(clear.len() <= package.len());
+    }
+    let _clear = super::encrypted::workbook(octets, &mut out);
 }

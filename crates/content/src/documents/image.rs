@@ -1,4 +1,4 @@
-//! What pictures say beside what they show: EXIF, XMP, IPTC, comments and text chunks; and files hung on behind the picture.
+//! What pictures say beside what they show: EXIF, XMP, IPTC, comments, text chunks and blocks; and files hung on behind the picture.
 
 use flate2::read::ZlibDecoder;
 
@@ -15,8 +15,11 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
     match request.kind {
         FileKind::Png => png(octets, out),
         FileKind::Jpeg => jpeg(octets, out),
+        FileKind::Gif => gif(octets, out),
         FileKind::Tiff => exif(octets, out),
         FileKind::Webp => webp(octets, out),
+        // It says nothing beside.
+        FileKind::Bmp => Ok(()),
         _ => heic(octets, out),
     }
 }
@@ -164,6 +167,80 @@ fn iptc(data: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
         at += 5 + length;
     }
     Ok(())
+}
+
+// ---- GIF
+
+fn gif(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    let flags = *octets.get(10).ok_or(Reason::Corrupt)?;
+    let mut at = 13 + colours(flags);
+    loop {
+        match octets.get(at..) {
+            Some([0x21, label, ..]) => {
+                let (end, whole) = blocks(octets, at + 2);
+                extension(*label, &octets[at + 2..end], out)?;
+                if !whole {
+                    return Err(Reason::Corrupt);
+                }
+                at = end;
+            }
+            Some([0x2c, head @ ..]) => {
+                let flags = *head.get(8).ok_or(Reason::Corrupt)?;
+                // The size of the codes stands before the blocks.
+                let (end, whole) = blocks(octets, at + 11 + colours(flags));
+                if !whole {
+                    return Err(Reason::Corrupt);
+                }
+                at = end;
+            }
+            Some([0x3b, tail @ ..]) => return appended(tail, out),
+            // Padding that encoders leave.
+            Some([0, ..]) => at += 1,
+            _ => return Err(Reason::Corrupt),
+        }
+        out.spend(0)?;
+    }
+}
+
+/// Octets of a table of colours.
+fn colours(flags: u8) -> usize {
+    if flags & 0x80 != 0 { 3 << ((flags & 7) + 1) } else { 0 }
+}
+
+/// Where a chain of blocks ends, each with its length before it, and whether it does.
+fn blocks(octets: &[u8], mut at: usize) -> (usize, bool) {
+    while let Some(length) = octets.get(at) {
+        at += 1 + usize::from(*length);
+        if *length == 0 {
+            return (at, true);
+        }
+    }
+    (octets.len(), false)
+}
+
+fn extension(label: u8, raw: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    match label {
+        0xfe => property("comment", &crate::charset::utf8_or_guess(&joined(raw)), out),
+        // The first block says where and how the text is drawn.
+        0x01 => {
+            let text =
+                joined(raw.get(1 + usize::from(raw.first().copied().unwrap_or(0))..).unwrap_or_default());
+            out.text("", Kind::Text, crate::charset::utf8_or_guess(&text))
+        }
+        // The packet stands there as it is: its octets are the lengths of its blocks.
+        0xff if raw.get(1..12) == Some(b"XMP DataXMP") => xmp_packet(&raw[12..], out),
+        _ => Ok(()),
+    }
+}
+
+fn joined(mut raw: &[u8]) -> Vec<u8> {
+    let mut all = Vec::new();
+    while let Some((length, rest)) = raw.split_first() {
+        let (block, rest) = rest.split_at(usize::from(*length).min(rest.len()));
+        all.extend_from_slice(block);
+        raw = rest;
+    }
+    all
 }
 
 // ---- the others

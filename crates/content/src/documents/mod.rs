@@ -8,7 +8,9 @@ mod ar;
 mod cab;
 mod cfb;
 mod closed;
+mod cpio;
 mod doc;
+mod encrypted;
 mod epub;
 pub mod fuzz;
 #[doc(hidden)]
@@ -23,6 +25,7 @@ mod output;
 mod packed;
 mod pdf;
 mod picture;
+mod pixels;
 mod place;
 mod ppt;
 mod rpm;
@@ -37,6 +40,7 @@ mod xml;
 mod xmp;
 mod zip;
 
+pub(crate) use cpio::is_archive as is_cpio;
 pub(crate) use output::{Output, Sink};
 
 /// Opens documents in this process. The product does so in locked-in workers only.
@@ -46,25 +50,38 @@ pub struct InProcess;
 impl Documents for InProcess {
     fn open(&self, request: &DocumentRequest<'_>) -> DocumentAnswer {
         let mut out = Output::new(request);
-        read(request, &mut out);
+        read(Wanted::Texts, request, &mut out);
         out.finish()
     }
 }
 
 /// Reads a file into `out`; a bound or a fault that ends the reading becomes a finding.
-pub(crate) fn read(request: &DocumentRequest<'_>, out: &mut Output<'_>) {
-    if let Err(reason) = dispatch(request, out) {
+pub(crate) fn read(wanted: Wanted, request: &DocumentRequest<'_>, out: &mut Output<'_>) {
+    let read = match wanted {
+        Wanted::Texts => dispatch(request, out),
+        Wanted::Pixels => pixels::read(request, out),
+    };
+    if let Err(reason) = read {
         out.end(reason);
     }
 }
 
 /// As [`read`], and parts of the answer go on as they come; a reader's panic is a finding. The rest comes back.
-pub(crate) fn read_on(request: &DocumentRequest<'_>, sink: Sink<'_>) -> DocumentAnswer {
+pub(crate) fn read_on(wanted: Wanted, request: &DocumentRequest<'_>, sink: Sink<'_>) -> DocumentAnswer {
     let mut out = Output::streaming(request, sink);
-    if catch_unwind(AssertUnwindSafe(|| read(request, &mut out))).is_err() {
+    if catch_unwind(AssertUnwindSafe(|| read(wanted, request, &mut out))).is_err() {
         out.end(Reason::ParserFailed);
     }
     out.finish()
+}
+
+/// What a file is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Its texts and the files in it.
+    Texts,
+    /// Its pictures as grey pixels, for an engine that reads the text they show.
+    Pixels,
 }
 
 /// Which reader opens which kind.
@@ -80,18 +97,19 @@ fn dispatch(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), R
         Iso => iso::open(request, out),
         Ar | Deb => ar::open(request, out),
         Rpm => rpm::open(request, out),
+        Cpio => cpio::open(request, out),
         Rar | Arj | Lha | Ace => closed::open(request, out),
         // office
         Docx | Docm | Dotx | Xlsx | Xlsm | Xltx | Pptx | Pptm | Ppsx | Potx => ooxml::open(request, out),
+        Xlsb => xlsb::open(request, out),
         Odt | Ods | Odp | Odg => odf::open(request, out),
         Epub => epub::open(request, out),
         // other documents
         Pdf => pdf::open(request, out),
         Rtf => rtf::open(request, out),
         Doc | Xls | Ppt | Msg | Cfb => cfb::open(request, out),
-        Xlsb => xlsb::open(request, out),
         Sqlite => sqlite::open(request, out),
-        Png | Jpeg | Tiff | Webp | Heic => image::open(request, out),
+        Png | Jpeg | Gif | Tiff | Webp | Heic | Bmp => image::open(request, out),
         other => Err(Reason::Unsupported(other)),
     }
 }

@@ -1,6 +1,6 @@
 //! RPM packages: what they say of themselves, and the files of the cpio archive that they carry.
 
-use super::{Output, packed};
+use super::{Output, cpio, packed};
 use crate::{DocumentRequest, FileKind, Kind, Reason};
 
 const LEAD: usize = 96;
@@ -15,12 +15,12 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
     let payload = request.octets.get(main.end..).unwrap_or_default();
     let kind = match crate::detect(payload, None) {
         kind @ (FileKind::Gzip | FileKind::Bzip2 | FileKind::Xz | FileKind::Zstd) => kind,
-        _ if payload.starts_with(b"0707") => return cpio(payload, out),
+        FileKind::Cpio => return cpio::read(payload, out),
         _ => FileKind::Lzma,
     };
     out.at("payload");
     let (archive, read) = packed::unpack(kind, payload, out)?;
-    cpio(&archive, out)?;
+    cpio::read(&archive, out)?;
     out.at("payload");
     read
 }
@@ -52,38 +52,4 @@ fn properties(header: &Header<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
 
 fn big(octets: &[u8], at: usize) -> u32 {
     octets.get(at..at + 4).map_or(0, |four| u32::from_be_bytes([four[0], four[1], four[2], four[3]]))
-}
-
-/// The files of a cpio archive in the "new" form.
-pub(super) fn cpio(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
-    let mut at = 0;
-    loop {
-        let head =
-            octets.get(at..at + 110).filter(|head| head.starts_with(b"07070")).ok_or(Reason::Corrupt)?;
-        let (size, name_length) = (hex(head, 54)?, hex(head, 94)?);
-        let name_end = (at + 110).saturating_add(name_length);
-        let name = octets.get(at + 110..name_end).ok_or(Reason::Corrupt)?;
-        let name = crate::charset::utf8_or_guess(name.strip_suffix(b"\0").unwrap_or(name)).into_owned();
-        if name == "TRAILER!!!" {
-            return Ok(());
-        }
-        let data = name_end.next_multiple_of(4);
-        let end = data.checked_add(size).ok_or(Reason::Corrupt)?;
-        out.at(&name);
-        match hex(head, 14)? & 0o170_000 {
-            0o100_000 => out.copied(name, octets.get(data..end.min(octets.len())).unwrap_or_default())?,
-            0o120_000 => {
-                let target = octets.get(data..end).unwrap_or_default();
-                out.text("", Kind::Link, crate::charset::utf8_or_guess(target).into_owned())?;
-                out.text("", Kind::FileName, name)?;
-            }
-            _ => out.text("", Kind::FileName, name)?,
-        }
-        at = end.next_multiple_of(4);
-    }
-}
-
-fn hex(head: &[u8], at: usize) -> Result<usize, Reason> {
-    let digits = std::str::from_utf8(&head[at..at + 8]).map_err(|_| Reason::Corrupt)?;
-    usize::from_str_radix(digits, 16).map_err(|_| Reason::Corrupt)
 }

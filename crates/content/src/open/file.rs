@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::entity::Meaning;
+use super::flowed::Labels;
 use super::task::{Octets, Place, Task, What};
 use super::{Walk, mbox, passwords};
 use crate::smime::Cms;
@@ -53,7 +54,8 @@ impl<'m> Walk<'m, '_> {
         };
         let views = self.views(place.view, forms.list.len());
         for (octets, view) in forms.list.into_iter().zip(views) {
-            self.file(octets, Place { view, ..place.clone() }, role, declared.to_owned(), &charsets);
+            let labels = Labels::new(meaning, &charsets);
+            self.file(octets, Place { view, ..place.clone() }, role, declared.to_owned(), labels);
         }
         for reason in forms.reasons {
             self.ambiguous(id, &place.path, reason);
@@ -122,14 +124,14 @@ impl<'m> Walk<'m, '_> {
         }
     }
 
-    /// A file: told by its octets what it is. `charsets` are the labels it came with.
+    /// A file: told by its octets what it is.
     pub(super) fn file(
         &mut self,
         octets: Octets<'m>,
         place: Place,
         role: Role,
         declared: String,
-        charsets: &[&str],
+        labels: Labels<'_>,
     ) {
         let says_text = declared.is_empty() && role == Role::Body || declared.starts_with("text");
         let kind = detect::detect(octets.get(), place.name.as_deref());
@@ -157,7 +159,7 @@ impl<'m> Walk<'m, '_> {
                 if shown_as_text {
                     let views = self.views(place.view, 2);
                     let text = Place { view: views[0], ..place.clone() };
-                    self.text(id, &octets, component, &text, charsets);
+                    self.text(id, &octets, component, &text, labels);
                     place.view = views[1];
                 }
                 self.document(id, &octets, &place, kind);
@@ -165,12 +167,12 @@ impl<'m> Walk<'m, '_> {
             }
             kind if (kind == FileKind::Html && declared == "text/plain" || declared == BOTH) => {
                 let views = self.views(place.view, 2);
-                self.text(id, &octets, component, &Place { view: views[0], ..place.clone() }, charsets);
-                self.html(id, &octets, component, &Place { view: views[1], ..place }, charsets);
+                self.text(id, &octets, component, &Place { view: views[0], ..place.clone() }, labels);
+                self.html(id, &octets, component, &Place { view: views[1], ..place }, labels);
             }
-            kind if page || kind == FileKind::Html => self.html(id, &octets, component, &place, charsets),
+            kind if page || kind == FileKind::Html => self.html(id, &octets, component, &place, labels),
             kind if says_text || !detect::looks_binary(octets.get()) => {
-                self.text(id, &octets, component, &place, charsets);
+                self.text(id, &octets, component, &place, labels);
                 self.also_a_container(id, &octets, &place, kind);
             }
             kind => self.binary(id, &octets, component, &place, &declared, kind),
@@ -179,11 +181,18 @@ impl<'m> Walk<'m, '_> {
 
     // ---- texts
 
-    fn text(&mut self, id: u32, octets: &Octets<'m>, component: Component, place: &Place, charsets: &[&str]) {
+    fn text(
+        &mut self,
+        id: u32,
+        octets: &Octets<'m>,
+        component: Component,
+        place: &Place,
+        labels: Labels<'_>,
+    ) {
         let readings = match octets {
-            Octets::Borrowed(octets) => charset::readings(octets, charsets),
+            Octets::Borrowed(octets) => charset::readings(octets, labels.charsets),
             shared => {
-                let readings = charset::readings(shared.get(), charsets);
+                let readings = charset::readings(shared.get(), labels.charsets);
                 charset::Readings { first: Cow::Owned(readings.first.into_owned()), ..readings }
             }
         };
@@ -202,6 +211,8 @@ impl<'m> Walk<'m, '_> {
             let without = texts[0].replace('\0', "");
             texts.insert(0, Cow::Owned(without));
         }
+        let joined = labels.joined(&texts[0]);
+        texts.extend(joined.into_iter().map(Cow::Owned));
         let views = self.views(mark, texts.len());
         for (text, view) in texts.into_iter().zip(views) {
             // What is borrowed costs no memory here, but readings of readings would cost whoever inspects them.
@@ -237,11 +248,18 @@ impl<'m> Walk<'m, '_> {
         self.todo.push(Task::part(octets.slice(start..text.len()), below, false));
     }
 
-    fn html(&mut self, id: u32, octets: &Octets<'m>, component: Component, place: &Place, charsets: &[&str]) {
+    fn html(
+        &mut self,
+        id: u32,
+        octets: &Octets<'m>,
+        component: Component,
+        place: &Place,
+        labels: Labels<'_>,
+    ) {
         let declared = html::declared_charset(octets.get());
-        let labels: Vec<&str> = charsets.iter().copied().chain(declared.as_deref()).collect();
-        let readings = charset::readings(octets.get(), &labels);
-        if readings.mislabelled && !charsets.is_empty() {
+        let charsets: Vec<&str> = labels.charsets.iter().copied().chain(declared.as_deref()).collect();
+        let readings = charset::readings(octets.get(), &charsets);
+        if readings.mislabelled && !labels.charsets.is_empty() {
             self.ambiguous(id, &place.path, AmbiguityReason::WrongCharset);
         }
         let mut mark = place.view;
@@ -311,10 +329,10 @@ impl<'m> Walk<'m, '_> {
         if self.spend(words.len(), id, &place.path) {
             self.segment(id, "", component, Kind::Raw, place.view, words);
         }
-        if kind == FileKind::Unknown {
+        let opened = self.also_a_container(id, octets, place, kind);
+        if kind == FileKind::Unknown && !opened {
             self.unscannable(id, &place.path, Reason::Unsupported(kind));
         }
-        self.also_a_container(id, octets, place, kind);
     }
 
     fn mbox(&mut self, id: u32, octets: &Octets<'m>, place: &Place) {
@@ -373,18 +391,22 @@ impl<'m> Walk<'m, '_> {
         }
     }
 
-    /// A picture or a program with an archive behind it is an archive, too.
-    fn also_a_container(&mut self, id: u32, octets: &Octets<'m>, place: &Place, kind: FileKind) {
-        if detect::has_zip_behind(octets.get(), kind) {
+    /// A picture or a program with an archive behind it is an archive, too; says whether there is one.
+    fn also_a_container(&mut self, id: u32, octets: &Octets<'m>, place: &Place, kind: FileKind) -> bool {
+        let behind = detect::containers_behind(octets.get(), kind);
+        let is_one = !behind.is_empty();
+        for (kind, at) in behind {
             self.ambiguous(id, &place.path, AmbiguityReason::ContainerDisagreement);
-            self.document(id, octets, place, FileKind::Zip);
+            self.document(id, &octets.slice(at..octets.get().len()), place, kind);
         }
+        is_one
     }
 
     fn document(&mut self, id: u32, octets: &Octets<'m>, place: &Place, kind: FileKind) {
         if place.depth >= self.how.limits.depth {
             return self.unscannable(id, &place.path, Reason::TooDeep);
         }
+        self.picture(id, octets, place, kind);
         let answer = self.ask(octets, place, kind, self.how.passwords);
         if is_locked(&answer) && self.locked.len() < MOST_LOCKED {
             // Its password may stand in a part of the mail that comes later.
@@ -430,7 +452,7 @@ impl<'m> Walk<'m, '_> {
         }
     }
 
-    fn answer(&mut self, id: u32, place: &Place, answer: DocumentAnswer) {
+    pub(super) fn answer(&mut self, id: u32, place: &Place, answer: DocumentAnswer) {
         for (path, reason) in answer.unscannable {
             self.unscannable(id, &place.path_to(&path), reason);
         }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::documents::Wanted;
 use crate::{
     AmbiguityReason, DocumentAnswer, DocumentItem, DocumentRequest, FileKind, Kind, Limits, Reason, Text,
 };
@@ -17,6 +18,7 @@ const FIRST_BLOCK: usize = 256 << 10;
 /// What a worker is asked: as a document request, with the time that is left instead of an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Request<'a> {
+    pub(super) wanted: Wanted,
     pub(super) kind: FileKind,
     pub(super) name: Option<String>,
     pub(super) octets: &'a [u8],
@@ -98,9 +100,10 @@ impl<'a> Reader<'a> {
 }
 
 /// A request without the file's octets, which follow.
-pub(super) fn encode_request(request: &DocumentRequest<'_>, time: Duration) -> Vec<u8> {
+pub(super) fn encode_request(wanted: Wanted, request: &DocumentRequest<'_>, time: Duration) -> Vec<u8> {
     let DocumentRequest { kind, name, limits, passwords, .. } = *request;
     let mut out = Writer(Vec::with_capacity(256));
+    out.number((wanted == Wanted::Pixels).into());
     out.octets(kind.as_str().as_bytes());
     out.number(name.is_some().into());
     out.octets(name.unwrap_or_default().as_bytes());
@@ -122,6 +125,7 @@ pub(super) fn encode_request(request: &DocumentRequest<'_>, time: Duration) -> V
 
 pub(super) fn decode_request(octets: &[u8]) -> Option<Request<'_>> {
     let mut from = Reader(octets);
+    let wanted = if from.number()? == 1 { Wanted::Pixels } else { Wanted::Texts };
     let kind = FileKind::parse(&from.text()?)?;
     let named = from.number()? == 1;
     let name = from.text()?;
@@ -135,7 +139,7 @@ pub(super) fn decode_request(octets: &[u8]) -> Option<Request<'_>> {
     };
     let time = Duration::from_millis(from.number()?);
     let passwords = (0..from.count(8)?).map(|_| from.text()).collect::<Option<_>>()?;
-    Some(Request { kind, name: named.then_some(name), octets: from.0, limits, time, passwords })
+    Some(Request { wanted, kind, name: named.then_some(name), octets: from.0, limits, time, passwords })
 }
 
 /// An answer, or a part of one: `last` says that no more of it comes.
@@ -322,9 +326,10 @@ mod tests {
                 passwords: &passwords,
             };
             let mut sent = Vec::new();
-            write(&mut sent, &encode_request(&asked, Duration::from_millis(5)), &octets).unwrap();
+            write(&mut sent, &encode_request(Wanted::Pixels, &asked, Duration::from_millis(5)), &octets).unwrap();
             let frame = read(&mut sent.as_slice()).unwrap().unwrap();
             let read = decode_request(&frame).unwrap();
+            prop_assert_eq!(read.wanted, Wanted::Pixels);
             prop_assert_eq!((read.octets, &read.name, &read.passwords, &read.limits), (octets.as_slice(), &name, &passwords, &limits));
         }
     }

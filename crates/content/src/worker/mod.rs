@@ -7,10 +7,13 @@
 
 mod child;
 mod frame;
+mod ocr;
 mod pool;
 mod sandbox;
+mod until;
 
-pub use child::{main, main_with};
+pub use child::{main, main_with, reader_of_pictures};
+pub use ocr::OcrOptions;
 pub use pool::{Counts, Pool, PoolOptions};
 
 /// How a worker must be locked in.
@@ -53,6 +56,7 @@ pub fn request_for_tests(name: &str, time: std::time::Duration) -> Vec<u8> {
         passwords: &[],
     };
     let mut out = Vec::new();
-    let _ = frame::write(&mut out, &frame::encode_request(&request, time), &[]);
+    let _ =
+        frame::write(&mut out, &frame::encode_request(crate::documents::Wanted::Texts, &request, time), &[]);
     out
 }

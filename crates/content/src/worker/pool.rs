@@ -1,6 +1,6 @@
 //! The pool: long-lived workers, one document at a time each, replaced when they die or are late.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -9,8 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::ocr::{Ocr, OcrOptions};
+use super::until::{Until, is_late};
 use super::{Sandbox, frame};
-use crate::{DocumentAnswer, DocumentRequest, Documents, Reason};
+use crate::documents::Wanted;
+use crate::{DocumentAnswer, DocumentItem, DocumentRequest, Documents, Kind, Limits, Reason};
 
 /// A worker that does not say hello by then will not.
 const HELLO: Duration = Duration::from_secs(10);
@@ -23,6 +26,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// What an answer may be longer than the octets that it may hold: findings and their paths.
 const ANSWER_ROOM: u64 = 128 << 20;
 
+/// What the pictures of one file may come to, as pixels.
+const PICTURES: Limits =
+    Limits { octets_out: 192 << 20, parts: 50, depth: 1, headers: 0, ratio: 1_000_000, views: 1 };
+
 /// How to start workers.
 #[derive(Debug, Clone)]
 pub struct PoolOptions {
@@ -34,11 +41,19 @@ pub struct PoolOptions {
     pub size: usize,
     /// How they must be locked in.
     pub sandbox: Sandbox,
+    /// Whether and how the text in pictures is read.
+    pub ocr: Option<OcrOptions>,
 }
 
 impl Default for PoolOptions {
     fn default() -> Self {
-        Self { program: PathBuf::new(), args: vec!["worker".into()], size: 2, sandbox: Sandbox::Required }
+        Self {
+            program: PathBuf::new(),
+            args: vec!["worker".into()],
+            size: 2,
+            sandbox: Sandbox::Required,
+            ocr: None,
+        }
     }
 }
 
@@ -59,6 +74,7 @@ pub struct Counts {
 #[derive(Debug)]
 pub struct Pool {
     options: PoolOptions,
+    ocr: Option<Ocr>,
     locked: String,
     state: Mutex<State>,
     freed: Condvar,
@@ -100,6 +116,7 @@ impl Pool {
             )));
         }
         Ok(Self {
+            ocr: options.ocr.clone().map(Ocr::start).transpose()?,
             options,
             locked,
             state: Mutex::new(State { idle: vec![worker], alive: 1 }),
@@ -205,13 +222,40 @@ impl Pool {
 
 impl Documents for Pool {
     fn open(&self, request: &DocumentRequest<'_>) -> DocumentAnswer {
+        self.ask(Wanted::Texts, request)
+    }
+
+    fn text_in_pictures(&self, request: &DocumentRequest<'_>) -> Option<DocumentAnswer> {
+        let ocr = self.ocr.as_ref()?;
+        let pictures = self.ask(Wanted::Pixels, &DocumentRequest { limits: &PICTURES, ..*request });
+        let mut answer = DocumentAnswer { unscannable: pictures.unscannable, ..DocumentAnswer::default() };
+        for picture in pictures.items {
+            let DocumentItem::File { name, octets, .. } = picture else { continue };
+            match ocr.read(&octets, request.deadline) {
+                Ok(text) if text.trim().is_empty() => {}
+                Ok(text) => {
+                    let place =
+                        if name.is_empty() { "picture".to_owned() } else { format!("{name} picture") };
+                    let (place, text) = (place.into(), text.into());
+                    answer.items.push(DocumentItem::Text { place, kind: Kind::Text, text });
+                }
+                Err(reason) => answer.unscannable.push((name, reason)),
+            }
+        }
+        Some(answer)
+    }
+}
+
+impl Pool {
+    /// Has a worker read a document.
+    fn ask(&self, wanted: Wanted, request: &DocumentRequest<'_>) -> DocumentAnswer {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let mut answer = DocumentAnswer::default();
         let Some(mut worker) = self.take(request.deadline) else {
             answer.unscannable.push((String::new(), Reason::Timeout));
             return answer;
         };
-        let Err(failure) = worker.ask(request, &mut answer) else {
+        let Err(failure) = worker.ask(wanted, request, &mut answer) else {
             self.deaths_in_a_row.store(0, Ordering::Relaxed);
             self.give_back(worker);
             return answer;
@@ -225,43 +269,9 @@ impl Documents for Pool {
     }
 }
 
-/// The socket to a worker, until a deadline.
-struct Until<'a> {
-    socket: &'a UnixStream,
-    deadline: Instant,
-}
-
-impl Until<'_> {
-    fn left(&self) -> io::Result<Option<Duration>> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
-    }
-}
-
-impl Read for Until<'_> {
-    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
-        self.socket.set_read_timeout(self.left()?)?;
-        self.socket.read(octets)
-    }
-}
-
-impl Write for Until<'_> {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.socket.set_write_timeout(self.left()?)?;
-        self.socket.write(octets)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::Late,
-            _ => Self::Died,
-        }
+        if is_late(&error) { Self::Late } else { Self::Died }
     }
 }
 
@@ -287,9 +297,14 @@ impl Worker {
     }
 
     /// Asks, and takes the parts of the answer as they come.
-    fn ask(&mut self, request: &DocumentRequest<'_>, answer: &mut DocumentAnswer) -> Result<(), Failure> {
+    fn ask(
+        &mut self,
+        wanted: Wanted,
+        request: &DocumentRequest<'_>,
+        answer: &mut DocumentAnswer,
+    ) -> Result<(), Failure> {
         let time = request.deadline.saturating_duration_since(Instant::now());
-        let head = frame::encode_request(request, time);
+        let head = frame::encode_request(wanted, request, time);
         let mut worker = self.until(request.deadline + LATE);
         frame::write(&mut worker, &head, request.octets)?;
         let mut allowed = request.limits.octets_out.saturating_add(ANSWER_ROOM);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the sample files of this folder with other people's software; the samples are kept, this tells where they come from.
 
-Needs: Info-ZIP, 7z, tar, cpio, gcab, genisoimage, rpmbuild, zstd, LibreOffice (`soffice`), and from PyPI python-docx,
+Needs: Info-ZIP, 7z, tar, GNU cpio, gcab, genisoimage, rpmbuild, zstd, LibreOffice (`soffice`), and from PyPI python-docx,
 openpyxl, XlsxWriter, python-pptx, odfpy, EbookLib, pyzipper. Every sample holds the words "Amber <name>" and, where a
 number fits, the card number 4111 1111 1111 1111 or a social security number.
 """
@@ -209,6 +209,12 @@ def others():
     run("rpmbuild", "-bb", "--define", f"_topdir {WORK}/rpm", "--target", "noarch", spec, stderr=subprocess.DEVNULL)
     built = next((WORK / "rpm").rglob("*.rpm"))
     put("package.rpm", built.read_bytes())
+    for name in ("newc", "crc", "odc", "bin"):
+        folder = fresh(f"{name}.cpio")
+        os.symlink("elsewhere.txt", folder / "link")
+        packed = subprocess.run(["cpio", "--quiet", "--reproducible", "-o", "-H", name], cwd=folder, input=b".\nnote.txt\nlink\n",
+                                stdout=subprocess.PIPE, check=True).stdout
+        put(f"{name}.cpio", packed)
     folder = fresh("nested.zip")
     run("tar", "-cf", "inner.tar", "note.txt", cwd=folder)
     run("7z", "a", "middle.7z", "inner.tar", cwd=folder)
@@ -221,5 +227,6 @@ if __name__ == "__main__":
     packed()
     others()
     if (HERE / "make_office.py").exists():
-        import make_office
+        import make_locked, make_office
         make_office.make()
+        make_locked.make()

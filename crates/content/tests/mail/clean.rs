@@ -30,6 +30,9 @@ fn plain_text() {
     is_clean(&mail(
         "Content-Type: text/plain; charset=\"iso-8859-1\"; format=flowed; delsp=yes\nContent-Transfer-Encoding: quoted-printable\n\nsch=F6n TEXT-OF=\n-THE-MAIL\n",
     ));
+    is_clean(&mail(
+        "Content-Type: text/plain; charset=utf-8; format=flowed\n\nTEXT-OF-THE-MAIL that flows \nover 2 \nlines\n> and a quoted \n> one\n-- \nsignature\n",
+    ));
     let unix = mail("\nTEXT-OF-THE-MAIL\n").into_iter().filter(|octet| *octet != b'\r').collect::<Vec<_>>();
     is_clean(&unix);
 }

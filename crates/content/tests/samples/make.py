@@ -10,11 +10,12 @@ import pathlib
 import sqlite3
 import subprocess
 import tempfile
+import zlib
 
 import docx
 import pikepdf
 import xlwt
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from pypdf import PdfReader, PdfWriter
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen import canvas
@@ -147,6 +148,37 @@ def pictures():
     picture.save(HERE / "photo.png", pnginfo=chunks)
     picture.save(HERE / "photo.tiff", tiffinfo={270: "TIFF word Bora"})
     picture.save(HERE / "photo.webp", exif=exif)
+    picture.save(HERE / "photo.gif", comment=b"comment word Levanter")
+
+
+def scans():
+    """Pictures of a page of text, as people send them, and in documents."""
+    page = Image.new("L", (900, 260), 255)
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(size=34)
+    for line, text in enumerate(["Amber invoice for the harbour office", "Card 4111 1111 1111 1111", "Total 1250 Euro"]):
+        draw.text((40, 30 + 70 * line), text, font=font, fill=20)
+    folder = HERE / "scans"
+    folder.mkdir(exist_ok=True)
+    page.save(folder / "page.png", optimize=True)
+    page.save(folder / "page.jpg", quality=80)
+    page.convert("P").save(folder / "page.gif")
+    page.convert("RGB").save(folder / "page.webp", quality=60)
+    bits = page.convert("1", dither=Image.Dither.NONE)
+    bits.save(folder / "page.bmp")
+    blank = Image.new("1", page.size, 1)
+    blank.save(folder / "second.tiff", compression="group4", save_all=True, append_images=[bits])
+    # Fax lines, JPEG, and samples packed as they are.
+    bits.save(folder / "fax.pdf")
+    page.save(folder / "jpeg.pdf")
+    with pikepdf.open(folder / "fax.pdf") as document:
+        image = next(iter(document.pages[0].images.values()))
+        image.write(zlib.compress(pikepdf.PdfImage(image).as_pil_image().convert("L").tobytes(), 9), filter=pikepdf.Name.FlateDecode)
+        image.BitsPerComponent, image.ColorSpace = 8, pikepdf.Name.DeviceGray
+        document.save(folder / "samples.pdf")
+    document = docx.Document()
+    document.add_paragraph("See the picture.")
+    document.add_picture(str(folder / "page.png"))
+    document.save(folder / "letter.docx")
 
 
 if __name__ == "__main__":
@@ -156,3 +188,4 @@ if __name__ == "__main__":
     pdfs()
     database()
     pictures()
+    scans()

@@ -16,9 +16,11 @@ mod layout;
 mod lexer;
 mod names;
 mod page;
+mod pictures;
 mod widths;
 
 use page::Runner;
+pub(super) use pictures::read as pictures;
 
 /// Octets that one stream may unpack to while the file is read.
 const MAX_STREAM: u64 = 64 << 20;

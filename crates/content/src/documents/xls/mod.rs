@@ -1,9 +1,10 @@
 //! Excel workbooks of the binary format ([MS-XLS], BIFF5 to BIFF8), record by record: cells with their places, notes, shapes, links.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use super::ole::{Fields, u16_at, u32_at, wide};
-use super::{Output, rtf};
+use super::{Output, encrypted, rtf};
 use crate::{Kind, Reason};
 
 pub(super) mod number;
@@ -15,37 +16,38 @@ use strings::Joined;
 /// Distinct strings of one workbook.
 const MAX_STRINGS: usize = 4_000_000;
 
-mod id {
-    pub(super) const FORMULA: u16 = 0x06;
-    pub(super) const HEADER: u16 = 0x14;
-    pub(super) const FOOTER: u16 = 0x15;
-    pub(super) const LABEL_NAME: u16 = 0x18;
-    pub(super) const NOTE: u16 = 0x1c;
-    pub(super) const FILEPASS: u16 = 0x2f;
-    pub(super) const CONTINUE: u16 = 0x3c;
-    pub(super) const CODEPAGE: u16 = 0x42;
-    pub(super) const COLINFO: u16 = 0x7d;
-    pub(super) const BOUNDSHEET: u16 = 0x85;
-    pub(super) const MULRK: u16 = 0xbd;
-    pub(super) const RSTRING: u16 = 0xd6;
-    pub(super) const XF: u16 = 0xe0;
-    pub(super) const SST: u16 = 0xfc;
-    pub(super) const LABELSST: u16 = 0xfd;
-    pub(super) const TXO: u16 = 0x1b6;
-    pub(super) const HLINK: u16 = 0x1b8;
-    pub(super) const DVAL_ENTRY: u16 = 0x1be;
-    pub(super) const NUMBER: u16 = 0x203;
-    pub(super) const LABEL: u16 = 0x204;
-    pub(super) const STRING: u16 = 0x207;
-    pub(super) const ROW: u16 = 0x208;
-    pub(super) const RK: u16 = 0x27e;
-    pub(super) const FORMAT: u16 = 0x41e;
-    pub(super) const BOF: u16 = 0x809;
-    pub(super) const SERIES_TEXT: u16 = 0x100d;
+pub(super) mod id {
+    pub(in crate::documents) const FORMULA: u16 = 0x06;
+    pub(in crate::documents) const HEADER: u16 = 0x14;
+    pub(in crate::documents) const FOOTER: u16 = 0x15;
+    pub(in crate::documents) const LABEL_NAME: u16 = 0x18;
+    pub(in crate::documents) const NOTE: u16 = 0x1c;
+    pub(in crate::documents) const FILEPASS: u16 = 0x2f;
+    pub(in crate::documents) const CONTINUE: u16 = 0x3c;
+    pub(in crate::documents) const CODEPAGE: u16 = 0x42;
+    pub(in crate::documents) const COLINFO: u16 = 0x7d;
+    pub(in crate::documents) const BOUNDSHEET: u16 = 0x85;
+    pub(in crate::documents) const MULRK: u16 = 0xbd;
+    pub(in crate::documents) const RSTRING: u16 = 0xd6;
+    pub(in crate::documents) const XF: u16 = 0xe0;
+    pub(in crate::documents) const SST: u16 = 0xfc;
+    pub(in crate::documents) const LABELSST: u16 = 0xfd;
+    pub(in crate::documents) const TXO: u16 = 0x1b6;
+    pub(in crate::documents) const HLINK: u16 = 0x1b8;
+    pub(in crate::documents) const DVAL_ENTRY: u16 = 0x1be;
+    pub(in crate::documents) const NUMBER: u16 = 0x203;
+    pub(in crate::documents) const LABEL: u16 = 0x204;
+    pub(in crate::documents) const STRING: u16 = 0x207;
+    pub(in crate::documents) const ROW: u16 = 0x208;
+    pub(in crate::documents) const RK: u16 = 0x27e;
+    pub(in crate::documents) const FORMAT: u16 = 0x41e;
+    pub(in crate::documents) const BOF: u16 = 0x809;
+    pub(in crate::documents) const SERIES_TEXT: u16 = 0x100d;
 }
 
 /// Every text of the stream `Workbook` or `Book`.
 pub(super) fn read(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<(), Reason> {
+    let clear = encrypted::workbook(octets, out)?;
     let mut book = Book {
         out,
         prefix: if place.is_empty() { String::new() } else { format!("{place} ") },
@@ -57,7 +59,24 @@ pub(super) fn read(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<(
         sheet: Sheet { name: "workbook".to_owned(), ..Sheet::default() },
         formula: None,
     };
-    book.walk(octets)
+    book.walk(clear.as_deref().unwrap_or(octets))
+}
+
+/// A record: its number, and where its octets are.
+pub(super) struct Record {
+    pub(super) kind: u16,
+    pub(super) data: Range<usize>,
+}
+
+/// The records of a stream, as far as they are whole.
+pub(super) fn records(octets: &[u8]) -> impl Iterator<Item = Record> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let (kind, length) = (u16_at(octets, at)?, u16_at(octets, at + 2)?);
+        let data = at + 4..at + 4 + usize::from(length);
+        at = data.end;
+        (at <= octets.len()).then_some(Record { kind, data })
+    })
 }
 
 /// The sheet that is being read.

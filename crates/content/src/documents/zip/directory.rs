@@ -84,6 +84,8 @@ struct End {
     at: usize,
     count: u64,
     start: usize,
+    /// Where it says that the directory starts, if the file began with the archive.
+    said: Option<usize>,
 }
 
 struct Reading<'a> {
@@ -120,7 +122,7 @@ impl Reading<'_> {
                 || (count == 0 && *start <= at)
         });
         self.found.damaged = start.is_none();
-        Some(End { at: directory_end, count, start: start? })
+        Some(End { at: directory_end, count, start: start?, said: by_offset })
     }
 
     fn end64(&self, end: usize) -> Option<usize> {
@@ -160,9 +162,8 @@ impl Reading<'_> {
         let Some(record) = self.octets.get(end.start..end.start + CENTRAL_SIZE) else { return 0 };
         let is_local = |at: usize| self.octets.get(at..).is_some_and(|from| from.starts_with(LOCAL));
         let offset = u32_at(record, 42) as usize;
-        let said =
-            memchr::memmem::rfind(self.octets, END).map_or(0, |at| u32_at(&self.octets[at..], 16) as usize);
-        end.start.checked_sub(said).filter(|base| is_local(base + offset)).unwrap_or(0)
+        let base = end.said.and_then(|said| end.start.checked_sub(said));
+        base.filter(|base| is_local(base.saturating_add(offset))).unwrap_or(0)
     }
 
     /// Takes one record of the directory; where the next one starts.

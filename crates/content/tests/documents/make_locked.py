@@ -1,0 +1,95 @@
+"""Office files encrypted by msoffcrypto-tool and Apache POI: with the password that Excel tries by itself, and with "tulip7"."""
+
+import io, os, pathlib, shutil, subprocess, tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+OUT = HERE / "locked"
+DEFAULT, OTHER = "VelvetSweatshop", "tulip7"
+CARD = "4111 1111 1111 1111"
+
+
+def make():
+    OUT.mkdir(exist_ok=True)
+    agile()
+    by_poi()
+
+
+def workbook(name):
+    import openpyxl
+    book, octets = openpyxl.Workbook(), io.BytesIO()
+    book.active.title = "Payroll"
+    book.active["B2"] = f"Amber {name} {CARD}"
+    book.save(octets)
+    return octets.getvalue()
+
+
+def agile():
+    """With few rounds of hashing: unoptimised tests try several passwords."""
+    import functools, msoffcrypto
+    from msoffcrypto.method.ecma376_agile import ECMA376Agile
+    ECMA376Agile.encrypt = staticmethod(functools.partial(ECMA376Agile.encrypt, spin_count=2000))
+    for name, password in {"agile-default.xlsx": DEFAULT, "agile.xlsx": OTHER}.items():
+        file = msoffcrypto.OfficeFile(io.BytesIO(workbook(name)))
+        with open(OUT / name, "wb") as out:
+            file.encrypt(password, out)
+
+
+def by_poi():
+    """Debian's libapache-poi-java, as a source file that `java` runs."""
+    folder = pathlib.Path(tempfile.mkdtemp())
+    (folder / "plain.xlsx").write_bytes(workbook("standard-default.xlsx"))
+    (folder / "Lock.java").write_text(JAVA)
+    names = ["poi", "poi-ooxml", "poi-ooxml-schemas", "commons-codec", "commons-collections4", "commons-compress", "commons-math3", "xmlbeans"]
+    jars = ":".join(f"/usr/share/java/{name}.jar" for name in names)
+    subprocess.run(["java", "-cp", jars, str(folder / "Lock.java"), str(folder / "plain.xlsx"), str(OUT)], check=True)
+    shutil.rmtree(folder)
+
+
+JAVA = """
+import java.io.*;
+import org.apache.poi.hssf.record.FilePassRecord;
+import org.apache.poi.hssf.record.crypto.Biff8EncryptionKey;
+import org.apache.poi.hssf.usermodel.HSSFWorkbook;
+import org.apache.poi.poifs.crypt.*;
+import org.apache.poi.poifs.filesystem.POIFSFileSystem;
+
+public class Lock {
+    public static void main(String[] args) throws Exception {
+        File out = new File(args[1]);
+        POIFSFileSystem files = new POIFSFileSystem();
+        Encryptor encryptor = new EncryptionInfo(EncryptionMode.standard).getEncryptor();
+        encryptor.confirmPassword("VelvetSweatshop");
+        try (OutputStream to = encryptor.getDataStream(files)) {
+            to.write(java.nio.file.Files.readAllBytes(new File(args[0]).toPath()));
+        }
+        try (OutputStream to = new FileOutputStream(new File(out, "standard-default.xlsx"))) {
+            files.writeFilesystem(to);
+        }
+        book(out, "cryptoapi-default.xls", EncryptionMode.cryptoAPI, "VelvetSweatshop");
+        book(out, "rc4-default.xls", EncryptionMode.binaryRC4, "VelvetSweatshop");
+        book(out, "xor-default.xls", EncryptionMode.xor, "VelvetSweatshop");
+        book(out, "cryptoapi.xls", EncryptionMode.cryptoAPI, "tulip7");
+        book(out, "xor.xls", EncryptionMode.xor, "tulip7");
+    }
+
+    static void book(File out, String name, EncryptionMode mode, String password) throws Exception {
+        HSSFWorkbook book = new HSSFWorkbook();
+        book.createSheet("Payroll").createRow(1).createCell(1).setCellValue("Amber " + name + " 4111 1111 1111 1111");
+        // More than one block of the cipher.
+        for (int row = 2; row < 200; row++) {
+            book.getSheetAt(0).createRow(row).createCell(0).setCellValue("filler " + row);
+        }
+        book.getInternalWorkbook().getWorkbookRecordList().add(1, new FilePassRecord(mode));
+        Biff8EncryptionKey.setCurrentUserPassword(password);
+        try (OutputStream to = new FileOutputStream(new File(out, name))) {
+            // Properties can be encrypted in one way only: the workbook alone.
+            POIFSFileSystem files = new POIFSFileSystem();
+            files.createDocument(new ByteArrayInputStream(book.getBytes()), "Workbook");
+            files.writeFilesystem(to);
+        }
+    }
+}
+"""
+
+if __name__ == "__main__":
+    make()
