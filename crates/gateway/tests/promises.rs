@@ -269,7 +269,8 @@ async fn killed_at_any_moment_a_decision_about_many_goes_on_and_decides_each_onc
             // What comes after the decision is not meant by it.
             send(gateway.address, FROM, &["late@x.example"], &text(MAILS + 1)).await;
         }
-        tokio::time::sleep(Duration::from_millis(dice.roll(150))).await;
+        // Longer each time: a slow machine gets through a step at last.
+        tokio::time::sleep(Duration::from_millis(dice.roll(150) + 20 * round)).await;
         drop(gateway);
         let gw = Gateway::open(place()).await.unwrap();
         let now = gw.bulk(bulk).await.unwrap().unwrap();
