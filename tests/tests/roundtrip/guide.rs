@@ -202,7 +202,7 @@ fn testing_the_integration() {
     // ---- "Uninstalling": what something waits on is refused, with the list of what.
     let refused = admin.post("/credentials/remove", &[("name", "EQC certificates")]);
     assert_eq!(refused.status, 409);
-    refused.shows("Plug-ins use it: SMG Approve Action, SMG Custom Action, SMG Reject Action");
+    refused.shows("It is used by SMG Approve Action, SMG Custom Action, SMG Reject Action");
     let refused = admin.post("/response-rules/plugin/remove", &[("name", "SMG Custom Action")]);
     assert_eq!(refused.status, 409);
     refused.shows("Rules use it: Custom");
