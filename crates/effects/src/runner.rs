@@ -209,8 +209,12 @@ impl Lane {
 
     async fn failed(&self, effect: &Claimed, lines: &[Line]) -> Result<Turn, Error> {
         self.outbox.failed(effect, lines).await?;
+        self.given_up(effect, lines.last().map_or("", |line| line.detail.as_str()));
+        Ok(Turn::Fine)
+    }
+
+    fn given_up(&self, effect: &Claimed, why: &str) {
         self.host.metrics().count(self.kind(effect), Attempt::Failed);
-        let why = lines.last().map_or("", |line| line.detail.as_str());
         tracing::error!(
             incident = effect.incident,
             rule = effect.rule,
@@ -218,7 +222,6 @@ impl Lane {
             why,
             "side effect failed for good"
         );
-        Ok(Turn::Fine)
     }
 
     /// The order as it is to be done now; why it makes no sense.
@@ -245,26 +248,18 @@ impl Lane {
         lines: Vec<Line>,
     ) -> Result<(), Error> {
         let later = self.outbox.later(effect, why, rest, lines).await?;
-        let given_up = later == Later::Never;
-        let counted = if given_up { Attempt::Failed } else { Attempt::Delayed };
-        self.host.metrics().count(self.kind(effect), counted);
-        if given_up {
-            tracing::error!(
-                incident = effect.incident,
-                rule = effect.rule,
-                kind = effect.kind,
-                why,
-                "side effect failed for good"
-            );
-        } else {
-            tracing::warn!(
-                incident = effect.incident,
-                rule = effect.rule,
-                kind = effect.kind,
-                why,
-                "side effect is tried again later"
-            );
+        if later == Later::Never {
+            self.given_up(effect, why);
+            return Ok(());
         }
+        self.host.metrics().count(self.kind(effect), Attempt::Delayed);
+        tracing::warn!(
+            incident = effect.incident,
+            rule = effect.rule,
+            kind = effect.kind,
+            why,
+            "side effect is tried again later"
+        );
         Ok(())
     }
 }
