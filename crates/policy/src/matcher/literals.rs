@@ -22,8 +22,21 @@ pub(super) struct Literals {
     strings: Vec<Box<[u8]>>,
     single: Single,
     windows: Vec<Windows>,
-    /// Strings that count only where a word begins with them.
+    /// Strings that count only where a word begins with them, by their first octets.
     heads: Option<Windows>,
+    /// Strings that count only where a word ends with them, by their last octets.
+    tails: Option<Windows>,
+}
+
+/// Where a string counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Place {
+    #[default]
+    Anywhere,
+    /// Only where a word begins with it.
+    WordStart,
+    /// Only where a word ends with it.
+    WordEnd,
 }
 
 /// The strings of one octet.
@@ -46,17 +59,19 @@ struct Windows {
 impl Literals {
     /// The strings are known by their place in the list; none is empty.
     pub(super) fn new(strings: Vec<Vec<u8>>) -> Self {
-        Self::with_heads(strings, &[])
+        Self::placed(strings, &[])
     }
 
-    /// As [`Self::new`]; of strings that `at_words` names by their place, only those are to be found with which a word begins.
-    pub(super) fn with_heads(strings: Vec<Vec<u8>>, at_words: &[bool]) -> Self {
-        let is_head = |id: u32| at_words.get(id as usize).copied().unwrap_or(false);
+    /// As [`Self::new`]; each string is to be found only in its place.
+    pub(super) fn placed(strings: Vec<Vec<u8>>, places: &[Place]) -> Self {
+        let place_of = |id: u32| places.get(id as usize).copied().unwrap_or_default();
         let strings: Vec<Box<[u8]>> =
             strings.into_iter().map(|s| s.to_ascii_lowercase().into_boxed_slice()).collect();
         let of = |lens: std::ops::RangeInclusive<usize>| -> Vec<u32> {
             let all = strings.iter().enumerate().map(|(id, string)| (id as u32, string));
-            all.filter(|(id, s)| lens.contains(&s.len()) && !is_head(*id)).map(|(id, _)| id).collect()
+            all.filter(|(id, s)| lens.contains(&s.len()) && place_of(*id) == Place::Anywhere)
+                .map(|(id, _)| id)
+                .collect()
         };
         let single = Single::new(&strings, &of(1..=1));
         let shortest = |ids: &[u32]| ids.iter().map(|id| strings[*id as usize].len()).min().unwrap_or(0);
@@ -72,10 +87,14 @@ impl Literals {
             let stride = (shortest(&ids) + 1 - width).min(LONGEST_STRIDE);
             windows.push(Windows::new(&strings, &ids, width, stride));
         }
-        let heads: Vec<u32> = (0..strings.len() as u32).filter(|id| is_head(*id)).collect();
-        let width = shortest(&heads).min(WIDEST);
-        let heads = (width > 0).then(|| Windows::new(&strings, &heads, width, 1));
-        Self { strings, single, windows, heads }
+        let at = |place: Place, entries: fn(&[Box<[u8]>], &[u32], usize) -> Windows| {
+            let ids: Vec<u32> = (0..strings.len() as u32).filter(|id| place_of(*id) == place).collect();
+            let width = shortest(&ids).min(WIDEST);
+            (width > 0).then(|| entries(&strings, &ids, width))
+        };
+        let heads = at(Place::WordStart, |strings, ids, width| Windows::new(strings, ids, width, 1));
+        let tails = at(Place::WordEnd, Windows::of_ends);
+        Self { strings, single, windows, heads, tails }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -83,7 +102,7 @@ impl Literals {
     }
 
     /// Tells of each occurrence: string and place; places of one string ascend. Returns the steps taken. `words` are those of the
-    /// text; without them strings that count where a word begins are told of everywhere.
+    /// text; without them strings that count where a word begins or ends are told of everywhere.
     pub(super) fn find(
         &self,
         text: &[u8],
@@ -97,6 +116,12 @@ impl Literals {
                 None => heads.find(&self.strings, text, found),
             };
         }
+        if let Some(tails) = &self.tails {
+            steps += match words {
+                Some(words) => tails.find_at_ends(&self.strings, text, words, found),
+                None => tails.find(&self.strings, text, found),
+            };
+        }
         if !self.single.find(text, found) {
             return steps;
         }
@@ -108,7 +133,7 @@ impl Literals {
 
     pub(super) fn memory(&self) -> usize {
         let strings: usize = self.strings.iter().map(|s| s.len() + 16).sum();
-        let windows = self.windows.iter().chain(&self.heads);
+        let windows = self.windows.iter().chain(&self.heads).chain(&self.tails);
         let windows = windows.map(|w| w.table.memory() + w.entries.len() * 8);
         strings + windows.sum::<usize>() + self.single.by_octet.len() * 24
     }
@@ -157,6 +182,16 @@ impl Windows {
         for offset in (0..stride).rev() {
             entries.extend(ids.iter().map(|id| (*id, offset as u32)));
         }
+        Self::of_entries(strings, entries, width, stride)
+    }
+
+    /// Of the last octets of each string.
+    fn of_ends(strings: &[Box<[u8]>], ids: &[u32], width: usize) -> Self {
+        let end = |id: &u32| (*id, (strings[*id as usize].len() - width) as u32);
+        Self::of_entries(strings, ids.iter().map(end).collect(), width, 1)
+    }
+
+    fn of_entries(strings: &[Box<[u8]>], entries: Vec<(u32, u32)>, width: usize, stride: usize) -> Self {
         let hash = |&(id, offset): &(u32, u32)| hash(load(&strings[id as usize], offset as usize), width);
         let hashed: Vec<_> = entries.iter().enumerate().map(|(i, entry)| (hash(entry), i as u32)).collect();
         Self { width, stride, table: Table::new(&hashed), entries }
@@ -200,12 +235,38 @@ impl Windows {
         words: &Words,
         found: &mut impl FnMut(u32, usize) -> bool,
     ) -> u64 {
+        let blocks = (0..words.blocks()).map(|block| words.beginnings(block));
+        self.find_marked(strings, text, blocks, 0, found)
+    }
+
+    /// As [`Self::find`], only windows with whose last octet a word ends.
+    fn find_at_ends(
+        &self,
+        strings: &[Box<[u8]>],
+        text: &[u8],
+        words: &Words,
+        found: &mut impl FnMut(u32, usize) -> bool,
+    ) -> u64 {
+        let blocks = (0..words.blocks()).map(|block| words.endings(block));
+        self.find_marked(strings, text, blocks, self.width - 1, found)
+    }
+
+    /// Looks at the windows that begin so many octets before a marked one.
+    #[inline]
+    fn find_marked(
+        &self,
+        strings: &[Box<[u8]>],
+        text: &[u8],
+        blocks: impl Iterator<Item = u64>,
+        before: usize,
+        found: &mut impl FnMut(u32, usize) -> bool,
+    ) -> u64 {
         let mut steps = 0;
-        for block in 0..words.blocks() {
-            let mut starts = words.beginnings(block);
-            while starts != 0 {
-                let at = block * 64 + starts.trailing_zeros() as usize;
-                starts &= starts - 1;
+        for (block, mut marks) in blocks.enumerate() {
+            while marks != 0 {
+                let at = (block * 64 + marks.trailing_zeros() as usize).checked_sub(before);
+                marks &= marks - 1;
+                let Some(at) = at else { continue };
                 let hash = hash(load(text, at), self.width);
                 if self.table.may_have(hash) && !self.verify(strings, text, at, hash, found, &mut steps) {
                     return steps;
@@ -263,7 +324,7 @@ mod tests {
 
     #[test]
     fn strings_that_begin_words_are_found_there_only() {
-        let literals = Literals::with_heads(vec![b"fn ".to_vec(), b"sub".to_vec()], &[true, false]);
+        let literals = Literals::placed(vec![b"fn ".to_vec(), b"sub".to_vec()], &[Place::WordStart]);
         let text = b"Fn xfn fn_fn subsub fn";
         let mut all = Vec::new();
         literals.find(text, Some(&Words::ascii(text)), &mut |id, at| {
@@ -271,6 +332,22 @@ mod tests {
             true
         });
         assert_eq!(all, [(0, 0), (0, 10), (1, 13), (1, 16)]);
+    }
+
+    #[test]
+    fn strings_that_end_words_are_found_there_only() {
+        let strings = vec![b"key".to_vec(), b"my secret key".to_vec(), b"abc".to_vec()];
+        let literals = Literals::placed(strings, &[Place::WordEnd, Place::WordEnd, Place::WordEnd]);
+        // The last of 64 octets, and the last of all, end words like any other.
+        let text = format!("Key keys my secret KEY monkey; {}abc {}abc", "-".repeat(30), "-".repeat(57));
+        assert_eq!(text.len(), 128 - 3);
+        let mut all = Vec::new();
+        literals.find(text.as_bytes(), Some(&Words::ascii(text.as_bytes())), &mut |id, at| {
+            all.push((id, at));
+            true
+        });
+        all.sort_unstable();
+        assert_eq!(all, [(0, 0), (0, 19), (0, 26), (1, 9), (2, 61), (2, 122)]);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use regex_syntax::hir::{Class, ClassUnicode, Hir, HirKind, Look};
 
 use super::REACH;
+use super::fold::{Class as Kind, class_of};
+use super::literals::Place;
 
 /// A string that matches hold, letters of ASCII in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,8 +13,15 @@ pub(super) struct Need {
     /// The fewest and the most octets of a match before it.
     pub(super) least_before: usize,
     pub(super) most_before: usize,
-    /// It begins with a letter or digit, and where a match holds it, a word begins with it.
-    pub(super) at_word: bool,
+    /// Where it stands in every match that it is needed for.
+    pub(super) place: Place,
+}
+
+/// Whether surely no letter or digit stands before and after an expression.
+#[derive(Debug, Clone, Copy, Default)]
+struct Apart {
+    before: bool,
+    after: bool,
 }
 
 /// The most strings for one expression.
@@ -22,7 +31,7 @@ const ENOUGH: usize = 8;
 
 /// The strings of which every match holds at least one; `None` if there are none worth looking for.
 pub(super) fn needs(hir: &Hir) -> Option<Vec<Need>> {
-    let needs = needs_of(hir, false)?;
+    let needs = needs_of(hir, Apart::default())?;
     let worth = |need: &Need| match need.literal.as_slice() {
         [] => false,
         [one] => one.is_ascii_punctuation(),
@@ -31,12 +40,15 @@ pub(super) fn needs(hir: &Hir) -> Option<Vec<Need>> {
     needs.iter().all(worth).then_some(needs)
 }
 
-/// `apart` says that surely no letter or digit stands before. Recursion is bounded by the parser's limit on nesting.
-fn needs_of(hir: &Hir, apart: bool) -> Option<Vec<Need>> {
+/// Recursion is bounded by the parser's limit on nesting.
+fn needs_of(hir: &Hir, apart: Apart) -> Option<Vec<Need>> {
     match hir.kind() {
-        HirKind::Literal(_) | HirKind::Class(_) => Some(vec![Need::at(0, 0, apart).with(exact(hir)?)]),
+        HirKind::Literal(_) | HirKind::Class(_) => Some(vec![Need::new(exact(hir)?, (0, 0), apart)]),
         HirKind::Capture(capture) => needs_of(&capture.sub, apart),
-        HirKind::Repetition(repetition) if repetition.min > 0 => needs_of(&repetition.sub, apart),
+        // What is needed of the first time is known to stand before others, not before what follows.
+        HirKind::Repetition(repetition) if repetition.min > 0 => {
+            needs_of(&repetition.sub, Apart { before: apart.before, after: false })
+        }
         HirKind::Alternation(all) => {
             let mut needs = Vec::new();
             for each in all {
@@ -51,31 +63,36 @@ fn needs_of(hir: &Hir, apart: bool) -> Option<Vec<Need>> {
 }
 
 impl Need {
-    fn at(least_before: usize, most_before: usize, at_word: bool) -> Self {
-        Self { literal: Vec::new(), least_before, most_before, at_word }
-    }
-
-    /// Goes on with these octets.
-    fn with(mut self, more: Vec<u8>) -> Self {
-        if self.literal.is_empty() {
-            self.at_word &= more.first().is_some_and(u8::is_ascii_alphanumeric);
-        }
-        self.literal.extend(more);
-        self
+    fn new(literal: Vec<u8>, (least_before, most_before): (usize, usize), apart: Apart) -> Self {
+        let in_word = |octet: Option<&u8>| octet.is_some_and(u8::is_ascii_alphanumeric);
+        let place = if apart.before && in_word(literal.first()) {
+            Place::WordStart
+        } else if apart.after && in_word(literal.last()) {
+            Place::WordEnd
+        } else {
+            Place::Anywhere
+        };
+        Self { literal, least_before, most_before, place }
     }
 }
 
 /// The best strings of a sequence: neighbours that are literal are one string.
-fn best_of_concat(all: &[Hir], mut apart: bool) -> Option<Vec<Need>> {
+fn best_of_concat(all: &[Hir], apart: Apart) -> Option<Vec<Need>> {
+    let mut afters = vec![apart.after; all.len() + 1];
+    for (index, each) in all.iter().enumerate().rev() {
+        afters[index] = is_apart(each, afters[index + 1], Side::First);
+    }
     let mut best: Option<Vec<Need>> = None;
-    let mut run: Option<Need> = None;
-    let (mut least, mut most) = (0usize, 0usize);
-    for each in all {
+    let mut run: Option<Run> = None;
+    let (mut least, mut most, mut before) = (0usize, 0usize, apart.before);
+    for (each, after) in all.iter().zip(afters.into_iter().skip(1)) {
         if let Some(literal) = exact(each) {
-            run = Some(run.unwrap_or_else(|| Need::at(least, most, apart)).with(literal));
+            let run = run.get_or_insert_with(|| Run { at: (least, most), before, ..Run::default() });
+            run.literal.extend(literal);
+            run.after = after;
         } else {
-            better(&mut best, run.take().into_iter().collect());
-            if let Some(mut needs) = needs_of(each, apart) {
+            better(&mut best, run.take().map(Run::need).into_iter().collect());
+            if let Some(mut needs) = needs_of(each, Apart { before, after }) {
                 for need in &mut needs {
                     need.least_before += least;
                     need.most_before = need.most_before.saturating_add(most).min(REACH);
@@ -83,48 +100,79 @@ fn best_of_concat(all: &[Hir], mut apart: bool) -> Option<Vec<Need>> {
                 better(&mut best, needs);
             }
         }
-        apart = ends_apart(each, apart);
+        before = is_apart(each, before, Side::Last);
         least += each.properties().minimum_len().unwrap_or(0);
         most = most.saturating_add(each.properties().maximum_len().unwrap_or(REACH)).min(REACH);
     }
-    better(&mut best, run.into_iter().collect());
+    better(&mut best, run.map(Run::need).into_iter().collect());
     best
 }
 
-/// Whether surely no letter or digit stands before what follows the expression, if `apart` says so of what it follows itself.
-fn ends_apart(hir: &Hir, apart: bool) -> bool {
-    match hir.kind() {
-        HirKind::Empty => apart,
-        // Of a letter or digit that follows, these say that it begins a word.
-        HirKind::Look(
-            Look::Start
-            | Look::StartLF
-            | Look::StartCRLF
-            | Look::WordAscii
-            | Look::WordUnicode
-            | Look::WordStartAscii
-            | Look::WordStartUnicode,
-        ) => true,
-        HirKind::Look(_) => apart,
-        HirKind::Literal(literal) => literal.0.last().is_some_and(|octet| is_apart(*octet)),
-        HirKind::Class(Class::Unicode(class)) => class
-            .ranges()
-            .iter()
-            .all(|range| range.end().is_ascii() && (range.start() as u8..=range.end() as u8).all(is_apart)),
-        HirKind::Class(Class::Bytes(class)) => {
-            class.ranges().iter().all(|range| (range.start()..=range.end()).all(is_apart))
-        }
-        HirKind::Repetition(repetition) => {
-            (repetition.min > 0 || apart) && ends_apart(&repetition.sub, false)
-        }
-        HirKind::Capture(capture) => ends_apart(&capture.sub, apart),
-        HirKind::Concat(all) => all.iter().fold(apart, |apart, each| ends_apart(each, apart)),
-        HirKind::Alternation(all) => all.iter().all(|each| ends_apart(each, apart)),
+/// Neighbours that are literal, as far as they are read.
+#[derive(Default)]
+struct Run {
+    literal: Vec<u8>,
+    at: (usize, usize),
+    before: bool,
+    after: bool,
+}
+
+impl Run {
+    fn need(self) -> Need {
+        Need::new(self.literal, self.at, Apart { before: self.before, after: self.after })
     }
 }
 
-fn is_apart(octet: u8) -> bool {
-    octet.is_ascii() && !octet.is_ascii_alphanumeric()
+/// The side of an expression that its neighbour sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    First,
+    Last,
+}
+
+/// Whether surely no letter or digit is what a neighbour on that side sees, if `apart` says so of what stands on the other
+/// side of the expression.
+fn is_apart(hir: &Hir, apart: bool, side: Side) -> bool {
+    match hir.kind() {
+        HirKind::Empty => apart,
+        // Of a letter or digit that is the neighbour, these say that a word begins or ends with it. Those that know ASCII only say
+        // less: they hold between a letter of ASCII and another.
+        HirKind::Look(look) => match (look, side) {
+            (Look::WordUnicode, _)
+            | (Look::Start | Look::StartLF | Look::StartCRLF | Look::WordStartUnicode, Side::Last)
+            | (Look::End | Look::EndLF | Look::EndCRLF | Look::WordEndUnicode, Side::First) => true,
+            _ => apart,
+        },
+        HirKind::Literal(literal) => {
+            let text = std::str::from_utf8(&literal.0).unwrap_or_default();
+            let seen = if side == Side::First { text.chars().next() } else { text.chars().next_back() };
+            seen.is_some_and(is_no_letter)
+        }
+        HirKind::Class(Class::Unicode(class)) => {
+            let ranges = || class.ranges().iter().map(|range| range.start()..=range.end());
+            ranges().all(|range| (*range.end() as u32) - (*range.start() as u32) < WIDE)
+                && ranges().flatten().all(is_no_letter)
+        }
+        HirKind::Class(Class::Bytes(class)) => class.ranges().iter().all(|range| {
+            range.end().is_ascii() && (range.start()..=range.end()).all(|octet| is_no_letter(octet.into()))
+        }),
+        HirKind::Repetition(repetition) => {
+            (repetition.min > 0 || apart) && is_apart(&repetition.sub, false, side)
+        }
+        HirKind::Capture(capture) => is_apart(&capture.sub, apart, side),
+        HirKind::Concat(all) if side == Side::First => {
+            all.iter().rev().fold(apart, |apart, each| is_apart(each, apart, side))
+        }
+        HirKind::Concat(all) => all.iter().fold(apart, |apart, each| is_apart(each, apart, side)),
+        HirKind::Alternation(all) => all.iter().all(|each| is_apart(each, apart, side)),
+    }
+}
+
+/// Ranges with so many members hold letters, or might.
+const WIDE: u32 = 128;
+
+fn is_no_letter(c: char) -> bool {
+    class_of(c) == Kind::Other
 }
 
 fn better(best: &mut Option<Vec<Need>>, other: Vec<Need>) {
@@ -175,11 +223,12 @@ mod tests {
     #[test]
     fn literals_that_begin_a_word_wherever_they_count_are_known() {
         let at_words = |pattern: &str| -> Vec<bool> {
-            needs(&parse(pattern, false).unwrap()).unwrap().iter().map(|need| need.at_word).collect()
+            let needs = needs(&parse(pattern, false).unwrap()).unwrap();
+            needs.iter().map(|need| need.place == Place::WordStart).collect()
         };
         for (pattern, expected) in [
             (r"(?m)^[ \t]*(?:import \d|(?:pub )?fn \d|impl(?:<x>)? \d)", &[true, true, true][..]),
-            (r"(?m)^\s*import \d", &[false]),
+            (r"(?m)^\s*import \d", &[true]),
             (r"\bimport \d", &[true]),
             (r"import \d", &[false]),
             (r"\w+ import \d", &[false]),
@@ -188,8 +237,33 @@ mod tests {
             (r"^(?:x|-)?import \d", &[false]),
             (r"^(?:x=|-)?import \d", &[true]),
             (r"\b#include \d", &[false]),
+            (r"[^a]import \d", &[false]),
+            // Between a Cyrillic letter and one of ASCII no word begins for us.
+            (r"(?-u:\b)import \d", &[false]),
         ] {
             assert_eq!(at_words(pattern), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn literals_that_end_a_word_wherever_they_count_are_known() {
+        let at_ends = |pattern: &str| -> Vec<bool> {
+            let needs = needs(&parse(pattern, false).unwrap()).unwrap();
+            needs.iter().map(|need| need.place == Place::WordEnd).collect()
+        };
+        for (pattern, expected) in [
+            (r"(?i)secret\s*[:=]\s*\w+", &[true][..]),
+            (r"(?i)secret\s*", &[false]),
+            (r"\d(?:key|token)s?\b", &[false, false]),
+            (r"\d(?:key|token)\b", &[true, true]),
+            (r"\d(?:key|token)(?-u:\b)", &[false, false]),
+            (r"\dapi key$", &[true]),
+            (r"\d(?:secret)+=", &[false]),
+            (r"\dsecret(?:=|\w)", &[false]),
+            (r"\dsecret(?:=\w)?-", &[true]),
+            (r"\dsecret[^x]", &[false]),
+        ] {
+            assert_eq!(at_ends(pattern), expected, "{pattern}");
         }
     }
 

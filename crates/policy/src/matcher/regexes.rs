@@ -11,7 +11,7 @@ use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{self, Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind};
 
 use super::fold::fold_char;
-use super::literals::Literals;
+use super::literals::{Literals, Place};
 use super::needs::{Need, needs};
 use super::scan::Scan;
 use super::{Flow, PatternId, Prepared, REACH, Refusal};
@@ -73,8 +73,8 @@ impl Regexes {
                 }
             }
         }
-        let at_words: Vec<bool> = regexes.needs.iter().map(|(_, need)| need.at_word).collect();
-        regexes.literals = Literals::with_heads(literals, &at_words);
+        let places: Vec<Place> = regexes.needs.iter().map(|(_, need)| need.place).collect();
+        regexes.literals = Literals::placed(literals, &places);
         if free.len() > 1 {
             let config =
                 Regex::config().match_kind(MatchKind::All).nfa_size_limit(None).onepass(false).dfa(false);

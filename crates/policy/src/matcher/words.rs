@@ -63,6 +63,16 @@ impl Words {
         self.starts.get(block).copied().unwrap_or(0)
     }
 
+    /// Which of 64 octets end words; none past the end.
+    #[inline]
+    pub(super) fn endings(&self, block: usize) -> u64 {
+        let edges = |block: usize| match self.inside.get(block) {
+            Some(inside) => !inside | self.starts[block],
+            None => u64::MAX,
+        };
+        self.insides(block) & (edges(block) >> 1 | edges(block + 1) << 63)
+    }
+
     /// How many blocks of 64 octets there are.
     pub(super) fn blocks(&self) -> usize {
         self.starts.len()
