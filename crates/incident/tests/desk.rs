@@ -129,6 +129,43 @@ on_both! {
         }
     }
 
+    async fn lists_of_more_than_are_counted_are_in_order_and_show_nothing_else(server: Server) {
+        server.dozen().await;
+        let columns = "policy_id, policy, policy_version, policy_set, severity, status, prevent_status, sender, recipients, \
+            subject, direction, server, last_seen, size, match_count, count_is_complete, trial, response_rules, unscannable, \
+            matches, recorded_at, sender_domain";
+        let sql = format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1400) \
+             INSERT INTO incident (unique_id, received_at, {columns}) \
+             SELECT unique_id || '-' || i, received_at - i, {columns} FROM incident CROSS JOIN n"
+        );
+        let mut transaction = server.journal.database().begin().await.unwrap();
+        transaction.run(&sql, values![]).await.unwrap();
+        transaction.commit().await.unwrap();
+        let access = Access::only(Condition::Not(Box::new(number(Field::PolicyId, 3))));
+        let all = Condition::is(Field::Status, "New");
+        assert_eq!(server.desk.count(&access, &all).await.unwrap(), Count::MoreThan(10_000));
+        for (sort, column) in [
+            (Sort::Severity, "severity"),
+            (Sort::Status, "status"),
+            (Sort::PreventStatus, "prevent_status"),
+            (Sort::Policy, "policy_id"),
+            (Sort::Sender, "lower(sender)"),
+            (Sort::Server, "server"),
+            (Sort::Matches, "match_count"),
+        ] {
+            let search = Search { condition: all.clone(), sort, limit: 10_000, ..Search::default() };
+            let page = server.desk.page(&access, &search).await.unwrap();
+            let found: Vec<i64> = page.rows.iter().map(|line| line.summary.id as i64).collect();
+            let sql = format!(
+                "SELECT id FROM incident WHERE policy_id <> 3 ORDER BY {column} DESC, received_at DESC, id DESC LIMIT 10000"
+            );
+            let rows = server.journal.database().fetch(&sql, values![]).await.unwrap();
+            let expected: Vec<i64> = rows.iter().map(|row| row.get("id").unwrap()).collect();
+            assert!(found == expected, "{sort:?}");
+        }
+    }
+
     async fn every_question_finds_the_same(server: Server) {
         server.dozen().await;
         let text = |text: &str| Scalar::Text(text.into());

@@ -127,6 +127,15 @@ fn what_is_not_one_row_of_the_table_is_not_found() {
 }
 
 #[test]
+fn a_number_with_more_zeros_in_front_than_any_of_its_column_is_another_number() {
+    let dir = indexed();
+    let set = set(dir.path(), "exact = \"customers\"\ncolumns = [\"last_name\", \"ssn\"]");
+    let texts =
+        ["Smith 555443333", "Smith 0555443333", "Smith 00000005,55443333", "May 12345678", "May 012345678"];
+    assert_eq!(counts(&set, &texts), [1, 0, 0, 1, 1]);
+}
+
+#[test]
 fn common_values_alone_find_a_row_where_the_policy_says_that_they_suffice() {
     let dir = indexed();
     let set = set(

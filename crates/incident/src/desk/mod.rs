@@ -91,8 +91,19 @@ impl Desk {
 
     /// SQL of `SELECT … FROM incident WHERE` what is asked and allowed.
     fn select(&self, columns: &str, access: &Access, condition: &Condition) -> condition::Writer<'_> {
+        self.select_by("", columns, access, condition)
+    }
+
+    /// As [`Self::select`], told which index of SQLite to read by.
+    fn select_by(
+        &self,
+        index: &str,
+        columns: &str,
+        access: &Access,
+        condition: &Condition,
+    ) -> condition::Writer<'_> {
         let mut writer = condition::Writer {
-            sql: format!("SELECT {columns} FROM incident WHERE "),
+            sql: format!("SELECT {columns} FROM incident {index} WHERE "),
             values: Vec::new(),
             keys: self.keys(),
             dialect: self.database().dialect(),

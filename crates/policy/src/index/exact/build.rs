@@ -18,7 +18,7 @@ use super::csv::{BadRow, Row, Table};
 use super::date::Order;
 use super::hashes::{Hashes, TAG, key};
 use super::points::Shape;
-use super::value::{Kind, Value};
+use super::value::{Kind, Value, length};
 use super::{Column, Details, KIND, OPENINGS, PAIRS, VALUES};
 use crate::index::IndexKey;
 use crate::index::file::{Header, PagedWriter, Writer};
@@ -185,7 +185,9 @@ pub fn build_exact(
         .iter()
         .zip(&hows)
         .map(|(column, how)| Column { name: column.name.clone(), kind: how.kind });
-    let details = Details { columns: columns.collect(), rounds, rows: report.rows, shape: all.shape };
+    let mut shape = all.shape;
+    all.columns.iter().for_each(|column| shape.written.add(column.digits, column.written));
+    let details = Details { columns: columns.collect(), rounds, rows: report.rows, shape };
     header.details = serde_json::to_value(details).map_err(io::Error::other)?;
     writer.finish(header)?;
     report.size = std::fs::metadata(path)?.len();
@@ -438,7 +440,34 @@ struct Stats {
 struct ColumnStats {
     taken: u64,
     skipped: BTreeMap<Skip, u64>,
+    /// One bit for each count of digits without zeros in front, and the most digits that a number is written with.
+    digits: u64,
+    written: u8,
 }
+
+impl ColumnStats {
+    /// Notes how a cell is written that has been read as these values.
+    fn note(&mut self, values: &[Value], cell: &[u8]) {
+        for value in values {
+            if let Value::Digits(number) = value {
+                let length = length(*number).min(63);
+                let written = cell.iter().filter(|octet| octet.is_ascii_digit()).count();
+                self.digits |= 1 << length;
+                self.written = self.written.max(length.max(written.min(LONGEST_WRITTEN) as u32) as u8);
+            }
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.taken += other.taken;
+        other.skipped.iter().for_each(|(skip, count)| *self.skipped.entry(*skip).or_default() += count);
+        self.digits |= other.digits;
+        self.written = self.written.max(other.written);
+    }
+}
+
+/// Digits of a number that is written with zeros in front: more are counted as so many.
+const LONGEST_WRITTEN: usize = 63;
 
 /// Values that a thread has just handed on: what repeats is not handed on again.
 struct Seen {
@@ -539,6 +568,7 @@ impl<'h> Hasher<'h> {
                 Ok(values) => {
                     taken += 1;
                     stats.taken += 1;
+                    stats.note(&values, batch.cell(row, column));
                     self.values(&values, column, number, row, out, &mut common);
                 }
                 Err(skip) => {
@@ -676,8 +706,7 @@ fn collect(
         report.taken += batch.stats.taken;
         all.shape.merge(&batch.stats.shape);
         for (sum, column) in all.columns.iter_mut().zip(&batch.stats.columns) {
-            sum.taken += column.taken;
-            column.skipped.iter().for_each(|(skip, count)| *sum.skipped.entry(*skip).or_default() += count);
+            sum.merge(column);
         }
         for one in batch.bad {
             *report.bad.entry(one.why.clone()).or_default() += 1;

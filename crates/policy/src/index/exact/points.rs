@@ -12,6 +12,9 @@ use super::value::{Value, length};
 pub(crate) struct Shape {
     /// One bit for each count of digits that a number may have.
     pub(crate) digits: u64,
+    /// How long they are with zeros in front.
+    #[serde(default)]
+    pub(crate) written: Widths,
     /// One bit for each length that an identifier of letters and digits may have.
     pub(crate) mixed: u64,
     /// Likewise of telephone numbers: without country code, with it, of unknown country.
@@ -80,6 +83,53 @@ impl Shape {
             Value::AnyCountry(number) => self.any_country >> length(*number) & 1 == 1,
             _ => false,
         }
+    }
+}
+
+/// For each count of digits that a number may have without zeros in front, the most that one of its column is written with:
+/// longer ones are other numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(from = "Vec<u8>", into = "Vec<u8>")]
+pub(crate) struct Widths([u8; 64]);
+
+impl Widths {
+    /// Of a column: the bits of its counts, and the most digits.
+    pub(crate) fn add(&mut self, digits: u64, widest: u8) {
+        for (count, width) in self.0.iter_mut().enumerate() {
+            if digits >> count & 1 == 1 {
+                *width = widest.max(*width);
+            }
+        }
+    }
+
+    /// Whether a number of so many digits without zeros in front may be written with so many.
+    fn take(&self, length: u32, written: usize) -> bool {
+        match self.0[length.min(63) as usize] {
+            // An index made before widths were kept.
+            0 => true,
+            widest => written <= usize::from(widest),
+        }
+    }
+}
+
+impl Default for Widths {
+    fn default() -> Self {
+        Self([0; 64])
+    }
+}
+
+impl From<Vec<u8>> for Widths {
+    fn from(all: Vec<u8>) -> Self {
+        let mut widths = Self::default();
+        widths.0.iter_mut().zip(all).for_each(|(to, width)| *to = width);
+        widths
+    }
+}
+
+impl From<Widths> for Vec<u8> {
+    fn from(widths: Widths) -> Self {
+        let used = widths.0.iter().rposition(|width| *width != 0).map_or(0, |last| last + 1);
+        widths.0[..used].to_vec()
     }
 }
 
@@ -262,7 +312,7 @@ fn numbers(
         if length > *lengths.end() {
             return;
         }
-        if shape.digits >> length & 1 == 1 {
+        if shape.digits >> length & 1 == 1 && shape.written.take(length, digits) {
             each(Point { value: Value::Digits(number), tagged: None, span: span.clone() });
         }
         if shape.may_be_phone(length) {
@@ -371,6 +421,26 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn zeros_in_front_make_another_number_where_no_number_of_the_column_is_so_long() {
+        let mut shape = digits(&[8, 9, 12]);
+        shape.written.add(1 << 8 | 1 << 9, 9);
+        shape.written.add(1 << 12, 16);
+        for (text, count) in [
+            ("123456789", 1),
+            ("012345678", 1),
+            ("12345678", 1),
+            ("0123456789", 0),
+            ("000 0123456789", 0),
+            ("0000123456789012", 1),
+            ("00000123456789012", 0),
+        ] {
+            assert_eq!(found(text, shape).len(), count, "{text}");
+        }
+        let kept = serde_json::to_string(&shape).unwrap();
+        assert_eq!(serde_json::from_str::<Shape>(&kept).unwrap(), shape);
     }
 
     #[test]
