@@ -1,6 +1,7 @@
-//! What a page of the console asks of the database, timed: `cargo bench -p incident --bench desk [-- INCIDENTS]`.
+//! What a page of the console asks of the database, timed:
+//! `cargo bench -p incident --bench desk [-- INCIDENTS [postgres://…]]`.
 //!
-//! Small by default. The rows are written straight into the tables, so that two million of them take minutes and not hours.
+//! Small by default, in SQLite; a database of PostgreSQL that is named must be empty. The rows are written straight into the tables, so that two million of them take minutes and not hours.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -9,18 +10,24 @@ use std::time::Instant;
 
 use incident::desk::{Access, Condition, Desk, Facet, Field, Scalar, Search, Sort};
 use incident::{Journal, JournalOptions};
+use store::database::Location;
 use store::values;
 
 const DAY: i64 = 86_400_000;
 
 fn main() {
     let count = std::env::args().filter_map(|one| one.parse().ok()).next_back().unwrap_or(20_000);
-    tokio::runtime::Runtime::new().unwrap().block_on(run(count));
+    let url = std::env::args().find(|one| one.starts_with("postgres"));
+    tokio::runtime::Runtime::new().unwrap().block_on(run(count, url));
 }
 
-async fn run(count: i64) {
+async fn run(count: i64, url: Option<String>) {
     let dir = tempfile::tempdir().unwrap();
-    let journal = Arc::new(Journal::open(dir.path(), JournalOptions::default()).await.unwrap());
+    let at = match url {
+        Some(url) => Location::parse(&url).unwrap(),
+        None => Location::File(dir.path().join("incidents.db")),
+    };
+    let journal = Arc::new(Journal::open_at(dir.path(), &at, JournalOptions::default()).await.unwrap());
     let began = Instant::now();
     fill(&journal, count).await;
     println!("{count} incidents written in {:.0?}", began.elapsed());
@@ -92,7 +99,7 @@ async fn fill(journal: &Journal, count: i64) {
     for from in (0..count).step_by(50_000) {
         let to = (from + 50_000).min(count);
         let mut transaction = journal.database().begin().await.unwrap();
-        let sql = "WITH RECURSIVE n(i) AS (SELECT ? UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?) \
+        let sql = "WITH RECURSIVE n(i) AS (SELECT CAST(? AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?) \
             INSERT INTO incident (unique_id, policy_id, policy, policy_version, policy_set, severity, status, prevent_status, sender, \
             recipients, subject, direction, server, received_at, last_seen, size, match_count, count_is_complete, trial, \
             response_rules, unscannable, matches, recorded_at, sender_domain) \
@@ -100,10 +107,10 @@ async fn fill(journal: &Journal, count: i64) {
             CASE WHEN i % 10 < 4 THEN 'New' WHEN i % 10 < 6 THEN 'In Process' WHEN i % 1000 = 7 THEN 'Escalated' ELSE 'Resolved' END, \
             CASE WHEN i % 50 = 0 THEN 21 ELSE 2 END, 'user' || (i % 2000) || '@company.example', \
             '[\"r' || (i % 5000) || '@partner.example\"]', 'subject ' || i, 'outbound', 'prevent-' || (i % 3), \
-            ? + i * ?, ? + i * ?, 10000, 1 + i % 90, TRUE, FALSE, '[]', '[]', x'00', ? + i * ?, 'company.example' FROM n";
-        let values = values![from, to, begin, step, begin, step, begin, step];
+            ? + i * ?, ? + i * ?, 10000, 1 + i % 90, TRUE, FALSE, '[]', '[]', ?, ? + i * ?, 'company.example' FROM n";
+        let values = values![from, to, begin, step, begin, step, vec![0_u8], begin, step];
         transaction.run(sql, values).await.unwrap();
-        let sql = "INSERT INTO incident_term SELECT 'recipient', 'r' || (substr(unique_id, 2) % 5000) || '@partner.example', id \
+        let sql = "INSERT INTO incident_term SELECT 'recipient', 'r' || (CAST(substr(unique_id, 2) AS BIGINT) % 5000) || '@partner.example', id \
             FROM incident WHERE received_at >= ? AND received_at < ?";
         transaction.run(sql, values![begin + from * step, begin + to * step]).await.unwrap();
         transaction.commit().await.unwrap();
