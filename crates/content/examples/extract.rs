@@ -25,6 +25,7 @@ fn main() {
             deadline: Instant::now() + Duration::from_secs(20),
             documents: &InProcess,
             passwords: &[],
+            digests: false,
         };
         let name = std::path::Path::new(&argument).file_name().and_then(|name| name.to_str());
         show(&open_file(name.unwrap_or_default(), &octets, &how), bare);

@@ -21,7 +21,7 @@ fn main() {
     for file in &files {
         let Ok(octets) = std::fs::read(file) else { continue };
         let deadline = Instant::now() + Duration::from_secs(20);
-        let how = How { limits: &limits, deadline, documents: &InProcess, passwords: &[] };
+        let how = How { limits: &limits, deadline, documents: &InProcess, passwords: &[], digests: false };
         let opened = content::open(&octets, &how);
         let findings = findings(&opened);
         silent += usize::from(opened.segments.is_empty() && opened.unscannable.is_empty());

@@ -26,6 +26,7 @@ pub fn mail(octets: &[u8]) {
         deadline: Instant::now() + Duration::from_secs(60),
         documents: &Closed,
         passwords: &[],
+        digests: false,
     };
     for opened in [crate::open(octets, &how), crate::open_file("a.bin", octets, &how)] {
         let count = opened.parts.len();

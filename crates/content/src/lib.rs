@@ -63,6 +63,8 @@ pub struct How<'a> {
     pub documents: &'a dyn Documents,
     /// Tried on encrypted containers.
     pub passwords: &'a [String],
+    /// Whether files are hashed, so that they can be known again: see [`Part::digest`].
+    pub digests: bool,
 }
 
 /// An opened message.
@@ -123,6 +125,8 @@ pub struct Part {
     pub kind: FileKind,
     /// Decoded octets.
     pub size: u64,
+    /// BLAKE3 of the decoded octets, where [`How::digests`] asks for it and the part is no text of the message.
+    pub digest: Option<[u8; 32]>,
     /// It is encrypted.
     pub encrypted: bool,
 }
@@ -517,6 +521,7 @@ pub fn not_opened(reason: Reason) -> Opened<'static> {
         declared: String::new(),
         kind: FileKind::Eml,
         size: 0,
+        digest: None,
         encrypted: false,
     };
     Opened {

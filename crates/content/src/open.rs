@@ -157,6 +157,7 @@ impl<'m, 'h> Walk<'m, 'h> {
             declared: declared.to_owned(),
             kind,
             size,
+            digest: None,
             encrypted: false,
         });
         id

@@ -12,6 +12,7 @@ fn open_with<'m>(name: &str, octets: &'m [u8], limits: &Limits, passwords: &[&st
         deadline: Instant::now() + Duration::from_secs(60),
         documents: &InProcess,
         passwords: &passwords,
+        digests: false,
     };
     open_file(name, octets, &how)
 }

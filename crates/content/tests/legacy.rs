@@ -16,7 +16,7 @@ fn opened<'m>(name: &str, octets: &'m [u8]) -> Opened<'m> {
     open_file(
         name,
         octets,
-        &How { limits: &Limits::default(), deadline, documents: &InProcess, passwords: &[] },
+        &How { limits: &Limits::default(), deadline, documents: &InProcess, passwords: &[], digests: false },
     )
 }
 

@@ -70,6 +70,7 @@ fn a_word_of_the_mail_opens_them_too() {
             deadline: Instant::now() + Duration::from_secs(120),
             documents: &InProcess,
             passwords: &[],
+            digests: false,
         };
         let opened = content::open(mail.as_bytes(), &how);
         assert_eq!(cell(&opened), format!("Amber {name} 4111 1111 1111 1111"), "{:?}", opened.unscannable);

@@ -82,7 +82,13 @@ fn sample(name: &str) -> Vec<u8> {
 }
 
 fn how<'a>(limits: &'a Limits, documents: &'a dyn Documents) -> How<'a> {
-    How { limits, deadline: Instant::now() + Duration::from_secs(120), documents, passwords: &[] }
+    How {
+        limits,
+        deadline: Instant::now() + Duration::from_secs(120),
+        documents,
+        passwords: &[],
+        digests: false,
+    }
 }
 
 /// The texts at a place below the file, as one.

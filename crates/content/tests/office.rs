@@ -20,6 +20,7 @@ fn texts(name: &str) -> Vec<(String, Kind, String)> {
         deadline: Instant::now() + Duration::from_secs(60),
         documents: &InProcess,
         passwords: &[],
+        digests: false,
     };
     let opened = open_file(name, &octets, &how);
     assert_eq!(opened.unscannable, [], "{name}");

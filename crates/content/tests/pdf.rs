@@ -12,7 +12,7 @@ fn sample(name: &str) -> Vec<u8> {
 
 fn opened<'m>(octets: &'m [u8], passwords: &[String]) -> Opened<'m> {
     let deadline = Instant::now() + Duration::from_secs(20);
-    let how = How { limits: &Limits::default(), deadline, documents: &InProcess, passwords };
+    let how = How { limits: &Limits::default(), deadline, documents: &InProcess, passwords, digests: false };
     open_file("sample.pdf", octets, &how)
 }
 

@@ -7,7 +7,7 @@ use crate::compile::files::{SourceFile, read_dir};
 use crate::compile::model::Compiled;
 use crate::compile::{Depth, Output, compile};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::index::{IndexKeys, Indexes};
+use crate::index::{Index, IndexKeys, Indexes};
 use crate::inspect::{self, Explanation};
 use crate::mail::Mail;
 use crate::verdict::{Inspection, PolicyInfo};
@@ -96,6 +96,11 @@ impl Set {
     /// Why each policy is or is not violated.
     pub fn explain(&self, mail: &Mail<'_>) -> Explanation {
         inspect::explain(&self.compiled, mail)
+    }
+
+    /// Whether a policy asks for indexed documents: then files are to be hashed, see [`content::How::digests`].
+    pub fn wants_digests(&self) -> bool {
+        self.compiled.engine.probes.iter().any(|probe| matches!(probe.index, Index::Documents(_)))
     }
 
     /// Octets that the compiled patterns and the indexes hold (estimated).

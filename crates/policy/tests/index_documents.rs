@@ -154,13 +154,80 @@ fn neither_text_nor_names_stand_in_the_index() {
     }
 }
 
+const PICTURE: &[u8] = include_bytes!("../../content/tests/samples/photo.png");
+
+/// A mail with an attached file of these octets.
+fn with_octets(name: &str, octets: &[u8]) -> support::Message {
+    use base64::Engine;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(octets);
+    let lines: Vec<&str> =
+        encoded.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    support::raw(&format!(
+        "Subject: a file\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream; name=\"{name}\"\r\n\
+         Content-Disposition: attachment; filename=\"{name}\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n",
+        lines.join("\r\n")
+    ))
+}
+
+/// Indexes these files by opening them.
+fn files(dir: &Path, files: &[(&str, &[u8])]) -> DocumentsReport {
+    let path = place(dir, IndexKind::Documents);
+    let mut builder = DocumentsBuilder::new(&path, &key(dir, "own"), "tests", 0, None).unwrap();
+    let limits = content::Limits::default();
+    let how = content::How {
+        limits: &limits,
+        deadline: std::time::Instant::now() + std::time::Duration::from_secs(60),
+        documents: &content::documents::InProcess,
+        passwords: &[],
+        digests: true,
+    };
+    for (name, octets) in files {
+        for document in builder.reader().read(name, &content::open_file(name, octets, &how)) {
+            builder.add(document).unwrap();
+        }
+    }
+    builder.finish().unwrap()
+}
+
+#[test]
+fn a_file_without_text_is_found_by_its_octets_and_no_other_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let drawing: Vec<u8> = (0..5_000u32).map(|at| (at * at >> 3) as u8 ^ 0x80).collect();
+    let report = files(dir.path(), &[("plans/site.png", PICTURE), ("plans/valve.dwg", &drawing)]);
+    assert_eq!((report.documents, report.nothing_own), (2, 2));
+    let whole = set(dir.path(), "documents = \"own\"\nmatch = \"exact\"");
+    for (octets, name) in [(PICTURE, "plans/site.png"), (&drawing, "plans/valve.dwg")] {
+        let found = with_octets("holiday.bin", octets).inspect(&whole);
+        let found = &found.violations[0].matches;
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].validator.as_deref(), Some(&*format!("all of {name}")));
+        assert_eq!((found[0].path.as_str(), found[0].text.as_str()), ("holiday.bin", "holiday.bin"));
+    }
+    let mut changed = drawing.clone();
+    changed[4_321] ^= 1;
+    assert!(!with_octets("valve.dwg", &changed).violates(&whole));
+    assert!(!with_octets("valve.dwg", &drawing[..4_999]).violates(&whole));
+    let elsewhere = set(dir.path(), "documents = \"own\"\nwhere = [\"body\"]");
+    assert!(!with_octets("valve.dwg", &drawing).violates(&elsewhere));
+}
+
+#[test]
+fn a_file_that_is_found_by_its_text_counts_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let texts = contracts();
+    let all: Vec<(&str, &[u8])> = texts.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
+    files(dir.path(), &all);
+    let set = set(dir.path(), "documents = \"own\"");
+    assert_eq!(with_octets("x.txt", texts[3].1.as_bytes()).count(&set), Some(1));
+}
+
 #[test]
 fn an_index_of_nothing_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = place(dir.path(), IndexKind::Documents);
     let builder = DocumentsBuilder::new(&path, &key(dir.path(), "own"), "tests", 0, None).unwrap();
     assert!(builder.reader().read_texts("x".into(), std::iter::once("too short")).is_none());
-    assert!(builder.finish().unwrap_err().to_string().contains("50 letters"));
+    assert!(builder.finish().unwrap_err().to_string().contains("no document"));
     assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
 }
 

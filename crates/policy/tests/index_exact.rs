@@ -444,6 +444,7 @@ fn a_text_that_takes_too_long_is_a_finding() {
         deadline: far,
         documents: &content::documents::InProcess,
         passwords: &[],
+        digests: false,
     };
     let opened = content::open(&octets, &how);
     let envelope = policy::Envelope::default();

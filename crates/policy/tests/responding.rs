@@ -57,7 +57,7 @@ impl Bench {
             peer: None,
         };
         let (limits, deadline) = (Limits::default(), Instant::now() + Duration::from_secs(60));
-        let how = How { limits: &limits, deadline, documents: &InProcess, passwords: &[] };
+        let how = How { limits: &limits, deadline, documents: &InProcess, passwords: &[], digests: false };
         let opened = content::open(mail.as_bytes(), &how);
         let now = "2026-01-14T10:00:00+00:00[UTC]".parse().unwrap();
         let mail = Mail { envelope: &envelope, opened: &opened, size: mail.len() as u64, now, deadline };

@@ -244,6 +244,7 @@ impl Job {
                 deadline,
                 documents,
                 passwords: &self.settings.passwords,
+                digests: self.set.wants_digests(),
             };
             let opened = content::open(&octets, &how);
             if worth_judging() { Some(self.judge(&opened, octets.len() as u64, deadline)) } else { None }

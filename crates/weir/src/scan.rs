@@ -54,7 +54,8 @@ impl Opener {
     /// Opens `item` and hands on what was found.
     pub(crate) fn open<T>(&self, item: &Item, then: impl FnOnce(&Opened<'_>, Instant) -> T) -> T {
         let deadline = Instant::now() + DEADLINE;
-        let how = How { limits: &self.limits, deadline, documents: &self.pool, passwords: &[] };
+        let how =
+            How { limits: &self.limits, deadline, documents: &self.pool, passwords: &[], digests: true };
         let opened = match item.is_mail {
             true => content::open(&item.octets, &how),
             false => content::open_file(file_name(&item.name), &item.octets, &how),

@@ -154,7 +154,8 @@ fn documents_are_indexed_and_excerpts_name_them() {
     let (code, out, err) = site.run(&["index", "documents", "--name", "contracts", "contracts"]);
     assert_eq!(code, 0, "{err}");
     assert!(
-        out.contains("12 documents from 13 files") && out.contains("short.txt: it has less than 50 letters"),
+        out.contains("12 documents from 13 files")
+            && out.contains("short.txt: it has less than 50 letters and 64 octets"),
         "{out}"
     );
     site.policy("documents = \"contracts\"");
@@ -169,6 +170,25 @@ fn documents_are_indexed_and_excerpts_name_them() {
     assert!(out.contains("documents contracts") && out.contains("% of 1/c5.txt"), "{out}");
     assert_eq!(site.scan(&format!("> {}", &words(5, 300)[200..700])).0, 1);
     assert_eq!(site.scan(&words(77, 300)).0, 0);
+}
+
+#[test]
+fn a_picture_is_known_again_under_any_name_until_an_octet_changes() {
+    let site = Site::new();
+    let picture = include_bytes!("../../content/tests/samples/photo.png");
+    site.write("plans/short.txt", "too short");
+    std::fs::write(site.path("plans/site.png"), picture).unwrap();
+    let (code, out, err) = site.run(&["index", "documents", "--name", "plans", "plans"]);
+    assert!(code == 0 && out.contains("1 documents from 2 files"), "{out}{err}");
+    site.policy("documents = \"plans\"");
+    std::fs::write(site.path("copy.jpg"), picture).unwrap();
+    let (code, out, err) = site.run(&["scan", "--policies", "policies", "copy.jpg"]);
+    assert!(code == 1 && out.contains("Own data"), "{out}{err}");
+    let mut changed = picture.to_vec();
+    *changed.last_mut().unwrap() ^= 1;
+    std::fs::write(site.path("copy.jpg"), changed).unwrap();
+    let (code, out, _) = site.run(&["scan", "--policies", "policies", "copy.jpg"]);
+    assert!(code != 1 && !out.contains("Own data"), "{out}");
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn rate(mails: &[Vec<u8>], time: Duration, mut run: impl FnMut(&[u8])) -> f64 {
 fn with_opened<T>(mail: &[u8], then: impl FnOnce(&Opened<'_>, Instant) -> T) -> T {
     let limits = Limits::default();
     let deadline = Instant::now() + Duration::from_secs(20);
-    let how = How { limits: &limits, deadline, documents: &InProcess, passwords: &[] };
+    let how = How { limits: &limits, deadline, documents: &InProcess, passwords: &[], digests: false };
     then(&content::open(mail, &how), deadline)
 }
 

@@ -183,7 +183,10 @@ fn mail(text: &str) -> Vec<u8> {
 fn open(mail: &[u8]) -> Opened<'_> {
     let limits = Limits::default();
     let deadline = Instant::now() + Duration::from_secs(60);
-    content::open(mail, &How { limits: &limits, deadline, documents: &InProcess, passwords: &[] })
+    content::open(
+        mail,
+        &How { limits: &limits, deadline, documents: &InProcess, passwords: &[], digests: false },
+    )
 }
 
 fn default_set() -> PathBuf {

@@ -137,6 +137,9 @@ impl<'m> Walk<'m, '_> {
         let kind = detect::detect(octets.get(), place.name.as_deref());
         let shown_as_text = says_text && is_document(kind) && !detect::looks_binary(octets.get());
         let id = self.part(&place, role, &declared, kind, octets.get().len() as u64);
+        if self.how.digests && !(role == Role::Body && says_text) {
+            self.opened.parts[id as usize].digest = Some(*blake3::hash(octets.get()).as_bytes());
+        }
         let component = if role == Role::Body { Component::Body } else { Component::Attachment };
         if let Some(name) = &place.name {
             self.segment(id, "", Component::Attachment, Kind::FileName, None, name.clone());

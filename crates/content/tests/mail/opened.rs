@@ -14,7 +14,13 @@ pub(crate) fn open_within<'m>(message: &'m [u8], limits: &Limits) -> Opened<'m> 
 }
 
 pub(crate) fn how(limits: &Limits) -> How<'_> {
-    How { limits, deadline: Instant::now() + Duration::from_secs(600), documents: &InProcess, passwords: &[] }
+    How {
+        limits,
+        deadline: Instant::now() + Duration::from_secs(600),
+        documents: &InProcess,
+        passwords: &[],
+        digests: false,
+    }
 }
 
 pub(crate) fn has(opened: &Opened<'_>, text: &str) -> bool {

@@ -67,6 +67,7 @@ fn render(octets: &[u8], matches: &[Match]) -> Answer<Response> {
         deadline: Instant::now() + PATIENCE,
         documents: &Closed,
         passwords: &[],
+        digests: false,
     };
     let opened = content::open(octets, &how);
     let headers: Vec<Header> = opened
@@ -118,6 +119,7 @@ pub(crate) fn body_of(octets: &[u8]) -> String {
         deadline: Instant::now() + PATIENCE,
         documents: &Closed,
         passwords: &[],
+        digests: false,
     };
     let opened = content::open(octets, &how);
     let texts = opened.segments.iter().filter(|segment| {

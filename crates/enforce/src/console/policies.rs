@@ -355,7 +355,13 @@ type Outcome = (Vec<Violation>, Vec<(Html, String)>);
 fn inspected(set: &policy::Set, mail: &str, sender: &str, recipients: &str) -> Outcome {
     let octets = mail.replace("\r\n", "\n").replace('\n', "\r\n").into_bytes();
     let deadline = Instant::now() + PATIENCE;
-    let how = How { limits: &Limits::default(), deadline, documents: &Closed, passwords: &[] };
+    let how = How {
+        limits: &Limits::default(),
+        deadline,
+        documents: &Closed,
+        passwords: &[],
+        digests: set.wants_digests(),
+    };
     let opened = content::open(&octets, &how);
     let envelope = Envelope {
         sender: sender.trim().to_owned(),

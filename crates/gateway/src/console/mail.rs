@@ -58,8 +58,10 @@ pub(super) async fn show(
 fn opened(id: u64, form: Html, octets: &[u8]) -> MailPage {
     let limits = Limits { octets_out: 16 << 20, parts: 500, ..Limits::default() };
     let deadline = Instant::now() + PATIENCE;
-    let opened =
-        content::open(octets, &How { limits: &limits, deadline, documents: &Closed, passwords: &[] });
+    let opened = content::open(
+        octets,
+        &How { limits: &limits, deadline, documents: &Closed, passwords: &[], digests: false },
+    );
     let headers = opened.headers.iter().map(|field| mail::Header {
         name: String::from_utf8_lossy(field.name).into_owned(),
         value: field.text.clone().into_owned(),

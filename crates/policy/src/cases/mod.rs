@@ -147,7 +147,7 @@ impl<'b> Bench<'b> {
     fn inspect(&self, case: &Case, octets: &[u8]) -> Inspection {
         let deadline = Instant::now() + PATIENCE;
         let limits = Limits::default();
-        let how = How { limits: &limits, deadline, documents: self.documents, passwords: &[] };
+        let how = How { limits: &limits, deadline, documents: self.documents, passwords: &[], digests: true };
         let opened = content::open(octets, &how);
         let zone = self.set.compiled().settings.zone.clone();
         let now =

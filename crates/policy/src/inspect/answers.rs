@@ -26,6 +26,8 @@ pub(super) enum At {
     Row(u32, u32),
     /// A document, likewise.
     Document(u32, u32),
+    /// A file that is a document, likewise.
+    DocumentFile(u32, u32),
     /// A component that is like what was learned, by its place in [`Answers::likenesses`].
     Like(u32),
     /// A part that is a file.
@@ -260,6 +262,11 @@ impl<'a> Answers<'a> {
         self.probed(probe).documents().get(at as usize)
     }
 
+    /// The document that a file is, by its probe and its place among those found.
+    pub(super) fn document_file(&self, probe: u32, at: u32) -> Option<documents::FileFound> {
+        self.probed(probe).files().get(at as usize).copied()
+    }
+
     fn rows(&self, test: &ExactTest) -> Vec<Item> {
         let found = exact::sufficing(test, self.probed(test.probe).rows(), self.pieces);
         found
@@ -270,15 +277,25 @@ impl<'a> Answers<'a> {
 
     fn documents(&self, test: &DocumentsTest) -> Vec<Item> {
         let found = documents::sufficing(test, self.probed(test.probe).documents(), self.pieces);
-        found
-            .into_iter()
-            .map(|(scope, at, document)| Item {
-                scope,
-                at: At::Document(test.probe, at),
-                value: document,
-                weight: 1,
-            })
-            .collect()
+        let texts = found.into_iter().map(|(scope, at, document)| Item {
+            scope,
+            at: At::Document(test.probe, at),
+            value: document,
+            weight: 1,
+        });
+        let mut items: Vec<Item> = texts.collect();
+        // A document that is known by its text is not counted again by its octets.
+        for (at, file) in self.probed(test.probe).files().iter().enumerate() {
+            let scope = self.scope_of_part(file.part);
+            let admitted = if scope == Spot::BODY_SCOPE { test.places.body } else { test.places.attachments };
+            let known = items.iter().any(|item| (item.scope, item.value) == (scope, file.document));
+            if admitted && !known {
+                let at = At::DocumentFile(test.probe, at as u32);
+                items.push(Item { scope, at, value: file.document, weight: 1 });
+            }
+        }
+        items.sort_by_key(|item| item.scope);
+        items
     }
 
     fn learned(&mut self, test: &LearnedTest) -> Vec<Item> {

@@ -1,5 +1,7 @@
 //! Documents in the texts of a message, whole or in part.
 
+use content::Part;
+
 use super::pieces::{Pieces, Scope};
 use super::probes::Trouble;
 use crate::compile::model::DocumentsTest;
@@ -14,6 +16,31 @@ pub(super) struct DocumentFound {
     /// Where its longest passage begins and ends: piece and octet.
     pub(super) from: (u32, u32),
     pub(super) to: (u32, u32),
+}
+
+/// A file that is a document, octet for octet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileFound {
+    pub(super) part: u32,
+    pub(super) document: u32,
+}
+
+/// Looks for files that are documents; gives the first one that could not be looked up.
+pub(super) fn look_at_files(
+    index: &DocumentsIndex,
+    parts: &[Part],
+    found: &mut Vec<FileFound>,
+) -> Option<u32> {
+    for part in parts {
+        let Some(digest) = &part.digest else { continue };
+        match index.files(digest) {
+            Ok(documents) => {
+                found.extend(documents.into_iter().map(|document| FileFound { part: part.id, document }));
+            }
+            Err(_) => return Some(part.id),
+        }
+    }
+    None
 }
 
 /// Looks through a row of texts: those that are shown make one text, each other is looked at by itself.

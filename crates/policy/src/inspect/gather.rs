@@ -14,6 +14,7 @@ use super::near::near_by;
 use super::pieces::{Pieces, Scope, Spot};
 use super::{ignore, joined, probes};
 use crate::compile::model::Compiled;
+use crate::mail::Mail;
 use crate::matcher::{Hit, Prepared};
 
 /// Octets of small texts that are read as one.
@@ -69,6 +70,8 @@ pub(super) struct Gathered {
     pub(super) overflowing: Vec<u32>,
     /// Texts about which an index could not be asked.
     pub(super) faulty: Vec<u32>,
+    /// Files likewise.
+    pub(super) faulty_parts: Vec<u32>,
     /// By probe: what the index found.
     pub(super) probed: Vec<probes::Found>,
     /// Something was found.
@@ -76,7 +79,8 @@ pub(super) struct Gathered {
 }
 
 /// Looks through all texts until the deadline.
-pub(super) fn gather(set: &Compiled, pieces: &Pieces<'_>, deadline: Instant) -> Gathered {
+pub(super) fn gather(set: &Compiled, pieces: &Pieces<'_>, mail: &Mail<'_>) -> Gathered {
+    let deadline = mail.deadline;
     let mut gatherer = Gatherer::new(set, pieces, deadline);
     let mut rows: Vec<Range<u32>> = Vec::new();
     let mut size = 0;
@@ -94,7 +98,7 @@ pub(super) fn gather(set: &Compiled, pieces: &Pieces<'_>, deadline: Instant) -> 
     }
     gatherer.look_through(&rows);
     let mut gathered = gatherer.out;
-    probes::ask(&set.engine, pieces, deadline, &mut gathered);
+    probes::ask(&set.engine, pieces, &mail.opened.parts, deadline, &mut gathered);
     gathered
 }
 

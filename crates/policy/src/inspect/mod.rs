@@ -40,7 +40,7 @@ use pieces::Pieces;
 pub(crate) fn inspect(set: &Compiled, mail: &Mail<'_>) -> Inspection {
     let direction = direction(&set.settings, mail.envelope);
     let pieces = Pieces::new(&set.engine, mail);
-    let gathered = gather::gather(set, &pieces, mail.deadline);
+    let gathered = gather::gather(set, &pieces, mail);
     let unscannable = findings(mail, &pieces, &gathered);
     let rules = judge::candidates(&set.engine, mail, &gathered, !unscannable.is_empty());
     let violations = match rules {
@@ -59,7 +59,7 @@ pub(crate) fn inspect(set: &Compiled, mail: &Mail<'_>) -> Inspection {
 pub(crate) fn explain(set: &Compiled, mail: &Mail<'_>) -> Explanation {
     let direction = direction(&set.settings, mail.envelope);
     let pieces = Pieces::new(&set.engine, mail);
-    let gathered = gather::gather(set, &pieces, mail.deadline);
+    let gathered = gather::gather(set, &pieces, mail);
     let unscannable = findings(mail, &pieces, &gathered);
     let inspection = inspect(set, mail);
     let mut answers = Answers::new(set, mail, &pieces, &gathered, &unscannable, direction);
@@ -69,23 +69,18 @@ pub(crate) fn explain(set: &Compiled, mail: &Mail<'_>) -> Explanation {
 /// What opening reported, and what inspection itself had to leave.
 fn findings(mail: &Mail<'_>, pieces: &Pieces<'_>, gathered: &Gathered) -> Vec<Unscannable> {
     let mut all = mail.opened.unscannable.clone();
-    let mut add = |piece: u32, reason: Reason| {
-        let part = pieces.get(piece).part;
+    let mut add = |part: u32, reason: Reason| {
         let path = mail.opened.parts.get(part as usize).map(|part| part.path.clone()).unwrap_or_default();
         let found = Unscannable { part, path, reason };
         if !all.contains(&found) {
             all.push(found);
         }
     };
-    if let Some(piece) = gathered.late {
-        add(piece, Reason::Timeout);
-    }
-    for piece in &gathered.overflowing {
-        add(*piece, Reason::TooBig);
-    }
-    for piece in &gathered.faulty {
-        add(*piece, Reason::EngineFault);
-    }
+    let part_of = |piece: &u32| pieces.get(*piece).part;
+    gathered.late.iter().map(part_of).for_each(|part| add(part, Reason::Timeout));
+    gathered.overflowing.iter().map(part_of).for_each(|part| add(part, Reason::TooBig));
+    gathered.faulty.iter().map(part_of).for_each(|part| add(part, Reason::EngineFault));
+    gathered.faulty_parts.iter().for_each(|part| add(*part, Reason::EngineFault));
     all
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use super::documents::{self, DocumentFound};
+use content::Part;
+
+use super::documents::{self, DocumentFound, FileFound};
 use super::exact::{self, RowFound};
 use super::gather::Gathered;
 use super::pieces::Pieces;
@@ -14,7 +16,7 @@ use crate::index::Index;
 #[derive(Debug)]
 pub(super) enum Found {
     Rows(Vec<RowFound>),
-    Documents(Vec<DocumentFound>),
+    Documents(Vec<DocumentFound>, Vec<FileFound>),
     /// Texts are judged when a rule asks.
     Later,
 }
@@ -23,7 +25,7 @@ impl Found {
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::Rows(rows) => rows.is_empty(),
-            Self::Documents(documents) => documents.is_empty(),
+            Self::Documents(documents, files) => documents.is_empty() && files.is_empty(),
             Self::Later => true,
         }
     }
@@ -33,7 +35,11 @@ impl Found {
     }
 
     pub(super) fn documents(&self) -> &[DocumentFound] {
-        if let Self::Documents(documents) = self { documents } else { &[] }
+        if let Self::Documents(documents, _) = self { documents } else { &[] }
+    }
+
+    pub(super) fn files(&self) -> &[FileFound] {
+        if let Self::Documents(_, files) = self { files } else { &[] }
     }
 }
 
@@ -49,19 +55,34 @@ pub(super) struct Trouble {
 }
 
 /// Asks every index.
-pub(super) fn ask(engine: &Engine, pieces: &Pieces<'_>, deadline: Instant, gathered: &mut Gathered) {
+pub(super) fn ask(
+    engine: &Engine,
+    pieces: &Pieces<'_>,
+    parts: &[Part],
+    deadline: Instant,
+    gathered: &mut Gathered,
+) {
     for probe in &engine.probes {
-        let found = ask_one(probe, pieces, deadline, gathered);
+        let found = ask_one(probe, pieces, parts, deadline, gathered);
         gathered.probed.push(found);
     }
 }
 
-fn ask_one(probe: &Probe, pieces: &Pieces<'_>, deadline: Instant, gathered: &mut Gathered) -> Found {
+fn ask_one(
+    probe: &Probe,
+    pieces: &Pieces<'_>,
+    parts: &[Part],
+    deadline: Instant,
+    gathered: &mut Gathered,
+) -> Found {
     let mut found = match &probe.index {
         Index::Exact(_) => Found::Rows(Vec::new()),
-        Index::Documents(_) => Found::Documents(Vec::new()),
+        Index::Documents(_) => Found::Documents(Vec::new(), Vec::new()),
         Index::Learned(_) => return Found::Later,
     };
+    if let (Index::Documents(index), Found::Documents(_, files)) = (&probe.index, &mut found) {
+        gathered.faulty_parts.extend(documents::look_at_files(index, parts, files));
+    }
     for row in stretch::rows(pieces, &probe.places) {
         let first = row[0];
         if Instant::now() >= deadline {
@@ -72,7 +93,9 @@ fn ask_one(probe: &Probe, pieces: &Pieces<'_>, deadline: Instant, gathered: &mut
             (Index::Exact(index), Found::Rows(found)) => {
                 exact::look(index, probe.wants, pieces, &row, deadline, found)
             }
-            (Index::Documents(index), Found::Documents(found)) => documents::look(index, pieces, &row, found),
+            (Index::Documents(index), Found::Documents(found, _)) => {
+                documents::look(index, pieces, &row, found)
+            }
             _ => Trouble::default(),
         };
         if trouble.overflow {

@@ -6,7 +6,7 @@ use super::answers::{Answers, At, Item, Within};
 use super::exact::{self, CellFound};
 use super::gather::{Found, value_of};
 use super::judge::Held;
-use crate::compile::model::{Atom, Compiled, Leaf, Test};
+use crate::compile::model::{Atom, Compiled, Leaf, Probe, Test};
 use crate::index::Index;
 use crate::mail::Mail;
 use crate::verdict::Match;
@@ -61,6 +61,7 @@ fn place(item: &Item, answers: &Answers<'_>) -> (u8, u32, u32) {
         At::Document(probe, at) => {
             answers.document(probe, at).map_or((0, 0, 0), |found| (0, found.from.0, found.from.1))
         }
+        At::DocumentFile(probe, at) => (1, answers.document_file(probe, at).map_or(0, |found| found.part), 0),
         At::Like(at) => (0, answers.likenesses[at as usize].1.piece, 0),
         At::File(part) => (1, part, 0),
         At::Unscannable(at) => (2, at, 0),
@@ -81,6 +82,7 @@ impl Reporter<'_> {
             At::Text(found) => self.text(answers, &found),
             At::Row(probe, at) => self.row(answers, &atom.test, probe, at),
             At::Document(probe, at) => self.document(answers, probe, at),
+            At::DocumentFile(probe, at) => self.document_file(answers, probe, at),
             At::Like(at) => self.like(answers, at),
             At::File(part) => self.file(part),
             At::Unscannable(at) => {
@@ -134,11 +136,7 @@ impl Reporter<'_> {
         else {
             return finding(0, "", String::new());
         };
-        let name = if let Index::Documents(index) = &of.index {
-            index.name(found.hit.document)
-        } else {
-            String::new()
-        };
+        let name = document_name(of, found.hit.document);
         let text = answers.pieces.get(found.from.0).text;
         let end = if found.to.0 == found.from.0 { found.to.1 as usize } else { text.len() };
         let start = found.from.1 as usize;
@@ -153,6 +151,21 @@ impl Reporter<'_> {
         });
         reported.normalised = format!("{} {name}", of.name).to_uppercase();
         reported
+    }
+
+    /// A file that is a document.
+    fn document_file(&self, answers: &Answers<'_>, probe: u32, at: u32) -> Match {
+        let (Some(of), Some(found)) =
+            (self.set.engine.probes.get(probe as usize), answers.document_file(probe, at))
+        else {
+            return finding(0, "", String::new());
+        };
+        let name = document_name(of, found.document);
+        Match {
+            validator: Some(format!("all of {name}")),
+            normalised: format!("{} {name}", of.name).to_uppercase(),
+            ..self.file(found.part)
+        }
     }
 
     /// The words that decided.
@@ -223,6 +236,10 @@ impl Reporter<'_> {
         self.counted = (piece, at, count);
         count
     }
+}
+
+fn document_name(of: &Probe, document: u32) -> String {
+    if let Index::Documents(index) = &of.index { index.name(document) } else { String::new() }
 }
 
 fn finding(part: u32, path: &str, text: String) -> Match {

@@ -140,7 +140,7 @@ impl Message {
     fn asked_with<T>(&self, documents: &dyn Documents, ask: impl FnOnce(&Mail<'_>) -> T) -> T {
         let limits = Limits::default();
         let deadline = Instant::now() + Duration::from_secs(600);
-        let how = How { limits: &limits, deadline, documents, passwords: &[] };
+        let how = How { limits: &limits, deadline, documents, passwords: &[], digests: true };
         let opened = content::open(&self.octets, &how);
         ask(&Mail {
             envelope: &self.envelope,

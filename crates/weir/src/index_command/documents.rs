@@ -118,10 +118,10 @@ fn open(opener: &Opener, reader: &DocumentReader, item: &Item, dirs: &[std::path
     opener.open(item, |opened, _| {
         let documents = reader.read(&name, opened);
         let why = || {
-            opened
-                .unscannable
-                .first()
-                .map_or_else(|| "it has less than 50 letters".to_owned(), |found| found.reason.to_string())
+            opened.unscannable.first().map_or_else(
+                || "it has less than 50 letters and 64 octets".to_owned(),
+                |found| found.reason.to_string(),
+            )
         };
         let nothing = documents.is_empty().then(|| (name.clone(), why()));
         Read { documents, nothing }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use content::{Kind, Opened};
+use content::{Kind, Opened, Part, Role};
 
 use super::grams::{Grams, Stream};
 use super::{Details, KIND, LEAST_WHOLE, RUNS, TEXTS, hide, name_key};
@@ -22,6 +22,8 @@ type Record = [u8; 22];
 /// Documents that may share a text, and rows of a fingerprint that are kept.
 const MOST_ALIKE: usize = 1_000;
 const LONGEST_NAME: usize = 1_000;
+/// Octets of the smallest file that is known by them: smaller ones are alike by chance.
+const LEAST_FILE: u64 = 64;
 
 /// Reads fingerprints; shareable between threads.
 #[derive(Debug)]
@@ -50,7 +52,8 @@ pub struct Fingerprints {
     pub name: String,
     /// Letters and digits.
     pub letters: u64,
-    whole: Key,
+    /// Of its text from beginning to end, and of its octets.
+    whole: Vec<Key>,
     runs: Vec<(Key, u64)>,
 }
 
@@ -65,14 +68,15 @@ pub struct DocumentsReport {
     pub boilerplate: u64,
     /// Documents in which a passage may stand without being boilerplate.
     pub common: usize,
-    /// Documents that have nothing of their own.
+    /// Documents no passage of which can be found: they have no text, or none of their own.
     pub nothing_own: u64,
     /// Octets of the index.
     pub size: u64,
 }
 
 impl DocumentReader {
-    /// The documents in an opened file: the file itself, and those inside it that have text of their own.
+    /// The documents in an opened file: the file itself and the files packed in it, with text or without, and what else is
+    /// inside it and has text of its own. Octets are known where [`content::How::digests`] was asked for.
     pub fn read(&self, name: &str, opened: &Opened<'_>) -> Vec<Fingerprints> {
         let parts = opened.parts.iter().map(|part| part.id);
         parts
@@ -84,9 +88,26 @@ impl DocumentReader {
                 let path = opened.parts.get(part as usize).map_or("", |part| part.path.as_str());
                 let inner = path.split_once(" > ").map_or("", |(_, inner)| inner);
                 let name = if inner.is_empty() { name.to_owned() } else { format!("{name} > {inner}") };
-                self.read_texts(name, pieces.map(|segment| segment.text.as_ref()))
+                let text = self.read_texts(name.clone(), pieces.map(|segment| segment.text.as_ref()));
+                let file = opened.parts.get(part as usize).and_then(|part| self.file(part));
+                match (text, file) {
+                    (Some(mut text), file) => {
+                        text.whole.extend(file);
+                        Some(text)
+                    }
+                    (None, Some(file)) => {
+                        Some(Fingerprints { name, letters: 0, whole: vec![file], runs: Vec::new() })
+                    }
+                    (None, None) => None,
+                }
             })
             .collect()
+    }
+
+    /// The key of a file by its octets. What documents hold is not one: a logo is in many of them.
+    fn file(&self, part: &Part) -> Option<Key> {
+        let own = part.role != Role::Embedded && part.size >= LEAST_FILE;
+        part.digest.filter(|_| own).map(|digest| self.grams.file(&digest))
     }
 
     /// A document from its texts; `None` if it is too short.
@@ -105,7 +126,7 @@ impl DocumentReader {
             return None;
         }
         let runs = kept.into_iter().map(|run| (self.grams.strong(run), self.grams.short(run))).collect();
-        Some(Fingerprints { name, letters: stream.count(), whole: stream.whole(), runs })
+        Some(Fingerprints { name, letters: stream.count(), whole: vec![stream.whole()], runs })
     }
 }
 
@@ -143,7 +164,7 @@ impl DocumentsBuilder {
     /// Takes a document.
     pub fn add(&mut self, document: Fingerprints) -> io::Result<()> {
         let number = self.places.len() as u32;
-        self.texts.push((document.whole, number));
+        self.texts.extend(document.whole.into_iter().map(|key| (key, number)));
         for (key, short) in document.runs {
             let mut record: Record = [0; 22];
             record[..10].copy_from_slice(&key);
@@ -163,7 +184,7 @@ impl DocumentsBuilder {
     pub fn finish(self) -> io::Result<DocumentsReport> {
         let Self { mut header, scratch, runs, mut texts, names, places, path, common, .. } = self;
         if places.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no document has 50 letters of text"));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no document in it"));
         }
         let common = common.unwrap_or((places.len() / 10).clamp(5, 50)).max(1);
         let mut report =

@@ -21,6 +21,7 @@ pub(crate) struct Grams {
     short: Sip,
     strong: [u8; 32],
     texts: [u8; 32],
+    files: [u8; 32],
 }
 
 impl std::fmt::Debug for Grams {
@@ -39,6 +40,7 @@ impl Grams {
             short: Sip::new(&key.derive("filters of documents", salt)),
             strong: key.derive("runs of documents", salt),
             texts: key.derive("texts of documents", salt),
+            files: key.derive("files of documents", salt),
         }
     }
 
@@ -49,6 +51,12 @@ impl Grams {
 
     pub(crate) fn strong(&self, run: u64) -> Key {
         let hash = blake3::keyed_hash(&self.strong, &run.to_le_bytes());
+        std::array::from_fn(|at| hash.as_bytes()[at])
+    }
+
+    /// The key of a file, from the hash of its octets.
+    pub(crate) fn file(&self, digest: &[u8; 32]) -> Key {
+        let hash = blake3::keyed_hash(&self.files, digest);
         std::array::from_fn(|at| hash.as_bytes()[at])
     }
 

@@ -173,6 +173,15 @@ impl DocumentsIndex {
         Ok(())
     }
 
+    /// The documents whose octets have this hash.
+    pub(crate) fn files(&self, digest: &[u8; 32]) -> io::Result<Vec<u32>> {
+        let mut all = Vec::new();
+        for entry in self.texts.find(&self.grams.file(digest))? {
+            all.extend(self.texts.rows(entry.rows)?);
+        }
+        Ok(all)
+    }
+
     /// The documents whose whole text this is.
     fn whole(&self, stream: &Stream<'_>, count: u64) -> io::Result<Vec<u32>> {
         if count < LEAST_WHOLE {
