@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use smtp::header::line;
 use smtp::spool::Spooled;
 use store::database::Session;
 use store::values;
 use uuid::Uuid;
 
 use crate::accept::{self, Incoming, Recipient};
-use crate::filter::{Changes, Line, Notice};
-use crate::header::line;
+use crate::filter::{Changes, Notice};
 use crate::history::{date, now, tell, time};
 use crate::queue::{self, NewEntry};
 use crate::{Error, FolderRow, Gateway, State};
@@ -126,7 +126,7 @@ impl Letter<'_> {
             ("MIME-Version", "1.0".to_owned()),
             ("Content-Type", self.content_type.clone()),
         ] {
-            out.push_str(&line(&Line { name: name.to_owned(), value }));
+            out.push_str(&line(name, &value));
         }
         if self.content_type.starts_with("text/plain") {
             out.push_str("Content-Transfer-Encoding: base64\r\n\r\n");
