@@ -200,7 +200,7 @@ impl Accepting<'_> {
     async fn is_repeat(&self, db: &mut dyn Session, to: &Recipient, step: &Step) -> Result<bool, Error> {
         let (table, state) = match step {
             Step::Hold { .. } => ("copy", "AND t.state = 'held'"),
-            Step::Deliver | Step::Redirect { .. } => ("queue", ""),
+            Step::Deliver | Step::Redirect { .. } => ("queue", "AND t.reason <> 'archive'"),
             Step::Delete { .. } => return Ok(false),
         };
         let sql = format!(

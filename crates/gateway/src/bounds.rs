@@ -1,5 +1,5 @@
-//! What somebody is bound to among messages: to folders, and to policies. What was never in a folder is everybody's; of what was,
-//! one copy within reach is needed.
+//! What somebody is bound to among messages: to folders, and to policies. Of what was in folders one copy within reach is needed;
+//! what never was in one is for those whose role names no folders.
 //!
 //! A message that came again, or in parts, is one message here: its rows have the same identity.
 
@@ -14,6 +14,8 @@ use crate::{Error, Gateway};
 pub struct Bounds {
     /// The folders within reach.
     pub folders: Vec<u64>,
+    /// Whether what was never in a folder is within reach as well.
+    pub passing: bool,
     /// A policy of each of these sets is violated.
     pub within: Vec<BTreeSet<u32>>,
 }
@@ -34,8 +36,8 @@ impl Bounds {
             "SELECT 1 FROM copy bound JOIN message part ON part.id = bound.message_id WHERE part.identity = {message}.identity"
         );
         let folders = self.is_in_reach("bound");
-        let violated = self.violated(message);
-        format!("(NOT EXISTS ({any}) OR EXISTS ({any} AND {folders})) AND {violated}")
+        let passing = if self.passing { format!("NOT EXISTS ({any}) OR ") } else { String::new() };
+        format!("({passing}EXISTS ({any} AND {folders})) AND {}", self.violated(message))
     }
 
     /// That a row of `queue q`, joined with its `message m`, is within reach. The gateway's own letters are about other mails, of

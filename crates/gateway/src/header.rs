@@ -4,12 +4,10 @@
 
 use std::ops::Range;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use smtp::header::{cut, field_end, insert, is_ours};
+use smtp::header::{BEFORE_A_FOLDED_LINE, SubjectTag, cut, field_end, is_ours, line};
 use smtp::spool::Edit;
 
-use crate::filter::{Changes, Line, Tag};
+use crate::filter::Changes;
 
 /// Fields read; what is behind them is not asked about, but still cut where it must be.
 const FIELDS: usize = 2_000;
@@ -17,8 +15,6 @@ const FIELDS: usize = 2_000;
 const POLICY_IDS: usize = 200;
 /// Longest `X-dlp-uniquemsgid` believed.
 const UNIQUE_ID: usize = 100;
-/// A tag is added to at most this many Subject fields.
-const SUBJECTS: usize = 8;
 
 /// A header.
 #[derive(Debug, Clone)]
@@ -114,82 +110,37 @@ impl<'m> Header<'m> {
             }
         }
         let mut edits: Vec<Edit> = cuts.into_iter().map(|range| cut(self.octets, range)).collect();
-        let mut prefix: String = changes.add.iter().map(line).collect();
+        let mut prefix: String = changes.add.iter().map(|one| line(&one.name, &one.value)).collect();
         let subjects: Vec<&Field<'_>> = self
             .fields
             .iter()
             .filter(|field| field.name.eq_ignore_ascii_case(b"subject") && !removed(field.name))
-            .take(SUBJECTS)
+            .take(SubjectTag::FIELDS)
             .collect();
         for tag in &changes.tags {
+            let tag = SubjectTag { prefix: &tag.prefix, suffix: &tag.suffix };
             if subjects.is_empty() {
-                let text = format!("{} {}", tag.prefix, tag.suffix);
-                prefix.push_str(&line(&Line { name: "Subject".to_owned(), value: text.trim().to_owned() }));
+                prefix.push_str(&tag.as_new_field());
             }
-            edits.extend(subjects.iter().flat_map(|field| self.tag(field, tag)));
+            let values = subjects.iter().map(|field| field.value.clone());
+            edits.extend(values.flat_map(|value| {
+                let shown = content::header_text(&self.octets[value.clone()]);
+                tag.edits(self.octets, value, &shown)
+            }));
         }
-        // A field that begins as a continuation would hang on our last line.
-        if self.begins_folded {
-            prefix.clear();
+        if self.begins_folded && !prefix.is_empty() {
+            prefix.push_str(BEFORE_A_FOLDED_LINE);
         }
         // What goes in at a place comes before what is cut there.
         edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
         (prefix.into_bytes(), edits)
     }
-
-    /// Insertions into one Subject field; its own octets, folding and encoded words stay. What it bears already is not added again.
-    fn tag<'a>(&self, field: &Field<'_>, tag: &'a Tag) -> impl Iterator<Item = Edit> + use<'a> {
-        let value = &self.octets[field.value.clone()];
-        let text = content::header_text(value);
-        let (prefix, suffix) = (tag.prefix.trim(), tag.suffix.trim());
-        let before = (!prefix.is_empty() && !text.trim_start().starts_with(prefix)).then(|| {
-            // White space between two encoded words is not shown (RFC 2047 6.2): the space must be within one.
-            let beside_word = value.trim_ascii_start().starts_with(b"=?") && !is_plain(prefix);
-            let word = encoded(&if beside_word { format!("{prefix} ") } else { prefix.to_owned() });
-            let spaced = value.first().is_none_or(u8::is_ascii_whitespace);
-            insert(field.value.start, if spaced { format!(" {word}") } else { format!(" {word} ") })
-        });
-        let after = (!suffix.is_empty() && !text.trim_end().ends_with(suffix)).then(|| {
-            let beside_word = value.trim_ascii_end().ends_with(b"?=") && !is_plain(suffix);
-            let word = encoded(&if beside_word { format!(" {suffix}") } else { suffix.to_owned() });
-            insert(field.value.end, format!(" {word}"))
-        });
-        before.into_iter().chain(after)
-    }
-}
-
-/// A line of ours. Control characters become spaces and what no name may have is left out: no injection through a setting.
-pub(crate) fn line(line: &Line) -> String {
-    let name: String = line.name.chars().filter(|c| c.is_ascii_graphic() && *c != ':').collect();
-    let value: String = line.value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    format!("{name}: {}\r\n", encoded(&value))
-}
-
-/// Plain text for a header: as it is when printable ASCII, else encoded words (RFC 2047) that leave a line room for its name.
-pub(crate) fn encoded(text: &str) -> String {
-    if is_plain(text) {
-        return text.to_owned();
-    }
-    let (mut words, mut word) = (Vec::new(), String::new());
-    for c in text.chars() {
-        if word.len() + c.len_utf8() > 30 {
-            words.push(std::mem::take(&mut word));
-        }
-        word.push(c);
-    }
-    words.push(word);
-    let words: Vec<String> =
-        words.iter().map(|word| format!("=?UTF-8?B?{}?=", STANDARD.encode(word))).collect();
-    words.join("\r\n ")
-}
-
-fn is_plain(text: &str) -> bool {
-    text.chars().all(|c| c == ' ' || c.is_ascii_graphic()) && !text.contains("=?")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::{Line, Tag};
     use proptest::prelude::*;
 
     const PASS: &str = "X-Cfilter-Loop";
@@ -232,6 +183,20 @@ mod tests {
         };
         let message = b"Received-SPF: pass\r\nA: 1\r\n\r\nbody";
         assert_eq!(applied(message, &changes), "X-Note: a  Bcc: eve@evil.example\r\nA: 1\r\n\r\nbody");
+    }
+
+    #[test]
+    fn a_header_that_begins_with_a_folded_line_gets_ours_on_top_all_the_same() {
+        let changes = Changes {
+            add: vec![Line { name: "X-Encrypt".into(), value: "yes".into() }],
+            ..Changes::default()
+        };
+        let left = applied(b" folded\r\nSubject: x\r\n\r\nbody", &changes);
+        let note = "X-Weir-Note: the next line was the first\r\n";
+        assert_eq!(left, format!("X-Encrypt: yes\r\n{note} folded\r\nSubject: x\r\n\r\nbody"));
+        assert_eq!(Header::read(left.as_bytes()).text("X-Encrypt").unwrap(), "yes");
+        let plain = b" folded\r\nSubject: x\r\n\r\nbody";
+        assert_eq!(applied(plain, &Changes::default()).as_bytes(), plain);
     }
 
     #[test]

@@ -5,17 +5,17 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use smtp::header::line;
 use smtp::spool::Spooled;
 use store::database::Session;
 use store::values;
 use uuid::Uuid;
 
 use crate::accept::{self, Incoming, Recipient};
-use crate::filter::{Changes, Line, Notice};
-use crate::header::line;
+use crate::filter::{Changes, Notice};
 use crate::history::{date, now, tell, time};
 use crate::queue::{self, NewEntry};
-use crate::{Error, FolderRow, Gateway, State};
+use crate::{Error, FolderKind, FolderRow, Gateway, State};
 
 /// What a notice is about.
 #[derive(Debug, Clone, Copy)]
@@ -126,7 +126,7 @@ impl Letter<'_> {
             ("MIME-Version", "1.0".to_owned()),
             ("Content-Type", self.content_type.clone()),
         ] {
-            out.push_str(&line(&Line { name: name.to_owned(), value }));
+            out.push_str(&line(name, &value));
         }
         if self.content_type.starts_with("text/plain") {
             out.push_str("Content-Transfer-Encoding: base64\r\n\r\n");
@@ -229,6 +229,10 @@ impl Gateway {
         let Some(last) = fresh.last() else { return Ok(()) };
         let waiting = self.contents_of(row.id).await?.waiting;
         let console = self.options().notices.console_url.trim_end_matches('/');
+        let state = match row.folder.kind {
+            FolderKind::Hold => State::Held,
+            FolderKind::Informational => State::Informational,
+        };
         let mut text = format!(
             "{} new in the folder \"{}\", {} there in all.\n\n",
             fresh.len(),
@@ -258,7 +262,7 @@ impl Gateway {
                 text,
                 "\nAll of them: {console}/incidents?folder={}&state={}",
                 row.id,
-                State::Held.as_str()
+                state.as_str()
             );
         }
         let subject = format!("{} new in \"{}\"", fresh.len(), row.folder.name);

@@ -122,8 +122,17 @@ async fn send_of(
     subject: &str,
     body: &str,
 ) -> String {
-    let stream = BufReader::new(TcpStream::connect(to).await.unwrap());
-    let mut stream = stream;
+    let mail = format!(
+        "X-dlp-uniquemsgid: 0000000A-0000-4000-8000-{number:012}\r\nX-dlp-policyid: {policy}\r\nFrom: Jane <jane@company.example>\r\n\
+        To: {}\r\nSubject: {subject}\r\nMessage-ID: <{number}@company.example>\r\nMIME-Version: 1.0\r\n\
+        Content-Type: text/plain; charset=utf-8\r\n\r\n{body}.\r\n",
+        recipients.join(", ")
+    );
+    send_text(to, recipients, &mail).await
+}
+
+async fn send_text(to: SocketAddr, recipients: &[&str], mail: &str) -> String {
+    let mut stream = BufReader::new(TcpStream::connect(to).await.unwrap());
     let mut lines =
         vec!["EHLO detection.test.example".to_owned(), "MAIL FROM:<jane@company.example>".to_owned()];
     lines.extend(recipients.iter().map(|to| format!("RCPT TO:<{to}>")));
@@ -134,12 +143,6 @@ async fn send_of(
         let answer = reply(&mut stream).await;
         assert!(answer.starts_with(['2', '3']), "{line}: {answer}");
     }
-    let mail = format!(
-        "X-dlp-uniquemsgid: 0000000A-0000-4000-8000-{number:012}\r\nX-dlp-policyid: {policy}\r\nFrom: Jane <jane@company.example>\r\n\
-        To: {}\r\nSubject: {subject}\r\nMessage-ID: <{number}@company.example>\r\nMIME-Version: 1.0\r\n\
-        Content-Type: text/plain; charset=utf-8\r\n\r\n{body}.\r\n",
-        recipients.join(", ")
-    );
     stream.get_mut().write_all(mail.as_bytes()).await.unwrap();
     reply(&mut stream).await
 }
@@ -610,6 +613,31 @@ async fn neither_the_message_audit_nor_the_queue_tells_of_folders_out_of_reach()
         assert_eq!(messages.matches("<tr data-row").count(), count, "{role}: {messages}");
         assert_eq!(queue.matches("<tr data-row").count(), count, "{role}: {queue}");
         assert!(!messages.contains("Ordinary mail") && !queue.contains("bob@"), "{role}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_that_no_folder_held_is_found_by_roles_that_name_no_folders() {
+    let desk = desk().await;
+    let mut root = desk.user("root", "Administrator").await;
+    let folders = "/configuration/folders/new";
+    let folder = [("name", "Boardroom"), ("kind", "hold"), ("at_limit", "keep"), ("reviewers", "root")];
+    root.submit(folders, folders, &folder).await;
+    desk.send(1, &["bob@partner.example"], "Held mail").await;
+    let text = "From: Jane <jane@company.example>\r\nSubject: Passing mail\r\n\r\nwords\r\n.\r\n";
+    assert!(send_text(desk.running.mail, &["ann@partner.example"], text).await.starts_with("250"));
+    let privileges = [Privilege::SearchMail, Privilege::ManageQueue];
+    // All folders that there are today, by name.
+    desk.own_role("Folders", &privileges, vec![Condition::Folder { any_of: [1, 2].into() }]).await;
+    desk.own_role("Help desk", &privileges, Vec::new()).await;
+    for (role, passing) in [("Folders", false), ("Help desk", true)] {
+        let mut browser = desk.user(&role.replace(' ', "-"), role).await;
+        let found = browser.get("/messages").await.body;
+        assert!(found.contains("Held mail"), "{role}: {found}");
+        assert_eq!(found.contains("Passing mail"), passing, "{role}: {found}");
+        let asked = browser.get("/messages?recipient=ann").await.body;
+        assert_eq!(asked.contains("<tr data-row"), passing, "{role}: {asked}");
+        assert_eq!(browser.get("/messages/2").await.status, if passing { 200 } else { 404 }, "{role}");
     }
 }
 

@@ -226,7 +226,7 @@ on_both! {
         assert_eq!((told.id, told.total, told.decided, told.broken), (bulk, 4, 4, None));
         assert!(!gw.stop_bulk(bulk, &rita()).await.unwrap(), "it is over");
         until("a full queue", async || gw.queue(&QueueFilter::default()).await.unwrap().total == 4).await;
-        let bounds = |folder, policies: &[u32]| Some(Bounds { folders: vec![folder], within: vec![policies.iter().copied().collect()] });
+        let bounds = |folder, policies: &[u32]| Some(Bounds { folders: vec![folder], passing: true, within: vec![policies.iter().copied().collect()] });
         let seen = async |bounds: Option<Bounds>| {
             let audit = gw.audit(&AuditFilter { bounds: bounds.clone(), ..AuditFilter::default() }).await.unwrap().messages;
             let queue = gw.queue(&QueueFilter { bounds, ..QueueFilter::default() }).await.unwrap();

@@ -14,6 +14,7 @@ use store::values;
 use uuid::Uuid;
 
 use crate::desk::Actor;
+use crate::desk::kept::is_kept;
 use crate::read::{alone, time};
 use crate::seal::shortened;
 use crate::{Error, Incident, Journal};
@@ -124,16 +125,22 @@ impl Events {
         self.database().fetch(sql, Vec::new()).await?.iter().map(receiver).collect()
     }
 
-    /// Makes a receiver, or changes the one of this name. One that begins to listen is told what happens from now on.
+    /// Makes a receiver that needs this credential, or changes the one of this name. One that begins to listen is told what
+    /// happens from now on. The inner error is for whoever saves it.
     pub async fn save_receiver(
         &self,
         actor: &Actor,
         name: &str,
-        definition: &str,
+        (definition, credential): (&str, Option<&str>),
         enabled: bool,
     ) -> Result<Result<(), String>, Error> {
         let mut transaction = self.database().begin().await?;
         let db = &mut *transaction;
+        if let Some(credential) = credential
+            && !is_kept(db, credential).await?
+        {
+            return Ok(Err(format!("there is no credential named {credential}")));
+        }
         db.lock(PLACING).await?;
         let known = db.fetch("SELECT enabled FROM receiver WHERE name = ?", values![name]).await?;
         let listened = known.first().map(|row| row.get::<bool>("enabled")).transpose()?.unwrap_or(false);

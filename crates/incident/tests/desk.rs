@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use incident::desk::{
     Access, Actor, AgeingRow, Asked, Change, Changed, Condition, Count, Decision, Desk, Facet, Field, Order,
-    RemediationOrder, RemediationResult, Scalar, Search, SecretKind, Sort,
+    PluginRow, RemediationOrder, RemediationResult, Scalar, Search, SecretKind, Sort,
 };
+use incident::events::Events;
 use incident::{Journal, JournalOptions, Severity};
 use jiff::{SignedDuration, Timestamp};
 use store::database::{Dialect, Location};
@@ -543,9 +544,48 @@ on_both! {
         let rows = server.journal.database().fetch("SELECT sealed FROM credential", Vec::new()).await.unwrap();
         let sealed: Vec<u8> = rows[0].get("sealed").unwrap();
         assert!(!sealed.windows(6).any(|some| some == b"second"), "not in clear");
-        assert!(server.desk.remove_secret("gateway").await.unwrap());
+        assert_eq!(server.desk.remove_secret("gateway", |_| true).await.unwrap(), Ok(true));
+        assert_eq!(server.desk.remove_secret("gateway", |_| true).await.unwrap(), Ok(false));
         server.desk.keep_policy_version(&ann(), "a.toml", "", "id = 1", "new").await.unwrap();
         assert_eq!(server.desk.policy_versions("a.toml").await.unwrap()[0].text, "id = 1");
+    }
+
+    async fn a_credential_never_goes_while_something_that_needs_it_is_saved(server: Server) {
+        let events = Events::new(server.journal.clone());
+        let plugin = |name: &str| PluginRow { name: name.into(), definition: "needs key".into(), second_person: false };
+        let needs = |definition: &str| definition == "needs key";
+        let mut gone = 0;
+        for round in 0..60 {
+            server.desk.keep_secret(&ann(), "key", SecretKind::Password, "user u", b"secret").await.unwrap();
+            let (one, other) = (format!("plug-in {round}"), format!("receiver {round}"));
+            let row = plugin(&one);
+            let (saved, listens, removed) = tokio::join!(
+                async { server.desk.save_plugin(&ann(), &row, Some("key")).await.unwrap() },
+                async { events.save_receiver(&ann(), &other, ("needs key", Some("key")), true).await.unwrap() },
+                async { server.desk.remove_secret("key", needs).await.unwrap() },
+            );
+            let mut users: Vec<&str> = Vec::new();
+            users.extend(saved.then_some(one.as_str()));
+            users.extend(listens.is_ok().then_some(other.as_str()));
+            match removed {
+                Ok(was) => {
+                    assert!(was && users.is_empty(), "removed beside {users:?}");
+                    gone += 1;
+                }
+                Err(named) => {
+                    assert!(!named.is_empty() && named.iter().all(|name| users.contains(&name.as_str())), "{named:?} of {users:?}");
+                    assert!(server.desk.open_secret("key").await.unwrap().is_some());
+                }
+            }
+            server.desk.remove_plugin(&one).await.unwrap().unwrap();
+            events.remove_receiver(&other).await.unwrap();
+        }
+        assert!(gone < 60, "never in use");
+        assert!(server.desk.remove_secret("key", needs).await.unwrap().is_ok());
+        assert!(!server.desk.save_plugin(&ann(), &plugin("late"), Some("key")).await.unwrap());
+        let late = events.save_receiver(&ann(), "late", ("needs key", Some("key")), true).await.unwrap();
+        assert_eq!(late.unwrap_err(), "there is no credential named key");
+        assert!(server.desk.plugins().await.unwrap().is_empty() && events.receivers().await.unwrap().is_empty());
     }
 
     async fn counts_are_exact_to_ten_thousand_and_say_so_beyond(server: Server) {

@@ -48,7 +48,7 @@ impl Server {
     }
 
     async fn listen(&self, name: &str, enabled: bool) {
-        self.events.save_receiver(&ann(), name, "{}", enabled).await.unwrap().unwrap();
+        self.events.save_receiver(&ann(), name, ("{}", None), enabled).await.unwrap().unwrap();
     }
 
     async fn claim(&self) -> Turn {

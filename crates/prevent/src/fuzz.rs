@@ -1,8 +1,9 @@
 //! Bodies of fuzz targets: any octets as a message, or as packets of an MTA that asks by milter.
 
+use smtp::header::SubjectTag;
 use smtp::spool::Edit;
 
-use crate::header::{HeaderScan, SubjectTag, edits};
+use crate::header::{HeaderScan, edits};
 use crate::milter::wire::{self, Packet};
 
 const PASS: &str = "X-Cfilter-Loop";
@@ -11,8 +12,8 @@ const PASS: &str = "X-Cfilter-Loop";
 pub fn header(octets: &[u8]) {
     let scan = HeaderScan::read(octets, PASS);
     assert!(scan.body_start <= octets.len());
-    let tag = SubjectTag { prefix: "[\u{fc}]".into(), suffix: "(b)".into() };
-    let tagged = edits(&scan, octets, Some(&tag));
+    let tag = SubjectTag { prefix: "[\u{fc}]", suffix: "(b)" };
+    let tagged = edits(&scan, octets, Some(tag));
     let mut at = 0;
     for Edit { range, .. } in &tagged {
         assert!(at <= range.start && range.start <= range.end && range.end <= scan.body_start as u64);

@@ -1,16 +1,14 @@
-//! The header lines that we read, cut out and add. Octets in, edits out; no I/O, nothing is re-serialised.
+//! The header lines that we read and cut out. Octets in, edits out; no I/O, nothing is re-serialised.
 //!
 //! Where the header and its fields end: see [`smtp::header`].
 
 use std::ops::Range;
 
-use smtp::header::{cut, field_end, insert, is_ours};
+use smtp::header::{SubjectTag, cut, field_end, is_ours};
 use smtp::spool::Edit;
 
 /// More separate places with forged lines than this are an attack, not a mail.
 pub(crate) const MAX_FORGED_RANGES: usize = 1_000;
-/// A tag is added to at most this many Subject fields of one message.
-const MAX_SUBJECTS: usize = 8;
 
 /// What the stations need to know of a header, read in one pass.
 #[derive(Debug, Default)]
@@ -54,7 +52,7 @@ impl HeaderScan {
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"from") && self.from.is_none() => self.from = Some(value()),
             4 if name.eq_ignore_ascii_case(b"date") && self.date.is_none() => self.date = Some(value()),
-            7 if name.eq_ignore_ascii_case(b"subject") && self.subjects.len() < MAX_SUBJECTS => {
+            7 if name.eq_ignore_ascii_case(b"subject") && self.subjects.len() < SubjectTag::FIELDS => {
                 self.subjects.push(field);
             }
             8 if name.eq_ignore_ascii_case(b"received") => self.received += 1,
@@ -76,99 +74,18 @@ impl HeaderScan {
 }
 
 /// The edits that cut the forged lines and change the subject; sorted and disjoint.
-pub(crate) fn edits(scan: &HeaderScan, message: &[u8], tag: Option<&SubjectTag>) -> Vec<Edit> {
+pub(crate) fn edits(scan: &HeaderScan, message: &[u8], tag: Option<SubjectTag<'_>>) -> Vec<Edit> {
     let mut edits: Vec<Edit> = scan.forged.iter().map(|range| cut(message, range.clone())).collect();
     if let Some(tag) = tag {
-        edits.extend(scan.subjects.iter().flat_map(|field| tag.edits(message, field.clone())));
+        let values = scan.subjects.iter().map(|field| value_range(message, field.clone()));
+        edits.extend(values.flat_map(|value| {
+            let shown = content::header_text(&message[value.clone()]);
+            tag.edits(message, value, &shown)
+        }));
         // A tag goes in before what is cut at the same place.
         edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
     }
     edits
-}
-
-/// A text put before or after what a Subject says.
-#[derive(Debug, Clone)]
-pub(crate) struct SubjectTag {
-    pub(crate) prefix: String,
-    pub(crate) suffix: String,
-}
-
-impl SubjectTag {
-    /// The line to add when the message has no Subject at all.
-    pub(crate) fn as_new_field(&self) -> String {
-        let text = format!("{} {}", self.prefix, self.suffix);
-        format!("Subject: {}\r\n", encode_text(text.trim()))
-    }
-
-    /// Insertions into one Subject field; the field's own octets, its folding and its encoded words stay as they came.
-    /// What it bears already (a message that passes twice) is not added again.
-    fn edits(&self, message: &[u8], field: Range<usize>) -> impl Iterator<Item = Edit> + use<> {
-        let value = value_range(message, field);
-        let text = &message[value.clone()];
-        let (prefix, suffix) = (self.prefix.trim(), self.suffix.trim());
-        let bears_prefix =
-            prefix.is_empty() || text.trim_ascii_start().starts_with(stem(&encode_text(prefix)));
-        let bears_suffix =
-            suffix.is_empty() || text.trim_ascii_end().ends_with(encode_text(suffix).as_bytes());
-        let before = (!bears_prefix).then(|| {
-            // White space between two encoded words is not shown (RFC 2047 6.2): the space must be within one.
-            let space_within = is_encoded_word(text.trim_ascii_start(), true);
-            let word = encode_beside(prefix, space_within, |prefix| format!("{prefix} "));
-            let spaced = text.first().is_none_or(u8::is_ascii_whitespace);
-            insert(value.start, if spaced { format!(" {word}") } else { format!(" {word} ") })
-        });
-        let after = (!bears_suffix).then(|| {
-            let space_within = is_encoded_word(text.trim_ascii_end(), false);
-            insert(
-                value.end,
-                format!(" {}", encode_beside(suffix, space_within, |suffix| format!(" {suffix}"))),
-            )
-        });
-        before.into_iter().chain(after)
-    }
-}
-
-/// Encoded with a space of its own where it becomes an encoded word that stands beside another.
-fn encode_beside(text: &str, beside_a_word: bool, spaced: impl Fn(&str) -> String) -> String {
-    let encoded = encode_text(text);
-    if beside_a_word && encoded.starts_with("=?") { encode_text(&spaced(text)) } else { encoded }
-}
-
-/// Whether the text begins, or ends, with an encoded word.
-fn is_encoded_word(text: &[u8], at_start: bool) -> bool {
-    if at_start { text.starts_with(b"=?") } else { text.ends_with(b"?=") }
-}
-
-/// What an encoded text begins with, whether or not a space follows within its last word.
-fn stem(encoded: &str) -> &[u8] {
-    encoded.strip_suffix("?=").unwrap_or(encoded).as_bytes()
-}
-
-/// A header line of ours: `name: value CRLF`. Control characters in the value become spaces and what no name may have is
-/// left out of it: no injection through a policy's text.
-pub(crate) fn line(name: &str, value: &str) -> String {
-    let name: String = name.chars().filter(|c| c.is_ascii_graphic() && *c != ':').collect();
-    let value: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    format!("{name}: {}\r\n", encode_text(&value))
-}
-
-/// Plain text for a header value: as it is when printable ASCII, else RFC 2047 encoded words that leave a line room for its name.
-pub(crate) fn encode_text(text: &str) -> String {
-    if text.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
-        return text.to_owned();
-    }
-    let mut words = Vec::new();
-    let mut word = String::new();
-    for c in text.chars() {
-        let mut octets = [0; 4];
-        let encoded: String = c.encode_utf8(&mut octets).bytes().map(q_octet).collect();
-        if word.len() + encoded.len() > 40 {
-            words.push(format!("=?UTF-8?Q?{}?=", std::mem::take(&mut word)));
-        }
-        word.push_str(&encoded);
-    }
-    words.push(format!("=?UTF-8?Q?{word}?="));
-    words.join("\r\n ")
 }
 
 /// Trimmed value octets as text, for logs and records.
@@ -176,15 +93,6 @@ pub(crate) fn value_text(message: &[u8], range: &Option<Range<usize>>) -> Option
     let range = range.clone()?;
     let text = String::from_utf8_lossy(message[range].trim_ascii()).into_owned();
     (!text.is_empty()).then_some(text)
-}
-
-fn q_octet(octet: u8) -> String {
-    match octet {
-        b' ' => "_".to_owned(),
-        b'!' | b'*' | b'+' | b'-' | b'/' => (octet as char).to_string(),
-        _ if octet.is_ascii_alphanumeric() => (octet as char).to_string(),
-        _ => format!("={octet:02X}"),
-    }
 }
 
 /// The name before the colon, white space around it removed (the obsolete form of RFC 5322 4.5 is still read by mail programs).
@@ -265,8 +173,10 @@ mod tests {
     }
 
     fn tagged(message: &[u8], prefix: &str, suffix: &str) -> String {
-        let tag = SubjectTag { prefix: prefix.into(), suffix: suffix.into() };
-        applied(message, &edits(&HeaderScan::read(message, PASS), message, Some(&tag)))
+        applied(
+            message,
+            &edits(&HeaderScan::read(message, PASS), message, Some(SubjectTag { prefix, suffix })),
+        )
     }
 
     #[test]
@@ -320,13 +230,11 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_that_appears_twice_is_tagged_twice_and_none_gets_one() {
+    fn a_subject_that_appears_twice_is_tagged_twice() {
         assert_eq!(
             tagged(b"Subject: a\r\nsubject: b\r\n\r\nSubject: c\r\n", "[A]", ""),
             "Subject: [A] a\r\nsubject: [A] b\r\n\r\nSubject: c\r\n"
         );
-        let tag = SubjectTag { prefix: "[A]".into(), suffix: String::new() };
-        assert_eq!(tag.as_new_field(), "Subject: [A]\r\n");
     }
 
     #[test]
@@ -345,15 +253,6 @@ mod tests {
         assert_eq!(HeaderScan::read(b"", PASS).body_start, 0);
     }
 
-    #[test]
-    fn a_line_of_ours_cannot_be_split_by_its_value_or_its_name() {
-        assert_eq!(line("X-Note", "a\r\nBcc: b"), "X-Note: a  Bcc: b\r\n");
-        assert_eq!(line("X\r\nBcc: a", "b"), "XBcca: b\r\n");
-        assert_eq!(line("X-Note", "caf\u{e9}"), "X-Note: =?UTF-8?Q?caf=C3=A9?=\r\n");
-        let long = line("X-Note", &"\u{e9}".repeat(200));
-        assert!(long.lines().all(|line| line.len() <= 78), "{long}");
-    }
-
     proptest! {
         #[test]
         fn any_octets_are_read_and_the_body_is_never_touched(message in proptest::collection::vec(any::<u8>(), 0..400)) {
@@ -367,24 +266,15 @@ mod tests {
         }
 
         #[test]
-        fn whatever_the_value_a_line_of_ours_is_one_field(value in any::<String>(), name in any::<String>()) {
-            let line = line(&name, &value);
-            let text = line.strip_suffix("\r\n").unwrap();
-            prop_assert!(text.split("\r\n").skip(1).all(|folded| folded.starts_with(' ')));
-            prop_assert!(!text.replace("\r\n ", "").contains(['\r', '\n', '\0']));
-            prop_assert!(text.is_ascii());
-        }
-
-        #[test]
         fn tagging_adds_the_tag_and_changes_nothing_else(
             message in proptest::collection::vec(prop_oneof![
                 Just("Subject"), Just(":"), Just(" "), Just("\r\n"), Just("=?utf-8?q?a?="), Just("x"), Just("\t"), Just("\n"),
             ], 0..30),
         ) {
             let message = message.concat();
-            let tag = SubjectTag { prefix: "[\u{fc}]".into(), suffix: "(b)".into() };
+            let tag = SubjectTag { prefix: "[\u{fc}]", suffix: "(b)" };
             let scan = HeaderScan::read(message.as_bytes(), PASS);
-            let edits = edits(&scan, message.as_bytes(), Some(&tag));
+            let edits = edits(&scan, message.as_bytes(), Some(tag));
             let mut at = 0;
             for edit in edits.iter().filter(|edit| edit.range.is_empty()) {
                 prop_assert!(edit.range.start >= at && edit.range.start <= scan.body_start as u64);

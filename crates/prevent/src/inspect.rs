@@ -266,7 +266,7 @@ impl Job {
     fn findings(&self, facts: Facts, octets: &[u8], judged: Judged) -> Findings {
         let (inspection, response, subject, kept) = judged;
         let tag = subject_tag(&response.modifications);
-        let edits = header::edits(&facts.header, octets, tag.as_ref());
+        let edits = header::edits(&facts.header, octets, tag);
         let older_ids = match inspection.violations.is_empty() {
             true => Vec::new(),
             false => older_ids(octets, &self.question.sender, &facts.header, &self.settings),

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use policy::{Disposition, Modifications};
+use smtp::header::{self, SubjectTag};
 use smtp::spool::Edit;
 
-use crate::header::{self, SubjectTag};
 use crate::inspect::{Findings, Inspected, Question};
 use crate::receive::Received;
 use crate::settings::Settings;
@@ -118,10 +118,10 @@ fn changes(findings: &mut Findings, settings: &Settings) -> Changes {
 }
 
 /// What a rule adds to the subject.
-pub(crate) fn subject_tag(modifications: &Modifications) -> Option<SubjectTag> {
+pub(crate) fn subject_tag(modifications: &Modifications) -> Option<SubjectTag<'_>> {
     let change = modifications.subject.as_ref()?;
     Some(SubjectTag {
-        prefix: change.prefix.clone().unwrap_or_default(),
-        suffix: change.suffix.clone().unwrap_or_default(),
+        prefix: change.prefix.as_deref().unwrap_or_default(),
+        suffix: change.suffix.as_deref().unwrap_or_default(),
     })
 }

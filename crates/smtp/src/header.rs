@@ -1,11 +1,21 @@
-//! Header lines as ranges of octets: where the header and each field end, and the edits that cut lines out or put text in.
+//! Header lines as ranges of octets: where the header and each field end, the edits that cut lines out or put text in, and how a
+//! line of our own is written.
 //!
 //! The header is everything up to the first `CRLF CRLF`. Inside it a line ends at CRLF, but also at a bare CR or LF where the
 //! configuration lets those through: a line must not hide behind a line end that only others honour.
 
+mod subject;
+mod text;
+
 use std::ops::Range;
 
+pub use subject::SubjectTag;
+pub use text::{encoded, line};
+
 use crate::spool::Edit;
+
+/// The last line on top of a header that begins with a folded line, which would become part of whatever stands before it.
+pub const BEFORE_A_FOLDED_LINE: &str = "X-Weir-Note: the next line was the first\r\n";
 
 /// Octets of the header with the empty line that ends it; all octets where there is none. Only a strict CRLF CRLF is agreed on
 /// by everybody (RFC 5322 2.1).

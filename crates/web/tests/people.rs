@@ -6,6 +6,7 @@
 mod postgres;
 mod support;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use store::database::{self, Database, Location};
@@ -16,6 +17,7 @@ use web::audit::{Actor, Audit, Search, Verdict};
 use web::people::{
     ADMINISTRATOR, Attempt, NewUser, Password, People, Privilege, Rights, SecondFactor, SignIn, UserChange,
 };
+use web::session::{Ends, Sessions};
 use web::{Clock, Error};
 
 struct Place {
@@ -156,6 +158,30 @@ on_both! {
             welcome += usize::from(matches!(one.await, SignIn::Welcome(_)));
         }
         assert_eq!(welcome, 1);
+    }
+
+    async fn a_session_used_through_another_servers_console_is_that_servers_alone(place: &Place) {
+        let (jane, role) = (place.user("jane", "Reviewer").await.unwrap(), place.role("Reviewer").await);
+        let sessions = Sessions::new(place.database.clone(), place.hand.clock(), Ends::default());
+        let name = sessions.begin_through("gw1", jane, role, "192.0.2.1 at gw1").await.unwrap();
+        let found = sessions.find_through("gw1", &name).await.unwrap().unwrap();
+        assert_eq!((found.user, found.role, found.peer.as_str()), (jane, role, "192.0.2.1 at gw1"));
+        for (server, name) in [("gw2", name.as_str()), ("", &name), ("gw1", "00"), ("gw1", "no name"), ("gw1", "")] {
+            assert!(sessions.find_through(server, name).await.unwrap().is_none(), "{server} {name}");
+        }
+        // It is seen with the user's own, and ends with them, or idly.
+        let own = sessions.begin(jane, role, "192.0.2.2", "a browser").await.unwrap();
+        let agents: BTreeSet<String> = sessions.of(jane).await.unwrap().into_iter().map(|one| one.agent).collect();
+        assert_eq!(agents, ["Console of gw1", "a browser"].map(str::to_owned).into());
+        sessions.end_others(jane, &own.hash()).await.unwrap();
+        assert!(sessions.find_through("gw1", &name).await.unwrap().is_none());
+        let idle = sessions.begin_through("gw1", jane, role, "").await.unwrap();
+        place.hand.turn(20 * 60);
+        assert!(sessions.find_through("gw1", &idle).await.unwrap().is_some(), "being asked about keeps it");
+        place.hand.turn(20 * 60);
+        assert!(sessions.find_through("gw1", &idle).await.unwrap().is_some());
+        place.hand.turn(31 * 60);
+        assert!(sessions.find_through("gw1", &idle).await.unwrap().is_none());
     }
 
     async fn second_factors_survive_a_new_master_key(place: &Place) {

@@ -118,28 +118,20 @@ fn described(pem: &str) -> Option<String> {
 
 pub(super) async fn remove(State(console): State<Console>, viewer: Viewer, Form(gone): Form<Gone>) -> Answer {
     viewer.require(Privilege::ManageSystem)?;
-    let users = users_of(&console, &gone.name).await?;
-    if !users.is_empty() {
-        return Err(Problem::Conflict(format!("It is used by {}.", users.join(", "))).into());
-    }
-    viewer.log("CREDENTIAL_REMOVED", &gone.name, "").await?;
-    if !console.desk.remove_secret(&gone.name).await? {
-        return Err(Problem::NotFound.into());
+    let name = gone.name.as_str();
+    match console.desk.remove_secret(name, |definition| names(definition, name)).await? {
+        Ok(true) => viewer.log("CREDENTIAL_REMOVED", name, "").await?,
+        Ok(false) => return Err(Problem::NotFound.into()),
+        Err(users) => return Err(Problem::Conflict(format!("It is used by {}.", users.join(", "))).into()),
     }
     viewer.say(Tone::Done, "The credential is removed.").await?;
     Ok(see_other("/credentials"))
 }
 
-/// Names of the plug-ins and receivers that use a credential.
-async fn users_of(console: &Console, credential: &str) -> Answer<Vec<String>> {
-    let mut users = Vec::new();
-    for row in console.desk.plugins().await? {
-        let read: Result<crate::plugins::Definition, _> = serde_json::from_str(&row.definition);
-        users.extend(read.is_ok_and(|one| one.credential() == Some(credential)).then_some(row.name));
-    }
-    for row in console.enforce.events().receivers().await? {
-        let read: Result<crate::receivers::Definition, _> = serde_json::from_str(&row.definition);
-        users.extend(read.is_ok_and(|one| one.credential() == Some(credential)).then_some(row.name));
-    }
-    Ok(users)
+/// Whether the definition of a plug-in or of a receiver names a credential.
+fn names(definition: &str, credential: &str) -> bool {
+    let plugin: Result<crate::plugins::Definition, _> = serde_json::from_str(definition);
+    let receiver: Result<crate::receivers::Definition, _> = serde_json::from_str(definition);
+    plugin.is_ok_and(|one| one.credential() == Some(credential))
+        || receiver.is_ok_and(|one| one.credential() == Some(credential))
 }

@@ -209,7 +209,8 @@ pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(ne
     let (enabled, text) = (new.paused.is_empty(), serde_json::to_string(&definition).unwrap_or_default());
     let state = if enabled { "" } else { ", paused" };
     viewer.log("RECEIVER_SAVED", &name, &format!("{}{state}", definition.words())).await?;
-    let saved = console.enforce.events().save_receiver(&actor(&viewer), &name, &text, enabled).await?;
+    let described = (text.as_str(), definition.credential());
+    let saved = console.enforce.events().save_receiver(&actor(&viewer), &name, described, enabled).await?;
     saved.map_err(Problem::Conflict)?;
     viewer.say(Tone::Done, format!("The receiver {name} is saved.")).await?;
     Ok(see_other("/receivers"))

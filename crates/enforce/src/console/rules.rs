@@ -392,8 +392,12 @@ pub(super) async fn save_plugin(
     definition.check().map_err(Problem::Unfit)?;
     let row = PluginRow { second_person: !field("second_person").is_empty(), ..definition.row(&name) };
     let four_eyes = if row.second_person { "needs a second person" } else { "needs no second person" };
+    if !console.desk.save_plugin(&actor(&viewer), &row, definition.credential()).await? {
+        let credential = definition.credential().unwrap_or_default();
+        let why = format!("There is no credential named {credential}: make it first, under Credentials.");
+        return Err(Problem::Unfit(why).into());
+    }
     viewer.log("PLUGIN_SAVED", &name, four_eyes).await?;
-    console.desk.save_plugin(&actor(&viewer), &row).await?;
     viewer.say(Tone::Done, format!("The plug-in {name} is saved.")).await?;
     Ok(see_other("/response-rules"))
 }

@@ -209,7 +209,13 @@ impl Responses {
         for (position, (plugin, rule, action)) in (1..).zip(plugins::QUARANTINE_CONNECT) {
             if !plugins.iter().any(|known| known.name == plugin) {
                 let definition = Definition::quarantine_connect(host, port, credential, remediator, action);
-                self.desk.save_plugin(actor, &definition.row(plugin)).await?;
+                if !self.desk.save_plugin(actor, &definition.row(plugin), Some(credential)).await? {
+                    tracing::error!(
+                        plugin,
+                        credential,
+                        "there is no such credential: the plug-in is not made"
+                    );
+                }
             }
             if !rules.iter().any(|known| known.name == rule) {
                 let row = Rule {

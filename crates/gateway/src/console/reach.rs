@@ -17,6 +17,8 @@ pub(super) struct Reach<'v> {
     pub(super) folders: Vec<FolderRow>,
     /// Whether these are all folders there are.
     pub(super) all_folders: bool,
+    /// Whether the role is for some folders, not for whatever passes.
+    names_folders: bool,
     policies: Vec<BTreeSet<u32>>,
 }
 
@@ -32,10 +34,11 @@ impl<'v> Reach<'v> {
     pub(super) async fn whatever(center: &Center, viewer: &'v Viewer) -> Result<Self, Problem> {
         let all = center.gateway.folders().await?;
         let (count, mut folders) = (all.len(), all);
-        let mut policies = Vec::new();
+        let (mut policies, mut names_folders) = (Vec::new(), false);
         for condition in &viewer.role.rights.access {
             match condition {
                 Condition::Folder { any_of } => {
+                    names_folders = true;
                     folders.retain(|row| i64::try_from(row.id).is_ok_and(|id| any_of.contains(&id)));
                 }
                 Condition::Policy { any_of } => policies.push(any_of.clone()),
@@ -54,7 +57,7 @@ impl<'v> Reach<'v> {
                 })
         });
         let all_folders = folders.len() == count;
-        Ok(Self { viewer, folders, all_folders, policies })
+        Ok(Self { viewer, folders, all_folders, names_folders, policies })
     }
 
     /// Whether an incident is within reach.
@@ -98,13 +101,16 @@ impl<'v> Reach<'v> {
 
     /// What a question about messages or the queue is bound to; none where everything is within reach.
     pub(super) fn bounds(&self) -> Option<Bounds> {
-        let folders = self.folders.iter().map(|row| row.id).collect();
-        (!self.everything()).then(|| Bounds { folders, within: self.policies.clone() })
+        (!self.everything()).then(|| Bounds {
+            folders: self.folders.iter().map(|row| row.id).collect(),
+            passing: !self.names_folders,
+            within: self.policies.clone(),
+        })
     }
 
     /// Whether everything there is is within reach.
     pub(super) fn everything(&self) -> bool {
-        self.all_folders && self.policies.is_empty()
+        self.all_folders && !self.names_folders && self.policies.is_empty()
     }
 }
 

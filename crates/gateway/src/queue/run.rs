@@ -275,7 +275,8 @@ impl Runner {
         octets: Option<&[u8]>,
         files: &mut Vec<uuid::Uuid>,
     ) -> Result<(), Error> {
-        let fate = fate.after(entry.attempts + 1, now() >= entry.expires_at);
+        let again = self.gateway.options().queue.send_again_after_a_crash;
+        let fate = fate.after(entry.attempts + 1, now() >= entry.expires_at, again);
         let say = |action: &'static str, detail: String| (action, detail);
         let (action, detail) = match &fate {
             Fate::Delivered(words) => say("DELIVERED", format!("to {}: {words}", entry.recipient)),
@@ -300,7 +301,6 @@ impl Runner {
                 dsn::put(db, &self.gateway, entry, words, header.as_ref(), files).await?;
             }
             Fate::Later(words) | Fate::Unknown(words) => {
-                let again = self.gateway.options().queue.send_again_after_a_crash;
                 let waits = matches!(fate, Fate::Later(_)) || again;
                 let state = if waits { "waiting" } else { "unknown" };
                 let due = now().saturating_add(self.wait(entry.attempts));
@@ -346,12 +346,15 @@ impl Runner {
 }
 
 impl Fate {
-    /// What has failed for too long has failed for good.
-    fn after(&self, attempts: u64, expired: bool) -> Self {
+    /// What has failed for too long has failed for good, and what is sent again after an unknown outcome is not sent for ever.
+    fn after(&self, attempts: u64, expired: bool, again: bool) -> Self {
         match self {
             Self::Later(words) if expired => {
                 Self::Never(format!("given up after {attempts} attempts; the last: {words}"))
             }
+            Self::Unknown(words) if expired && again => Self::Never(format!(
+                "given up after {attempts} attempts, though it may have arrived: {words}"
+            )),
             other => other.clone(),
         }
     }

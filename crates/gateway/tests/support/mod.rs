@@ -35,6 +35,8 @@ pub(crate) struct Sink {
     pub(crate) kind: Arc<AtomicBool>,
     /// Milliseconds before each final answer.
     pub(crate) slow: Arc<AtomicU64>,
+    /// Mails that come in at this moment, and the most of them that there ever were.
+    at_once: Arc<Mutex<(usize, usize)>>,
     stop: CancellationToken,
 }
 
@@ -50,6 +52,7 @@ impl Sink {
             mails: Arc::default(),
             kind: Arc::default(),
             slow: Arc::default(),
+            at_once: Arc::default(),
             stop: CancellationToken::new(),
         };
         let (sink2, config) = (sink.clone(), Arc::new(ServerConfig::default()));
@@ -70,6 +73,11 @@ impl Sink {
 
     pub(crate) fn mails(&self) -> Vec<Got> {
         self.mails.lock().unwrap().clone()
+    }
+
+    /// The most mails that came in at the same time.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.at_once.lock().unwrap().1
     }
 
     pub(crate) fn destination(&self) -> Destination {
@@ -136,7 +144,13 @@ impl Service for Session {
         if text.contains("REFUSE-ME") {
             return Reply::new(554, (5, 7, 1), "Not this one.");
         }
+        {
+            let mut at_once = self.sink.at_once.lock().unwrap();
+            at_once.0 += 1;
+            at_once.1 = at_once.1.max(at_once.0);
+        }
         tokio::time::sleep(Duration::from_millis(self.sink.slow.load(Ordering::Relaxed))).await;
+        self.sink.at_once.lock().unwrap().0 -= 1;
         let recipients = std::mem::take(&mut self.recipients);
         self.sink.mails.lock().unwrap().push(Got { sender: self.sender.clone(), recipients, text });
         Reply::new(250, (2, 0, 0), "Ok: the sink has it.")

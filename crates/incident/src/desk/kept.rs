@@ -1,13 +1,23 @@
 //! Saved reports, and named credentials whose values are sealed and never shown again.
 
 use store::cipher;
-use store::database::Row;
+use store::database::{Row, Session};
 use store::values;
 use zeroize::Zeroizing;
 
 use super::{Actor, Desk};
 use crate::Error;
 use crate::seal::credential_context;
+
+/// Credentials and what uses them change one after another: none goes in the moment in which something that needs it is saved.
+/// Below every other lock that is taken with it.
+const CREDENTIALS: i64 = 0x6372_6564;
+
+/// Whether a credential of this name is kept, and goes on to be until the transaction ends.
+pub(crate) async fn is_kept(db: &mut dyn Session, credential: &str) -> Result<bool, Error> {
+    db.lock(CREDENTIALS).await?;
+    Ok(!db.fetch("SELECT 1 AS one FROM credential WHERE name = ?", values![credential]).await?.is_empty())
+}
 
 /// A saved search.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,12 +154,32 @@ impl Desk {
         Ok(())
     }
 
-    /// Forgets a credential.
-    pub async fn remove_secret(&self, name: &str) -> Result<bool, Error> {
+    /// Forgets a credential that nothing needs. False if there is none; the inner error is what needs it, by name: plug-ins and
+    /// receivers whose definition `needs` it.
+    pub async fn remove_secret(
+        &self,
+        name: &str,
+        needs: impl Fn(&str) -> bool + Send,
+    ) -> Result<Result<bool, Vec<String>>, Error> {
         let mut transaction = self.begin().await?;
+        transaction.lock(CREDENTIALS).await?;
+        let mut users = Vec::new();
+        for sql in [
+            "SELECT name, definition FROM plugin ORDER BY name",
+            "SELECT name, definition FROM receiver ORDER BY name",
+        ] {
+            for row in transaction.fetch(sql, Vec::new()).await? {
+                if needs(&row.get::<String>("definition")?) {
+                    users.push(row.get("name")?);
+                }
+            }
+        }
+        if !users.is_empty() {
+            return Ok(Err(users));
+        }
         let gone = transaction.run("DELETE FROM credential WHERE name = ?", values![name]).await?;
         transaction.commit().await?;
-        Ok(gone > 0)
+        Ok(Ok(gone > 0))
     }
 
     /// The value, for a plug-in about to use it.

@@ -5,7 +5,7 @@ mod ageing;
 mod change;
 mod condition;
 mod counts;
-mod kept;
+pub(crate) mod kept;
 mod look;
 mod remediation;
 mod rules;

@@ -147,9 +147,19 @@ impl Desk {
         self.database().fetch(sql, Vec::new()).await?.iter().map(plugin).collect()
     }
 
-    /// Makes or changes a plug-in.
-    pub async fn save_plugin(&self, actor: &Actor, plugin: &PluginRow) -> Result<(), Error> {
+    /// Makes or changes a plug-in that needs this credential. False: there is none of that name.
+    pub async fn save_plugin(
+        &self,
+        actor: &Actor,
+        plugin: &PluginRow,
+        credential: Option<&str>,
+    ) -> Result<bool, Error> {
         let mut transaction = self.begin().await?;
+        if let Some(credential) = credential
+            && !super::kept::is_kept(&mut *transaction, credential).await?
+        {
+            return Ok(false);
+        }
         let sql = "INSERT INTO plugin (name, definition, second_person, changed_at, changed_by) VALUES (?, ?, ?, ?, ?) \
             ON CONFLICT (name) DO UPDATE SET definition = excluded.definition, second_person = excluded.second_person, \
             changed_at = excluded.changed_at, changed_by = excluded.changed_by";
@@ -158,7 +168,7 @@ impl Desk {
         let values = values![name, definition, plugin.second_person, now, actor.who.as_str()];
         transaction.run(sql, values).await?;
         transaction.commit().await?;
-        Ok(())
+        Ok(true)
     }
 
     /// Removes a plug-in that nothing waits for. False if there is none; the inner error is what waits: incidents by number.

@@ -70,10 +70,15 @@ impl Drop for Console {
 }
 
 pub(crate) async fn site(dir: &Path, hand: &Hand) -> Site {
-    site_with(dir, hand, None).await
+    site_with(database(dir).await, dir, hand, None).await
 }
 
-async fn site_with(dir: &Path, hand: &Hand, elsewhere: Option<Arc<dyn Elsewhere>>) -> Site {
+async fn site_with(
+    database: Arc<dyn Database>,
+    dir: &Path,
+    hand: &Hand,
+    elsewhere: Option<Arc<dyn Elsewhere>>,
+) -> Site {
     let mut options = Options::new("Test", "/incidents");
     options.clock = hand.clock();
     options.elsewhere = elsewhere;
@@ -82,18 +87,20 @@ async fn site_with(dir: &Path, hand: &Hand, elsewhere: Option<Arc<dyn Elsewhere>
     options.public = vec!["/open/".to_owned()];
     options.places = vec![Place::new("", "Incidents", "/incidents", &[Privilege::ViewNetworkIncidents])];
     let keys = Arc::new(Keys::open(&dir.join("keys")).unwrap());
-    Site::open(database(dir).await, keys, options).await.unwrap()
+    Site::open(database, keys, options).await.unwrap()
 }
 
 pub(crate) async fn console() -> Console {
-    console_with(None).await
+    console_with(None, None).await
 }
 
-/// At which the people of another server may sign in too.
-pub(crate) async fn console_with(elsewhere: Option<Arc<dyn Elsewhere>>) -> Console {
+/// At which the people of another server may sign in too, over this database or one of its own.
+pub(crate) async fn console_with(elsewhere: Option<Arc<dyn Elsewhere>>, at: Option<Location>) -> Console {
     let dir = tempfile::tempdir().unwrap();
     let hand = Hand::new();
-    let site = site_with(dir.path(), &hand, elsewhere).await;
+    let at = at.unwrap_or_else(|| Location::File(dir.path().join("web.db")));
+    let database = database::open(&at, MIGRATIONS).await.unwrap();
+    let site = site_with(database, dir.path(), &hand, elsewhere).await;
     let stop = CancellationToken::new();
     let app = site.mount(pages());
     let listening = listen("127.0.0.1:0", Transport::Plain, 100, app, stop.clone()).await.unwrap();
