@@ -133,6 +133,8 @@ fn pictures_in_documents_are_read_and_their_pages_are_no_finding_any_more() {
         ("fax.pdf", " picture"),
         ("samples.pdf", " picture"),
         ("jpeg.pdf", " picture"),
+        ("jbig2.pdf", " picture"),
+        ("jpeg2000.pdf", " picture"),
         ("letter.docx", " picture"),
     ] {
         let octets = sample(&format!("scans/{name}"));
