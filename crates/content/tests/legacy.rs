@@ -115,6 +115,14 @@ fn pictures_give_their_properties() {
         ("photo.gif", &["comment: comment word Levanter"]),
         ("photo.tiff", &["description: TIFF word Bora"]),
         ("photo.webp", &["description: EXIF word Libeccio"]),
+        (
+            "iptc.jpg",
+            &["iptc: caption word Tramontana", "iptc: keyword Föhn", "link: https://example.com/Meltemi"],
+        ),
+        (
+            "iptc.tiff",
+            &["iptc: caption word Tramontana", "iptc: keyword Föhn", "link: https://example.com/Meltemi"],
+        ),
     ] {
         let octets = sample(name);
         let found = of(&opened(name, &octets), Kind::Property);

@@ -8,6 +8,7 @@ libreoffice-impress. Every sample holds words that the tests look for; nothing i
 import gzip
 import io
 import pathlib
+import shutil
 import sqlite3
 import struct
 import subprocess
@@ -151,6 +152,11 @@ def pictures():
     picture.save(HERE / "photo.tiff", tiffinfo={270: "TIFF word Bora"})
     picture.save(HERE / "photo.webp", exif=exif)
     picture.save(HERE / "photo.gif", comment=b"comment word Levanter")
+    for ending in ("jpg", "tiff"):
+        shutil.copy(HERE / f"photo.{ending}", HERE / f"iptc.{ending}")
+        words = ["-IPTC:Caption-Abstract=caption word Tramontana", "-IPTC:Keywords=keyword Föhn", "-Photoshop:URL=https://example.com/Meltemi"]
+        options = ["-q", "-overwrite_original", "-charset", "iptc=utf8", "-codedcharacterset=utf8"]
+        subprocess.run(["exiftool", *options, *words, HERE / f"iptc.{ending}"], check=True)
 
 
 def jbig2(page):
