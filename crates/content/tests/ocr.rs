@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         an_engine_that_is_not_there_is_said_at_the_start,
         an_engine_can_read_what_is_installed_and_do_nothing_else,
         an_engine_that_is_late_or_dies_is_a_finding,
+        pictures_beyond_the_bound_of_a_mail_are_a_finding_and_counted,
     ]);
     trials.extend(named![true;
         pictures_of_every_kind_are_read,
@@ -169,11 +170,24 @@ fn mail_with_pictures(count: usize) -> String {
     )
 }
 
+fn pictures_beyond_the_bound_of_a_mail_are_a_finding_and_counted() {
+    let this = std::env::current_exe().unwrap();
+    let (pool, limits) = (Pool::start(options(&this, "everything")).unwrap(), Limits::default());
+    let mail = mail_with_pictures(67);
+    let opened = open(mail.as_bytes(), &how(&limits, &pool));
+    let reasons: Vec<_> = opened.unscannable.iter().map(|found| found.reason.clone()).collect();
+    assert_eq!(reasons, [Reason::TooManyParts]);
+    let counts = pool.counts().ocr.unwrap();
+    assert_eq!((counts.runs, counts.left_out, counts.timeouts, counts.failures), (64, 3, 0, 0));
+    assert!(counts.time > Duration::ZERO && counts.time < Duration::from_secs(120), "{counts:?}");
+}
+
 fn nothing_is_read_unless_it_is_asked_for() {
     let program = std::env::current_exe().unwrap();
     let options = PoolOptions { program, size: 1, sandbox: Sandbox::BestEffort, ..PoolOptions::default() };
     let (pool, limits, octets) = (Pool::start(options).unwrap(), Limits::default(), sample("scans/fax.pdf"));
     let opened = open_file("fax.pdf", &octets, &how(&limits, &pool));
+    assert_eq!(pool.counts().ocr, None);
     assert!(!opened.segments.iter().any(|segment| segment.text.contains("Amber")));
     let reasons: Vec<_> = opened.unscannable.iter().map(|found| found.reason.clone()).collect();
     assert_eq!(reasons, [Reason::Unsupported(content::FileKind::Pdf)]);
@@ -200,6 +214,8 @@ fn a_picture_that_asks_for_gigabytes_is_a_finding() {
     let reasons: Vec<_> = opened.unscannable.iter().map(|found| found.reason.clone()).collect();
     assert_eq!(reasons, [Reason::TooBig]);
     assert_eq!(pool.counts().deaths, 0);
+    let counts = pool.counts().ocr.unwrap();
+    assert_eq!((counts.runs, counts.left_out), (0, 1));
 }
 
 fn an_engine_that_is_not_there_is_said_at_the_start() {
@@ -265,5 +281,8 @@ fn an_engine_that_is_late_or_dies_is_a_finding() {
         // The next picture finds a free place.
         let again = open_file("page.png", &octets, &how(&limits, &pool));
         assert_eq!(again.unscannable.len(), 1);
+        let counts = pool.counts().ocr.unwrap();
+        let late = if what == "sleep" { 2 } else { 0 };
+        assert_eq!((counts.runs, counts.timeouts, counts.failures), (2, late, 2 - late));
     }
 }
