@@ -50,6 +50,13 @@ pub fn mail(what: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+/// A mail whose body is of this type; lines behind the type are more of the header.
+pub fn typed(what: &str, kind: &str, body: &str) -> Vec<u8> {
+    let mail = String::from_utf8_lossy(&mail(what, body)).into_owned();
+    mail.replacen("\r\n\r\n", &format!("\r\nMIME-Version: 1.0\r\nContent-Type: {kind}\r\n\r\n"), 1)
+        .into_bytes()
+}
+
 /// A mail of about this many octets: lines of varied length, some of them with a leading dot.
 pub fn large(what: &str, octets: usize) -> Vec<u8> {
     let mut message = mail(what, "");

@@ -1,11 +1,14 @@
 //! Prints what inspection sees of files: `extract [--text] FILE...`; each text with its path, then what stayed closed.
 
+use std::io::{BufWriter, Write};
 use std::time::{Duration, Instant};
 
 use content::documents::InProcess;
 use content::{How, Limits, open_file};
 
-fn main() {
+fn main() -> std::io::Result<()> {
+    // A system call for each line would cost more than the reading.
+    let mut out = BufWriter::with_capacity(64 << 10, std::io::stdout().lock());
     let mut bare = false;
     let limits = Limits::default();
     for argument in std::env::args().skip(1) {
@@ -28,18 +31,23 @@ fn main() {
             digests: false,
         };
         let name = std::path::Path::new(&argument).file_name().and_then(|name| name.to_str());
-        show(&open_file(name.unwrap_or_default(), &octets, &how), bare);
+        show(&open_file(name.unwrap_or_default(), &octets, &how), bare, &mut out)?;
     }
+    out.flush()
 }
 
-fn show(opened: &content::Opened<'_>, bare: bool) {
+fn show(opened: &content::Opened<'_>, bare: bool, out: &mut impl Write) -> std::io::Result<()> {
     for segment in &opened.segments {
         match bare {
-            true => println!("{}", segment.text),
-            false => println!("[{} | {}] {}", opened.path_of(segment), segment.kind.as_str(), segment.text),
+            true => writeln!(out, "{}", segment.text)?,
+            false => {
+                let (path, kind) = (opened.path_of(segment), segment.kind.as_str());
+                writeln!(out, "[{path} | {kind}] {}", segment.text)?;
+            }
         }
     }
     for closed in &opened.unscannable {
         eprintln!("unscannable: {}: {}", closed.path, closed.reason);
     }
+    Ok(())
 }

@@ -378,6 +378,11 @@ pub trait Documents: Sync {
     fn text_in_pictures(&self, _request: &DocumentRequest<'_>) -> Option<DocumentAnswer> {
         None
     }
+
+    /// Hears of files whose pictures a bound of their message leaves out; true if they would have been read.
+    fn leaves_out_pictures(&self, _files: u64) -> bool {
+        false
+    }
 }
 
 /// Opens nothing, and says so of each file: for who shows a mail, and leaves opening what hangs on it to locked-in processes.

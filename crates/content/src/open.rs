@@ -60,6 +60,8 @@ struct Walk<'m, 'h> {
     locked: Vec<file::Locked<'m>>,
     /// Pictures: the text that they show is read last, for it takes longest.
     pictures: Vec<pictures::Picture<'m>>,
+    /// Files with pictures beyond those.
+    more_pictures: u64,
     stopped: bool,
 }
 
@@ -76,6 +78,7 @@ impl<'m, 'h> Walk<'m, 'h> {
             groups: Vec::new(),
             locked: Vec::new(),
             pictures: Vec::new(),
+            more_pictures: 0,
             stopped: false,
         }
     }

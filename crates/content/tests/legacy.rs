@@ -1,6 +1,6 @@
 //! Old Office formats, RTF, databases and pictures made by other people's software are read with their places.
 
-use std::io::{Cursor, Write};
+use std::io::{Cursor, Seek, SeekFrom, Write};
 use std::time::{Duration, Instant};
 
 use content::documents::InProcess;
@@ -45,6 +45,29 @@ fn word_documents_give_text_headers_and_properties() {
     assert!(at(&letter, "header").contains("Header word Zephyr"));
     assert!(at(&letter, "header").contains("Footer word Borealis"));
     assert!(at(&letter, "properties").contains("Ada Sample"));
+    assert_eq!(letter.unscannable, []);
+}
+
+/// As Word does when it saves fast: the first characters belong to no piece any more, and are in the file all the same.
+#[test]
+fn what_a_fast_save_deleted_from_a_word_document_is_read_as_an_earlier_version() {
+    const DELETED: u32 = 30;
+    let octets = sample("letter.doc");
+    let mut file = cfb::CompoundFile::open(Cursor::new(octets)).unwrap();
+    let mut change = |stream: &str, places: &[(u64, u32)]| {
+        let mut stream = file.open_stream(stream).unwrap();
+        for (place, number) in places {
+            stream.seek(SeekFrom::Start(*place)).unwrap();
+            stream.write_all(&number.to_le_bytes()).unwrap();
+        }
+    };
+    // Its flags, and the length of the text; the one piece's length and place.
+    change("/WordDocument", &[(10, 0x12f4), (76, 106 - DELETED)]);
+    change("/1Table", &[(9074 + 9, 0x9a - DELETED), (9074 + 15, 0x800 + 2 * DELETED)]);
+    let octets = file.into_inner().into_inner();
+    let letter = opened("letter.doc", &octets);
+    assert_eq!(at(&letter, "earlier version").trim(), "The card is 4111 1111 1111 111");
+    assert!(of(&letter, Kind::Text).starts_with("1 and the price 12 €."));
     assert_eq!(letter.unscannable, []);
 }
 
@@ -115,6 +138,14 @@ fn pictures_give_their_properties() {
         ("photo.gif", &["comment: comment word Levanter"]),
         ("photo.tiff", &["description: TIFF word Bora"]),
         ("photo.webp", &["description: EXIF word Libeccio"]),
+        (
+            "iptc.jpg",
+            &["iptc: caption word Tramontana", "iptc: keyword Föhn", "link: https://example.com/Meltemi"],
+        ),
+        (
+            "iptc.tiff",
+            &["iptc: caption word Tramontana", "iptc: keyword Föhn", "link: https://example.com/Meltemi"],
+        ),
     ] {
         let octets = sample(name);
         let found = of(&opened(name, &octets), Kind::Property);

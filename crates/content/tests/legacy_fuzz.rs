@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 type Body = fn(&[u8]);
 
-const BODIES: [(&str, Body); 14] = [
+const BODIES: [(&str, Body); 16] = [
     ("report.pdf", fuzz_docs::pdf),
     ("streams.pdf", fuzz_docs::pdf),
     ("letter.rtf", fuzz_docs::rtf),
@@ -14,6 +14,8 @@ const BODIES: [(&str, Body); 14] = [
     ("letter.doc", fuzz_docs::msg),
     ("people.sqlite", fuzz_docs::sqlite),
     ("photo.jpg", fuzz_docs::image),
+    ("iptc.jpg", fuzz_docs::image),
+    ("iptc.tiff", fuzz_docs::image),
     ("photo.png", fuzz_docs::image),
     ("photo.tiff", fuzz_docs::image),
     ("photo.gif", fuzz_docs::image),

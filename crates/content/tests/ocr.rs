@@ -1,5 +1,5 @@
 //! Text in pictures, read by the engine of the system (Debian's tesseract-ocr) behind the lock. This program is its own worker
-//! and its own starter of the engine (so it has no test harness), and an engine that tries what it must not.
+//! and its own starter of the engine (so it has a harness of its own), and an engine that tries what it must not.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use content::worker::{OcrOptions, Pool, PoolOptions, Sandbox};
 use content::{Documents, How, Limits, Opened, Reason, open, open_file};
+use libtest_mimic::{Arguments, Trial};
 
 const ENGINE: &str = "/usr/bin/tesseract";
 /// As the engine is asked for them: without the spaces, which it sees or does not.
@@ -16,7 +17,7 @@ const WORDS: [&str; 3] = ["Amberinvoicefortheharbouroffice", "Card41111111111111
 
 /// Tests with their names.
 macro_rules! named {
-    ($($test:ident),* $(,)?) => { vec![$((stringify!($test), $test as fn())),*] };
+    ($needs_engine:expr; $($test:ident),* $(,)?) => { [$(trial(stringify!($test), $test, $needs_engine)),*] };
 }
 
 fn main() -> ExitCode {
@@ -28,34 +29,41 @@ fn main() -> ExitCode {
         Some("stdin") => return engine_that_tries(&arguments[3]),
         _ => {}
     }
-    let mut tests: Vec<(&str, fn())> = named![
+    let mut trials = Vec::from(named![false;
         an_engine_that_is_not_there_is_said_at_the_start,
         an_engine_can_read_what_is_installed_and_do_nothing_else,
         an_engine_that_is_late_or_dies_is_a_finding,
-    ];
-    if Path::new(ENGINE).is_file() {
-        tests.extend(named![
-            pictures_of_every_kind_are_read,
-            pictures_in_documents_are_read_and_their_pages_are_no_finding_any_more,
-            pictures_in_mail_are_read_with_their_paths,
-            nothing_is_read_unless_it_is_asked_for,
-            pictures_without_text_cost_no_engine_and_give_nothing,
-            a_picture_that_asks_for_gigabytes_is_a_finding,
-        ]);
-    } else if std::env::var_os("WEIR_TESTS_ALLOW_SKIP").is_some_and(|value| value == "1") {
-        eprintln!("skipped: {ENGINE} is not installed (package tesseract-ocr)");
-    } else {
-        panic!(
-            "{ENGINE} is not installed: apt-get install --no-install-recommends tesseract-ocr, \
-             or set WEIR_TESTS_ALLOW_SKIP=1 to leave such tests out"
-        );
-    }
-    for (name, test) in &tests {
+        pictures_beyond_the_bound_of_a_mail_are_a_finding_and_counted,
+    ]);
+    trials.extend(named![true;
+        pictures_of_every_kind_are_read,
+        pictures_in_documents_are_read_and_their_pages_are_no_finding_any_more,
+        pictures_in_mail_are_read_with_their_paths,
+        nothing_is_read_unless_it_is_asked_for,
+        pictures_without_text_cost_no_engine_and_give_nothing,
+        a_picture_that_asks_for_gigabytes_is_a_finding,
+    ]);
+    let mut arguments = Arguments::from_args();
+    // Engines take a processor each and have a time limit: one after the other, unless it is asked for otherwise.
+    arguments.test_threads.get_or_insert(1);
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trial(name: &str, test: fn(), needs_engine: bool) -> Trial {
+    let missing = needs_engine && !Path::new(ENGINE).is_file();
+    let may_skip = std::env::var_os("WEIR_TESTS_ALLOW_SKIP").is_some_and(|value| value == "1");
+    let run = move || {
+        if missing {
+            return Err(format!(
+                "{ENGINE} is not installed: apt-get install --no-install-recommends tesseract-ocr, \
+                 or set WEIR_TESTS_ALLOW_SKIP=1 to leave such tests out"
+            )
+            .into());
+        }
         test();
-        println!("test {name} ... ok");
-    }
-    println!("test result: ok. {} passed; 0 failed; 0 ignored; 0 measured; 0 filtered out", tests.len());
-    ExitCode::SUCCESS
+        Ok(())
+    };
+    Trial::test(name, run).with_ignored_flag(missing && may_skip)
 }
 
 fn options(engine: &Path, languages: &str) -> PoolOptions {
@@ -132,6 +140,8 @@ fn pictures_in_documents_are_read_and_their_pages_are_no_finding_any_more() {
         ("fax.pdf", " picture"),
         ("samples.pdf", " picture"),
         ("jpeg.pdf", " picture"),
+        ("jbig2.pdf", " picture"),
+        ("jpeg2000.pdf", " picture"),
         ("letter.docx", " picture"),
     ] {
         let octets = sample(&format!("scans/{name}"));
@@ -146,15 +156,36 @@ fn pictures_in_documents_are_read_and_their_pages_are_no_finding_any_more() {
 
 fn pictures_in_mail_are_read_with_their_paths() {
     let (pool, limits) = (pool(), Limits::default());
-    let hex: String = sample("scans/page.png").iter().map(|octet| format!("={octet:02X}")).collect();
-    let lines: Vec<&str> = hex.as_bytes().chunks(72).map(|line| std::str::from_utf8(line).unwrap()).collect();
-    let mail = format!(
-        "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nsee the picture\r\n--b\r\nContent-Type: image/png; name=scan.png\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n{}\r\n--b--\r\n",
-        lines.join("=\r\n")
-    );
+    let mail = mail_with_pictures(1);
     let opened = open(mail.as_bytes(), &how(&limits, &pool));
     shows_the_page(&opened, "scan.png > picture");
     assert_eq!(opened.unscannable, []);
+}
+
+/// A mail with that many copies of the page.
+fn mail_with_pictures(count: usize) -> String {
+    let hex: String = sample("scans/page.png").iter().map(|octet| format!("={octet:02X}")).collect();
+    let lines: Vec<&str> = hex.as_bytes().chunks(72).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    let part = format!(
+        "Content-Type: image/png; name=scan.png\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n{}\r\n--b",
+        lines.join("=\r\n")
+    );
+    let parts = vec![part; count].join("\r\n");
+    format!(
+        "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nsee the picture\r\n--b\r\n{parts}--\r\n"
+    )
+}
+
+fn pictures_beyond_the_bound_of_a_mail_are_a_finding_and_counted() {
+    let this = std::env::current_exe().unwrap();
+    let (pool, limits) = (Pool::start(options(&this, "everything")).unwrap(), Limits::default());
+    let mail = mail_with_pictures(67);
+    let opened = open(mail.as_bytes(), &how(&limits, &pool));
+    let reasons: Vec<_> = opened.unscannable.iter().map(|found| found.reason.clone()).collect();
+    assert_eq!(reasons, [Reason::TooManyParts]);
+    let counts = pool.counts().ocr.unwrap();
+    assert_eq!((counts.runs, counts.left_out, counts.timeouts, counts.failures), (64, 3, 0, 0));
+    assert!(counts.time > Duration::ZERO && counts.time < Duration::from_secs(120), "{counts:?}");
 }
 
 fn nothing_is_read_unless_it_is_asked_for() {
@@ -162,6 +193,7 @@ fn nothing_is_read_unless_it_is_asked_for() {
     let options = PoolOptions { program, size: 1, sandbox: Sandbox::BestEffort, ..PoolOptions::default() };
     let (pool, limits, octets) = (Pool::start(options).unwrap(), Limits::default(), sample("scans/fax.pdf"));
     let opened = open_file("fax.pdf", &octets, &how(&limits, &pool));
+    assert_eq!(pool.counts().ocr, None);
     assert!(!opened.segments.iter().any(|segment| segment.text.contains("Amber")));
     let reasons: Vec<_> = opened.unscannable.iter().map(|found| found.reason.clone()).collect();
     assert_eq!(reasons, [Reason::Unsupported(content::FileKind::Pdf)]);
@@ -188,6 +220,8 @@ fn a_picture_that_asks_for_gigabytes_is_a_finding() {
     let reasons: Vec<_> = opened.unscannable.iter().map(|found| found.reason.clone()).collect();
     assert_eq!(reasons, [Reason::TooBig]);
     assert_eq!(pool.counts().deaths, 0);
+    let counts = pool.counts().ocr.unwrap();
+    assert_eq!((counts.runs, counts.left_out), (0, 1));
 }
 
 fn an_engine_that_is_not_there_is_said_at_the_start() {
@@ -253,5 +287,8 @@ fn an_engine_that_is_late_or_dies_is_a_finding() {
         // The next picture finds a free place.
         let again = open_file("page.png", &octets, &how(&limits, &pool));
         assert_eq!(again.unscannable.len(), 1);
+        let counts = pool.counts().ocr.unwrap();
+        let late = if what == "sleep" { 2 } else { 0 };
+        assert_eq!((counts.runs, counts.timeouts, counts.failures), (2, late, 2 - late));
     }
 }

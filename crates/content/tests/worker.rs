@@ -1,4 +1,4 @@
-//! The worker pool with real processes: this program is its own worker (so it has no test harness).
+//! The worker pool with real processes: this program is its own worker (so it has a harness of its own).
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use content::worker::{Pool, PoolOptions, Sandbox};
 use content::{DocumentAnswer, DocumentItem, DocumentRequest, Documents, FileKind, Kind, Limits, Reason};
+use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
         Some("bad") => return content::worker::main_with(&do_as_the_name_says),
         _ => {}
     }
-    let tests: &[(&str, fn())] = &[
+    let tests: &'static [(&str, fn())] = &[
         ("a_spreadsheet_is_opened_cell_by_cell_in_a_locked_in_worker", spreadsheet),
         ("a_worker_that_overflows_its_stack_is_a_finding_and_the_pool_goes_on", overflowing),
         ("a_worker_that_is_late_is_ended_at_the_deadline", late),
@@ -44,12 +45,16 @@ fn main() -> ExitCode {
         ("workers_that_die_in_a_row_are_replaced_ever_more_slowly", backing_off),
         ("a_workers_cpu_time_ends_even_when_its_pool_is_gone", orphan),
     ];
-    for (name, test) in tests {
-        test();
-        println!("test {name} ... ok");
-    }
-    println!("test result: ok. {} passed; 0 failed; 0 ignored; 0 measured; 0 filtered out", tests.len());
-    ExitCode::SUCCESS
+    let trials = tests.iter().map(|(name, test)| {
+        Trial::test(*name, || {
+            test();
+            Ok(())
+        })
+    });
+    let mut arguments = Arguments::from_args();
+    // They measure time: one after the other, unless it is asked for otherwise.
+    arguments.test_threads.get_or_insert(1);
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
 /// A worker that is locked in like the real one and does what the document's name says.

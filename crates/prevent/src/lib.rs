@@ -30,6 +30,7 @@ mod server;
 mod session;
 mod settings;
 mod unique_id;
+mod worker_metrics;
 
 pub use effects::{
     EffectSettings, Mailer, NoticeSettings, Protocol, Submission, SubmissionTls, SyslogSettings, SyslogTls,
@@ -39,3 +40,4 @@ pub use metrics::Metrics;
 pub use server::Server;
 pub use settings::{Mode, RefusedCopy, Settings};
 pub use unique_id::{IdKey, UniqueId};
+pub use worker_metrics::register_workers;

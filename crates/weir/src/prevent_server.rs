@@ -463,6 +463,7 @@ async fn serve_ops(
     }
     let mut registry = Registry::default();
     metrics.register(&mut registry);
+    prevent::register_workers(pool.clone(), &mut registry);
     let (pool, journal) = (pool.clone(), journal.clone());
     let complaints = move || {
         let mut complaints = Vec::new();

@@ -1,5 +1,6 @@
 //! `weir scan` and `weir extract`: the inspection of the server, from the command line.
 
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -269,21 +270,24 @@ fn print_opened(opened: &Opened<'_>, format: Format) -> Result<()> {
         unscannable: unscannable.collect(),
         ambiguous: ambiguous.collect(),
     };
+    // A system call for each line would cost more than the reading.
+    let mut out = BufWriter::with_capacity(64 << 10, std::io::stdout().lock());
     if format == Format::Json {
-        println!("{}", serde_json::to_string(&extracted)?);
-        return Ok(());
+        serde_json::to_writer(&mut out, &extracted)?;
+        writeln!(out)?;
+        return Ok(out.flush()?);
     }
     for segment in &extracted.segments {
-        println!("--- {} [{}]", safe(&segment.path), segment.kind);
+        writeln!(out, "--- {} [{}]", safe(&segment.path), segment.kind)?;
         for line in segment.text.lines() {
-            println!("{}", safe(line));
+            writeln!(out, "{}", safe(line))?;
         }
     }
     for found in &extracted.ambiguous {
-        println!("--- ambiguous: {}: {}", safe(&found.path), found.reason);
+        writeln!(out, "--- ambiguous: {}: {}", safe(&found.path), found.reason)?;
     }
     for found in &extracted.unscannable {
-        println!("--- not opened: {}: {}", safe(&found.path), found.reason);
+        writeln!(out, "--- not opened: {}: {}", safe(&found.path), found.reason)?;
     }
-    Ok(())
+    Ok(out.flush()?)
 }

@@ -2,6 +2,7 @@
 
 use weir_tests::client::send;
 use weir_tests::mails;
+use weir_tests::requirement::program;
 use weir_tests::sink::Sink;
 use weir_tests::weir::{Prevent, run};
 
@@ -25,6 +26,46 @@ fn messages_are_counted_by_what_became_of_them() {
         assert!((weir.metric(&metric) - 1.0).abs() < 0.01, "{metric}:\n{}", weir.ops("/metrics").unwrap());
     }
     assert!((weir.metric("weir_prevent_violations_total{policy=\"23\"}") - 1.0).abs() < 0.01);
+}
+
+#[test]
+fn documents_and_the_processes_that_open_them_are_counted() {
+    let sink = Sink::start();
+    let weir = Prevent::forward(&[sink.addr()]).start();
+    let message = mails::typed("letter", "application/rtf; name=letter.rtf", "{\\rtf1 Soup at noon.}\r\n");
+    send(weir.addr(), "ann@corp.example", &["bob@other.example"], &message).unwrap();
+    for (metric, expected) in [
+        ("weir_prevent_documents_total", 1.0),
+        ("weir_prevent_worker_starts_total", 1.0),
+        ("weir_prevent_worker_deaths_total", 0.0),
+        ("weir_prevent_worker_timeouts_total", 0.0),
+        ("weir_prevent_workers_healthy", 1.0),
+    ] {
+        assert!((weir.metric(metric) - expected).abs() < 0.01, "{metric}: {}", weir.ops("/metrics").unwrap());
+    }
+    assert!(!weir.ops("/metrics").unwrap().contains("ocr"), "no languages are configured");
+}
+
+#[test]
+fn pictures_that_are_read_are_counted_with_their_time() {
+    let Some(_) = program("tesseract", "tesseract-ocr") else { return };
+    let sink = Sink::start();
+    let weir = Prevent::forward(&[sink.addr()]).config("[prevent.ocr]\nlanguages = \"eng\"\n").start();
+    let page = std::fs::read("../crates/content/tests/samples/scans/page.bmp").unwrap();
+    let hex: String = page.iter().map(|octet| format!("={octet:02X}")).collect();
+    let lines: Vec<&str> = hex.as_bytes().chunks(72).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    let kind = "image/bmp; name=scan.bmp\r\nContent-Transfer-Encoding: quoted-printable";
+    let message = mails::typed("scan", kind, &(lines.join("=\r\n") + "\r\n"));
+    send(weir.addr(), "ann@corp.example", &["bob@other.example"], &message).unwrap();
+    for (metric, expected) in [
+        ("weir_prevent_ocr_runs_total", 1.0),
+        ("weir_prevent_ocr_timeouts_total", 0.0),
+        ("weir_prevent_ocr_failures_total", 0.0),
+        ("weir_prevent_ocr_left_out_total", 0.0),
+    ] {
+        assert!((weir.metric(metric) - expected).abs() < 0.01, "{metric}: {}", weir.ops("/metrics").unwrap());
+    }
+    assert!(weir.metric("weir_prevent_ocr_seconds_total") > 0.0);
 }
 
 #[test]

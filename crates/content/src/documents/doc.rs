@@ -1,4 +1,6 @@
 //! Word documents of the binary format ([MS-DOC]): the piece table says where text is, fast-saved files included; Word 6 and 95 as well.
+//!
+//! A fast save leaves deleted text in the file, between the pieces: it is read as an earlier version.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, MACINTOSH, WINDOWS_1252};
@@ -12,6 +14,8 @@ use crate::{Kind, Reason};
 const MAX_PIECES: usize = 1_000_000;
 /// Fields inside fields.
 const MAX_FIELDS: usize = 256;
+/// Characters in a row that are taken for text where nothing says that there is any.
+const LEAST_RUN: usize = 12;
 
 /// The stories of a document, in the order of their text.
 const STORIES: [(&str, Kind); 8] = [
@@ -62,6 +66,9 @@ pub(super) fn read(file: &Cfb<'_>, storage: usize, place: &str, out: &mut Output
     }
     // Text that no story claims is text all the same.
     emit(&text.take(u64::MAX), place, Kind::Hidden, out)?;
+    if header.complex && !broken {
+        earlier(text.between_pieces(header.first as usize), text.encoding, place, out)?;
+    }
     authors(&header, &table, out)?;
     // A document says how much text it has: less is damage.
     let told: u64 = header.lengths.iter().map(|length| u64::from(*length)).sum();
@@ -251,6 +258,23 @@ impl Characters<'_> {
         text
     }
 
+    /// What lies between the pieces, from the place where text begins.
+    fn between_pieces(&self, first: usize) -> Vec<&[u8]> {
+        let ranges = self.pieces.iter().filter(|piece| piece.length > 0).map(|piece| {
+            let size = (piece.length as usize).saturating_mul(if piece.wide { 2 } else { 1 });
+            piece.at..piece.at.saturating_add(size)
+        });
+        let mut ranges: Vec<_> = ranges.collect();
+        ranges.sort_by_key(|range| range.start);
+        let mut at = first;
+        let mut gaps = Vec::new();
+        for range in ranges {
+            gaps.extend(self.main.get(at..range.start).filter(|gap| gap.len() >= LEAST_RUN));
+            at = at.max(range.end);
+        }
+        gaps
+    }
+
     fn decode(&self, octets: &[u8], wide: bool, text: &mut String) {
         if wide {
             let units = octets.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
@@ -259,6 +283,58 @@ impl Characters<'_> {
         }
         text.push_str(&self.encoding.decode_without_bom_handling(octets).0);
     }
+}
+
+/// Runs of text in octets that also hold how text once looked.
+fn earlier(
+    gaps: Vec<&[u8]>,
+    encoding: &'static Encoding,
+    place: &str,
+    out: &mut Output<'_>,
+) -> Result<(), Reason> {
+    let spot =
+        if place.is_empty() { "earlier version".to_owned() } else { format!("{place} earlier version") };
+    for gap in gaps {
+        out.spend(0)?;
+        let units = gap.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+        let wide: String = char::decode_utf16(units).map(|c| c.unwrap_or('\0')).collect();
+        let mut text = runs(&encoding.decode_without_bom_handling(gap).0, is_prose);
+        // Octets of Latin text come out as Chinese when they are taken in pairs.
+        let narrow = !text.is_empty();
+        text.push_str(&runs(&wide, |run| is_of_one_script(run) && !(narrow && run.chars().any(is_wide))));
+        out.text(&spot, Kind::Hidden, text)?;
+    }
+    Ok(())
+}
+
+/// Stretches without controls that are long enough and text by the look of it, one a line.
+fn runs(text: &str, is_text: impl Fn(&str) -> bool) -> String {
+    let is_control = |c: char| {
+        c.is_control() && !matches!(c, '\r' | '\t' | '\u{7}' | '\u{b}' | '\u{c}' | '\u{13}'..='\u{15}')
+    };
+    let mut all = String::new();
+    for run in text.split(is_control).filter(|run| run.chars().nth(LEAST_RUN - 1).is_some() && is_text(run)) {
+        all.extend(run.chars().filter_map(plain));
+        all.push('\n');
+    }
+    all
+}
+
+/// Octets that are no text come out as letters of every script when they are taken in pairs.
+fn is_of_one_script(run: &str) -> bool {
+    let blocks = || run.chars().map(|c| c as u32 >> 8).filter(|block| !matches!(block, 0 | 0x20));
+    let Some(first) = blocks().next() else { return true };
+    blocks().all(|block| block == first) || run.chars().all(|c| is_wide(c) || c.is_ascii())
+}
+
+fn is_wide(c: char) -> bool {
+    matches!(c, '\u{3000}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
+}
+
+/// Octets that are no text come out as signs more than as letters.
+fn is_prose(run: &str) -> bool {
+    let letters = run.chars().filter(|c| c.is_alphanumeric() || c.is_whitespace()).count();
+    letters * 4 >= run.chars().count() * 3
 }
 
 /// The code page that Word used for a language.

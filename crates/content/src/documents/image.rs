@@ -8,6 +8,8 @@ use crate::{DocumentRequest, FileKind, Kind, Reason};
 /// Fields of one directory, and directories of one picture.
 const MAX_FIELDS: usize = 4_096;
 const MAX_DIRECTORIES: usize = 64;
+/// Octets of Photoshop's blocks that are put together from segments.
+const MAX_PHOTOSHOP: usize = 16 << 20;
 
 /// Texts of the picture's properties.
 pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
@@ -32,6 +34,14 @@ fn property(name: &str, text: &str, out: &mut Output<'_>) -> Result<(), Reason> 
     }
 }
 
+/// Damage in one piece is said at the end: the others are read.
+fn is_whole(read: Result<(), Reason>) -> Result<bool, Reason> {
+    match read {
+        Err(Reason::Corrupt) => Ok(false),
+        other => other.map(|()| true),
+    }
+}
+
 fn xmp_packet(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
     out.text("properties", Kind::Property, xmp::text(octets))
 }
@@ -49,6 +59,7 @@ fn appended(tail: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
 
 fn png(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
     let mut rest = octets.get(8..).unwrap_or_default();
+    let mut whole = true;
     while rest.len() >= 12 {
         let length = u32::from_be_bytes([rest[0], rest[1], rest[2], rest[3]]) as usize;
         let (kind, body) = (&rest[4..8], &rest[8..]);
@@ -64,8 +75,11 @@ fn png(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
                 property(&latin(name), &crate::charset::utf8_or_guess(&text), out)?;
             }
             b"iTXt" => international(data, out)?,
-            b"eXIf" => exif(data, out)?,
-            b"IEND" => return appended(body.get(length.saturating_add(4)..).unwrap_or_default(), out),
+            b"eXIf" => whole &= is_whole(exif(data, out))?,
+            b"IEND" => {
+                appended(body.get(length.saturating_add(4)..).unwrap_or_default(), out)?;
+                return if whole { Ok(()) } else { Err(Reason::Corrupt) };
+            }
             _ => {}
         }
         rest = body.get(length.saturating_add(4)..).unwrap_or_default();
@@ -106,23 +120,37 @@ fn international(data: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
 
 fn jpeg(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
     let mut at = 2;
-    while let Some([0xff, marker, ..]) = octets.get(at..) {
+    // One block may lie in several segments.
+    let mut blocks = Vec::new();
+    let mut whole = true;
+    let end = loop {
+        let Some([0xff, marker, ..]) = octets.get(at..) else { break None };
         match marker {
             0xff => at += 1,
             0xd8 | 0x01 | 0xd0..=0xd7 => at += 2,
-            0xd9 => return appended(&octets[at + 2..], out),
+            0xd9 => break Some(at + 2),
             _ => {
-                let Some([high, low, body @ ..]) = octets.get(at + 2..) else { break };
+                let Some([high, low, body @ ..]) = octets.get(at + 2..) else { break None };
                 let length = usize::from(u16::from_be_bytes([*high, *low])).max(2);
-                segment(*marker, &body[..(length - 2).min(body.len())], out)?;
+                let data = &body[..(length - 2).min(body.len())];
+                match data.strip_prefix(b"Photoshop 3.0\0") {
+                    Some(data) if *marker == 0xed && blocks.len() < MAX_PHOTOSHOP => {
+                        blocks.extend_from_slice(data)
+                    }
+                    _ => whole &= is_whole(segment(*marker, data, out))?,
+                }
                 at += 2 + length;
                 if *marker == 0xda {
                     at = scan_end(octets, at);
                 }
             }
         }
+    };
+    whole &= is_whole(photoshop(&blocks, out))?;
+    if let Some(end) = end {
+        appended(&octets[end..], out)?;
     }
-    Err(Reason::Corrupt)
+    if whole && end.is_some() { Ok(()) } else { Err(Reason::Corrupt) }
 }
 
 /// Past the octets of a scan: the next marker that is neither stuffing nor a restart.
@@ -147,24 +175,61 @@ fn segment(marker: u8, data: &[u8], out: &mut Output<'_>) -> Result<(), Reason> 
             }
             Ok(())
         }
-        0xed => iptc(data, out),
+        0xed => iptc_inside(data, out),
         0xfe => property("comment", &crate::charset::decode(data, None).text, out),
         _ => Ok(()),
     }
 }
 
-/// Records of IPTC-IIM, wherever they begin in an application segment.
-fn iptc(data: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
-    let mut at = memchr::memmem::find(data, b"\x1c\x02").unwrap_or(data.len());
+/// Photoshop's blocks, each with a number, a name and a size; what breaks off is searched for records.
+fn photoshop(blocks: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    let mut rest = blocks;
     for _ in 0..MAX_FIELDS {
-        let Some([0x1c, record, set, high, low, rest @ ..]) = data.get(at..) else { break };
-        let length = usize::from(u16::from_be_bytes([*high, *low]));
-        let value = &rest[..length.min(rest.len())];
-        // The first set of each record is its version.
-        if *record == 2 && *set != 0 {
-            property("iptc", &crate::charset::utf8_or_guess(value), out)?;
+        let [b'8', b'B', b'I', b'M', high, low, name, after @ ..] = rest else { break };
+        // Name and data are padded to an even length; that of the name counts with the name.
+        let named = after.get((usize::from(*name) | 1)..).unwrap_or_default();
+        let Some((size, body)) = named.split_first_chunk::<4>() else { break };
+        let size = u32::from_be_bytes(*size) as usize;
+        let data = &body[..size.min(body.len())];
+        match u16::from_be_bytes([*high, *low]) {
+            0x0404 => iptc(data, out)?,
+            0x040b => property("link", &crate::charset::utf8_or_guess(data), out)?,
+            // A copy of the picture's own.
+            0x0422 => drop(is_whole(exif(data, out))?),
+            0x0424 => xmp_packet(data, out)?,
+            _ => {}
         }
-        at += 5 + length;
+        rest = body.get(size.saturating_add(size & 1)..).unwrap_or_default();
+    }
+    iptc_inside(rest, out)
+}
+
+/// Records that stand somewhere in a segment.
+fn iptc_inside(data: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    match memchr::memmem::find(data, b"\x1c\x02") {
+        Some(at) => iptc(&data[at..], out),
+        None => Ok(()),
+    }
+}
+
+/// Records of IPTC-IIM.
+fn iptc(data: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    let mut rest = data;
+    for _ in 0..MAX_FIELDS {
+        let [0x1c, record, set, high, low, after @ ..] = rest else { break };
+        let mut length = usize::from(u16::from_be_bytes([*high, *low]));
+        let mut body = after;
+        if length & 0x8000 != 0 {
+            // The length of the length: values beyond 32 KiB.
+            let Some((octets, after)) = after.split_at_checked((length & 0x7fff).min(8)) else { break };
+            length = octets.iter().fold(0, |length, octet| length << 8 | usize::from(*octet));
+            body = after;
+        }
+        // The first set of a record is its version; those from 200 on are a small picture.
+        if *record == 2 && (1..200).contains(set) {
+            property("iptc", &crate::charset::utf8_or_guess(&body[..length.min(body.len())]), out)?;
+        }
+        rest = body.get(length..).unwrap_or_default();
     }
     Ok(())
 }
@@ -335,7 +400,15 @@ fn exif(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
                 ),
                 (2 | 4, 5) => position[usize::from(tag) / 2 - 1] = degrees(&tiff, value),
                 (0x02bc, _) => xmp_packet(value, out)?,
+                (0x83bb, 4) if !value.starts_with(b"\x1c") => {
+                    // Written as numbers, in the order of the file's octets.
+                    iptc(
+                        &value.chunks(4).flat_map(|four| four.iter().rev()).copied().collect::<Vec<_>>(),
+                        out,
+                    )?;
+                }
                 (0x83bb, _) => iptc(value, out)?,
+                (0x8649, _) => photoshop(value, out)?,
                 _ => text_field(tag, kind, value, out)?,
             }
         }

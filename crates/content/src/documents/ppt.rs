@@ -1,6 +1,6 @@
 //! PowerPoint presentations of the binary format ([MS-PPT]): text atoms with their slide, notes, comments, links, embedded objects.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Output;
 use super::cfb::Cfb;
@@ -62,6 +62,8 @@ fn record(octets: &[u8], at: usize) -> Option<Record> {
 #[derive(Default)]
 struct Objects {
     places: HashMap<u32, usize>,
+    /// The places of what no later edit replaced.
+    current: HashSet<usize>,
     slides: HashMap<usize, u32>,
 }
 
@@ -69,6 +71,7 @@ impl Objects {
     fn read(octets: &[u8], first: Option<u32>) -> Self {
         let mut objects = Self::default();
         objects.edits(octets, first);
+        objects.current = objects.places.values().copied().collect();
         objects.number_slides(octets);
         objects
     }
@@ -110,7 +113,7 @@ impl Objects {
 
     /// Whether an object was replaced by a later edit.
     fn is_old(&self, at: usize) -> bool {
-        !self.places.is_empty() && !self.places.values().any(|place| *place == at)
+        !self.current.is_empty() && !self.current.contains(&at)
     }
 
     fn directory(&mut self, octets: &[u8], at: usize) {

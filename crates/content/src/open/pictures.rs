@@ -20,8 +20,13 @@ pub(super) struct Picture<'m> {
 impl<'m> Walk<'m, '_> {
     /// Notes a file for later.
     pub(super) fn picture(&mut self, id: u32, octets: &Octets<'m>, place: &Place, kind: FileKind) {
-        // One more than is read, so that the bound is noticed.
-        if shows_pictures(kind) && self.pictures.len() <= MOST_PICTURES {
+        if !shows_pictures(kind) {
+            return;
+        }
+        // One more than is read: it is the place of the finding.
+        if self.pictures.len() > MOST_PICTURES {
+            self.more_pictures += 1;
+        } else {
             self.pictures.push(Picture { id, octets: octets.clone(), place: place.clone(), kind });
         }
     }
@@ -36,6 +41,12 @@ impl<'m> Walk<'m, '_> {
             if self.stopped {
                 return;
             }
+            if count >= MOST_PICTURES {
+                if self.how.documents.leaves_out_pictures(1 + self.more_pictures) {
+                    self.unscannable(id, &place.path, Reason::TooManyParts);
+                }
+                return;
+            }
             let request = DocumentRequest {
                 kind,
                 name: place.name.as_deref(),
@@ -45,9 +56,6 @@ impl<'m> Walk<'m, '_> {
                 passwords: self.how.passwords,
             };
             let Some(answer) = self.how.documents.text_in_pictures(&request) else { return };
-            if count >= MOST_PICTURES {
-                return self.unscannable(id, &place.path, Reason::TooManyParts);
-            }
             if answer.items.iter().any(|item| matches!(item, DocumentItem::Text { .. })) {
                 self.was_read(id);
             }

@@ -13,7 +13,7 @@ mod sandbox;
 mod until;
 
 pub use child::{main, main_with, reader_of_pictures};
-pub use ocr::OcrOptions;
+pub use ocr::{OcrCounts, OcrOptions};
 pub use pool::{Counts, Pool, PoolOptions};
 
 /// How a worker must be locked in.

@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,18 +40,47 @@ pub struct OcrOptions {
     pub sandbox: Sandbox,
 }
 
-/// The engine, and how many of it run.
+/// What became of pictures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OcrCounts {
+    /// Engines started for a picture.
+    pub runs: u64,
+    /// The time that they took together.
+    pub time: Duration,
+    /// Pictures that were not read in time, those that no engine was free for included.
+    pub timeouts: u64,
+    /// Engines that died.
+    pub failures: u64,
+    /// Pictures, or files full of them, that were not read because a bound was met.
+    pub left_out: u64,
+}
+
+/// The engine, how many of it run, and what it has done.
 #[derive(Debug)]
 pub(super) struct Ocr {
     options: OcrOptions,
     running: Mutex<usize>,
     freed: Condvar,
+    runs: AtomicU64,
+    micros: AtomicU64,
+    timeouts: AtomicU64,
+    failures: AtomicU64,
+    left_out: AtomicU64,
 }
 
 impl Ocr {
     /// Reads an empty page, to see that the engine is there and can be locked in as asked.
     pub(super) fn start(options: OcrOptions) -> io::Result<Self> {
-        let ocr = Self { options, running: Mutex::new(0), freed: Condvar::new() };
+        let ocr = Self {
+            options,
+            running: Mutex::new(0),
+            freed: Condvar::new(),
+            runs: AtomicU64::new(0),
+            micros: AtomicU64::new(0),
+            timeouts: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            left_out: AtomicU64::new(0),
+        };
         let mut page = b"P5\n64 64\n255\n".to_vec();
         page.resize(page.len() + 64 * 64, 255);
         match ocr.run(&page, Instant::now() + FIRST) {
@@ -66,10 +96,37 @@ impl Ocr {
 
     /// The text that a PGM file shows.
     pub(super) fn read(&self, picture: &[u8], deadline: Instant) -> Result<String, Reason> {
-        let _place = self.place(deadline).ok_or(Reason::Timeout)?;
-        let deadline = deadline.min(Instant::now() + self.options.time);
-        self.run(picture, deadline)
-            .map_err(|error| if is_late(&error) { Reason::Timeout } else { Reason::ParserFailed })
+        let Some(_place) = self.place(deadline) else {
+            self.timeouts.fetch_add(1, Ordering::Relaxed);
+            return Err(Reason::Timeout);
+        };
+        let began = Instant::now();
+        let read = self.run(picture, deadline.min(began + self.options.time));
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        self.micros.fetch_add(began.elapsed().as_micros() as u64, Ordering::Relaxed);
+        read.map_err(|error| {
+            let (counter, reason) = match is_late(&error) {
+                true => (&self.timeouts, Reason::Timeout),
+                false => (&self.failures, Reason::ParserFailed),
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+            reason
+        })
+    }
+
+    /// Counts what no engine was asked for because a bound was met.
+    pub(super) fn left_out(&self, pictures: u64) {
+        self.left_out.fetch_add(pictures, Ordering::Relaxed);
+    }
+
+    pub(super) fn counts(&self) -> OcrCounts {
+        OcrCounts {
+            runs: self.runs.load(Ordering::Relaxed),
+            time: Duration::from_micros(self.micros.load(Ordering::Relaxed)),
+            timeouts: self.timeouts.load(Ordering::Relaxed),
+            failures: self.failures.load(Ordering::Relaxed),
+            left_out: self.left_out.load(Ordering::Relaxed),
+        }
     }
 
     /// Waits until an engine may be started.

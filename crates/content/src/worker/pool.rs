@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::ocr::{Ocr, OcrOptions};
+use super::ocr::{Ocr, OcrCounts, OcrOptions};
 use super::until::{Until, is_late};
 use super::{Sandbox, frame};
 use crate::documents::Wanted;
@@ -68,6 +68,8 @@ pub struct Counts {
     pub timeouts: u64,
     /// Workers started.
     pub starts: u64,
+    /// What became of pictures, if they are read.
+    pub ocr: Option<OcrCounts>,
 }
 
 /// Worker processes behind the [`Documents`] seam.
@@ -146,6 +148,7 @@ impl Pool {
             deaths: self.deaths.load(Ordering::Relaxed),
             timeouts: self.timeouts.load(Ordering::Relaxed),
             starts: self.starts.load(Ordering::Relaxed),
+            ocr: self.ocr.as_ref().map(Ocr::counts),
         }
     }
 
@@ -228,6 +231,9 @@ impl Documents for Pool {
     fn text_in_pictures(&self, request: &DocumentRequest<'_>) -> Option<DocumentAnswer> {
         let ocr = self.ocr.as_ref()?;
         let pictures = self.ask(Wanted::Pixels, &DocumentRequest { limits: &PICTURES, ..*request });
+        let is_bound =
+            |reason: &Reason| matches!(reason, Reason::TooBig | Reason::TooManyParts | Reason::Ratio);
+        ocr.left_out(pictures.unscannable.iter().filter(|(_, reason)| is_bound(reason)).count() as u64);
         let mut answer = DocumentAnswer { unscannable: pictures.unscannable, ..DocumentAnswer::default() };
         for picture in pictures.items {
             let DocumentItem::File { name, octets, .. } = picture else { continue };
@@ -243,6 +249,10 @@ impl Documents for Pool {
             }
         }
         Some(answer)
+    }
+
+    fn leaves_out_pictures(&self, files: u64) -> bool {
+        self.ocr.as_ref().map(|ocr| ocr.left_out(files)).is_some()
     }
 }
 

@@ -6,8 +6,11 @@ libreoffice-impress. Every sample holds words that the tests look for; nothing i
 """
 
 import gzip
+import io
 import pathlib
+import shutil
 import sqlite3
+import struct
 import subprocess
 import tempfile
 import zlib
@@ -15,7 +18,7 @@ import zlib
 import docx
 import pikepdf
 import xlwt
-from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin
 from pypdf import PdfReader, PdfWriter
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen import canvas
@@ -149,6 +152,24 @@ def pictures():
     picture.save(HERE / "photo.tiff", tiffinfo={270: "TIFF word Bora"})
     picture.save(HERE / "photo.webp", exif=exif)
     picture.save(HERE / "photo.gif", comment=b"comment word Levanter")
+    for ending in ("jpg", "tiff"):
+        shutil.copy(HERE / f"photo.{ending}", HERE / f"iptc.{ending}")
+        words = ["-IPTC:Caption-Abstract=caption word Tramontana", "-IPTC:Keywords=keyword Föhn", "-Photoshop:URL=https://example.com/Meltemi"]
+        options = ["-q", "-overwrite_original", "-charset", "iptc=utf8", "-codedcharacterset=utf8"]
+        subprocess.run(["exiftool", *options, *words, HERE / f"iptc.{ending}"], check=True)
+
+
+def jbig2(page):
+    """A page of one region whose lines are coded as libtiff does for faxes (MMR), as a PDF embeds it."""
+    tiff = io.BytesIO()
+    # Ink is 1 in both.
+    ImageOps.invert(page).point(lambda level: 255 * (level > 128)).convert("1").save(tiff, "TIFF", compression="group4", tiffinfo={278: page.height})
+    image = Image.open(tiff)
+    start, length = image.tag_v2[273][0], image.tag_v2[279][0]
+    size = struct.pack(">II", *page.size)
+    segment = lambda number, kind, data: struct.pack(">IBBBI", number, kind, 0, 1, len(data)) + data
+    region = size + bytes(9) + b"\1" + tiff.getvalue()[start : start + length]
+    return segment(0, 48, size + bytes(11)) + segment(1, 38, region)
 
 
 def scans():
@@ -175,6 +196,14 @@ def scans():
         image.write(zlib.compress(pikepdf.PdfImage(image).as_pil_image().convert("L").tobytes(), 9), filter=pikepdf.Name.FlateDecode)
         image.BitsPerComponent, image.ColorSpace = 8, pikepdf.Name.DeviceGray
         document.save(folder / "samples.pdf")
+        image.write(jbig2(page), filter=pikepdf.Name.JBIG2Decode)
+        image.BitsPerComponent = 1
+        document.save(folder / "jbig2.pdf")
+        jpx = io.BytesIO()
+        page.convert("RGB").save(jpx, "JPEG2000", quality_layers=[30])
+        image.write(jpx.getvalue(), filter=pikepdf.Name.JPXDecode)
+        del image.BitsPerComponent, image.ColorSpace
+        document.save(folder / "jpeg2000.pdf")
     document = docx.Document()
     document.add_paragraph("See the picture.")
     document.add_picture(str(folder / "page.png"))

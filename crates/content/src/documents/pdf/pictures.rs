@@ -1,4 +1,5 @@
-//! Pictures in a PDF as grey samples: scans packed as bits or octets, and as fax lines. JPEG pictures are files of their own.
+//! Pictures in a PDF as grey samples: scans packed as bits or octets, as fax lines, JBIG2 and JPEG 2000. JPEG pictures are
+//! files of their own.
 
 use lopdf::{Dictionary, Document, Object, Stream};
 
@@ -48,6 +49,9 @@ fn picture(doc: &Document, stream: &Stream, name: &str, out: &mut Output<'_>) ->
         // A JPEG file goes its own way.
         Some(b"DCTDecode" | b"DCT") if filters.len() == 1 => return Ok(()),
         Some(b"CCITTFaxDecode" | b"CCF") if filters.len() == 1 => fax(doc, stream, width, height)?,
+        // These say themselves how large they are.
+        Some(b"JBIG2Decode") if filters.len() == 1 => return jbig2(doc, stream, name, out),
+        Some(b"JPXDecode") if filters.len() == 1 => return jpeg2000(stream, name, out),
         Some(b"DCTDecode" | b"DCT" | b"CCITTFaxDecode" | b"CCF" | b"JBIG2Decode" | b"JPXDecode") => {
             return Err(Reason::Unsupported(FileKind::Pdf));
         }
@@ -171,12 +175,78 @@ fn table(doc: &Document, object: &Object) -> Option<Colours> {
     Some(Colours::Table(grey))
 }
 
-/// Lines as fax machines send them; the two-dimensional form (group 4), which scanners write.
-fn fax(doc: &Document, stream: &Stream, width: u32, height: u32) -> Result<Vec<u8>, Reason> {
-    let parameters = stream.dict.get_deref(b"DecodeParms", doc).ok().and_then(|object| match object {
+fn parameters<'a>(doc: &'a Document, stream: &'a Stream) -> Option<&'a Dictionary> {
+    match stream.dict.get_deref(b"DecodeParms", doc).ok()? {
         Object::Array(all) => doc.dereference(all.first()?).ok()?.1.as_dict().ok(),
         other => other.as_dict().ok(),
+    }
+}
+
+/// Letters found once and placed often: how scanners pack text. The letters that pages share lie in a stream of their own.
+fn jbig2(doc: &Document, stream: &Stream, name: &str, out: &mut Output<'_>) -> Result<(), Reason> {
+    use hayro_jbig2::{DecodeSettings, Globals, Page};
+    let settings = DecodeSettings::default();
+    let shared =
+        parameters(doc, stream).and_then(|all| all.get_deref(b"JBIG2Globals", doc).ok()?.as_stream().ok());
+    let shared = shared.map(|stream| unpack(stream, MAX_STREAM as usize).0);
+    let shared =
+        shared.map(|octets| Globals::new(&octets, &settings)).transpose().map_err(|_| Reason::Corrupt)?;
+    let page =
+        Page::new_embedded(&stream.content, shared.as_ref(), &settings).map_err(|_| Reason::Corrupt)?;
+    let (width, height) = (page.width(), page.height());
+    if u64::from(width) * u64::from(height) > MOST_SAMPLES {
+        return Err(Reason::TooBig);
+    }
+    // Ink is 0 behind this filter, unless it is said to be the other way round.
+    let mut samples = Samples { black: if inverted(doc, &stream.dict) { 255 } else { 0 }, all: Vec::new() };
+    page.decode(&mut samples).map_err(|_| Reason::Corrupt)?;
+    pixels::grey(name, width, height, samples.all, out)
+}
+
+struct Samples {
+    black: u8,
+    all: Vec<u8>,
+}
+
+impl hayro_jbig2::Decoder for Samples {
+    fn push_pixel(&mut self, black: bool) {
+        self.all.push(if black { self.black } else { 255 - self.black });
+    }
+
+    fn push_pixel_chunk(&mut self, black: bool, chunk_count: u32) {
+        let level = if black { self.black } else { 255 - self.black };
+        self.all.resize(self.all.len() + 8 * chunk_count as usize, level);
+    }
+
+    fn next_line(&mut self) {}
+}
+
+fn jpeg2000(stream: &Stream, name: &str, out: &mut Output<'_>) -> Result<(), Reason> {
+    use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
+    let image = Image::new(&stream.content, &DecodeSettings::default()).map_err(|_| Reason::Corrupt)?;
+    let (width, height) = (image.width(), image.height());
+    let each = u64::from(image.color_space().num_channels()) + u64::from(image.has_alpha());
+    if u64::from(width) * u64::from(height) * each > MOST_SAMPLES {
+        return Err(Reason::TooBig);
+    }
+    let mut context = DecoderContext::default();
+    let decoded = image.decode(&mut context).map_err(|_| Reason::Corrupt)?;
+    let each = decoded.components().len();
+    let samples = decoded.data_u8();
+    let grey = samples.chunks_exact(each.max(1)).map(|sample| match sample {
+        [cyan, magenta, yellow, key] if !image.has_alpha() => {
+            let colour = mixed(255 - cyan, 255 - magenta, 255 - yellow);
+            (u16::from(colour) * u16::from(255 - key) / 255) as u8
+        }
+        [red, green, blue, ..] => mixed(*red, *green, *blue),
+        other => other[0],
     });
+    pixels::grey(name, width, height, grey.collect(), out)
+}
+
+/// Lines as fax machines send them; the two-dimensional form (group 4), which scanners write.
+fn fax(doc: &Document, stream: &Stream, width: u32, height: u32) -> Result<Vec<u8>, Reason> {
+    let parameters = parameters(doc, stream);
     let number = |key: &[u8]| parameters.and_then(|all| all.get_deref(key, doc).ok()).and_then(font::number);
     if number(b"K").unwrap_or(0.0) >= 0.0 {
         return Err(Reason::Unsupported(FileKind::Pdf));
