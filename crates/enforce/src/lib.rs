@@ -16,6 +16,7 @@ use web::listen::{Clients, Listening, Tls, TlsFiles, Transport};
 pub mod api;
 pub mod certificates;
 pub mod console;
+mod inspection;
 mod keeper;
 mod options;
 pub mod plugins;
@@ -81,6 +82,8 @@ pub struct Enforce {
     /// What is counted of notices and log messages.
     pub effect_metrics: effects::EffectMetrics,
     pub(crate) published: Published,
+    /// Opens what hangs on mails that people try policies on.
+    pub(crate) opener: inspection::Opener,
 }
 
 impl Enforce {
@@ -153,6 +156,7 @@ impl Enforce {
         let certificates = directory.ready(&options.names)?;
         let published = Published::new(&options.policies, &options.index_keys, &options.data);
         let console_url = console_url(&options);
+        let opener = inspection::Opener::new(options.documents.clone());
         let asked = Arc::default();
         let effect_metrics = effects::EffectMetrics::default();
         Ok(Arc::new(Self {
@@ -165,6 +169,7 @@ impl Enforce {
             console_url,
             effect_metrics,
             published,
+            opener,
         }))
     }
 }

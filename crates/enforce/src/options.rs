@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use content::worker::PoolOptions;
 use effects::EffectSettings;
 use incident::Retention;
 use store::database::Location;
@@ -34,6 +35,8 @@ pub struct Options {
     /// How notices and log messages of smart response rules, and scheduled reports, leave. Where incidents are shown is said by
     /// the console's address.
     pub effects: EffectSettings,
+    /// The processes that open documents of mails which people try policies on; none: documents stay closed, and pages say so.
+    pub documents: Option<PoolOptions>,
 }
 
 /// How people's port is protected.

@@ -588,6 +588,27 @@ on_both! {
         assert!(server.desk.plugins().await.unwrap().is_empty() && events.receivers().await.unwrap().is_empty());
     }
 
+    async fn mails_of_the_last_days_are_told_once_each_with_all_recipients_and_where_the_original_is(server: Server) {
+        server.record("TWO POLICIES", &[1, 2]).await;
+        let mut gone = message("GONE", &[1]);
+        gone.original = None;
+        gone.recipients = vec!["late@partner.example".into()];
+        server.journal.record(gone).await.unwrap();
+        let mut old = message("OLD", &[1]);
+        old.received_at = Timestamp::now() - SignedDuration::from_hours(49);
+        server.journal.record(old).await.unwrap();
+        let since = Timestamp::now() - SignedDuration::from_hours(48);
+        let (mails, more) = server.desk.mails_since(&everything(), since, 100).await.unwrap();
+        let told: Vec<_> = mails.iter().map(|mail| (mail.unique_message_id.as_str(), mail.original_kept)).collect();
+        assert_eq!((BTreeSet::from_iter(told), more), (BTreeSet::from([("TWO POLICIES", true), ("GONE", false)]), false));
+        let only = Access::only(number(Field::PolicyId, 2));
+        let (mails, _) = server.desk.mails_since(&only, since, 100).await.unwrap();
+        assert_eq!(mails.len(), 1, "a role reaches its own");
+        assert!(server.desk.original(&only, mails[0].incident).await.unwrap().is_some());
+        let (mails, more) = server.desk.mails_since(&everything(), since, 1).await.unwrap();
+        assert_eq!((mails.len(), more), (1, true));
+    }
+
     async fn counts_are_exact_to_ten_thousand_and_say_so_beyond(server: Server) {
         let policies: Vec<u32> = (1..=2_000).collect();
         for name in ["A", "B", "C", "D", "E"] {

@@ -10,6 +10,7 @@
 //! is a finding like any other.
 
 mod address;
+pub mod backtest;
 mod cases;
 mod codes;
 mod compile;

@@ -32,6 +32,30 @@ pub struct Envelope {
     pub peer: Option<IpAddr>,
 }
 
+impl Envelope {
+    /// From, To, Cc and Bcc stand in for the envelope where a mail lies on disk.
+    pub fn of_header(opened: &Opened<'_>) -> Self {
+        let addresses = |name: &str| -> Vec<String> {
+            let fields =
+                opened.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name.as_bytes()));
+            fields.flat_map(|header| addresses_in(&header.text)).collect()
+        };
+        let recipients = [addresses("to"), addresses("cc"), addresses("bcc")].concat();
+        Self { sender: addresses("from").into_iter().next().unwrap_or_default(), recipients, peer: None }
+    }
+}
+
+/// Every `local@domain` in a header value; names and comments are left out.
+fn addresses_in(text: &str) -> Vec<String> {
+    let separators =
+        |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '<' | '>' | '(' | ')' | '"' | '\'');
+    let words = text.split(separators).filter(|word| word.contains('@'));
+    words
+        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).to_owned())
+        .filter(|word| word.contains('@'))
+        .collect()
+}
+
 /// Where a message goes, seen from the `internal_domains` of the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub enum Direction {

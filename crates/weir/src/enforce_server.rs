@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use content::worker::PoolOptions;
 use enforce::{ConsoleTls, NewToken, Options, Running, ServerState};
 use incident::Retention;
 use jiff::SignedDuration;
@@ -102,6 +103,10 @@ pub(crate) fn options(config: &Enforce) -> Result<Options> {
             incidents: days(config.keep_incidents_days),
         },
         effects: effects::of_enforce(config, &host_name())?,
+        documents: Some(PoolOptions {
+            program: std::env::current_exe().context("the path of this program cannot be found")?,
+            ..PoolOptions::default()
+        }),
     })
 }
 

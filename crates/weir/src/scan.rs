@@ -71,7 +71,7 @@ fn file_name(path: &str) -> &str {
 
 /// Inspects a mail with the envelope that its header suggests.
 pub(crate) fn inspect(set: &Set, item: &Item, opened: &Opened<'_>, deadline: Instant) -> Inspection {
-    let envelope = envelope_of(opened);
+    let envelope = Envelope::of_header(opened);
     let mail = Mail {
         envelope: &envelope,
         opened,
@@ -80,27 +80,6 @@ pub(crate) fn inspect(set: &Set, item: &Item, opened: &Opened<'_>, deadline: Ins
         deadline,
     };
     set.inspect(&mail)
-}
-
-/// From, To and Cc stand in for the envelope where a mail lies on disk.
-pub(crate) fn envelope_of(opened: &Opened<'_>) -> Envelope {
-    let addresses = |name: &str| -> Vec<String> {
-        let fields = opened.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name.as_bytes()));
-        fields.flat_map(|header| addresses_in(&header.text)).collect()
-    };
-    let recipients = [addresses("to"), addresses("cc"), addresses("bcc")].concat();
-    Envelope { sender: addresses("from").into_iter().next().unwrap_or_default(), recipients, peer: None }
-}
-
-/// Every `local@domain` in a header value; names and comments are left out.
-fn addresses_in(text: &str) -> Vec<String> {
-    let separators =
-        |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '<' | '>' | '(' | ')' | '"' | '\'');
-    let words = text.split(separators).filter(|word| word.contains('@'));
-    words
-        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).to_owned())
-        .filter(|word| word.contains('@'))
-        .collect()
 }
 
 #[derive(Serialize)]

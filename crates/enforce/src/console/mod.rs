@@ -3,6 +3,7 @@
 //! Every handler begins with what the viewer's role may do, and reads through [`Desk`] with what the role may see. Each page is a
 //! file here with a template of the same name.
 
+mod backtest;
 mod bulk;
 mod credentials;
 mod export;
@@ -21,6 +22,8 @@ mod snapshot;
 mod statuses;
 mod summary;
 mod trouble;
+mod try_mail;
+mod upload;
 
 use std::sync::Arc;
 
@@ -48,6 +51,7 @@ pub(crate) struct Inner {
     pub(crate) enforce: Arc<Enforce>,
     pub(crate) desk: Desk,
     pub(crate) responses: Responses,
+    backtests: backtest::Backtests,
 }
 
 impl std::ops::Deref for Console {
@@ -62,7 +66,7 @@ impl Console {
     pub(crate) fn new(enforce: Arc<Enforce>) -> Self {
         let desk = Desk::new(enforce.journal.clone());
         let responses = enforce.responses();
-        Self(Arc::new(Inner { enforce, desk, responses }))
+        Self(Arc::new(Inner { enforce, desk, responses, backtests: backtest::Backtests::new() }))
     }
 }
 
@@ -115,7 +119,12 @@ pub fn router(enforce: &Arc<Enforce>) -> Router {
         .route("/policies/file", get(policies::show).post(policies::save))
         .route("/policies/check", post(policies::check))
         .route("/policies/mode", post(policies::mode))
-        .route("/policies/try", get(policies::try_page).post(policies::try_mail))
+        .route("/policies/edit", post(policies::edit_again))
+        .route("/policies/try", get(try_mail::show).post(try_mail::try_mail))
+        .route("/policies/backtest", post(backtest::begin))
+        .route("/policies/backtest/{id}", get(backtest::show))
+        .route("/policies/backtest/{id}/state", get(backtest::state))
+        .route("/policies/backtest/{id}/stop", post(backtest::stop))
         .route("/policies/history", get(policies::history).post(policies::go_back))
         .route("/response-rules", get(rules::show).post(rules::save))
         .route("/response-rules/remove", post(rules::remove))

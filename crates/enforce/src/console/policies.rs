@@ -1,16 +1,13 @@
-//! Policies: browse, read with their tests, edit with the same checks as on the command line, try on a mail, switch, and go back.
-
-use std::time::{Duration, Instant};
+//! Policies: browse, read with their tests, edit with the same checks as on the command line, switch, and go back.
 
 use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::response::{Html as Body, IntoResponse};
-use content::{Closed, How, Limits};
 use incident::desk::PolicyVersion;
-use policy::{Diagnostic, Envelope, Mail, Mode};
+use policy::{Diagnostic, Mode};
 use serde::Deserialize;
-use web::layout::{Chip, Field, Html, Kind, Moment, Page, Tint};
+use web::layout::{Chip, Html, Moment, Page, Tint};
 use web::mail::{line, passage};
 use web::pages::encoded;
 use web::people::Privilege;
@@ -19,14 +16,10 @@ use web::{Problem, Viewer};
 
 use super::list::see_other;
 use super::policy_files::{Files, hash};
+use super::upload::Uploaded;
 use super::{Answer, Console, actor};
 
-/// A mail may take so long to try.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Octets of a mail to try.
-const MAIL: usize = 900_000;
-
-fn files(console: &Console) -> Files {
+pub(super) fn files(console: &Console) -> Files {
     let options = &console.enforce.options;
     Files { dir: options.policies.clone(), keys: options.index_keys.clone() }
 }
@@ -99,7 +92,7 @@ pub(super) async fn list(State(console): State<Console>, viewer: Viewer) -> Answ
     Ok(Page::new(&viewer, "Policies").wide().show(&content)?)
 }
 
-fn mode_chip(mode: Mode) -> Chip {
+pub(super) fn mode_chip(mode: Mode) -> Chip {
     match mode {
         Mode::On => Chip::new("on", Tint::Good),
         Mode::Trial => Chip::new("trial", Tint::Warn),
@@ -107,7 +100,7 @@ fn mode_chip(mode: Mode) -> Chip {
     }
 }
 
-fn shown(diagnostics: &[Diagnostic]) -> Vec<Html> {
+pub(super) fn shown(diagnostics: &[Diagnostic]) -> Vec<Html> {
     diagnostics.iter().take(50).map(|one| passage(&one.render(false), &[], 20_000)).collect()
 }
 
@@ -124,6 +117,8 @@ struct PolicyPage {
     cases: Option<String>,
     wrong: Vec<Html>,
     why: String,
+    /// Whether this role may see what a change would have done.
+    backtest: bool,
 }
 
 #[derive(Deserialize)]
@@ -150,6 +145,7 @@ pub(super) async fn show(
         is_new,
         wrong: Vec::new(),
         why: String::new(),
+        backtest: super::backtest::may(&viewer).is_ok(),
     };
     page(&viewer, content)
 }
@@ -170,19 +166,20 @@ async fn cases_of(files: &Files, name: &str) -> Answer<Option<String>> {
     Ok(there.then_some(cases))
 }
 
-#[derive(Deserialize)]
+/// A text that is being edited.
+#[derive(Clone, Deserialize)]
 pub(super) struct Edit {
-    name: String,
-    text: String,
+    pub(super) name: String,
+    pub(super) text: String,
     #[serde(default)]
-    was: String,
+    pub(super) was: String,
     #[serde(default)]
-    why: String,
+    pub(super) why: String,
 }
 
 impl Edit {
     /// A form sends CRLF; files have LF.
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         self.text.replace("\r\n", "\n")
     }
 }
@@ -197,7 +194,7 @@ struct CheckedPart {
 
 pub(super) async fn check(State(console): State<Console>, viewer: Viewer, Form(edit): Form<Edit>) -> Answer {
     viewer.require(Privilege::AuthorPolicies)?;
-    let part = match files(&console).check(&edit.name, &edit.text()).await?.loaded {
+    let part = match files(&console).check(&edit.name, &edit.text()).await? {
         Ok(loaded) => CheckedPart {
             good: true,
             policies: loaded.set.policies().len(),
@@ -212,21 +209,47 @@ fn only_of(warnings: &[Diagnostic], name: &str) -> Vec<Diagnostic> {
     warnings.iter().filter(|one| one.file == name).cloned().collect()
 }
 
+/// The editor with a text that is not saved yet.
+pub(super) async fn edit_again(
+    State(console): State<Console>,
+    viewer: Viewer,
+    mut asked: Uploaded,
+) -> Answer {
+    viewer.require(Privilege::AuthorPolicies)?;
+    let edit = Edit {
+        name: asked.take("name"),
+        text: asked.take("text"),
+        was: asked.take("was"),
+        why: asked.take("why"),
+    };
+    let cases = cases_of(&files(&console), &edit.name).await?;
+    page(&viewer, PolicyPage { cases, ..unsaved(&viewer, edit, Vec::new()) })
+}
+
+/// The editor with a text that cannot be used, and why.
+pub(super) fn unfit(viewer: &Viewer, edit: Edit, wrong: Vec<Html>) -> Answer {
+    page(viewer, unsaved(viewer, edit, wrong))
+}
+
+fn unsaved(viewer: &Viewer, edit: Edit, wrong: Vec<Html>) -> PolicyPage {
+    PolicyPage {
+        form: viewer.form(),
+        cases: None,
+        text: edit.text(),
+        is_new: edit.was.is_empty(),
+        name: edit.name,
+        was: edit.was,
+        wrong,
+        why: edit.why,
+        backtest: super::backtest::may(viewer).is_ok(),
+    }
+}
+
 pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(edit): Form<Edit>) -> Answer {
     viewer.require(Privilege::AuthorPolicies)?;
     let text = edit.text();
     if let Some(wrong) = stored(&console, &viewer, &edit.name, &edit.was, &text, &edit.why).await? {
-        let content = PolicyPage {
-            form: viewer.form(),
-            cases: None,
-            name: edit.name,
-            was: edit.was.clone(),
-            is_new: edit.was.is_empty(),
-            text,
-            wrong,
-            why: edit.why,
-        };
-        return page(&viewer, content);
+        return unfit(&viewer, edit, wrong);
     }
     viewer.say(Tone::Done, format!("{} is saved.", edit.name)).await?;
     Ok(see_other(&format!("/policies/file?name={}", encoded(&edit.name))))
@@ -242,7 +265,7 @@ async fn stored(
     why: &str,
 ) -> Answer<Option<Vec<Html>>> {
     let files = files(console);
-    if let Err(diagnostics) = files.check(name, text).await?.loaded {
+    if let Err(diagnostics) = files.check(name, text).await? {
         return Ok(Some(shown(&diagnostics)));
     }
     viewer.log("POLICY_SAVED", name, why).await?;
@@ -286,136 +309,6 @@ pub(super) async fn mode(
     }
     viewer.say(Tone::Done, format!("{}: {}.", switch.name, switch.mode)).await?;
     Ok(see_other("/policies"))
-}
-
-// ---- try
-
-#[derive(Template)]
-#[template(path = "policy_try.html")]
-struct TryPage {
-    form: Html,
-    mail: String,
-    sender: Field,
-    recipients: Field,
-    tried: bool,
-    violations: Vec<Violation>,
-    unscannable: Vec<(Html, String)>,
-}
-
-struct Violation {
-    policy: String,
-    id: u32,
-    mode: Chip,
-    severity: Chip,
-    count: u64,
-    matches: Vec<(Html, Html, String)>,
-}
-
-#[derive(Deserialize, Default)]
-pub(super) struct Tried {
-    #[serde(default)]
-    mail: String,
-    #[serde(default)]
-    sender: String,
-    #[serde(default)]
-    recipients: String,
-}
-
-pub(super) async fn try_page(viewer: Viewer) -> Answer {
-    viewer.require(Privilege::AuthorPolicies)?;
-    show_try(&viewer, Tried::default(), None)
-}
-
-pub(super) async fn try_mail(
-    State(console): State<Console>,
-    viewer: Viewer,
-    Form(tried): Form<Tried>,
-) -> Answer {
-    viewer.require(Privilege::AuthorPolicies)?;
-    if tried.mail.len() > MAIL {
-        return Err(Problem::TooLarge.into());
-    }
-    let set = match files(&console).load().await? {
-        Ok(loaded) => loaded.set,
-        Err(_) => {
-            return Err(Problem::Conflict(
-                "The set on disk is not good: mend it first, then try mails.".to_owned(),
-            )
-            .into());
-        }
-    };
-    let (mail, sender, recipients) = (tried.mail.clone(), tried.sender.clone(), tried.recipients.clone());
-    let found = tokio::task::spawn_blocking(move || inspected(&set, &mail, &sender, &recipients)).await;
-    let found = found.map_err(|why| Problem::Internal(format!("a mail could not be tried: {why}")))?;
-    show_try(&viewer, tried, Some(found))
-}
-
-type Outcome = (Vec<Violation>, Vec<(Html, String)>);
-
-fn inspected(set: &policy::Set, mail: &str, sender: &str, recipients: &str) -> Outcome {
-    let octets = mail.replace("\r\n", "\n").replace('\n', "\r\n").into_bytes();
-    let deadline = Instant::now() + PATIENCE;
-    let how = How {
-        limits: &Limits::default(),
-        deadline,
-        documents: &Closed,
-        passwords: &[],
-        digests: set.wants_digests(),
-    };
-    let opened = content::open(&octets, &how);
-    let envelope = Envelope {
-        sender: sender.trim().to_owned(),
-        recipients: recipients
-            .split([',', ' ', '\n'])
-            .filter(|one| !one.is_empty())
-            .map(str::to_owned)
-            .collect(),
-        peer: None,
-    };
-    let mail = Mail {
-        envelope: &envelope,
-        opened: &opened,
-        size: octets.len() as u64,
-        now: jiff::ZonedDateTime::now(),
-        deadline,
-    };
-    let inspection = set.inspect(&mail);
-    let violations = inspection.violations.iter().map(|one| Violation {
-        policy: one.policy.name.clone(),
-        id: one.policy.id,
-        mode: mode_chip(one.policy.mode),
-        severity: Chip::severity(one.severity.as_str()),
-        count: one.match_count,
-        matches: one
-            .matches
-            .iter()
-            .take(50)
-            .map(|found| {
-                let text = format!("{}{}{}", found.before, found.text, found.after);
-                let mark = found.before.len()..found.before.len() + found.text.len();
-                let path = if found.path.is_empty() { "the message" } else { &found.path };
-                (line(path, 200), passage(&text, std::slice::from_ref(&mark), 2_000), found.rule.to_string())
-            })
-            .collect(),
-    });
-    let unscannable =
-        inspection.unscannable.iter().map(|one| (line(&one.path, 200), one.reason.to_string())).collect();
-    (violations.collect(), unscannable)
-}
-
-fn show_try(viewer: &Viewer, tried: Tried, found: Option<Outcome>) -> Answer {
-    let tested = found.is_some();
-    let (violations, unscannable) = found.unwrap_or_default();
-    let content = TryPage {
-        form: viewer.form(),
-        sender: Field::new(Kind::Text, "sender", "Envelope sender").value(&tried.sender),
-        recipients: Field::new(Kind::Text, "recipients", "Envelope recipients").value(&tried.recipients),
-        mail: tried.mail,
-        tried: tested,
-        violations,
-        unscannable,
-    };
-    Ok(Page::new(viewer, "Try a mail").within("/policies").below("Policies", "/policies").show(&content)?)
 }
 
 // ---- versions

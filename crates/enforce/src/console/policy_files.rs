@@ -21,10 +21,8 @@ pub(super) struct Files {
     pub(super) keys: PathBuf,
 }
 
-/// What checking says.
-pub(super) struct Checked {
-    pub(super) loaded: Result<Loaded, Vec<Diagnostic>>,
-}
+/// The set, or all that is wrong with it.
+pub(super) type Checked = Result<Loaded, Vec<Diagnostic>>;
 
 impl Files {
     /// All files, read now.
@@ -42,6 +40,20 @@ impl Files {
 
     /// The set with this file in the place of the one on disk, checked like `weir policy check`.
     pub(super) async fn check(&self, name: &str, text: &str) -> Answer<Checked> {
+        self.with(name, text, Set::check_files_with).await
+    }
+
+    /// The same set as a server would load it.
+    pub(super) async fn load_with(&self, name: &str, text: &str) -> Answer<Checked> {
+        self.with(name, text, Set::load_files_with).await
+    }
+
+    async fn with(
+        &self,
+        name: &str,
+        text: &str,
+        compile: fn(&[SourceFile], &Indexes) -> Checked,
+    ) -> Answer<Checked> {
         named(name)?;
         if text.len() > MOST {
             return Err(Problem::TooLarge.into());
@@ -52,13 +64,13 @@ impl Files {
             sources.retain(|source| source.name != name);
             sources.push(SourceFile::new(name, text));
             sources.sort_by(|a, b| a.name.cmp(&b.name));
-            Checked { loaded: Set::check_files_with(&sources, &files.indexes()) }
+            compile(&sources, &files.indexes())
         })
         .await
     }
 
     /// The set in use, as far as the files on disk say.
-    pub(super) async fn load(&self) -> Answer<Result<Loaded, Vec<Diagnostic>>> {
+    pub(super) async fn load(&self) -> Answer<Checked> {
         let files = self.clone();
         blocking(move || Set::load_files_with(&Set::read_directory(&files.dir).0, &files.indexes())).await
     }

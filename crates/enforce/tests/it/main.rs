@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod api;
+mod backtest;
 mod barriers;
 mod browser;
 mod decisions;

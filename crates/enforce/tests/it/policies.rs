@@ -115,3 +115,34 @@ async fn a_pasted_mail_is_inspected_by_the_set_on_disk() {
     let clean = author.post("/policies/try", &[("mail", "Subject: x\n\nnothing\n")]).await.text;
     assert!(clean.contains("No policy is violated"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_uploaded_mail_is_inspected_octet_for_octet_by_the_text_that_is_being_edited() {
+    let server = Server::start().await;
+    let author = server.person("Policy author").await;
+    // Not text as a form would carry it: Latin-1, and a word in base64.
+    let mut file =
+        b"From: ann@corp.example\r\nTo: bob@other.example\r\nSubject: gr\xfc\xdfe\r\nMIME-Version: 1.0\r\n\
+        Content-Transfer-Encoding: base64\r\n\r\n"
+            .to_vec();
+    file.extend_from_slice(b"cXVhZ2dhLWNyb3NzaW5nCg==\r\n");
+    let edited = POLICY.replace("zebra-crossing", "quagga-crossing");
+    let fields = [("name", "cards.toml"), ("text", edited.as_str()), ("was", "1"), ("why", "")];
+    let found = author.upload("/policies/try", &fields, ("file", "a.eml", &file)).await;
+    assert_eq!(found.status, StatusCode::OK, "{}", found.text);
+    assert!(
+        found.text.contains("<mark>quagga-crossing</mark>") && found.text.contains("is not saved"),
+        "{}",
+        found.text
+    );
+    let saved = author.upload("/policies/try", &[], ("file", "a.eml", &file)).await.text;
+    assert!(saved.contains("No policy is violated"), "the set on disk knows no quagga: {saved}");
+    let bad = [("name", "cards.toml"), ("text", "id = ")];
+    let wrong = author.upload("/policies/try", &bad, ("file", "a.eml", &file)).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let large = vec![b'x'; 33 << 20];
+    assert_eq!(
+        author.upload("/policies/try", &[], ("file", "a.eml", &large)).await.status,
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
+}

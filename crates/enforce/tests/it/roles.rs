@@ -39,6 +39,14 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("POST /policies/mode", &["Administrator", "Policy author"]),
     ("POST /policies/try", &["Administrator", "Policy author"]),
     ("POST /policies/history", &["Administrator", "Policy author"]),
+    ("POST /policies/edit", &["Administrator", "Policy author"]),
+    ("POST /policies/backtest", &["Administrator", "Policy author"]),
+    ("/policies/backtest/0b4f9a3e-0000-4000-8000-000000000000", &["Administrator", "Policy author"]),
+    ("/policies/backtest/0b4f9a3e-0000-4000-8000-000000000000/state", &["Administrator", "Policy author"]),
+    (
+        "POST /policies/backtest/0b4f9a3e-0000-4000-8000-000000000000/stop",
+        &["Administrator", "Policy author"],
+    ),
     ("/response-rules", &["Administrator", "Policy author"]),
     ("POST /response-rules", &["Administrator", "Policy author"]),
     ("POST /response-rules/remove", &["Administrator", "Policy author"]),
@@ -78,6 +86,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("mail", "x"),
     ("version", "1"),
     ("id", "99"),
+    ("days", "14"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

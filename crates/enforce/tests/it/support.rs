@@ -165,6 +165,7 @@ async fn start(dir: PathBuf, change: impl FnOnce(&mut Options)) -> (Running, Can
         version: "test".to_owned(),
         retention: incident::Retention::default(),
         effects: effects::EffectSettings::default(),
+        documents: None,
     };
     change(&mut options);
     let stop = CancellationToken::new();
@@ -185,6 +186,32 @@ impl Person {
         let mut pairs = vec![format!("csrf={}", self.csrf)];
         pairs.extend(fields.iter().map(|(name, value)| format!("{name}={}", web::pages::encoded(value))));
         self.ask(Method::POST, path, Some(pairs.join("&"))).await
+    }
+
+    /// Sends a form with a file: the name of its field, its own name, its octets.
+    pub(crate) async fn upload(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        (field, name, octets): (&str, &str, &[u8]),
+    ) -> Answer {
+        const BOUNDARY: &str = "----weir-tests-9d0f";
+        let mut body = Vec::new();
+        for (name, value) in [("csrf", self.csrf.as_str())].iter().chain(fields) {
+            let part =
+                format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+            body.extend_from_slice(part.as_bytes());
+        }
+        let head = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n\r\n"
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(octets);
+        body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        let request = self.client.post(format!("{}{path}", self.base)).header("accept", "text/html");
+        let request = request.header(COOKIE, &self.cookie).header(CONTENT_TYPE, kind).body(body);
+        read(request.send().await.unwrap()).await
     }
 
     pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<String>) -> Answer {

@@ -7,13 +7,14 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
-use policy::{Disposition, Inspection, Mail, Response, Set};
+use policy::backtest::{Comparison, Judged};
+use policy::{Envelope, Mail, Set};
 
 use super::FOUND;
 use crate::cli::Backtest;
 use crate::mailbox::{self, Item};
 use crate::policies;
-use crate::scan::{Opener, envelope_of};
+use crate::scan::Opener;
 use crate::terminal::safe;
 
 /// What one set made of all mails.
@@ -33,22 +34,13 @@ struct OfPolicy {
     examples: Vec<String>,
 }
 
-/// The differences between two sets.
-#[derive(Default)]
-struct Differences {
-    mails: u64,
-    /// By number: mails that only the first, and that only the second found.
-    policies: BTreeMap<u32, (u64, u64)>,
-    examples: Vec<String>,
-}
-
 pub(super) fn run(command: &Backtest) -> Result<ExitCode> {
     let set = load(command.policies.as_deref())?;
     let against = command.against.as_deref().map(|dir| load(Some(dir))).transpose()?;
     let opener = Opener::start()?;
     let bar = progress(mailbox::count(&command.mailboxes));
-    let (mut tally, mut other, mut differences) =
-        (Tally::default(), Tally::default(), Differences::default());
+    let (mut tally, mut other) = (Tally::default(), Tally::default());
+    let (mut differences, mut told) = (Comparison::new(0), Vec::new());
     let (mut mails, mut octets) = (0u64, 0u64);
     let began = Instant::now();
     for path in &command.mailboxes {
@@ -56,12 +48,13 @@ pub(super) fn run(command: &Backtest) -> Result<ExitCode> {
             mails += 1;
             octets += item.octets.len() as u64;
             bar.inc(1);
-            let found = judge(&set, &opener, &item);
+            let (found, second) = judge(&set, against.as_ref(), &opener, &item);
             tally.add(&item, &found, command.examples);
-            if let Some(against) = &against {
-                let second = judge(against, &opener, &item);
-                differences.add(&item, &found, &second, command.examples);
-                other.add(&item, &second, command.examples);
+            if let Some(second) = &second {
+                other.add(&item, second, command.examples);
+                if differences.add(&(), second, &found) && told.len() < command.examples {
+                    told.push(format!("{}: {} instead of {}", item.name, said(&found), said(second)));
+                }
             }
             Ok(())
         })?;
@@ -78,7 +71,7 @@ pub(super) fn run(command: &Backtest) -> Result<ExitCode> {
     if let Some(against) = &against {
         println!("\nagainst set {}:", against.id());
         other.print(against, 0);
-        differences.print();
+        print(&differences, &told);
     }
     let quiet = tally.policies.is_empty() && other.policies.is_empty();
     Ok(if quiet { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
@@ -98,21 +91,20 @@ fn progress(files: u64) -> ProgressBar {
     bar
 }
 
-fn judge(set: &Set, opener: &Opener, item: &Item) -> (Inspection, Response) {
+/// The mail is opened once for both sets.
+fn judge(set: &Set, against: Option<&Set>, opener: &Opener, item: &Item) -> (Judged, Option<Judged>) {
     opener.open(item, |opened, deadline| {
-        let envelope = envelope_of(opened);
+        let envelope = Envelope::of_header(opened);
         let size = item.octets.len() as u64;
         let mail = Mail { envelope: &envelope, opened, size, now: jiff::ZonedDateTime::now(), deadline };
-        let inspection = set.inspect(&mail);
-        let response = policy::respond(set, &inspection, &mail, false);
-        (inspection, response)
+        (set.judge(&mail), against.map(|set| set.judge(&mail)))
     })
 }
 
 impl Tally {
-    fn add(&mut self, item: &Item, (inspection, response): &(Inspection, Response), examples: usize) {
-        *self.dispositions.entry(named(&response.disposition)).or_default() += 1;
-        for violation in &inspection.violations {
+    fn add(&mut self, item: &Item, judged: &Judged, examples: usize) {
+        *self.dispositions.entry(judged.disposition().as_str()).or_default() += 1;
+        for violation in &judged.inspection.violations {
             let of = self.policies.entry(violation.policy.id).or_default();
             of.name.clone_from(&violation.policy.name);
             of.mode = violation.policy.mode.to_string();
@@ -146,47 +138,18 @@ impl Tally {
     }
 }
 
-impl Differences {
-    fn add(
-        &mut self,
-        item: &Item,
-        one: &(Inspection, Response),
-        other: &(Inspection, Response),
-        examples: usize,
-    ) {
-        let ids = |found: &(Inspection, Response)| -> Vec<u32> {
-            found.0.violations.iter().map(|violation| violation.policy.id).collect()
-        };
-        let (first, second) = (ids(one), ids(other));
-        let same = first == second && one.1.disposition == other.1.disposition;
-        if same {
-            return;
-        }
-        self.mails += 1;
-        for id in first.iter().filter(|id| !second.contains(id)) {
-            self.policies.entry(*id).or_default().0 += 1;
-        }
-        for id in second.iter().filter(|id| !first.contains(id)) {
-            self.policies.entry(*id).or_default().1 += 1;
-        }
-        if self.examples.len() < examples {
-            let said = |ids: &[u32], disposition: &Disposition| format!("{} {ids:?}", named(disposition));
-            let (first, second) = (said(&first, &one.1.disposition), said(&second, &other.1.disposition));
-            self.examples.push(format!("{}: {first} instead of {second}", item.name));
-        }
+/// The first set is the later one.
+fn print(differences: &Comparison<()>, examples: &[String]) {
+    println!("\n{} mails would have been judged differently", differences.different);
+    let changed = |of: &policy::backtest::Compared<()>| of.newly + of.no_longer > 0;
+    for (id, of) in differences.policies.iter().filter(|(_, of)| changed(of)) {
+        println!("{id:>6}  found only by the first set: {}, only by the second: {}", of.newly, of.no_longer);
     }
-
-    fn print(&self) {
-        println!("\n{} mails would have been judged differently", self.mails);
-        for (id, (first, second)) in &self.policies {
-            println!("{id:>6}  found only by the first set: {first}, only by the second: {second}");
-        }
-        for example in &self.examples {
-            println!("        {}", safe(example));
-        }
+    for example in examples {
+        println!("        {}", safe(example));
     }
 }
 
-fn named(disposition: &Disposition) -> &'static str {
-    disposition.as_str()
+fn said(judged: &Judged) -> String {
+    format!("{} {:?}", judged.disposition().as_str(), judged.policies())
 }

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
-use policy::{Explanation, Mail, Match, PolicyOutcome, Response, RuleOutcome, Set};
+use policy::{Envelope, Explanation, Mail, Match, PolicyOutcome, Response, RuleOutcome, Set};
 
 use super::FOUND;
 use crate::cli::Explain;
 use crate::mailbox::{self, Item};
 use crate::policies;
-use crate::scan::{Opener, envelope_of};
+use crate::scan::Opener;
 use crate::terminal::safe;
 
 /// Rules that did not match are told if so many of their conditions hold.
@@ -35,7 +35,7 @@ pub(super) fn run(command: &Explain) -> Result<ExitCode> {
 
 fn explain(command: &Explain, set: &Set, opener: &Opener, item: &Item) -> bool {
     opener.open(item, |opened, deadline| {
-        let mut envelope = envelope_of(opened);
+        let mut envelope = Envelope::of_header(opened);
         if let Some(sender) = &command.sender {
             envelope.sender = sender.trim_matches(['<', '>']).to_owned();
         }
