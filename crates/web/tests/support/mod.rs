@@ -70,30 +70,35 @@ impl Drop for Console {
 }
 
 pub(crate) async fn site(dir: &Path, hand: &Hand) -> Site {
-    site_with(dir, hand, None).await
+    site_with(dir, hand, |_| {}).await
 }
 
-async fn site_with(dir: &Path, hand: &Hand, elsewhere: Option<Arc<dyn Elsewhere>>) -> Site {
+async fn site_with(dir: &Path, hand: &Hand, change: impl FnOnce(&mut Options)) -> Site {
     let mut options = Options::new("Test", "/incidents");
     options.clock = hand.clock();
-    options.elsewhere = elsewhere;
     options.body_limit = 10_000;
     options.upload_limit = 50_000;
     options.public = vec!["/open/".to_owned()];
     options.places = vec![Place::new("", "Incidents", "/incidents", &[Privilege::ViewNetworkIncidents])];
+    change(&mut options);
     let keys = Arc::new(Keys::open(&dir.join("keys")).unwrap());
     Site::open(database(dir).await, keys, options).await.unwrap()
 }
 
 pub(crate) async fn console() -> Console {
-    console_with(None).await
+    console_changed(|_| {}).await
 }
 
 /// At which the people of another server may sign in too.
 pub(crate) async fn console_with(elsewhere: Option<Arc<dyn Elsewhere>>) -> Console {
+    console_changed(|options| options.elsewhere = elsewhere).await
+}
+
+/// With other options than usual.
+pub(crate) async fn console_changed(change: impl FnOnce(&mut Options)) -> Console {
     let dir = tempfile::tempdir().unwrap();
     let hand = Hand::new();
-    let site = site_with(dir.path(), &hand, elsewhere).await;
+    let site = site_with(dir.path(), &hand, change).await;
     let stop = CancellationToken::new();
     let app = site.mount(pages());
     let listening = listen("127.0.0.1:0", Transport::Plain, 100, app, stop.clone()).await.unwrap();
