@@ -34,6 +34,8 @@ pub struct Options {
     /// How notices and log messages of smart response rules, and scheduled reports, leave. Where incidents are shown is said by
     /// the console's address.
     pub effects: EffectSettings,
+    /// The provider whose people may sign in at the console; where the console is is said by its address.
+    pub single_sign_on: Option<web::oidc::Settings>,
 }
 
 /// How people's port is protected.

@@ -165,6 +165,7 @@ async fn start(dir: PathBuf, change: impl FnOnce(&mut Options)) -> (Running, Can
         version: "test".to_owned(),
         retention: incident::Retention::default(),
         effects: effects::EffectSettings::default(),
+        single_sign_on: None,
     };
     change(&mut options);
     let stop = CancellationToken::new();
