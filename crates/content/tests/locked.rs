@@ -13,7 +13,11 @@ fn sample(name: &str) -> Vec<u8> {
 
 fn opened<'m>(name: &str, octets: &'m [u8], passwords: &[String]) -> Opened<'m> {
     let deadline = Instant::now() + Duration::from_secs(120);
-    open_file(name, octets, &How { limits: &Limits::default(), deadline, documents: &InProcess, passwords })
+    open_file(
+        name,
+        octets,
+        &How { limits: &Limits::default(), deadline, documents: &InProcess, passwords, digests: false },
+    )
 }
 
 /// The text at B2, which every sample has.

@@ -12,6 +12,7 @@ use store::database::{Database, Location};
 use tokio_util::sync::CancellationToken;
 use web::Site;
 use web::listen::{Clients, Listening, Tls, TlsFiles, Transport};
+use web::oidc::{Settings, SingleSignOn};
 
 pub mod api;
 pub mod certificates;
@@ -151,11 +152,16 @@ impl Enforce {
         let journal = Arc::new(journal);
         store::steps::prepare(&**journal.database(), "enforce", STEPS).await?;
         let (database, keys) = (journal.database().clone(), journal.keys().clone());
-        let site = Site::open(database, keys, console::site_options()).await?;
+        let console_url = console_url(&options);
+        let mut site = console::site_options();
+        if let Some(settings) = &options.single_sign_on {
+            let settings = Settings { console_url: console_url.clone(), ..settings.clone() };
+            site.single_sign_on = Some(Arc::new(SingleSignOn::new(settings)?));
+        }
+        let site = Site::open(database, keys, site).await?;
         let directory = Directory::new(&options.data.join("certificates"));
         let certificates = directory.ready(&options.names)?;
         let published = Published::new(&options.policies, &options.index_keys, &options.data);
-        let console_url = console_url(&options);
         let opener = inspection::Opener::new(options.documents.clone());
         let asked = Arc::default();
         let effect_metrics = effects::EffectMetrics::default();

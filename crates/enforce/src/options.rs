@@ -37,6 +37,8 @@ pub struct Options {
     pub effects: EffectSettings,
     /// The processes that open documents of mails which people try policies on; none: documents stay closed, and pages say so.
     pub documents: Option<PoolOptions>,
+    /// The provider whose people may sign in at the console; where the console is is said by its address.
+    pub single_sign_on: Option<web::oidc::Settings>,
 }
 
 /// How people's port is protected.

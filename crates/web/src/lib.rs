@@ -12,6 +12,7 @@ pub mod guests;
 pub mod layout;
 pub mod listen;
 pub mod mail;
+pub mod oidc;
 pub mod pages;
 pub mod people;
 mod piped;
@@ -66,6 +67,18 @@ pub enum Error {
     /// A value cannot be taken; the text says why and what to write.
     #[error("{0}")]
     Bad(String),
+}
+
+/// An error and what is behind it, in one line.
+pub fn reasons(error: &dyn std::error::Error) -> String {
+    let mut words = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(error) = source {
+        words.push(error.to_string());
+        source = error.source();
+    }
+    words.dedup();
+    words.join(": ")
 }
 
 /// Octets in hexadecimal digits.

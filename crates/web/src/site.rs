@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::guard::{self, Throttle};
 use crate::guests::{Elsewhere, Guests};
 use crate::layout::assets::Assets;
+use crate::oidc::SingleSignOn;
 use crate::pages;
 use crate::people::{People, Privilege};
 use crate::session::{Ends, Sessions};
@@ -74,6 +75,8 @@ pub struct Options {
     pub upload_limit: usize,
     /// Another server whose people may sign in here.
     pub elsewhere: Option<Arc<dyn Elsewhere>>,
+    /// A provider whose users may sign in here.
+    pub single_sign_on: Option<Arc<SingleSignOn>>,
     /// The time.
     pub clock: Clock,
 }
@@ -93,6 +96,7 @@ impl Options {
             body_limit: 1 << 20,
             upload_limit: 32 << 20,
             elsewhere: None,
+            single_sign_on: None,
             clock: Clock::real(),
         }
     }
@@ -178,6 +182,10 @@ impl Site {
 
     pub(crate) fn guests(&self) -> Option<&Guests> {
         self.0.guests.as_ref()
+    }
+
+    pub(crate) fn single_sign_on(&self) -> Option<&SingleSignOn> {
+        self.0.options.single_sign_on.as_deref()
     }
 
     pub(crate) fn throttle(&self) -> &Throttle {

@@ -88,6 +88,8 @@ pub struct Viewer {
     pub(crate) must_change: bool,
     /// Of a guest: what the session is called where the user is kept.
     pub(crate) elsewhere: Option<String>,
+    /// Where the user is kept; empty: here.
+    pub(crate) home: String,
     pub(crate) site: Site,
 }
 

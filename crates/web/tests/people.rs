@@ -14,8 +14,10 @@ use store::keys::Keys;
 use store::values;
 use support::{Hand, MIGRATIONS, PASSWORD};
 use web::audit::{Actor, Audit, Search, Verdict};
+use web::oidc::Person;
 use web::people::{
-    ADMINISTRATOR, Attempt, NewUser, Password, People, Privilege, Rights, SecondFactor, SignIn, UserChange,
+    ADMINISTRATOR, Admission, Attempt, NewUser, Password, People, Privilege, Rights, SecondFactor, SignIn,
+    UserChange,
 };
 use web::session::{Ends, Sessions};
 use web::{Clock, Error};
@@ -96,6 +98,35 @@ on_both! {
         let no_role = NewUser { name: "joe".into(), ..NewUser::default() };
         assert!(matches!(place.people.add_user(no_role).await, Err(Error::Bad(_))));
         assert_eq!(place.people.users().await.unwrap().len(), 1);
+    }
+
+    async fn who_comes_from_a_provider_is_made_once_and_follows_it(place: &Place) {
+        let person = |subject: &str, roles: &[&str]| Person {
+            subject: subject.to_owned(),
+            name: "Jane".to_owned(),
+            full_name: "Jane Doe".to_owned(),
+            mail: "jane@company.example".to_owned(),
+            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        };
+        let admit = async |subject: &str, roles: &[&str]| place.people.admit("OIDC", &person(subject, roles)).await.unwrap();
+        assert!(matches!(admit("1", &["No such role"]).await, Admission::NoRole));
+        assert!(place.people.users().await.unwrap().is_empty());
+        let Admission::Welcome { user, made: true, changed: true } = admit("1", &["Reviewer", "reviewer"]).await else {
+            panic!("she is new")
+        };
+        assert_eq!((user.name.as_str(), user.roles.len(), user.home.as_str()), ("oidc/Jane", 1, "OIDC"));
+        assert!(matches!(admit("1", &["Reviewer"]).await, Admission::Welcome { made: false, changed: false, .. }));
+        let same_name = admit("2", &["Reviewer"]).await;
+        assert!(matches!(&same_name, Admission::Welcome { user, .. } if user.name == "oidc/Jane-2"), "{same_name:?}");
+        assert!(matches!(admit("1", &[ADMINISTRATOR]).await, Admission::Welcome { made: false, changed: true, .. }));
+        assert!(matches!(admit("1", &[]).await, Admission::NoRole));
+        assert!(place.people.user(user.id).await.unwrap().unwrap().roles.is_empty());
+        place.user("root", ADMINISTRATOR).await.unwrap();
+        place.people.disable(user.id, true).await.unwrap();
+        assert!(matches!(admit("1", &[ADMINISTRATOR]).await, Admission::Disabled));
+        let ends_at = place.hand.seconds() as i64 * 1_000 + 600_000;
+        assert!(place.people.use_round(&[7; 32], ends_at).await.unwrap());
+        assert!(!place.people.use_round(&[7; 32], ends_at).await.unwrap(), "a round counts once");
     }
 
     async fn an_administrator_is_always_left(place: &Place) {

@@ -85,6 +85,48 @@ pub(crate) struct Enforce {
     pub(crate) notices: Notices,
     /// Where log messages of smart response rules go.
     pub(crate) syslog: Syslog,
+    /// How people of a provider sign in.
+    pub(crate) oidc: Oidc,
+}
+
+/// An OpenID Connect provider whose people may sign in at the console.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Oidc {
+    /// Its address, as it writes it itself; nobody signs in by a provider when empty.
+    pub(crate) issuer: String,
+    /// What people call it: stands on the button.
+    pub(crate) name: String,
+    /// Who this console is there.
+    pub(crate) client_id: String,
+    /// File with the secret that proves it; none for a public client.
+    pub(crate) client_secret_file: PathBuf,
+    /// What is asked for beside `openid`.
+    pub(crate) scopes: Vec<String>,
+    /// The claim that users are named after.
+    pub(crate) name_claim: String,
+    /// The claim that gives roles; `a.b` is `b` within `a`.
+    pub(crate) role_claim: String,
+    /// PEM file of the authorities to trust; the system's when empty.
+    pub(crate) ca: PathBuf,
+    /// Which value of that claim is which role here.
+    pub(crate) roles: BTreeMap<String, String>,
+}
+
+impl Default for Oidc {
+    fn default() -> Self {
+        Self {
+            issuer: String::new(),
+            name: "OpenID Connect".into(),
+            client_id: String::new(),
+            client_secret_file: PathBuf::new(),
+            scopes: vec!["profile".into(), "email".into()],
+            name_claim: "preferred_username".into(),
+            role_claim: "groups".into(),
+            ca: PathBuf::new(),
+            roles: BTreeMap::new(),
+        }
+    }
 }
 
 impl Default for Enforce {
@@ -105,6 +147,7 @@ impl Default for Enforce {
             keep_incidents_days: 0,
             notices: Notices::default(),
             syslog: Syslog::default(),
+            oidc: Oidc::default(),
         }
     }
 }

@@ -19,9 +19,11 @@ use prometheus_client::registry::Registry;
 use store::database::Location;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use web::oidc::{Settings, SingleSignOn};
+use zeroize::Zeroizing;
 
 use crate::cli::{EnforceTask, Format};
-use crate::config::Enforce;
+use crate::config::{Enforce, Oidc};
 use crate::terminal::safe;
 use crate::{effects, ops, policies, prevent_server};
 
@@ -107,7 +109,44 @@ pub(crate) fn options(config: &Enforce) -> Result<Options> {
             program: std::env::current_exe().context("the path of this program cannot be found")?,
             ..PoolOptions::default()
         }),
+        single_sign_on: single_sign_on(&config.oidc).context("[enforce.oidc]")?,
     })
+}
+
+/// The provider whose people sign in.
+fn single_sign_on(oidc: &Oidc) -> Result<Option<Settings>> {
+    if oidc.issuer.is_empty() {
+        ensure!(
+            oidc.client_id.is_empty() && oidc.roles.is_empty(),
+            "issuer is missing: the address of the provider"
+        );
+        return Ok(None);
+    }
+    let read = |path: &Path| match path.as_os_str().is_empty() {
+        true => Ok(String::new()),
+        false => std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let secret = Zeroizing::new(read(&oidc.client_secret_file)?);
+    let secret = secret.trim_end_matches(['\r', '\n']);
+    ensure!(
+        oidc.client_secret_file.as_os_str().is_empty() || !secret.is_empty(),
+        "{} is empty",
+        oidc.client_secret_file.display()
+    );
+    let settings = Settings {
+        name: oidc.name.clone(),
+        issuer: oidc.issuer.clone(),
+        client_id: oidc.client_id.clone(),
+        client_secret: (!secret.is_empty()).then(|| Zeroizing::new(secret.to_owned())),
+        console_url: String::new(),
+        scopes: oidc.scopes.clone(),
+        name_claim: oidc.name_claim.clone(),
+        role_claim: oidc.role_claim.clone(),
+        roles: oidc.roles.clone(),
+        authority: read(&oidc.ca)?,
+    };
+    SingleSignOn::new(settings.clone())?;
+    Ok(Some(settings))
 }
 
 fn host_name() -> String {
@@ -409,5 +448,35 @@ mod tests {
         set(&mut values, "trial=").unwrap();
         assert!(!values.contains_key("trial"));
         assert!(set(&mut values, "trial").is_err());
+    }
+
+    fn read(oidc: &str) -> Result<Option<Settings>> {
+        single_sign_on(&toml::from_str::<Oidc>(oidc)?)
+    }
+
+    #[test]
+    fn a_provider_is_read_with_its_secret_from_a_file_or_refused_with_what_is_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let secret = dir.path().join("secret");
+        std::fs::write(&secret, "hush\n").unwrap();
+        assert!(read("").unwrap().is_none());
+        let base = "issuer = \"https://id.example\"\nclient_id = \"weir\"\n";
+        let roles = "[roles]\ndlp-admins = \"Administrator\"\n\"cn=dlp,dc=example\" = \"Reviewer\"\n";
+        let file = format!("client_secret_file = {:?}\n", secret.display().to_string());
+        let settings = read(&format!("{base}{file}{roles}")).unwrap().unwrap();
+        assert_eq!(settings.client_secret.as_ref().map(|secret| secret.as_str()), Some("hush"));
+        assert_eq!(settings.roles["cn=dlp,dc=example"], "Reviewer");
+        std::fs::write(&secret, "\n").unwrap();
+        for (text, words) in [
+            (format!("{base}{file}{roles}"), "is empty"),
+            (format!("{base}client_secret_file = \"/nowhere\"\n{roles}"), "cannot read /nowhere"),
+            (base.to_owned(), "which value of the claim is which role"),
+            (format!("issuer = \"http://id.example\"\nclient_id = \"weir\"\n{roles}"), "https://"),
+            (format!("client_id = \"weir\"\n{roles}"), "issuer is missing"),
+            (format!("{base}secret = \"hush\"\n"), "unknown field"),
+        ] {
+            let error = format!("{:#}", read(&text).unwrap_err());
+            assert!(error.contains(words), "{words}: {error}");
+        }
     }
 }

@@ -116,6 +116,7 @@ fn configuration(command: &ConfigCommand, global: &Global) -> Result<ExitCode> {
     match command {
         ConfigCommand::Check => {
             prevent_server::check(&effective.config.prevent)?;
+            enforce_server::options(&effective.config.enforce)?;
             println!("the configuration is good");
         }
         ConfigCommand::Show => {

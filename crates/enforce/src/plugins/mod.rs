@@ -12,7 +12,7 @@ use incident::wire::ReviewAction;
 use serde::{Deserialize, Serialize};
 
 pub use quarantine_connect::Certificates;
-pub(crate) use quarantine_connect::reasons;
+pub(crate) use web::reasons;
 
 /// The guide's plug-ins, the rules that run them, and what they ask for.
 pub const QUARANTINE_CONNECT: [(&str, &str, ReviewAction); 3] = [

@@ -7,7 +7,7 @@ use incident::wire::{CopyAnswer, CopyResult, RemediationAnswer, RemediationReque
 use reqwest::{Certificate, Client, Identity, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use super::{Holder, Outcome, Request};
+use super::{Holder, Outcome, Request, reasons};
 
 const CONNECT: Duration = Duration::from_secs(10);
 const WHOLE: Duration = Duration::from_secs(60);
@@ -210,19 +210,6 @@ fn refused(why: &str, answer: &str) -> Outcome {
         message: format!("The remediation request was not successful: {why}"),
         answer: answer.to_owned(),
     }
-}
-
-/// The error and what is behind it: "error sending request" alone helps nobody.
-/// An error and all that led to it.
-pub(crate) fn reasons(error: &dyn std::error::Error) -> String {
-    let mut words = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(error) = source {
-        words.push(error.to_string());
-        source = error.source();
-    }
-    words.dedup();
-    words.join(": ")
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod decisions;
 #[path = "../../../web/tests/support/driver.rs"]
 mod driver;
 mod keys;
+mod oidc;
 mod openapi;
 mod pages;
 mod policies;

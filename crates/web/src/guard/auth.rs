@@ -171,6 +171,7 @@ async fn viewer_in_role(
         session: Vec::new(),
         must_change: user.must_change,
         elsewhere: None,
+        home: user.home,
         site: site.clone(),
     }))
 }

@@ -24,7 +24,7 @@ pub(crate) use throttle::Throttle;
 
 use crate::layout::Told;
 use crate::listen::Peer;
-use crate::{Problem, Site, Theme};
+use crate::{Problem, Site, Theme, oidc};
 
 /// How long a request's body may take to come.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
@@ -141,7 +141,7 @@ async fn admit(
 }
 
 fn is_public(site: &Site, path: &str) -> bool {
-    let ours = ["/sign-in", "/theme", "/favicon.ico"].contains(&path);
+    let ours = ["/sign-in", oidc::BEGIN, oidc::DONE, "/theme", "/favicon.ico"].contains(&path);
     ours || site.options().public.iter().any(|prefix| path.starts_with(prefix.as_str()))
 }
 

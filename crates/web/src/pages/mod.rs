@@ -3,6 +3,7 @@
 mod account;
 mod assets;
 mod audit;
+mod oidc;
 mod roles;
 mod sign_in;
 mod users;
@@ -31,6 +32,7 @@ pub(crate) fn router(site: Site) -> Router {
     Router::new()
         .merge(assets::router())
         .merge(sign_in::router())
+        .merge(oidc::router())
         .merge(account::router())
         .merge(users::router())
         .merge(roles::router())

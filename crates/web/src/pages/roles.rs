@@ -1,6 +1,6 @@
 //! Roles for administrators: what each may do, which incidents it reaches, what it does not see.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -9,6 +9,7 @@ use axum::routing::{get, post};
 use axum::{Form, Router};
 
 use crate::layout::{Field, Html, Kind, Page};
+use crate::oidc::HOME;
 use crate::people::{ADMINISTRATOR, Condition, Hidden, Privilege, Rights, Role, RoleId};
 use crate::session::Tone;
 use crate::{Error, Problem, Site, Viewer};
@@ -29,12 +30,16 @@ const SEVERITIES: [(&str, &str); 4] =
 struct RolesPage {
     rows: Vec<RoleRow>,
     /// Whose users may sign in here too.
-    guests: Option<Home>,
+    homes: Vec<Home>,
 }
 
-/// Another server, and what its roles are here.
+/// Where users are kept who may sign in here, and what of that gives them roles.
 struct Home {
     name: String,
+    /// By what they sign in.
+    by: String,
+    /// What the provider or server has that means a role.
+    what: String,
     meanings: Vec<Meaning>,
 }
 
@@ -56,14 +61,27 @@ async fn list(State(site): State<Site>, viewer: Viewer) -> Result<Response, Prob
     viewer.require(Privilege::ManageUsers)?;
     let all = site.people().roles().await?;
     let is_there = |name: &String| all.iter().any(|role| role.name.eq_ignore_ascii_case(name));
-    let guests = site.guests().map(|guests| {
-        let meanings = guests.roles().iter().map(|(there, here)| Meaning {
+    let meanings = |roles: &BTreeMap<String, String>| {
+        let meaning = |(there, here): (&String, &String)| Meaning {
             there: there.clone(),
             here: here.clone(),
             is_there: is_there(here),
-        });
-        Home { name: guests.home().to_owned(), meanings: meanings.collect() }
+        };
+        roles.iter().map(meaning).collect()
+    };
+    let guests = site.guests().map(|guests| Home {
+        name: guests.home().to_owned(),
+        by: format!("their password of {}", guests.home()),
+        what: format!("Role at {}", guests.home()),
+        meanings: meanings(guests.roles()),
     });
+    let provider = site.single_sign_on().map(|provider| Home {
+        name: HOME.to_owned(),
+        by: provider.name().to_owned(),
+        what: format!("Value of the claim {}", provider.role_claim()),
+        meanings: meanings(provider.roles()),
+    });
+    let homes = guests.into_iter().chain(provider).collect();
     let rows = all.into_iter().map(|role| RoleRow {
         id: role.id,
         built_in: role.built_in,
@@ -79,7 +97,7 @@ async fn list(State(site): State<Site>, viewer: Viewer) -> Result<Response, Prob
         },
         name: role.name,
     });
-    Page::new(&viewer, "Roles").show(&RolesPage { rows: rows.collect(), guests })
+    Page::new(&viewer, "Roles").show(&RolesPage { rows: rows.collect(), homes })
 }
 
 fn described(condition: &Condition) -> String {

@@ -9,7 +9,7 @@ use axum::{Extension, Form, Router};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::local;
+use super::{address, local};
 use crate::audit::Actor;
 use crate::guard::{cookie, session_cookie, value};
 use crate::guests::{Entry, Guests, Step};
@@ -17,7 +17,7 @@ use crate::layout::{Field, Kind, Page};
 use crate::listen::Peer;
 use crate::people::{Attempt, SignIn, User};
 use crate::session::Secret;
-use crate::{Problem, Site, Theme, Viewer};
+use crate::{Problem, Site, Theme, Viewer, oidc};
 
 /// What the form says of a user who is kept at another server.
 const ELSEWHERE: &str = "elsewhere";
@@ -35,6 +35,8 @@ struct SignInPage {
     password: Field,
     /// Whose user it is, where there is a choice.
     of: Option<Field>,
+    /// The name of a provider, and where signing in there begins.
+    provider: Option<(String, String)>,
     to: String,
 }
 
@@ -82,6 +84,16 @@ async fn ask(
     show(&site, &headers, &Typed { to: to.to, of: ELSEWHERE.to_owned(), ..Typed::default() }, None)
 }
 
+/// The form again, with what went wrong elsewhere.
+pub(super) fn with_trouble(
+    site: &Site,
+    headers: &HeaderMap,
+    to: String,
+    trouble: &str,
+) -> Result<Response, Problem> {
+    show(site, headers, &Typed { to, ..Typed::default() }, Some(trouble))
+}
+
 fn page<'s>(site: &'s Site, headers: &HeaderMap, trouble: Option<&str>) -> Page<'s> {
     Page::public(site, Theme::of(headers), "Sign in").wrong(trouble)
 }
@@ -103,6 +115,9 @@ fn show(site: &Site, headers: &HeaderMap, typed: &Typed, trouble: Option<&str>) 
             .with("autocomplete", "current-password"),
         of: site.guests().map(|guests| {
             Field::new(Kind::OneOf, "of", "User of").choices(choices(guests.home())).value(&typed.of)
+        }),
+        provider: site.single_sign_on().map(|provider| {
+            (provider.name().to_owned(), address(oidc::BEGIN, &[("to", &local(&typed.to, ""))]))
         }),
         to: local(&typed.to, &site.options().home),
     };
@@ -193,14 +208,14 @@ async fn sign_in_elsewhere(
     }
 }
 
-async fn refused(site: &Site, peer: &Peer, name: &str, why: &str) -> Result<(), Problem> {
+pub(super) async fn refused(site: &Site, peer: &Peer, name: &str, why: &str) -> Result<(), Problem> {
     let actor = Actor { who: name.to_owned(), role: String::new(), peer: peer.ip().to_string() };
     site.audit().add(&actor, "SIGN_IN_REFUSED", &format!("user {name}"), why).await?;
     tracing::warn!(name = %name.escape_debug(), peer = %actor.peer, why, "a sign-in was refused");
     Ok(())
 }
 
-async fn welcome(
+pub(super) async fn welcome(
     site: &Site,
     peer: &Peer,
     headers: &HeaderMap,
@@ -260,6 +275,6 @@ async fn sign_out(
     Ok((clear, Redirect::to("/sign-in")).into_response())
 }
 
-fn shortened(name: &str) -> String {
+pub(super) fn shortened(name: &str) -> String {
     name.trim().chars().take(100).collect()
 }

@@ -33,6 +33,8 @@ struct UserRow {
     full_name: String,
     roles: String,
     factor: String,
+    /// Where it is kept, if not here.
+    home: String,
     state: Chip,
     off: bool,
     last: Option<Moment>,
@@ -54,6 +56,7 @@ async fn list(State(site): State<Site>, viewer: Viewer) -> Result<Response, Prob
         last: user.last_sign_in.map(Moment),
         name: user.name,
         full_name: user.full_name,
+        home: user.home,
     });
     Page::new(&viewer, "Users").show(&UsersPage { rows: rows.collect() })
 }

@@ -26,7 +26,7 @@ pub(crate) use second_factor::same;
 pub use sign_in::{Attempt, Known, SignIn};
 pub(crate) use token::PREFIX as TOKEN_PREFIX;
 pub use token::{NewToken, Token};
-pub use user::{NewUser, User, UserChange, UserId};
+pub use user::{Admission, NewUser, User, UserChange, UserId};
 
 use crate::clock::Clock;
 use crate::{Error, schema};

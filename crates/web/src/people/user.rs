@@ -10,6 +10,7 @@ use super::{
 };
 use crate::Error;
 use crate::guests::Guest;
+use crate::oidc::Person;
 
 /// A user's number.
 pub type UserId = i64;
@@ -96,6 +97,29 @@ pub struct UserChange {
     /// Whether it can sign in.
     pub disabled: bool,
 }
+
+/// What came of it that a provider knows somebody.
+#[derive(Debug)]
+pub enum Admission {
+    /// They come in as this user.
+    Welcome {
+        /// As it is now.
+        user: User,
+        /// It was made for them.
+        made: bool,
+        /// Its roles are others than last time.
+        changed: bool,
+    },
+    /// Nothing that the provider says of them is a role here.
+    NoRole,
+    /// An administrator here shut them out.
+    Disabled,
+}
+
+/// Characters of the name that a provider gives somebody.
+const LONGEST_NAME: usize = 100;
+/// People who are called the same.
+const MOST_OF_A_NAME: usize = 100;
 
 const COLUMNS: &str = "SELECT id, name, full_name, mail, must_change, disabled, locked_until, \
     second_factor, default_role, created_at, last_sign_in, version, home FROM web_user";
@@ -213,14 +237,7 @@ impl People {
     ) -> Result<Option<User>, Error> {
         let name = plain("The guest's name", name, 200)?;
         let full_name = optional("The full name", &guest.full_name, 200).unwrap_or_default();
-        let mut roles = Vec::new();
-        for meaning in guest.roles.iter().filter_map(|role| meanings.get(role)) {
-            match self.role_named(meaning).await? {
-                Some(role) if !roles.contains(&role.id) => roles.push(role.id),
-                Some(_) => {}
-                None => tracing::warn!(role = meaning, "a role of guests is not there"),
-            }
-        }
+        let roles = self.roles_called(guest.roles.iter().filter_map(|role| meanings.get(role))).await?;
         let known = self.user_named(&name).await?;
         if let Some(known) = &known {
             let had: Vec<RoleId> = known.roles.iter().map(|(role, _)| *role).collect();
@@ -244,6 +261,94 @@ impl People {
         end_lost_roles(db, id).await?;
         transaction.commit().await?;
         if roles.is_empty() { Ok(None) } else { self.user(id).await }
+    }
+
+    /// Lets somebody in whom a provider knows: the user whom it knew under this subject before, whatever it is called by now, with
+    /// the roles that the provider gives it today. A new user is made for somebody with a role only.
+    pub async fn admit(&self, home: &str, person: &Person) -> Result<Admission, Error> {
+        let full_name = optional("The full name", &person.full_name, 200).unwrap_or_default();
+        let mail = optional("The mail address", &person.mail, 320).unwrap_or_default();
+        let roles = self.roles_called(person.roles.iter()).await?;
+        let mut transaction = self.database().begin().await?;
+        let db = &mut *transaction;
+        db.lock(LOCK).await?;
+        let sql = "SELECT id, disabled, default_role FROM web_user WHERE home = ? AND subject = ?";
+        let rows = db.fetch(sql, values![home, &*person.subject]).await?;
+        let known: Option<(UserId, bool, Option<RoleId>)> = match rows.first() {
+            Some(row) => Some((row.get("id")?, row.get("disabled")?, row.get("default_role")?)),
+            None => None,
+        };
+        let (id, changed) = match known {
+            Some((_, true, _)) => return Ok(Admission::Disabled),
+            None if roles.is_empty() => return Ok(Admission::NoRole),
+            None => {
+                let name = free_name(db, home, &person.name).await?;
+                let sql = "INSERT INTO web_user (name, folded, full_name, mail, must_change, disabled, failures, locked_until, \
+                    second_factor_step, default_role, created_at, version, home, subject) \
+                    VALUES (?, ?, ?, ?, ?, ?, 0, 0, -1, ?, ?, 1, ?, ?) RETURNING id";
+                let (first, now) = (roles.first().copied(), self.now());
+                let values = values![
+                    &*name,
+                    folded(&name),
+                    full_name,
+                    mail,
+                    false,
+                    false,
+                    first,
+                    now,
+                    home,
+                    &*person.subject
+                ];
+                let rows = db.fetch(sql, values).await?;
+                (rows.first().ok_or(Error::Gone)?.get("id")?, true)
+            }
+            Some((id, _, default)) => {
+                let had =
+                    db.fetch("SELECT role_id FROM web_user_role WHERE user_id = ?", values![id]).await?;
+                let had =
+                    had.iter().map(|row| Ok(row.get("role_id")?)).collect::<Result<Vec<RoleId>, Error>>()?;
+                let changed = had.len() != roles.len() || !roles.iter().all(|role| had.contains(role));
+                let default = default.filter(|role| roles.contains(role)).or(roles.first().copied());
+                let sql = "UPDATE web_user SET full_name = ?, mail = ?, default_role = ?, version = version + 1 WHERE id = ?";
+                db.run(sql, values![full_name, mail, default, id]).await?;
+                (id, changed)
+            }
+        };
+        give_roles(db, id, &roles).await?;
+        end_lost_roles(db, id).await?;
+        let sql = "UPDATE web_user SET last_sign_in = ? WHERE id = ?";
+        if !roles.is_empty() {
+            db.run(sql, values![self.now(), id]).await?;
+        }
+        transaction.commit().await?;
+        if roles.is_empty() {
+            return Ok(Admission::NoRole);
+        }
+        let user = self.user(id).await?.ok_or(Error::Gone)?;
+        Ok(Admission::Welcome { user, made: known.is_none(), changed })
+    }
+
+    /// Uses up a round to a provider; false if it was used before, on whichever server.
+    pub async fn use_round(&self, hash: &[u8], ends_at: i64) -> Result<bool, Error> {
+        let mut transaction = self.database().begin().await?;
+        transaction.run("DELETE FROM web_round WHERE ends_at < ?", values![self.now()]).await?;
+        let sql = "INSERT INTO web_round (hash, ends_at) VALUES (?, ?) ON CONFLICT DO NOTHING";
+        let fresh = transaction.run(sql, values![hash, ends_at]).await? == 1;
+        transaction.commit().await?;
+        Ok(fresh)
+    }
+
+    /// The roles of these names, each once; names of none are told in the log.
+    async fn roles_called<'n>(&self, names: impl Iterator<Item = &'n String>) -> Result<Vec<RoleId>, Error> {
+        let mut roles = Vec::new();
+        for name in names {
+            match self.role_named(name).await? {
+                Some(role) if !roles.contains(&role.id) => roles.push(role.id),
+                Some(_) => {}
+                None => tracing::warn!(role = name, "a role of users who are kept elsewhere is not there"),
+            }
+        }
+        Ok(roles)
     }
 
     /// Notes that somebody came in whom another server let in.
@@ -361,6 +466,20 @@ impl People {
         }
         Ok(users)
     }
+}
+
+/// A name for somebody from there that nobody has: names move on to others, and who had one before stays who they were.
+async fn free_name(db: &mut dyn Session, home: &str, name: &str) -> Result<String, Error> {
+    let fit = |c: char| if c.is_whitespace() || matches!(c, ':' | '/' | '\\') { '-' } else { c };
+    let name: String = name.trim().chars().map(fit).take(LONGEST_NAME).collect();
+    let name = plain("The name", &format!("{}/{name}", home.to_lowercase()), 2 * LONGEST_NAME)?;
+    for number in 1..MOST_OF_A_NAME {
+        let one = if number == 1 { name.clone() } else { format!("{name}-{number}") };
+        if db.fetch("SELECT id FROM web_user WHERE folded = ?", values![folded(&one)]).await?.is_empty() {
+            return Ok(one);
+        }
+    }
+    Err(Error::Taken(name))
 }
 
 /// A name as it is compared.

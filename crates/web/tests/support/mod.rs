@@ -70,37 +70,42 @@ impl Drop for Console {
 }
 
 pub(crate) async fn site(dir: &Path, hand: &Hand) -> Site {
-    site_with(database(dir).await, dir, hand, None).await
+    site_with(database(dir).await, dir, hand, |_| {}).await
 }
 
 async fn site_with(
     database: Arc<dyn Database>,
     dir: &Path,
     hand: &Hand,
-    elsewhere: Option<Arc<dyn Elsewhere>>,
+    change: impl FnOnce(&mut Options),
 ) -> Site {
     let mut options = Options::new("Test", "/incidents");
     options.clock = hand.clock();
-    options.elsewhere = elsewhere;
     options.body_limit = 10_000;
     options.upload_limit = 50_000;
     options.public = vec!["/open/".to_owned()];
     options.places = vec![Place::new("", "Incidents", "/incidents", &[Privilege::ViewNetworkIncidents])];
+    change(&mut options);
     let keys = Arc::new(Keys::open(&dir.join("keys")).unwrap());
     Site::open(database, keys, options).await.unwrap()
 }
 
 pub(crate) async fn console() -> Console {
-    console_with(None, None).await
+    console_changed(None, |_| {}).await
 }
 
 /// At which the people of another server may sign in too, over this database or one of its own.
 pub(crate) async fn console_with(elsewhere: Option<Arc<dyn Elsewhere>>, at: Option<Location>) -> Console {
+    console_changed(at, |options| options.elsewhere = elsewhere).await
+}
+
+/// With other options than usual, over this database or one of its own.
+pub(crate) async fn console_changed(at: Option<Location>, change: impl FnOnce(&mut Options)) -> Console {
     let dir = tempfile::tempdir().unwrap();
     let hand = Hand::new();
     let at = at.unwrap_or_else(|| Location::File(dir.path().join("web.db")));
     let database = database::open(&at, MIGRATIONS).await.unwrap();
-    let site = site_with(database, dir.path(), &hand, elsewhere).await;
+    let site = site_with(database, dir.path(), &hand, change).await;
     let stop = CancellationToken::new();
     let app = site.mount(pages());
     let listening = listen("127.0.0.1:0", Transport::Plain, 100, app, stop.clone()).await.unwrap();
