@@ -129,7 +129,7 @@ fn what_is_not_one_row_of_the_table_is_not_found() {
 #[test]
 fn a_number_with_more_zeros_in_front_than_any_of_its_column_is_another_number() {
     let dir = indexed();
-    let set = set(dir.path(), "exact = \"customers\"\ncolumns = [\"last_name\", \"ssn\"]");
+    let set = set(dir.path(), "exact = \"customers\"\ncolumns = 2\nof = [\"last_name\", \"ssn\"]");
     let texts =
         ["Smith 555443333", "Smith 0555443333", "Smith 00000005,55443333", "May 12345678", "May 012345678"];
     assert_eq!(counts(&set, &texts), [1, 0, 0, 1, 1]);
