@@ -12,12 +12,11 @@ use incident::desk::{
     PluginRow, RemediationOrder, RemediationResult, Scalar, Search, SecretKind, Sort,
 };
 use incident::events::Events;
-use incident::{Journal, JournalOptions, Severity};
+use incident::{Journal, Severity};
 use jiff::{SignedDuration, Timestamp};
 use store::database::{Dialect, Location};
 use store::values;
-use support::message;
-use tempfile::TempDir;
+use support::{Place, message, place};
 
 #[macro_use]
 #[path = "../../store/tests/postgres/mod.rs"]
@@ -26,14 +25,13 @@ mod postgres;
 struct Server {
     desk: Desk,
     journal: Arc<Journal>,
-    _dir: TempDir,
+    _place: Place,
 }
 
 async fn server(at: Option<Location>) -> Server {
-    let dir = TempDir::new().unwrap();
-    let at = at.unwrap_or_else(|| Location::File(dir.path().join("incidents.db")));
-    let journal = Arc::new(Journal::open_at(dir.path(), &at, JournalOptions::default()).await.unwrap());
-    Server { desk: Desk::new(journal.clone()), journal, _dir: dir }
+    let place = place(at).await;
+    let journal = place.open().await;
+    Server { desk: Desk::new(journal.clone()), journal, _place: place }
 }
 
 fn everything() -> Access {

@@ -6,14 +6,13 @@ mod support;
 
 use std::sync::Arc;
 
+use incident::Journal;
 use incident::desk::{Access, Actor, Change, Desk};
 use incident::events::{Event, Events, Turn};
-use incident::{Journal, JournalOptions};
 use jiff::{SignedDuration, Timestamp};
 use store::database::{Dialect, Location};
 use store::values;
-use support::message;
-use tempfile::TempDir;
+use support::{Place, message, place};
 
 #[macro_use]
 #[path = "../../store/tests/postgres/mod.rs"]
@@ -23,14 +22,13 @@ struct Server {
     events: Events,
     desk: Desk,
     journal: Arc<Journal>,
-    _dir: TempDir,
+    _place: Place,
 }
 
 async fn server(at: Option<Location>) -> Server {
-    let dir = TempDir::new().unwrap();
-    let at = at.unwrap_or_else(|| Location::File(dir.path().join("incidents.db")));
-    let journal = Arc::new(Journal::open_at(dir.path(), &at, JournalOptions::default()).await.unwrap());
-    Server { events: Events::new(journal.clone()), desk: Desk::new(journal.clone()), journal, _dir: dir }
+    let place = place(at).await;
+    let journal = place.open().await;
+    Server { events: Events::new(journal.clone()), desk: Desk::new(journal.clone()), journal, _place: place }
 }
 
 fn ann() -> Actor {

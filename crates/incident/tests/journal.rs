@@ -2,56 +2,19 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[macro_use]
 #[path = "../../store/tests/postgres/mod.rs"]
 mod postgres;
 mod support;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use incident::{Filter, Incident, Journal, JournalOptions, Outcome, Severity, Status};
 use store::database::Location;
-use support::message;
-
-/// One test for each database: the body runs on both.
-macro_rules! on_both {
-    ($(async fn $name:ident($place:ident: &Place) $body:block)*) => {$(
-        mod $name {
-            use super::*;
-            async fn promise($place: &Place) $body
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_sqlite() {
-                let dir = tempfile::tempdir().unwrap();
-                promise(&Place { at: Location::File(dir.path().join("incidents.db")), dir }).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_postgresql() {
-                let Some(url) = postgres::database().await else { return };
-                let place = Place { at: Location::parse(&url).unwrap(), dir: tempfile::tempdir().unwrap() };
-                promise(&place).await;
-            }
-        }
-    )*};
-}
-
-/// A data directory and a database.
-struct Place {
-    dir: tempfile::TempDir,
-    at: Location,
-}
+use support::{Place, message, place};
 
 impl Place {
-    fn data(&self) -> &Path {
-        self.dir.path()
-    }
-
-    async fn open(&self) -> Journal {
-        Journal::open_at(self.data(), &self.at, JournalOptions::default()).await.unwrap()
-    }
-
     async fn read_only(&self) -> Journal {
         Journal::open_read_only_at(self.data(), &self.at).await.unwrap()
     }
@@ -70,6 +33,8 @@ fn actions(incident: &Incident) -> Vec<&str> {
 }
 
 on_both! {
+    made by place;
+
     async fn each_violated_policy_has_its_incident_and_they_know_each_other(place: &Place) {
         let journal = place.open().await;
         let recorded = journal.record(message("A", &[7, 9])).await.unwrap();
@@ -292,6 +257,7 @@ on_both! {
             assert!(error.to_string().contains("master.keys"), "{error}");
         }
         std::fs::write(&keys, right).unwrap();
-        assert_eq!(list(&place.open().await, Filter::default()).await.len(), 1);
+        let journal = place.open().await;
+        assert_eq!(list(&journal, Filter::default()).await.len(), 1);
     }
 }

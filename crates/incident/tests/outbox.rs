@@ -2,59 +2,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[macro_use]
 #[path = "../../store/tests/postgres/mod.rs"]
 mod postgres;
 mod support;
 
-use std::path::Path;
 use std::sync::Arc;
 
-use incident::{
-    Claimed, Effect, Incident, Journal, JournalOptions, Later, Line, NewMessage, Outbox, OutboxOptions,
-    Status,
-};
+use incident::{Claimed, Effect, Incident, Journal, Later, Line, NewMessage, Outbox, OutboxOptions, Status};
 use jiff::SignedDuration;
 use store::database::Location;
-use support::message;
-
-/// One test for each database: the body runs on both.
-macro_rules! on_both {
-    ($(async fn $name:ident($place:ident: &Place) $body:block)*) => {$(
-        mod $name {
-            use super::*;
-            async fn promise($place: &Place) $body
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_sqlite() {
-                let dir = tempfile::tempdir().unwrap();
-                promise(&Place { at: Location::File(dir.path().join("incidents.db")), dir }).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_postgresql() {
-                let Some(url) = postgres::database().await else { return };
-                let place = Place { at: Location::parse(&url).unwrap(), dir: tempfile::tempdir().unwrap() };
-                promise(&place).await;
-            }
-        }
-    )*};
-}
-
-/// A data directory and a database.
-struct Place {
-    dir: tempfile::TempDir,
-    at: Location,
-}
-
-impl Place {
-    fn data(&self) -> &Path {
-        self.dir.path()
-    }
-
-    async fn open(&self) -> Arc<Journal> {
-        Arc::new(Journal::open_at(self.data(), &self.at, JournalOptions::default()).await.unwrap())
-    }
-}
+use support::{Place, message, place};
 
 fn outbox(journal: &Arc<Journal>) -> Outbox {
     Outbox::new(journal.clone(), "weir", OutboxOptions::default())
@@ -100,6 +58,8 @@ fn sent() -> [Line; 1] {
 }
 
 on_both! {
+    made by place;
+
     async fn an_effect_is_done_once_however_often_its_message_comes(place: &Place) {
         let journal = place.open().await;
         let outbox = outbox(&journal);

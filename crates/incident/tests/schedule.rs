@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use std::sync::Arc;
 
+use incident::Journal;
 use incident::desk::{Desk, Every, ReportMail, Schedule};
-use incident::{Journal, JournalOptions};
 use jiff::{SignedDuration, Timestamp};
 use store::database::{Dialect, Location};
-use tempfile::TempDir;
+use support::{Place, place};
 
 #[macro_use]
 #[path = "../../store/tests/postgres/mod.rs"]
@@ -17,16 +19,15 @@ mod postgres;
 struct Server {
     desk: Desk,
     journal: Arc<Journal>,
-    _dir: TempDir,
+    _place: Place,
 }
 
 async fn server(at: Option<Location>) -> Server {
-    let dir = TempDir::new().unwrap();
-    let at = at.unwrap_or_else(|| Location::File(dir.path().join("incidents.db")));
-    let journal = Arc::new(Journal::open_at(dir.path(), &at, JournalOptions::default()).await.unwrap());
+    let place = place(at).await;
+    let journal = place.open().await;
     let desk = Desk::new(journal.clone());
     desk.save_report("ann", "mine", false, "severity=high").await.unwrap().unwrap();
-    Server { desk, journal, _dir: dir }
+    Server { desk, journal, _place: place }
 }
 
 fn daily() -> Schedule {

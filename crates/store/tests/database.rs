@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[macro_use]
 mod postgres;
 
 use std::path::Path;
@@ -16,28 +17,6 @@ use store::values;
 static SQLITE: Migrator = sqlx::migrate!("tests/migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("tests/migrations/postgres");
 const MIGRATIONS: Migrations = Migrations { sqlite: &SQLITE, postgres: &POSTGRES };
-
-/// One test for each database: the body runs on both.
-macro_rules! on_both {
-    ($(async fn $name:ident($at:ident: &Location) $body:block)*) => {$(
-        mod $name {
-            use super::*;
-            async fn promise($at: &Location) $body
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_sqlite() {
-                let dir = tempfile::tempdir().unwrap();
-                promise(&Location::File(dir.path().join("things.db"))).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_postgresql() {
-                let Some(url) = postgres::database().await else { return };
-                promise(&Location::parse(&url).unwrap()).await;
-            }
-        }
-    )*};
-}
 
 async fn open(at: &Location) -> Arc<dyn Database> {
     database::open(at, MIGRATIONS).await.unwrap()
@@ -54,8 +33,22 @@ async fn names(database: &dyn Database) -> Vec<String> {
     rows.iter().map(|row| row.get("name").unwrap()).collect()
 }
 
+/// A database, and the directory that it may stand in.
+struct Place {
+    at: Location,
+    _dir: tempfile::TempDir,
+}
+
+async fn place(at: Option<Location>) -> Place {
+    let dir = tempfile::tempdir().unwrap();
+    Place { at: at.unwrap_or_else(|| Location::File(dir.path().join("things.db"))), _dir: dir }
+}
+
 on_both! {
-    async fn values_come_back_as_they_went_in(at: &Location) {
+    made by place;
+
+    async fn values_come_back_as_they_went_in(place: &Place) {
+        let at = &place.at;
         let database = open(at).await;
         let mut transaction = database.begin().await.unwrap();
         add(&mut *transaction, "Ünïcode 'quoted' ?").await.unwrap();
@@ -73,7 +66,8 @@ on_both! {
         assert!(rows[1].get::<i64>("no such column").is_err());
     }
 
-    async fn a_nul_in_a_text_becomes_a_replacement_character(at: &Location) {
+    async fn a_nul_in_a_text_becomes_a_replacement_character(place: &Place) {
+        let at = &place.at;
         let database = open(at).await;
         let mut transaction = database.begin().await.unwrap();
         add(&mut *transaction, "a\0b").await.unwrap();
@@ -81,13 +75,15 @@ on_both! {
         assert_eq!(names(&*database).await, ["a\u{fffd}b"]);
     }
 
-    async fn a_number_beyond_those_of_sql_finds_nothing_and_is_no_other(at: &Location) {
+    async fn a_number_beyond_those_of_sql_finds_nothing_and_is_no_other(place: &Place) {
+        let at = &place.at;
         let database = open(at).await;
         let rows = database.fetch("SELECT id FROM thing WHERE id = ?", values![u64::MAX]).await.unwrap();
         assert!(rows.is_empty());
     }
 
-    async fn a_dropped_transaction_leaves_nothing_and_the_next_one_works(at: &Location) {
+    async fn a_dropped_transaction_leaves_nothing_and_the_next_one_works(place: &Place) {
+        let at = &place.at;
         let database = open(at).await;
         let mut transaction = database.begin().await.unwrap();
         add(&mut *transaction, "dropped").await.unwrap();
@@ -98,7 +94,8 @@ on_both! {
         assert_eq!(names(&*database).await, ["kept"]);
     }
 
-    async fn a_failed_statement_spoils_its_transaction_only(at: &Location) {
+    async fn a_failed_statement_spoils_its_transaction_only(place: &Place) {
+        let at = &place.at;
         let database = open(at).await;
         let mut transaction = database.begin().await.unwrap();
         add(&mut *transaction, "twice").await.unwrap();
@@ -111,7 +108,8 @@ on_both! {
         assert_eq!(names(&*database).await, ["once"]);
     }
 
-    async fn readers_see_commits_and_nothing_before(at: &Location) {
+    async fn readers_see_commits_and_nothing_before(place: &Place) {
+        let at = &place.at;
         let database = open(at).await;
         let mut transaction = database.begin().await.unwrap();
         add(&mut *transaction, "a").await.unwrap();
@@ -120,7 +118,8 @@ on_both! {
         assert_eq!(names(&*database).await, ["a"]);
     }
 
-    async fn transactions_that_lock_a_name_come_one_after_the_other(at: &Location) {
+    async fn transactions_that_lock_a_name_come_one_after_the_other(place: &Place) {
+        let at = &place.at;
         let database = open(at).await;
         let count = |database: Arc<dyn Database>| async move {
             let mut transaction = database.begin().await.unwrap();
@@ -138,7 +137,8 @@ on_both! {
         assert_eq!(names(&*database).await.len(), 12);
     }
 
-    async fn migrating_again_changes_nothing_and_a_reader_begins_none(at: &Location) {
+    async fn migrating_again_changes_nothing_and_a_reader_begins_none(place: &Place) {
+        let at = &place.at;
         let database = open(at).await;
         let mut transaction = database.begin().await.unwrap();
         add(&mut *transaction, "a").await.unwrap();
@@ -154,7 +154,8 @@ on_both! {
         assert!(database.octets().await.unwrap() > 1_000);
     }
 
-    async fn a_database_from_the_future_or_from_another_program_is_refused(at: &Location) {
+    async fn a_database_from_the_future_or_from_another_program_is_refused(place: &Place) {
+        let at = &place.at;
         let database = open(at).await;
         let change = async |sql: &str| {
             let mut transaction = database.begin().await.unwrap();
@@ -175,7 +176,8 @@ on_both! {
         assert!(error.contains("differs from ours"), "{error}");
     }
 
-    async fn many_writers_and_readers_at_a_time_lose_nothing(at: &Location) {
+    async fn many_writers_and_readers_at_a_time_lose_nothing(place: &Place) {
+        let at = &place.at;
         let database = open(at).await;
         let write = |database: Arc<dyn Database>, n: usize| async move {
             let mut transaction = database.begin().await.unwrap();

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[macro_use]
 #[path = "../../store/tests/postgres/mod.rs"]
 mod postgres;
 mod support;
@@ -43,27 +44,6 @@ async fn place(at: Option<Location>) -> Place {
     Place { database, people, audit, hand, dir }
 }
 
-/// One test for each database: the body runs on both.
-macro_rules! on_both {
-    ($(async fn $name:ident($place:ident: &Place) $body:block)*) => {$(
-        mod $name {
-            use super::*;
-            async fn promise($place: &Place) $body
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_sqlite() {
-                promise(&place(None).await).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_postgresql() {
-                let Some(url) = postgres::database().await else { return };
-                promise(&place(Some(Location::parse(&url).unwrap())).await).await;
-            }
-        }
-    )*};
-}
-
 impl Place {
     async fn role(&self, name: &str) -> i64 {
         self.people.role_named(name).await.unwrap().unwrap().id
@@ -89,6 +69,8 @@ impl Place {
 }
 
 on_both! {
+    made by place;
+
     async fn names_differ_by_more_than_case_and_can_be_seen(place: &Place) {
         place.user("Jane", "Reviewer").await.unwrap();
         assert!(matches!(place.user("jANE", "Reviewer").await, Err(Error::Taken(_))));

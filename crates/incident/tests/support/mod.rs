@@ -1,6 +1,36 @@
-//! A message to record.
+//! A message to record, and a journal to record it in.
 
-use incident::{Disposition, Effect, Match, NewMessage, NewViolation, Severity};
+// Not every test needs both.
+#![allow(dead_code)]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use incident::{Disposition, Effect, Journal, JournalOptions, Match, NewMessage, NewViolation, Severity};
+use store::database::Location;
+
+/// A data directory and a database.
+pub(crate) struct Place {
+    dir: tempfile::TempDir,
+    pub(crate) at: Location,
+}
+
+/// With this database, or one of SQLite in the directory.
+pub(crate) async fn place(at: Option<Location>) -> Place {
+    let dir = tempfile::tempdir().unwrap();
+    let at = at.unwrap_or_else(|| Location::File(dir.path().join("incidents.db")));
+    Place { dir, at }
+}
+
+impl Place {
+    pub(crate) fn data(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) async fn open(&self) -> Arc<Journal> {
+        Arc::new(Journal::open_at(self.data(), &self.at, JournalOptions::default()).await.unwrap())
+    }
+}
 
 /// A message that violates these policies.
 pub(crate) fn message(unique_id: &str, policies: &[u32]) -> NewMessage {

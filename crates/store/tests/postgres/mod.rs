@@ -134,25 +134,31 @@ fn as_user(user: Option<(u32, u32)>, program: &Path) -> Command {
 }
 
 /// Each promise on both databases: `on_both! { made by FUNCTION; async fn …(what it makes: TYPE) { … } … }`. The function gets the place of
-/// a database, or none for SQLite in a directory of its own.
+/// a database, or none for SQLite in a directory of its own. Promises may also borrow what is made.
 #[allow(unused_macros)]
 macro_rules! on_both {
+    (made by $make:ident; $(async fn $name:ident($made:ident: &$what:ty) $body:block)*) => {$(
+        on_both!(one $make $name $made (&$what) (&) $body);
+    )*};
     (made by $make:ident; $(async fn $name:ident($made:ident: $what:ty) $body:block)*) => {$(
+        on_both!(one $make $name $made ($what) () $body);
+    )*};
+    (one $make:ident $name:ident $made:ident ($what:ty) ($($borrowed:tt)?) $body:block) => {
         mod $name {
             use super::*;
             async fn promise($made: $what) $body
 
             #[tokio::test(flavor = "multi_thread")]
             async fn on_sqlite() {
-                promise($make(None).await).await;
+                promise($($borrowed)? $make(None).await).await;
             }
 
             #[tokio::test(flavor = "multi_thread")]
             async fn on_postgres() {
                 if let Some(url) = postgres::database().await {
-                    promise($make(Some(Location::parse(&url).unwrap())).await).await;
+                    promise($($borrowed)? $make(Some(Location::parse(&url).unwrap())).await).await;
                 }
             }
         }
-    )*};
+    };
 }
