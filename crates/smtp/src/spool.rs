@@ -144,19 +144,19 @@ impl Spool {
     async fn write_out(&mut self, decoded: usize) -> io::Result<()> {
         let buffer = std::mem::take(&mut self.buffer);
         let (file, dir) = (self.file.take(), self.rules.dir.clone());
-        let write = move || -> io::Result<(File, Vec<u8>)> {
-            let mut file = match file {
-                Some(file) => file,
-                None => tempfile::tempfile_in(dir)?,
-            };
-            file.write_all(&buffer[..decoded])?;
-            Ok((file, buffer))
+        let write = move || {
+            let written = file.map_or_else(|| tempfile::tempfile_in(dir), Ok).and_then(|mut file| {
+                file.write_all(&buffer[..decoded])?;
+                Ok(file)
+            });
+            (written, buffer)
         };
-        let (file, mut buffer) = tokio::task::spawn_blocking(write).await.map_err(io::Error::other)??;
-        buffer.drain(..decoded);
-        buffer.shrink_to(2 * FILE_BLOCK);
-        self.file = Some(file);
+        let (written, buffer) = tokio::task::spawn_blocking(write).await.map_err(io::Error::other)?;
+        // Whether it was written or not: what is not decoded yet may hold the end of the message.
         self.buffer = buffer;
+        self.file = Some(written?);
+        self.buffer.drain(..decoded);
+        self.buffer.shrink_to(2 * FILE_BLOCK);
         self.written += decoded as u64;
         self.noted = 0;
         Ok(())

@@ -140,6 +140,22 @@ async fn a_big_message_goes_through_a_file_unchanged() {
 }
 
 #[tokio::test]
+async fn a_message_for_which_the_disk_has_no_room_is_read_to_its_end_and_refused_for_now() {
+    let fake = Fake { memory: Some(1000), dir: Some("/nowhere".into()), ..Fake::default() };
+    let body = "0123456789abcdef\r\n".repeat(50_000);
+    let mut server = server(config(), fake).await;
+    play(&mut server.client, &format!("{HELLO}{ENVELOPE}{DATA}")).await;
+    server.client.write_all(format!("{body}.\r\n").as_bytes()).await.unwrap();
+    play(&mut server.client, "S~ 452 4.3.1").await;
+    play(&mut server.client, &format!("{ENVELOPE}C: BDAT {} LAST", body.len())).await;
+    server.client.write_all(body.as_bytes()).await.unwrap();
+    play(&mut server.client, "S~ 452 4.3.1").await;
+    // What needs no room goes on.
+    play(&mut server.client, &format!("{ENVELOPE}{DATA}C: short\nC: .\nS~ 250")).await;
+    assert_eq!(server.fake.message(), b"short\r\n");
+}
+
+#[tokio::test]
 async fn a_flood_behind_a_refused_message_is_cut_off() {
     let config = ServerConfig { max_size: 10_000, max_drain: 100_000, ..config() };
     let hello = HELLO.replace("SIZE 1000000", "SIZE 10000");

@@ -7,6 +7,7 @@ pub mod hop;
 
 pub use dialogue::play;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub struct Fake {
     pub seen: Arc<Mutex<Seen>>,
     pub offer: Option<Offer>,
     pub memory: Option<usize>,
+    /// Where messages over that bound go.
+    pub dir: Option<PathBuf>,
     pub message_delay: Duration,
     pub last_recipients: Vec<String>,
 }
@@ -105,7 +108,7 @@ impl Service for Fake {
             return Err(own::no_room());
         }
         let memory = self.memory.unwrap_or(1 << 20);
-        Ok(SpoolRules { memory, dir: std::env::temp_dir(), max: 1 << 30 })
+        Ok(SpoolRules { memory, dir: self.dir.clone().unwrap_or_else(std::env::temp_dir), max: 1 << 30 })
     }
 
     async fn message(&mut self, message: Spooled, _: ReceiveTimes) -> Reply {
