@@ -194,6 +194,26 @@ fn rtf_code_pages_follow_the_font() {
 }
 
 #[test]
+fn rtf_characters_drawn_by_fields_stand_where_they_are_shown_and_once() {
+    let symbol = |code: &str, result: &str| {
+        format!("{{\\field{{\\*\\fldinst {{SYMBOL {code} \\\\f \"Arial\"}}}}{{\\fldrslt {result}}}}}")
+    };
+    assert_eq!(shown(&format!("41{}1", symbol("49", ""))).lines().next(), Some("4111"));
+    assert_eq!(shown(&format!("41{}1", symbol("0xf031", "{\\f3}"))).lines().next(), Some("4111"));
+    assert_eq!(shown(&format!("41{}1", symbol("49", "1"))).lines().next(), Some("4111"));
+}
+
+#[test]
+fn rtf_code_pages_of_dos_and_of_the_names_of_fonts_are_known() {
+    assert!(of(&opened("a.rtf", b"{\\rtf1\\pca M\\'81nchen}"), Kind::Text).contains("München"));
+    assert!(of(&opened("a.rtf", b"{\\rtf1\\ansi\\ansicpg437 M\\'81nchen}"), Kind::Text).contains("München"));
+    let text = shown(
+        "{\\fonttbl{\\f1 Arial Cyr;}{\\f2 Arial CE;\\cpg1253}{\\f3 Arial;}}\\f1 \\'c0\\'c1 \\f2 \\'c3 \\f3 \\'c0",
+    );
+    assert!(text.contains("АБ") && text.contains('Ă') && text.contains('À'), "{text}");
+}
+
+#[test]
 fn rtf_surrogates_fallbacks_and_both_halves_of_upr_are_read_once() {
     assert_eq!(shown("\\uc2\\u-10179 ??\\u-8704 \\'3f\\'3f!"), "😀!");
     assert_eq!(shown("{\\upr{ansi}{\\*\\ud{\\u269 c}}}"), "č");
