@@ -91,13 +91,37 @@ fn workbooks_give_cells_as_shown_and_as_stored() {
     assert_eq!(at(&book, "Customers!B7"), "Žofie Sample");
     assert_eq!(at(&book, "Customers!B2"), "4111111111111111");
     assert_eq!(at(&book, "Customers!B3"), "123-45-6789 123456789");
-    assert_eq!(at(&book, "Customers!B4"), "2024-03-05 45356");
+    assert_eq!(at(&book, "Customers!B4"), "05/03/2024 45356");
     assert!(
         at(&book, "Customers!C500").starts_with("filler string number 499"),
         "strings that go on in another record"
     );
     assert_eq!(of(&book, Kind::Hidden), "hidden sheet word");
     assert_eq!(at(&book, "sheet title"), "Customers\nSecret");
+}
+
+/// Programs that save for old versions leave the number of a newer one at the sheets; what holds is what the workbook says.
+#[test]
+fn sheets_are_of_the_version_and_the_calendar_of_their_workbook() {
+    let record =
+        |kind: u16, data: &[u8]| [&kind.to_le_bytes()[..], &(data.len() as u16).to_le_bytes(), data].concat();
+    let label = [&[0, 0, 0, 0, 0, 0, 7, 0][..], b"\xd0\xf1\xefamou"].concat();
+    let day = [&[1, 0, 0, 0, 1, 0][..], &100.0_f64.to_le_bytes()].concat();
+    let stream = [
+        record(0x809, &[0, 5, 5, 0, 0, 0, 0, 0]),
+        record(0x42, &1253_u16.to_le_bytes()),
+        record(0x22, &[1, 0]),
+        record(0xe0, &[0; 16]),
+        record(0xe0, &[0, 0, 14, 0, 0, 0, 0, 0]),
+        record(0x809, &[0, 6, 0x10, 0, 0, 0, 0, 0]),
+        record(0x204, &label),
+        record(0x203, &day),
+    ]
+    .concat();
+    let octets = compound(&[("Book", &stream)]);
+    let book = opened("book.xls", &octets);
+    assert_eq!(at(&book, "workbook!A1"), "Προamou");
+    assert_eq!(at(&book, "workbook!A2"), "04/10/1904 100");
 }
 
 #[test]

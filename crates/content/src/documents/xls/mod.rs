@@ -22,6 +22,7 @@ pub(super) mod id {
     pub(in crate::documents) const FOOTER: u16 = 0x15;
     pub(in crate::documents) const LABEL_NAME: u16 = 0x18;
     pub(in crate::documents) const NOTE: u16 = 0x1c;
+    pub(in crate::documents) const DATEMODE: u16 = 0x22;
     pub(in crate::documents) const FILEPASS: u16 = 0x2f;
     pub(in crate::documents) const CONTINUE: u16 = 0x3c;
     pub(in crate::documents) const CODEPAGE: u16 = 0x42;
@@ -52,6 +53,7 @@ pub(super) fn read(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<(
         out,
         prefix: if place.is_empty() { String::new() } else { format!("{place} ") },
         wide: true,
+        begun: false,
         page: encoding_rs::WINDOWS_1252,
         sheets: HashMap::new(),
         strings: Vec::new(),
@@ -93,6 +95,8 @@ struct Book<'o, 'l> {
     prefix: String,
     /// Strings may be of two octets a character (BIFF8).
     wide: bool,
+    /// The version was told: that of the workbook is that of its sheets, whatever they say.
+    begun: bool,
     page: &'static encoding_rs::Encoding,
     /// Name and whether hidden, by where the sheet begins.
     sheets: HashMap<u32, (String, bool)>,
@@ -149,6 +153,7 @@ impl Book<'_, '_> {
                 let text = self.string(data.get(2..).unwrap_or_default(), if self.wide { 2 } else { 1 });
                 self.formats.define(u16_at(data, 0).unwrap_or(0), &text);
             }
+            id::DATEMODE if u16_at(data, 0) == Some(1) => self.formats.from_1904(),
             id::XF => self.formats.style(u16_at(data, 2).unwrap_or(0)),
             id::ROW => self.row(data),
             id::COLINFO => {
@@ -174,7 +179,9 @@ impl Book<'_, '_> {
     // ---- sheets
 
     fn begin(&mut self, data: &[u8], begin: usize) {
-        self.wide = u16_at(data, 0).unwrap_or(0x600) >= 0x600;
+        if !std::mem::replace(&mut self.begun, true) {
+            self.wide = u16_at(data, 0).unwrap_or(0x600) >= 0x600;
+        }
         let at = u32::try_from(begin).unwrap_or(u32::MAX);
         if let Some((name, hidden)) = self.sheets.get(&at) {
             self.sheet = Sheet { name: name.clone(), hidden: *hidden, ..Sheet::default() };
