@@ -125,6 +125,25 @@ fn sheets_are_of_the_version_and_the_calendar_of_their_workbook() {
 }
 
 #[test]
+fn strings_that_no_cell_of_an_old_workbook_shows_are_read_as_hidden() {
+    let record =
+        |kind: u16, data: &[u8]| [&kind.to_le_bytes()[..], &(data.len() as u16).to_le_bytes(), data].concat();
+    let strings = [&[2, 0, 0, 0, 2, 0, 0, 0][..], b"\x05\0\0shown", b"\x0d\0\0deleted Amber"].concat();
+    let stream = [
+        record(0x809, &[0, 6, 5, 0, 0, 0, 0, 0]),
+        record(0xfc, &strings),
+        record(0x809, &[0, 6, 0x10, 0, 0, 0, 0, 0]),
+        record(0xfd, &[0; 10]),
+    ]
+    .concat();
+    let octets = compound(&[("Workbook", &stream)]);
+    let book = opened("book.xls", &octets);
+    assert_eq!(at(&book, "workbook!A1"), "shown");
+    assert_eq!(at(&book, "strings of no cell").trim(), "deleted Amber");
+    assert_eq!(of(&book, Kind::Hidden).trim(), "deleted Amber");
+}
+
+#[test]
 fn presentations_give_slides_and_notes_by_number() {
     let octets = sample("talk.ppt.gz");
     let talk = opened("talk.ppt.gz", &octets);

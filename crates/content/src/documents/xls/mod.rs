@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::ole::{Fields, u16_at, u32_at, wide};
+use super::shared_strings::SharedStrings;
 use super::{Output, encrypted, rtf};
 use crate::{Kind, Reason};
 
@@ -12,9 +13,6 @@ mod strings;
 
 use number::Formats;
 use strings::Joined;
-
-/// Distinct strings of one workbook.
-const MAX_STRINGS: usize = 4_000_000;
 
 pub(super) mod id {
     pub(in crate::documents) const FORMULA: u16 = 0x06;
@@ -56,12 +54,18 @@ pub(super) fn read(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<(
         begun: false,
         page: encoding_rs::WINDOWS_1252,
         sheets: HashMap::new(),
-        strings: Vec::new(),
+        strings: SharedStrings::default(),
         formats: Formats::default(),
         sheet: Sheet { name: "workbook".to_owned(), ..Sheet::default() },
         formula: None,
     };
-    book.walk(clear.as_deref().unwrap_or(octets))
+    let read = book.walk(clear.as_deref().unwrap_or(octets));
+    if let Err(reason @ (Reason::Timeout | Reason::TooBig | Reason::Ratio)) = read {
+        return Err(reason);
+    }
+    let left = format!("{}strings of no cell", book.prefix);
+    book.strings.left_over(&left, book.out)?;
+    read
 }
 
 /// A record: its number, and where its octets are.
@@ -100,7 +104,7 @@ struct Book<'o, 'l> {
     page: &'static encoding_rs::Encoding,
     /// Name and whether hidden, by where the sheet begins.
     sheets: HashMap<u32, (String, bool)>,
-    strings: Vec<String>,
+    strings: SharedStrings,
     formats: Formats,
     sheet: Sheet,
     /// Cell of a formula whose text follows.
@@ -211,10 +215,8 @@ impl Book<'_, '_> {
         let mut from = Joined::new(segments, self.page);
         from.skip(8);
         while let Some(text) = from.rich(2) {
-            if self.strings.len() >= MAX_STRINGS {
-                return Err(Reason::TooBig);
-            }
-            self.strings.push(text);
+            self.strings.push(&text);
+            self.strings.end()?;
         }
         Ok(())
     }
@@ -230,7 +232,7 @@ impl Book<'_, '_> {
         match kind {
             id::LABELSST => {
                 let index = fields.u32().unwrap_or(u32::MAX) as usize;
-                let text = self.strings.get(index).cloned().unwrap_or_default();
+                let text = self.strings.get(index).unwrap_or_default().to_owned();
                 self.cell(row, column, text)
             }
             id::LABEL | id::RSTRING => {
