@@ -176,6 +176,7 @@ fn pictures_give_their_properties() {
                 "Comment: text chunk word Scirocco",
                 "Long: packed chunk word Maestrale",
                 "Title: Žluť Grecale",
+                "description: EXIF word Libeccio",
             ],
         ),
         ("photo.gif", &["comment: comment word Levanter"]),
