@@ -91,13 +91,56 @@ fn workbooks_give_cells_as_shown_and_as_stored() {
     assert_eq!(at(&book, "Customers!B7"), "Žofie Sample");
     assert_eq!(at(&book, "Customers!B2"), "4111111111111111");
     assert_eq!(at(&book, "Customers!B3"), "123-45-6789 123456789");
-    assert_eq!(at(&book, "Customers!B4"), "2024-03-05 45356");
+    assert_eq!(at(&book, "Customers!B4"), "05/03/2024 45356");
     assert!(
         at(&book, "Customers!C500").starts_with("filler string number 499"),
         "strings that go on in another record"
     );
     assert_eq!(of(&book, Kind::Hidden), "hidden sheet word");
     assert_eq!(at(&book, "sheet title"), "Customers\nSecret");
+}
+
+/// Programs that save for old versions leave the number of a newer one at the sheets; what holds is what the workbook says.
+#[test]
+fn sheets_are_of_the_version_and_the_calendar_of_their_workbook() {
+    let record =
+        |kind: u16, data: &[u8]| [&kind.to_le_bytes()[..], &(data.len() as u16).to_le_bytes(), data].concat();
+    let label = [&[0, 0, 0, 0, 0, 0, 7, 0][..], b"\xd0\xf1\xefamou"].concat();
+    let day = [&[1, 0, 0, 0, 1, 0][..], &100.0_f64.to_le_bytes()].concat();
+    let stream = [
+        record(0x809, &[0, 5, 5, 0, 0, 0, 0, 0]),
+        record(0x42, &1253_u16.to_le_bytes()),
+        record(0x22, &[1, 0]),
+        record(0xe0, &[0; 16]),
+        record(0xe0, &[0, 0, 14, 0, 0, 0, 0, 0]),
+        record(0x809, &[0, 6, 0x10, 0, 0, 0, 0, 0]),
+        record(0x204, &label),
+        record(0x203, &day),
+    ]
+    .concat();
+    let octets = compound(&[("Book", &stream)]);
+    let book = opened("book.xls", &octets);
+    assert_eq!(at(&book, "workbook!A1"), "Προamou");
+    assert_eq!(at(&book, "workbook!A2"), "04/10/1904 100");
+}
+
+#[test]
+fn strings_that_no_cell_of_an_old_workbook_shows_are_read_as_hidden() {
+    let record =
+        |kind: u16, data: &[u8]| [&kind.to_le_bytes()[..], &(data.len() as u16).to_le_bytes(), data].concat();
+    let strings = [&[2, 0, 0, 0, 2, 0, 0, 0][..], b"\x05\0\0shown", b"\x0d\0\0deleted Amber"].concat();
+    let stream = [
+        record(0x809, &[0, 6, 5, 0, 0, 0, 0, 0]),
+        record(0xfc, &strings),
+        record(0x809, &[0, 6, 0x10, 0, 0, 0, 0, 0]),
+        record(0xfd, &[0; 10]),
+    ]
+    .concat();
+    let octets = compound(&[("Workbook", &stream)]);
+    let book = opened("book.xls", &octets);
+    assert_eq!(at(&book, "workbook!A1"), "shown");
+    assert_eq!(at(&book, "strings of no cell").trim(), "deleted Amber");
+    assert_eq!(of(&book, Kind::Hidden).trim(), "deleted Amber");
 }
 
 #[test]
@@ -133,6 +176,7 @@ fn pictures_give_their_properties() {
                 "Comment: text chunk word Scirocco",
                 "Long: packed chunk word Maestrale",
                 "Title: Žluť Grecale",
+                "description: EXIF word Libeccio",
             ],
         ),
         ("photo.gif", &["comment: comment word Levanter"]),
@@ -191,6 +235,26 @@ fn rtf_code_pages_follow_the_font() {
     let table = "{\\fonttbl{\\f0\\fcharset0 A;}{\\f1\\fcharset204 B;}{\\f2\\fcharset128 C;}}";
     let text = shown(&format!("{table}\\f0 caf\\'e9 \\f1 \\'cc\\'e8\\'f0 \\f2 \\'93\\'fa\\'96\\'7b"));
     assert_eq!(text, "café Мир 日本");
+}
+
+#[test]
+fn rtf_characters_drawn_by_fields_stand_where_they_are_shown_and_once() {
+    let symbol = |code: &str, result: &str| {
+        format!("{{\\field{{\\*\\fldinst {{SYMBOL {code} \\\\f \"Arial\"}}}}{{\\fldrslt {result}}}}}")
+    };
+    assert_eq!(shown(&format!("41{}1", symbol("49", ""))).lines().next(), Some("4111"));
+    assert_eq!(shown(&format!("41{}1", symbol("0xf031", "{\\f3}"))).lines().next(), Some("4111"));
+    assert_eq!(shown(&format!("41{}1", symbol("49", "1"))).lines().next(), Some("4111"));
+}
+
+#[test]
+fn rtf_code_pages_of_dos_and_of_the_names_of_fonts_are_known() {
+    assert!(of(&opened("a.rtf", b"{\\rtf1\\pca M\\'81nchen}"), Kind::Text).contains("München"));
+    assert!(of(&opened("a.rtf", b"{\\rtf1\\ansi\\ansicpg437 M\\'81nchen}"), Kind::Text).contains("München"));
+    let text = shown(
+        "{\\fonttbl{\\f1 Arial Cyr;}{\\f2 Arial CE;\\cpg1253}{\\f3 Arial;}}\\f1 \\'c0\\'c1 \\f2 \\'c3 \\f3 \\'c0",
+    );
+    assert!(text.contains("АБ") && text.contains('Ă') && text.contains('À'), "{text}");
 }
 
 #[test]

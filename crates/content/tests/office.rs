@@ -260,6 +260,32 @@ fn a_part_in_an_odd_place_is_read_all_the_same() {
 }
 
 #[test]
+fn strings_that_no_cell_shows_any_more_are_read_as_hidden() {
+    let files = [
+        ("xl/workbook.xml", "<workbook><sheets><sheet name='S'/></sheets></workbook>"),
+        (
+            "xl/sharedStrings.xml",
+            "<sst><si><t>shown</t></si><si><t>deleted Amber</t></si><si><t>again</t></si></sst>",
+        ),
+        (
+            "xl/worksheets/sheet1.xml",
+            "<worksheet><row r='1'><c r='A1' t='s'><v>0</v></c><c r='B1' t='s'><v>2</v></c></row></worksheet>",
+        ),
+    ];
+    let octets = stored_zip(&files.map(|(name, text)| (name, text.to_owned())));
+    let answer = ask(FileKind::Xlsx, &octets, &Limits::default());
+    let left: Vec<_> = answer
+        .items
+        .iter()
+        .filter_map(|item| match item {
+            DocumentItem::Text { place, kind: Kind::Hidden, text } => Some((place.as_ref(), text.as_ref())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(left, [("strings of no cell", "deleted Amber\n")]);
+}
+
+#[test]
 fn damage_in_one_part_is_named_and_the_others_are_read() {
     let parts = [
         ("[Content_Types].xml", "<Types/>".to_owned()),

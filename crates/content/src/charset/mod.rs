@@ -106,6 +106,15 @@ impl Charset {
 
 /// Every plausible reading. Clean ASCII and UTF-8 are borrowed.
 pub(crate) fn readings<'m>(octets: &'m [u8], labels: &[&str]) -> Readings<'m> {
+    // Programs that do not know a charset say so (RFC 1428, Pine): that is no label.
+    let kept: Vec<&str>;
+    let labels = match labels.iter().any(|label| says_nothing(label)) {
+        true => {
+            kept = labels.iter().copied().filter(|label| !says_nothing(label)).collect();
+            &kept
+        }
+        false => labels,
+    };
     let named = || labels.iter().filter_map(|label| Charset::by_label(label));
     if octets.is_ascii() {
         return ascii(octets, named);
@@ -127,6 +136,10 @@ pub(crate) fn readings<'m>(octets: &'m [u8], labels: &[&str]) -> Readings<'m> {
         return without_mark(octets, wide, named);
     }
     eight_bit(octets, labels, named)
+}
+
+fn says_nothing(label: &str) -> bool {
+    ["x-unknown", "unknown-8bit", "unknown"].iter().any(|known| label.trim().eq_ignore_ascii_case(known))
 }
 
 /// Text in seven bits: as it is, unless a label or escape sequences say what else it is.

@@ -49,7 +49,8 @@ fn xmp_packet(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
 /// A file behind the picture's end, where it is one.
 fn appended(tail: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
     if tail.len() < 8 || matches!(crate::detect(tail, None), FileKind::Unknown | FileKind::Empty) {
-        return Ok(());
+        // Some programs keep their records behind the picture.
+        return iptc_inside(tail, out);
     }
     out.spend(tail.len() as u64)?;
     out.file("appended data".to_owned(), tail.to_vec())
@@ -67,12 +68,12 @@ fn png(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
         match kind {
             b"tEXt" => {
                 let (name, text) = split(data);
-                property(&latin(name), &crate::charset::utf8_or_guess(text), out)?;
+                whole &= is_whole(chunk(name, text, out))?;
             }
             b"zTXt" => {
                 let (name, packed) = split(data);
                 let text = inflate(packed.get(1..).unwrap_or_default(), out)?;
-                property(&latin(name), &crate::charset::utf8_or_guess(&text), out)?;
+                whole &= is_whole(chunk(name, &text, out))?;
             }
             b"iTXt" => international(data, out)?,
             b"eXIf" => whole &= is_whole(exif(data, out))?,
@@ -85,6 +86,26 @@ fn png(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
         rest = body.get(length.saturating_add(4)..).unwrap_or_default();
     }
     Err(Reason::Corrupt)
+}
+
+/// A text chunk. ImageMagick keeps whole blocks of properties in them, as digits.
+fn chunk(name: &[u8], text: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    let Some(kind) = name.strip_prefix(b"Raw profile type ") else {
+        return property(&latin(name), &crate::charset::utf8_or_guess(text), out);
+    };
+    // Its kind and its length stand before it, each on a line.
+    let digits = text.trim_ascii_start().splitn(3, |octet| *octet == b'\n').nth(2).unwrap_or_default();
+    let mut digits = digits.iter().filter_map(|octet| char::from(*octet).to_digit(16));
+    let mut octets = Vec::with_capacity(text.len() / 2);
+    while let (Some(high), Some(low)) = (digits.next(), digits.next()) {
+        octets.push((high << 4 | low) as u8);
+    }
+    match octets.strip_prefix(b"Exif\0\0") {
+        Some(block) => exif(block, out),
+        None if octets.starts_with(b"8BIM") => photoshop(&octets, out),
+        None if kind == b"iptc" => iptc_inside(&octets, out),
+        None => xmp_packet(&octets, out),
+    }
 }
 
 fn split(data: &[u8]) -> (&[u8], &[u8]) {

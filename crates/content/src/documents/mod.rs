@@ -31,6 +31,7 @@ mod ppt;
 mod rpm;
 mod rtf;
 mod sevenzip;
+mod shared_strings;
 mod sqlite;
 mod tar;
 mod vba;

@@ -12,7 +12,7 @@ mod sheet;
 mod slides;
 mod text;
 
-pub(super) use format::plain as plain_number;
+pub(super) use format::{Formats, at_most_15_digits, plain as plain_number};
 pub(super) use package::report;
 use package::{Package, Part, stem};
 

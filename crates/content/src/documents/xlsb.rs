@@ -6,13 +6,11 @@ use std::io::Cursor;
 use zip::ZipArchive;
 
 use super::ole::{Fields, u32_at, wide};
+use super::shared_strings::SharedStrings;
 use super::xls::column_name;
 use super::xls::number::{Formats, float, rk};
 use super::{Output, xmp};
 use crate::{DocumentRequest, Kind, Reason};
-
-/// Distinct strings of one workbook.
-const MAX_STRINGS: usize = 4_000_000;
 
 type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
 
@@ -54,7 +52,8 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
             external(&octets, out)?;
         }
     }
-    Ok(())
+    out.at("");
+    book.strings.left_over("strings of no cell", out)
 }
 
 fn part(archive: &mut Archive<'_>, name: &str, out: &mut Output<'_>) -> Result<Vec<u8>, Reason> {
@@ -131,7 +130,7 @@ fn string(octets: &[u8]) -> String {
 
 #[derive(Default)]
 struct Book {
-    strings: Vec<String>,
+    strings: SharedStrings,
     formats: Formats,
     /// Title and whether hidden, by part.
     sheets: HashMap<String, (String, bool)>,
@@ -140,6 +139,9 @@ struct Book {
 impl Book {
     fn workbook(&mut self, octets: &[u8], links: &HashMap<String, String>) {
         for (id, data) in Records(Fields(octets)) {
+            if id == 153 && u32_at(data, 0).unwrap_or(0) & 1 != 0 {
+                self.formats.from_1904();
+            }
             if id == 156 && self.sheets.len() < 65_536 {
                 let rest = data.get(8..).unwrap_or_default();
                 let link = string(rest);
@@ -175,10 +177,8 @@ impl Book {
     fn shared(&mut self, octets: &[u8]) -> Result<(), Reason> {
         for (id, data) in Records(Fields(octets)) {
             if id == 19 {
-                if self.strings.len() >= MAX_STRINGS {
-                    return Err(Reason::TooBig);
-                }
-                self.strings.push(string(data.get(1..).unwrap_or_default()));
+                self.strings.push(&string(data.get(1..).unwrap_or_default()));
+                self.strings.end()?;
             }
         }
         Ok(())
@@ -224,7 +224,7 @@ impl Book {
             6 | 8 => string(value),
             7 => {
                 let index = u32_at(value, 0).map_or(usize::MAX, |index| index as usize);
-                self.strings.get(index).cloned().unwrap_or_default()
+                self.strings.get(index).unwrap_or_default().to_owned()
             }
             _ => String::new(),
         }

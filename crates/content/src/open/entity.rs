@@ -301,8 +301,8 @@ impl<'m> Walk<'m, '_> {
                 return;
             }
             readings.push(Octets::owned(decoded.octets));
-            // The standard forbids to encode a message: some take it as it stands.
-            if !header::read(body.get(), 4).fields.is_empty() {
+            // The standard forbids to encode a message: some take it as it stands. Headers that are text may be encoded.
+            if declared.starts_with("message") && !header::read(body.get(), 4).fields.is_empty() {
                 self.ambiguous(id, &place.path, AmbiguityReason::EncodedMultipart);
                 readings.push(body.clone());
             }

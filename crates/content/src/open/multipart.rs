@@ -7,7 +7,7 @@ use super::Walk;
 use super::entity::Meaning;
 use super::task::{Octets, Place, Task};
 use crate::header;
-use crate::transfer::Encoding;
+use crate::transfer::{Encoding, looks_like_base64};
 use crate::{AmbiguityReason, Component, FileKind, Kind, Reason, Role};
 
 /// Longer tokens behind a boundary that are looked up before they count as strange.
@@ -34,7 +34,8 @@ impl<'m> Walk<'m, '_> {
         let declared = declared.unwrap_or("multipart/mixed").to_owned();
         if readings.is_empty() {
             let id = self.next_part();
-            if !body.get().trim_ascii().is_empty() {
+            // Text without anything like a delimiter is text to whoever shows it.
+            if has_delimiter(body.get()) {
                 self.ambiguous(id, &place.path, AmbiguityReason::MissingBoundary);
             }
             return self.leaf(body, place, meaning, attached);
@@ -154,7 +155,10 @@ impl<'m> Walk<'m, '_> {
         for (index, (reading, view)) in readings.into_iter().zip(views).enumerate() {
             let Reading { body, split, reason } = reading;
             for reason in reason.into_iter().chain(split.oddities(index, declared)) {
-                self.ambiguous(id, &place.path, reason);
+                // What comes back is cut where the reporter liked.
+                if reason != AmbiguityReason::UnclosedMultipart || !self.is_returned(id) {
+                    self.ambiguous(id, &place.path, reason);
+                }
             }
             if split.cut {
                 self.unscannable(id, &place.path, Reason::TooManyParts);
@@ -199,6 +203,14 @@ impl<'m> Walk<'m, '_> {
         split.parts.iter().map(|range| if range.start >= at { views[0] } else { view }).collect()
     }
 
+    /// Whether a part lies in a report of what became of a message.
+    fn is_returned(&self, id: u32) -> bool {
+        let parent = |id: u32| self.opened.parts.get(id as usize)?.parent;
+        std::iter::successors(parent(id), |id| parent(*id)).any(|id| {
+            self.opened.parts.get(id as usize).is_some_and(|part| part.declared == "multipart/report")
+        })
+    }
+
     /// Text before, after and outside the parts is text that some programs show.
     fn between(
         &mut self,
@@ -216,18 +228,32 @@ impl<'m> Walk<'m, '_> {
                 continue;
             }
             let text = String::from_utf8_lossy(trimmed).into_owned();
-            let readable = trimmed.iter().any(u8::is_ascii_alphanumeric);
-            if readable && *kind == Kind::Epilogue && !quiet {
-                self.ambiguous(id, &place.path, AmbiguityReason::TextOutsideParts);
-            }
             if !self.spend(text.len(), id, &place.path) {
                 return;
             }
-            let mut mark = view;
+            let (mut mark, todo) = (view, self.todo.len());
             self.embedded(id, &octets, &Place { view, ..place.clone() }, &mut mark);
+            // Lists write their footers behind the last part, where no program shows them. What needs decoding is another thing.
+            let coded = self.todo.len() > todo || looks_like_base64(trimmed) || begins_like_a_part(trimmed);
+            if coded && *kind == Kind::Epilogue && !quiet {
+                self.ambiguous(id, &place.path, AmbiguityReason::TextOutsideParts);
+            }
             self.segment(id, "", component(place), *kind, mark, text);
         }
     }
+}
+
+/// A line that a program may take for a delimiter; signatures begin with two dashes and a blank.
+fn has_delimiter(body: &[u8]) -> bool {
+    body.split(|octet| matches!(octet, b'\n' | b'\r')).any(|line| {
+        line.strip_prefix(b"--").is_some_and(|rest| !rest.trim_ascii().is_empty() && rest[0] != b' ')
+    })
+}
+
+fn begins_like_a_part(text: &[u8]) -> bool {
+    [&b"content-"[..], b"mime-version:"]
+        .iter()
+        .any(|name| text.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name)))
 }
 
 fn component(place: &Place) -> Component {

@@ -113,6 +113,35 @@ fn bounces() {
 }
 
 #[test]
+fn what_lists_and_reporters_do_to_mail() {
+    // A footer behind the last part.
+    is_clean(&mail(
+        "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nTEXT-OF-THE-MAIL\n--b--\n-\nTo unsubscribe send mail to majordomo@example.org\nMore info at http://www.example.org/\n",
+    ));
+    // A type that outlived its parts.
+    is_clean(&mail(
+        "Content-Type: multipart/alternative; boundary=\"next\"\n\nTEXT-OF-THE-MAIL\n-- \nsignature\n",
+    ));
+    is_clean(&mail(
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=r\n\n<<< No Message Collected >>> TEXT-OF-THE-MAIL\n",
+    ));
+    // The first part of a message, returned.
+    is_clean(&mail(
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=r\n\n--r\n\nToo large.\n--r\nContent-Type: message/rfc822\n\n\
+Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=gone\n\n--gone\nContent-Type: text/plain\n\nTEXT-OF-THE-MAIL that is cut he\n--r--\n",
+    ));
+    // Its header alone, encoded.
+    is_clean(&mail(
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=r\n\n--r\n\nDelayed.\n--r\nContent-Type: text/rfc822-headers\n\
+Content-Transfer-Encoding: quoted-printable\n\nSubject: TEXT-OF-THE-MAIL\nMIME-Version: 1.0\nContent-Type: multipart/related; boundary=3D\"gone\"\n\n--r--\n",
+    ));
+    // A program that does not know the charset, and says so.
+    is_clean(&mail(
+        "Content-Type: text/plain; charset=X-UNKNOWN\nContent-Transfer-Encoding: quoted-printable\n\nsch=C3=B6n TEXT-OF-THE-MAIL\n",
+    ));
+}
+
+#[test]
 fn text_that_only_looks_odd() {
     is_clean(&mail(
         "\nTEXT-OF-THE-MAIL\n--\nContent is king. --x\nbegin 2024 with us\nFrom here on\n=3D is a sign\n",

@@ -148,6 +148,9 @@ def pictures():
     chunks.add_text("Comment", "text chunk word Scirocco")
     chunks.add_text("Long", "packed chunk word Maestrale", zip=True)
     chunks.add_itxt("Title", "Žluť Grecale")
+    profile = b"Exif\0\0" + exif.tobytes().removeprefix(b"Exif\0\0")
+    # As ImageMagick and GIMP write it.
+    chunks.add_text("Raw profile type exif", f"\nexif\n{len(profile):8}\n{profile.hex()}\n", zip=True)
     picture.save(HERE / "photo.png", pnginfo=chunks)
     picture.save(HERE / "photo.tiff", tiffinfo={270: "TIFF word Bora"})
     picture.save(HERE / "photo.webp", exif=exif)

@@ -7,7 +7,7 @@ use crate::Reason;
 use crate::documents::xml::{Node, walk};
 
 /// The formats that cells of a workbook may have.
-pub(super) struct Formats {
+pub(in crate::documents) struct Formats {
     codes: BTreeMap<u32, Format>,
     /// Format of each style.
     styles: Vec<u32>,
@@ -15,9 +15,26 @@ pub(super) struct Formats {
 }
 
 impl Formats {
-    pub(super) fn new(dates_1904: bool) -> Self {
+    pub(in crate::documents) fn new(dates_1904: bool) -> Self {
         let codes = BUILT_IN.iter().filter_map(|(id, code)| Some((*id, Format::parse(code)?))).collect();
         Self { codes, styles: Vec::new(), dates_1904 }
+    }
+
+    /// The format of that number.
+    pub(in crate::documents) fn define(&mut self, id: u32, code: &str) {
+        if let Some(format) = Format::parse(code) {
+            self.codes.insert(id, format);
+        }
+    }
+
+    /// The next style is one of this format.
+    pub(in crate::documents) fn style(&mut self, format: u32) {
+        self.styles.push(format);
+    }
+
+    /// Days are counted from 1904.
+    pub(in crate::documents) fn from_1904(&mut self) {
+        self.dates_1904 = true;
     }
 
     /// Reads the styles part.
@@ -27,9 +44,8 @@ impl Formats {
             match node {
                 Node::Start("numFmt", attributes) => {
                     let id = attributes.get("numFmtId").and_then(|id| id.parse().ok());
-                    let format = attributes.get("formatCode").and_then(|code| Format::parse(&code));
-                    if let (Some(id), Some(format)) = (id, format) {
-                        self.codes.insert(id, format);
+                    if let (Some(id), Some(code)) = (id, attributes.get("formatCode")) {
+                        self.define(id, &code);
                     }
                 }
                 Node::Start("cellXfs", _) => in_cells = true,
@@ -45,7 +61,7 @@ impl Formats {
     }
 
     /// A stored number as its cell shows it; none where it is shown as stored.
-    pub(super) fn show(&self, style: usize, stored: &str) -> Option<String> {
+    pub(in crate::documents) fn show(&self, style: usize, stored: &str) -> Option<String> {
         let format = self.codes.get(self.styles.get(style)?)?;
         format.show(stored, self.dates_1904)
     }
@@ -101,7 +117,7 @@ pub(in crate::documents) fn plain(stored: &str) -> Cow<'_, str> {
 
 /// A fraction as spreadsheets show it at most: with 15 digits that count. What follows is how a program keeps fractions.
 /// Whole numbers stay as they are stored: a card number has 16 digits.
-pub(super) fn at_most_15_digits(stored: &str) -> Cow<'_, str> {
+pub(in crate::documents) fn at_most_15_digits(stored: &str) -> Cow<'_, str> {
     let counting = stored.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0').count();
     let number = stored.parse::<f64>().ok().filter(|number| number.is_finite());
     match number {

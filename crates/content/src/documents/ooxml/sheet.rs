@@ -6,6 +6,7 @@ use super::format::Formats;
 use super::package::{Package, Part, report, stem};
 use super::text;
 use crate::documents::Output;
+use crate::documents::shared_strings::SharedStrings;
 use crate::documents::xml::{Attributes, Node, walk};
 use crate::{Kind, Reason};
 
@@ -20,9 +21,9 @@ pub(super) fn read(package: &Package, out: &mut Output<'_>) -> Result<(), Reason
         let read = workbook(package, part, &mut titles, &mut dates_1904, out);
         report(read, &part.name, out)?;
     }
-    let mut strings = Strings::default();
+    let mut strings = SharedStrings::default();
     for part in package.of_root("sst") {
-        report(strings.read(&part.octets), &part.name, out)?;
+        report(read_strings(&mut strings, &part.octets), &part.name, out)?;
     }
     let mut formats = Formats::new(dates_1904);
     for part in package.of_root("styleSheet") {
@@ -34,7 +35,7 @@ pub(super) fn read(package: &Package, out: &mut Output<'_>) -> Result<(), Reason
         let read = book.part(part, out);
         report(read, &part.name, out)?;
     }
-    Ok(())
+    book.strings.left_over("strings of no cell", out)
 }
 
 /// Sheet names and states, and what names are defined for.
@@ -80,41 +81,27 @@ fn workbook(
     read
 }
 
-/// The strings that cells share, in one piece of memory.
-#[derive(Default)]
-struct Strings {
-    all: String,
-    ends: Vec<usize>,
-}
-
-impl Strings {
-    fn read(&mut self, octets: &[u8]) -> Result<(), Reason> {
-        let (mut in_text, mut in_phonetic) = (false, false);
-        walk(octets, |node| {
-            match node {
-                Node::Start("rPh", _) => in_phonetic = true,
-                Node::End("rPh") => in_phonetic = false,
-                Node::Start("t", _) => in_text = !in_phonetic,
-                Node::End("t") => in_text = false,
-                Node::End("si") => self.ends.push(self.all.len()),
-                Node::Text(text) if in_text => self.all.push_str(text),
-                _ => {}
-            }
-            Ok(())
-        })
-    }
-
-    fn get(&self, index: usize) -> Option<&str> {
-        let end = *self.ends.get(index)?;
-        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        self.all.get(start..end)
-    }
+/// Strings without the letters that say how to read them.
+fn read_strings(strings: &mut SharedStrings, octets: &[u8]) -> Result<(), Reason> {
+    let (mut in_text, mut in_phonetic) = (false, false);
+    walk(octets, |node| {
+        match node {
+            Node::Start("rPh", _) => in_phonetic = true,
+            Node::End("rPh") => in_phonetic = false,
+            Node::Start("t", _) => in_text = !in_phonetic,
+            Node::End("t") => in_text = false,
+            Node::End("si") => return strings.end(),
+            Node::Text(text) if in_text => strings.push(text),
+            _ => {}
+        }
+        Ok(())
+    })
 }
 
 struct Book<'a> {
     package: &'a Package,
     titles: Titles,
-    strings: Strings,
+    strings: SharedStrings,
     formats: Formats,
 }
 

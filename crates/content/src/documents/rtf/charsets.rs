@@ -1,33 +1,58 @@
 //! Which code page the octets of a font are in.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use encoding_rs::{Encoding, MACINTOSH, WINDOWS_1252};
 
 /// Code pages of the document and its fonts.
 #[derive(Debug)]
 pub(super) struct Charsets {
-    document: &'static Encoding,
-    fonts: HashMap<i32, &'static Encoding>,
+    document: Page,
+    fonts: HashMap<i32, Page>,
+    /// Fonts whose names say which letters they have: no number changes that.
+    named: HashSet<i32>,
     pub(super) default_font: i32,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Page {
+    Web(&'static Encoding),
+    /// A page of DOS, by its number.
+    Dos(i32),
+}
+
+impl Page {
+    fn of(number: i32) -> Option<Self> {
+        match number {
+            437 | 737 | 775 | 850 | 852 | 855 | 857 | 858 | 860..=865 => Some(Self::Dos(number)),
+            _ => code_page(number).map(Self::Web),
+        }
+    }
 }
 
 impl Default for Charsets {
     fn default() -> Self {
-        Self { document: WINDOWS_1252, fonts: HashMap::new(), default_font: -1 }
+        Self {
+            document: Page::Web(WINDOWS_1252),
+            fonts: HashMap::new(),
+            named: HashSet::new(),
+            default_font: -1,
+        }
     }
 }
 
 impl Charsets {
     /// `\ansicpg`, `\mac` and their like.
     pub(super) fn document(&mut self, word: &str, value: Option<i32>) {
-        let encoding = match word {
-            "ansicpg" => code_page(value.unwrap_or(1252)),
-            "mac" => Some(MACINTOSH),
-            _ => Some(WINDOWS_1252),
+        let page = match word {
+            "ansicpg" => Page::of(value.unwrap_or(1252)),
+            "mac" => Some(Page::Web(MACINTOSH)),
+            "pc" => Some(Page::Dos(437)),
+            "pca" => Some(Page::Dos(850)),
+            _ => None,
         };
-        self.document = encoding.unwrap_or(WINDOWS_1252);
+        self.document = page.unwrap_or(Page::Web(WINDOWS_1252));
     }
 
     /// `\fcharset` in the font table.
@@ -54,17 +79,43 @@ impl Charsets {
 
     /// `\cpg` in the font table.
     pub(super) fn font_code_page(&mut self, font: i32, page: i32) {
-        if let Some(encoding) = code_page(page)
+        if let Some(page) = Page::of(page)
+            && !self.named.contains(&font)
             && self.fonts.len() < 10_000
         {
-            self.fonts.insert(font, encoding);
+            self.fonts.insert(font, page);
+        }
+    }
+
+    /// A font's name in the font table: programs go by how it ends.
+    pub(super) fn font_name(&mut self, font: i32, name: &[u8]) {
+        const ENDS: [(&[u8], i32); 8] = [
+            (b" Baltic", 1257),
+            (b" CE", 1250),
+            (b" Cyr", 1251),
+            (b" Greek", 1253),
+            (b" Tur", 1254),
+            (b" (Hebrew)", 1255),
+            (b" (Arabic)", 1256),
+            (b" (Vietnamese)", 1258),
+        ];
+        let name = name.trim_ascii_end();
+        let name = name.strip_suffix(b";").unwrap_or(name);
+        if let Some((_, page)) = ENDS.iter().find(|(end, _)| name.ends_with(end)) {
+            self.named.remove(&font);
+            self.font_code_page(font, *page);
+            if self.fonts.contains_key(&font) {
+                self.named.insert(font);
+            }
         }
     }
 
     pub(super) fn decode<'t>(&self, font: i32, octets: &'t [u8]) -> Cow<'t, str> {
         let font = if font < 0 { self.default_font } else { font };
-        let encoding = self.fonts.get(&font).copied().unwrap_or(self.document);
-        encoding.decode_without_bom_handling(octets).0
+        match self.fonts.get(&font).copied().unwrap_or(self.document) {
+            Page::Web(encoding) => encoding.decode_without_bom_handling(octets).0,
+            Page::Dos(number) => crate::charset::decode(octets, Some(&format!("cp{number}"))).text,
+        }
     }
 }
 

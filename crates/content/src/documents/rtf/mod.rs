@@ -54,6 +54,8 @@ struct Reader<'o, 'l> {
     open: Vec<String>,
     pieces: usize,
     shape_property: String,
+    /// A character that a field draws, with the depth of its group and the length of the body there.
+    symbol: Option<(char, usize, usize)>,
     picture: Option<&'static str>,
     ended: bool,
 }
@@ -85,6 +87,7 @@ pub(super) fn read(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<S
         open: Vec::new(),
         pieces: 0,
         shape_property: String::new(),
+        symbol: None,
         picture: None,
         ended: false,
     };
@@ -146,6 +149,15 @@ impl Reader<'_, '_> {
         };
         if self.stack.is_empty() {
             self.ended = true;
+        }
+        // A field that draws a character need not hold it as text.
+        if let Some((c, depth, length)) = self.symbol
+            && self.stack.len() < depth
+        {
+            self.symbol = None;
+            if self.body.len() == length {
+                self.push(c.encode_utf8(&mut [0; 4]));
+            }
         }
         if done.begins && done.destination.collects() {
             let text = self.open.pop().unwrap_or_default();
@@ -247,6 +259,17 @@ impl Reader<'_, '_> {
         let text = text.trim();
         let mut words = text.splitn(2, char::is_whitespace);
         let command = words.next().unwrap_or_default();
+        if command.eq_ignore_ascii_case("SYMBOL") {
+            let code = words.next().unwrap_or_default().split_whitespace().next().unwrap_or_default();
+            let code = match code.strip_prefix("0x") {
+                Some(hex) => u32::from_str_radix(hex, 16).ok(),
+                None => code.parse().ok(),
+            };
+            let c = code.map(|code| if (0xf020..=0xf0ff).contains(&code) { code - 0xf000 } else { code });
+            if let Some(c) = c.and_then(char::from_u32).filter(|c| !c.is_control()) {
+                self.symbol = Some((c, self.stack.len(), self.body.len()));
+            }
+        }
         if ["HYPERLINK", "INCLUDEPICTURE", "INCLUDETEXT", "LINK"]
             .contains(&command.to_ascii_uppercase().as_str())
         {
@@ -398,6 +421,9 @@ impl Reader<'_, '_> {
         }
         let octets = std::mem::take(&mut self.octets);
         if matches!(self.state.destination, Destination::FontTable | Destination::Skip) {
+            if matches!(self.state.destination, Destination::FontTable) {
+                self.charsets.font_name(self.state.font, &octets);
+            }
             self.octets = octets;
             self.octets.clear();
             return;

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::ole::{Fields, u16_at, u32_at, wide};
+use super::shared_strings::SharedStrings;
 use super::{Output, encrypted, rtf};
 use crate::{Kind, Reason};
 
@@ -13,15 +14,13 @@ mod strings;
 use number::Formats;
 use strings::Joined;
 
-/// Distinct strings of one workbook.
-const MAX_STRINGS: usize = 4_000_000;
-
 pub(super) mod id {
     pub(in crate::documents) const FORMULA: u16 = 0x06;
     pub(in crate::documents) const HEADER: u16 = 0x14;
     pub(in crate::documents) const FOOTER: u16 = 0x15;
     pub(in crate::documents) const LABEL_NAME: u16 = 0x18;
     pub(in crate::documents) const NOTE: u16 = 0x1c;
+    pub(in crate::documents) const DATEMODE: u16 = 0x22;
     pub(in crate::documents) const FILEPASS: u16 = 0x2f;
     pub(in crate::documents) const CONTINUE: u16 = 0x3c;
     pub(in crate::documents) const CODEPAGE: u16 = 0x42;
@@ -52,14 +51,21 @@ pub(super) fn read(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<(
         out,
         prefix: if place.is_empty() { String::new() } else { format!("{place} ") },
         wide: true,
+        begun: false,
         page: encoding_rs::WINDOWS_1252,
         sheets: HashMap::new(),
-        strings: Vec::new(),
+        strings: SharedStrings::default(),
         formats: Formats::default(),
         sheet: Sheet { name: "workbook".to_owned(), ..Sheet::default() },
         formula: None,
     };
-    book.walk(clear.as_deref().unwrap_or(octets))
+    let read = book.walk(clear.as_deref().unwrap_or(octets));
+    if let Err(reason @ (Reason::Timeout | Reason::TooBig | Reason::Ratio)) = read {
+        return Err(reason);
+    }
+    let left = format!("{}strings of no cell", book.prefix);
+    book.strings.left_over(&left, book.out)?;
+    read
 }
 
 /// A record: its number, and where its octets are.
@@ -93,10 +99,12 @@ struct Book<'o, 'l> {
     prefix: String,
     /// Strings may be of two octets a character (BIFF8).
     wide: bool,
+    /// The version was told: that of the workbook is that of its sheets, whatever they say.
+    begun: bool,
     page: &'static encoding_rs::Encoding,
     /// Name and whether hidden, by where the sheet begins.
     sheets: HashMap<u32, (String, bool)>,
-    strings: Vec<String>,
+    strings: SharedStrings,
     formats: Formats,
     sheet: Sheet,
     /// Cell of a formula whose text follows.
@@ -149,6 +157,7 @@ impl Book<'_, '_> {
                 let text = self.string(data.get(2..).unwrap_or_default(), if self.wide { 2 } else { 1 });
                 self.formats.define(u16_at(data, 0).unwrap_or(0), &text);
             }
+            id::DATEMODE if u16_at(data, 0) == Some(1) => self.formats.from_1904(),
             id::XF => self.formats.style(u16_at(data, 2).unwrap_or(0)),
             id::ROW => self.row(data),
             id::COLINFO => {
@@ -174,7 +183,9 @@ impl Book<'_, '_> {
     // ---- sheets
 
     fn begin(&mut self, data: &[u8], begin: usize) {
-        self.wide = u16_at(data, 0).unwrap_or(0x600) >= 0x600;
+        if !std::mem::replace(&mut self.begun, true) {
+            self.wide = u16_at(data, 0).unwrap_or(0x600) >= 0x600;
+        }
         let at = u32::try_from(begin).unwrap_or(u32::MAX);
         if let Some((name, hidden)) = self.sheets.get(&at) {
             self.sheet = Sheet { name: name.clone(), hidden: *hidden, ..Sheet::default() };
@@ -204,10 +215,8 @@ impl Book<'_, '_> {
         let mut from = Joined::new(segments, self.page);
         from.skip(8);
         while let Some(text) = from.rich(2) {
-            if self.strings.len() >= MAX_STRINGS {
-                return Err(Reason::TooBig);
-            }
-            self.strings.push(text);
+            self.strings.push(&text);
+            self.strings.end()?;
         }
         Ok(())
     }
@@ -223,7 +232,7 @@ impl Book<'_, '_> {
         match kind {
             id::LABELSST => {
                 let index = fields.u32().unwrap_or(u32::MAX) as usize;
-                let text = self.strings.get(index).cloned().unwrap_or_default();
+                let text = self.strings.get(index).unwrap_or_default().to_owned();
                 self.cell(row, column, text)
             }
             id::LABEL | id::RSTRING => {
