@@ -87,6 +87,42 @@ pub(crate) struct Enforce {
     pub(crate) syslog: Syslog,
     /// How people of a provider sign in.
     pub(crate) oidc: Oidc,
+    /// Where custom attributes are looked up, in this order.
+    pub(crate) lookups: Vec<Lookup>,
+}
+
+/// Fills custom attributes from a file or by a program.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Lookup {
+    /// What histories call it.
+    pub(crate) name: String,
+    /// A directory export: LDIF if its name ends so, else CSV.
+    #[serde(default)]
+    pub(crate) file: PathBuf,
+    /// Or a program that answers one JSON question with one JSON answer.
+    #[serde(default)]
+    pub(crate) program: PathBuf,
+    /// How long the program may take.
+    #[serde(default = "ten_seconds")]
+    pub(crate) time: Span,
+    /// Whose address is looked up.
+    #[serde(default)]
+    pub(crate) of: LookupOf,
+    /// Which attribute is which column or field.
+    pub(crate) attributes: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LookupOf {
+    #[default]
+    Sender,
+    Recipients,
+}
+
+fn ten_seconds() -> Span {
+    Span::seconds(10)
 }
 
 /// An OpenID Connect provider whose people may sign in at the console.
@@ -148,6 +184,7 @@ impl Default for Enforce {
             notices: Notices::default(),
             syslog: Syslog::default(),
             oidc: Oidc::default(),
+            lookups: Vec::new(),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use enforce::lookup::{Lookup, Of, Source};
 use enforce::{ConsoleTls, NewToken, Options, Running, ServerState};
 use incident::Retention;
 use jiff::SignedDuration;
@@ -22,7 +23,7 @@ use web::oidc::{Settings, SingleSignOn};
 use zeroize::Zeroizing;
 
 use crate::cli::{EnforceTask, Format};
-use crate::config::{Enforce, Oidc};
+use crate::config::{self, Enforce, Oidc};
 use crate::terminal::safe;
 use crate::{effects, ops, policies, prevent_server};
 
@@ -105,7 +106,31 @@ pub(crate) fn options(config: &Enforce) -> Result<Options> {
         },
         effects: effects::of_enforce(config, &host_name())?,
         single_sign_on: single_sign_on(&config.oidc).context("[enforce.oidc]")?,
+        lookups: lookups(&config.lookups).context("[[enforce.lookups]]")?,
     })
+}
+
+/// Where custom attributes are looked up.
+fn lookups(lookups: &[config::Lookup]) -> Result<Vec<Lookup>> {
+    let read = |one: &config::Lookup| {
+        let given = |path: &Path| !path.as_os_str().is_empty();
+        let source = match (given(&one.file), given(&one.program)) {
+            (true, false) => Source::File(one.file.clone()),
+            (false, true) => Source::Program {
+                path: one.program.clone(),
+                seconds: u32::try_from(one.time.0.as_secs()).unwrap_or(u32::MAX),
+            },
+            _ => bail!("the lookup {:?} has a file or a program: give one of them", one.name),
+        };
+        let of = match one.of {
+            config::LookupOf::Sender => Of::Sender,
+            config::LookupOf::Recipients => Of::Recipients,
+        };
+        Ok(Lookup { name: one.name.clone(), source, of, attributes: one.attributes.clone() })
+    };
+    let all = lookups.iter().map(read).collect::<Result<Vec<_>>>()?;
+    enforce::lookup::check(&all)?;
+    Ok(all)
 }
 
 /// The provider whose people sign in.
@@ -447,6 +472,29 @@ mod tests {
 
     fn read(oidc: &str) -> Result<Option<Settings>> {
         single_sign_on(&toml::from_str::<Oidc>(oidc)?)
+    }
+
+    #[test]
+    fn a_lookup_asks_a_file_or_a_program_and_fills_something() {
+        let read = |text: &str| {
+            lookups(&toml::from_str::<Enforce>(&format!("[[lookups]]\nname = \"hr\"\n{text}"))?.lookups)
+        };
+        let attributes = "[lookups.attributes]\nDepartment = \"dept\"\n";
+        let all = read(&format!("file = \"people.csv\"\nof = \"recipients\"\n{attributes}")).unwrap();
+        assert_eq!((all[0].of, &all[0].source), (Of::Recipients, &Source::File("people.csv".into())));
+        let all = read(&format!("program = \"/usr/local/bin/hr\"\ntime = \"5s\"\n{attributes}")).unwrap();
+        assert_eq!(all[0].source, Source::Program { path: "/usr/local/bin/hr".into(), seconds: 5 });
+        for (text, words) in [
+            (attributes.to_owned(), "give one of them"),
+            (format!("file = \"a\"\nprogram = \"/b\"\n{attributes}"), "give one of them"),
+            (format!("program = \"hr\"\n{attributes}"), "whole path"),
+            (format!("program = \"/hr\"\ntime = \"2m\"\n{attributes}"), "1 to 60 seconds"),
+            ("file = \"a\"\n[lookups.attributes]\n".to_owned(), "fills no attribute"),
+            ("file = \"a\"\n".to_owned(), "attributes"),
+        ] {
+            let error = format!("{:#}", read(&text).unwrap_err());
+            assert!(error.contains(words), "{words}: {error}");
+        }
     }
 
     #[test]

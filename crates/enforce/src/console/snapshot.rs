@@ -67,6 +67,10 @@ struct Snapshot {
     history: Option<Vec<Line>>,
     notes: Vec<Line>,
     attributes: Vec<(String, String)>,
+    /// Whether attributes can be looked up.
+    looks_up: bool,
+    /// What is to be said of a lookup that waits.
+    lookup: Option<Waits>,
     owner: String,
     statuses: Vec<String>,
     severity_name: String,
@@ -107,6 +111,13 @@ fn copy(state: &MessageState) -> Copy {
         note: line(&state.note, 500),
         at: Moment(state.at.as_millisecond()),
     }
+}
+
+/// A lookup that is not over.
+struct Waits {
+    next: Moment,
+    attempts: u64,
+    trouble: Html,
 }
 
 /// Matches of one place in the message.
@@ -160,6 +171,12 @@ pub(super) async fn show(
         statuses: console.desk.statuses().await?.into_iter().map(|one| one.name).collect(),
         rules: rules(&console, &viewer).await?,
         correlations: correlations(&viewer, found),
+        looks_up: !console.enforce.lookups.is_empty(),
+        lookup: console.desk.lookup_waits(id).await?.map(|waits| Waits {
+            next: Moment(waits.due.as_millisecond()),
+            attempts: waits.attempts,
+            trouble: line(&waits.trouble, 500),
+        }),
         ..content(&viewer, look, query)
     };
     let page = Page::new(&viewer, format!("Incident {id}")).within("/incidents");
@@ -241,6 +258,8 @@ fn content(viewer: &Viewer, look: Look, query: String) -> Snapshot {
         history: (!viewer.hides(Hidden::History) && !viewer.hides(Hidden::Recipients)).then_some(history),
         notes: look.notes.iter().map(|one| line_of(one.at, &one.who, &None, "", &one.text)).collect(),
         attributes: look.attributes.iter().map(|(name, value)| (plain(name), plain(value))).collect(),
+        looks_up: false,
+        lookup: None,
         owner: text(&look.owner),
         statuses: Vec::new(),
         severity_name: summary.severity.to_string(),
@@ -410,6 +429,35 @@ pub(super) async fn change(
     };
     viewer.say(Tone::Done, format!("Incident {id}: {said}")).await?;
     Ok(see_other(&to))
+}
+
+/// Has the custom attributes looked up again: what is found then replaces what is there.
+pub(super) async fn look_up(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Path(id): Path<u64>,
+    Form(back): Form<Back>,
+) -> Answer {
+    may_remediate(&viewer)?;
+    let filter = Filter::read(&super::bulk::parsed(&back.query)).map_err(bad)?;
+    let can = !console.enforce.lookups.is_empty();
+    if !can || !console.desk.ask_lookup(&access(&viewer), &actor(&viewer), id).await? {
+        return Err(Problem::NotFound.into());
+    }
+    console.enforce.look_up.notify_one();
+    viewer
+        .say(
+            Tone::Done,
+            format!("The attributes of incident {id} are looked up; the history says what was found."),
+        )
+        .await?;
+    Ok(see_other(&format!("/incidents/{id}?{}", filter.query())))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Back {
+    #[serde(default)]
+    query: String,
 }
 
 /// Where to go after a decision: back here, or on to the next of the list.

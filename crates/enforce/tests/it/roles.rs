@@ -26,6 +26,7 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("/incidents/1/original.eml", &["Administrator", "Remediator"]),
     ("/incidents/1/near-miss", &["Administrator", "Policy author"]),
     ("POST /incidents/1/change", &["Administrator", "Remediator", "API client"]),
+    ("POST /incidents/1/look-up", &["Administrator", "Remediator", "API client"]),
     ("/incidents/1/respond/1", &["Administrator", "Remediator", "API client"]),
     ("POST /incidents/1/respond/1", &["Administrator", "Remediator", "API client"]),
     ("POST /incidents/bulk", &["Administrator", "Remediator", "API client"]),

@@ -166,6 +166,7 @@ async fn start(dir: PathBuf, change: impl FnOnce(&mut Options)) -> (Running, Can
         retention: incident::Retention::default(),
         effects: effects::EffectSettings::default(),
         single_sign_on: None,
+        lookups: Vec::new(),
     };
     change(&mut options);
     let stop = CancellationToken::new();
