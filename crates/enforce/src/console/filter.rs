@@ -3,13 +3,15 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use incident::Severity;
-use incident::desk::{Condition, Field, Key, Order, Scalar, Search, Sort};
+use incident::desk::{Condition, Desk, Field, Key, Order, Scalar, Search, Sort};
 use jiff::civil::Date;
+use web::Viewer;
 use web::pages::encoded;
 use web::people::Hidden;
-use web::{Problem, Viewer};
 
+use super::Answer;
 use super::seen::severity;
+use super::trouble::bad;
 
 /// Characters of a filter's text.
 const TEXT: usize = 1_000;
@@ -24,6 +26,8 @@ pub(crate) struct Filter {
     pub(super) prevent: Vec<i64>,
     pub(super) server: String,
     pub(super) sender: String,
+    /// Whom the sender's pseudonym stands for, where it is one.
+    people: Option<Vec<String>>,
     pub(super) recipient: String,
     pub(super) subject: String,
     pub(super) value: String,
@@ -95,15 +99,30 @@ impl Filter {
         Ok(())
     }
 
-    /// A role cannot find out by asking what it does not see.
-    pub(super) fn allowed(&self, viewer: &Viewer) -> Result<(), Problem> {
-        viewer.may_ask_by(&self.asks_by())
+    /// What a viewer asks for. A role cannot find out by asking what it does not see; by a pseudonym it may ask.
+    pub(crate) async fn asked(desk: &Desk, viewer: &Viewer, pairs: &[(String, String)]) -> Answer<Self> {
+        let filter = Self::read(pairs).map_err(bad)?.resolved(desk).await?;
+        viewer.may_ask_by(&filter.asks_by())?;
+        Ok(filter)
+    }
+
+    /// With whom a pseudonym stands for.
+    pub(crate) async fn resolved(mut self, desk: &Desk) -> Result<Self, incident::Error> {
+        if let Some(pseudonym) = web::is_pseudonym(&self.sender) {
+            let mut people = desk.senders().await?;
+            people.retain(|address| web::pseudonym(desk.journal().keys(), address) == pseudonym);
+            self.people = Some(people);
+        }
+        Ok(self)
     }
 
     /// The parts of incidents that roles may not know, and whether it asks by them.
-    pub(crate) fn asks_by(&self) -> [(Hidden, bool); 4] {
+    pub(crate) fn asks_by(&self) -> [(Hidden, bool); 5] {
+        let by_sender = !self.sender.is_empty() && self.people.is_none();
         [
-            (Hidden::Sender, !self.sender.is_empty() || self.sort == Sort::Sender),
+            (Hidden::Sender, by_sender || self.sort == Sort::Sender),
+            // Who can look for a colleague among recipients learns who the pseudonym there is.
+            (Hidden::Sender, !self.recipient.is_empty()),
             (Hidden::Recipients, !self.recipient.is_empty()),
             (Hidden::Subject, !self.subject.is_empty()),
             (Hidden::Matches, !self.value.is_empty()),
@@ -131,7 +150,15 @@ impl Filter {
         any(Field::Unscannable, one(&self.unscannable));
         any(Field::Owner, one(&self.owner));
         any(Field::UniqueId, one(&self.message));
-        if !self.sender.is_empty() {
+        if let Some(people) = &self.people {
+            // Nobody has this pseudonym: nothing meets it.
+            let them = people.iter().cloned().map(Scalar::Text).collect::<Vec<_>>();
+            all.push(if them.is_empty() {
+                Condition::Any(Vec::new())
+            } else {
+                Condition::Is(Field::Sender, them)
+            });
+        } else if !self.sender.is_empty() {
             all.push(address(&self.sender, Field::Sender, Field::SenderDomain, Field::Sender));
         }
         if !self.recipient.is_empty() {

@@ -12,7 +12,6 @@ use web::people::{Hidden, Privilege};
 
 use super::filter::Filter;
 use super::seen::{access, plain, redact_line};
-use super::trouble::bad;
 use super::{Answer, Console};
 
 /// Lines of a page.
@@ -104,8 +103,7 @@ pub(super) async fn show(
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Answer {
     viewer.require(Privilege::ViewNetworkIncidents)?;
-    let filter = Filter::read(&pairs).map_err(bad)?;
-    filter.allowed(&viewer)?;
+    let filter = Filter::asked(&console.desk, &viewer, &pairs).await?;
     let access = access(&viewer);
     let search = filter.search(LINES);
     let (page, count, statuses) = tokio::try_join!(

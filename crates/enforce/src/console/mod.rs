@@ -37,7 +37,7 @@ pub(crate) use bulk::parsed;
 pub(crate) use filter::Filter;
 pub(crate) use message::body_of;
 pub(crate) use second::{confirm, decline};
-pub(crate) use seen::{access, may_remediate, plain, reach, redact, redact_line};
+pub(crate) use seen::{access, may_remediate, plain, reach, recipient, redact_line, redact_look};
 pub(crate) use trouble::{Answer, Trouble};
 
 /// What the pages share.
