@@ -91,7 +91,7 @@ pub(crate) struct Enforce {
     pub(crate) lookups: Vec<Lookup>,
 }
 
-/// Fills custom attributes from a file or by a program.
+/// Fills custom attributes from a file, by a program or from an LDAP server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Lookup {
@@ -103,7 +103,27 @@ pub(crate) struct Lookup {
     /// Or a program that answers one JSON question with one JSON answer.
     #[serde(default)]
     pub(crate) program: PathBuf,
-    /// How long the program may take.
+    /// Or an LDAP server: `ldaps://HOST`, or `ldap://HOST` with `starttls`.
+    #[serde(default)]
+    pub(crate) ldap: String,
+    #[serde(default)]
+    pub(crate) starttls: bool,
+    /// As whom it is asked; anonymously when empty.
+    #[serde(default)]
+    pub(crate) bind: String,
+    /// File with the password for it.
+    #[serde(default)]
+    pub(crate) bind_password_file: PathBuf,
+    /// Below which entry it is searched.
+    #[serde(default)]
+    pub(crate) base: String,
+    /// By which filter; `{address}` stands for the address.
+    #[serde(default = "by_mail")]
+    pub(crate) filter: String,
+    /// PEM file of the authorities to trust; the system's when empty.
+    #[serde(default)]
+    pub(crate) ca: PathBuf,
+    /// How long the program or the LDAP server may take.
     #[serde(default = "ten_seconds")]
     pub(crate) time: Span,
     /// Whose address is looked up.
@@ -119,6 +139,10 @@ pub(crate) enum LookupOf {
     #[default]
     Sender,
     Recipients,
+}
+
+fn by_mail() -> String {
+    "(|(mail={address})(proxyAddresses=smtp:{address}))".into()
 }
 
 fn ten_seconds() -> Span {

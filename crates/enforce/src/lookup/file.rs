@@ -19,12 +19,15 @@ type Mark = (SystemTime, u64);
 /// People by address.
 type People = HashMap<String, Arc<Known>>;
 
+/// What came of reading it.
+type Loaded = Result<Arc<People>, String>;
+
 #[derive(Debug)]
 pub(super) struct File {
     path: PathBuf,
     /// The columns that anybody wants: the others are not kept.
     columns: BTreeSet<String>,
-    read: Mutex<Option<(Mark, Result<Arc<People>, String>)>>,
+    read: Mutex<Option<(Mark, Loaded)>>,
 }
 
 impl File {
@@ -38,7 +41,7 @@ impl File {
         Ok(known.map(|known| (*known).clone()).unwrap_or_default())
     }
 
-    async fn people(&self) -> Result<Arc<People>, String> {
+    async fn people(&self) -> Loaded {
         let shown = self.path.display();
         let meta =
             tokio::fs::metadata(&self.path).await.map_err(|why| format!("{shown} cannot be read: {why}"))?;

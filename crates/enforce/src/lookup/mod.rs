@@ -4,17 +4,20 @@
 //! does them afterwards, and tries again where one fails.
 
 mod file;
+mod ldap;
 mod program;
 pub(crate) mod worker;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use effects::SyslogTls;
 use incident::desk::{LookedUp, LookupDue};
 
 use crate::Error;
 use crate::console::plain;
 use file::File;
+pub use ldap::Ldap;
 
 /// Recipients that are looked up of one message.
 const MOST_RECIPIENTS: usize = 20;
@@ -51,6 +54,8 @@ pub enum Source {
         /// How long it may take.
         seconds: u32,
     },
+    /// An LDAP server.
+    Ldap(Ldap),
 }
 
 /// Whose address is looked up.
@@ -69,7 +74,15 @@ pub(crate) struct Lookups(Vec<Ready>);
 #[derive(Debug)]
 struct Ready {
     lookup: Lookup,
-    file: Option<File>,
+    asks: Asks,
+}
+
+/// What is asked, with what is kept between two questions.
+#[derive(Debug)]
+enum Asks {
+    File(File),
+    Program(PathBuf, u32),
+    Ldap(Box<Ldap>, SyslogTls),
 }
 
 /// What came of asking all of them about one incident.
@@ -105,6 +118,7 @@ pub fn check(lookups: &[Lookup]) -> Result<(), Error> {
             Source::Program { seconds, .. } if !(1..=60).contains(seconds) => {
                 return refused(lookup, "its program may take 1 to 60 seconds");
             }
+            Source::Ldap(ldap) => ldap.check().or_else(|why| refused(lookup, &why))?,
             _ => {}
         }
     }
@@ -115,14 +129,15 @@ impl Lookups {
     /// Refuses what [`check`] refuses.
     pub(crate) fn new(lookups: &[Lookup]) -> Result<Self, Error> {
         check(lookups)?;
-        let ready = |lookup: &Lookup| Ready {
-            lookup: lookup.clone(),
-            file: match &lookup.source {
-                Source::File(path) => Some(File::new(path, lookup.attributes.values())),
-                Source::Program { .. } => None,
-            },
+        let ready = |lookup: &Lookup| {
+            let asks = match &lookup.source {
+                Source::File(path) => Asks::File(File::new(path, lookup.attributes.values())),
+                Source::Program { path, seconds } => Asks::Program(path.clone(), *seconds),
+                Source::Ldap(ldap) => Asks::Ldap(Box::new(ldap.clone()), ldap.tls().map_err(Error::Refused)?),
+            };
+            Ok(Ready { lookup: lookup.clone(), asks })
         };
-        Ok(Self(lookups.iter().map(ready).collect()))
+        Ok(Self(lookups.iter().map(ready).collect::<Result<_, Error>>()?))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -175,12 +190,14 @@ impl Lookups {
 
 impl Ready {
     async fn ask(&self, address: &str, incident: u64) -> Result<Known, String> {
-        match (&self.lookup.source, &self.file) {
-            (Source::Program { path, seconds }, _) => {
+        match &self.asks {
+            Asks::File(file) => file.ask(address).await,
+            Asks::Program(path, seconds) => {
                 program::ask(path, *seconds, &self.lookup.name, address, incident).await
             }
-            (Source::File(_), Some(file)) => file.ask(address).await,
-            (Source::File(_), None) => Ok(Known::new()),
+            Asks::Ldap(ldap, tls) => {
+                ldap.ask(address, self.lookup.attributes.values().cloned().collect(), tls).await
+            }
         }
     }
 }

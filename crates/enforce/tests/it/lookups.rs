@@ -35,14 +35,14 @@ async fn server(lookups: Vec<Lookup>) -> Server {
 }
 
 impl Server {
-    async fn attributes(&self, id: u64) -> BTreeMap<String, String> {
+    pub(crate) async fn attributes(&self, id: u64) -> BTreeMap<String, String> {
         let look =
             self.enforce().desk().look(&incident::desk::Access::everything(), id).await.unwrap().unwrap();
         look.attributes.into_iter().collect()
     }
 
     /// The details of the history's lines of this action, once there are so many.
-    async fn lines(&self, id: u64, action: &str, count: usize) -> Vec<String> {
+    pub(crate) async fn lines(&self, id: u64, action: &str, count: usize) -> Vec<String> {
         let lines = async || {
             let history = self.history(id).await.into_iter();
             history.filter(|(known, _)| known == action).map(|(_, detail)| detail).collect::<Vec<_>>()

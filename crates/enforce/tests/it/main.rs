@@ -9,6 +9,7 @@ mod decisions;
 #[path = "../../../web/tests/support/driver.rs"]
 mod driver;
 mod keys;
+mod ldap;
 mod lookups;
 mod oidc;
 mod openapi;
