@@ -33,6 +33,8 @@ pub(crate) struct Filter {
     pub(super) value: String,
     pub(super) unscannable: String,
     pub(super) owner: String,
+    /// A custom attribute and its value.
+    pub(super) attribute: Option<(String, String)>,
     pub(super) message: String,
     pub(super) since: Option<Date>,
     pub(super) until: Option<Date>,
@@ -74,6 +76,12 @@ impl Filter {
             "value" => self.value = text,
             "unscannable" => self.unscannable = text,
             "owner" => self.owner = text,
+            "attribute" => {
+                let pair = text.split_once('=').map(|(name, value)| (name.trim(), value.trim()));
+                let pair = pair.filter(|(name, value)| !name.is_empty() && !value.is_empty());
+                let (name, value) = pair.ok_or_else(|| wrong("written like Department=Sales"))?;
+                self.attribute = Some((name.to_owned(), value.to_owned()));
+            }
             "message" => self.message = text,
             "from" => self.since = Some(value.parse().map_err(|_| wrong("a date such as 2026-11-24"))?),
             "to" => self.until = Some(value.parse().map_err(|_| wrong("a date such as 2026-11-24"))?),
@@ -117,12 +125,13 @@ impl Filter {
     }
 
     /// The parts of incidents that roles may not know, and whether it asks by them.
-    pub(crate) fn asks_by(&self) -> [(Hidden, bool); 5] {
+    pub(crate) fn asks_by(&self) -> [(Hidden, bool); 6] {
         let by_sender = !self.sender.is_empty() && self.people.is_none();
         [
             (Hidden::Sender, by_sender || self.sort == Sort::Sender),
             // Who can look for a colleague among recipients learns who the pseudonym there is.
             (Hidden::Sender, !self.recipient.is_empty()),
+            (Hidden::Sender, self.attribute.is_some()),
             (Hidden::Recipients, !self.recipient.is_empty()),
             (Hidden::Subject, !self.subject.is_empty()),
             (Hidden::Matches, !self.value.is_empty()),
@@ -149,6 +158,9 @@ impl Filter {
         any(Field::MatchedValue, one(&self.value));
         any(Field::Unscannable, one(&self.unscannable));
         any(Field::Owner, one(&self.owner));
+        if let Some((name, value)) = &self.attribute {
+            any(Field::Attribute(name.clone()), one(value));
+        }
         any(Field::UniqueId, one(&self.message));
         if let Some(people) = &self.people {
             // Nobody has this pseudonym: nothing meets it.
@@ -237,6 +249,7 @@ impl Filter {
         pairs.extend(
             texts.into_iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| (name, text.clone())),
         );
+        pairs.extend(self.attribute.iter().map(|(name, value)| ("attribute", format!("{name}={value}"))));
         pairs.extend(self.since.map(|date| ("from", date.to_string())));
         pairs.extend(self.until.map(|date| ("to", date.to_string())));
         if self.hidden {
@@ -306,6 +319,7 @@ mod tests {
             ("severity", "high"),
             ("policy", "17"),
             ("sender", "a&b=c@x.example"),
+            ("attribute", "Department=R & D"),
             ("from", "2026-11-01"),
             ("sort", "severity"),
             ("order", "up"),
@@ -313,7 +327,7 @@ mod tests {
         let filter = Filter::read(&given).unwrap();
         assert_eq!(
             filter.query(),
-            "status=In%20Process&status=New&severity=high&policy=17&sender=a%26b%3Dc%40x.example&from=2026-11-01&sort=severity&order=up"
+            "status=In%20Process&status=New&severity=high&policy=17&sender=a%26b%3Dc%40x.example&attribute=Department%3DR%20%26%20D&from=2026-11-01&sort=severity&order=up"
         );
         let key = Key { value: Some("1".into()), at: 5, id: 7 };
         let address = filter.at(&key, false);
@@ -327,6 +341,8 @@ mod tests {
             ("severity", "worst"),
             ("policy", "x"),
             ("from", "yesterday"),
+            ("attribute", "Department"),
+            ("attribute", "=Sales"),
             ("sort", "id; DROP TABLE incident"),
             ("after", "%%%"),
             ("nonsense", "1"),

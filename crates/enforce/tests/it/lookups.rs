@@ -58,20 +58,21 @@ async fn new_incidents_get_their_attributes_from_a_csv_file_and_roles_and_filter
     let people = Source::File(file(dir.path(), "people.csv", PEOPLE));
     let wanted = [("Department", "DEPARTMENT"), ("Manager", "manager"), ("Floor", "floor")];
     let server = server(vec![lookup("directory", people, Of::Sender, &wanted)]).await;
-    // The first sweep marks where new ones begin.
-    let first = async || {
-        let id = server.record(message(&uuid::Uuid::now_v7().to_string(), &[17])).await[0];
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        (!server.attributes(id).await.is_empty()).then_some(id)
-    };
-    let mut id = None;
+    // The first sweep marks where new ones begin: one that is recorded before it is of before.
+    let mut ids = Vec::new();
+    let mut found = None;
     server
         .until("an incident is looked up", async || {
-            id = first().await;
-            id.is_some()
+            ids.push(server.record(message(&format!("M{}", ids.len()), &[17])).await[0]);
+            for id in &ids {
+                if !server.attributes(*id).await.is_empty() {
+                    found = Some(*id);
+                }
+            }
+            found.is_some()
         })
         .await;
-    let id = id.unwrap();
+    let id = found.unwrap();
     assert_eq!(
         server.lines(id, "ATTRIBUTES_LOOKED_UP", 1).await,
         ["Department (directory), Manager (directory)"]
@@ -81,6 +82,13 @@ async fn new_incidents_get_their_attributes_from_a_csv_file_and_roles_and_filter
         known,
         [("Department", "R & D"), ("Manager", "Eve Boss")].map(|(a, b)| (a.to_owned(), b.to_owned())).into()
     );
+    let admin = server.person("Administrator").await;
+    let found = admin.get("/incidents?attribute=Department%3DR%20%26%20D").await.text;
+    assert!(
+        found.contains(&format!("/incidents/{id}?")) && found.contains("value=\"Department=R &amp; D\""),
+        "{found}"
+    );
+    assert!(admin.get("/incidents?attribute=Department%3DSales").await.text.contains("No incident meets"));
     let access =
         vec![Condition::Attribute { name: "Department".into(), any_of: BTreeSet::from(["r & d".into()]) }];
     let privileges = BTreeSet::from([Privilege::ViewNetworkIncidents]);

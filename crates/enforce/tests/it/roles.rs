@@ -288,8 +288,13 @@ async fn where_senders_have_pseudonyms_no_page_and_no_answer_tells_an_address_of
     let lines: Vec<&str> = export.lines().skip(1).collect();
     assert!(lines.len() == 2 && lines.iter().all(|line| line.contains(&names[0])), "{export}");
     // Not by what tells who it is.
-    let asks =
-        ["sender=anna@company.example", "sender=anna", "recipient=dora@company.example", "sort=sender"];
+    let asks = [
+        "sender=anna@company.example",
+        "sender=anna",
+        "recipient=dora@company.example",
+        "sort=sender",
+        "attribute=Employee%3DAnna",
+    ];
     for ask in asks {
         assert_eq!(council.get(&format!("/incidents?{ask}")).await.status, StatusCode::FORBIDDEN, "{ask}");
         let fields = [("status", "New"), ("query", ask), ("advance", "on")];
