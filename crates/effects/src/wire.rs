@@ -44,6 +44,11 @@ impl SyslogTls {
         Self::trusting(found.map_err(|why| why.to_string())?, "the text")
     }
 
+    /// For other protocols with such authorities.
+    pub fn config(&self) -> Arc<ClientConfig> {
+        self.0.clone()
+    }
+
     fn trusting(found: Vec<CertificateDer<'static>>, place: &str) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         let (added, _) = roots.add_parsable_certificates(found);

@@ -19,6 +19,7 @@ pub mod certificates;
 pub mod console;
 mod inspection;
 mod keeper;
+pub mod lookup;
 mod options;
 pub mod plugins;
 pub mod receivers;
@@ -78,6 +79,10 @@ pub struct Enforce {
     pub directory: Directory,
     /// Told when plug-ins were asked for something.
     asked: Arc<tokio::sync::Notify>,
+    /// Where custom attributes are looked up.
+    pub(crate) lookups: lookup::Lookups,
+    /// Told when somebody asks for a lookup.
+    pub(crate) look_up: tokio::sync::Notify,
     /// The address at which people reach the console, without a slash at its end.
     pub console_url: String,
     /// What is counted of notices and log messages.
@@ -161,6 +166,7 @@ impl Enforce {
         let site = Site::open(database, keys, site).await?;
         let directory = Directory::new(&options.data.join("certificates"));
         let certificates = directory.ready(&options.names)?;
+        let lookups = lookup::Lookups::new(&options.lookups)?;
         let published = Published::new(&options.policies, &options.index_keys, &options.data);
         let opener = inspection::Opener::new(options.documents.clone());
         let asked = Arc::default();
@@ -172,6 +178,8 @@ impl Enforce {
             certificates,
             directory,
             asked,
+            lookups,
+            look_up: tokio::sync::Notify::new(),
             console_url,
             effect_metrics,
             published,
@@ -254,7 +262,8 @@ pub async fn start(mut options: Options, stop: CancellationToken) -> Result<Runn
     let teller = tokio::spawn(receivers::tell(enforce.clone(), stop.clone()));
     let told = tokio::spawn(respond::tell(enforce.clone(), stop.clone()));
     let reports = tokio::spawn(reports::send(enforce.clone(), stop.clone()));
-    let own = [keeper, worker, publisher, teller, told, reports];
+    let lookups = tokio::spawn(lookup::worker::run(enforce.clone(), stop.clone()));
+    let own = [keeper, worker, publisher, teller, told, reports, lookups];
     let (address, servers_address) = (people.address, servers.address);
     let tasks = vec![people, servers].into_iter().map(|one: Listening| one.task).chain(own).collect();
     Ok(Running { address, servers_address, enforce, stop, tasks })

@@ -7,6 +7,8 @@ use effects::EffectSettings;
 use incident::Retention;
 use store::database::Location;
 
+use crate::lookup::Lookup;
+
 /// What an Enforce server is started with.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -39,6 +41,8 @@ pub struct Options {
     pub documents: Option<PoolOptions>,
     /// The provider whose people may sign in at the console; where the console is is said by its address.
     pub single_sign_on: Option<web::oidc::Settings>,
+    /// Where custom attributes are looked up, in this order.
+    pub lookups: Vec<Lookup>,
 }
 
 /// How people's port is protected.

@@ -1,8 +1,50 @@
-//! Groups of people from directory exports: LDIF (RFC 2849) and CSV.
+//! People and groups of them from directory exports: LDIF (RFC 2849) and CSV.
 
 use std::collections::{HashMap, HashSet};
 
 use base64::Engine as _;
+
+/// Somebody of an export.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Person {
+    /// Their addresses, in lower case.
+    pub addresses: Vec<String>,
+    /// What else stands there, by the attribute's or column's name in lower case.
+    pub values: HashMap<String, Vec<String>>,
+}
+
+/// The people of an LDIF export: entries with `mail` or `proxyAddresses`.
+pub fn people_of_ldif(text: &str) -> Result<Vec<Person>, String> {
+    let people = entries(text)?
+        .into_iter()
+        .map(|entry| Person { addresses: entry.addresses(), values: entry.attributes });
+    Ok(people.filter(|person| !person.addresses.is_empty()).collect())
+}
+
+/// The people of a CSV export with a column `address`, `mail` or `email`; the other columns are what is known of them.
+pub fn people_of_csv(text: &str) -> Result<Vec<Person>, String> {
+    let mut rows = csv_rows(text);
+    let header = header(&mut rows);
+    let address = address_column(&header)?;
+    let person = |row: Vec<String>| {
+        let addresses = row.get(address)?.split(';').map(|one| one.trim().to_lowercase());
+        let addresses: Vec<String> = addresses.filter(|one| one.contains('@')).collect();
+        let named = header.iter().cloned().zip(row).filter(|(_, value)| !value.trim().is_empty());
+        let values = named.map(|(name, value)| (name, vec![value.trim().to_owned()])).collect();
+        (!addresses.is_empty()).then_some(Person { addresses, values })
+    };
+    Ok(rows.filter_map(person).collect())
+}
+
+fn header(rows: &mut impl Iterator<Item = Vec<String>>) -> Vec<String> {
+    rows.next().unwrap_or_default().iter().map(|name| name.trim().to_lowercase()).collect()
+}
+
+fn address_column(header: &[String]) -> Result<usize, &'static str> {
+    let names = ["address", "mail", "email", "e-mail"];
+    let place = header.iter().position(|name| names.contains(&name.as_str()));
+    place.ok_or("the first line names no column `address` or `mail`")
+}
 
 /// Groups and their members' addresses.
 #[derive(Debug, Clone, Default)]
@@ -40,12 +82,10 @@ impl Directory {
     /// Adds a CSV export with columns `group` and `address`, `mail` or `email`.
     pub(crate) fn add_csv(&mut self, text: &str) -> Result<(), String> {
         let mut rows = csv_rows(text);
-        let header: Vec<String> =
-            rows.next().unwrap_or_default().iter().map(|name| name.trim().to_lowercase()).collect();
-        let column = |names: &[&str]| header.iter().position(|name| names.contains(&name.as_str()));
-        let group = column(&["group", "groups"]).ok_or("the first line names no column `group`")?;
-        let address = column(&["address", "mail", "email", "e-mail"])
-            .ok_or("the first line names no column `address` or `mail`")?;
+        let header = header(&mut rows);
+        let group = header.iter().position(|name| ["group", "groups"].contains(&name.as_str()));
+        let group = group.ok_or("the first line names no column `group`")?;
+        let address = address_column(&header)?;
         for row in rows {
             if let (Some(group), Some(address)) = (row.get(group), row.get(address))
                 && address.contains('@')
@@ -240,6 +280,23 @@ mod tests {
         let mut directory = Directory::default();
         directory.add_ldif("dn: cn=x\nmail: x@example.com\nmemberOf: CN=Staff,OU=g\n").unwrap();
         assert_eq!(members(&directory, "staff"), ["x@example.com"]);
+    }
+
+    #[test]
+    fn people_come_with_all_that_stands_beside_their_addresses() {
+        let ldif = "dn: uid=ann\nmail: Ann@Example.com\nproxyAddresses: SMTP:a@example.com\ndepartment: R&D\n\ndn: cn=x\ncn: x\n";
+        let ann = &people_of_ldif(ldif).unwrap()[..];
+        assert!(matches!(ann, [one] if one.addresses == ["ann@example.com", "a@example.com"]), "{ann:?}");
+        assert_eq!(ann[0].values["department"], ["R&D"]);
+        let csv = "E-Mail;Department;Manager\nAnn@example.com;\"R;D\"; Eve \nnobody;x;y\nbob@example.com;;\n";
+        let people = people_of_csv(csv).unwrap();
+        assert_eq!(people.len(), 2);
+        assert_eq!(
+            (&people[0].values["department"][..], &people[0].values["manager"][..]),
+            (&["R;D".to_owned()][..], &["Eve".to_owned()][..])
+        );
+        assert!(!people[1].values.contains_key("department"), "what is empty is not there");
+        assert!(people_of_csv("a,b\n1,2\n").is_err());
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod cases;
 mod codes;
 mod compile;
 mod diagnostic;
-mod directory;
+pub mod directory;
 pub mod fuzz;
 pub mod index;
 mod inspect;

@@ -27,7 +27,7 @@ pub use clock::Clock;
 pub use piped::{Cut, Pipe, piped};
 pub use problem::Problem;
 pub use schema::prepare;
-pub use seen::NOT_SHOWN;
+pub use seen::{NOT_SHOWN, is_pseudonym, pseudonym};
 pub use site::{Brand, Options, Place, Site};
 pub use viewer::{Means, Theme, Viewer};
 

@@ -3,11 +3,25 @@
 //! A server asks for each part of a mail that it is about to show, export or answer, and for each part that somebody searches by:
 //! who may look for a sender's address finds out what its pseudonym stands for.
 
+use store::keys::Keys;
+
 use crate::people::{Hidden, Privilege};
 use crate::{Problem, Viewer};
 
 /// What stands where a role does not see.
 pub const NOT_SHOWN: &str = "(not shown to your role)";
+
+/// The name that stands for an address where it is not shown: always the same, and nothing tells the address from it but the key.
+pub fn pseudonym(keys: &Keys, address: &str) -> String {
+    let hash = keys.hash("pseudonym", address.to_lowercase());
+    format!("Person {}", crate::hex(&hash[..5]).to_uppercase())
+}
+
+/// Whether somebody wrote such a name; in that form.
+pub fn is_pseudonym(text: &str) -> Option<String> {
+    let number = text.strip_prefix("Person ").filter(|number| number.len() == 10)?;
+    number.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| format!("Person {}", number.to_uppercase()))
+}
 
 impl Viewer {
     /// A sender's address as the role sees it: itself, or a name that is always the same for the same sender and tells nothing of
@@ -16,8 +30,7 @@ impl Viewer {
         if !self.hides(Hidden::Sender) || address.is_empty() {
             return address.to_owned();
         }
-        let hash = self.site.people().keys().hash("pseudonym", address.to_lowercase());
-        format!("Person {:02X}{:02X}{:02X}", hash[0], hash[1], hash[2])
+        pseudonym(self.site.people().keys(), address)
     }
 
     /// Recipients as the role sees them; how many they are is not told either where it does not.

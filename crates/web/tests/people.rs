@@ -91,7 +91,7 @@ on_both! {
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
         };
         let admit = async |subject: &str, roles: &[&str]| place.people.admit("OIDC", &person(subject, roles)).await.unwrap();
-        assert!(matches!(admit("1", &["No such role"]).await, Admission::NoRole));
+        assert!(matches!(admit("1", &["No such role"]).await, Admission::NoRole { lost: None }));
         assert!(place.people.users().await.unwrap().is_empty());
         let Admission::Welcome { user, made: true, changed: true } = admit("1", &["Reviewer", "reviewer"]).await else {
             panic!("she is new")
@@ -101,7 +101,8 @@ on_both! {
         let same_name = admit("2", &["Reviewer"]).await;
         assert!(matches!(&same_name, Admission::Welcome { user, .. } if user.name == "oidc/Jane-2"), "{same_name:?}");
         assert!(matches!(admit("1", &[ADMINISTRATOR]).await, Admission::Welcome { made: false, changed: true, .. }));
-        assert!(matches!(admit("1", &[]).await, Admission::NoRole));
+        assert!(matches!(admit("1", &[]).await, Admission::NoRole { lost: Some(_) }));
+        assert!(matches!(admit("1", &[]).await, Admission::NoRole { lost: None }));
         assert!(place.people.user(user.id).await.unwrap().unwrap().roles.is_empty());
         place.user("root", ADMINISTRATOR).await.unwrap();
         place.people.disable(user.id, true).await.unwrap();

@@ -87,6 +87,66 @@ pub(crate) struct Enforce {
     pub(crate) syslog: Syslog,
     /// How people of a provider sign in.
     pub(crate) oidc: Oidc,
+    /// Where custom attributes are looked up, in this order.
+    pub(crate) lookups: Vec<Lookup>,
+}
+
+/// Fills custom attributes from a file, by a program or from an LDAP server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Lookup {
+    /// What histories call it.
+    pub(crate) name: String,
+    /// A directory export: LDIF if its name ends so, else CSV.
+    #[serde(default)]
+    pub(crate) file: PathBuf,
+    /// Or a program that answers one JSON question with one JSON answer.
+    #[serde(default)]
+    pub(crate) program: PathBuf,
+    /// Or an LDAP server: `ldaps://HOST`, or `ldap://HOST` with `starttls`.
+    #[serde(default)]
+    pub(crate) ldap: String,
+    #[serde(default)]
+    pub(crate) starttls: bool,
+    /// As whom it is asked; anonymously when empty.
+    #[serde(default)]
+    pub(crate) bind: String,
+    /// File with the password for it.
+    #[serde(default)]
+    pub(crate) bind_password_file: PathBuf,
+    /// Below which entry it is searched.
+    #[serde(default)]
+    pub(crate) base: String,
+    /// By which filter; `{address}` stands for the address.
+    #[serde(default = "by_mail")]
+    pub(crate) filter: String,
+    /// PEM file of the authorities to trust; the system's when empty.
+    #[serde(default)]
+    pub(crate) ca: PathBuf,
+    /// How long the program or the LDAP server may take.
+    #[serde(default = "ten_seconds")]
+    pub(crate) time: Span,
+    /// Whose address is looked up.
+    #[serde(default)]
+    pub(crate) of: LookupOf,
+    /// Which attribute is which column or field.
+    pub(crate) attributes: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LookupOf {
+    #[default]
+    Sender,
+    Recipients,
+}
+
+fn by_mail() -> String {
+    "(|(mail={address})(proxyAddresses=smtp:{address}))".into()
+}
+
+fn ten_seconds() -> Span {
+    Span::seconds(10)
 }
 
 /// An OpenID Connect provider whose people may sign in at the console.
@@ -148,6 +208,7 @@ impl Default for Enforce {
             notices: Notices::default(),
             syslog: Syslog::default(),
             oidc: Oidc::default(),
+            lookups: Vec::new(),
         }
     }
 }

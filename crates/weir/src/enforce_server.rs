@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use content::worker::PoolOptions;
+use enforce::lookup::{Ldap, Lookup, Of, Source};
 use enforce::{ConsoleTls, NewToken, Options, Running, ServerState};
 use incident::Retention;
 use jiff::SignedDuration;
@@ -23,7 +24,7 @@ use web::oidc::{Settings, SingleSignOn};
 use zeroize::Zeroizing;
 
 use crate::cli::{EnforceTask, Format};
-use crate::config::{Enforce, Oidc};
+use crate::config::{self, Enforce, Oidc};
 use crate::terminal::safe;
 use crate::{effects, ops, policies, prevent_server};
 
@@ -110,7 +111,62 @@ pub(crate) fn options(config: &Enforce) -> Result<Options> {
             ..PoolOptions::default()
         }),
         single_sign_on: single_sign_on(&config.oidc).context("[enforce.oidc]")?,
+        lookups: lookups(&config.lookups).context("[[enforce.lookups]]")?,
     })
+}
+
+/// Where custom attributes are looked up.
+fn lookups(lookups: &[config::Lookup]) -> Result<Vec<Lookup>> {
+    let all: Result<Vec<Lookup>> = lookups
+        .iter()
+        .map(|one| {
+            let of = match one.of {
+                config::LookupOf::Sender => Of::Sender,
+                config::LookupOf::Recipients => Of::Recipients,
+            };
+            let source = source(one).with_context(|| format!("the lookup {:?}", one.name))?;
+            Ok(Lookup { name: one.name.clone(), source, of, attributes: one.attributes.clone() })
+        })
+        .collect();
+    let all = all?;
+    enforce::lookup::check(&all)?;
+    Ok(all)
+}
+
+fn source(one: &config::Lookup) -> Result<Source> {
+    let given = |path: &Path| !path.as_os_str().is_empty();
+    let seconds = u32::try_from(one.time.0.as_secs()).unwrap_or(u32::MAX);
+    Ok(match (given(&one.file), given(&one.program), one.ldap.is_empty()) {
+        (true, false, true) => Source::File(one.file.clone()),
+        (false, true, true) => Source::Program { path: one.program.clone(), seconds },
+        (false, false, false) => Source::Ldap(Ldap {
+            url: one.ldap.clone(),
+            starttls: one.starttls,
+            bind: one.bind.clone(),
+            password: secret_of(&one.bind_password_file)?,
+            base: one.base.clone(),
+            filter: one.filter.clone(),
+            authority: text_of(&one.ca)?,
+            seconds,
+        }),
+        _ => bail!("it has a file, a program or an LDAP server: give one of them"),
+    })
+}
+
+/// What a file holds; nothing where none is named.
+fn text_of(path: &Path) -> Result<String> {
+    if path.as_os_str().is_empty() {
+        return Ok(String::new());
+    }
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The secret in a file; nothing where none is named.
+fn secret_of(path: &Path) -> Result<Zeroizing<String>> {
+    let text = Zeroizing::new(text_of(path)?);
+    let secret = text.trim_end_matches(['\r', '\n']);
+    ensure!(path.as_os_str().is_empty() || !secret.is_empty(), "{} is empty", path.display());
+    Ok(Zeroizing::new(secret.to_owned()))
 }
 
 /// The provider whose people sign in.
@@ -122,28 +178,18 @@ fn single_sign_on(oidc: &Oidc) -> Result<Option<Settings>> {
         );
         return Ok(None);
     }
-    let read = |path: &Path| match path.as_os_str().is_empty() {
-        true => Ok(String::new()),
-        false => std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display())),
-    };
-    let secret = Zeroizing::new(read(&oidc.client_secret_file)?);
-    let secret = secret.trim_end_matches(['\r', '\n']);
-    ensure!(
-        oidc.client_secret_file.as_os_str().is_empty() || !secret.is_empty(),
-        "{} is empty",
-        oidc.client_secret_file.display()
-    );
+    let secret = secret_of(&oidc.client_secret_file)?;
     let settings = Settings {
         name: oidc.name.clone(),
         issuer: oidc.issuer.clone(),
         client_id: oidc.client_id.clone(),
-        client_secret: (!secret.is_empty()).then(|| Zeroizing::new(secret.to_owned())),
+        client_secret: (!secret.is_empty()).then_some(secret),
         console_url: String::new(),
         scopes: oidc.scopes.clone(),
         name_claim: oidc.name_claim.clone(),
         role_claim: oidc.role_claim.clone(),
         roles: oidc.roles.clone(),
-        authority: read(&oidc.ca)?,
+        authority: text_of(&oidc.ca)?,
     };
     SingleSignOn::new(settings.clone())?;
     Ok(Some(settings))
@@ -452,6 +498,35 @@ mod tests {
 
     fn read(oidc: &str) -> Result<Option<Settings>> {
         single_sign_on(&toml::from_str::<Oidc>(oidc)?)
+    }
+
+    #[test]
+    fn a_lookup_asks_a_file_or_a_program_and_fills_something() {
+        let read = |text: &str| {
+            lookups(&toml::from_str::<Enforce>(&format!("[[lookups]]\nname = \"hr\"\n{text}"))?.lookups)
+        };
+        let attributes = "[lookups.attributes]\nDepartment = \"dept\"\n";
+        let all = read(&format!("file = \"people.csv\"\nof = \"recipients\"\n{attributes}")).unwrap();
+        assert_eq!((all[0].of, &all[0].source), (Of::Recipients, &Source::File("people.csv".into())));
+        let all = read(&format!("program = \"/usr/local/bin/hr\"\ntime = \"5s\"\n{attributes}")).unwrap();
+        assert_eq!(all[0].source, Source::Program { path: "/usr/local/bin/hr".into(), seconds: 5 });
+        for (text, words) in [
+            (attributes.to_owned(), "give one of them"),
+            (format!("file = \"a\"\nprogram = \"/b\"\n{attributes}"), "give one of them"),
+            (format!("program = \"hr\"\n{attributes}"), "whole path"),
+            (format!("program = \"/hr\"\ntime = \"2m\"\n{attributes}"), "1 to 60 seconds"),
+            ("file = \"a\"\n[lookups.attributes]\n".to_owned(), "fills no attribute"),
+            ("file = \"a\"\n".to_owned(), "attributes"),
+            (format!("ldap = \"ldap://dc.example\"\n{attributes}"), "starttls = true"),
+            (format!("ldap = \"ldap://127.0.0.1\"\nfilter = \"(mail=*)\"\n{attributes}"), "{address}"),
+            (
+                format!("ldap = \"ldap://127.0.0.1\"\nbind_password_file = \"/nowhere\"\n{attributes}"),
+                "/nowhere",
+            ),
+        ] {
+            let error = format!("{:#}", read(&text).unwrap_err());
+            assert!(error.contains(words), "{words}: {error}");
+        }
     }
 
     #[test]

@@ -267,15 +267,21 @@ fn field(name: &str, viewer: &Viewer) -> Result<(Field, Kind), String> {
         "detectionDate" | "messageDate" => (Field::ReceivedAt, Kind::Date),
         "detectionServerName" | "detectionServerId" => (Field::Server, Kind::Text),
         "isHidden" => (Field::Hidden, Kind::Flag),
-        "incidentNote" => (Field::Note, Kind::Text),
-        "dataOwnerName" => (Field::DataOwnerName, Kind::Text),
+        "incidentNote" => return hidden(Hidden::Sender, Field::Note),
+        "dataOwnerName" => return hidden(Hidden::Sender, Field::DataOwnerName),
         "owner" => (Field::Owner, Kind::Text),
         "messageId" => return hidden(Hidden::Sender, Field::MessageId),
         "messageOriginatorID" | "sender" => return hidden(Hidden::Sender, Field::Sender),
+        // Colleagues among recipients have pseudonyms too.
+        "recipientIdentifier" | "recipient" if viewer.hides(Hidden::Sender) => {
+            return hidden(Hidden::Sender, Field::Recipient);
+        }
         "recipientIdentifier" | "recipient" => return hidden(Hidden::Recipients, Field::Recipient),
         "messageSubject" => return hidden(Hidden::Subject, Field::Subject),
         other => match other.strip_prefix("customAttribute:") {
-            Some(name) if !name.is_empty() => (Field::Attribute(name.to_owned()), Kind::Text),
+            Some(name) if !name.is_empty() => {
+                return hidden(Hidden::Sender, Field::Attribute(name.to_owned()));
+            }
             _ => return Err(format!("There is no field {other:?} to filter by.")),
         },
     })

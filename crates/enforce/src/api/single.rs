@@ -13,17 +13,12 @@ use web::{Problem, Viewer};
 
 use super::may_read;
 use super::told::{local, status_id};
-use crate::console::{Answer, Console, access, redact, redact_line};
+use crate::console::{Answer, Console, access, recipient, redact_look};
 
 async fn looked(console: &Console, viewer: &Viewer, id: u64) -> Answer<Look> {
     may_read(viewer)?;
-    let mut look = console.desk.look(&access(viewer), id).await?.ok_or(Problem::NotFound)?;
-    look.incident = redact(viewer, look.incident);
-    look.siblings.iter_mut().for_each(|line| redact_line(viewer, line));
-    if viewer.hides(Hidden::History) || viewer.hides(Hidden::Recipients) {
-        look.history.clear();
-    }
-    Ok(look)
+    let look = console.desk.look(&access(viewer), id).await?.ok_or(Problem::NotFound)?;
+    Ok(redact_look(viewer, look))
 }
 
 /// An incident, and what was found out when the message came.
@@ -408,8 +403,9 @@ pub(super) async fn correlations(
     let access = access(&viewer);
     let look = console.desk.look(&access, id).await?.ok_or(Problem::NotFound)?;
     let found = console.desk.correlations(&access, &look.incident).await?;
-    let told = |(recipient, count): (String, incident::desk::Count)| RecipientCount {
-        recipient,
+    let sender = &look.incident.summary.sender;
+    let told = |(address, count): (String, incident::desk::Count)| RecipientCount {
+        recipient: recipient(&viewer, sender, &address),
         incidents: count.to_string(),
     };
     let recipients = match viewer.hides(Hidden::Recipients) {

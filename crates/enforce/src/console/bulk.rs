@@ -123,8 +123,7 @@ pub(super) async fn preview(
     }
     let access = access(&viewer);
     if wish.all {
-        let filter = Filter::read(&parsed(&wish.query)).map_err(bad)?;
-        filter.allowed(&viewer)?;
+        let filter = Filter::asked(&console.desk, &viewer, &parsed(&wish.query)).await?;
         wish.ids = console.desk.ids(&access, &filter.condition(), MOST as u32 + 1).await?;
     } else {
         // What the role does not reach is not counted either.

@@ -14,7 +14,6 @@ use web::people::Privilege;
 
 use super::filter::Filter;
 use super::seen::{access, redact_line};
-use super::trouble::bad;
 use super::{Answer, Console};
 use crate::stream::{self, Pieces};
 
@@ -54,8 +53,7 @@ async fn export(
     form: Form,
 ) -> Answer<axum::body::Body> {
     viewer.require(Privilege::ViewNetworkIncidents)?;
-    let filter = Filter::read(pairs).map_err(bad)?;
-    filter.allowed(&viewer)?;
+    let filter = Filter::asked(&console.desk, &viewer, pairs).await?;
     let search = filter.search(LINES);
     let count = console.desk.count(&access(&viewer), &search.condition).await?;
     viewer.log("INCIDENTS_EXPORTED", &format!("{count} incidents"), &filter.query()).await?;

@@ -3,13 +3,15 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use incident::Severity;
-use incident::desk::{Condition, Field, Key, Order, Scalar, Search, Sort};
+use incident::desk::{Condition, Desk, Field, Key, Order, Scalar, Search, Sort};
 use jiff::civil::Date;
+use web::Viewer;
 use web::pages::encoded;
 use web::people::Hidden;
-use web::{Problem, Viewer};
 
+use super::Answer;
 use super::seen::severity;
+use super::trouble::bad;
 
 /// Characters of a filter's text.
 const TEXT: usize = 1_000;
@@ -24,11 +26,15 @@ pub(crate) struct Filter {
     pub(super) prevent: Vec<i64>,
     pub(super) server: String,
     pub(super) sender: String,
+    /// Whom the sender's pseudonym stands for, where it is one.
+    people: Option<Vec<String>>,
     pub(super) recipient: String,
     pub(super) subject: String,
     pub(super) value: String,
     pub(super) unscannable: String,
     pub(super) owner: String,
+    /// A custom attribute and its value.
+    pub(super) attribute: Option<(String, String)>,
     pub(super) message: String,
     pub(super) since: Option<Date>,
     pub(super) until: Option<Date>,
@@ -70,6 +76,12 @@ impl Filter {
             "value" => self.value = text,
             "unscannable" => self.unscannable = text,
             "owner" => self.owner = text,
+            "attribute" => {
+                let pair = text.split_once('=').map(|(name, value)| (name.trim(), value.trim()));
+                let pair = pair.filter(|(name, value)| !name.is_empty() && !value.is_empty());
+                let (name, value) = pair.ok_or_else(|| wrong("written like Department=Sales"))?;
+                self.attribute = Some((name.to_owned(), value.to_owned()));
+            }
             "message" => self.message = text,
             "from" => self.since = Some(value.parse().map_err(|_| wrong("a date such as 2026-11-24"))?),
             "to" => self.until = Some(value.parse().map_err(|_| wrong("a date such as 2026-11-24"))?),
@@ -95,15 +107,31 @@ impl Filter {
         Ok(())
     }
 
-    /// A role cannot find out by asking what it does not see.
-    pub(super) fn allowed(&self, viewer: &Viewer) -> Result<(), Problem> {
-        viewer.may_ask_by(&self.asks_by())
+    /// What a viewer asks for. A role cannot find out by asking what it does not see; by a pseudonym it may ask.
+    pub(crate) async fn asked(desk: &Desk, viewer: &Viewer, pairs: &[(String, String)]) -> Answer<Self> {
+        let filter = Self::read(pairs).map_err(bad)?.resolved(desk).await?;
+        viewer.may_ask_by(&filter.asks_by())?;
+        Ok(filter)
+    }
+
+    /// With whom a pseudonym stands for.
+    pub(crate) async fn resolved(mut self, desk: &Desk) -> Result<Self, incident::Error> {
+        if let Some(pseudonym) = web::is_pseudonym(&self.sender) {
+            let mut people = desk.senders().await?;
+            people.retain(|address| web::pseudonym(desk.journal().keys(), address) == pseudonym);
+            self.people = Some(people);
+        }
+        Ok(self)
     }
 
     /// The parts of incidents that roles may not know, and whether it asks by them.
-    pub(crate) fn asks_by(&self) -> [(Hidden, bool); 4] {
+    pub(crate) fn asks_by(&self) -> [(Hidden, bool); 6] {
+        let by_sender = !self.sender.is_empty() && self.people.is_none();
         [
-            (Hidden::Sender, !self.sender.is_empty() || self.sort == Sort::Sender),
+            (Hidden::Sender, by_sender || self.sort == Sort::Sender),
+            // Who can look for a colleague among recipients learns who the pseudonym there is.
+            (Hidden::Sender, !self.recipient.is_empty()),
+            (Hidden::Sender, self.attribute.is_some()),
             (Hidden::Recipients, !self.recipient.is_empty()),
             (Hidden::Subject, !self.subject.is_empty()),
             (Hidden::Matches, !self.value.is_empty()),
@@ -130,8 +158,19 @@ impl Filter {
         any(Field::MatchedValue, one(&self.value));
         any(Field::Unscannable, one(&self.unscannable));
         any(Field::Owner, one(&self.owner));
+        if let Some((name, value)) = &self.attribute {
+            any(Field::Attribute(name.clone()), one(value));
+        }
         any(Field::UniqueId, one(&self.message));
-        if !self.sender.is_empty() {
+        if let Some(people) = &self.people {
+            // Nobody has this pseudonym: nothing meets it.
+            let them = people.iter().cloned().map(Scalar::Text).collect::<Vec<_>>();
+            all.push(if them.is_empty() {
+                Condition::Any(Vec::new())
+            } else {
+                Condition::Is(Field::Sender, them)
+            });
+        } else if !self.sender.is_empty() {
             all.push(address(&self.sender, Field::Sender, Field::SenderDomain, Field::Sender));
         }
         if !self.recipient.is_empty() {
@@ -210,6 +249,7 @@ impl Filter {
         pairs.extend(
             texts.into_iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| (name, text.clone())),
         );
+        pairs.extend(self.attribute.iter().map(|(name, value)| ("attribute", format!("{name}={value}"))));
         pairs.extend(self.since.map(|date| ("from", date.to_string())));
         pairs.extend(self.until.map(|date| ("to", date.to_string())));
         if self.hidden {
@@ -279,6 +319,7 @@ mod tests {
             ("severity", "high"),
             ("policy", "17"),
             ("sender", "a&b=c@x.example"),
+            ("attribute", "Department=R & D"),
             ("from", "2026-11-01"),
             ("sort", "severity"),
             ("order", "up"),
@@ -286,7 +327,7 @@ mod tests {
         let filter = Filter::read(&given).unwrap();
         assert_eq!(
             filter.query(),
-            "status=In%20Process&status=New&severity=high&policy=17&sender=a%26b%3Dc%40x.example&from=2026-11-01&sort=severity&order=up"
+            "status=In%20Process&status=New&severity=high&policy=17&sender=a%26b%3Dc%40x.example&attribute=Department%3DR%20%26%20D&from=2026-11-01&sort=severity&order=up"
         );
         let key = Key { value: Some("1".into()), at: 5, id: 7 };
         let address = filter.at(&key, false);
@@ -300,6 +341,8 @@ mod tests {
             ("severity", "worst"),
             ("policy", "x"),
             ("from", "yesterday"),
+            ("attribute", "Department"),
+            ("attribute", "=Sales"),
             ("sort", "id; DROP TABLE incident"),
             ("after", "%%%"),
             ("nonsense", "1"),

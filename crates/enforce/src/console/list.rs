@@ -12,7 +12,6 @@ use web::people::{Hidden, Privilege};
 
 use super::filter::Filter;
 use super::seen::{access, plain, redact_line};
-use super::trouble::bad;
 use super::{Answer, Console};
 
 /// Lines of a page.
@@ -104,8 +103,7 @@ pub(super) async fn show(
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Answer {
     viewer.require(Privilege::ViewNetworkIncidents)?;
-    let filter = Filter::read(&pairs).map_err(bad)?;
-    filter.allowed(&viewer)?;
+    let filter = Filter::asked(&console.desk, &viewer, &pairs).await?;
     let access = access(&viewer);
     let search = filter.search(LINES);
     let (page, count, statuses) = tokio::try_join!(
@@ -128,6 +126,7 @@ pub(super) async fn show(
             && filter.value.is_empty()
             && filter.unscannable.is_empty()
             && filter.owner.is_empty()
+            && filter.attribute.is_none()
             && filter.prevent.is_empty()
             && !filter.hidden),
         heads: heads(&viewer, &filter),
@@ -227,6 +226,11 @@ fn more_fields(filter: &Filter, groups: Vec<String>) -> Vec<Field> {
             .hint("encrypted, corrupt, timeout, …"),
         Field::new(Kind::Search, "server", "Detection server").value(&filter.server),
         Field::new(Kind::Search, "owner", "Owner").value(&filter.owner),
+        Field::new(Kind::Search, "attribute", "Custom attribute")
+            .value(
+                filter.attribute.as_ref().map(|(name, value)| format!("{name}={value}")).unwrap_or_default(),
+            )
+            .hint("Name and value as they stand there: Department=Sales."),
         Field::new(Kind::Check, "hidden", "Hidden incidents").checked(filter.hidden),
     ]
 }

@@ -40,7 +40,7 @@ pub(crate) use bulk::parsed;
 pub(crate) use filter::Filter;
 pub(crate) use message::body_of;
 pub(crate) use second::{confirm, decline};
-pub(crate) use seen::{access, may_remediate, reach, redact, redact_line};
+pub(crate) use seen::{access, may_remediate, plain, reach, recipient, redact_line, redact_look};
 pub(crate) use trouble::{Answer, Trouble};
 
 /// What the pages share.
@@ -105,6 +105,7 @@ pub fn router(enforce: &Arc<Enforce>) -> Router {
         .route("/incidents/bulk/apply", post(bulk::apply))
         .route("/incidents/{id}", get(snapshot::show))
         .route("/incidents/{id}/change", post(snapshot::change))
+        .route("/incidents/{id}/look-up", post(snapshot::look_up))
         .route("/incidents/{id}/message", get(message::show))
         .route("/incidents/{id}/original.eml", get(message::download))
         .route("/incidents/{id}/near-miss", get(snapshot::near_miss))

@@ -12,7 +12,7 @@ use web::session::Tone;
 use web::{NOT_SHOWN, Problem, Viewer};
 
 use super::list::see_other;
-use super::seen::{access, may_remediate, plain};
+use super::seen::{access, may_remediate, plain, sees_history};
 use super::trouble::bad;
 use super::{Answer, Console, actor};
 use crate::respond::Action;
@@ -50,7 +50,7 @@ pub(super) async fn waiting(
 fn shown(viewer: &Viewer, asked: &SecondAsked) -> Waiting {
     let actions: Vec<Action> = serde_json::from_str(&asked.ask.actions).unwrap_or_default();
     // Notes name recipients, as histories do.
-    let hides = viewer.hides(Hidden::History) || viewer.hides(Hidden::Recipients);
+    let hides = !sees_history(viewer) || viewer.hides(Hidden::Sender);
     let note = if hides && !asked.ask.note.is_empty() { NOT_SHOWN } else { &asked.ask.note };
     Waiting {
         id: asked.id,

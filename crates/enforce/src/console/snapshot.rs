@@ -19,7 +19,7 @@ use web::{Problem, Viewer};
 use super::filter::Filter;
 use super::list::{Row, next, prevent_chip, see_other};
 use super::second::{self, Waiting};
-use super::seen::{access, may_remediate, plain, redact, redact_line, severity};
+use super::seen::{access, may_remediate, plain, recipient, redact, redact_look, sees_history, severity};
 use super::trouble::bad;
 use super::{Answer, Console, actor};
 use crate::respond::On;
@@ -67,6 +67,10 @@ struct Snapshot {
     history: Option<Vec<Line>>,
     notes: Vec<Line>,
     attributes: Vec<(String, String)>,
+    /// Whether attributes can be looked up.
+    looks_up: bool,
+    /// What is to be said of a lookup that waits.
+    lookup: Option<Waits>,
     owner: String,
     statuses: Vec<String>,
     severity_name: String,
@@ -109,6 +113,13 @@ fn copy(state: &MessageState) -> Copy {
     }
 }
 
+/// A lookup that is not over.
+struct Waits {
+    next: Moment,
+    attempts: u64,
+    trouble: Html,
+}
+
 /// Matches of one place in the message.
 struct Place {
     path: Html,
@@ -139,8 +150,7 @@ pub(super) async fn show(
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Answer {
     viewer.require(Privilege::ViewNetworkIncidents)?;
-    let filter = Filter::read(&pairs).map_err(bad)?;
-    filter.allowed(&viewer)?;
+    let filter = Filter::asked(&console.desk, &viewer, &pairs).await?;
     let access = access(&viewer);
     let look = console.desk.look(&access, id).await?.ok_or(Problem::NotFound)?;
     if viewer.may_see_matches() {
@@ -154,12 +164,25 @@ pub(super) async fn show(
         false => console.enforce.journal.message_states(&look.incident.summary.unique_message_id).await?,
     };
     let content = Snapshot {
-        copies: states.iter().take(500).map(copy).collect(),
+        copies: states
+            .iter()
+            .take(500)
+            .map(|state| Copy {
+                recipient: line(&recipient(&viewer, &look.incident.summary.sender, &state.recipient), 300),
+                ..copy(state)
+            })
+            .collect(),
         waiting: second::waiting(&console, &viewer, Some(id)).await?,
         next: next.map(|id| format!("/incidents/{id}?{query}")),
         statuses: console.desk.statuses().await?.into_iter().map(|one| one.name).collect(),
         rules: rules(&console, &viewer).await?,
-        correlations: correlations(&viewer, found),
+        correlations: correlations(&viewer, &look.incident.summary.sender, found),
+        looks_up: !console.enforce.lookups.is_empty(),
+        lookup: console.desk.lookup_waits(id).await?.map(|waits| Waits {
+            next: Moment(waits.due.as_millisecond()),
+            attempts: waits.attempts,
+            trouble: line(&waits.trouble, 500),
+        }),
         ..content(&viewer, look, query)
     };
     let page = Page::new(&viewer, format!("Incident {id}")).within("/incidents");
@@ -175,11 +198,11 @@ async fn rules(console: &Console, viewer: &Viewer) -> Answer<Vec<(u64, String, S
 }
 
 fn content(viewer: &Viewer, look: Look, query: String) -> Snapshot {
-    let incident = redact(viewer, look.incident);
+    let look = redact_look(viewer, look);
+    let incident = look.incident;
     let summary = &incident.summary;
     let places = if viewer.hides(Hidden::Matches) { Vec::new() } else { places(&incident.matches) };
-    let mut siblings = look.siblings;
-    siblings.iter_mut().for_each(|one| redact_line(viewer, one));
+    let siblings = look.siblings;
     let text = |text: &Option<String>| plain(text.as_deref().unwrap_or_default());
     let line_of =
         |at: jiff::Timestamp, who: &str, origin: &Option<String>, action: &str, detail: &str| Line {
@@ -237,10 +260,11 @@ fn content(viewer: &Viewer, look: Look, query: String) -> Snapshot {
         waiting: Vec::new(),
         linked_to: incident.linked_to,
         correlations: Vec::new(),
-        // Lines name recipients and the words of others.
-        history: (!viewer.hides(Hidden::History) && !viewer.hides(Hidden::Recipients)).then_some(history),
+        history: sees_history(viewer).then_some(history),
         notes: look.notes.iter().map(|one| line_of(one.at, &one.who, &None, "", &one.text)).collect(),
         attributes: look.attributes.iter().map(|(name, value)| (plain(name), plain(value))).collect(),
+        looks_up: false,
+        lookup: None,
         owner: text(&look.owner),
         statuses: Vec::new(),
         severity_name: summary.severity.to_string(),
@@ -293,7 +317,7 @@ fn found(found: &Match) -> Found {
     }
 }
 
-fn correlations(viewer: &Viewer, found: Correlations) -> Vec<(Html, String, String)> {
+fn correlations(viewer: &Viewer, sender: &str, found: Correlations) -> Vec<(Html, String, String)> {
     let mut rows = Vec::new();
     if let Some(count) = found.sender {
         rows.push((Html::text("Same sender"), count.to_string(), String::new()));
@@ -303,8 +327,13 @@ fn correlations(viewer: &Viewer, found: Correlations) -> Vec<(Html, String, Stri
     }
     if !viewer.hides(Hidden::Recipients) {
         rows.extend(found.recipients.into_iter().map(|(address, count)| {
-            let words = Html::new(format!("Same recipient {}", line(&address, 100)));
-            (words, count.to_string(), format!("/incidents?recipient={}", encoded(&address)))
+            let words =
+                Html::new(format!("Same recipient {}", line(&recipient(viewer, sender, &address), 100)));
+            let link = match viewer.hides(Hidden::Sender) {
+                true => String::new(),
+                false => format!("/incidents?recipient={}", encoded(&address)),
+            };
+            (words, count.to_string(), link)
         }));
     }
     if !viewer.hides(Hidden::Matches) {
@@ -387,7 +416,7 @@ pub(super) async fn change(
     may_remediate(&viewer)?;
     let access = access(&viewer);
     let (changes, seen) = decision.read().map_err(bad)?;
-    let filter = Filter::read(&super::bulk::parsed(&decision.query)).map_err(bad)?;
+    let filter = Filter::asked(&console.desk, &viewer, &super::bulk::parsed(&decision.query)).await?;
     let to = target(&console, &viewer, &filter, id, !decision.advance.is_empty()).await?;
     let wish = desk::Decision { ids: vec![id], changes, seen, ..desk::Decision::default() };
     let results = console.desk.decide(&access, &actor(&viewer), wish).await?.map_err(bad)?;
@@ -410,6 +439,35 @@ pub(super) async fn change(
     };
     viewer.say(Tone::Done, format!("Incident {id}: {said}")).await?;
     Ok(see_other(&to))
+}
+
+/// Has the custom attributes looked up again: what is found then replaces what is there.
+pub(super) async fn look_up(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Path(id): Path<u64>,
+    Form(back): Form<Back>,
+) -> Answer {
+    may_remediate(&viewer)?;
+    let filter = Filter::asked(&console.desk, &viewer, &super::bulk::parsed(&back.query)).await?;
+    let can = !console.enforce.lookups.is_empty();
+    if !can || !console.desk.ask_lookup(&access(&viewer), &actor(&viewer), id).await? {
+        return Err(Problem::NotFound.into());
+    }
+    console.enforce.look_up.notify_one();
+    viewer
+        .say(
+            Tone::Done,
+            format!("The attributes of incident {id} are looked up; the history says what was found."),
+        )
+        .await?;
+    Ok(see_other(&format!("/incidents/{id}?{}", filter.query())))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Back {
+    #[serde(default)]
+    query: String,
 }
 
 /// Where to go after a decision: back here, or on to the next of the list.
@@ -453,7 +511,7 @@ pub(super) async fn confirm(
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Answer {
     may_remediate(&viewer)?;
-    let filter = Filter::read(&pairs).map_err(bad)?;
+    let filter = Filter::asked(&console.desk, &viewer, &pairs).await?;
     let look = console.desk.look(&access(&viewer), id).await?.ok_or(Problem::NotFound)?;
     let rule = console.responses.rule(rule).await?.ok_or(Problem::NotFound)?;
     let content = Confirm {
@@ -495,7 +553,7 @@ pub(super) async fn respond(
         return Err(Problem::NotFound.into());
     }
     let rule = console.responses.rule(rule).await?.ok_or(Problem::NotFound)?;
-    let filter = Filter::read(&super::bulk::parsed(&confirmed.query)).map_err(bad)?;
+    let filter = Filter::asked(&console.desk, &viewer, &super::bulk::parsed(&confirmed.query)).await?;
     let to = target(&console, &viewer, &filter, id, !confirmed.advance.is_empty()).await?;
     viewer.log("SMART_RESPONSE", &format!("incident {id}"), &rule.name).await?;
     let on = On { ids: &[id], note: &confirmed.note, ..On::default() };

@@ -89,7 +89,7 @@ pub(super) async fn show(
         bars("By status", &statuses, &|group| (group.key.clone(), linked("status", &group.key))),
         bars("Most incidents by sender", &senders, &|group| match (hides_sender, group.key.as_str()) {
             (true, "") => ("<>".to_owned(), String::new()),
-            (true, key) => (viewer.sender(key), String::new()),
+            (true, key) => (viewer.sender(key), linked("sender", &viewer.sender(key))),
             (false, "") => ("<>".to_owned(), linked("sender", "<>")),
             (false, key) => (plain(key), linked("sender", key)),
         }),

@@ -59,7 +59,7 @@ pub(super) async fn run(
     properties: &BTreeMap<String, String>,
     request: &Request<'_>,
 ) -> Outcome {
-    let said = match said(program, seconds, properties, request).await {
+    let said = match talk(program, seconds, &question(properties, request)).await {
         Ok(said) => said,
         Err(why) => return refused(&why, ""),
     };
@@ -84,14 +84,8 @@ impl Drop for Group {
     }
 }
 
-/// What the program wrote, if it ended well and in time.
-async fn said(
-    program: &Path,
-    seconds: u32,
-    properties: &BTreeMap<String, String>,
-    request: &Request<'_>,
-) -> Result<String, String> {
-    let question = question(properties, request);
+/// Asks a program, and gives what it wrote, if it ended well and in time.
+pub(crate) async fn talk(program: &Path, seconds: u32, question: &str) -> Result<String, String> {
     let mut command = Command::new(program);
     // Nothing of this server's environment, which may hold keys, gets to it.
     command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LANG", "C.UTF-8");

@@ -11,6 +11,7 @@ use incident::desk::{Asked, PluginRow};
 use incident::wire::ReviewAction;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use executable::talk;
 pub use quarantine_connect::Certificates;
 pub(crate) use web::reasons;
 

@@ -10,6 +10,8 @@ mod decisions;
 #[path = "../../../web/tests/support/driver.rs"]
 mod driver;
 mod keys;
+mod ldap;
+mod lookups;
 mod oidc;
 mod openapi;
 mod pages;

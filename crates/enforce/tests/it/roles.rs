@@ -26,6 +26,7 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("/incidents/1/original.eml", &["Administrator", "Remediator"]),
     ("/incidents/1/near-miss", &["Administrator", "Policy author"]),
     ("POST /incidents/1/change", &["Administrator", "Remediator", "API client"]),
+    ("POST /incidents/1/look-up", &["Administrator", "Remediator", "API client"]),
     ("/incidents/1/respond/1", &["Administrator", "Remediator", "API client"]),
     ("POST /incidents/1/respond/1", &["Administrator", "Remediator", "API client"]),
     ("POST /incidents/bulk", &["Administrator", "Remediator", "API client"]),
@@ -210,6 +211,104 @@ async fn a_role_that_must_not_know_names_does_not_learn_them_anywhere() {
         format!("/incidents/{id}/original.eml"),
     ] {
         assert_eq!(blind.get(&path).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+}
+
+/// The pseudonyms on a page, in their order.
+fn pseudonyms(page: &str) -> Vec<String> {
+    let shown = page.match_indices("Person ").map(|(at, _)| page[at..].chars().take(17).collect::<String>());
+    shown.filter(|name| web::is_pseudonym(name).is_some()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_senders_have_pseudonyms_no_page_and_no_answer_tells_an_address_of_theirs() {
+    let server = Server::start().await;
+    let mut one = message("M", &[1, 17]);
+    one.recipients = vec!["Dora@Company.example".into(), "bert@partner.example".into()];
+    one.subject = "for ANNA@company.example".into();
+    for violation in &mut one.violations {
+        violation.matches[0].before = "From: anna@company.example card ".into();
+        violation.matches[0].after = " to dora@company.example".into();
+    }
+    let id = server.record(one).await[0];
+    let mut other = message("N", &[1]);
+    other.sender = "zoe@company.example".into();
+    server.record(other).await;
+    let admin = server.person("Administrator").await;
+    for fields in [
+        [("note", "anna@company.example called"), ("owner", "")],
+        [("attribute", "Employee"), ("value", "Anna Berg, anna@company.example")],
+    ] {
+        admin.post(&format!("/incidents/{id}/change"), &fields).await;
+    }
+    let mut privileges: BTreeSet<Privilege> = Privilege::all().collect();
+    privileges.remove(&Privilege::ReadAudit);
+    let hidden = BTreeSet::from([Hidden::Sender]);
+    let council = server.with_rights("Council", Rights { privileges, access: Vec::new(), hidden }).await;
+    let secrets = ["anna@", "dora@", "zoe@", "anna berg"];
+    let mut paths: Vec<String> = ROUTES
+        .iter()
+        .filter(|(route, _)| !route.starts_with("POST ") && !route.contains("respond/"))
+        .map(|(route, _)| route.replace("/incidents/1", &format!("/incidents/{id}")))
+        .collect();
+    for part in [
+        "staticAttributes",
+        "editableAttributes",
+        "history",
+        "notes",
+        "policyMatches",
+        "correlations",
+        "components",
+        "components/matches",
+        "messageBody",
+        "originalMessage",
+    ] {
+        paths.push(format!("/ProtectManager/webservices/v2/incidents/{id}/{part}"));
+    }
+    paths.push("/api/v1/second-person".to_owned());
+    let mut answered = 0;
+    for path in &paths {
+        let page = council.get(path).await;
+        answered += usize::from(page.status == StatusCode::OK);
+        for secret in secrets {
+            assert!(!page.text.to_lowercase().contains(secret), "{secret} on {path}:\n{}", page.text);
+        }
+    }
+    assert!(answered > 20, "the pages are there: {answered} of {}", paths.len());
+    for path in ["message", "original.eml"] {
+        let answer = council.get(&format!("/incidents/{id}/{path}")).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    // The same name for the same person everywhere, and another one for another.
+    let snapshot = council.get(&format!("/incidents/{id}")).await.text;
+    let names = pseudonyms(&snapshot);
+    let list = council.get("/incidents").await.text;
+    assert!(names.iter().collect::<BTreeSet<_>>().len() == 2, "{names:?}");
+    assert!(names.iter().all(|name| pseudonyms(&list).contains(name)));
+    assert!(snapshot.contains("bert@partner.example"), "who is no colleague is shown");
+    // By the name one can ask: the role, and who looks up later who it is.
+    let query = format!("sender={}", web::pages::encoded(&names[0]));
+    for person in [&council, &admin] {
+        let found = person.get(&format!("/incidents?{query}")).await.text;
+        assert!(found.contains("2 shown of 2<"), "{found}");
+    }
+    assert!(council.get("/incidents?sender=Person%200123456789").await.text.contains("No incident meets"));
+    let export = council.get(&format!("/incidents/export.csv?{query}")).await.text;
+    let lines: Vec<&str> = export.lines().skip(1).collect();
+    assert!(lines.len() == 2 && lines.iter().all(|line| line.contains(&names[0])), "{export}");
+    // Not by what tells who it is.
+    let asks = [
+        "sender=anna@company.example",
+        "sender=anna",
+        "recipient=dora@company.example",
+        "sort=sender",
+        "attribute=Employee%3DAnna",
+    ];
+    for ask in asks {
+        assert_eq!(council.get(&format!("/incidents?{ask}")).await.status, StatusCode::FORBIDDEN, "{ask}");
+        let fields = [("status", "New"), ("query", ask), ("advance", "on")];
+        let decided = council.post(&format!("/incidents/{id}/change"), &fields).await;
+        assert_eq!(decided.status, StatusCode::FORBIDDEN, "{ask} as the list to go on in");
     }
 }
 

@@ -167,6 +167,7 @@ async fn start(dir: PathBuf, change: impl FnOnce(&mut Options)) -> (Running, Can
         effects: effects::EffectSettings::default(),
         documents: None,
         single_sign_on: None,
+        lookups: Vec::new(),
     };
     change(&mut options);
     let stop = CancellationToken::new();

@@ -363,7 +363,12 @@ async fn set(
     Ok(())
 }
 
-async fn set_attribute(db: &mut dyn Session, id: u64, name: &str, value: &str) -> Result<bool, Error> {
+pub(super) async fn set_attribute(
+    db: &mut dyn Session,
+    id: u64,
+    name: &str,
+    value: &str,
+) -> Result<bool, Error> {
     let sql = "SELECT value FROM attribute WHERE incident_id = ? AND name = ?";
     let rows = db.fetch(sql, values![id, name]).await?;
     let before = rows.first().map(|row| row.get::<String>("value")).transpose()?;

@@ -90,15 +90,16 @@ async fn come_in(
     let (why, told) = match site.people().admit(HOME, &person).await {
         Ok(Admission::Welcome { user, made, changed }) => {
             if made || changed {
-                let actor = Actor { who: HOME.to_owned(), role: String::new(), peer: peer.ip().to_string() };
-                let roles: Vec<&str> = user.roles.iter().map(|(_, name)| name.as_str()).collect();
-                let (action, detail) = (if made { "USER_ADDED" } else { "USER_CHANGED" }, roles.join(", "));
-                let subject = format!("user {}", user.name);
-                site.audit().add(&actor, action, &subject, &format!("roles from {HOME}: {detail}")).await?;
+                log_roles(site, peer, if made { "USER_ADDED" } else { "USER_CHANGED" }, &user).await?;
             }
             return Ok(Ok((user, arrival.to)));
         }
-        Ok(Admission::NoRole) => ("no role", "but none of your groups or roles there counts here"),
+        Ok(Admission::NoRole { lost }) => {
+            if let Some(user) = lost {
+                log_roles(site, peer, "USER_CHANGED", &user).await?;
+            }
+            ("no role", "but none of your groups or roles there counts here")
+        }
         Ok(Admission::Disabled) => ("disabled", "but you are shut out here"),
         Err(Error::Bad(why)) => {
             let refusal = Refusal::Wrong(format!("the user: {why}"));
@@ -108,6 +109,17 @@ async fn come_in(
     };
     refused(site, peer, &name, why).await?;
     Ok(Err(format!("{} knows you, {told}: ask an administrator of this server.", provider.name())))
+}
+
+/// The roles that the provider gave somebody, for the audit log.
+async fn log_roles(site: &Site, peer: &Peer, action: &str, user: &User) -> Result<(), Problem> {
+    let actor = Actor { who: HOME.to_owned(), role: String::new(), peer: peer.ip().to_string() };
+    let roles: Vec<&str> = user.roles.iter().map(|(_, name)| name.as_str()).collect();
+    let roles = if roles.is_empty() { "none".to_owned() } else { roles.join(", ") };
+    site.audit()
+        .add(&actor, action, &format!("user {}", user.name), &format!("roles from {HOME}: {roles}"))
+        .await?;
+    Ok(())
 }
 
 /// Nobody came in. What the provider or a stranger did wrong counts as an attempt; that it is away does not.

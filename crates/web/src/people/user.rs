@@ -111,7 +111,10 @@ pub enum Admission {
         changed: bool,
     },
     /// Nothing that the provider says of them is a role here.
-    NoRole,
+    NoRole {
+        /// The user that they were until now.
+        lost: Option<User>,
+    },
     /// An administrator here shut them out.
     Disabled,
 }
@@ -280,7 +283,7 @@ impl People {
         };
         let (id, changed) = match known {
             Some((_, true, _)) => return Ok(Admission::Disabled),
-            None if roles.is_empty() => return Ok(Admission::NoRole),
+            None if roles.is_empty() => return Ok(Admission::NoRole { lost: None }),
             None => {
                 let name = free_name(db, home, &person.name).await?;
                 let sql = "INSERT INTO web_user (name, folded, full_name, mail, must_change, disabled, failures, locked_until, \
@@ -321,10 +324,10 @@ impl People {
             db.run(sql, values![self.now(), id]).await?;
         }
         transaction.commit().await?;
-        if roles.is_empty() {
-            return Ok(Admission::NoRole);
-        }
         let user = self.user(id).await?.ok_or(Error::Gone)?;
+        if roles.is_empty() {
+            return Ok(Admission::NoRole { lost: changed.then_some(user) });
+        }
         Ok(Admission::Welcome { user, made: known.is_none(), changed })
     }
 
