@@ -73,6 +73,8 @@ pub struct Options {
     pub body_limit: usize,
     /// Octets of a form with files, from people who are signed in.
     pub upload_limit: usize,
+    /// Paths of forms with a large file, and its octets at most: they come to their handlers while they are being sent.
+    pub streams: Vec<(String, u64)>,
     /// Another server whose people may sign in here.
     pub elsewhere: Option<Arc<dyn Elsewhere>>,
     /// A provider whose users may sign in here.
@@ -95,6 +97,7 @@ impl Options {
             patience: Duration::from_secs(60),
             body_limit: 1 << 20,
             upload_limit: 32 << 20,
+            streams: Vec::new(),
             elsewhere: None,
             single_sign_on: None,
             clock: Clock::real(),

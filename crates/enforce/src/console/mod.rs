@@ -8,6 +8,7 @@ mod bulk;
 mod credentials;
 mod export;
 mod filter;
+mod indexes;
 mod list;
 mod message;
 mod policies;
@@ -52,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) desk: Desk,
     pub(crate) responses: Responses,
     backtests: backtest::Backtests,
+    /// One index at a time is taken in or removed.
+    uploading: tokio::sync::Mutex<()>,
 }
 
 impl std::ops::Deref for Console {
@@ -66,7 +69,13 @@ impl Console {
     pub(crate) fn new(enforce: Arc<Enforce>) -> Self {
         let desk = Desk::new(enforce.journal.clone());
         let responses = enforce.responses();
-        Self(Arc::new(Inner { enforce, desk, responses, backtests: backtest::Backtests::new() }))
+        Self(Arc::new(Inner {
+            enforce,
+            desk,
+            responses,
+            backtests: backtest::Backtests::new(),
+            uploading: Default::default(),
+        }))
     }
 }
 
@@ -91,6 +100,7 @@ pub(crate) fn site_options() -> web::Options {
         Place::new("Manage", "Receivers", "/receivers", &[Privilege::ManageSystem]),
         Place::new("Manage", "Credentials", "/credentials", &[Privilege::ManageSystem]),
     ];
+    options.streams.push((indexes::PATH.to_owned(), indexes::MOST + (64 << 10)));
     options.api.push(crate::api::BASE.to_owned());
     options
 }
@@ -122,6 +132,8 @@ pub fn router(enforce: &Arc<Enforce>) -> Router {
         .route("/policies/mode", post(policies::mode))
         .route("/policies/edit", post(policies::edit_again))
         .route("/policies/try", get(try_mail::show).post(try_mail::try_mail))
+        .route(indexes::PATH, get(indexes::show).post(indexes::upload))
+        .route("/policies/indexes/remove", post(indexes::remove))
         .route("/policies/backtest", post(backtest::begin))
         .route("/policies/backtest/{id}", get(backtest::show))
         .route("/policies/backtest/{id}/state", get(backtest::state))

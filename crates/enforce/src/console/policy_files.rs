@@ -83,7 +83,8 @@ impl Files {
         written.map_err(Trouble)
     }
 
-    fn indexes(&self) -> Indexes {
+    /// The indexes on disk.
+    pub(super) fn indexes(&self) -> Indexes {
         Indexes::open(&self.dir, &IndexKeys::in_dir(self.keys.clone()))
     }
 }
@@ -155,7 +156,8 @@ fn write_whole(part: &Path, text: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Answer<T> {
+/// Work that others are not to wait for.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Answer<T> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|why| Problem::Internal(format!("work on policies failed: {why}")).into())
 }

@@ -150,7 +150,8 @@ pub(super) struct New {
     credential: String,
     #[serde(default)]
     authority: String,
-    #[serde(default)]
+    /// Not `matches`: a field of that name hides the method of its form, which scripts call.
+    #[serde(rename = "told_matches", default)]
     matches: String,
     #[serde(default)]
     paused: String,

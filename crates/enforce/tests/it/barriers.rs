@@ -2,11 +2,17 @@
 
 use crate::browser::worked;
 use crate::driver::Window;
-use crate::support::PASSWORD;
+use crate::support::{PASSWORD, POLICY};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_fits_each_screen_and_shuts_nobody_out() {
-    let (server, _) = worked().await;
+    let (server, admin) = worked().await;
+    let octets = crate::indexes::index(&server, crate::indexes::TABLE, true);
+    crate::indexes::take_in(&admin, "customers.exact", &octets).await;
+    let edited = POLICY.replace("zebra-crossing", "card");
+    let began =
+        [("name", "cards.toml"), ("was", "x"), ("text", &edited), ("why", "a wider net"), ("days", "30")];
+    let backtest = admin.post("/policies/backtest", &began).await.to;
     let pages = [
         "/incidents",
         "/incidents?to=2099-01-01&policy=17",
@@ -16,10 +22,14 @@ async fn every_page_fits_each_screen_and_shuts_nobody_out() {
         "/incidents/38/respond/1",
         "/summary",
         "/reports",
+        "/second-person",
+        "/receivers",
         "/policies",
         "/policies/file?name=cards.toml",
         "/policies/try",
         "/policies/history?name=cards.toml",
+        "/policies/indexes",
+        &backtest,
         "/response-rules",
         "/statuses",
         "/servers",
@@ -27,7 +37,7 @@ async fn every_page_fits_each_screen_and_shuts_nobody_out() {
         "/credentials",
     ];
     let mut wrong = Vec::new();
-    for (width, scheme) in [(1366, "light"), (1366, "dark"), (375, "light"), (375, "dark")] {
+    for (width, scheme) in [(1366, "light"), (1366, "dark"), (375, "light"), (375, "dark"), (3840, "light")] {
         let Some(window) = Window::open(width, scheme).await else { return };
         window.go(&format!("{}/incidents", server.base())).await;
         window.keys("[name=name]", "administrator").await;
@@ -50,6 +60,7 @@ async fn every_page_fits_each_screen_and_shuts_nobody_out() {
                 wrong.push(format!("{place}: the list is cut off"));
             }
             // Looking for barriers opens whatever can be opened.
+            let path = if path == backtest { "/policies/backtest" } else { path };
             let name = path.replace(['/', '?', '&', '='], "-");
             window.picture(&format!("enforce{name}-{width}-{scheme}")).await;
             wrong.extend(window.complaints().await);

@@ -9,6 +9,7 @@ mod browser;
 mod decisions;
 #[path = "../../../web/tests/support/driver.rs"]
 mod driver;
+mod indexes;
 mod keys;
 mod ldap;
 mod lookups;

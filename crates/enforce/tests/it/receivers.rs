@@ -61,7 +61,7 @@ async fn listen_by_syslog(admin: &Person, port: u16, protocol: &str, format: &st
         ("port", &port),
         ("protocol", protocol),
         ("format", format),
-        ("matches", matches),
+        ("told_matches", matches),
     ];
     let saved = admin.post("/receivers", &fields).await;
     assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.text);
@@ -200,7 +200,7 @@ async fn listen_by_webhook(server: &Server, admin: &Person, port: u16, matches: 
         ("url", &url),
         ("credential", "siem secret"),
         ("authority", &server.enforce().certificates.roots),
-        ("matches", matches),
+        ("told_matches", matches),
     ];
     let saved = admin.post("/receivers", &fields).await;
     assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.text);

@@ -40,6 +40,8 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("POST /policies/mode", &["Administrator", "Policy author"]),
     ("POST /policies/try", &["Administrator", "Policy author"]),
     ("POST /policies/history", &["Administrator", "Policy author"]),
+    ("/policies/indexes", &["Administrator", "Policy author"]),
+    ("POST /policies/indexes/remove", &["Administrator", "Policy author"]),
     ("POST /policies/edit", &["Administrator", "Policy author"]),
     ("POST /policies/backtest", &["Administrator", "Policy author"]),
     ("/policies/backtest/0b4f9a3e-0000-4000-8000-000000000000", &["Administrator", "Policy author"]),
@@ -88,6 +90,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("version", "1"),
     ("id", "99"),
     ("days", "14"),
+    ("file", "none.exact"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use enforce::Token;
 use enforce::certificates;
 use incident::wire::{
-    EnrollRequest, Enrolled, Heartbeat, HeartbeatAnswer, ServerKind, ServerSettings, paths,
+    EnrollRequest, Enrolled, Heartbeat, HeartbeatAnswer, PolicyManifest, ServerKind, ServerSettings, paths,
 };
 use reqwest::{Certificate, Client, Identity, StatusCode};
 use zeroize::Zeroizing;
@@ -55,6 +55,12 @@ impl Machine {
             return Err(answer.status());
         }
         Ok(answer.json().await.unwrap())
+    }
+
+    /// The policy set as it is given to servers, once there is one.
+    pub(crate) async fn manifest(&self) -> Option<PolicyManifest> {
+        let answer = self.client.get(format!("{}{}", self.base, paths::POLICIES)).send().await.unwrap();
+        answer.json().await.ok()
     }
 
     async fn settings(&self) -> ServerSettings {

@@ -35,7 +35,7 @@ pub(crate) struct Person {
     client: Client,
     base: String,
     cookie: String,
-    csrf: String,
+    pub(crate) csrf: String,
 }
 
 impl Server {

@@ -163,7 +163,7 @@ fn open(kind: IndexKind, name: &At<String>, cx: &Context<'_>, out: &mut Diagnost
     let header = index.header();
     let built = jiff::Timestamp::from_second(header.built).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let age = jiff::Timestamp::now().as_second().saturating_sub(header.built) / 86_400;
-    if header.max_age_days > 0 && age > i64::from(header.max_age_days) {
+    if crate::index::is_stale(age, header.max_age_days) {
         let day = built.to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
         out.warn(
             "W0301",

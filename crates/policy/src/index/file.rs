@@ -269,6 +269,25 @@ impl IndexFile {
         Ok(Self { file, header, id })
     }
 
+    /// Reads all of it; each section must have its checksum.
+    pub(crate) fn verify(&self) -> Result<(), IndexError> {
+        let mut some = vec![0; 1 << 20];
+        for (name, section) in &self.header.sections {
+            let (mut hasher, mut at) = (blake3::Hasher::new(), section.at);
+            let end = section.at + section.len;
+            while at < end {
+                let len = (end - at).min(some.len() as u64) as usize;
+                self.file.read_exact_at(&mut some[..len], at)?;
+                hasher.update(&some[..len]);
+                at += len as u64;
+            }
+            if hasher.finalize().to_hex().as_str() != section.hash {
+                return Err(IndexError::Corrupt(format!("the checksum of its section `{name}` is wrong")));
+            }
+        }
+        Ok(())
+    }
+
     fn place(&self, name: &str) -> Result<&Section, IndexError> {
         self.header
             .sections

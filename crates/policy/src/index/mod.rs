@@ -65,10 +65,23 @@ impl IndexKind {
         }
     }
 
+    /// The kind and the name of an index that has this file name, if it can be the name of one.
+    pub fn of_file(file: &str) -> Option<(Self, &str)> {
+        let (name, end) = file.rsplit_once('.')?;
+        let kind = Self::ALL.into_iter().find(|kind| kind.as_str() == end)?;
+        is_index_name(name).then_some((kind, name))
+    }
+
     /// Where the index of that name stands in a policy directory.
     pub fn file_in(self, policies: &Path, name: &str) -> PathBuf {
         policies.join(INDEX_FOLDER).join(format!("{name}.{}", self.as_str()))
     }
+}
+
+/// Whether an index may have this name: letters, digits, `_` and `-`.
+pub fn is_index_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    (1..=100).contains(&name.len()) && name.chars().all(plain)
 }
 
 /// What an index says about itself, for people.
@@ -94,6 +107,22 @@ pub struct IndexInfo {
     pub memory: usize,
     /// Its columns and their kinds; what else there is to say.
     pub details: Vec<(String, String)>,
+}
+
+impl IndexInfo {
+    /// Days since it was made.
+    pub fn age_days(&self) -> i64 {
+        jiff::Timestamp::now().as_second().saturating_sub(self.built) / 86_400
+    }
+
+    /// Whether it is older than it should be.
+    pub fn is_stale(&self) -> bool {
+        is_stale(self.age_days(), self.max_age_days)
+    }
+}
+
+pub(crate) fn is_stale(age_days: i64, max_age_days: u32) -> bool {
+    max_age_days > 0 && age_days > i64::from(max_age_days)
 }
 
 /// An index that can be used.
@@ -184,6 +213,30 @@ impl Indexes {
         let mut all: Vec<Entry> = entries.filter_map(|entry| Self::entry(&entry.path(), keys)).collect();
         all.sort_by(|one, other| (one.kind, &one.name).cmp(&(other.kind, &other.name)));
         Self { all }
+    }
+
+    /// The same with the index of this file in the place of the one of that kind and name. All of the file is read and must be
+    /// whole.
+    pub fn with(
+        mut self,
+        kind: IndexKind,
+        name: &str,
+        path: &Path,
+        keys: &IndexKeys,
+    ) -> Result<Self, IndexError> {
+        let index = Index::open(kind, path, name, keys)?;
+        index.file().verify()?;
+        let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
+        self = self.without(kind, name);
+        self.all.push(Entry { kind, name: name.to_owned(), opened: Ok(index), size });
+        self.all.sort_by(|one, other| (one.kind, &one.name).cmp(&(other.kind, &other.name)));
+        Ok(self)
+    }
+
+    /// The same without the index of that kind and name.
+    pub fn without(mut self, kind: IndexKind, name: &str) -> Self {
+        self.all.retain(|entry| (entry.kind, entry.name.as_str()) != (kind, name));
+        self
     }
 
     fn entry(path: &Path, keys: &IndexKeys) -> Option<Entry> {

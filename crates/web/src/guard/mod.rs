@@ -7,6 +7,7 @@ mod auth;
 mod forms;
 mod headers;
 mod render;
+mod stream;
 mod throttle;
 
 use std::any::Any;
@@ -20,6 +21,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 pub(crate) use auth::{cookie, session_cookie};
+pub use stream::MORE_THAN_MAY_BE_SENT;
 pub(crate) use throttle::Throttle;
 
 use crate::layout::Told;
@@ -54,7 +56,7 @@ pub(crate) async fn around(State(site): State<Site>, request: Request, next: Nex
     let request_log = (request.method().clone(), asked.path.clone());
     let mut viewer = None;
     let answer = match admit(&site, &asked, request, &mut viewer).await {
-        Ok(request) => tokio::time::timeout(site.options().patience, next.run(request))
+        Ok(request) => tokio::time::timeout(patience(&site, &request), next.run(request))
             .await
             .unwrap_or_else(|_| Problem::Unavailable("the request took too long".to_owned()).into_response()),
         Err(problem) => problem.into_response(),
@@ -72,6 +74,11 @@ pub(crate) async fn around(State(site): State<Site>, request: Request, next: Nex
     }
     headers::add(answer.headers_mut(), asked.peer.secure);
     answer
+}
+
+fn patience(site: &Site, request: &Request) -> Duration {
+    let streamed = request.extensions().get::<stream::Streamed>().is_some();
+    if streamed { stream::PATIENCE } else { site.options().patience }
 }
 
 /// A panic is one failed request; what it said goes to the log.
@@ -126,6 +133,17 @@ async fn admit(
     }
     if viewer.as_ref().is_some_and(|viewer| viewer.must_change && !public && !while_changing(&asked.path)) {
         return Err(Problem::ChangePassword);
+    }
+    let streamed = stream::limit(site, asked, &parts.headers).filter(|_| viewer.is_some());
+    if let Some(limit) = streamed {
+        let (beginning, body) = stream::begin(&parts.headers, body, limit).await?;
+        if let Some(viewer) = &viewer {
+            forms::with_token(&parts.headers, &beginning, &viewer.form_token)?;
+            parts.extensions.insert(viewer.clone());
+        }
+        parts.extensions.insert(asked.peer.clone());
+        parts.extensions.insert(stream::Streamed);
+        return Ok(Request::from_parts(parts, body));
     }
     let body = read(site, asked, &parts, body, viewer.is_some()).await?;
     // A public page is the same for whoever is signed in and for strangers: its forms have no token, and act for nobody.

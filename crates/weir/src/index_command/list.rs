@@ -36,13 +36,9 @@ fn built(info: &IndexInfo) -> jiff::Timestamp {
     jiff::Timestamp::from_second(info.built).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }
 
-fn days(info: &IndexInfo) -> i64 {
-    jiff::Timestamp::now().as_second().saturating_sub(info.built) / 86_400
-}
-
 fn print(info: &IndexInfo) {
-    let days = days(info);
-    let stale = if info.max_age_days > 0 && days > i64::from(info.max_age_days) { ", STALE" } else { "" };
+    let days = info.age_days();
+    let stale = if info.is_stale() { ", STALE" } else { "" };
     println!("{} {}: {} from {}", info.kind.as_str(), info.name, info.count, safe(&info.source));
     println!(
         "    made {}, {days} days ago{stale}; {} on disk, {} in memory; key {}",
@@ -64,7 +60,7 @@ fn as_json(info: &IndexInfo) -> serde_json::Value {
         "count": info.count,
         "source": info.source,
         "built": built(info).to_string(),
-        "age_days": days(info),
+        "age_days": info.age_days(),
         "max_age_days": info.max_age_days,
         "key": info.key,
         "octets": info.size,

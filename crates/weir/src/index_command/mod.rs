@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
-use policy::index::{IndexKey, IndexKind};
+use policy::index::{IndexKey, IndexKind, is_index_name};
 
 use crate::cli::{Index, IndexPlace};
 use crate::policies;
@@ -36,11 +36,7 @@ impl Place {
     /// Makes the folder, and the key if there is none yet.
     fn new(place: &IndexPlace, kind: IndexKind) -> Result<Self> {
         let name = &place.name;
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        ensure!(
-            !name.is_empty() && name.chars().all(plain),
-            "a name has letters, digits, _ and - only: \"{name}\" has others"
-        );
+        ensure!(is_index_name(name), "a name has letters, digits, _ and - only: \"{name}\" has others");
         ensure!(
             place.policies.is_dir(),
             "{} is no directory; name the directory of the policies with --policies",
