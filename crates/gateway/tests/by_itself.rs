@@ -69,12 +69,10 @@ async fn a_mail_that_is_too_old_for_its_folder_goes_and_younger_ones_stay(url: S
         };
         age(&url, dir.path(), copy.id, days).await;
     }
-    let row = gw.folders().await.unwrap().remove(0);
-    let mut version = row.version;
     for (at_limit, left) in [(Limit::Keep, 3), (Limit::Reject, 1)] {
-        let folder = Folder { max_days: Some(30), at_limit, ..row.folder.clone() };
-        gw.save_folder(&folder, Some((row.id, version)), "rita").await.unwrap();
-        version += 1;
+        let row = gw.folders().await.unwrap().remove(0);
+        let folder = Folder { max_days: Some(30), at_limit, ..row.folder };
+        gw.save_folder(&folder, Some((row.id, row.version)), "rita").await.unwrap();
         gw.keep_house().await.unwrap();
         assert_eq!(held(gw).await.len(), left, "{at_limit:?}");
     }

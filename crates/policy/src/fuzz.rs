@@ -55,8 +55,13 @@ pub fn policy_files(octets: &[u8]) {
         .zip(PLACES.iter().cycle())
         .enumerate()
         .map(|(round, (text, place))| {
-            let folder = if round < PLACES.len() { String::new() } else { format!("{round}-") };
-            SourceFile::new(place.replacen("a.", &format!("{folder}a."), 1), text)
+            // No two files have one name.
+            let turn = match round / PLACES.len() {
+                0 => String::new(),
+                turn => format!("{turn}-"),
+            };
+            let (dir, file) = place.rfind('/').map_or(("", *place), |slash| place.split_at(slash + 1));
+            SourceFile::new(format!("{dir}{turn}{file}"), text)
         })
         .collect();
     let diagnostics = match Set::check_files(&sources) {

@@ -192,7 +192,7 @@ fn files(dir: &Path, files: &[(&str, &[u8])]) -> DocumentsReport {
 #[test]
 fn a_file_without_text_is_found_by_its_octets_and_no_other_is() {
     let dir = tempfile::tempdir().unwrap();
-    let drawing: Vec<u8> = (0..5_000u32).map(|at| (at * at >> 3) as u8 ^ 0x80).collect();
+    let drawing: Vec<u8> = (0..5_000u32).map(|at| ((at * at) >> 3) as u8 ^ 0x80).collect();
     let report = files(dir.path(), &[("plans/site.png", PICTURE), ("plans/valve.dwg", &drawing)]);
     assert_eq!((report.documents, report.nothing_own), (2, 2));
     let whole = set(dir.path(), "documents = \"own\"\nmatch = \"exact\"");

@@ -140,7 +140,7 @@ impl Book {
     fn workbook(&mut self, octets: &[u8], links: &HashMap<String, String>) {
         for (id, data) in Records(Fields(octets)) {
             if id == 153 && u32_at(data, 0).unwrap_or(0) & 1 != 0 {
-                self.formats.from_1904();
+                self.formats.counts_from_1904();
             }
             if id == 156 && self.sheets.len() < 65_536 {
                 let rest = data.get(8..).unwrap_or_default();

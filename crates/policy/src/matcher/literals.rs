@@ -87,13 +87,13 @@ impl Literals {
             let stride = (shortest(&ids) + 1 - width).min(LONGEST_STRIDE);
             windows.push(Windows::new(&strings, &ids, width, stride));
         }
-        let at = |place: Place, entries: fn(&[Box<[u8]>], &[u32], usize) -> Windows| {
-            let ids: Vec<u32> = (0..strings.len() as u32).filter(|id| place_of(*id) == place).collect();
-            let width = shortest(&ids).min(WIDEST);
-            (width > 0).then(|| entries(&strings, &ids, width))
+        let at = |place: Place| -> Vec<u32> {
+            (0..strings.len() as u32).filter(|id| place_of(*id) == place).collect()
         };
-        let heads = at(Place::WordStart, |strings, ids, width| Windows::new(strings, ids, width, 1));
-        let tails = at(Place::WordEnd, Windows::of_ends);
+        let narrowest = |ids: &[u32]| shortest(ids).min(WIDEST);
+        let (starts, ends) = (at(Place::WordStart), at(Place::WordEnd));
+        let heads = (!starts.is_empty()).then(|| Windows::new(&strings, &starts, narrowest(&starts), 1));
+        let tails = (!ends.is_empty()).then(|| Windows::of_ends(&strings, &ends, narrowest(&ends)));
         Self { strings, single, windows, heads, tails }
     }
 

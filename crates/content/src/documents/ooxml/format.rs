@@ -33,7 +33,7 @@ impl Formats {
     }
 
     /// Days are counted from 1904.
-    pub(in crate::documents) fn from_1904(&mut self) {
+    pub(in crate::documents) fn counts_from_1904(&mut self) {
         self.dates_1904 = true;
     }
 

@@ -157,7 +157,7 @@ impl Book<'_, '_> {
                 let text = self.string(data.get(2..).unwrap_or_default(), if self.wide { 2 } else { 1 });
                 self.formats.define(u16_at(data, 0).unwrap_or(0), &text);
             }
-            id::DATEMODE if u16_at(data, 0) == Some(1) => self.formats.from_1904(),
+            id::DATEMODE if u16_at(data, 0) == Some(1) => self.formats.counts_from_1904(),
             id::XF => self.formats.style(u16_at(data, 2).unwrap_or(0)),
             id::ROW => self.row(data),
             id::COLINFO => {

@@ -30,8 +30,8 @@ impl Formats {
     }
 
     /// Days are counted from 1904.
-    pub(in crate::documents) fn from_1904(&mut self) {
-        self.known.from_1904();
+    pub(in crate::documents) fn counts_from_1904(&mut self) {
+        self.known.counts_from_1904();
     }
 
     /// What a cell of a style shows, with what it holds where that differs.
