@@ -44,6 +44,8 @@ pub(crate) async fn worked() -> (Server, Person) {
     }
     server.record(hostile("EVIL")).await;
     let actor = Actor { who: "set-up".into(), origin: None };
+    let desk = server.enforce().desk();
+    desk.keep_secret(&actor, "gateway", incident::desk::SecretKind::Password, "", b"secret").await.unwrap();
     server
         .enforce()
         .responses()

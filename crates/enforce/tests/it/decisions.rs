@@ -236,7 +236,9 @@ async fn a_rule_for_ageing_incidents_never_acts_on_mail_unless_it_says_so() {
     let admin = server.person("Administrator").await;
     let actor = incident::desk::Actor { who: "test".into(), origin: None };
     let responses = server.enforce().responses();
-    responses.install_quarantine_connect(&actor, "127.0.0.1", 1, "none", "dlp").await.unwrap();
+    let desk = server.enforce().desk();
+    desk.keep_secret(&actor, "gateway", incident::desk::SecretKind::Password, "", b"secret").await.unwrap();
+    responses.install_quarantine_connect(&actor, "127.0.0.1", 1, "gateway", "dlp").await.unwrap();
     let rule = [
         ("name", "Late"),
         ("status", "New"),

@@ -195,8 +195,18 @@ impl Person {
         &self,
         path: &str,
         fields: &[(&str, &str)],
-        (field, name, octets): (&str, &str, &[u8]),
+        file: (&str, &str, &[u8]),
     ) -> Answer {
+        self.try_upload(path, fields, file).await.unwrap()
+    }
+
+    /// As [`Self::upload`]; a server that refuses early may hang up while the file is still being sent.
+    pub(crate) async fn try_upload(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        (field, name, octets): (&str, &str, &[u8]),
+    ) -> reqwest::Result<Answer> {
         const BOUNDARY: &str = "----weir-tests-9d0f";
         let mut body = Vec::new();
         for (name, value) in [("csrf", self.csrf.as_str())].iter().chain(fields) {
@@ -213,7 +223,7 @@ impl Person {
         let kind = format!("multipart/form-data; boundary={BOUNDARY}");
         let request = self.client.post(format!("{}{path}", self.base)).header("accept", "text/html");
         let request = request.header(COOKIE, &self.cookie).header(CONTENT_TYPE, kind).body(body);
-        read(request.send().await.unwrap()).await
+        Ok(read(request.send().await?).await)
     }
 
     pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<String>) -> Answer {
