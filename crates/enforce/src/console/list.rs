@@ -106,11 +106,8 @@ pub(super) async fn show(
     let filter = Filter::asked(&console.desk, &viewer, &pairs).await?;
     let access = access(&viewer);
     let search = filter.search(LINES);
-    let (page, count, statuses) = tokio::try_join!(
-        console.desk.page(&access, &search),
-        console.desk.count(&access, &search.condition),
-        console.desk.statuses(),
-    )?;
+    let ((page, count), statuses) =
+        tokio::try_join!(console.desk.counted_page(&access, &search), console.desk.statuses())?;
     let mut lines = page.rows;
     let keys = (lines.first().map(|one| one.key.clone()), lines.last().map(|one| one.key.clone()));
     lines.iter_mut().for_each(|one| redact_line(&viewer, one));

@@ -211,7 +211,28 @@ impl Desk {
 
     /// A page of a list.
     pub async fn page(&self, access: &Access, search: &Search) -> Result<Page, Error> {
-        let index = self.index_to_walk(access, search).await?;
+        let index = match self.index_of(search.sort) {
+            Some(index) => walked(index, self.count(access, &search.condition).await?),
+            None => "",
+        };
+        self.page_by(index, access, search).await
+    }
+
+    /// A page of a list, and how many there are.
+    pub async fn counted_page(&self, access: &Access, search: &Search) -> Result<(Page, Count), Error> {
+        match self.index_of(search.sort) {
+            Some(index) => {
+                let count = self.count(access, &search.condition).await?;
+                Ok((self.page_by(walked(index, count), access, search).await?, count))
+            }
+            None => {
+                tokio::try_join!(self.page_by("", access, search), self.count(access, &search.condition))
+            }
+        }
+    }
+
+    /// By this index of SQLite, or as the database thinks best.
+    async fn page_by(&self, index: &str, access: &Access, search: &Search) -> Result<Page, Error> {
         let mut writer = self.select_by(index, &columns(), access, &search.condition);
         let order = search.sort.columns();
         // Towards the beginning the list is read the other way round, and turned.
@@ -253,17 +274,9 @@ impl Desk {
         Ok(Page { rows, more_after, more_before })
     }
 
-    /// SQLite knows no counts of its values and would rather sort half of all incidents than walk an index that has them sorted
-    /// already. Where many are wanted the first ones are soon met by walking; few are quicker found and then sorted.
-    async fn index_to_walk(&self, access: &Access, search: &Search) -> Result<&'static str, Error> {
-        let walk = match (self.database().dialect(), search.sort.index()) {
-            (Dialect::Sqlite, Some(index)) => index,
-            _ => return Ok(""),
-        };
-        match self.count(access, &search.condition).await? {
-            Count::MoreThan(_) => Ok(walk),
-            Count::Exactly(_) => Ok(""),
-        }
+    /// The index that has incidents so ordered, where the database may have to be told to walk it.
+    fn index_of(&self, sort: Sort) -> Option<&'static str> {
+        sort.index().filter(|_| self.database().dialect() == Dialect::Sqlite)
     }
 
     /// The key of the line at this place of a list, counted from 1: for those who ask for pages by number.
@@ -294,6 +307,15 @@ impl Desk {
         writer.values.push(limit.into());
         let rows = self.database().fetch(&writer.sql, writer.values).await?;
         rows.iter().map(|row| Ok(row.get::<i64>("id")? as u64)).collect()
+    }
+}
+
+/// SQLite knows no counts of its values and would rather sort half of all incidents than walk an index that has them sorted
+/// already. Where many are wanted the first ones are soon met by walking; few are quicker found and then sorted.
+fn walked(index: &'static str, count: Count) -> &'static str {
+    match count {
+        Count::MoreThan(_) => index,
+        Count::Exactly(_) => "",
     }
 }
 
