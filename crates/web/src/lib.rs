@@ -13,6 +13,7 @@ pub mod layout;
 pub mod listen;
 pub mod mail;
 pub mod oidc;
+pub mod outgoing;
 pub mod pages;
 pub mod people;
 mod piped;

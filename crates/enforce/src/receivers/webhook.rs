@@ -5,8 +5,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use reqwest::{Certificate, Client, StatusCode, Url};
+use reqwest::{Client, StatusCode, Url};
 use sha2::Sha256;
+use web::outgoing::{self, Unusable};
 
 const CONNECT: Duration = Duration::from_secs(5);
 const WHOLE: Duration = Duration::from_secs(10);
@@ -32,22 +33,10 @@ pub(super) fn key(secret: &str) -> Result<Vec<u8>, String> {
 
 /// A client that believes these authorities (PEM), or the system's.
 pub(super) fn client(authority: &str) -> Result<Client, String> {
-    let unusable = |why: reqwest::Error| format!("The authority cannot be used: {why}.");
-    let mut builder = Client::builder()
-        .https_only(true)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("Weir/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT)
-        .timeout(WHOLE);
-    if !authority.trim().is_empty() {
-        let authorities = Certificate::from_pem_bundle(authority.as_bytes()).map_err(unusable)?;
-        if authorities.is_empty() {
-            return Err("The authority cannot be used: it holds no certificate.".to_owned());
-        }
-        builder = builder.tls_certs_only(authorities);
-    }
-    builder.build().map_err(unusable)
+    outgoing::client(authority, false, CONNECT, WHOLE).map_err(|unusable| match unusable {
+        Unusable::NoCertificate => "The authority cannot be used: it holds no certificate.".to_owned(),
+        Unusable::Because(why) => format!("The authority cannot be used: {why}."),
+    })
 }
 
 /// Hands one event over.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jsonwebtoken::jwk::Jwk;
-use reqwest::{Certificate, Client, RequestBuilder, StatusCode, Url};
+use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::{Refusal, Settings, token, word};
 use crate::Error;
+use crate::outgoing::{self, Unusable};
 use crate::pages::encoded;
 
 const CONNECT: Duration = Duration::from_secs(5);
@@ -274,20 +275,8 @@ fn is_here(url: &Url) -> bool {
 }
 
 fn client(authority: &str, plain: bool) -> Result<Client, String> {
-    let unusable = |why: reqwest::Error| format!("the authorities cannot be used: {why}");
-    let mut builder = Client::builder()
-        .https_only(!plain)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("Weir/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT)
-        .timeout(WHOLE);
-    if !authority.trim().is_empty() {
-        let authorities = Certificate::from_pem_bundle(authority.as_bytes()).map_err(unusable)?;
-        if authorities.is_empty() {
-            return Err("the authorities cannot be used: there is no certificate".to_owned());
-        }
-        builder = builder.tls_certs_only(authorities);
-    }
-    builder.build().map_err(unusable)
+    outgoing::client(authority, plain, CONNECT, WHOLE).map_err(|unusable| match unusable {
+        Unusable::NoCertificate => "the authorities cannot be used: there is no certificate".to_owned(),
+        Unusable::Because(why) => format!("the authorities cannot be used: {why}"),
+    })
 }

@@ -1,0 +1,34 @@
+//! A client for asking servers of others: no proxy, no redirects, bounded in time.
+
+use std::time::Duration;
+
+use reqwest::{Certificate, Client};
+
+/// Why there is no client.
+#[derive(Debug)]
+pub enum Unusable {
+    /// The authorities are given, but hold no certificate.
+    NoCertificate,
+    /// The authorities cannot be read, or the system's cannot be used.
+    Because(reqwest::Error),
+}
+
+/// A client that believes these authorities (PEM), or the system's where it is empty; by https alone unless `plain` allows otherwise.
+/// It connects and is through within these times.
+pub fn client(authority: &str, plain: bool, connect: Duration, whole: Duration) -> Result<Client, Unusable> {
+    let mut builder = Client::builder()
+        .https_only(!plain)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("Weir/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(connect)
+        .timeout(whole);
+    if !authority.trim().is_empty() {
+        let authorities = Certificate::from_pem_bundle(authority.as_bytes()).map_err(Unusable::Because)?;
+        if authorities.is_empty() {
+            return Err(Unusable::NoCertificate);
+        }
+        builder = builder.tls_certs_only(authorities);
+    }
+    builder.build().map_err(Unusable::Because)
+}
