@@ -112,13 +112,19 @@ impl Literals {
         let mut steps = 0;
         if let Some(heads) = &self.heads {
             steps += match words {
-                Some(words) => heads.find_at_words(&self.strings, text, words, found),
+                Some(words) => {
+                    let marks = (0..words.blocks()).map(|block| words.beginnings(block));
+                    heads.find_marked(&self.strings, text, marks, 0, found)
+                }
                 None => heads.find(&self.strings, text, found),
             };
         }
         if let Some(tails) = &self.tails {
             steps += match words {
-                Some(words) => tails.find_at_ends(&self.strings, text, words, found),
+                Some(words) => {
+                    let marks = (0..words.blocks()).map(|block| words.endings(block));
+                    tails.find_marked(&self.strings, text, marks, tails.width - 1, found)
+                }
                 None => tails.find(&self.strings, text, found),
             };
         }
@@ -227,31 +233,7 @@ impl Windows {
         steps
     }
 
-    /// As [`Self::find`], only where words begin.
-    fn find_at_words(
-        &self,
-        strings: &[Box<[u8]>],
-        text: &[u8],
-        words: &Words,
-        found: &mut impl FnMut(u32, usize) -> bool,
-    ) -> u64 {
-        let blocks = (0..words.blocks()).map(|block| words.beginnings(block));
-        self.find_marked(strings, text, blocks, 0, found)
-    }
-
-    /// As [`Self::find`], only windows with whose last octet a word ends.
-    fn find_at_ends(
-        &self,
-        strings: &[Box<[u8]>],
-        text: &[u8],
-        words: &Words,
-        found: &mut impl FnMut(u32, usize) -> bool,
-    ) -> u64 {
-        let blocks = (0..words.blocks()).map(|block| words.endings(block));
-        self.find_marked(strings, text, blocks, self.width - 1, found)
-    }
-
-    /// Looks at the windows that begin so many octets before a marked one.
+    /// As [`Self::find`], only windows that begin so many octets before a marked one; the marks are bits, 64 octets a step.
     #[inline]
     fn find_marked(
         &self,
