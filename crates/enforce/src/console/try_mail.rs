@@ -92,8 +92,8 @@ pub(super) async fn try_mail(State(console): State<Console>, viewer: Viewer, mut
         return Err(Problem::TooLarge.into());
     }
     let octets = match asked.file {
-        Some(file) => file.to_vec(),
-        None => content.mail.replace("\r\n", "\n").replace('\n', "\r\n").into_bytes(),
+        Some(file) => file,
+        None => content.mail.replace("\r\n", "\n").replace('\n', "\r\n").into(),
     };
     let files = files(&console);
     let loaded = match content.edited.text.is_empty() {
