@@ -7,13 +7,12 @@ mod support;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use incident::Journal;
 use incident::desk::{Access, Actor, Condition, Desk, Field, LookedUp, LookupDue, Scalar};
-use incident::{Journal, JournalOptions};
 use jiff::{SignedDuration, Timestamp};
 use store::database::Location;
 use store::values;
-use support::message;
-use tempfile::TempDir;
+use support::{Place, message, place};
 
 #[macro_use]
 #[path = "../../store/tests/postgres/mod.rs"]
@@ -22,14 +21,13 @@ mod postgres;
 struct Server {
     desk: Desk,
     journal: Arc<Journal>,
-    _dir: TempDir,
+    _place: Place,
 }
 
 async fn server(at: Option<Location>) -> Server {
-    let dir = TempDir::new().unwrap();
-    let at = at.unwrap_or_else(|| Location::File(dir.path().join("incidents.db")));
-    let journal = Arc::new(Journal::open_at(dir.path(), &at, JournalOptions::default()).await.unwrap());
-    Server { desk: Desk::new(journal.clone()), journal, _dir: dir }
+    let place = place(at).await;
+    let journal = place.open().await;
+    Server { desk: Desk::new(journal.clone()), journal, _place: place }
 }
 
 fn ann() -> Actor {

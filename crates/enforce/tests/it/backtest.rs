@@ -74,13 +74,7 @@ async fn a_change_is_tried_on_what_was_kept() {
     assert!(again.status == StatusCode::OK && again.text.contains("quagga-crossing"), "{}", again.text);
     let file = std::fs::read_to_string(server.dir.path().join("policies/cards.toml")).unwrap();
     assert_eq!(file, POLICY, "nothing is saved by trying");
-    let log = server
-        .enforce()
-        .site
-        .audit()
-        .search(&web::audit::Search { limit: 100, ..Default::default() })
-        .await
-        .unwrap();
+    let log = server.audit_log().await;
     assert!(log.iter().any(|line| line.action == "POLICY_BACKTEST" && line.detail == "14 days"), "{log:?}");
 }
 

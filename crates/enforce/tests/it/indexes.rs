@@ -99,13 +99,7 @@ async fn a_finished_index_is_taken_in_listed_asked_and_given_to_servers() {
     assert!(author.get("/policies/indexes").await.text.contains("3 rows"));
     server.until("another set", async || told().await != before).await;
     assert_eq!(beside(&there(&server)), ["customers.exact"], "nothing is left behind");
-    let log = server
-        .enforce()
-        .site
-        .audit()
-        .search(&web::audit::Search { limit: 100, ..Default::default() })
-        .await
-        .unwrap();
+    let log = server.audit_log().await;
     assert_eq!(log.iter().filter(|line| line.action == "INDEX_UPLOADED").count(), 2);
 }
 

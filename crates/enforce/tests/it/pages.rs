@@ -2,7 +2,6 @@
 
 use incident::Severity;
 use reqwest::StatusCode;
-use web::audit::Search;
 
 use crate::support::{Server, assert_harmless, hostile, message};
 
@@ -42,8 +41,7 @@ async fn an_export_for_spreadsheets_holds_no_formula() {
     let json = admin.get("/incidents/export.json").await;
     let lines: serde_json::Value = serde_json::from_str(&json.text).unwrap();
     assert_eq!(lines.as_array().unwrap().len(), 1);
-    let log =
-        server.enforce().site.audit().search(&Search { limit: 1_000, ..Search::default() }).await.unwrap();
+    let log = server.audit_log().await;
     assert_eq!(log.iter().filter(|line| line.action == "INCIDENTS_EXPORTED").count(), 2);
 }
 
@@ -168,8 +166,7 @@ async fn each_look_at_an_original_is_in_the_audit_log() {
     assert!(original.text.ends_with("<b>bold</b>\r\n"));
     let shown = remediator.get(&format!("/incidents/{id}/message")).await;
     assert!(shown.text.contains("&lt;b&gt;bold&lt;/b&gt;"), "{}", shown.text);
-    let log =
-        server.enforce().site.audit().search(&Search { limit: 1_000, ..Search::default() }).await.unwrap();
+    let log = server.audit_log().await;
     let looks: Vec<_> = log.iter().filter(|line| line.action == "ORIGINAL_SEEN").collect();
     assert_eq!(looks.len(), 2);
     assert!(looks.iter().all(|line| line.subject == format!("incident {id}")));

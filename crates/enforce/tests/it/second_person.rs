@@ -37,8 +37,7 @@ fn count(history: &[(String, String)], action: &str) -> usize {
 }
 
 async fn audited(server: &Server) -> Vec<(String, String)> {
-    let search = web::audit::Search { limit: 1_000, ..web::audit::Search::default() };
-    let lines = server.enforce().site.audit().search(&search).await.unwrap();
+    let lines = server.audit_log().await;
     lines.into_iter().map(|line| (line.actor.who, line.action)).collect()
 }
 

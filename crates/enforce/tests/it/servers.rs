@@ -164,8 +164,7 @@ async fn a_server_is_enrolled_seen_approved_set_and_revoked_in_the_console() {
     assert_eq!(machine.beat(&heartbeat()).await.unwrap_err(), StatusCode::FORBIDDEN);
     assert!(admin.get("/servers").await.text.contains(">revoked<"));
     assert_eq!(admin.post("/servers/mx1/revoke", &[]).await.status, StatusCode::CONFLICT);
-    let log = server.enforce().site.audit();
-    let log = log.search(&web::audit::Search { limit: 1_000, ..Default::default() }).await.unwrap();
+    let log = server.audit_log().await;
     for action in ["SERVER_TOKEN_MADE", "SERVER_APPROVED", "SERVER_SETTINGS", "SERVER_REVOKED"] {
         assert!(log.iter().any(|line| line.action == action), "{action}");
     }
@@ -225,8 +224,7 @@ async fn break_glass_needs_a_reason_and_shouts_while_it_is_on() {
     beat.effective.push(("prevent.break_glass".into(), "true".into(), "flag".into()));
     machines[1].beat(&beat).await.unwrap();
     assert!(admin.get("/incidents").await.text.contains("Break-glass is on: mx2"));
-    let log = server.enforce().site.audit();
-    let log = log.search(&web::audit::Search { limit: 1_000, ..Default::default() }).await.unwrap();
+    let log = server.audit_log().await;
     let on = log.iter().filter(|line| line.action == "BREAK_GLASS_ON").count();
     assert_eq!(on, 3, "once for each server each time");
     assert!(log.iter().any(|line| line.detail.contains("the engine is stuck")));

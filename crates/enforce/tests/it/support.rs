@@ -144,6 +144,12 @@ impl Server {
         recorded.incidents.iter().map(|one| one.id).collect()
     }
 
+    /// The lines of the audit log, newest first.
+    pub(crate) async fn audit_log(&self) -> Vec<web::audit::Line> {
+        let search = web::audit::Search { limit: 1_000, ..web::audit::Search::default() };
+        self.enforce().site.audit().search(&search).await.unwrap()
+    }
+
     /// The detail of each line of an incident's history, oldest first.
     pub(crate) async fn history(&self, id: u64) -> Vec<(String, String)> {
         let incident = self.enforce().journal.show(id).await.unwrap().unwrap();
