@@ -69,6 +69,20 @@ impl Console {
         console
     }
 
+    /// Goes on from the page that asks a user of Enforce for a code; panics if that is refused.
+    pub fn sign_in_by_code(address: SocketAddr, name: &str, page: &Page, code: &str) -> Self {
+        let mut console = Self::let_in(address, name, Self::try_code(address, page, code));
+        console.token = console.get("/account").form_token();
+        console
+    }
+
+    /// What the page that asks a user of Enforce for a code hears.
+    pub fn try_code(address: SocketAddr, page: &Page, code: &str) -> Page {
+        let ticket = page.between("name=\"ticket\" value=\"", "\"");
+        let typed = [("of", "elsewhere"), ("ticket", ticket), ("code", code)];
+        ask(address, "POST", "/sign-in", "", &form(&typed))
+    }
+
     fn let_in(address: SocketAddr, name: &str, page: Page) -> Self {
         assert_eq!(page.status, 303, "{name} is not let in: {}", page.words());
         Self { address, cookie: page.cookie, token: String::new() }

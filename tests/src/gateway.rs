@@ -26,6 +26,7 @@ pub struct Setup {
     deliver: Option<String>,
     flags: Vec<String>,
     config: String,
+    most_kilobytes: Option<u32>,
     dir: TempDir,
 }
 
@@ -48,6 +49,7 @@ impl Setup {
             deliver: None,
             flags: Vec::new(),
             config: String::new(),
+            most_kilobytes: None,
             dir: TempDir::new().expect("a temporary directory"),
         }
     }
@@ -111,6 +113,12 @@ impl Setup {
     /// Lines for the configuration file: whole tables.
     pub fn config(mut self, text: &str) -> Self {
         self.config = format!("{}{text}\n", self.config);
+        self
+    }
+
+    /// None of its files can grow beyond so many kilobytes: writing fails there, as on a full disk.
+    pub fn files_up_to(mut self, kilobytes: u32) -> Self {
+        self.most_kilobytes = Some(kilobytes);
         self
     }
 
@@ -219,7 +227,16 @@ impl Gateway {
     fn command(&self) -> Command {
         let setup = &self.setup;
         let log = File::options().create(true).append(true).open(setup.dir.path().join("log")).unwrap();
-        let mut command = Command::new(binary());
+        let mut command = match setup.most_kilobytes {
+            None => Command::new(binary()),
+            Some(most) => {
+                // The signal that ends a program at this limit is ignored: the write fails instead. The unit is half a kilobyte.
+                let limited = format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", 2 * most);
+                let mut command = Command::new("sh");
+                command.args(["-c", &limited, "sh"]).arg(binary());
+                command
+            }
+        };
         command.args(["gateway", "--listen", &setup.listen.to_string()]);
         command.args(["--console-listen", &setup.console.to_string()]);
         command.arg("--data").arg(setup.data()).args(&setup.flags);
@@ -262,6 +279,16 @@ impl Gateway {
         let (before, rest) = self.setup.config.split_once("\nuser = \"").expect("a user");
         let (_, after) = rest.split_once('"').expect("the end of its name");
         self.setup.config = format!("{before}\nuser = {user:?}{after}");
+    }
+
+    /// Its files may grow (again), once it is started again.
+    pub fn make_room(&mut self) {
+        self.setup.most_kilobytes = None;
+    }
+
+    /// Another configuration file, for when it starts again.
+    pub fn change_config(&mut self, text: &str) {
+        text.clone_into(&mut self.setup.config);
     }
 
     /// The mails in its Maildir.

@@ -39,6 +39,12 @@ pub struct Options {
     pub sign_in: Option<SignInOptions>,
     /// Notices to reviewers and senders.
     pub notices: NoticeOptions,
+    /// Where people reach the Control Center; nowhere when empty.
+    pub console_listen: String,
+    /// Its certificate chain (PEM), with `console_key`; plain http on loopback without.
+    pub console_certificate: Option<PathBuf>,
+    /// Its private key (PEM).
+    pub console_key: Option<PathBuf>,
     /// Days for which the message audit is kept.
     pub audit_days: u32,
     /// Folders. If any folder or filter stands here, this file is the truth and the Control Center only shows them.
@@ -224,6 +230,9 @@ impl Default for Options {
             enforce: None,
             sign_in: None,
             notices: NoticeOptions::default(),
+            console_listen: "127.0.0.1:8081".to_owned(),
+            console_certificate: None,
+            console_key: None,
             audit_days: 90,
             folder: Vec::new(),
             filter: Vec::new(),
@@ -325,6 +334,9 @@ impl Options {
                     .to_owned(),
             );
         }
+        if self.console_certificate.is_some() != self.console_key.is_some() {
+            return invalid("console_certificate and console_key go together (PEM files)".to_owned());
+        }
         if self.queue.sessions_per_destination == 0 || self.queue.first_wait == 0 {
             return invalid("queue: first_wait and sessions_per_destination are 1 or more".to_owned());
         }
@@ -387,6 +399,7 @@ mod tests {
         assert!(wrong("deliver = \"relay\"").contains("write smtp://HOST:PORT"));
         assert!(wrong("trusted_peers = [\"gateway\"]").contains("192.0.2.0/24"));
         assert!(wrong("[inspect]\nmax_sessions = 500").contains("mail.max_sessions"));
+        assert!(wrong("console_key = \"a.key\"").contains("go together"));
         assert!(
             wrong("[queue]\nauth = { user = \"a\", secret_file = \"b\" }").contains("tls = \"required\"")
         );
@@ -400,6 +413,25 @@ mod tests {
         assert!(
             wrong("[[folder]]\nname = \"f\"\nkind = \"hold\"\nmax-days = 0").contains("leave the limit out")
         );
+    }
+
+    #[test]
+    fn updates_go_in_batches_of_100_each_five_seconds_unless_it_is_set_up_to_an_hour() {
+        let enforce = |more: &str| {
+            let tls = "tls = { certificate = \"a\", key = \"b\", ca = \"c\" }";
+            let text = format!(
+                "[enforce]\nurl = \"https://e.test:8100\"\nuser = \"gw\"\npassword_file = \"p\"\n{tls}\n{more}"
+            );
+            Options::parse(&text).map(|options| options.enforce.map(|one| (one.batch, one.interval)))
+        };
+        assert_eq!(enforce("").unwrap(), Some((100, 5)));
+        assert_eq!(enforce("batch = 1\ninterval = 3600").unwrap(), Some((1, 3600)));
+        for wrong in ["batch = 0", "batch = 10001", "interval = 0", "interval = 3601"] {
+            assert!(
+                enforce(wrong).unwrap_err().to_string().contains("interval 1 to 3600 seconds"),
+                "{wrong}"
+            );
+        }
     }
 
     #[test]

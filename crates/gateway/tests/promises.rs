@@ -1,5 +1,7 @@
 //! Held mail is never lost, never delivered twice because of us, never delivered without a decision, never altered but for its
 //! header: with the gateway killed at any moment, the next host failing, and mails, repeats and decisions in random order.
+//!
+//! The dice fall alike in each run, or as `WEIR_TESTS_SEED` has it.
 
 #![allow(clippy::unwrap_used)]
 
@@ -21,6 +23,13 @@ const FROM: &str = "ann@company.example";
 struct Dice(u64);
 
 impl Dice {
+    fn new(test: u64) -> Self {
+        let seed = std::env::var("WEIR_TESTS_SEED").ok().and_then(|text| text.parse::<u64>().ok());
+        let seed = seed.map_or(test, |seed| seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ test) | 1;
+        eprintln!("the dice begin with {seed:#x}");
+        Self(seed)
+    }
+
     fn roll(&mut self, below: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -117,7 +126,7 @@ fn text(number: u64) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_moment_no_mail_is_lost_delivered_undecided_or_changed() {
-    let (dir, sink, mut dice) = (tempfile::tempdir().unwrap(), Sink::start().await, Dice(0x5eed_0001));
+    let (dir, sink, mut dice) = (tempfile::tempdir().unwrap(), Sink::start().await, Dice::new(0x5eed_0001));
     sink.slow.store(3, Ordering::Relaxed);
     let (mut sent, mut number) = (BTreeSet::new(), 0);
     for _ in 0..12 {
@@ -149,7 +158,7 @@ async fn killed_at_any_moment_no_mail_is_lost_delivered_undecided_or_changed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_moment_a_maildir_gets_each_mail_exactly_once() {
-    let (dir, mut dice) = (tempfile::tempdir().unwrap(), Dice(0x5eed_0002));
+    let (dir, mut dice) = (tempfile::tempdir().unwrap(), Dice::new(0x5eed_0002));
     let maildir = dir.path().join("out");
     let deliver = format!("maildir:{}", maildir.display());
     let mut sent = BTreeSet::new();
@@ -178,7 +187,7 @@ async fn killed_at_any_moment_a_maildir_gets_each_mail_exactly_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hundreds_of_mails_repeats_and_decisions_in_any_order_keep_the_promises() {
-    let (dir, sink, mut dice) = (tempfile::tempdir().unwrap(), Sink::start().await, Dice(0x5eed_0003));
+    let (dir, sink, mut dice) = (tempfile::tempdir().unwrap(), Sink::start().await, Dice::new(0x5eed_0003));
     let running = started(options(dir.path(), sink.destination())).await;
     let gw = running.gateway.clone();
     let mut decided: BTreeMap<(u64, String), ReviewAction> = BTreeMap::new();
@@ -242,7 +251,7 @@ async fn hundreds_of_mails_repeats_and_decisions_in_any_order_keep_the_promises(
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_moment_a_decision_about_many_goes_on_and_decides_each_once() {
     const MAILS: u64 = 30;
-    let (dir, mut dice) = (tempfile::tempdir().unwrap(), Dice(0x5eed_0007));
+    let (dir, mut dice) = (tempfile::tempdir().unwrap(), Dice::new(0x5eed_0007));
     let deliver = format!("maildir:{}", dir.path().join("delivered").display());
     let place = || options(dir.path(), deliver.clone().try_into().unwrap());
     let recipients: Vec<String> = (0..20).map(|number| format!("user{number}@x.example")).collect();

@@ -755,7 +755,16 @@ fn read(path: &Path) -> Result<Table> {
         .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
     // Read into the types first: their errors know the place in the text.
     toml::from_str::<Config>(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+    let other: OtherTypes = toml::from_str(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+    other.gateway.check().map_err(|error| anyhow!("{}: [gateway] {error}", path.display()))?;
     toml::from_str(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
+}
+
+/// What [`Config`] holds as tables, in the types that its servers read them into.
+#[derive(Deserialize)]
+struct OtherTypes {
+    #[serde(default)]
+    gateway: gateway::Options,
 }
 
 fn table_of(config: &Config) -> Result<Table> {
@@ -843,6 +852,23 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Effective::load(Some(&path), environment, flags)
+    }
+
+    #[test]
+    fn a_mistake_in_the_gateways_table_is_told_with_its_line_in_the_file() {
+        let wrong = |table: &str| {
+            load(&format!("[prevent]\ntrial = true\n\n{table}"), &[], &[]).unwrap_err().to_string()
+        };
+        let unknown = wrong("[gateway]\nname = \"gw1\"\n[gateway.mail]\nlisen = \"127.0.0.1:1\"\n");
+        assert!(
+            unknown.contains("weir.toml") && unknown.contains("line 7") && unknown.contains("lisen"),
+            "{unknown}"
+        );
+        let action = wrong("[[gateway.filter]]\nname = \"f\"\nwhen = \"always\"\nactions = [\"shred\"]\n");
+        assert!(action.contains("line 7") && action.contains("shred"), "{action}");
+        let nowhere =
+            wrong("[[gateway.filter]]\nname = \"f\"\nwhen = \"always\"\nactions = [{ hold = \"Cards\" }]\n");
+        assert!(nowhere.contains("[gateway] filter \"f\"") && nowhere.contains("Cards"), "{nowhere}");
     }
 
     #[test]

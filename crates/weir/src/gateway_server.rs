@@ -29,10 +29,6 @@ const PEOPLE: usize = 500;
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) options: Options,
-    /// Where people come in; none when empty.
-    pub(crate) console_listen: String,
-    /// Chain and key of the Control Center; plain http on loopback without.
-    pub(crate) console_tls: Option<(PathBuf, PathBuf)>,
     /// `https://HOST:8100` of Enforce; none when empty.
     pub(crate) enforce: String,
     /// The token for the first connection.
@@ -50,22 +46,7 @@ pub(crate) struct Running {
 
 /// Flags count before the file.
 pub(crate) fn settings(table: &toml::Table, flags: &GatewayServer) -> Result<Settings> {
-    let mut table = table.clone();
-    let mut own = |key: &str| -> Result<String> {
-        match table.remove(key) {
-            None => Ok(String::new()),
-            Some(toml::Value::String(text)) => Ok(text),
-            Some(_) => bail!("[gateway] {key} is a text"),
-        }
-    };
-    let (listen, chain, key) = (own("console_listen")?, own("console_certificate")?, own("console_key")?);
-    let console_tls = match (chain.is_empty(), key.is_empty()) {
-        (true, true) => None,
-        (false, false) => Some((PathBuf::from(chain), PathBuf::from(key))),
-        _ => bail!("[gateway] console_certificate and console_key go together (PEM files)"),
-    };
-    let text = toml::to_string(&table)?;
-    let mut options = Options::parse(&text).context("[gateway]")?;
+    let mut options = Options::parse(&toml::to_string(table)?).context("[gateway]")?;
     let usual = options.deliver == Options::default().deliver;
     if let Some(data) = &flags.data {
         options.data = data.clone();
@@ -85,19 +66,16 @@ pub(crate) fn settings(table: &toml::Table, flags: &GatewayServer) -> Result<Set
         flags.inspect.iter().for_each(|given| server.clone_from(given));
         options.inspect = Some(inspect);
     }
-    let console_listen = match (&flags.console_listen, listen.as_str()) {
-        (Some(given), _) => given.clone(),
-        (None, "") => "127.0.0.1:8081".to_owned(),
-        (None, set) => set.to_owned(),
-    };
+    if let Some(listen) = &flags.console_listen {
+        options.console_listen.clone_from(listen);
+    }
     let enforce = flags.enforce.clone().unwrap_or_default();
     let token = match &flags.enroll_token_file {
         _ if enforce.is_empty() => None,
         Some(file) => prevent_server::enroll_token(file)?,
         None => prevent_server::enroll_token(Path::new(""))?,
     };
-    let mut settings =
-        Settings { options, console_listen, console_tls, enforce, token, names: flags.names.clone() };
+    let mut settings = Settings { options, enforce, token, names: flags.names.clone() };
     settings.belong(flags)?;
     settings.options.check()?;
     Ok(settings)
@@ -170,7 +148,7 @@ pub(crate) async fn run(settings: Settings) -> Result<()> {
 pub(crate) async fn start(settings: Settings, stop: CancellationToken) -> Result<Running> {
     // Before anything listens: a SIGHUP that comes early is heard late, and ends nothing.
     let hangups = signal(SignalKind::hangup())?;
-    let Settings { mut options, console_listen, console_tls, enforce, token, names } = settings;
+    let Settings { mut options, enforce, token, names } = settings;
     std::fs::create_dir_all(&options.data)
         .with_context(|| format!("cannot make the directory {}", options.data.display()))?;
     let place = link::Place::of(&options.data);
@@ -188,6 +166,8 @@ pub(crate) async fn start(settings: Settings, stop: CancellationToken) -> Result
     }
     let data = options.data.clone();
     let offered = options.remediation.clone();
+    let console_listen = options.console_listen.clone();
+    let console_tls = options.console_certificate.clone().zip(options.console_key.clone());
     let running = gateway::start(options).await?;
     let site = gateway::console::site(&running.gateway, Vec::new()).await?;
     let console = match console_listen.as_str() {

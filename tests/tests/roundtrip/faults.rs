@@ -1,4 +1,4 @@
-//! Hundreds of mails and decisions while both servers are killed and the network between them is cut, at random. Afterwards what
+//! Hundreds of mails and decisions while all three servers are killed and the network between them is cut, at random. Afterwards what
 //! must hold holds: held mail is never lost, never delivered without a decision, never twice because of us, never altered; and both
 //! sides agree on every incident.
 //!
@@ -22,7 +22,7 @@ use weir_tests::mails;
 use weir_tests::network::Network;
 use weir_tests::requirement::program;
 use weir_tests::sink::Sink;
-use weir_tests::weir::fixture;
+use weir_tests::weir::{Weir, fixture};
 
 use crate::site::{self, connect, response_if_there};
 
@@ -104,7 +104,7 @@ fn whatever_is_killed_and_cut_no_mail_is_lost_or_let_out_and_both_sides_agree() 
 
     let (listen, inbox) = (prevent.addr(), Mutex::new(Vec::new()));
     let calm = AtomicBool::new(false);
-    let (enforce, gateway) = (Mutex::new(enforce), Mutex::new(gateway));
+    let (enforce, gateway, prevent) = (Mutex::new(enforce), Mutex::new(gateway), Mutex::new(prevent));
     let began = Instant::now();
     let (asked, decided, killed) = std::thread::scope(|scope| {
         let inbox = &inbox;
@@ -113,7 +113,8 @@ fn whatever_is_killed_and_cut_no_mail_is_lost_or_let_out_and_both_sides_agree() 
             .collect();
         let at_enforce = scope.spawn(|| decide_at_enforce(seed, &admin, &calm));
         let at_gateway = scope.spawn(|| decide_at_gateway(seed, &center, &calm));
-        let killed = break_things(seed, began + faults, (&enforce, &gateway), (&to_enforce, &to_gateway));
+        let servers = (&enforce, &gateway, &prevent);
+        let killed = break_things(seed, began + faults, servers, (&to_enforce, &to_gateway));
         senders.into_iter().for_each(|sender| sender.join().unwrap());
         calm.store(true, Ordering::Relaxed);
         (at_enforce.join().unwrap(), at_gateway.join().unwrap(), killed)
@@ -195,6 +196,7 @@ pub(crate) fn numbers(page: &str) -> BTreeSet<u64> {
 struct Killed {
     enforce: usize,
     gateway: usize,
+    prevent: usize,
     cuts: usize,
 }
 
@@ -202,7 +204,7 @@ struct Killed {
 fn break_things(
     seed: u64,
     until: Instant,
-    (enforce, gateway): (&Mutex<Enforce>, &Mutex<Gateway>),
+    (enforce, gateway, prevent): (&Mutex<Enforce>, &Mutex<Gateway>, &Mutex<Weir>),
     networks: (&Network, &Network),
 ) -> Killed {
     let mut dice = Dice::new(seed, 4);
@@ -211,7 +213,7 @@ fn break_things(
         std::thread::sleep(Duration::from_millis(100 + dice.roll(700)));
         let network = if dice.roll(2) == 0 { networks.0 } else { networks.1 };
         let pause = Duration::from_millis(dice.roll(800));
-        match dice.roll(8) {
+        match dice.roll(9) {
             0 | 1 => {
                 let mut gateway = gateway.lock().unwrap();
                 gateway.kill();
@@ -236,13 +238,20 @@ fn break_things(
                 killed.gateway += 1;
                 killed.enforce += 1;
             }
-            4 => network.cut_open(),
-            5 => {
+            4 => {
+                let mut prevent = prevent.lock().unwrap();
+                prevent.kill();
+                std::thread::sleep(pause);
+                prevent.restart();
+                killed.prevent += 1;
+            }
+            5 => network.cut_open(),
+            6 => {
                 network.cut();
                 std::thread::sleep(pause);
                 network.mend();
             }
-            6 => {
+            7 => {
                 network.silence(true);
                 std::thread::sleep(pause);
                 network.cut_open();

@@ -184,6 +184,12 @@ fn testing_the_integration() {
         .shows("APPROVED")
         .shows("DELIVERED");
 
+    // Table 2-2: the remediator, who is nobody's user, is named in the gateway's log as well.
+    let log = gateway.log();
+    let asked =
+        log.lines().find(|line| line.contains("remediation requested")).expect("a line of the request");
+    assert!(asked.contains("dlp-remediator") && asked.contains("rita"), "{asked}");
+
     // Figure 1-4: the other two are decided on in the Control Center, and seen at Enforce.
     let number = listed(&center, "subject=offer+two").first().expect("the incident").0;
     decide(&center, number, "reject", "not without the board");

@@ -4,7 +4,9 @@
 // Helpers panic: that is how a test fails.
 #![allow(clippy::unwrap_used)]
 
+mod disk_full;
 mod faults;
+mod folders;
 mod guide;
 mod keys;
 mod newcomer;

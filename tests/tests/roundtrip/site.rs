@@ -97,6 +97,7 @@ pub(crate) mod prevent_status {
     pub(crate) const APPROVED: i64 = 22;
     pub(crate) const REJECTED: i64 = 23;
     pub(crate) const CUSTOM: i64 = 24;
+    pub(crate) const EXPUNGED: i64 = 25;
 }
 
 /// A line of an incident's history.

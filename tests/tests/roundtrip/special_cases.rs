@@ -7,7 +7,7 @@ use weir_tests::console::words;
 use weir_tests::gateway::Setup;
 use weir_tests::network::Network;
 use weir_tests::requirement::program;
-use weir_tests::sink::Sink;
+use weir_tests::sink::{Reaction, Sink, Stage, reply};
 use weir_tests::{mails, weir};
 
 use crate::site::{PATIENCE, Site, decide, listed, prevent_status, response, rule_number};
@@ -207,6 +207,7 @@ fn what_a_folders_limits_removed_is_said_to_have_expired() {
     site.send(&[BOB], &mail);
     assert!(eventually(PATIENCE, || site.enforce.incidents().len() == 1));
     site.told(1, "the copy for bob@other.example was removed by its folder's limits at gw1");
+    site.comes_to(1, prevent_status::EXPUNGED);
     site.respond(1, "Approve", "");
     let failed = site.told(1, "FlexResponse Action Failed [SMG Approve Action]");
     assert!(
@@ -269,6 +270,41 @@ fn an_action_on_a_report_is_done_for_all_chosen_incidents_and_each_says_its_own_
     let failed = site.told(ids[0], "FlexResponse Action Failed [SMG Approve Action]");
     assert!(failed.detail.contains("the email has already been rejected"), "{}", failed.detail);
     assert_eq!(site.gateway.wait_for_delivered(4).len(), 4);
+}
+
+/// Figure 1-3: a reviewer quarantines a mail that was only to be looked at, as long as it has not left; Enforce decides about it.
+#[test]
+fn a_mail_of_an_informational_folder_is_held_by_a_reviewer_before_it_leaves_and_released_from_enforce() {
+    let hop = Sink::scripted(|asked| match asked.stage {
+        Stage::Dot => reply("451 4.3.2 not now"),
+        _ => Reaction::Good,
+    });
+    let folders = "[gateway.queue]\nfirst_wait = 3600\nlongest_wait = 3600\n\
+        [[gateway.folder]]\nname = \"Seen\"\nkind = \"informational\"\n[[gateway.folder]]\nname = \"Stopped\"\nkind = \"hold\"\n\
+        [[gateway.filter]]\nname = \"Marked\"\nwhen = \"has-unique-message-id\"\nactions = [{ inform = \"Seen\" }]\n";
+    let site = Site::with(
+        |enforce| Setup::of(enforce, "gw1").deliver(&format!("smtp://{}", hop.addr())).config(folders),
+        |prevent| prevent,
+    );
+    site.send(&[BOB], &mails::with_card_number("stop it"));
+    let center = site.gateway.person("carl", "Administrator");
+    let (number, row) = listed(&center, "").remove(0);
+    assert!(row.contains("Seen"), "{row}");
+    assert!(eventually(PATIENCE, || site.enforce.incidents().len() == 1));
+    assert_eq!(site.held(0).len(), 0);
+    // It is in the queue, and has been tried.
+    assert!(eventually(PATIENCE, || site.gateway.queue().first().is_some_and(|one| one["attempts"] == 1)));
+    let fields = [("folder", "Stopped"), ("note", "wait for the board")];
+    let page = center.done(&format!("/incidents/{number}/hold"), &fields);
+    page.shows("waits in \"Stopped\" now");
+    let id = site.held(1)[0];
+    site.told(id, "the copy for bob@other.example is held for review at gw1: wait for the board");
+    assert!(site.gateway.queue().is_empty());
+    hop.rescript(|_| Reaction::Good);
+    site.respond(id, "Approve", "the board agrees");
+    site.told(id, "the copy for bob@other.example was delivered at gw1");
+    assert_eq!(hop.wait_for(1).len(), 1);
+    center.get(&format!("/incidents/{number}")).shows("HELD_BY_REVIEWER").shows("wait for the board");
 }
 
 /// Remediation on both sides at the same moment: one of them does it, the other hears of it, and both show the same.
