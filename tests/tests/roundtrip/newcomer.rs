@@ -81,8 +81,9 @@ fn what_was_held_is_decided_on_in_either_console_seen_in_the_other_and_arrives()
     assert_eq!(held.len(), 3, "{held:?}");
 
     // One of them is approved at Enforce …
-    let incident = enforce.get("/incidents?prevent=21");
-    let first = *numbers(&incident.body).first().expect("a held incident");
+    let incidents = || numbers(&enforce.get("/incidents?prevent=21").body);
+    assert!(eventually(PATIENCE, || incidents().len() == held.len()), "{:?}", incidents());
+    let first = *incidents().first().expect("as many as are held");
     let snapshot = enforce.get(&format!("/incidents/{first}"));
     let subject = weir_tests::console::words(snapshot.between("<h1>", "</h1>"));
     assert_eq!(arrived(&data.join("delivered"), &subject), 0);
