@@ -196,7 +196,8 @@ impl Responses {
         Ok(Some(done.map(|_| asked)))
     }
 
-    /// Makes the guide's three plug-ins and the three rules that run them, where there are none of these names yet.
+    /// Makes the guide's three plug-ins and the three rules that run them, where there are none of these names yet. Without the
+    /// credential there is neither: a rule would fail each time.
     pub async fn install_quarantine_connect(
         &self,
         actor: &Actor,
@@ -213,8 +214,9 @@ impl Responses {
                     tracing::error!(
                         plugin,
                         credential,
-                        "there is no such credential: the plug-in is not made"
+                        "there is no such credential: neither the plug-in nor its rule is made"
                     );
+                    continue;
                 }
             }
             if !rules.iter().any(|known| known.name == rule) {

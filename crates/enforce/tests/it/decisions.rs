@@ -237,6 +237,9 @@ async fn a_rule_for_ageing_incidents_never_acts_on_mail_unless_it_says_so() {
     let actor = incident::desk::Actor { who: "test".into(), origin: None };
     let responses = server.enforce().responses();
     let desk = server.enforce().desk();
+    responses.install_quarantine_connect(&actor, "127.0.0.1", 1, "gateway", "dlp").await.unwrap();
+    let none = (desk.plugins().await.unwrap().is_empty(), responses.rules().await.unwrap().is_empty());
+    assert_eq!(none, (true, true), "without the credential there is nothing that would always fail");
     desk.keep_secret(&actor, "gateway", incident::desk::SecretKind::Password, "", b"secret").await.unwrap();
     responses.install_quarantine_connect(&actor, "127.0.0.1", 1, "gateway", "dlp").await.unwrap();
     let rule = [
