@@ -1,5 +1,5 @@
 //! What Enforce does by itself from time to time: retention, sums of each day, rules for ageing incidents, and
-//! an eye on certificates.
+//! an eye on certificates. Of several servers one does what changes incidents; each looks at certificates.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Enforce;
 use crate::certificates::Seen;
+use crate::fleet::{CLOCK, RENEW_EVERY};
 
 const EVERY: Duration = Duration::from_secs(3_600);
 /// Summaries read what was not summed up yet line by line; ages are looked at as often.
@@ -54,16 +55,38 @@ impl Enforce {
 
 pub(crate) async fn keep(enforce: Arc<Enforce>, stop: CancellationToken) {
     let (mut looks, mut sums) = (tokio::time::interval(EVERY), tokio::time::interval(SUM_EVERY));
+    let mut tells = tokio::time::interval(RENEW_EVERY);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = looks.tick() => look(&enforce).await,
-            _ = sums.tick() => {
+            _ = tells.tick() => tell(&enforce).await,
+            _ = looks.tick() => {
+                look(&enforce).await;
+                if is_mine(&enforce).await {
+                    expire(&enforce).await;
+                }
+            }
+            _ = sums.tick() => if is_mine(&enforce).await {
                 sum_up(&enforce).await;
                 act_on_age(&enforce).await;
-            }
+            },
         }
     }
+}
+
+/// That it is there, and that it goes on doing what the clock starts.
+async fn tell(enforce: &Enforce) {
+    if let Err(error) = enforce.fleet.tell().await {
+        tracing::error!(%error, "other Enforce servers cannot be told that this one is there");
+    }
+    is_mine(enforce).await;
+}
+
+/// Whether this server does what the clock starts; what cannot be looked up is left to the next time.
+async fn is_mine(enforce: &Enforce) -> bool {
+    let held = enforce.fleet.holds(CLOCK).await;
+    held.inspect_err(|error| tracing::error!(%error, "who does the timed work cannot be looked up"))
+        .unwrap_or(false)
 }
 
 async fn act_on_age(enforce: &Enforce) {
@@ -89,6 +112,9 @@ async fn look(enforce: &Enforce) {
         }
         Err(error) => tracing::error!(%error, "the certificates cannot be looked at"),
     }
+}
+
+async fn expire(enforce: &Enforce) {
     let retention: Retention = enforce.options.retention;
     match enforce.journal.expire(retention).await {
         Ok(deleted) if deleted.incidents + deleted.originals > 0 => {

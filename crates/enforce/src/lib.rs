@@ -17,6 +17,7 @@ use web::oidc::{Settings, SingleSignOn};
 pub mod api;
 pub mod certificates;
 pub mod console;
+mod fleet;
 mod inspection;
 mod keeper;
 pub mod lookup;
@@ -29,6 +30,7 @@ mod servers;
 mod stream;
 
 use certificates::{Directory, Ours};
+use fleet::Fleet;
 pub use keeper::InUse;
 pub use options::{ConsoleTls, Options};
 pub use servers::{NewToken, Presence, ServerState, Standing, Token};
@@ -38,8 +40,11 @@ use servers::{Published, UNIQUE_ID_KEYS, keep_published};
 const PEOPLE: usize = 1_000;
 /// Connections of servers at one time.
 const SERVERS: usize = 500;
-const STEPS: &[&str] =
-    &[include_str!("../migrations/0001_servers.sql"), include_str!("../migrations/0002_token_use.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../migrations/0001_servers.sql"),
+    include_str!("../migrations/0002_token_use.sql"),
+    include_str!("../migrations/0003_fleet.sql"),
+];
 
 /// Why Enforce does not start, or cannot do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +93,8 @@ pub struct Enforce {
     /// What is counted of notices and log messages.
     pub effect_metrics: effects::EffectMetrics,
     pub(crate) published: Published,
+    /// This server among those over its database.
+    pub(crate) fleet: Fleet,
     /// Opens what hangs on mails that people try policies on.
     pub(crate) opener: inspection::Opener,
 }
@@ -163,9 +170,12 @@ impl Enforce {
             let settings = Settings { console_url: console_url.clone(), ..settings.clone() };
             site.single_sign_on = Some(Arc::new(SingleSignOn::new(settings)?));
         }
-        let site = Site::open(database, keys, site).await?;
+        let site = Site::open(database.clone(), keys, site).await?;
         let directory = Directory::new(&options.data.join("certificates"));
         let certificates = directory.ready(&options.names)?;
+        let authority = certificates::describe(certificates.roots.as_bytes())?;
+        let authority = authority.first().map_or("", |authority| authority.fingerprint.as_str());
+        let fleet = Fleet::new(database.clone(), &options.data, &console_url, authority, &options.version)?;
         let lookups = lookup::Lookups::new(&options.lookups)?;
         let published = Published::new(&options.policies, &options.index_keys, &options.data);
         let opener = inspection::Opener::new(options.documents.clone());
@@ -183,6 +193,7 @@ impl Enforce {
             console_url,
             effect_metrics,
             published,
+            fleet,
             opener,
         }))
     }
@@ -241,6 +252,7 @@ impl Running {
 pub async fn start(mut options: Options, stop: CancellationToken) -> Result<Running, Error> {
     options.listen = with_a_port(&options.listen);
     let enforce = Enforce::open(options).await?;
+    enforce.fleet.tell().await?;
     let options = &enforce.options;
     let people = Router::new().merge(console::router(&enforce)).merge(api::router(&enforce));
     let transport = people_transport(&enforce)?;

@@ -285,7 +285,10 @@ async fn look(
         let presence = presence.and_then(|value| Some(value.as_str()?.to_owned())).unwrap_or_default();
         servers.get_or_create(&Presence { presence }).inc();
     }
-    Vec::new()
+    let differ = |owner| {
+        format!("the policies here are not those of {owner}, which count: nothing of them is published")
+    };
+    enforce.policies_differ_from().map(differ).into_iter().collect()
 }
 
 // ---- beside a running server

@@ -11,6 +11,7 @@ mod files;
 pub(crate) use authority::check as check_host;
 pub use authority::{Authority, Issue, Pair, Use, request};
 pub use describe::{Seen, describe};
+pub(crate) use files::write_whole;
 pub use files::{Directory, NAME, Ours};
 
 /// A certificate that ends sooner than this is worth a warning.

@@ -18,7 +18,7 @@ use web::{Problem, Viewer};
 
 use super::list::see_other;
 use super::policies::{files, shown};
-use super::policy_files::{Checked, Files, blocking};
+use super::policy_files::{Checked, Files, blocking, counts};
 use super::{Answer, Console, Trouble};
 
 /// Where indexes are listed and sent to.
@@ -117,6 +117,7 @@ impl Drop for Part {
 
 pub(super) async fn upload(State(console): State<Console>, viewer: Viewer, mut form: Multipart) -> Answer {
     viewer.require(Privilege::AuthorPolicies)?;
+    counts(&console)?;
     let Ok(_alone) = console.uploading.try_lock() else {
         return Err(Problem::Conflict(
             "Another index is being taken in. Send yours again when it is through.".to_owned(),
@@ -251,6 +252,7 @@ pub(super) async fn remove(
     Form(removed): Form<Removed>,
 ) -> Answer {
     viewer.require(Privilege::AuthorPolicies)?;
+    counts(&console)?;
     let (kind, name) = IndexKind::of_file(&removed.file).ok_or(Problem::NotFound)?;
     let _alone = console.uploading.lock().await;
     let files = files(&console);

@@ -155,6 +155,7 @@ pub fn router(enforce: &Arc<Enforce>) -> Router {
         .route("/statuses/attribute/remove", post(statuses::remove_attribute))
         .route("/servers", get(servers::show).post(servers::enroll))
         .route("/servers/break-glass", post(servers::break_glass))
+        .route("/policies/count-here", post(servers::own_policies))
         .route("/servers/{name}", get(servers::one))
         .route("/servers/{name}/settings", post(servers::settings))
         .route("/servers/{name}/approve", post(servers::approve))

@@ -15,7 +15,7 @@ use web::session::Tone;
 use web::{Problem, Viewer};
 
 use super::list::see_other;
-use super::policy_files::{Files, hash};
+use super::policy_files::{Files, counts, hash};
 use super::upload::Uploaded;
 use super::{Answer, Console, actor};
 
@@ -264,6 +264,7 @@ async fn stored(
     text: &str,
     why: &str,
 ) -> Answer<Option<Vec<Html>>> {
+    counts(console)?;
     let files = files(console);
     if let Err(diagnostics) = files.check(name, text).await? {
         return Ok(Some(shown(&diagnostics)));

@@ -10,6 +10,7 @@ use policy::{Diagnostic, Loaded, Set, SourceFile};
 use web::Problem;
 
 use super::{Answer, Trouble};
+use crate::fleet::Policies;
 
 /// Octets of a file that the console writes.
 const MOST: usize = 512 << 10;
@@ -86,6 +87,17 @@ impl Files {
     /// The indexes on disk.
     pub(super) fn indexes(&self) -> Indexes {
         Indexes::open(&self.dir, &IndexKeys::in_dir(self.keys.clone()))
+    }
+}
+
+/// Only where the policy directory counts is it written to.
+pub(super) fn counts(console: &super::Console) -> Answer<()> {
+    match console.enforce.fleet.policies() {
+        Policies::Ours => Ok(()),
+        Policies::Same(owner) | Policies::Differ(owner) => Err(Problem::Conflict(format!(
+            "Policies are changed at {owner}: the policy directory of that server is the one that counts. Nothing was written."
+        ))
+        .into()),
     }
 }
 

@@ -18,6 +18,7 @@ use super::list::see_other;
 use super::seen::plain;
 use super::{Answer, Console};
 use crate::certificates::SOON;
+use crate::fleet::Member;
 use crate::servers::{SETTINGS, Setting, Shape};
 use crate::{NewToken, Presence, ServerState, Standing};
 
@@ -36,6 +37,10 @@ struct Servers {
     fields: Vec<Field>,
     glass: Vec<String>,
     token: Option<(String, String)>,
+    /// Enforce servers, where there are several.
+    members: Vec<Member>,
+    /// Whose policies count, where those here are different ones.
+    differ_from: Option<String>,
 }
 
 struct Row {
@@ -164,7 +169,13 @@ pub(super) async fn show(State(console): State<Console>, viewer: Viewer) -> Answ
 async fn list(console: &Console, viewer: &Viewer, token: Option<(String, String)>) -> Answer {
     let servers = console.enforce.servers().await?;
     let glass = broken_glass(&servers);
+    let mut members = console.enforce.fleet.members().await?;
+    if members.len() < 2 {
+        members.clear();
+    }
     let content = Servers {
+        members,
+        differ_from: console.enforce.policies_differ_from(),
         form: viewer.form(),
         rows: servers.iter().map(row).collect(),
         fields: vec![
@@ -183,6 +194,24 @@ async fn list(console: &Console, viewer: &Viewer, token: Option<(String, String)
     };
     let page = Page::new(viewer, "Servers").within("/servers").wide();
     Ok(shout(page, &glass).show(&content)?)
+}
+
+/// The policy directory of this server counts from now on.
+pub(super) async fn own_policies(State(console): State<Console>, viewer: Viewer) -> Answer {
+    viewer.require(Privilege::ManageServers)?;
+    viewer.require(Privilege::AuthorPolicies)?;
+    let set = console.enforce.published.set();
+    if set.is_empty() {
+        return Err(Problem::Conflict(
+            "The policy directory here holds no set that compiles; the page Policies says why.".to_owned(),
+        )
+        .into());
+    }
+    viewer.log("POLICIES_OWNED", &set, &console.enforce.console_url).await?;
+    console.enforce.fleet.own_policies(&set).await?;
+    console.enforce.settle_policies().await?;
+    viewer.say(Tone::Done, "The policies of this server are the ones that count from now on.").await?;
+    Ok(see_other("/servers"))
 }
 
 pub(super) async fn enroll(

@@ -8,14 +8,18 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use incident::wire::{PolicyFile, PolicyManifest};
 use policy::index::IndexKeys;
 use tokio_util::sync::CancellationToken;
 
+use crate::fleet::{Policies, RENEW_EVERY};
+
 /// How often the directory is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Another server sees a change of a shared directory a little later.
+const SAID_AFTER: Duration = Duration::from_secs(10);
 const DEEPEST: usize = 8;
 
 /// What is published now.
@@ -24,6 +28,9 @@ pub(crate) struct Published {
     policies: PathBuf,
     keys: PathBuf,
     store: PathBuf,
+    /// What the directory held when it last compiled.
+    ready: RwLock<Arc<PolicyManifest>>,
+    /// What servers are told.
     manifest: RwLock<Arc<PolicyManifest>>,
     /// Path, size and time of each file, at the last look.
     looked: Mutex<BTreeSet<(String, u64, Option<SystemTime>)>>,
@@ -35,17 +42,47 @@ impl Published {
             policies: policies.to_owned(),
             keys: keys.to_owned(),
             store: data.join("published"),
+            ready: RwLock::default(),
             manifest: RwLock::default(),
             looked: Mutex::default(),
         }
     }
 
-    /// The manifest of the last set that compiled; empty until there was one.
+    /// The manifest that servers are told; empty while there is none.
     pub(crate) fn manifest(&self) -> Arc<PolicyManifest> {
-        self.manifest.read().unwrap_or_else(PoisonError::into_inner).clone()
+        read(&self.manifest)
     }
 
-    /// Looks at the directory, and publishes it if it changed. Takes a while then.
+    /// The set of the directory, as of when it last compiled; empty until it did.
+    pub(crate) fn set(&self) -> String {
+        read(&self.ready).etag.clone()
+    }
+
+    /// Whether what the directory held when it last compiled is what servers are told.
+    fn is_told(&self) -> bool {
+        read(&self.ready).etag == self.manifest().etag
+    }
+
+    /// Tells servers the set of the directory.
+    pub(crate) fn tell(&self) {
+        if self.is_told() {
+            return;
+        }
+        let ready = read(&self.ready);
+        tracing::info!(
+            etag = ready.etag,
+            files = ready.files.len(),
+            "policies are published for the servers"
+        );
+        *self.manifest.write().unwrap_or_else(PoisonError::into_inner) = ready;
+    }
+
+    /// Tells servers nothing: they keep what they have.
+    fn withdraw(&self) {
+        *self.manifest.write().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+    }
+
+    /// Looks at the directory, and makes it ready to be told if it changed. Takes a while then.
     fn look(&self) {
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         let mut seen = files(&self.policies);
@@ -68,12 +105,7 @@ impl Published {
         let done = copied.is_ok();
         match copied {
             Ok(Some(manifest)) => {
-                tracing::info!(
-                    etag = manifest.etag,
-                    files = manifest.files.len(),
-                    "policies are published for the servers"
-                );
-                *self.manifest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(manifest);
+                *self.ready.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(manifest);
             }
             Ok(None) => {}
             Err(why) => {
@@ -129,9 +161,9 @@ impl Published {
         Ok(PolicyFile { path, size, digest })
     }
 
-    /// What neither this manifest nor the one before names is not needed any more.
+    /// What neither this manifest nor the one that servers are told names is not needed any more.
     fn sweep(&self, manifest: &PolicyManifest) {
-        let before = self.manifest.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let before = self.manifest();
         let needed: BTreeSet<&str> =
             manifest.files.iter().chain(&before.files).map(|file| file.digest.as_str()).collect();
         for entry in fs::read_dir(&self.store).into_iter().flatten().flatten() {
@@ -143,14 +175,77 @@ impl Published {
     }
 }
 
+fn read(manifest: &RwLock<Arc<PolicyManifest>>) -> Arc<PolicyManifest> {
+    manifest.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
 /// Looks again and again, beside everything else, until stopped.
 pub(crate) async fn keep_published(enforce: Arc<crate::Enforce>, stop: CancellationToken) {
+    let mut settled: Option<Instant> = None;
+    let mut differs = Differs::default();
     loop {
         let looking = enforce.clone();
         let _ = tokio::task::spawn_blocking(move || looking.published.look()).await;
+        if !enforce.published.is_told() || settled.is_none_or(|at| at.elapsed() >= RENEW_EVERY) {
+            match enforce.settle_policies().await {
+                Ok(policies) => differs.note(&policies),
+                Err(error) => {
+                    tracing::error!(%error, "whose policies count cannot be looked up; servers keep what they have")
+                }
+            }
+            settled = Some(Instant::now());
+        }
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+impl crate::Enforce {
+    /// The set of policies that servers are told now; empty while they are told none.
+    pub fn published_set(&self) -> String {
+        self.published.manifest().etag.clone()
+    }
+
+    /// The console of the Enforce server whose policies count, where those here are different ones: none of them are published.
+    pub fn policies_differ_from(&self) -> Option<String> {
+        match self.fleet.policies() {
+            Policies::Differ(owner) => Some(owner),
+            Policies::Ours | Policies::Same(_) => None,
+        }
+    }
+
+    /// Tells servers the policies here, unless those of another Enforce server count and are different ones.
+    pub(crate) async fn settle_policies(&self) -> Result<Policies, crate::Error> {
+        let policies = self.fleet.settle(&self.published.set()).await?;
+        match policies {
+            Policies::Ours | Policies::Same(_) => self.published.tell(),
+            Policies::Differ(_) => self.published.withdraw(),
+        }
+        Ok(policies)
+    }
+}
+
+/// Says once that the directory is another than the owner's. One that both share may change under this server first.
+#[derive(Debug, Default)]
+struct Differs {
+    since: Option<Instant>,
+    said: bool,
+}
+
+impl Differs {
+    fn note(&mut self, policies: &Policies) {
+        let Policies::Differ(owner) = policies else {
+            *self = Self::default();
+            return;
+        };
+        if self.since.get_or_insert_with(Instant::now).elapsed() >= SAID_AFTER && !self.said {
+            self.said = true;
+            tracing::error!(
+                %owner,
+                "the policy directory here is not that of the Enforce server whose policies count: nothing of it is published"
+            );
         }
     }
 }
@@ -193,9 +288,9 @@ mod tests {
         fs::write(dir.path().join("published"), "").unwrap();
         let published = Published::new(&policies, &dir.path().join("keys"), dir.path());
         published.look();
-        assert_eq!(published.manifest().etag, "");
+        assert_eq!(published.set(), "");
         fs::remove_file(dir.path().join("published")).unwrap();
         published.look();
-        assert_ne!(published.manifest().etag, "", "the directory of policies did not change");
+        assert_ne!(published.set(), "", "the directory of policies did not change");
     }
 }

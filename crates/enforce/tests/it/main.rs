@@ -9,6 +9,7 @@ mod browser;
 mod decisions;
 #[path = "../../../web/tests/support/driver.rs"]
 mod driver;
+mod fleet;
 mod indexes;
 mod keys;
 mod ldap;
@@ -18,6 +19,8 @@ mod openapi;
 mod pages;
 mod policies;
 mod postbox;
+#[path = "../../../store/tests/postgres/mod.rs"]
+mod postgres;
 mod receivers;
 mod remediation;
 mod reports;

@@ -65,6 +65,7 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("/servers", &["Administrator"]),
     ("POST /servers", &["Administrator"]),
     ("POST /servers/break-glass", &["Administrator"]),
+    ("POST /policies/count-here", &["Administrator"]),
     ("/servers/mx1", &["Administrator"]),
     ("POST /servers/mx1/settings", &["Administrator"]),
     ("POST /servers/mx1/approve", &["Administrator"]),

@@ -57,7 +57,8 @@ impl Server {
         Self::start_in_with(dir, |_| {}).await
     }
 
-    async fn start_in_with(dir: tempfile::TempDir, change: impl FnOnce(&mut Options)) -> Self {
+    /// Over a directory that is there already, with other options.
+    pub(crate) async fn start_in_with(dir: tempfile::TempDir, change: impl FnOnce(&mut Options)) -> Self {
         let (running, stop) = start(dir.path().to_owned(), change).await;
         Self { running, stop, dir }
     }
