@@ -1,5 +1,7 @@
 //! Policies: browse, read with their tests, edit with the same checks as on the command line, switch, and go back.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
@@ -7,6 +9,7 @@ use axum::response::{Html as Body, IntoResponse};
 use incident::desk::PolicyVersion;
 use policy::{Diagnostic, Mode};
 use serde::Deserialize;
+use similar::{ChangeTag, TextDiff};
 use web::layout::{Chip, Html, Moment, Page, Tint};
 use web::mail::{line, passage};
 use web::pages::encoded;
@@ -18,6 +21,13 @@ use super::list::see_other;
 use super::policy_files::{Files, counts, hash};
 use super::upload::Uploaded;
 use super::{Answer, Console, actor};
+
+/// Lines around a change.
+const AROUND: usize = 2;
+/// Lines of a difference.
+const MOST_LINES: usize = 400;
+/// How long the shortest difference is looked for.
+const DIFFERENCE_TIME: Duration = Duration::from_millis(50);
 
 pub(super) fn files(console: &Console) -> Files {
     let options = &console.enforce.options;
@@ -360,14 +370,30 @@ fn version(version: &PolicyVersion) -> Version {
     }
 }
 
-/// Lines that went and came, with what begins and ends alike left out.
+/// Lines that went and came, with some that stayed around them, and where a piece begins.
 fn difference(before: &str, after: &str) -> Vec<(&'static str, String)> {
-    let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
-    let same = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
-    let rest = old[same..].iter().rev().zip(new[same..].iter().rev()).take_while(|(a, b)| a == b).count();
-    let gone = old[same..old.len() - rest].iter().map(|line| ("-", (*line).to_owned()));
-    let came = new[same..new.len() - rest].iter().map(|line| ("+", (*line).to_owned()));
-    gone.chain(came).take(400).collect()
+    // Two long files without a common line: what was found by then is shown.
+    let difference = TextDiff::configure().timeout(DIFFERENCE_TIME).diff_lines(before, after);
+    let mut lines = Vec::new();
+    for (number, group) in difference.grouped_ops(AROUND).iter().enumerate() {
+        let changes = group.iter().flat_map(|op| difference.iter_changes(op));
+        if number > 0 {
+            lines.push(("", "…".to_owned()));
+        }
+        lines.extend(changes.map(|change| {
+            let sign = match change.tag() {
+                ChangeTag::Delete => "-",
+                ChangeTag::Insert => "+",
+                ChangeTag::Equal => " ",
+            };
+            (sign, change.value().trim_end_matches(['\r', '\n']).to_owned())
+        }));
+    }
+    if lines.len() > MOST_LINES {
+        lines.truncate(MOST_LINES);
+        lines.push(("", "… and more".to_owned()));
+    }
+    lines
 }
 
 #[derive(Deserialize)]
@@ -398,15 +424,33 @@ pub(super) async fn go_back(
 
 #[cfg(test)]
 mod tests {
-    use super::difference;
+    use super::{MOST_LINES, difference};
+
+    fn shown(before: &str, after: &str) -> String {
+        let lines = difference(before, after);
+        lines.iter().map(|(sign, line)| format!("{sign}{line}\n")).collect()
+    }
 
     #[test]
-    fn a_difference_shows_the_lines_that_changed() {
+    fn a_difference_shows_the_lines_that_changed_each_in_its_place() {
+        assert_eq!(shown("a\nb\nc\n", "a\nx\ny\nc\n"), " a\n-b\n+x\n+y\n c\n");
+        assert_eq!(shown("a\n", "a\n"), "");
+        assert_eq!(shown("a\na\n", "a\n"), " a\n-a\n");
+        let before: Vec<String> = (0..20).map(|line| line.to_string()).collect();
+        let mut after = before.clone();
+        after[1] = "one".to_owned();
+        after[18] = "eighteen".to_owned();
+        let said = shown(&before.join("\n"), &after.join("\n"));
         assert_eq!(
-            difference("a\nb\nc\n", "a\nx\ny\nc\n"),
-            [("-", "b".to_owned()), ("+", "x".to_owned()), ("+", "y".to_owned())]
+            said, " 0\n-1\n+one\n 2\n 3\n…\n 16\n 17\n-18\n+eighteen\n 19\n",
+            "what stayed is left out"
         );
-        assert_eq!(difference("a\n", "a\n"), []);
-        assert_eq!(difference("a\na\n", "a\n"), [("-", "a".to_owned())]);
+    }
+
+    #[test]
+    fn a_difference_of_long_files_without_a_common_line_is_bounded() {
+        let file = |from: u32| (from..from + 60_000).map(|line| format!("{line}\n")).collect::<String>();
+        let lines = difference(&file(0), &file(100_000));
+        assert_eq!((lines.len(), lines.last().unwrap().1.as_str()), (MOST_LINES + 1, "… and more"));
     }
 }
