@@ -6,6 +6,7 @@
 mod backtest;
 mod bulk;
 mod credentials;
+mod dictionaries;
 mod export;
 mod filter;
 mod indexes;
@@ -134,6 +135,8 @@ pub fn router(enforce: &Arc<Enforce>) -> Router {
         .route("/policies/try", get(try_mail::show).post(try_mail::try_mail))
         .route(indexes::PATH, get(indexes::show).post(indexes::upload))
         .route("/policies/indexes/remove", post(indexes::remove))
+        .route(dictionaries::PATH, get(dictionaries::show).post(dictionaries::take_in))
+        .route("/policies/dictionaries/remove", post(dictionaries::remove))
         .route("/policies/backtest", post(backtest::begin))
         .route("/policies/backtest/{id}", get(backtest::show))
         .route("/policies/backtest/{id}/state", get(backtest::state))

@@ -18,7 +18,7 @@ use web::session::Tone;
 use web::{Problem, Viewer};
 
 use super::list::see_other;
-use super::policy_files::{Files, counts, hash};
+use super::policy_files::{Files, counts, hash, named};
 use super::upload::Uploaded;
 use super::{Answer, Console, actor};
 
@@ -95,7 +95,7 @@ pub(super) async fn list(State(console): State<Console>, viewer: Viewer) -> Answ
     let content = Policies {
         form: viewer.form(),
         set,
-        others: others.filter(|name| name.ends_with(".toml")).map(str::to_owned).collect(),
+        others: others.map(str::to_owned).filter(|name| named(name).is_ok()).collect(),
         families,
         wrong,
     };
@@ -266,7 +266,7 @@ pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(ed
 }
 
 /// Checks and writes; what is wrong comes back, and then nothing was written.
-async fn stored(
+pub(super) async fn stored(
     console: &Console,
     viewer: &Viewer,
     name: &str,
@@ -347,11 +347,16 @@ pub(super) async fn history(
     Query(asked): Query<Named>,
 ) -> Answer {
     viewer.require(Privilege::AuthorPolicies)?;
-    let text = files(&console).text(&asked.name).await?;
+    let sources = files(&console).sources().await?;
+    let now = sources.iter().find(|source| source.name == asked.name);
     let versions = console.desk.policy_versions(&asked.name).await?;
+    // A file that was removed has versions still.
+    if now.is_none() && versions.is_empty() {
+        return Err(Problem::NotFound.into());
+    }
     let content = History {
         form: viewer.form(),
-        was: hash(&text),
+        was: now.map(|source| hash(&source.text)).unwrap_or_default(),
         versions: versions.iter().map(version).collect(),
         name: asked.name.clone(),
     };

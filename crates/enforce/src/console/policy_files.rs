@@ -13,7 +13,7 @@ use super::{Answer, Trouble};
 use crate::fleet::Policies;
 
 /// Octets of a file that the console writes.
-const MOST: usize = 512 << 10;
+pub(super) const MOST: usize = 512 << 10;
 
 /// Where the policies are, and the keys of their indexes.
 #[derive(Debug, Clone)]
@@ -80,8 +80,15 @@ impl Files {
     pub(super) async fn write(&self, name: &str, was: &str, text: &str) -> Answer<()> {
         named(name)?;
         let (path, text, was) = (self.dir.join(name), text.to_owned(), was.to_owned());
-        let written = blocking(move || write(&path, &was, &text)).await?;
+        let written = blocking(move || change(&path, &was, Some(&text))).await?;
         written.map_err(Trouble)
+    }
+
+    /// Removes a file that still is as its remover saw it.
+    pub(super) async fn remove(&self, name: &str, was: &str) -> Answer<()> {
+        named(name)?;
+        let (path, was) = (self.dir.join(name), was.to_owned());
+        blocking(move || change(&path, &was, None)).await?.map_err(Trouble)
     }
 
     /// The indexes on disk.
@@ -113,7 +120,7 @@ pub(super) fn hash(text: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
 }
 
-/// A file of a policy set: folders and a name of plain characters, and an ending of ours.
+/// A file of a policy set: folders and a name of plain characters, and an ending of ours; plain lists are dictionaries.
 pub(super) fn named(name: &str) -> Result<(), Problem> {
     let step = |step: &str| {
         !step.is_empty()
@@ -121,7 +128,8 @@ pub(super) fn named(name: &str) -> Result<(), Problem> {
             && step.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
     };
     let fine = name.len() <= 200 && name.split('/').count() <= 6 && name.split('/').all(step);
-    if fine && name.ends_with(".toml") {
+    let list = name.starts_with("dictionaries/") && name.ends_with(".txt");
+    if fine && (list || name.ends_with(".toml")) {
         return Ok(());
     }
     Err(Problem::Unfit(
@@ -130,8 +138,8 @@ pub(super) fn named(name: &str) -> Result<(), Problem> {
     ))
 }
 
-/// The file has, at each moment, the old text or the new one.
-fn write(path: &Path, was: &str, text: &str) -> Result<(), Problem> {
+/// The file has, at each moment, the old text or the new one; without a new text it is gone.
+fn change(path: &Path, was: &str, text: Option<&str>) -> Result<(), Problem> {
     /// Between the look at a file and its new text nobody else writes.
     static WRITING: Mutex<()> = Mutex::new(());
     let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -150,6 +158,11 @@ fn write(path: &Path, was: &str, text: &str) -> Result<(), Problem> {
         ));
     }
     let dir = path.parent().ok_or(Problem::NotFound)?;
+    let synced = || std::fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed);
+    let Some(text) = text else {
+        std::fs::remove_file(path).map_err(failed)?;
+        return synced();
+    };
     std::fs::create_dir_all(dir).map_err(failed)?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     // A name that begins with a dot is no file of the set, should it be left behind.
@@ -159,7 +172,7 @@ fn write(path: &Path, was: &str, text: &str) -> Result<(), Problem> {
         let _ = std::fs::remove_file(&part);
         return Err(failed(error));
     }
-    std::fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)
+    synced()
 }
 
 fn write_whole(part: &Path, text: &str) -> std::io::Result<()> {
@@ -180,7 +193,7 @@ mod tests {
 
     #[test]
     fn only_names_of_policy_files_are_taken() {
-        for name in ["a.toml", "us-regulatory/glba.cases.toml", "settings.toml"] {
+        for name in ["a.toml", "us-regulatory/glba.cases.toml", "settings.toml", "dictionaries/words.txt"] {
             assert!(named(name).is_ok(), "{name}");
         }
         for name in [
@@ -193,9 +206,14 @@ mod tests {
             "a.sh",
             "a\\b.toml",
             "a/b c.toml",
+            "words.txt",
         ] {
             assert!(named(name).is_err(), "{name}");
         }
+    }
+
+    fn write(path: &Path, was: &str, text: &str) -> Result<(), Problem> {
+        change(path, was, Some(text))
     }
 
     #[test]
@@ -206,8 +224,11 @@ mod tests {
         write(&path, &hash("one"), "two").unwrap();
         assert!(matches!(write(&path, &hash("one"), "three"), Err(Problem::Conflict(_))));
         assert!(matches!(write(&path, "", "three"), Err(Problem::Conflict(_))));
+        assert!(matches!(change(&path, &hash("one"), None), Err(Problem::Conflict(_))));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "two");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left behind");
+        change(&path, &hash("two"), None).unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub(super) struct Uploaded {
     fields: Vec<(String, String)>,
     /// Its octets as they came.
     pub(super) file: Option<Bytes>,
+    /// Its name as its sender has it.
+    pub(super) file_name: String,
 }
 
 impl Uploaded {
@@ -30,17 +32,21 @@ impl<S: Send + Sync> FromRequest<S> for Uploaded {
         let unreadable = || Problem::Bad("The form cannot be read. Send it again.".to_owned());
         if !kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("multipart/form-data")) {
             let form = Form::<Vec<(String, String)>>::from_request(request, state).await;
-            return Ok(Self { fields: form.map_err(|_| unreadable())?.0, file: None });
+            return Ok(Self { fields: form.map_err(|_| unreadable())?.0, ..Self::default() });
         }
         let mut form = Multipart::from_request(request, state).await.map_err(|_| unreadable())?;
         let mut uploaded = Self::default();
         while let Some(field) = form.next_field().await.map_err(|_| unreadable())? {
-            let (name, is_file) = (field.name().unwrap_or_default().to_owned(), field.file_name().is_some());
+            let name = field.name().unwrap_or_default().to_owned();
+            let file_name = field.file_name().map(str::to_owned);
             let octets = field.bytes().await.map_err(|_| unreadable())?;
-            if !is_file {
-                uploaded.fields.push((name, String::from_utf8_lossy(&octets).into_owned()));
-            } else if !octets.is_empty() {
-                uploaded.file = Some(octets);
+            match file_name {
+                None => uploaded.fields.push((name, String::from_utf8_lossy(&octets).into_owned())),
+                Some(file_name) if !octets.is_empty() => {
+                    uploaded.file = Some(octets);
+                    uploaded.file_name = file_name;
+                }
+                Some(_) => {}
             }
         }
         Ok(uploaded)

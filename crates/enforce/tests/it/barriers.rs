@@ -28,6 +28,7 @@ async fn every_page_fits_each_screen_and_shuts_nobody_out() {
         "/policies/file?name=cards.toml",
         "/policies/try",
         "/policies/history?name=cards.toml",
+        "/policies/dictionaries",
         "/policies/indexes",
         &backtest,
         "/response-rules",

@@ -7,6 +7,7 @@ mod backtest;
 mod barriers;
 mod browser;
 mod decisions;
+mod dictionaries;
 #[path = "../../../web/tests/support/driver.rs"]
 mod driver;
 mod fleet;
