@@ -74,12 +74,15 @@ pub(crate) async fn keep(enforce: Arc<Enforce>, stop: CancellationToken) {
     }
 }
 
-/// That it is there, and that it goes on doing what the clock starts.
+/// That it is there, and that it goes on doing what the clock starts; and what other servers ordered.
 async fn tell(enforce: &Enforce) {
     if let Err(error) = enforce.fleet.tell().await {
         tracing::error!(%error, "other Enforce servers cannot be told that this one is there");
     }
     is_mine(enforce).await;
+    if let Err(error) = enforce.sound_alarm().await {
+        tracing::error!(%error, "whether break-glass is on cannot be looked up");
+    }
 }
 
 /// Whether this server does what the clock starts; what cannot be looked up is left to the next time.

@@ -22,8 +22,10 @@
   function count(form) {
     const boxes = [...form.querySelectorAll("input[data-choose]")];
     const chosen = boxes.filter((box) => box.checked).length;
-    for (const output of form.querySelectorAll("[data-chosen]")) output.textContent = chosen + " chosen";
-    for (const button of form.querySelectorAll(".bulkbar button:not([data-always])")) button.disabled = chosen === 0;
+    // Beyond this page: all that the filters find.
+    const found = form.querySelector("input[data-choose-found]")?.checked;
+    for (const output of form.querySelectorAll("[data-chosen]")) output.textContent = found ? "all chosen" : chosen + " chosen";
+    for (const button of form.querySelectorAll(".bulkbar button:not([data-always])")) button.disabled = chosen === 0 && !found;
     const all = form.querySelector("input[data-choose-all]");
     if (all) {
       all.checked = chosen > 0 && chosen === boxes.length;
@@ -49,6 +51,7 @@
       for (const box of target.form.querySelectorAll("input[data-choose]")) box.checked = target.checked;
       count(target.form);
     }
+    if (target.matches?.("input[data-choose-found]") && target.form) count(target.form);
     if (target.matches?.("[data-submit]") && target.form) target.form.requestSubmit();
   });
 

@@ -1,6 +1,6 @@
 //! One console: its name, its places, its people, sessions and audit log; and the way that its pages are put behind the guard.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -117,6 +117,8 @@ struct Inner {
     assets: Assets,
     throttle: Throttle,
     guests: Option<Guests>,
+    /// Stands at the top of each page while it is not empty.
+    alarm: RwLock<String>,
     options: Options,
 }
 
@@ -136,6 +138,7 @@ impl Site {
             assets: Assets::new(),
             throttle: Throttle::new(options.clock.clone()),
             guests,
+            alarm: RwLock::default(),
             options,
         })))
     }
@@ -162,6 +165,15 @@ impl Site {
     /// The audit log.
     pub fn audit(&self) -> &Audit {
         &self.0.audit
+    }
+
+    /// What stands at the top of each page of people who are signed in, from now on; empty: nothing.
+    pub fn set_alarm(&self, text: String) {
+        *self.0.alarm.write().unwrap_or_else(PoisonError::into_inner) = text;
+    }
+
+    pub(crate) fn alarm(&self) -> String {
+        self.0.alarm.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The address of an asset by its name; it changes with the content.

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use incident::Severity;
 use incident::desk::{Condition, Desk, Field, Key, Order, Scalar, Search, Sort};
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use web::Viewer;
 use web::pages::encoded;
 use web::people::Hidden;
@@ -38,6 +39,8 @@ pub(crate) struct Filter {
     pub(super) message: String,
     pub(super) since: Option<Date>,
     pub(super) until: Option<Date>,
+    /// The zone whose days they are; UTC where it is empty.
+    pub(super) zone: String,
     pub(super) hidden: bool,
     pub(super) sort: Sort,
     pub(super) ascending: bool,
@@ -85,6 +88,10 @@ impl Filter {
             "message" => self.message = text,
             "from" => self.since = Some(value.parse().map_err(|_| wrong("a date such as 2026-11-24"))?),
             "to" => self.until = Some(value.parse().map_err(|_| wrong("a date such as 2026-11-24"))?),
+            "zone" => {
+                TimeZone::get(&text).map_err(|_| wrong("the name of a zone such as Europe/Prague"))?;
+                self.zone = text;
+            }
             "hidden" => self.hidden = true,
             "sort" => {
                 let found = Sort::ALL.into_iter().find(|sort| sort_word(*sort) == value);
@@ -180,7 +187,7 @@ impl Filter {
             all.push(Condition::contains(Field::Subject, &self.subject));
         }
         let mut bound = |date: Option<Date>, order| {
-            if let Some(at) = date.and_then(start_of) {
+            if let Some(at) = date.and_then(|date| start_of(date, &self.zone)) {
                 all.push(Condition::Compare(Field::ReceivedAt, order, Scalar::Number(at)));
             }
         };
@@ -229,6 +236,11 @@ impl Filter {
         other.query()
     }
 
+    /// Whose days its dates are.
+    pub(super) fn zone_name(&self) -> &str {
+        if self.zone.is_empty() { "UTC" } else { &self.zone }
+    }
+
     fn filters(&self) -> Vec<(&'static str, String)> {
         let mut pairs: Vec<(&'static str, String)> = Vec::new();
         pairs.extend(self.status.iter().map(|status| ("status", status.clone())));
@@ -252,6 +264,9 @@ impl Filter {
         pairs.extend(self.attribute.iter().map(|(name, value)| ("attribute", format!("{name}={value}"))));
         pairs.extend(self.since.map(|date| ("from", date.to_string())));
         pairs.extend(self.until.map(|date| ("to", date.to_string())));
+        if !self.zone.is_empty() && (self.since.is_some() || self.until.is_some()) {
+            pairs.push(("zone", self.zone.clone()));
+        }
         if self.hidden {
             pairs.push(("hidden", "yes".to_owned()));
         }
@@ -269,8 +284,10 @@ fn address(text: &str, whole: Field, domain: Field, part: Field) -> Condition {
     }
 }
 
-fn start_of(date: Date) -> Option<i64> {
-    let midnight = date.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok()?;
+/// The first moment of a day; where clocks skip midnight, the one after.
+fn start_of(date: Date, zone: &str) -> Option<i64> {
+    let zone = if zone.is_empty() { TimeZone::UTC } else { TimeZone::get(zone).ok()? };
+    let midnight = date.to_zoned_datetime(zone).ok()?;
     Some(midnight.timestamp().as_millisecond())
 }
 
@@ -321,13 +338,14 @@ mod tests {
             ("sender", "a&b=c@x.example"),
             ("attribute", "Department=R & D"),
             ("from", "2026-11-01"),
+            ("zone", "Europe/Prague"),
             ("sort", "severity"),
             ("order", "up"),
         ]);
         let filter = Filter::read(&given).unwrap();
         assert_eq!(
             filter.query(),
-            "status=In%20Process&status=New&severity=high&policy=17&sender=a%26b%3Dc%40x.example&attribute=Department%3DR%20%26%20D&from=2026-11-01&sort=severity&order=up"
+            "status=In%20Process&status=New&severity=high&policy=17&sender=a%26b%3Dc%40x.example&attribute=Department%3DR%20%26%20D&from=2026-11-01&zone=Europe/Prague&sort=severity&order=up"
         );
         let key = Key { value: Some("1".into()), at: 5, id: 7 };
         let address = filter.at(&key, false);
@@ -336,11 +354,26 @@ mod tests {
     }
 
     #[test]
+    fn days_are_those_of_the_zone() {
+        let hours = |date: &str, zone: &str| {
+            let utc = date.parse::<Date>().unwrap().to_zoned_datetime(TimeZone::UTC).unwrap();
+            (start_of(date.parse().unwrap(), zone).unwrap() - utc.timestamp().as_millisecond()) / 3_600_000
+        };
+        assert_eq!(hours("2026-11-27", ""), 0);
+        assert_eq!(hours("2026-11-27", "Europe/Prague"), -1);
+        assert_eq!(hours("2026-07-01", "Europe/Prague"), -2);
+        assert_eq!(hours("2026-11-27", "America/New_York"), 5);
+        let none = Filter::read(&pairs(&[("zone", "Europe/Prague")])).unwrap();
+        assert_eq!(none.query(), "", "without days there is no zone");
+    }
+
+    #[test]
     fn what_makes_no_sense_is_said_and_never_guessed() {
         for (name, value) in [
             ("severity", "worst"),
             ("policy", "x"),
             ("from", "yesterday"),
+            ("zone", "Mars/Olympus"),
             ("attribute", "Department"),
             ("attribute", "=Sales"),
             ("sort", "id; DROP TABLE incident"),

@@ -27,6 +27,8 @@ struct ListPage {
     heads: Vec<Head>,
     rows: Vec<Row>,
     pager: Pager,
+    /// Of the days of its filters; the reader's own where scripts run.
+    zone: String,
     query: String,
     statuses: Vec<String>,
     rules: Vec<(u64, String)>,
@@ -134,6 +136,7 @@ pub(super) async fn show(
             before: keys.0.filter(|_| page.more_before).map(|key| address(&filter.at(&key, true))),
             after: keys.1.filter(|_| page.more_after).map(|key| address(&filter.at(&key, false))),
         },
+        zone: filter.zone.clone(),
         query,
         statuses: statuses.into_iter().map(|one| one.name).collect(),
         rules: match remediates {
@@ -144,8 +147,7 @@ pub(super) async fn show(
         deletes: viewer.may(Privilege::DeleteIncidents),
         count: count.to_string(),
     };
-    let glass = super::servers::broken_glass(&console.enforce.servers().await?);
-    Ok(super::servers::shout(Page::new(&viewer, "Incidents").wide(), &glass).show(&content)?)
+    Ok(Page::new(&viewer, "Incidents").wide().show(&content)?)
 }
 
 /// The next incident of the list, for "OK & Advance".
@@ -175,6 +177,8 @@ fn fields(filter: &Filter, statuses: &[String]) -> Vec<Field> {
     };
     let severities = [Severity::High, Severity::Medium, Severity::Low, Severity::Info];
     let date = |date: Option<jiff::civil::Date>| date.map(|date| date.to_string()).unwrap_or_default();
+    let asked = filter.since.is_some() || filter.until.is_some();
+    let days = if asked { format!("Days of {}.", filter.zone_name()) } else { String::new() };
     vec![
         Field::new(Kind::OneOf, "status", "Status")
             .choices(with_all(statuses.iter().map(|name| (name.clone(), name.clone())).collect()))
@@ -189,8 +193,8 @@ fn fields(filter: &Filter, statuses: &[String]) -> Vec<Field> {
             .hint("Address, @domain, or a part."),
         Field::new(Kind::Search, "recipient", "Recipient").value(&filter.recipient),
         Field::new(Kind::Search, "subject", "Subject has").value(&filter.subject),
-        Field::new(Kind::Date, "from", "From").value(date(filter.since)),
-        Field::new(Kind::Date, "to", "To").value(date(filter.until)),
+        Field::new(Kind::Date, "from", "From").value(date(filter.since)).hint(&days),
+        Field::new(Kind::Date, "to", "To").value(date(filter.until)).hint(&days),
     ]
 }
 

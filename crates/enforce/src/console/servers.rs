@@ -19,11 +19,9 @@ use super::seen::plain;
 use super::{Answer, Console};
 use crate::certificates::SOON;
 use crate::fleet::Member;
-use crate::servers::{SETTINGS, Setting, Shape};
+use crate::servers::{SETTINGS, Setting, Shape, is_broken};
 use crate::{NewToken, Presence, ServerState, Standing};
 
-/// The key of the emergency switch.
-const BREAK_GLASS: &str = "break_glass";
 /// A token counts so long at most.
 const TOKEN_HOURS: i64 = 24 * 30;
 
@@ -35,7 +33,8 @@ struct Servers {
     form: Html,
     rows: Vec<Row>,
     fields: Vec<Field>,
-    glass: Vec<String>,
+    /// Some server passes everything.
+    glass: bool,
     token: Option<(String, String)>,
     /// Enforce servers, where there are several.
     members: Vec<Member>,
@@ -135,32 +134,6 @@ fn micros(micros: u64) -> String {
     }
 }
 
-/// Servers that pass everything, whoever said so: told by them, or ordered here and not heard of yet.
-pub(super) fn broken_glass(servers: &[ServerState]) -> Vec<String> {
-    let told = |server: &&ServerState| {
-        let beat = server.heartbeat.as_ref();
-        let key = format!("prevent.{BREAK_GLASS}");
-        beat.is_some_and(|beat| beat.effective.iter().any(|(name, value, _)| *name == key && value == "true"))
-    };
-    let ordered = |server: &&ServerState| server.settings.get(BREAK_GLASS) == Some(&Value::Bool(true));
-    let let_in = servers.iter().filter(|server| server.standing == Standing::Approved);
-    let_in.filter(|server| told(server) || ordered(server)).map(|server| server.name.clone()).collect()
-}
-
-/// Shouts on a page while some server passes everything.
-pub(super) fn shout<'a>(page: Page<'a>, glass: &[String]) -> Page<'a> {
-    if glass.is_empty() {
-        return page;
-    }
-    let text = format!(
-        "Break-glass is on: {} {} every message and {} it. Nothing is blocked, redirected or marked.",
-        glass.join(", "),
-        if glass.len() == 1 { "passes" } else { "pass" },
-        if glass.len() == 1 { "records" } else { "record" },
-    );
-    page.say(Tone::Trouble, &text)
-}
-
 pub(super) async fn show(State(console): State<Console>, viewer: Viewer) -> Answer {
     viewer.require(Privilege::ManageServers)?;
     list(&console, &viewer, None).await
@@ -168,7 +141,7 @@ pub(super) async fn show(State(console): State<Console>, viewer: Viewer) -> Answ
 
 async fn list(console: &Console, viewer: &Viewer, token: Option<(String, String)>) -> Answer {
     let servers = console.enforce.servers().await?;
-    let glass = broken_glass(&servers);
+    let glass = servers.iter().any(is_broken);
     let mut members = console.enforce.fleet.members().await?;
     if members.len() < 2 {
         members.clear();
@@ -189,11 +162,10 @@ async fn list(console: &Console, viewer: &Viewer, token: Option<(String, String)
             Field::new(Kind::Number, "hours", "The token counts for hours").value("24").with("min", "1"),
             Field::new(Kind::Check, "approve", "Wait until somebody approves it here").checked(false),
         ],
-        glass: glass.clone(),
+        glass,
         token,
     };
-    let page = Page::new(viewer, "Servers").within("/servers").wide();
-    Ok(shout(page, &glass).show(&content)?)
+    Ok(Page::new(viewer, "Servers").within("/servers").wide().show(&content)?)
 }
 
 /// The policy directory of this server counts from now on.
@@ -287,7 +259,6 @@ pub(super) async fn one(State(console): State<Console>, viewer: Viewer, Path(nam
 /// `typed`: what somebody wrote that was refused, and why.
 fn page(viewer: &Viewer, server: &ServerState, typed: Option<(&BTreeMap<String, String>, &str)>) -> Answer {
     let beat = server.heartbeat.clone().unwrap_or_default();
-    let glass = broken_glass(std::slice::from_ref(server));
     let content = ServerPage {
         form: viewer.form(),
         row: row(server),
@@ -302,7 +273,7 @@ fn page(viewer: &Viewer, server: &ServerState, typed: Option<(&BTreeMap<String, 
         messages: beat.messages,
         revoked: server.standing == Standing::Revoked,
         detects: server.kind == ServerKind::Detection,
-        glass: !glass.is_empty(),
+        glass: is_broken(server),
         version: server.settings_version,
         settings_by: plain(&server.settings_by),
         in_force: beat.settings == server.settings_version.to_string(),
@@ -320,7 +291,7 @@ fn page(viewer: &Viewer, server: &ServerState, typed: Option<(&BTreeMap<String, 
     if let Some((_, why)) = typed {
         page = page.say(Tone::Trouble, &format!("Nothing was saved. {why}"));
     }
-    Ok(shout(page, &glass).show(&content)?)
+    Ok(page.show(&content)?)
 }
 
 fn given(setting: &Setting, server: &ServerState, typed: Option<&BTreeMap<String, String>>) -> Given {
@@ -442,19 +413,9 @@ pub(super) async fn break_glass(
     if on && why.is_empty() {
         return Err(Problem::Unfit("Say why: it stands in the audit log.".to_owned()).into());
     }
-    let servers = console.enforce.servers().await?;
-    let reached: Vec<&ServerState> = servers
-        .iter()
-        .filter(|server| server.kind == ServerKind::Detection && server.standing != Standing::Revoked)
-        .filter(|server| only.is_none_or(|name| server.name == *name))
-        .collect();
-    if reached.is_empty() {
+    let only = only.map(String::as_str);
+    if console.enforce.break_glass(only, on, &viewer.actor(), why).await? == 0 {
         return Err(Problem::NotFound.into());
-    }
-    let action = if on { "BREAK_GLASS_ON" } else { "BREAK_GLASS_OFF" };
-    for server in reached {
-        viewer.log(action, &server.name, why).await?;
-        console.enforce.break_glass(&server.name, on, &viewer.name).await?;
     }
     let words = if on { "on: every message passes, and is recorded" } else { "off" };
     let tone = if on { Tone::Trouble } else { Tone::Done };

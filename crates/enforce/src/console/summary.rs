@@ -96,8 +96,8 @@ pub(super) async fn show(
     ];
     let content = Summary {
         fields: vec![
-            Field::new(Kind::Date, "from", "From").value(from.to_string()),
-            Field::new(Kind::Date, "to", "To").value(to.to_string()),
+            Field::new(Kind::Date, "from", "From").value(from.to_string()).hint("Days of UTC."),
+            Field::new(Kind::Date, "to", "To").value(to.to_string()).hint("Days of UTC."),
         ],
         total: severities.iter().map(|group| group.count).sum(),
         high: of(&severities, &["1"]),

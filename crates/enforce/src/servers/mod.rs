@@ -4,6 +4,7 @@
 //! request, so a revocation counts at once. Only enrolment does without: it shows a token.
 
 mod enroll;
+mod glass;
 mod heartbeat;
 mod ingest;
 mod people;
@@ -27,6 +28,7 @@ use web::listen::Peer;
 
 use crate::Enforce;
 
+pub(crate) use glass::is_broken;
 pub(crate) use policies::{Published, keep_published};
 pub use registry::{NewToken, Presence, ServerState, Standing};
 pub(crate) use settings::{SETTINGS, Setting, Shape};

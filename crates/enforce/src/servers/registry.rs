@@ -107,7 +107,7 @@ pub(crate) struct Certified<'a> {
 
 const FIRST: i64 = 0;
 /// Whoever reads settings to write them back waits for others who do.
-const SETTINGS_LOCK: i64 = 0x7365_7474_696e_6773;
+pub(super) const SETTINGS_LOCK: i64 = 0x7365_7474_696e_6773;
 
 impl Enforce {
     /// Makes a token; its text is shown once and kept nowhere.
@@ -194,26 +194,6 @@ impl Enforce {
         let changed = transaction.run(sql, values![text, who, name, version]).await?;
         transaction.commit().await?;
         Ok(changed > 0)
-    }
-
-    /// Orders a detection server to pass and record everything, or ends that; its other settings stay.
-    pub(crate) async fn break_glass(&self, name: &str, on: bool, who: &str) -> Result<(), Error> {
-        let mut transaction = self.database().begin().await?;
-        transaction.lock(SETTINGS_LOCK).await?;
-        let rows = transaction.fetch("SELECT settings FROM server WHERE name = ?", values![name]).await?;
-        let Some(row) = rows.first() else { return Ok(()) };
-        let mut settings: Map<String, serde_json::Value> =
-            serde_json::from_str(&row.get::<String>("settings")?).unwrap_or_default();
-        if on {
-            settings.insert("break_glass".to_owned(), true.into());
-        } else {
-            settings.remove("break_glass");
-        }
-        let text = serde_json::to_string(&settings).unwrap_or_default();
-        let sql = "UPDATE server SET settings = ?, settings_version = settings_version + 1, settings_by = ? WHERE name = ?";
-        transaction.run(sql, values![text, who, name]).await?;
-        transaction.commit().await?;
-        Ok(())
     }
 
     /// What a token grants to this request; it is not used up by that. None: there is none, or it is over, or another request used it.

@@ -116,6 +116,24 @@ async fn people_sign_in_find_understand_decide_and_sign_out() {
     window.until("return location.search.includes('sender=anna')").await;
     let rows = window.run("return document.querySelectorAll('table.list tbody tr').length").await;
     assert!(rows.as_u64().unwrap() > 0, "{rows}");
+    // Keys go from row to row and choose, and everything that was found can be chosen at once.
+    for key in ["j", "j", "k", "j", "x"] {
+        let script =
+            format!("document.dispatchEvent(new KeyboardEvent('keydown', {{key: '{key}', bubbles: true}}))");
+        window.run(&script).await;
+    }
+    let chosen =
+        "return [...document.querySelectorAll('tr[data-row] input')].map(box => box.checked).slice(0, 3)";
+    assert_eq!(window.run(chosen).await, json!([false, true, false]));
+    window.click("tbody tr:nth-child(2) input").await;
+    window.until("return document.querySelector('.bulkbar button').disabled").await;
+    window.click("[name=all]").await;
+    window.until("return !document.querySelector('.bulkbar button').disabled").await;
+    window.until("return document.querySelector('[data-chosen]').textContent === 'all chosen'").await;
+    // Days are the reader's own.
+    window.run("document.querySelector('[name=from]').value = '2020-01-01'").await;
+    window.click("[role=search] button.primary").await;
+    window.until("return new URLSearchParams(location.search).get('zone') === Intl.DateTimeFormat().resolvedOptions().timeZone").await;
     // Understand.
     window.click("table.list tbody tr a").await;
     window.until("return document.querySelector('mark')?.textContent === '4111 1111 1111 1111'").await;

@@ -35,7 +35,9 @@ impl<'a> Page<'a> {
     pub fn new(viewer: &'a Viewer, title: impl Into<String>) -> Self {
         let here = viewer.here.clone();
         let place = here.split('?').next().unwrap_or_default().to_owned();
-        let notices = viewer.said.iter().map(|said| notice(said.tone, &said.text)).collect();
+        let alarm = Some(viewer.site.alarm()).filter(|text| !text.is_empty());
+        let said = viewer.said.iter().map(|said| notice(said.tone, &said.text));
+        let notices = alarm.map(|text| notice(Tone::Trouble, &text)).into_iter().chain(said).collect();
         Self {
             site: &viewer.site,
             viewer: Some(viewer),

@@ -1,0 +1,88 @@
+//! Break-glass: detection servers ordered to pass and record everything, and the words that stand on each page while some do.
+
+use incident::wire::ServerKind;
+use serde_json::{Map, Value};
+use store::values;
+use web::audit::Actor;
+
+use super::registry::{SETTINGS_LOCK, ServerState, Standing};
+use crate::{Enforce, Error};
+
+/// The key of the switch.
+const BREAK_GLASS: &str = "break_glass";
+
+/// Whether a server passes everything, whoever said so: told by it, or ordered here and not heard of yet.
+pub(crate) fn is_broken(server: &ServerState) -> bool {
+    let key = format!("prevent.{BREAK_GLASS}");
+    let told = server
+        .heartbeat
+        .as_ref()
+        .is_some_and(|beat| beat.effective.iter().any(|(name, value, _)| *name == key && value == "true"));
+    let ordered = server.settings.get(BREAK_GLASS) == Some(&Value::Bool(true));
+    server.standing == Standing::Approved && (told || ordered)
+}
+
+/// What pages say; empty while no server passes everything.
+fn alarm(servers: &[ServerState]) -> String {
+    let names: Vec<&str> =
+        servers.iter().filter(|server| is_broken(server)).map(|server| server.name.as_str()).collect();
+    let (pass, record) = match names.len() {
+        0 => return String::new(),
+        1 => ("passes", "records"),
+        _ => ("pass", "record"),
+    };
+    format!(
+        "Break-glass is on: {} {pass} every message and {record} it. Nothing is blocked, redirected or marked.",
+        names.join(", ")
+    )
+}
+
+impl Enforce {
+    /// Brings what pages say up to date.
+    pub(crate) async fn sound_alarm(&self) -> Result<(), Error> {
+        self.site.set_alarm(alarm(&self.servers().await?));
+        Ok(())
+    }
+
+    /// Orders detection servers (one by name, or all) to pass and record everything, or ends that; their other settings stay. All
+    /// of them and their lines in the audit log, or none. How many there are.
+    pub(crate) async fn break_glass(
+        &self,
+        only: Option<&str>,
+        on: bool,
+        actor: &Actor,
+        why: &str,
+    ) -> Result<usize, Error> {
+        let servers = self.servers().await?;
+        let reached: Vec<&ServerState> = servers
+            .iter()
+            .filter(|server| server.kind == ServerKind::Detection && server.standing != Standing::Revoked)
+            .filter(|server| only.is_none_or(|name| server.name == name))
+            .collect();
+        let action = if on { "BREAK_GLASS_ON" } else { "BREAK_GLASS_OFF" };
+        let mut transaction = self.database().begin().await?;
+        let db = &mut *transaction;
+        db.lock(SETTINGS_LOCK).await?;
+        for server in &reached {
+            let name = server.name.as_str();
+            let rows = db.fetch("SELECT settings FROM server WHERE name = ?", values![name]).await?;
+            let Some(row) = rows.first() else { continue };
+            let mut settings: Map<String, Value> =
+                serde_json::from_str(&row.get::<String>("settings")?).unwrap_or_default();
+            if on {
+                settings.insert(BREAK_GLASS.to_owned(), true.into());
+            } else {
+                settings.remove(BREAK_GLASS);
+            }
+            let text = serde_json::to_string(&settings).unwrap_or_default();
+            let sql = "UPDATE server SET settings = ?, settings_version = settings_version + 1, settings_by = ? WHERE name = ?";
+            db.run(sql, values![text, actor.who.as_str(), name]).await?;
+        }
+        for server in &reached {
+            self.site.audit().add_within(db, actor, action, &server.name, why).await?;
+        }
+        transaction.commit().await?;
+        self.sound_alarm().await?;
+        Ok(reached.len())
+    }
+}
