@@ -295,6 +295,42 @@ on_both! {
         assert_eq!(server.desk.look(&everything(), id).await.unwrap().unwrap().notes.len(), 1);
     }
 
+    async fn a_decision_that_is_sent_twice_is_carried_out_once(server: Server) {
+        let id = server.record("M", &[1]).await[0];
+        let once = uuid::Uuid::now_v7();
+        let decision = |status: &str| Decision {
+            ids: vec![id],
+            changes: vec![Change::Status(status.into()), Change::Note("so it is".into())],
+            once: Some(once),
+            ..Decision::default()
+        };
+        // What makes no sense does not use it up.
+        server.desk.decide(&everything(), &ann(), decision("Nonsense")).await.unwrap().unwrap_err();
+        let sent: Vec<_> = (0..4).map(|_| {
+            let (desk, decision) = (server.desk.clone(), decision("Escalated"));
+            tokio::spawn(async move { desk.decide(&Access::everything(), &ann(), decision).await.unwrap().unwrap() })
+        }).collect();
+        let mut results = Vec::new();
+        for one in sent {
+            results.push(one.await.unwrap()[0].1);
+        }
+        results.sort_by_key(|result| *result == Changed::Repeated);
+        assert_eq!(results, [Changed::Done, Changed::Repeated, Changed::Repeated, Changed::Repeated]);
+        assert_eq!(server.desk.look(&everything(), id).await.unwrap().unwrap().notes.len(), 1);
+    }
+
+    async fn a_decision_about_many_leaves_those_alone_on_which_somebody_decided_since_they_were_seen(server: Server) {
+        let ids = server.record("M", &[1, 2]).await;
+        let as_of = Some(Timestamp::now());
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        server.desk.change(&everything(), &ann(), &ids[..1], &[Change::Status("Resolved".into())]).await.unwrap().unwrap();
+        let changes = vec![Change::Status("Escalated".into())];
+        let decision = Decision { ids: ids.clone(), changes, as_of, ..Decision::default() };
+        let done = server.desk.decide(&everything(), &ann(), decision).await.unwrap().unwrap();
+        assert_eq!(done, [(ids[0], Changed::Stale), (ids[1], Changed::Done)]);
+        assert_eq!(server.status(ids[0]).await, "Resolved");
+    }
+
     async fn of_many_who_decide_at_the_same_time_each_line_of_the_history_is_true(server: Server) {
         let id = server.record("M", &[1]).await[0];
         let tasks: Vec<_> = (0..8).map(|at| {

@@ -3,7 +3,9 @@
 use askama::Template;
 use axum::Form;
 use axum::extract::State;
-use incident::desk::{Access, Change, Changed, Condition, Field, Scalar, Search};
+use incident::desk::{Access, Change, Changed, Condition, Decision, Field, Scalar, Search};
+use jiff::Timestamp;
+use uuid::Uuid;
 use web::layout::{Html, Page};
 use web::people::Privilege;
 use web::session::Tone;
@@ -11,6 +13,7 @@ use web::{Problem, Viewer};
 
 use super::filter::Filter;
 use super::list::{Row, see_other};
+use super::once::{new_once, read_once};
 use super::seen::{access, may_remediate, redact_line, severity};
 use super::trouble::bad;
 use super::{Answer, Console, actor};
@@ -42,6 +45,9 @@ struct Wish {
     note: String,
     rule: Option<u64>,
     delete: bool,
+    /// When the incidents were looked at, and the form that was made then.
+    as_of: Option<Timestamp>,
+    once: Option<Uuid>,
     /// As it stands in the form, to be sent again.
     fields: Vec<(String, String)>,
 }
@@ -56,6 +62,8 @@ impl Wish {
             note: String::new(),
             rule: None,
             delete: false,
+            as_of: None,
+            once: None,
             fields: Vec::new(),
         };
         for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
@@ -67,6 +75,11 @@ impl Wish {
                 "ids" => wish.ids.extend(numbers(value)?),
                 "all" => wish.all = true,
                 "query" => wish.query.clone_from(value),
+                "once" => wish.once = Some(read_once(value)?),
+                "as_of" => {
+                    let at = value.parse().ok().and_then(|at| Timestamp::from_millisecond(at).ok());
+                    wish.as_of = Some(at.ok_or("The moment of the preview cannot be read.")?);
+                }
                 _ => {
                     wish.take(name, value)?;
                     wish.fields.push((name.clone(), value.clone()));
@@ -152,6 +165,8 @@ fn sent_again(wish: Wish) -> Vec<(String, String)> {
     let mut fields = wish.fields;
     fields.push(("ids".to_owned(), ids));
     fields.push(("query".to_owned(), wish.query));
+    fields.push(("as_of".to_owned(), Timestamp::now().as_millisecond().to_string()));
+    fields.push(("once".to_owned(), new_once()));
     fields
 }
 
@@ -228,16 +243,23 @@ pub(super) async fn apply(
             if !wish.note.trim().is_empty() {
                 changes.push(Change::Note(wish.note.trim().to_owned()));
             }
-            let results = console.desk.change(&access, &actor, &wish.ids, &changes).await?.map_err(bad)?;
-            let changed = results.iter().filter(|(_, result)| *result == Changed::Done).count();
-            format!("{changed} of {} incidents changed.", wish.ids.len())
+            let (as_of, once) = (wish.as_of, wish.once);
+            let decision = Decision { ids: wish.ids.clone(), changes, as_of, once, ..Decision::default() };
+            let results = console.desk.decide(&access, &actor, decision).await?.map_err(bad)?;
+            let count = |wanted| results.iter().filter(|(_, result)| *result == wanted).count();
+            let said = match count(Changed::Repeated) {
+                0 => format!("{} of {} incidents changed.", count(Changed::Done), wish.ids.len()),
+                _ => "That was sent before, and is done once.".to_owned(),
+            };
+            format!("{said}{}", left_alone(count(Changed::Stale)))
         }
         Some(rule) => {
-            let on = On { ids: &wish.ids, besides: changes, note: &wish.note, ..On::default() };
+            let (as_of, once) = (wish.as_of, wish.once);
+            let on = On { ids: &wish.ids, besides: changes, note: &wish.note, as_of, once, ..On::default() };
             let done = console.responses.run(&access, &actor, &rule, on).await?.map_err(bad)?;
             let requested = done.iter().filter(|one| one.requested).count();
             let there = done.iter().filter(|one| one.there).count();
-            match requested {
+            let said = match requested {
                 _ if done.iter().any(|one| one.waits) => {
                     format!("{} waits for a second person for {there} incidents.", rule.name)
                 }
@@ -246,11 +268,19 @@ pub(super) async fn apply(
                     "{} was requested for {requested} incidents; what came of it is in their histories soon.",
                     rule.name
                 ),
-            }
+            };
+            format!("{said}{}", left_alone(done.iter().filter(|one| one.stale).count()))
         }
     };
     viewer.say(Tone::Done, said).await?;
     Ok(see_other(&format!("/incidents?{}", Filter::read(&parsed(&wish.query)).unwrap_or_default().query())))
+}
+
+fn left_alone(stale: usize) -> String {
+    match stale {
+        0 => String::new(),
+        _ => format!(" Somebody decided on {stale} of them since the preview: these were left alone."),
+    }
 }
 
 /// Those of the incidents that the asker may see.

@@ -12,6 +12,7 @@ mod filter;
 mod indexes;
 mod list;
 mod message;
+mod once;
 mod policies;
 mod policy_files;
 mod receivers;

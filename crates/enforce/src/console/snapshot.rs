@@ -18,6 +18,7 @@ use web::{Problem, Viewer};
 
 use super::filter::Filter;
 use super::list::{Row, next, prevent_chip, see_other};
+use super::once::{new_once, read_once};
 use super::second::{self, Waiting};
 use super::seen::{access, may_remediate, plain, recipient, redact, redact_look, sees_history, severity};
 use super::trouble::bad;
@@ -31,6 +32,7 @@ const MATCHES: usize = 200;
 #[template(path = "snapshot.html")]
 struct Snapshot {
     form: Html,
+    once: String,
     id: u64,
     query: String,
     severity: Chip,
@@ -220,6 +222,7 @@ fn content(viewer: &Viewer, look: Look, query: String) -> Snapshot {
         .collect();
     Snapshot {
         form: viewer.form(),
+        once: new_once(),
         id: summary.id,
         query,
         severity: Chip::severity(&summary.severity.to_string()),
@@ -354,6 +357,7 @@ fn correlations(viewer: &Viewer, sender: &str, found: Correlations) -> Vec<(Html
 pub(super) struct Decision {
     #[serde(default)]
     query: String,
+    once: Option<String>,
     /// What the person saw, if the form says so: of these only what is different now was decided.
     was: Option<String>,
     was_severity: Option<String>,
@@ -418,10 +422,11 @@ pub(super) async fn change(
     let (changes, seen) = decision.read().map_err(bad)?;
     let filter = Filter::asked(&console.desk, &viewer, &super::bulk::parsed(&decision.query)).await?;
     let to = target(&console, &viewer, &filter, id, !decision.advance.is_empty()).await?;
-    let wish = desk::Decision { ids: vec![id], changes, seen, ..desk::Decision::default() };
+    let once = decision.once.as_deref().map(read_once).transpose().map_err(bad)?;
+    let wish = desk::Decision { ids: vec![id], changes, seen, once, ..desk::Decision::default() };
     let results = console.desk.decide(&access, &actor(&viewer), wish).await?.map_err(bad)?;
     let said = match results.first() {
-        Some((_, Changed::Done)) => "Saved.",
+        Some((_, Changed::Done | Changed::Repeated)) => "Saved.",
         Some((_, Changed::NotThere)) => return Err(Problem::NotFound.into()),
         Some((_, Changed::Stale)) => {
             let look = console.desk.look(&access, id).await?.ok_or(Problem::NotFound)?;
@@ -492,6 +497,7 @@ async fn target(
 #[template(path = "respond.html")]
 struct Confirm {
     form: Html,
+    once: String,
     id: u64,
     rule: u64,
     name: String,
@@ -516,6 +522,7 @@ pub(super) async fn confirm(
     let rule = console.responses.rule(rule).await?.ok_or(Problem::NotFound)?;
     let content = Confirm {
         form: viewer.form(),
+        once: new_once(),
         id,
         rule: rule.id,
         words: rule.words(),
@@ -535,6 +542,7 @@ pub(super) async fn confirm(
 pub(super) struct Confirmed {
     #[serde(default)]
     query: String,
+    once: Option<String>,
     #[serde(default)]
     note: String,
     #[serde(default)]
@@ -556,7 +564,8 @@ pub(super) async fn respond(
     let filter = Filter::asked(&console.desk, &viewer, &super::bulk::parsed(&confirmed.query)).await?;
     let to = target(&console, &viewer, &filter, id, !confirmed.advance.is_empty()).await?;
     viewer.log("SMART_RESPONSE", &format!("incident {id}"), &rule.name).await?;
-    let on = On { ids: &[id], note: &confirmed.note, ..On::default() };
+    let once = confirmed.once.as_deref().map(read_once).transpose().map_err(bad)?;
+    let on = On { ids: &[id], note: &confirmed.note, once, ..On::default() };
     let done = console.responses.run(&access, &actor(&viewer), &rule, on).await?;
     let done = done.map_err(bad)?;
     let said = match done.first() {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use incident::desk::{
     Access, Actor, AgeingRow, Ask, Change, Changed, Decision, Desk, RemediationOrder, RuleRow, SecondAsked,
 };
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -43,6 +44,8 @@ pub struct Done {
     pub requested: bool,
     /// It waits for a second person.
     pub waits: bool,
+    /// Somebody decided on it since the asker saw it: it was left alone.
+    pub stale: bool,
 }
 
 /// What a rule is run on.
@@ -58,6 +61,10 @@ pub struct On<'a> {
     pub ageing: Option<u64>,
     /// The request for a second person that is confirmed by it.
     pub confirms: Option<u64>,
+    /// When the asker saw the incidents.
+    pub as_of: Option<Timestamp>,
+    /// The form that asks: sent twice, it is done once.
+    pub once: Option<Uuid>,
 }
 
 impl Responses {
@@ -135,6 +142,8 @@ impl Responses {
             changes: on.besides,
             ageing: on.ageing,
             confirms: on.confirms,
+            as_of: on.as_of,
+            once: on.once,
             ..Decision::default()
         };
         if waits {
@@ -155,8 +164,9 @@ impl Responses {
         self.asked.notify_one();
         let asks = !waits && rule.actions.iter().any(|action| action.plugin().is_some());
         let done = results.into_iter().map(|(incident, result)| {
-            let there = result != Changed::NotThere;
-            Done { incident, there, requested: there && asks, waits: there && waits }
+            let stale = result == Changed::Stale;
+            let there = result != Changed::NotThere && !stale;
+            Done { incident, there, requested: there && asks, waits: there && waits, stale }
         });
         Ok(Ok(done.collect()))
     }

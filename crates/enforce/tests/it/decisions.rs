@@ -229,6 +229,66 @@ async fn what_a_gateway_tells_of_copies_is_on_the_snapshot_of_every_incident_of_
     }
 }
 
+/// The hidden field of a form.
+fn hidden<'a>(page: &'a str, name: &str) -> &'a str {
+    let field = page.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap();
+    field.split('"').next().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_is_sent_twice_is_done_once() {
+    let server = Server::start().await;
+    let id = server.record(message("A", &[1])).await[0];
+    let admin = server.person("Administrator").await;
+    let actor = incident::desk::Actor { who: "test".into(), origin: None };
+    let desk = server.enforce().desk();
+    desk.keep_secret(&actor, "gateway", incident::desk::SecretKind::Password, "", b"secret").await.unwrap();
+    let responses = server.enforce().responses();
+    responses.install_quarantine_connect(&actor, "127.0.0.1", 1, "gateway", "dlp").await.unwrap();
+    let rule = responses.rule_named("Approve").await.unwrap().unwrap().id;
+    let path = format!("/incidents/{id}/respond/{rule}");
+    let form = admin.get(&path).await.text;
+    let fields = [("once", hidden(&form, "once")), ("note", "fine")];
+    for _ in 0..2 {
+        let answer = admin.post(&path, &fields).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
+    }
+    assert_eq!(desk.requests(id).await.unwrap().len(), 1);
+    // Opened again, the form may ask again.
+    let form = admin.get(&path).await.text;
+    admin.post(&path, &[("once", hidden(&form, "once"))]).await;
+    assert_eq!(desk.requests(id).await.unwrap().len(), 2);
+    let snapshot = admin.get(&format!("/incidents/{id}")).await.text;
+    let note = [("once", hidden(&snapshot, "once")), ("note", "twice?")];
+    admin.post(&format!("/incidents/{id}/change"), &note).await;
+    admin.post(&format!("/incidents/{id}/change"), &note).await;
+    let notes = desk.look(&incident::desk::Access::everything(), id).await.unwrap().unwrap().notes;
+    assert_eq!(notes.iter().filter(|note| note.text == "twice?").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_decided_after_the_preview_is_left_alone_and_said() {
+    let server = Server::start().await;
+    let ids = server.record(message("A", &[1, 2])).await;
+    let (ann, bob) = (server.person("Administrator").await, server.person("Remediator").await);
+    let (one, two) = (ids[0].to_string(), ids[1].to_string());
+    let preview =
+        ann.post("/incidents/bulk", &[("id", &one), ("id", &two), ("status", "Escalated")]).await.text;
+    let fields = ["ids", "as_of", "once", "status"].map(|name| (name, hidden(&preview, name)));
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    bob.post(&format!("/incidents/{one}/change"), &[("status", "Resolved")]).await;
+    assert_eq!(ann.post("/incidents/bulk/apply", &fields).await.status, StatusCode::SEE_OTHER);
+    let said = ann.get("/incidents").await.text;
+    assert!(
+        said.contains("1 of 2 incidents changed. Somebody decided on 1 of them since the preview"),
+        "{said}"
+    );
+    let status = async |id| {
+        server.enforce().journal.show(id).await.unwrap().unwrap().summary.status.as_str().to_owned()
+    };
+    assert_eq!((status(ids[0]).await.as_str(), status(ids[1]).await.as_str()), ("Resolved", "Escalated"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_for_ageing_incidents_never_acts_on_mail_unless_it_says_so() {
     let server = Server::start().await;

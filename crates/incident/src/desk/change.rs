@@ -1,8 +1,10 @@
 //! Decisions of people: status, severity, owner, attributes, notes, requests to plug-ins; singly or many at once. One transaction
 //! with the history lines that say who, when and from where: all of it or nothing.
 
+use jiff::{SignedDuration, Timestamp};
 use store::database::{Dialect, Row, Session};
 use store::values;
+use uuid::Uuid;
 
 use super::ageing;
 use super::look::one;
@@ -13,6 +15,8 @@ use super::{Access, Desk, tell};
 use crate::seal::shortened;
 use crate::{Error, Severity, Status, prevent_status_name};
 
+/// Decisions that forms name are remembered so long.
+const ONCE_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// Characters of a note.
 const NOTE: usize = 20_000;
 /// Characters of an attribute's value, a name, an address.
@@ -59,6 +63,8 @@ pub enum Changed {
     NotThere,
     /// It is not as the asker saw it; nothing was done to it.
     Stale,
+    /// The same decision was carried out before.
+    Repeated,
 }
 
 /// What is to be told outside about each of the incidents: once for each incident, rule and kind.
@@ -83,6 +89,10 @@ pub struct Decision {
     pub changes: Vec<Change>,
     /// What the asker saw there: an incident that differs from it by now is left alone.
     pub seen: Vec<Change>,
+    /// When the asker saw them: an incident whose status somebody changed since is left alone.
+    pub as_of: Option<Timestamp>,
+    /// A UUID of whoever asks: of decisions with the same one the first is carried out.
+    pub once: Option<Uuid>,
     /// What plug-ins are asked for, each for one of the incidents.
     pub orders: Vec<Order>,
     /// What is told outside, from the outbox.
@@ -167,7 +177,9 @@ impl Desk {
         actor: &Actor,
         decision: Decision,
     ) -> Result<Result<Vec<(u64, Changed)>, String>, Error> {
-        let Decision { mut ids, mut changes, seen, orders, effects, asks, confirms, ageing } = decision;
+        let Decision { mut ids, mut changes, seen, as_of, once, orders, effects, asks, confirms, ageing } =
+            decision;
+        let as_of = as_of.map_or(i64::MAX, Timestamp::as_millisecond);
         // In one order: two decisions on the same incidents wait for one another, and not each for the other.
         ids.sort_unstable();
         ids.dedup();
@@ -179,11 +191,16 @@ impl Desk {
                 return Ok(Err(why));
             }
         }
+        if let Some(once) = once
+            && !first_time(db, once).await?
+        {
+            return Ok(Ok(ids.into_iter().map(|id| (id, Changed::Repeated)).collect()));
+        }
         let mut results = Vec::with_capacity(ids.len());
         for id in ids {
             let result = match self.locked(db, access, id).await? {
                 None => Changed::NotThere,
-                Some(now) if !seen.iter().all(|seen| now.is(seen)) => Changed::Stale,
+                Some(now) if now.since > as_of || !seen.iter().all(|seen| now.is(seen)) => Changed::Stale,
                 Some(now) if !marked(db, ageing, id, &now).await? => Changed::Unchanged,
                 Some(now) => {
                     let mut done = Changed::Unchanged;
@@ -229,10 +246,19 @@ impl Desk {
     }
 }
 
+/// Writes down that a decision is carried out; false if it was before. One that waits for another of the same number sees its end.
+async fn first_time(db: &mut dyn Session, once: Uuid) -> Result<bool, Error> {
+    let now = Timestamp::now();
+    let old = (now - ONCE_FOR).as_millisecond();
+    db.run("DELETE FROM decision WHERE at < ?", values![old]).await?;
+    let sql = "INSERT INTO decision (id, at) VALUES (?, ?) ON CONFLICT DO NOTHING";
+    Ok(db.run(sql, values![once.to_string(), now.as_millisecond()]).await? > 0)
+}
+
 /// Puts an effect into the outbox, unless it was there before.
 async fn told(db: &mut dyn Session, id: u64, actor: &Actor, effect: &OrderedEffect) -> Result<(), Error> {
     let sql = "INSERT INTO effect (incident_id, rule, kind, payload, due_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
-    let now = jiff::Timestamp::now().as_millisecond();
+    let now = Timestamp::now().as_millisecond();
     let (rule, kind, payload) = (effect.rule.as_str(), effect.kind.as_str(), effect.payload.as_str());
     let new = db.run(sql, values![id, rule, kind, payload, now]).await? > 0;
     let (action, detail) = match new {
@@ -343,7 +369,7 @@ async fn apply(
         }
         Change::Note(note) => {
             let sql = "INSERT INTO note (incident_id, at, who, text) VALUES (?, ?, ?, ?)";
-            let at = jiff::Timestamp::now().as_millisecond();
+            let at = Timestamp::now().as_millisecond();
             db.run(sql, values![id, at, actor.who.as_str(), note.as_str()]).await?;
             ("NOTE_ADDED", note.clone())
         }
