@@ -26,14 +26,16 @@ pub struct InUse {
 }
 
 impl Enforce {
+    /// Each certificate of our own directory.
+    pub(crate) fn own_certificates(&self) -> Vec<InUse> {
+        let all = self.directory.all().into_iter();
+        all.filter_map(|(file, seen)| seen.ok().map(|seen: Seen| InUse { place: file, until: seen.until }))
+            .collect()
+    }
+
     /// Each certificate that is in use, those of servers too; the first to end comes first.
     pub async fn certificates_in_use(&self) -> Result<Vec<InUse>, crate::Error> {
-        let mut all: Vec<InUse> = self
-            .directory
-            .all()
-            .into_iter()
-            .filter_map(|(file, seen)| seen.ok().map(|seen: Seen| InUse { place: file, until: seen.until }))
-            .collect();
+        let mut all = self.own_certificates();
         for server in self.servers().await? {
             let others = server.heartbeat.map(|heartbeat| heartbeat.other_certificates).unwrap_or_default();
             all.push(InUse { place: format!("server {}", server.name), until: server.certificate_ends });

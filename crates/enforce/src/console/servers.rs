@@ -20,7 +20,7 @@ use super::{Answer, Console};
 use crate::certificates::SOON;
 use crate::fleet::Member;
 use crate::servers::{SETTINGS, Setting, Shape, is_broken};
-use crate::{NewToken, Presence, ServerState, Standing};
+use crate::{InUse, NewToken, Presence, ServerState, Standing};
 
 /// A token counts so long at most.
 const TOKEN_HOURS: i64 = 24 * 30;
@@ -38,6 +38,8 @@ struct Servers {
     token: Option<(String, String)>,
     /// Enforce servers, where there are several.
     members: Vec<Member>,
+    /// Our own, by file: until when, and whether that is soon.
+    certificates: Vec<(String, Moment, bool)>,
     /// Whose policies count, where those here are different ones.
     differ_from: Option<String>,
 }
@@ -146,8 +148,10 @@ async fn list(console: &Console, viewer: &Viewer, token: Option<(String, String)
     if members.len() < 2 {
         members.clear();
     }
+    let certificates = console.enforce.own_certificates();
     let content = Servers {
         members,
+        certificates: certificates.into_iter().map(certificate).collect(),
         differ_from: console.enforce.policies_differ_from(),
         form: viewer.form(),
         rows: servers.iter().map(row).collect(),
@@ -166,6 +170,12 @@ async fn list(console: &Console, viewer: &Viewer, token: Option<(String, String)
         token,
     };
     Ok(Page::new(viewer, "Servers").within("/servers").wide().show(&content)?)
+}
+
+fn certificate(one: InUse) -> (String, Moment, bool) {
+    let file =
+        std::path::Path::new(&one.place).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    (file, Moment(one.until.as_millisecond()), one.until <= Timestamp::now() + SOON)
 }
 
 /// The policy directory of this server counts from now on.

@@ -191,6 +191,24 @@ async fn a_token_counts_once_and_a_request_that_cannot_be_signed_costs_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn certificates_of_enforce_itself_are_shown_and_those_that_end_soon_stand_out() {
+    let server = Server::start().await;
+    let admin = server.person("Administrator").await;
+    let directory = &server.enforce().directory;
+    let issue = enforce::certificates::Issue {
+        name: "console".into(),
+        names: vec!["localhost".into()],
+        purpose: enforce::certificates::Use::Server,
+        days: 10,
+    };
+    directory.issue("console", &issue, false).unwrap();
+    let page = admin.get("/servers").await.text;
+    let row = |file: &str| page.split(&format!("{file}</td>")).nth(1).unwrap().split("</tr>").next().unwrap();
+    assert!(row("console.pem").contains("soon"), "{page}");
+    assert!(!row("server.pem").contains("soon") && !row("authority.pem").contains("soon"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn break_glass_needs_a_reason_and_shouts_while_it_is_on() {
     let server = Server::start().await;
     let admin = server.person("Administrator").await;
