@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use incident::Retention;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -120,8 +119,7 @@ async fn look(enforce: &Enforce) {
 }
 
 async fn expire(enforce: &Enforce) {
-    let retention: Retention = enforce.options.retention;
-    match enforce.journal.expire(retention).await {
+    match enforce.journal.expire(&enforce.options.retention).await {
         Ok(deleted) if deleted.incidents + deleted.originals > 0 => {
             tracing::info!(incidents = deleted.incidents, originals = deleted.originals, "deleted by age");
         }

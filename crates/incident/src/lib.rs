@@ -29,7 +29,7 @@ pub use record::{
     Recorded, RecordedIncident, Severity, Status, Summary, mask, prevent_status_name,
 };
 pub use restore::restore;
-pub use retention::{Deleted, Retention};
+pub use retention::{Ages, Deleted, Retention};
 pub use rotate::rotate_keys;
 
 /// Why something was not recorded, or cannot be read.

@@ -1,8 +1,10 @@
 //! What is deleted is gone at once: from the tables, and by `secure_delete` from the file. An original that another incident
 //! still needs stays until the last of them lets it go.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
-use store::database::Session;
+use store::database::{Session, Value};
 use store::values;
 
 use crate::{Error, Journal};
@@ -12,16 +14,66 @@ const ROWS: u32 = 200;
 
 /// How long what is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retention {
+pub struct Ages {
     /// Originals; None: for ever.
     pub originals: Option<SignedDuration>,
     /// Incidents, since they were last seen; None: for ever.
     pub incidents: Option<SignedDuration>,
 }
 
-impl Default for Retention {
+/// How long what is kept, by the policy that was violated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// Of policies that are not named.
+    pub others: Ages,
+    /// Of policies by number. An original of several incidents stays as long as one of them wants it.
+    pub policies: BTreeMap<u32, Ages>,
+}
+
+impl Default for Ages {
     fn default() -> Self {
         Self { originals: Some(SignedDuration::from_hours(90 * 24)), incidents: None }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Ages::default().into()
+    }
+}
+
+impl From<Ages> for Retention {
+    fn from(others: Ages) -> Self {
+        Self { others, policies: BTreeMap::new() }
+    }
+}
+
+/// Before which moment what goes, as a term of SQL that depends on the policy.
+struct Ends {
+    sql: String,
+    values: Vec<Value>,
+    /// The latest of them; None: nothing goes at all.
+    latest: Option<i64>,
+}
+
+impl Ends {
+    fn of(retention: &Retention, age: impl Fn(&Ages) -> Option<SignedDuration>) -> Self {
+        // Nothing is from before the beginning of time: such things stay.
+        let end = |ages: &Ages| age(ages).and_then(before).unwrap_or(i64::MIN);
+        let others = end(&retention.others);
+        let (mut sql, mut values) = ("CASE policy_id".to_owned(), Vec::new());
+        for (policy, ages) in &retention.policies {
+            sql.push_str(" WHEN ? THEN ?");
+            values.extend(values![*policy, end(ages)]);
+        }
+        if retention.policies.is_empty() {
+            sql = "?".to_owned();
+        } else {
+            sql.push_str(" ELSE ? END");
+        }
+        values.extend(values![others]);
+        let latest = retention.policies.values().map(end).chain([others]).max();
+        Self { sql, values, latest: latest.filter(|end| *end > i64::MIN) }
     }
 }
 
@@ -64,12 +116,17 @@ impl Journal {
     }
 
     /// Deletes what is older than it may be.
-    pub async fn expire(&self, retention: Retention) -> Result<Deleted, Error> {
+    pub async fn expire(&self, retention: &Retention) -> Result<Deleted, Error> {
         let mut deleted = Deleted::default();
-        if let Some(end) = retention.incidents.and_then(before) {
+        let ends = Ends::of(retention, |ages| ages.incidents);
+        if let Some(latest) = ends.latest {
+            let sql = format!(
+                "SELECT id FROM incident WHERE last_seen < ? AND last_seen < {} AND pending = 0 ORDER BY id LIMIT ?",
+                ends.sql
+            );
             loop {
-                let sql = "SELECT id FROM incident WHERE last_seen < ? AND pending = 0 ORDER BY id LIMIT ?";
-                let rows = self.database().fetch(sql, values![end, ROWS]).await?;
+                let values = [values![latest], ends.values.clone(), values![ROWS]].concat();
+                let rows = self.database().fetch(&sql, values).await?;
                 if rows.is_empty() {
                     break;
                 }
@@ -82,17 +139,24 @@ impl Journal {
                 deleted.originals += some.originals;
             }
         }
-        if let Some(end) = retention.originals.and_then(before) {
-            deleted.originals += self.expire_originals(end).await?;
+        let ends = Ends::of(retention, |ages| ages.originals);
+        if let Some(latest) = ends.latest {
+            deleted.originals += self.expire_originals(&ends, latest).await?;
         }
         Ok(deleted)
     }
 
-    async fn expire_originals(&self, end: i64) -> Result<u64, Error> {
+    async fn expire_originals(&self, ends: &Ends, latest: i64) -> Result<u64, Error> {
         let mut deleted = 0;
+        // An original without an incident is over, too.
+        let sql = format!(
+            "SELECT id FROM original WHERE stored_at < ? AND NOT EXISTS \
+            (SELECT 1 FROM incident WHERE original_id = original.id AND original.stored_at >= {}) ORDER BY stored_at LIMIT ?",
+            ends.sql
+        );
         loop {
-            let sql = "SELECT id FROM original WHERE stored_at < ? ORDER BY stored_at LIMIT ?";
-            let rows = self.database().fetch(sql, values![end, ROWS]).await?;
+            let values = [values![latest], ends.values.clone(), values![ROWS]].concat();
+            let rows = self.database().fetch(&sql, values).await?;
             if rows.is_empty() {
                 return Ok(deleted);
             }
@@ -114,7 +178,7 @@ fn before(age: SignedDuration) -> Option<i64> {
     Timestamp::now().checked_sub(age).ok().map(Timestamp::as_millisecond)
 }
 
-async fn delete_one(db: &mut dyn Session, id: i64, deleted: &mut Deleted) -> Result<(), Error> {
+pub(crate) async fn delete_one(db: &mut dyn Session, id: i64, deleted: &mut Deleted) -> Result<(), Error> {
     let rows = db.fetch("SELECT original_id FROM incident WHERE id = ?", values![id]).await?;
     let Some(row) = rows.first() else { return Ok(()) };
     let original: Option<i64> = row.get("original_id")?;

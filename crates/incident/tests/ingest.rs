@@ -8,7 +8,7 @@ mod support;
 use std::sync::Arc;
 
 use incident::wire::{CopyState, IncidentBatch, MessageUpdate, UpdateBatch};
-use incident::{Filter, Journal, JournalOptions, NewMessage, Outcome, Retention, Status};
+use incident::{Ages, Filter, Journal, JournalOptions, NewMessage, Outcome, Retention, Status};
 use jiff::{SignedDuration, Timestamp};
 use store::database::Location;
 use support::message;
@@ -217,14 +217,38 @@ on_both! {
     async fn age_takes_originals_and_leaves_incidents_by_default(two: Two) {
         two.record(message("A", &[1])).await;
         two.ship().await;
-        assert_eq!(two.enforce.expire(Retention::default()).await.unwrap().originals, 0);
+        assert_eq!(two.enforce.expire(&Retention::default()).await.unwrap().originals, 0);
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        let now = Retention { originals: Some(SignedDuration::ZERO), ..Retention::default() };
-        assert_eq!(two.enforce.expire(now).await.unwrap().originals, 1);
+        let now = Ages { originals: Some(SignedDuration::ZERO), ..Ages::default() };
+        assert_eq!(two.enforce.expire(&now.into()).await.unwrap().originals, 1);
         assert!(two.enforce.original(1).await.unwrap().is_none());
         assert!(actions(&two.enforce, 1).await.contains(&"MESSAGE_NOT_RETAINED".to_owned()));
-        let all_of_it = Retention { incidents: Some(SignedDuration::ZERO), ..now };
-        assert_eq!(two.enforce.expire(all_of_it).await.unwrap().incidents, 1);
+        let all_of_it = Ages { incidents: Some(SignedDuration::ZERO), ..now };
+        assert_eq!(two.enforce.expire(&all_of_it.into()).await.unwrap().incidents, 1);
+    }
+
+    async fn policies_have_ages_of_their_own_and_a_shared_original_stays_as_long_as_one_wants_it(two: Two) {
+        two.record(message("A", &[1, 2])).await;
+        two.record(message("B", &[1])).await;
+        two.record(message("C", &[3])).await;
+        two.ship().await;
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        let (never, at_once) = (None, Some(SignedDuration::ZERO));
+        let mut retention = Retention::from(Ages { originals: never, incidents: never });
+        retention.policies.insert(1, Ages { originals: at_once, incidents: never });
+        retention.policies.insert(3, Ages { originals: never, incidents: at_once });
+        // Of policy 1 alone is B; A's is policy 2's, too. C goes whole.
+        let deleted = two.enforce.expire(&retention).await.unwrap();
+        assert_eq!((deleted.incidents, deleted.originals), (1, 2));
+        let kept = async |id| two.enforce.original(id).await.unwrap().is_some();
+        assert_eq!((kept(1).await, kept(2).await, kept(3).await), (true, true, false));
+        assert!(two.enforce.show(4).await.unwrap().is_none() && two.enforce.show(3).await.unwrap().is_some());
+        // The other way round: all go, but for those of policy 2.
+        let mut retention = Retention::from(Ages { originals: at_once, incidents: at_once });
+        retention.policies.insert(2, Ages { originals: never, incidents: never });
+        let deleted = two.enforce.expire(&retention).await.unwrap();
+        assert_eq!((deleted.incidents, deleted.originals), (2, 0));
+        assert!(kept(2).await);
     }
 
     async fn a_journal_that_was_made_anew_under_the_same_name_is_another_one(two: Two) {

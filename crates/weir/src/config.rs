@@ -81,6 +81,8 @@ pub(crate) struct Enforce {
     pub(crate) keep_originals_days: u32,
     /// Days that incidents are kept; 0: for ever.
     pub(crate) keep_incidents_days: u32,
+    /// How long what is kept of some policies.
+    pub(crate) retention: Vec<PolicyRetention>,
     /// How notices of smart response rules, and scheduled reports, leave.
     pub(crate) notices: Notices,
     /// Where log messages of smart response rules go.
@@ -89,6 +91,18 @@ pub(crate) struct Enforce {
     pub(crate) oidc: Oidc,
     /// Where custom attributes are looked up, in this order.
     pub(crate) lookups: Vec<Lookup>,
+}
+
+/// How long what is kept of incidents of some policies; what is not said is as for the others.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PolicyRetention {
+    /// Numbers of the policies.
+    pub(crate) policies: Vec<u32>,
+    /// Days that original messages are kept; 0: for ever.
+    pub(crate) keep_originals_days: Option<u32>,
+    /// Days that incidents are kept; 0: for ever.
+    pub(crate) keep_incidents_days: Option<u32>,
 }
 
 /// Fills custom attributes from a file, by a program or from an LDAP server.
@@ -205,6 +219,7 @@ impl Default for Enforce {
             console_url: String::new(),
             keep_originals_days: 90,
             keep_incidents_days: 0,
+            retention: Vec::new(),
             notices: Notices::default(),
             syslog: Syslog::default(),
             oidc: Oidc::default(),

@@ -1,5 +1,6 @@
 //! `weir enforce`: settings from the configuration, the operations port, and what is done beside a running server.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use content::worker::PoolOptions;
 use enforce::lookup::{Ldap, Lookup, Of, Source};
 use enforce::{ConsoleTls, NewToken, Options, Running, ServerState};
-use incident::Retention;
+use incident::{Ages, Retention};
 use jiff::SignedDuration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
@@ -30,6 +31,8 @@ use crate::{effects, ops, policies, prevent_server};
 
 /// How often the operations port's figures are brought up to date.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// Policies with a retention of their own.
+const POLICIES: usize = 1_000;
 
 /// Runs until a signal.
 pub(crate) async fn run(config: &Enforce) -> Result<()> {
@@ -89,7 +92,6 @@ pub(crate) fn options(config: &Enforce) -> Result<Options> {
         "" => None,
         url => Some(Location::parse(url).context("[enforce] database")?),
     };
-    let days = |days: u32| (days > 0).then(|| SignedDuration::from_hours(24 * i64::from(days)));
     Ok(Options {
         listen: config.listen.clone(),
         servers_listen: config.servers_listen.clone(),
@@ -101,10 +103,7 @@ pub(crate) fn options(config: &Enforce) -> Result<Options> {
         names: names(config),
         console_url: config.console_url.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        retention: Retention {
-            originals: days(config.keep_originals_days),
-            incidents: days(config.keep_incidents_days),
-        },
+        retention: retention(config)?,
         effects: effects::of_enforce(config, &host_name())?,
         documents: Some(PoolOptions {
             program: std::env::current_exe().context("the path of this program cannot be found")?,
@@ -113,6 +112,28 @@ pub(crate) fn options(config: &Enforce) -> Result<Options> {
         single_sign_on: single_sign_on(&config.oidc).context("[enforce.oidc]")?,
         lookups: lookups(&config.lookups).context("[[enforce.lookups]]")?,
     })
+}
+
+/// How long what is kept.
+fn retention(config: &Enforce) -> Result<Retention> {
+    let days = |days: u32| (days > 0).then(|| SignedDuration::from_hours(24 * i64::from(days)));
+    let others =
+        Ages { originals: days(config.keep_originals_days), incidents: days(config.keep_incidents_days) };
+    let mut policies = BTreeMap::new();
+    for one in &config.retention {
+        let ages = Ages {
+            originals: one.keep_originals_days.map_or(others.originals, days),
+            incidents: one.keep_incidents_days.map_or(others.incidents, days),
+        };
+        for policy in &one.policies {
+            ensure!(
+                policies.insert(*policy, ages).is_none(),
+                "[[enforce.retention]] names policy {policy} twice: once is enough"
+            );
+        }
+    }
+    ensure!(policies.len() <= POLICIES, "[[enforce.retention]] names more than {POLICIES} policies");
+    Ok(Retention { others, policies })
 }
 
 /// Where custom attributes are looked up.

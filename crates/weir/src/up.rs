@@ -255,8 +255,8 @@ fn print_welcome(
     writeln!(
         out,
         "             originals are kept for {}, incidents {}\n",
-        days(enforce.enforce.options.retention.originals),
-        days(enforce.enforce.options.retention.incidents)
+        days(enforce.enforce.options.retention.others.originals),
+        days(enforce.enforce.options.retention.others.incidents)
     )?;
     writeln!(out, "What to try, from a second terminal:\n")?;
     writeln!(

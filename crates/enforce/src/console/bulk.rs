@@ -17,12 +17,15 @@ use super::once::{new_once, read_once};
 use super::seen::{access, may_remediate, redact_line, severity};
 use super::trouble::bad;
 use super::{Answer, Console, actor};
+use crate::Enforce;
 use crate::respond::On;
 
 /// Incidents of one action.
 const MOST: usize = 10_000;
 /// Incidents shown in a preview.
 const SHOWN: usize = 20;
+/// Incidents that are deleted in one transaction: their numbers stand in one line of the audit log.
+const LOT: usize = 100;
 
 #[derive(Template)]
 #[template(path = "bulk.html")]
@@ -297,12 +300,53 @@ async fn reached(console: &Console, access: &Access, ids: &[u64]) -> Answer<Vec<
 /// Nothing else is done to what goes away.
 async fn delete(console: &Console, viewer: &Viewer, wish: &Wish) -> Answer {
     viewer.require(Privilege::DeleteIncidents)?;
-    let seen = reached(console, &access(viewer), &wish.ids).await?;
-    let numbers = seen.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    viewer.log("INCIDENTS_DELETED", &format!("{} incidents", seen.len()), &numbers).await?;
-    let deleted = console.enforce.journal.delete(&seen).await?;
-    viewer.say(Tone::Done, format!("{} incidents are deleted.", deleted.incidents)).await?;
+    let (enforce, access, actor, ids) =
+        (console.enforce.clone(), access(viewer), viewer.actor(), wish.ids.clone());
+    // It goes on if the browser does not wait.
+    let work = tokio::spawn(async move { delete_some(&enforce, &access, &actor, &ids).await });
+    let (gone, error) = work.await.map_err(|why| Problem::Internal(format!("a deletion failed: {why}")))?;
+    match error {
+        None => viewer.say(Tone::Done, format!("{gone} incidents are deleted.")).await?,
+        Some(error) => {
+            tracing::error!(%error, gone, "a deletion of incidents stopped");
+            let said = format!(
+                "{gone} of {} incidents are deleted, each with its line in the audit log; then the database did not answer. \
+                Choose the rest again.",
+                wish.ids.len()
+            );
+            viewer.say(Tone::Trouble, said).await?;
+        }
+    }
     Ok(see_other("/incidents"))
+}
+
+/// Some at a time, each lot with its line in the audit log or not at all. How many are gone, and what stopped it.
+async fn delete_some(
+    enforce: &Enforce,
+    access: &Access,
+    actor: &web::audit::Actor,
+    ids: &[u64],
+) -> (usize, Option<crate::Error>) {
+    let mut all = 0;
+    for lot in ids.chunks(LOT) {
+        let done = async {
+            let mut transaction = enforce.database().begin().await?;
+            let gone = enforce.desk().delete_within(&mut *transaction, access, lot).await?;
+            if !gone.is_empty() {
+                let subject = format!("{} incidents", gone.len());
+                let numbers = gone.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                let audit = enforce.site.audit();
+                audit.add_within(&mut *transaction, actor, "INCIDENTS_DELETED", &subject, &numbers).await?;
+            }
+            transaction.commit().await?;
+            Ok::<_, crate::Error>(gone.len())
+        };
+        match done.await {
+            Ok(gone) => all += gone,
+            Err(error) => return (all, Some(error)),
+        }
+    }
+    (all, None)
 }
 
 /// For the audit log: what, without the words of notes.

@@ -199,6 +199,31 @@ async fn a_deletion_is_done_at_once_by_who_may_and_by_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_are_deleted_with_the_numbers_of_all_in_the_audit_log_and_none_beyond_the_role() {
+    use web::people::{Condition, Privilege, Rights};
+    let server = Server::start().await;
+    let mut ids = Vec::new();
+    for number in 0..120 {
+        ids.extend(server.record(message(&format!("M{number}"), &[1])).await);
+    }
+    ids.extend(server.record(message("other", &[2])).await);
+    let privileges =
+        [Privilege::ViewNetworkIncidents, Privilege::RemediateIncidents, Privilege::DeleteIncidents].into();
+    let access = vec![Condition::Policy { any_of: [1].into() }];
+    let deleter = server.with_rights("Deleter", Rights { privileges, access, hidden: [].into() }).await;
+    let all = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let answer = deleter.post("/incidents/bulk/apply", &[("ids", &all), ("delete", "yes")]).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    assert!(deleter.get("/incidents").await.text.contains("120 incidents are deleted."));
+    assert!(server.enforce().journal.show(121).await.unwrap().is_some(), "the role does not reach it");
+    let log = server.audit_log().await;
+    let lines = log.iter().filter(|line| line.action == "INCIDENTS_DELETED");
+    let told = lines.flat_map(|line| line.detail.split(", ").map(|one| one.parse::<u64>().unwrap()));
+    let told = told.collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(told, (1..=120).collect(), "the number of each, whole");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_gateway_tells_of_copies_is_on_the_snapshot_of_every_incident_of_the_message() {
     use incident::wire::{CopyState, MessageUpdate, UpdateBatch};
     let server = Server::start().await;

@@ -5,6 +5,7 @@ mod ageing;
 mod change;
 mod condition;
 mod counts;
+mod delete;
 pub(crate) mod kept;
 mod look;
 mod lookups;
