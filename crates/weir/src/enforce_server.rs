@@ -520,6 +520,18 @@ mod tests {
         assert!(set(&mut values, "trial").is_err());
     }
 
+    #[test]
+    fn policies_have_ages_of_their_own_and_are_named_once() {
+        let read = |text: &str| retention(&toml::from_str::<Enforce>(text).unwrap());
+        let text = "keep_incidents_days = 365\n[[retention]]\npolicies = [17, 18]\nkeep_originals_days = 0\n";
+        let kept = read(text).unwrap();
+        let days = |days: i64| Some(SignedDuration::from_hours(24 * days));
+        assert_eq!(kept.others, Ages { originals: days(90), incidents: days(365) });
+        assert_eq!(kept.policies[&18], Ages { originals: None, incidents: days(365) });
+        let twice = read(&format!("{text}[[retention]]\npolicies = [18]\n")).unwrap_err().to_string();
+        assert!(twice.contains("policy 18 twice"), "{twice}");
+    }
+
     fn read(oidc: &str) -> Result<Option<Settings>> {
         single_sign_on(&toml::from_str::<Oidc>(oidc)?)
     }
