@@ -22,6 +22,8 @@ mod receivers;
 mod remediation;
 mod reports;
 mod roles;
+#[path = "../../../store/tests/s3/mod.rs"]
+mod s3;
 mod second_person;
 mod servers;
 mod support;
