@@ -21,6 +21,7 @@ mod inspection;
 mod keeper;
 pub mod lookup;
 mod options;
+mod originals;
 pub mod plugins;
 pub mod receivers;
 mod reports;
@@ -31,6 +32,7 @@ mod stream;
 use certificates::{Directory, Ours};
 pub use keeper::InUse;
 pub use options::{ConsoleTls, Options};
+pub use originals::OriginalStore;
 pub use servers::{NewToken, Presence, ServerState, Standing, Token};
 use servers::{Published, UNIQUE_ID_KEYS, keep_published};
 
@@ -88,6 +90,8 @@ pub struct Enforce {
     /// What is counted of notices and log messages.
     pub effect_metrics: effects::EffectMetrics,
     pub(crate) published: Published,
+    /// Objects of deleted originals, as of the last look.
+    pub(crate) unneeded: std::sync::Mutex<incident::Unneeded>,
     /// Opens what hangs on mails that people try policies on.
     pub(crate) opener: inspection::Opener,
 }
@@ -154,7 +158,10 @@ impl Enforce {
     }
 
     async fn over(options: Options, journal: Journal) -> Result<Arc<Self>, Error> {
-        let journal = Arc::new(journal);
+        let objects = options.originals.clone().map(OriginalStore::open).transpose();
+        let objects =
+            objects.map_err(|why| Error::Refused(format!("the object store of originals: {why}")))?;
+        let journal = Arc::new(journal.with_objects(objects.map(Arc::new)));
         store::steps::prepare(&**journal.database(), "enforce", STEPS).await?;
         let (database, keys) = (journal.database().clone(), journal.keys().clone());
         let console_url = console_url(&options);
@@ -183,6 +190,7 @@ impl Enforce {
             console_url,
             effect_metrics,
             published,
+            unneeded: Default::default(),
             opener,
         }))
     }
@@ -263,7 +271,8 @@ pub async fn start(mut options: Options, stop: CancellationToken) -> Result<Runn
     let told = tokio::spawn(respond::tell(enforce.clone(), stop.clone()));
     let reports = tokio::spawn(reports::send(enforce.clone(), stop.clone()));
     let lookups = tokio::spawn(lookup::worker::run(enforce.clone(), stop.clone()));
-    let own = [keeper, worker, publisher, teller, told, reports, lookups];
+    let originals = tokio::spawn(originals::keep(enforce.clone(), stop.clone()));
+    let own = [keeper, originals, worker, publisher, teller, told, reports, lookups];
     let (address, servers_address) = (people.address, servers.address);
     let tasks = vec![people, servers].into_iter().map(|one: Listening| one.task).chain(own).collect();
     Ok(Running { address, servers_address, enforce, stop, tasks })

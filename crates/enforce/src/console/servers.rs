@@ -182,6 +182,8 @@ async fn list(console: &Console, viewer: &Viewer, token: Option<(String, String)
         token,
     };
     let page = Page::new(viewer, "Servers").within("/servers").wide();
+    let page =
+        console.enforce.originals_trouble().iter().fold(page, |page, text| page.say(Tone::Trouble, text));
     Ok(shout(page, &glass).show(&content)?)
 }
 

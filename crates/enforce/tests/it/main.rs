@@ -15,6 +15,7 @@ mod ldap;
 mod lookups;
 mod oidc;
 mod openapi;
+mod originals;
 mod pages;
 mod policies;
 mod postbox;
