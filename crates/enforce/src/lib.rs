@@ -22,6 +22,7 @@ mod inspection;
 mod keeper;
 pub mod lookup;
 mod options;
+mod originals;
 pub mod plugins;
 pub mod receivers;
 mod reports;
@@ -33,6 +34,7 @@ use certificates::{Directory, Ours};
 use fleet::Fleet;
 pub use keeper::InUse;
 pub use options::{ConsoleTls, Options};
+pub use originals::OriginalStore;
 pub use servers::{NewToken, Presence, ServerState, Standing, Token};
 use servers::{Published, UNIQUE_ID_KEYS, keep_published};
 
@@ -95,6 +97,8 @@ pub struct Enforce {
     pub(crate) published: Published,
     /// This server among those over its database.
     pub(crate) fleet: Fleet,
+    /// Objects of deleted originals, as of the last look.
+    pub(crate) unneeded: std::sync::Mutex<incident::Unneeded>,
     /// Opens what hangs on mails that people try policies on.
     pub(crate) opener: inspection::Opener,
 }
@@ -161,7 +165,10 @@ impl Enforce {
     }
 
     async fn over(options: Options, journal: Journal) -> Result<Arc<Self>, Error> {
-        let journal = Arc::new(journal);
+        let objects = options.originals.clone().map(OriginalStore::open).transpose();
+        let objects =
+            objects.map_err(|why| Error::Refused(format!("the object store of originals: {why}")))?;
+        let journal = Arc::new(journal.with_objects(objects.map(Arc::new)));
         store::steps::prepare(&**journal.database(), "enforce", STEPS).await?;
         let (database, keys) = (journal.database().clone(), journal.keys().clone());
         let console_url = console_url(&options);
@@ -194,6 +201,7 @@ impl Enforce {
             effect_metrics,
             published,
             fleet,
+            unneeded: Default::default(),
             opener,
         }))
     }
@@ -275,7 +283,8 @@ pub async fn start(mut options: Options, stop: CancellationToken) -> Result<Runn
     let told = tokio::spawn(respond::tell(enforce.clone(), stop.clone()));
     let reports = tokio::spawn(reports::send(enforce.clone(), stop.clone()));
     let lookups = tokio::spawn(lookup::worker::run(enforce.clone(), stop.clone()));
-    let own = [keeper, worker, publisher, teller, told, reports, lookups];
+    let originals = tokio::spawn(originals::keep(enforce.clone(), stop.clone()));
+    let own = [keeper, originals, worker, publisher, teller, told, reports, lookups];
     let (address, servers_address) = (people.address, servers.address);
     let tasks = vec![people, servers].into_iter().map(|one: Listening| one.task).chain(own).collect();
     Ok(Running { address, servers_address, enforce, stop, tasks })

@@ -8,6 +8,7 @@ use incident::Retention;
 use store::database::Location;
 
 use crate::lookup::Lookup;
+use crate::originals::OriginalStore;
 
 /// What an Enforce server is started with.
 #[derive(Debug, Clone)]
@@ -43,6 +44,8 @@ pub struct Options {
     pub single_sign_on: Option<web::oidc::Settings>,
     /// Where custom attributes are looked up, in this order.
     pub lookups: Vec<Lookup>,
+    /// Where originals go from now on; into the database where not given.
+    pub originals: Option<OriginalStore>,
 }
 
 /// How people's port is protected.

@@ -15,10 +15,9 @@ use crate::desk::statuses::known_attribute;
 use crate::messages;
 use crate::record::Status;
 use crate::seal::{self, json, matches_context, shortened, value_hash};
-use crate::terms;
 use crate::wire::{IncidentBatch, IngestAnswer, ShippedIncident, ShippedLine};
-use crate::write::{DETAIL, MERGE_WITHIN, keep_original, keep_values, lock_name, only_id};
-use crate::{Error, Journal};
+use crate::write::{DETAIL, MERGE_WITHIN, keep_values, lock_name, only_id};
+use crate::{Error, Journal, originals, terms};
 
 /// Originals asked for in one answer.
 const WANTED: u32 = 50;
@@ -93,16 +92,21 @@ impl Journal {
         let keys = self.keys().clone();
         let context = unique_id.clone();
         let sealing = tokio::task::spawn_blocking(move || seal::seal_original(&keys, &context, &octets));
-        let sealed = sealing.await.map_err(|_| Error::Closed)??;
+        let mut sealed = sealing.await.map_err(|_| Error::Closed)??;
+        let object = self.put_object(&unique_id, &mut sealed).await?;
         let mut transaction = self.database().begin().await?;
         let db = &mut *transaction;
         db.lock(lock_name(&unique_id)).await?;
         let sql = "SELECT incident_id FROM shipped WHERE journal = ? AND original = ? AND wanted AND incident_id IS NOT NULL";
         let incidents = db.fetch(sql, values![journal, name]).await?;
         if incidents.is_empty() {
+            if let Some(name) = &object {
+                originals::not_needed(db, name).await?;
+                transaction.commit().await?;
+            }
             return Ok(false);
         }
-        let original = keep_original(db, &unique_id, &sealed).await?;
+        let original = originals::keep(db, &unique_id, &sealed, object.as_deref()).await?;
         for row in &incidents {
             let sql = "UPDATE incident SET original_id = ? WHERE id = ?";
             db.run(sql, values![original, row.get::<i64>("incident_id")?]).await?;

@@ -13,6 +13,7 @@ use store::database::{self, Database, Location, Migrations};
 use store::key_check;
 use store::keys::Keys;
 use store::lock::Lock;
+use store::objects::Objects;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::gauge::{Gauge, JournalOptions, JournalState};
@@ -35,6 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub struct Journal {
     database: Arc<dyn Database>,
     keys: Arc<Keys>,
+    /// Where originals go from now on; None: into rows.
+    pub(crate) objects: Option<Arc<Objects>>,
     /// None where the journal was opened to be read only.
     jobs: Option<mpsc::UnboundedSender<Job>>,
     waiting: Arc<Waiting>,
@@ -59,7 +62,7 @@ impl Journal {
         let (jobs, queue) = mpsc::unbounded_channel();
         let writer = Writer::new(database.clone(), queue, gauge.clone(), lock);
         tokio::spawn(writer.run());
-        Ok(Self { database, keys, jobs: Some(jobs), waiting: Arc::default(), gauge })
+        Ok(Self { database, keys, objects: None, jobs: Some(jobs), waiting: Arc::default(), gauge })
     }
 
     /// Opens the tables beside a server that may be running, to read and to change them, but not to record.
@@ -68,7 +71,7 @@ impl Journal {
         let database = database::open(at, MIGRATIONS).await?;
         key_check::first_time_or_fits(&*database, &keys).await?.then_some(()).ok_or(Error::WrongKeys)?;
         let gauge = Arc::new(Gauge::new(data, JournalOptions::default()));
-        Ok(Self { database, keys, jobs: None, waiting: Arc::default(), gauge })
+        Ok(Self { database, keys, objects: None, jobs: None, waiting: Arc::default(), gauge })
     }
 
     /// Opens a journal that another process may be writing. Makes nothing.
@@ -83,7 +86,7 @@ impl Journal {
         key_check::fits(&*database, &keys).await?.then_some(()).ok_or(Error::WrongKeys)?;
         let gauge = Arc::new(Gauge::new(data, JournalOptions::default()));
         gauge.look(&*database).await;
-        Ok(Self { database, keys, jobs: None, waiting: Arc::default(), gauge })
+        Ok(Self { database, keys, objects: None, jobs: None, waiting: Arc::default(), gauge })
     }
 
     /// Writes one incident for each violation, or joins those that the same message opened before. Durable when it returns.
@@ -123,11 +126,6 @@ impl Journal {
     /// One incident with its matches and history.
     pub async fn show(&self, id: u64) -> Result<Option<Incident>, Error> {
         read::show(&*self.database, &self.keys, id).await
-    }
-
-    /// The original message of an incident, if it is still kept.
-    pub async fn original(&self, id: u64) -> Result<Option<Vec<u8>>, Error> {
-        read::original(&*self.database, &self.keys, id).await
     }
 
     /// Whether there is an incident of this message.

@@ -6,6 +6,7 @@ mod gauge;
 mod ingest;
 mod journal;
 mod messages;
+mod originals;
 mod outbox;
 mod read;
 mod record;
@@ -23,6 +24,7 @@ mod writer;
 pub use gauge::{JournalOptions, JournalState};
 pub use journal::Journal;
 pub use messages::MessageState;
+pub use originals::Unneeded;
 pub use outbox::{Claimed, Later, Line, Outbox, OutboxOptions};
 pub use record::{
     Disposition, Effect, Entry, Filter, Incident, Match, NewMessage, NewViolation, Outcome, PREVENT_STATUSES,
@@ -53,6 +55,9 @@ pub enum Error {
     /// The batch that this message was written with failed.
     #[error("not recorded: {0}")]
     Batch(String),
+    /// An original lies in an object store that this server was not told of.
+    #[error("the original lies in the object store {0}, which is not the one of [enforce.originals]")]
+    OutOfReach(String),
     /// A record cannot be read.
     #[error("incident {id} is damaged: {why}")]
     Damaged {

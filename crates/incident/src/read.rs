@@ -8,7 +8,7 @@ use store::values;
 
 use crate::Error;
 use crate::record::{Entry, Filter, Incident, Severity, Status, Summary};
-use crate::seal::{json, matches_context, original_context, value_hash};
+use crate::seal::{json, matches_context, value_hash};
 
 const MOST: u32 = 100;
 /// The columns of [`summary`].
@@ -77,18 +77,6 @@ pub(crate) async fn alone(db: &dyn Database, keys: &Keys, id: u64) -> Result<Opt
         history: Vec::new(),
         summary,
     }))
-}
-
-pub(crate) async fn original(db: &dyn Database, keys: &Keys, id: u64) -> Result<Option<Vec<u8>>, Error> {
-    let sql = "SELECT original.unique_id AS unique_id, head, sealed FROM incident \
-        JOIN original ON original.id = incident.original_id JOIN original_body ON original_body.original_id = original.id \
-        WHERE incident.id = ?";
-    let rows = db.fetch(sql, values![id]).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let context = original_context(&row.get::<String>("unique_id")?);
-    let (head, body) = (row.get::<Vec<u8>>("head")?, row.get::<Vec<u8>>("sealed")?);
-    let opened = cipher::open_apart(keys, &context, &head, &body);
-    opened.map(Some).map_err(|why| Error::Damaged { id, why: format!("its original: {why}") })
 }
 
 async fn history(db: &dyn Database, id: u64) -> Result<Vec<Entry>, Error> {

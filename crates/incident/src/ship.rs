@@ -10,7 +10,7 @@ use store::cipher;
 use store::database::Row;
 use store::values;
 
-use crate::seal::{json, matches_context, original_context};
+use crate::seal::{json, matches_context};
 use crate::wire::{IncidentBatch, ShippedIncident, ShippedLine};
 use crate::{Error, Journal, Severity};
 
@@ -96,18 +96,6 @@ impl Journal {
         }
         batch.waiting = self.behind(batch.up_to).await?.1;
         Ok(Some(batch))
-    }
-
-    /// The octets of an original by the name that batches give it; None if it is not kept any more.
-    pub async fn original_by_name(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        let Ok(id) = name.parse::<u64>() else { return Ok(None) };
-        let sql = "SELECT unique_id, head, sealed FROM original JOIN original_body ON original_id = original.id WHERE original.id = ?";
-        let rows = self.database().fetch(sql, values![id]).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let context = original_context(&row.get::<String>("unique_id")?);
-        let (head, body) = (row.get::<Vec<u8>>("head")?, row.get::<Vec<u8>>("sealed")?);
-        let opened = cipher::open_apart(self.keys(), &context, &head, &body);
-        opened.map(Some).map_err(|why| Error::Damaged { id, why: format!("an original: {why}") })
     }
 
     async fn incident_to_ship(&self, id: u64) -> Result<Option<ShippedIncident>, Error> {

@@ -10,7 +10,7 @@ use store::values;
 use crate::Error;
 use crate::record::{Outcome, Recorded, RecordedIncident, Status};
 use crate::seal::{Sealed, SealedOriginal, SealedViolation, json, shortened};
-use crate::terms;
+use crate::{originals, terms};
 
 /// A repeat within this time joins its incident.
 pub(crate) const MERGE_WITHIN: SignedDuration = SignedDuration::from_hours(5 * 24);
@@ -290,29 +290,10 @@ struct Original<'a> {
 impl Original<'_> {
     async fn keep(&mut self, db: &mut dyn Session, unique_id: &str) -> Result<Option<i64>, Error> {
         if let (Some(sealed), None) = (self.sealed, self.id) {
-            self.id = Some(keep_original(db, unique_id, sealed).await?);
+            self.id = Some(originals::keep(db, unique_id, sealed, None).await?);
         }
         Ok(self.id)
     }
-}
-
-pub(crate) async fn keep_original(
-    db: &mut dyn Session,
-    unique_id: &str,
-    sealed: &SealedOriginal,
-) -> Result<i64, Error> {
-    let sql = "INSERT INTO original (unique_id, digest, size, stored_at, head) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id";
-    let now = Timestamp::now().as_millisecond();
-    let made =
-        db.fetch(sql, values![unique_id, &sealed.digest[..], sealed.size, now, &sealed.head[..]]).await?;
-    if made.is_empty() {
-        let sql = "SELECT id FROM original WHERE unique_id = ? AND digest = ?";
-        return only_id(&db.fetch(sql, values![unique_id, &sealed.digest[..]]).await?);
-    }
-    let id = only_id(&made)?;
-    db.run("INSERT INTO original_body (original_id, sealed) VALUES (?, ?)", values![id, sealed.body.clone()])
-        .await?;
-    Ok(id)
 }
 
 // ---- the history

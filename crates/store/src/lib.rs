@@ -1,7 +1,7 @@
-//! Opens a database and migrates it; keys, encryption at rest and blobs on disk. Knows no table of others.
+//! Opens a database and migrates it; keys, encryption at rest, blobs on disk or in an object store. Knows no table of others.
 //!
 //! [`database`] speaks one SQL to SQLite and PostgreSQL, [`keys`] holds what seals, [`cipher`] seals, [`blobs`] keeps large sealed
-//! objects in files, [`lock`] keeps a second server out of a data directory, [`steps`] brings tables forward,
+//! objects in files, [`objects`] in an S3-compatible store, [`lock`] keeps a second server out of a data directory, [`steps`] brings tables forward,
 //! [`key_check`] tells whether keys are a database's, [`sealed`] wraps what is in it by a new key.
 
 pub mod blobs;
@@ -10,6 +10,7 @@ pub mod database;
 pub mod key_check;
 pub mod keys;
 pub mod lock;
+pub mod objects;
 pub mod sealed;
 pub mod steps;
 
@@ -38,6 +39,9 @@ pub enum Error {
         /// Why.
         why: std::io::Error,
     },
+    /// The object store failed.
+    #[error(transparent)]
+    Objects(#[from] objects::Failure),
     /// A key is missing or does not fit.
     #[error("{0}")]
     Key(String),
@@ -66,6 +70,9 @@ impl Error {
                     | sqlx::Error::Encode(_)
             ),
             Self::File { .. } | Self::Corrupt(_) | Self::ReadOnly(_) | Self::InUse(_) => true,
+            Self::Objects(failure) => {
+                matches!(failure, objects::Failure::Away(_) | objects::Failure::Refused(_))
+            }
             Self::Schema(_) | Self::Key(_) | Self::Damaged => false,
         }
     }
@@ -80,4 +87,16 @@ fn is_outage_code(code: Option<&str>) -> bool {
         Ok(number) if code.len() < 5 => matches!(number & 0xff, 3 | 5 | 6 | 7 | 8 | 10 | 11 | 13 | 14),
         _ => ["08", "25", "53", "57", "58"].iter().any(|class| code.starts_with(class)),
     }
+}
+
+/// An error and what is behind it, in one line.
+pub fn reasons(error: &dyn std::error::Error) -> String {
+    let mut words = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(error) = source {
+        words.push(error.to_string());
+        source = error.source();
+    }
+    words.dedup();
+    words.join(": ")
 }

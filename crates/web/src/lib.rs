@@ -30,6 +30,7 @@ pub use problem::Problem;
 pub use schema::prepare;
 pub use seen::{NOT_SHOWN, is_pseudonym, pseudonym};
 pub use site::{Brand, Options, Place, Site};
+pub use store::reasons;
 pub use viewer::{Means, Theme, Viewer};
 
 /// Why something about people, sessions or the audit log was not done.
@@ -68,18 +69,6 @@ pub enum Error {
     /// A value cannot be taken; the text says why and what to write.
     #[error("{0}")]
     Bad(String),
-}
-
-/// An error and what is behind it, in one line.
-pub fn reasons(error: &dyn std::error::Error) -> String {
-    let mut words = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(error) = source {
-        words.push(error.to_string());
-        source = error.source();
-    }
-    words.dedup();
-    words.join(": ")
 }
 
 /// Octets in hexadecimal digits.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Certificate, Client};
+use reqwest::{Certificate, Client, Url};
 
 /// Why there is no client.
 #[derive(Debug)]
@@ -31,4 +31,19 @@ pub fn client(authority: &str, plain: bool, connect: Duration, whole: Duration) 
         builder = builder.tls_certs_only(authorities);
     }
     builder.build().map_err(Unusable::Because)
+}
+
+/// Addresses are asked by TLS; without it, where `plain` allows it, only a server of this machine.
+pub fn reachable(url: &Url, plain: bool) -> Result<(), String> {
+    let fine = url.scheme() == "https" || plain && url.scheme() == "http" && is_here(url);
+    if fine && url.host().is_some() && url.username().is_empty() && url.password().is_none() {
+        return Ok(());
+    }
+    Err("it must be https://HOST/…, without a name or password in it".to_owned())
+}
+
+/// Whether an address is one of this machine.
+pub fn is_here(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

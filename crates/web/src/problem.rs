@@ -31,6 +31,8 @@ pub enum Problem {
     TooOften(u32),
     /// 500: our fault. The text is for the log.
     Internal(String),
+    /// 500: what is kept cannot be read any more; the text says what.
+    Damaged(String),
     /// 503: for the moment. The text is for the log.
     Unavailable(String),
     /// 503: another server that is needed does not answer; the text says which.
@@ -52,7 +54,7 @@ impl Problem {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unfit(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Internal(_) | Self::Damaged(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable(_) | Self::Away(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -70,6 +72,7 @@ impl Problem {
             Self::Unfit(_) => "It cannot be taken like that",
             Self::TooOften(_) => "Too many attempts",
             Self::Internal(_) => "Something went wrong",
+            Self::Damaged(_) => "It cannot be read any more",
             Self::Unavailable(_) | Self::Away(_) => "Not at the moment",
             Self::ChangePassword => "Change the password first",
         }
@@ -82,6 +85,7 @@ impl Problem {
             | Self::Conflict(text)
             | Self::Unfit(text)
             | Self::Forbidden(text)
+            | Self::Damaged(text)
             | Self::Away(text) => text.clone(),
             Self::SignIn => "Sign in with a name and password, or send an API token.".to_owned(),
             Self::NotFound => {

@@ -91,6 +91,45 @@ pub(crate) struct Enforce {
     pub(crate) oidc: Oidc,
     /// Where custom attributes are looked up, in this order.
     pub(crate) lookups: Vec<Lookup>,
+    /// An object store for original messages.
+    pub(crate) originals: Originals,
+}
+
+/// An S3-compatible store that original messages go to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Originals {
+    /// Its address; originals stay in the database when empty.
+    pub(crate) endpoint: String,
+    /// The bucket, which is there already.
+    pub(crate) bucket: String,
+    /// The region that requests are signed for.
+    pub(crate) region: String,
+    /// What stands before the names of objects.
+    pub(crate) prefix: String,
+    /// The bucket stands in the path of addresses, not in the host's name.
+    pub(crate) path_style: bool,
+    /// File with the access key in its first line and the secret key in its second.
+    pub(crate) key_file: PathBuf,
+    /// PEM file of the authorities to trust; the system's when empty.
+    pub(crate) ca: PathBuf,
+    /// How long the store may be silent.
+    pub(crate) time: Span,
+}
+
+impl Default for Originals {
+    fn default() -> Self {
+        Self {
+            endpoint: String::new(),
+            bucket: String::new(),
+            region: "us-east-1".into(),
+            prefix: "weir/".into(),
+            path_style: true,
+            key_file: PathBuf::new(),
+            ca: PathBuf::new(),
+            time: Span::seconds(10),
+        }
+    }
 }
 
 /// How long what is kept of incidents of some policies; what is not said is as for the others.
@@ -224,6 +263,7 @@ impl Default for Enforce {
             syslog: Syslog::default(),
             oidc: Oidc::default(),
             lookups: Vec::new(),
+            originals: Originals::default(),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use content::worker::PoolOptions;
 use enforce::lookup::{Ldap, Lookup, Of, Source};
-use enforce::{ConsoleTls, NewToken, Options, Running, ServerState};
+use enforce::{ConsoleTls, NewToken, Options, OriginalStore, Running, ServerState};
 use incident::{Ages, Retention};
 use jiff::SignedDuration;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -19,13 +19,14 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use store::database::Location;
+use store::objects::ObjectSettings;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use web::oidc::{Settings, SingleSignOn};
 use zeroize::Zeroizing;
 
 use crate::cli::{EnforceTask, Format};
-use crate::config::{self, Enforce, Oidc};
+use crate::config::{self, Enforce, Oidc, Originals};
 use crate::terminal::safe;
 use crate::{effects, ops, policies, prevent_server};
 
@@ -111,6 +112,7 @@ pub(crate) fn options(config: &Enforce) -> Result<Options> {
         }),
         single_sign_on: single_sign_on(&config.oidc).context("[enforce.oidc]")?,
         lookups: lookups(&config.lookups).context("[[enforce.lookups]]")?,
+        originals: originals(&config.originals).context("[enforce.originals]")?,
     })
 }
 
@@ -190,6 +192,42 @@ fn secret_of(path: &Path) -> Result<Zeroizing<String>> {
     Ok(Zeroizing::new(secret.to_owned()))
 }
 
+/// Where originals go, if not into the database.
+fn originals(config: &Originals) -> Result<Option<OriginalStore>> {
+    if config.endpoint.is_empty() {
+        let nothing = config.bucket.is_empty() && config.key_file.as_os_str().is_empty();
+        ensure!(nothing, "endpoint is missing: the address of the object store");
+        return Ok(None);
+    }
+    ensure!(
+        !config.key_file.as_os_str().is_empty(),
+        "key_file is missing: the access key and the secret key"
+    );
+    let keys = secret_of(&config.key_file)?;
+    let (access_key, secret_key) = keys.split_once('\n').with_context(|| {
+        format!(
+            "{} has the access key in its first line and the secret key in its second",
+            config.key_file.display()
+        )
+    })?;
+    let word = |text: &str| Zeroizing::new(text.trim().to_owned());
+    let store = OriginalStore {
+        objects: ObjectSettings {
+            endpoint: config.endpoint.parse().with_context(|| format!("endpoint {:?}", config.endpoint))?,
+            bucket: config.bucket.clone(),
+            region: config.region.clone(),
+            prefix: config.prefix.clone(),
+            path_style: config.path_style,
+            access_key: word(access_key),
+            secret_key: word(secret_key),
+            silence: config.time.0,
+        },
+        authority: text_of(&config.ca)?,
+    };
+    store.clone().open().map_err(anyhow::Error::msg)?;
+    Ok(Some(store))
+}
+
 /// The provider whose people sign in.
 fn single_sign_on(oidc: &Oidc) -> Result<Option<Settings>> {
     if oidc.issuer.is_empty() {
@@ -265,6 +303,9 @@ async fn serve_ops(config: &Enforce, running: &Running, stop: CancellationToken)
     );
     enforce_registry.register("servers", "Servers by whether they are heard from", servers.clone());
     running.enforce.effect_metrics.register(enforce_registry);
+    if let Some(objects) = running.enforce.journal.objects() {
+        objects.register(enforce_registry);
+    }
     let complaints = Arc::new(Mutex::new(Vec::new()));
     let (enforce, told) = (running.enforce.clone(), complaints.clone());
     let stopped = stop.clone();
@@ -394,6 +435,12 @@ pub(crate) async fn task(task: &EnforceTask, config: &Enforce) -> Result<ExitCod
                 to.display(),
                 config.data.join("keys").display()
             );
+            let elsewhere = enforce.journal.objects_named().await?;
+            if elsewhere > 0 {
+                println!(
+                    "{elsewhere} originals lie in the object store and are not in it: save the bucket as well"
+                );
+            }
         }
         EnforceTask::Restore { .. } => {}
     }

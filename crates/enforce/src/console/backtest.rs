@@ -258,8 +258,8 @@ impl Work {
         };
         let octets = match original {
             Ok(original) => original,
-            Err(incident::Error::Damaged { id, why }) => {
-                tracing::warn!(incident = id, why, "an original cannot be tried");
+            Err(why @ (incident::Error::Damaged { .. } | incident::Error::OutOfReach(_))) => {
+                tracing::warn!(incident = mail.incident, %why, "an original cannot be tried");
                 let mut state = self.run.state();
                 (state.done, state.unreadable) = (state.done + 1, state.unreadable + 1);
                 return Ok(());

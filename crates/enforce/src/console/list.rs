@@ -9,6 +9,7 @@ use web::Viewer;
 use web::layout::{Chip, Field, Html, Kind, Moment, Page, Pager, Tint};
 use web::mail::line;
 use web::people::{Hidden, Privilege};
+use web::session::Tone;
 
 use super::filter::Filter;
 use super::seen::{access, plain, redact_line};
@@ -147,7 +148,14 @@ pub(super) async fn show(
         deletes: viewer.may(Privilege::DeleteIncidents),
         count: count.to_string(),
     };
-    Ok(Page::new(&viewer, "Incidents").wide().show(&content)?)
+    let mut page = Page::new(&viewer, "Incidents").wide();
+    if !console.enforce.originals_trouble().is_empty() {
+        page = page.say(
+            Tone::Trouble,
+            "Something is wrong with the object store of original messages: the servers page says what.",
+        );
+    }
+    Ok(page.show(&content)?)
 }
 
 /// The next incident of the list, for "OK & Advance".

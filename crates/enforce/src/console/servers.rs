@@ -169,7 +169,10 @@ async fn list(console: &Console, viewer: &Viewer, token: Option<(String, String)
         glass,
         token,
     };
-    Ok(Page::new(viewer, "Servers").within("/servers").wide().show(&content)?)
+    let page = Page::new(viewer, "Servers").within("/servers").wide();
+    let page =
+        console.enforce.originals_trouble().iter().fold(page, |page, text| page.say(Tone::Trouble, text));
+    Ok(page.show(&content)?)
 }
 
 fn certificate(one: InUse) -> (String, Moment, bool) {

@@ -25,7 +25,22 @@ impl From<Problem> for Trouble {
 impl From<incident::Error> for Trouble {
     fn from(error: incident::Error) -> Self {
         Self(match error {
+            incident::Error::Store(store::Error::Objects(_)) => Problem::Away(
+                "The object store that holds original messages does not give it: it is away, or refuses. The server's log says \
+                 more. Try again in a minute."
+                    .to_owned(),
+            ),
             incident::Error::Store(error) => error.into(),
+            incident::Error::OutOfReach(place) => Problem::Away(format!(
+                "The original message lies in the object store {place}, and this server is not set up for it: an administrator \
+                 names it in [enforce.originals]."
+            )),
+            incident::Error::Damaged { id, why } => {
+                tracing::error!(incident = id, why, "what is kept is damaged");
+                Problem::Damaged(format!(
+                    "What is kept of incident {id} is damaged or partly lost. The server's log says what."
+                ))
+            }
             incident::Error::Busy | incident::Error::Full => Problem::Unavailable(error.to_string()),
             other => Problem::Internal(other.to_string()),
         })

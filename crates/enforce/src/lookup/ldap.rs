@@ -45,9 +45,7 @@ impl Ldap {
     /// Refuses what cannot work, or would send a password in clear.
     pub(super) fn check(&self) -> Result<(), String> {
         let url = Url::parse(&self.url).map_err(|why| format!("its address {:?}: {why}", self.url))?;
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let is_here = host == "localhost"
-            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+        let is_here = web::outgoing::is_here(&url);
         match url.scheme() {
             "ldaps" if !self.starttls => {}
             "ldap" if self.starttls || is_here => {}
@@ -63,7 +61,8 @@ impl Ldap {
                 );
             }
         }
-        if host.is_empty() || !url.username().is_empty() || url.password().is_some() {
+        if url.host_str().is_none_or(str::is_empty) || !url.username().is_empty() || url.password().is_some()
+        {
             return Err("its address has a host, and neither a name nor a password".to_owned());
         }
         if !self.filter.contains(ADDRESS) {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{PASSWORD, Server, message};
 
-struct Connector {
+pub(crate) struct Connector {
     client: Client,
     base: String,
     user: String,
@@ -13,7 +13,7 @@ struct Connector {
 }
 
 impl Connector {
-    async fn new(server: &Server, role: &str) -> Self {
+    pub(crate) async fn new(server: &Server, role: &str) -> Self {
         server.person(role).await;
         Self {
             client: Client::builder().no_proxy().build().unwrap(),
@@ -23,7 +23,7 @@ impl Connector {
         }
     }
 
-    async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
         let mut request = self.client.request(method, format!("{}{path}", self.base));
         request = request.basic_auth(&self.user, Some(&self.password));
         if let Some(body) = body {

@@ -9,27 +9,27 @@ use web::people::{Condition, Hidden, Privilege, Rights};
 use crate::support::{POLICY, Person, Server, message};
 
 /// A message with this text in its original.
-fn mail(unique_id: &str, policy: u32, text: &str) -> NewMessage {
+pub(crate) fn mail(unique_id: &str, policy: u32, text: &str) -> NewMessage {
     let mut one = message(unique_id, &[policy]);
     one.original = Some(format!("From: a@x.example\r\nSubject: {unique_id}\r\n\r\n{text}\r\n").into_bytes());
     one
 }
 
-async fn begin(author: &Person, text: &str) -> crate::support::Answer {
+pub(crate) async fn begin(author: &Person, text: &str) -> crate::support::Answer {
     let fields =
         [("name", "cards.toml"), ("was", "x"), ("text", text), ("why", "less noise"), ("days", "14")];
     author.post("/policies/backtest", &fields).await
 }
 
 /// The page once the backtest has ended.
-async fn ended(server: &Server, author: &Person, at: &str) -> String {
+pub(crate) async fn ended(server: &Server, author: &Person, at: &str) -> String {
     let page = async || author.get(at).await.text;
     server.until("a backtest", async || page().await.contains("<h2>Result</h2>")).await;
     page().await
 }
 
 /// Newly matched, no longer matched, unchanged.
-fn counts(page: &str, policy: u32) -> Vec<String> {
+pub(crate) fn counts(page: &str, policy: u32) -> Vec<String> {
     let row =
         page.split(&format!("<td class=\"number\">{policy}</td>")).nth(1).unwrap_or_else(|| panic!("{page}"));
     let cells = row.split("<td class=\"number\">").skip(1).take(3);

@@ -17,6 +17,7 @@ mod ldap;
 mod lookups;
 mod oidc;
 mod openapi;
+mod originals;
 mod pages;
 mod policies;
 mod postbox;
@@ -26,6 +27,8 @@ mod receivers;
 mod remediation;
 mod reports;
 mod roles;
+#[path = "../../../store/tests/s3/mod.rs"]
+mod s3;
 mod second_person;
 mod servers;
 mod support;

@@ -1,7 +1,6 @@
 //! Signing in through a provider of other people's making, in a real browser.
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use reqwest::Client;
@@ -10,6 +9,7 @@ use web::oidc::Settings;
 use zeroize::Zeroizing;
 
 use crate::driver::Window;
+use crate::s3::pypi::environment;
 use crate::support::Server;
 
 /// As PyPI has it.
@@ -30,18 +30,7 @@ impl Drop for Provider {
 impl Provider {
     /// None if it cannot be had and such tests may be left out.
     async fn start() -> Option<Self> {
-        let program = match tokio::task::spawn_blocking(fetched).await.unwrap() {
-            Ok(program) => program,
-            Err(why) => {
-                let skip = std::env::var_os("WEIR_TESTS_ALLOW_SKIP").is_some_and(|value| value == "1");
-                assert!(
-                    skip,
-                    "no {PACKAGE}: {why}; apt-get install python3-venv, or set WEIR_TESTS_ALLOW_SKIP=1"
-                );
-                eprintln!("skipped: no {PACKAGE}: {why}");
-                return None;
-            }
-        };
+        let program = environment(PACKAGE).await?.join("bin/oidc-provider-mock");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let process = Command::new(program)
             .args(["--require-nonce", "true", "--port", &port.to_string()])
@@ -99,30 +88,6 @@ impl Provider {
 
 fn client() -> Client {
     Client::builder().no_proxy().build().unwrap()
-}
-
-/// The provider's program, fetched once by pip into the target directory.
-fn fetched() -> Result<PathBuf, String> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let dir = target.join(PACKAGE);
-    // Programs of a virtual environment know its place, so it is made where it stays; the mark says that it is whole.
-    let (program, whole) = (dir.join("bin/oidc-provider-mock"), dir.join("whole"));
-    if whole.exists() {
-        return Ok(program);
-    }
-    let run = |command: &mut Command| {
-        let done = command.output().map_err(|why| why.to_string())?;
-        if done.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&done.stderr).into_owned()) }
-    };
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir))?;
-    run(Command::new(dir.join("bin/pip")).args([
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        PACKAGE,
-    ]))?;
-    std::fs::write(whole, "").map_err(|why| why.to_string())?;
-    Ok(program)
 }
 
 /// Signs in at the provider as somebody, from this console's page.

@@ -175,6 +175,7 @@ async fn start(dir: PathBuf, change: impl FnOnce(&mut Options)) -> (Running, Can
         documents: None,
         single_sign_on: None,
         lookups: Vec::new(),
+        originals: None,
     };
     change(&mut options);
     let stop = CancellationToken::new();
@@ -186,6 +187,11 @@ fn client() -> Client {
 }
 
 impl Person {
+    /// The same session at a server that was started again.
+    pub(crate) fn at(&self, server: &Server) -> Self {
+        Self { base: server.base(), ..self.clone() }
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask(Method::GET, path, None).await
     }

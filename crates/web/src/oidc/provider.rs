@@ -87,11 +87,12 @@ impl Provider {
         let bad = |text: String| Error::Bad(text);
         let issuer = Url::parse(&settings.issuer)
             .map_err(|why| bad(format!("issuer = {:?}: {why}", settings.issuer)))?;
-        let plain = issuer.scheme() == "http" && is_here(&issuer);
+        let plain = issuer.scheme() == "http" && outgoing::is_here(&issuer);
         if issuer.query().is_some() || issuer.fragment().is_some() {
             return Err(bad("issuer has a query or a fragment: write it as the provider does".to_owned()));
         }
-        reachable(&issuer, plain).map_err(|why| bad(format!("issuer = {:?}: {why}", settings.issuer)))?;
+        outgoing::reachable(&issuer, plain)
+            .map_err(|why| bad(format!("issuer = {:?}: {why}", settings.issuer)))?;
         Ok(Self {
             client: client(&settings.authority, plain).map_err(bad)?,
             issuer: settings.issuer.clone(),
@@ -145,7 +146,8 @@ impl Provider {
         }
         let url = |text: &str| {
             let url = Url::parse(text).map_err(|why| wrong(format!("{:?}: {why}", short(text))))?;
-            reachable(&url, self.plain).map_err(|why| wrong(format!("{:?}: {why}", short(text))))?;
+            outgoing::reachable(&url, self.plain)
+                .map_err(|why| wrong(format!("{:?}: {why}", short(text))))?;
             Ok::<_, Refusal>(url)
         };
         Ok(Known {
@@ -258,20 +260,6 @@ impl Provider {
 /// Of a stranger's text as much as the log should have.
 fn short(text: &str) -> String {
     text.chars().take(200).collect()
-}
-
-/// Addresses are asked by TLS; without it only a provider of this machine.
-fn reachable(url: &Url, plain: bool) -> Result<(), String> {
-    let fine = url.scheme() == "https" || plain && url.scheme() == "http" && is_here(url);
-    if fine && url.host().is_some() && url.username().is_empty() && url.password().is_none() {
-        return Ok(());
-    }
-    Err("it must be https://HOST/…, without a name or password in it".to_owned())
-}
-
-fn is_here(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn client(authority: &str, plain: bool) -> Result<Client, String> {

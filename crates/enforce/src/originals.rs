@@ -1,0 +1,128 @@
+//! Originals in an object store: how it is reached, deletions in it until they are done, and whether it can be worked with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use incident::Unneeded;
+use store::objects::{ObjectSettings, Objects};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use web::outgoing::{self, Unusable};
+
+use crate::Enforce;
+
+const CONNECT: Duration = Duration::from_secs(5);
+/// One object, there or back.
+const WHOLE: Duration = Duration::from_secs(60);
+/// What was deleted goes from the object store so soon, whoever deleted it.
+const DELETE_EVERY: Duration = Duration::from_secs(1);
+/// After a failure.
+const PAUSE: Duration = Duration::from_secs(10);
+/// It is tried out so often, so that trouble is known before the next incident.
+const PROBE_EVERY: Duration = Duration::from_secs(60);
+
+/// Where originals go.
+#[derive(Debug, Clone)]
+pub struct OriginalStore {
+    /// Where, and by whose right.
+    pub objects: ObjectSettings,
+    /// Authorities that it is believed by (PEM); the system's where empty.
+    pub authority: String,
+}
+
+impl OriginalStore {
+    /// Opens it, asking nothing yet. What is wrong otherwise.
+    pub fn open(self) -> Result<Objects, String> {
+        let Self { objects, authority } = self;
+        outgoing::reachable(&objects.endpoint, true).map_err(|why| format!("endpoint: {why}"))?;
+        if !(Duration::from_secs(1)..=WHOLE).contains(&objects.silence) {
+            return Err("it may be silent for 1 to 60 seconds".to_owned());
+        }
+        let plain = objects.endpoint.scheme() == "http";
+        let client =
+            outgoing::client(&authority, plain, CONNECT, WHOLE).map_err(|unusable| match unusable {
+                Unusable::NoCertificate => {
+                    "the authorities cannot be used: there is no certificate".to_owned()
+                }
+                Unusable::Because(why) => format!("the authorities cannot be used: {why}"),
+            })?;
+        Objects::new(objects, client)
+    }
+}
+
+impl Enforce {
+    /// What is wrong with the object store of originals, and in how far, for people who look after servers.
+    pub fn originals_trouble(&self) -> Vec<String> {
+        let failure = self.journal.objects().and_then(|objects| objects.trouble());
+        let Unneeded { stuck, out_of_reach, .. } =
+            *self.unneeded.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let away = failure.map(|why| {
+            format!("The object store of originals cannot be worked with: {why}. Until it can, detection servers keep what they have to tell.")
+        });
+        let stuck = (stuck > 0).then(|| {
+            format!("{stuck} deleted originals still lie in the object store: it does not delete them. That is tried again.")
+        });
+        let far = (out_of_reach > 0).then(|| {
+            format!("{out_of_reach} deleted originals lie in an object store that [enforce.originals] does not name, and stay there.")
+        });
+        [away, stuck, far].into_iter().flatten().collect()
+    }
+}
+
+pub(crate) async fn keep(enforce: Arc<Enforce>, stop: CancellationToken) {
+    let (mut deletes, mut looks) = (tokio::time::interval(DELETE_EVERY), tokio::time::interval(PROBE_EVERY));
+    deletes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = deletes.tick() => {
+                if stop.run_until_cancelled(delete(&enforce)).await == Some(false) {
+                    deletes.reset_after(PAUSE);
+                }
+            }
+            _ = looks.tick() => {
+                stop.run_until_cancelled(look(&enforce)).await;
+            }
+        }
+    }
+}
+
+/// Whether all went well. What the object store says is told by itself.
+async fn delete(enforce: &Enforce) -> bool {
+    loop {
+        match enforce.journal.delete_objects().await {
+            Ok(true) => {}
+            Ok(false) => return true,
+            Err(incident::Error::Store(store::Error::Objects(_))) => return false,
+            Err(error) => {
+                tracing::error!(%error, "objects of deleted originals cannot be looked for");
+                return false;
+            }
+        }
+    }
+}
+
+async fn look(enforce: &Enforce) {
+    if let Some(objects) = enforce.journal.objects() {
+        objects.probe().await;
+    }
+    match enforce.journal.unneeded_objects().await {
+        Ok(now) => {
+            if let Some(objects) = enforce.journal.objects() {
+                objects.set_waiting(now.waiting);
+            }
+            let before = std::mem::replace(
+                &mut *enforce.unneeded.lock().unwrap_or_else(std::sync::PoisonError::into_inner),
+                now,
+            );
+            if now.stuck + now.out_of_reach > before.stuck + before.out_of_reach {
+                tracing::warn!(
+                    stuck = now.stuck,
+                    out_of_reach = now.out_of_reach,
+                    "deleted originals still lie in an object store"
+                );
+            }
+        }
+        Err(error) => tracing::error!(%error, "objects of deleted originals cannot be counted"),
+    }
+}
