@@ -168,6 +168,16 @@ fn an_exception_covers_the_component_or_the_whole_message() {
     assert_eq!(mail.count(&with("message")), None);
 }
 
+/// Found by the slow judge: a component of which nothing was found was never asked about.
+#[test]
+fn an_exception_covers_a_component_in_which_nothing_stands_that_either_looks_for() {
+    let rule = "[[rule]]\nname = \"r\"\nper = \"component\"\nnone = [{ keywords = \"approved\" }]\n";
+    let exception = "[[exception]]\nnone = [{ keywords = \"secret\" }]\n";
+    let mail = with_files("approved", &[("a.txt", "red"), ("b.txt", "a secret")]);
+    assert_eq!(mail.count(&policy(rule)), Some(3), "the subject and two files");
+    assert_eq!(mail.count(&policy(&[rule, exception].concat())), Some(1));
+}
+
 #[test]
 fn an_exception_by_sender_holds_for_the_whole_message_until_its_last_day() {
     let set = policy(

@@ -145,8 +145,12 @@ impl<'j, 'a> Judge<'j, 'a> {
 
     /// The components in which an exception from a rule may hold.
     pub(super) fn open_to(&mut self, exception: &Exception, rule: u32) -> HashSet<Scope> {
+        let rule = &self.set.engine.rules[rule as usize];
         let mut scopes = self.scopes(&exception.tree);
-        scopes.extend(self.scopes(&self.set.engine.rules[rule as usize].tree));
+        match rule.per_component {
+            true => scopes.extend(self.components(rule)),
+            false => scopes.extend(self.scopes(&rule.tree)),
+        }
         scopes
     }
 
