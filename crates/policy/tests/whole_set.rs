@@ -432,7 +432,7 @@ fn cut<'m>(opened: &Opened<'m>, cuts: u64) -> Opened<'m> {
 
 /// How many cases each property is tried with; `PROPTEST_CASES` asks for more.
 fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300)
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200)
 }
 
 proptest! {
