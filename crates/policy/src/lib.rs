@@ -28,12 +28,19 @@ mod syntax;
 pub mod validators;
 mod verdict;
 
+/// What [`Set::explain`] tells.
+pub mod explanation {
+    pub use crate::inspect::{
+        ConditionOutcome, Effect, ExceptionOutcome, Explanation, Loss, PolicyOutcome, RuleEnd, RuleOutcome,
+        Why,
+    };
+}
+
 pub use cases::{CaseResult, run_cases, run_cases_with};
 pub use codes::CODES;
 pub use compile::NOT_FULLY_INSPECTED;
 pub use compile::files::SourceFile;
 pub use diagnostic::{Diagnostic, Gravity};
-pub use inspect::{ConditionOutcome, Explanation, PolicyOutcome, RuleOutcome};
 pub use mail::{Direction, Envelope, Mail};
 pub use respond::{
     Disposition, Effect, Modifications, RecordedIncident, RecordedMatch, RecordedText, Response, SideAction,

@@ -168,6 +168,16 @@ fn an_exception_covers_the_component_or_the_whole_message() {
     assert_eq!(mail.count(&with("message")), None);
 }
 
+/// Found by the slow judge: a component of which nothing was found was never asked about.
+#[test]
+fn an_exception_covers_a_component_in_which_nothing_stands_that_either_looks_for() {
+    let rule = "[[rule]]\nname = \"r\"\nper = \"component\"\nnone = [{ keywords = \"approved\" }]\n";
+    let exception = "[[exception]]\nnone = [{ keywords = \"secret\" }]\n";
+    let mail = with_files("approved", &[("a.txt", "red"), ("b.txt", "a secret")]);
+    assert_eq!(mail.count(&policy(rule)), Some(3), "the subject and two files");
+    assert_eq!(mail.count(&policy(&[rule, exception].concat())), Some(1));
+}
+
 #[test]
 fn an_exception_by_sender_holds_for_the_whole_message_until_its_last_day() {
     let set = policy(
@@ -449,21 +459,4 @@ fn the_same_set_has_the_same_versions_whatever_the_order_of_its_files() {
     };
     assert_ne!(version(&one, 1), version(&other, 1));
     assert_eq!(version(&one, 2), version(&other, 2));
-}
-
-#[test]
-fn explain_says_how_near_a_rule_came() {
-    let set = policy(
-        "[[rule]]\nname = \"r\"\nall = [{ keywords = \"red\", at_least = 3 }, { keywords = \"blue\" }]\n[[exception]]\nname = \"e\"\nkeywords = \"sample\"\ncovers = \"message\"\n",
-    );
-    let explained = mail("red red blue").asked(|mail| set.explain(mail));
-    let rule = &explained.policies.iter().find(|policy| policy.policy.id == 1).unwrap().rules[0];
-    assert!(!rule.held);
-    let told: Vec<(bool, u64, u64)> =
-        rule.conditions.iter().map(|one| (one.holds, one.count, one.at_least)).collect();
-    assert_eq!(told, [(false, 2, 3), (true, 1, 1)]);
-    let explained = mail("red red red blue sample").asked(|mail| set.explain(mail));
-    let rule = &explained.policies[0].rules[0];
-    assert!(rule.held && !explained.policies[0].violated);
-    assert_eq!(rule.excepted_by.as_deref(), Some("e"));
 }

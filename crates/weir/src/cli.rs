@@ -534,6 +534,9 @@ pub(crate) struct Explain {
     /// Envelope recipients; those of To and Cc when not given.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) recipient: Vec<String>,
+    /// Tell of this policy only (its number or name), and everything of it.
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) policy: Option<String>,
     /// Show matches unmasked.
     #[arg(long)]
     pub(crate) unmask: bool,

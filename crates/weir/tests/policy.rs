@@ -51,19 +51,71 @@ fn a_case_that_fails_is_told_with_its_place_and_exit_1() {
     assert!(out.contains("p.cases.toml:5: near miss") && out.contains("1 passed, 1 failed"), "{out}");
 }
 
+const EXPLAINED: &str = r#"id = 7
+name = "Colours"
+mode = "on"
+
+[[rule]]
+name = "Red and blue"
+all = [{ keywords = "red" }, { keywords = "blue", near = { keywords = "sky", within = 2 } }]
+none = [{ keywords = "draft" }]
+at_least = 3
+
+[[rule]]
+name = "Green"
+keywords = "green"
+at_least = 4
+
+[[rule]]
+name = "Yellow"
+keywords = "yellow"
+
+[[exception]]
+name = "Sketches"
+rules = "Red and blue"
+keywords = "sketch"
+
+[[exception]]
+name = "Friends"
+recipient = "@friend.example"
+"#;
+
 #[test]
-fn explain_tells_how_near_a_rule_came() {
-    let dir = dir(&[
-        ("p.toml", GOOD),
-        ("m.eml", "From: a@b.example\nTo: c@d.example\nSubject: x\n\nred and blue\n"),
-    ]);
-    let mail = dir.path().join("m.eml");
-    let (code, out, err) = run(&["policy", "explain", "--policies", path(dir.path()), path(&mail)]);
-    assert_eq!(code, 0, "{err}");
-    assert!(
-        out.contains("no  keywords \"red\": 1 of 2") && out.contains("yes keywords \"blue\": 1"),
-        "{out}"
-    );
+fn explain_tells_what_matched_and_what_stopped_the_rest() {
+    let mail = "From: a@b.example\nTo: c@d.example\nSubject: x\n\nred and red, blue sky, green and more; blue elsewhere\n";
+    let dir = dir(&[("p.toml", EXPLAINED), ("m.eml", mail)]);
+    let explain = |more: &[&str]| {
+        let mail = dir.path().join("m.eml");
+        let args = [&["policy", "explain", "--policies", path(dir.path())], more, &[path(&mail)]].concat();
+        run(&args)
+    };
+    let (code, out, err) = explain(&[]);
+    assert_eq!(code, 1, "{err}");
+    let told = r#"VIOLATED  7 Colours (on)
+    rule "Red and blue": count 3 of 3
+      yes all of
+          yes keywords "red": 2
+          yes keywords "blue": 1; 1 without its words within 2 (the nearest is 3 words away)
+          yes none of
+              no  keywords "draft"
+      exception "Sketches" does not hold
+        no  keywords "sketch"
+      exception "Friends" does not hold
+        no  all recipients @friend.example: 0 of 1 recipients
+      body at 0: [***] and red, blue sky, green and more; blue elsewhere  
+        keywords "red"
+"#;
+    assert!(out.contains(told), "{out}");
+    let rest = "    rule \"Green\": not matched\n      no  keywords \"green\": 1 of 4\n    rule \"Yellow\": nothing found\n";
+    assert!(out.contains(rest), "{out}");
+    assert!(out.contains("policies of which nothing was found (--policy tells of one): 1\n"), "{out}");
+    let (_, out, _) = explain(&["--policy", "Colours", "--recipient", "c@friend.example"]);
+    assert!(out.contains("rule \"Red and blue\": excepted, 0 left of 3"), "{out}");
+    assert!(out.contains("exception \"Friends\" takes the whole rule"), "{out}");
+    assert!(out.contains("rule \"Yellow\": not matched\n      no  keywords \"yellow\"\n"), "{out}");
+    let (code, _, err) = explain(&["--policy", "8"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("there is no policy 8"), "{err}");
 }
 
 #[test]

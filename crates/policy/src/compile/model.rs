@@ -378,6 +378,13 @@ pub(crate) struct Leaf {
     pub(crate) counts: bool,
 }
 
+impl Exception {
+    /// Whether it is an exception from this rule of its policy.
+    pub(crate) fn concerns(&self, rule: u32) -> bool {
+        self.rules.is_empty() || self.rules.contains(&rule)
+    }
+}
+
 impl Engine {
     /// The place of a source among all lists and near questions.
     pub(crate) fn index(&self, source: Source) -> usize {

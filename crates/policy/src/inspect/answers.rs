@@ -66,12 +66,21 @@ pub(super) enum Within<'w> {
     One(Scope),
 }
 
+impl Within<'_> {
+    pub(super) fn has(&self, scope: Scope) -> bool {
+        match self {
+            Self::All(except) => !except.contains(&scope),
+            Self::One(one) => *one == scope,
+        }
+    }
+}
+
 /// The answers about one message.
 pub(super) struct Answers<'a> {
     set: &'a Compiled,
     mail: &'a Mail<'a>,
     pub(super) pieces: &'a Pieces<'a>,
-    gathered: &'a Gathered,
+    pub(super) gathered: &'a Gathered,
     pub(super) unscannable: &'a [Unscannable],
     direction: Direction,
     known: HashMap<u32, Answer>,
@@ -207,6 +216,11 @@ impl<'a> Answers<'a> {
         if content.sources.len() > 1 {
             drop_inner(&mut found);
         }
+        self.texts(found)
+    }
+
+    /// Matches with their weights and values as what counts: renderings of one thing once, in the order of components.
+    fn texts(&self, found: Vec<(Found, u64, String)>) -> Vec<Item> {
         let mut values: HashMap<String, u32> = HashMap::new();
         let mut items: Vec<Item> = found
             .into_iter()
@@ -219,6 +233,43 @@ impl<'a> Answers<'a> {
         self.once_for_each_view(&mut items);
         items.sort_by_key(|item| item.scope);
         items
+    }
+
+    /// How many matches these are.
+    pub(super) fn how_many(&self, found: Vec<(Found, u64, String)>, mode: Count, within: Within<'_>) -> u64 {
+        counted(&self.texts(found), mode, within)
+    }
+
+    /// What the mail has where a question asks for a fact, in words.
+    pub(super) fn fact(&self, test: &Test) -> Option<String> {
+        let envelope = self.mail.envelope;
+        Some(match test {
+            Test::AttachmentCount(_) => format!("it has {}", self.attachments()),
+            Test::MessageSize(_) => format!("it has {} octets", self.mail.size),
+            Test::Recipients { patterns, .. } => {
+                let matching = envelope.recipients.iter().filter(|one| patterns.contains(one)).count();
+                format!("{matching} of {} recipients", envelope.recipients.len())
+            }
+            Test::Direction(_) => format!("it is {}", self.direction),
+            Test::Time(test) => {
+                format!("it is {}", self.mail.now.with_time_zone(test.zone.clone()).strftime("%a %H:%M"))
+            }
+            _ => return None,
+        })
+    }
+
+    /// A component as people know it.
+    pub(super) fn component(&self, scope: Scope) -> String {
+        match self.pieces.iter().find(|piece| piece.scope() == scope) {
+            Some(piece) if piece.spot != Spot::File => piece.component().to_owned(),
+            _ if scope == Spot::BODY_SCOPE => "body".to_owned(),
+            _ => {
+                let mut parts = self.mail.opened.parts.iter();
+                parts
+                    .find(|part| file_scope(part.id) == scope)
+                    .map_or(String::new(), |part| part.path.clone())
+            }
+        }
     }
 
     /// Renderings of one thing count once: of each value, those of the rendering that has it most often.
@@ -249,7 +300,7 @@ impl<'a> Answers<'a> {
 
     // ---- indexes
 
-    fn probed(&self, probe: u32) -> &'a probes::Found {
+    pub(super) fn probed(&self, probe: u32) -> &'a probes::Found {
         self.gathered.probed.get(probe as usize).unwrap_or(&probes::Found::Later)
     }
 

@@ -329,7 +329,7 @@ fn words_before(texts: &[Prepared<'_>]) -> Vec<u32> {
 }
 
 /// Keeps the outermost of one text's matches that lie in each other; they are in order.
-fn keep_outermost(found: &[Found], kept: &mut Vec<Found>) {
+pub(super) fn keep_outermost(found: &[Found], kept: &mut Vec<Found>) {
     let mut furthest = 0;
     for one in found {
         if one.end > furthest {
@@ -341,13 +341,9 @@ fn keep_outermost(found: &[Found], kept: &mut Vec<Found>) {
 
 /// Both are in order.
 fn drop_ignored(row: &mut Vec<Found>, from: usize, ignored: &[Range<usize>]) {
-    let inside = |found: &Found| {
-        let next = ignored.partition_point(|range| range.start <= found.start as usize);
-        next > 0 && ignored[next - 1].end >= found.end as usize
-    };
     let mut kept = from;
     for at in from..row.len() {
-        if !inside(&row[at]) {
+        if !ignore::covers(ignored, &row[at].span()) {
             row[kept] = row[at];
             kept += 1;
         }

@@ -169,6 +169,12 @@ pub(crate) fn ranges(
     merged
 }
 
+/// Whether one of the stretches, in order and apart from each other, covers all of a span.
+pub(crate) fn covers(ignored: &[Range<usize>], span: &Range<usize>) -> bool {
+    let next = ignored.partition_point(|range| range.start <= span.start);
+    next > 0 && ignored[next - 1].end >= span.end
+}
+
 /// Lines that begin a quoted mail; it goes on to the end of the text.
 const QUOTE_STARTS: &[&str] = &[
     "-----original message-----",

@@ -22,6 +22,15 @@ pub(super) struct Held {
     pub(super) only: Option<Vec<Scope>>,
 }
 
+/// What an exception takes away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Covered {
+    Nothing,
+    /// What is found in these.
+    Components(HashSet<Scope>),
+    Message,
+}
+
 /// The rules that something in the message may make true, in order; none for most mails.
 pub(super) fn candidates(
     engine: &Engine,
@@ -59,12 +68,11 @@ pub(super) struct Judge<'j, 'a> {
     set: &'j Compiled,
     pub(super) answers: &'j mut Answers<'a>,
     mail: &'j Mail<'j>,
-    nothing: HashSet<Scope>,
 }
 
 impl<'j, 'a> Judge<'j, 'a> {
     pub(super) fn new(set: &'j Compiled, answers: &'j mut Answers<'a>, mail: &'j Mail<'j>) -> Self {
-        Self { set, answers, mail, nothing: HashSet::new() }
+        Self { set, answers, mail }
     }
 
     /// The violations that these rules make, by policy number.
@@ -108,56 +116,67 @@ impl<'j, 'a> Judge<'j, 'a> {
     }
 
     /// The rule, if it holds and no exception takes it away.
-    fn after_exceptions(&mut self, policy: &Policy, number: u32) -> Option<Held> {
+    pub(super) fn after_exceptions(&mut self, policy: &Policy, number: u32) -> Option<Held> {
         let held = self.rule(number, &HashSet::new())?;
         let mut except = HashSet::new();
-        for exception in &policy.exceptions {
-            if !self.concerns(exception, number) {
-                continue;
-            }
-            if exception.whole_message {
-                if self.exception_holds(exception, Within::All(&HashSet::new())) {
-                    return None;
-                }
-                continue;
-            }
-            let mut scopes = HashSet::new();
-            exception.tree.leaves().iter().for_each(|leaf| self.answers.scopes(leaf.atom, &mut scopes));
-            self.set.engine.rules[number as usize]
-                .tree
-                .leaves()
-                .iter()
-                .for_each(|leaf| self.answers.scopes(leaf.atom, &mut scopes));
-            for scope in scopes {
-                if self.exception_holds(exception, Within::One(scope)) {
-                    except.insert(scope);
-                }
+        for exception in policy.exceptions.iter().filter(|exception| exception.concerns(number)) {
+            match self.covered(exception, number) {
+                Covered::Nothing => {}
+                Covered::Components(scopes) => except.extend(scopes),
+                Covered::Message => return None,
             }
         }
         if except.is_empty() { Some(held) } else { self.rule(number, &except) }
     }
 
-    /// The exceptions that take the rule away or some of its components, by name; for explaining.
-    pub(super) fn excepted_by(&mut self, policy: &Policy, number: u32) -> Option<String> {
-        let before = self.rule(number, &HashSet::new())?;
-        let after = self.after_exceptions(policy, number);
-        if after.as_ref().is_some_and(|after| after.count == before.count) {
-            return None;
+    /// What an exception covers of a message in which a rule holds.
+    pub(super) fn covered(&mut self, exception: &Exception, rule: u32) -> Covered {
+        if self.is_over(exception) {
+            return Covered::Nothing;
         }
-        let concerned = policy.exceptions.iter().filter(|exception| self.concerns(exception, number));
-        let names: Vec<&str> = concerned.map(|exception| exception.name.as_str()).collect();
-        Some(names.join(", "))
+        if exception.whole_message {
+            let holds = self.exception_holds(exception, Within::All(&HashSet::new()));
+            return if holds { Covered::Message } else { Covered::Nothing };
+        }
+        let mut scopes = self.open_to(exception, rule);
+        scopes.retain(|scope| self.exception_holds(exception, Within::One(*scope)));
+        if scopes.is_empty() { Covered::Nothing } else { Covered::Components(scopes) }
     }
 
-    fn concerns(&self, exception: &Exception, rule: u32) -> bool {
+    /// The components in which an exception from a rule may hold.
+    pub(super) fn open_to(&mut self, exception: &Exception, rule: u32) -> HashSet<Scope> {
+        let rule = &self.set.engine.rules[rule as usize];
+        let mut scopes = self.scopes(&exception.tree);
+        match rule.per_component {
+            true => scopes.extend(self.components(rule)),
+            false => scopes.extend(self.scopes(&rule.tree)),
+        }
+        scopes
+    }
+
+    /// What a rule that holds still counts without these components, be it too little.
+    pub(super) fn left(&mut self, held: &Held, without: &HashSet<Scope>) -> u64 {
+        let rule = &self.set.engine.rules[held.rule as usize];
+        match rule.per_component {
+            true => self.rule(held.rule, without).map_or(0, |left| left.count),
+            false => self.sum(&held.leaves, Within::All(without)),
+        }
+    }
+
+    pub(super) fn is_over(&self, exception: &Exception) -> bool {
         let today = || self.mail.now.with_time_zone(self.set.settings.zone.clone()).date();
-        (exception.rules.is_empty() || exception.rules.contains(&rule))
-            && exception.until.is_none_or(|until| today() <= until)
+        exception.until.is_some_and(|until| today() > until)
+    }
+
+    /// The components in which a condition of the tree counts something.
+    fn scopes(&mut self, tree: &Node) -> HashSet<Scope> {
+        let mut scopes = HashSet::new();
+        tree.leaves().iter().for_each(|leaf| self.answers.scopes(leaf.atom, &mut scopes));
+        scopes
     }
 
     fn exception_holds(&mut self, exception: &Exception, within: Within<'_>) -> bool {
-        let mut leaves = Vec::new();
-        self.holds(&exception.tree, within, &mut leaves) && self.total(&leaves, within) >= exception.at_least
+        self.counted(&exception.tree, within).is_some_and(|(count, _)| count >= exception.at_least)
     }
 
     /// Whether the rule holds in the components that are left.
@@ -166,12 +185,7 @@ impl<'j, 'a> Judge<'j, 'a> {
         if rule.per_component {
             return self.in_components(number, rule, except);
         }
-        let mut leaves = Vec::new();
-        let within = Within::All(except);
-        if !self.holds(&rule.tree, within, &mut leaves) {
-            return None;
-        }
-        let count = self.total(&leaves, within);
+        let (count, leaves) = self.counted(&rule.tree, Within::All(except))?;
         (count >= rule.at_least).then(|| Held {
             rule: number,
             count,
@@ -183,20 +197,9 @@ impl<'j, 'a> Judge<'j, 'a> {
 
     /// All of the rule must hold within one component; its count is that of all components in which it does.
     fn in_components(&mut self, number: u32, rule: &Rule, except: &HashSet<Scope>) -> Option<Held> {
-        let mut scopes = HashSet::new();
-        rule.tree.leaves().iter().for_each(|leaf| self.answers.scopes(leaf.atom, &mut scopes));
-        if rule.holds_empty {
-            scopes.extend(self.answers.pieces.iter().map(super::pieces::Piece::scope));
-        }
-        let mut scopes: Vec<Scope> = scopes.difference(except).copied().collect();
-        scopes.sort_unstable();
         let (mut count, mut all, mut only) = (0u64, Vec::new(), Vec::new());
-        for scope in scopes {
-            let mut leaves = Vec::new();
-            if !self.holds(&rule.tree, Within::One(scope), &mut leaves) {
-                continue;
-            }
-            let here = self.total(&leaves, Within::One(scope));
+        for scope in self.components(rule).into_iter().filter(|scope| !except.contains(scope)) {
+            let Some((here, leaves)) = self.counted(&rule.tree, Within::One(scope)) else { continue };
             if here < rule.at_least {
                 continue;
             }
@@ -211,6 +214,23 @@ impl<'j, 'a> Judge<'j, 'a> {
             except: HashSet::new(),
             only: Some(only),
         })
+    }
+
+    /// The components in which a rule may hold, in order.
+    pub(super) fn components(&mut self, rule: &Rule) -> Vec<Scope> {
+        let mut scopes = self.scopes(&rule.tree);
+        if rule.holds_empty {
+            scopes.extend(self.answers.pieces.iter().map(super::pieces::Piece::scope));
+        }
+        let mut scopes: Vec<Scope> = scopes.into_iter().collect();
+        scopes.sort_unstable();
+        scopes
+    }
+
+    /// What a tree counts, and by which conditions, if it holds.
+    pub(super) fn counted(&mut self, tree: &Node, within: Within<'_>) -> Option<(u64, Vec<Leaf>)> {
+        let mut leaves = Vec::new();
+        self.holds(tree, within, &mut leaves).then(|| (self.total(&leaves, within), leaves))
     }
 
     /// Whether a tree holds; collects the conditions that held, those under `none` left out.
@@ -242,8 +262,13 @@ impl<'j, 'a> Judge<'j, 'a> {
         holds
     }
 
-    /// What the conditions count together; a rule that holds without anything to count counts as one.
+    /// What a rule counts; one that holds without anything to count counts as one.
     fn total(&mut self, leaves: &[Leaf], within: Within<'_>) -> u64 {
+        self.sum(leaves, within).max(1)
+    }
+
+    /// What the conditions count together.
+    fn sum(&mut self, leaves: &[Leaf], within: Within<'_>) -> u64 {
         let mut sum = 0u64;
         for (at, leaf) in leaves.iter().enumerate() {
             let same = |other: &Leaf| other.atom == leaf.atom && other.mode == leaf.mode && other.counts;
@@ -251,23 +276,7 @@ impl<'j, 'a> Judge<'j, 'a> {
                 sum = sum.saturating_add(self.answers.count(leaf, within).1);
             }
         }
-        sum.max(1)
-    }
-
-    /// What each condition of a rule counts in the whole message; for explaining.
-    pub(super) fn conditions(&mut self, rule: u32) -> Vec<(Leaf, bool, u64)> {
-        let set = self.set;
-        let leaves = set.engine.rules[rule as usize].tree.leaves();
-        let nothing = std::mem::take(&mut self.nothing);
-        let all = leaves
-            .into_iter()
-            .map(|leaf| {
-                let (holds, count) = self.answers.count(leaf, Within::All(&nothing));
-                (*leaf, holds, count)
-            })
-            .collect();
-        self.nothing = nothing;
-        all
+        sum
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod ignore;
 mod joined;
 mod judge;
 mod learned;
+mod losses;
 mod near;
 mod pieces;
 mod probes;
@@ -29,7 +30,10 @@ use crate::compile::model::{Compiled, Settings};
 use crate::mail::{Direction, Envelope, Mail};
 use crate::verdict::{Inspection, Mode, Violation};
 
-pub use explain::{ConditionOutcome, Explanation, PolicyOutcome, RuleOutcome};
+pub use explain::{
+    ConditionOutcome, Effect, ExceptionOutcome, Explanation, PolicyOutcome, RuleEnd, RuleOutcome,
+};
+pub use losses::{Loss, Why};
 
 use answers::Answers;
 use gather::Gathered;

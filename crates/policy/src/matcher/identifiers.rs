@@ -40,6 +40,8 @@ pub(super) struct Ends<'w> {
     fits: Vec<Fit>,
     /// By pattern: only these; all if there is nothing.
     wanted: &'w [bool],
+    /// Tells of what the validators refuse instead of what they accept.
+    refused: bool,
 }
 
 impl<'w> Ends<'w> {
@@ -78,7 +80,7 @@ impl Identifiers {
     /// The gate, and the buckets that are looked at: those asked for, or the others, or all.
     pub(super) fn gate(&self, which: Which) -> Option<(&Gate, Buckets)> {
         let buckets = match which {
-            Which::All => Buckets::MAX,
+            Which::All | Which::Refused => Buckets::MAX,
             Which::Now => !self.later,
             Which::Later => self.later,
         };
@@ -92,8 +94,8 @@ impl Identifiers {
     }
 
     /// `wanted` says by pattern which are looked for; nothing stands for all.
-    pub(super) fn ends<'w>(&self, wanted: &'w [bool]) -> Ends<'w> {
-        Ends { last: Vec::new(), fits: Vec::new(), wanted }
+    pub(super) fn ends<'w>(&self, which: Which, wanted: &'w [bool]) -> Ends<'w> {
+        Ends { last: Vec::new(), fits: Vec::new(), wanted, refused: which == Which::Refused }
     }
 
     /// Reports what begins at `at`; shapes of these buckets may.
@@ -145,9 +147,12 @@ impl Identifiers {
             judged = Some((shape.identifier, fit.end));
             let identifier = &self.known[number];
             let candidate = scan.text.str(at..fit.end);
-            if identifier.validate.as_ref().is_none_or(|validate| validate(candidate)) {
+            let accepted = identifier.validate.as_ref().is_none_or(|validate| validate(candidate));
+            if accepted {
                 ends.last.resize(self.known.len(), 0);
                 ends.last[number] = fit.end;
+            }
+            if accepted != ends.refused {
                 scan.hit(identifier.id, at..fit.end)?;
             }
         }
@@ -169,6 +174,8 @@ pub(super) enum Which {
     Now,
     /// Those that are asked for.
     Later,
+    /// All, for what their validators refuse.
+    Refused,
 }
 
 /// Automata for shapes, and a bucket for each shape among these bits: shapes that begin alike share one.

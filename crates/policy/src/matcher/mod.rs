@@ -298,6 +298,14 @@ impl Matcher {
         }
     }
 
+    /// Tells of every stretch that fits a shape of an identifier and its boundary, and that the validator refuses.
+    pub fn scan_refused(&self, text: &Prepared<'_>, hits: &mut dyn FnMut(Hit) -> Flow) {
+        let mut scan = scan::Scan::new(text, hits);
+        if scan.starts(None, &self.identifiers, (Which::Refused, &[])).is_continue() {
+            scan.finish();
+        }
+    }
+
     fn scan_for(&self, text: &Prepared<'_>, which: Which, hits: &mut dyn FnMut(Hit) -> Flow) -> u64 {
         let mut scan = scan::Scan::new(text, hits);
         if self.scan_all(which, &[], &mut scan).is_continue() { scan.finish() } else { 0 }

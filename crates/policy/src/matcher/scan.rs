@@ -88,7 +88,7 @@ impl Scan<'_, '_> {
                     symbols,
                     carry: 0,
                     next: self.digits(0),
-                    ends: identifiers.ends(wanted),
+                    ends: identifiers.ends(which, wanted),
                 };
                 let mut before = Before::default();
                 (0..self.words.blocks())
