@@ -25,6 +25,11 @@ pub(super) const TABLE: &[Validator] = &[
         |c| three_letters(c) && c.get(3..).is_some_and(|t| all_digits::<7>(t, |d| luhn(d))),
         "India voter card (EPIC), Luhn",
     ),
+    compacted(
+        "jp_health_insurer",
+        |c| all_digits::<8>(c, |d| luhn(d) && small(&d[2..7]) > 0),
+        "Japan health insurer number (保険者番号), check digit by weights 2 and 1",
+    ),
     compacted("jp_my_number", jp_my_number, "Japan individual number (My Number)"),
     compacted(
         "jp_corporate",
@@ -307,6 +312,7 @@ mod tests {
             ("in_pan", "ACUPA7085R", "234123412347"),
             ("in_gstin", "27AAPFU0939F1ZV", "27AAPFU0939F1Z1"),
             ("in_epic", "WKH1186253", "WKH1186263"),
+            ("jp_health_insurer", "01130012", "01130013"),
             ("jp_my_number", "6214 9832 0257", "6214 9832 0258"),
             ("jp_corporate", "5835678256246", "2835678256246"),
             ("kr_rrn", "971013-9019902", "971013-9019903"),

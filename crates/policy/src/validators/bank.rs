@@ -1,7 +1,7 @@
 //! Bank accounts and routing: IBAN (ISO 13616), BIC (ISO 9362), and domestic accounts that carry check digits.
 
-use super::checksum::{all_digits, luhn_mod, mod97, number, remainder97, small, value, weighted};
-use super::{Validator, compacted};
+use super::checksum::{all_digits, digits, luhn_mod, mod97, number, remainder97, small, value, weighted};
+use super::{Validator, compacted, verbatim};
 
 pub(super) const TABLE: &[Validator] = &[
     compacted("iban", iban, "IBAN: country's structure by the registry and ISO 7064 mod 97-10"),
@@ -17,17 +17,14 @@ pub(super) const TABLE: &[Validator] = &[
         |c| c.len() == 26 && number(c).is_some() && mod97_moved("PL", c),
         "Poland NRB: 26 digits, mod 97-10",
     ),
-    compacted("hu_account", hu_account, "Hungary account number: 16 or 24 digits, check digit of each group"),
+    verbatim("cz_account", cz_account, "Czechia and Slovakia account: prefix and number mod 11, bank code"),
     compacted(
-        "be_account",
-        |c| {
-            all_digits::<12>(c, |d| {
-                let rest = value(d.get(..10).unwrap_or(&[])) % 97;
-                i64::from(small(d.get(10..).unwrap_or(&[]))) == if rest == 0 { 97 } else { rest }
-            })
-        },
-        "Belgium account number: 12 digits, mod 97",
+        "nz_account",
+        nz_account,
+        "New Zealand account: bank, branch, base, suffix; the bank's own check",
     ),
+    compacted("ru_account", ru_account, "Russia account: 20 digits, balance account and currency"),
+    compacted("hu_account", hu_account, "Hungary account number: 16 or 24 digits, check digit of each group"),
     compacted("in_ifsc", in_ifsc, "India IFSC: bank, zero, branch"),
     compacted(
         "rf_creditor_reference",
@@ -248,6 +245,57 @@ fn no_kontonr(c: &str) -> bool {
     })
 }
 
+/// Up to six digits and a dash may stand in front; both numbers are checked alike; the code of the bank has four digits.
+fn cz_account(text: &str) -> bool {
+    let Some((account, bank)) = text.split_once('/') else { return false };
+    let (prefix, root) = account.split_once('-').unwrap_or(("0", account));
+    let right = |part: &str, most: usize| {
+        number(part).filter(|d| d.len() <= most).is_some_and(|d| {
+            d.iter().rev().zip([1, 2, 4, 8, 5, 10, 9, 7, 3, 6]).map(|(d, w)| d * w).sum::<i32>() % 11 == 0
+        })
+    };
+    let paid = number(root).is_some_and(|d| d.len() > 1 && d.iter().filter(|d| **d > 0).count() > 1);
+    right(prefix, 6) && right(root, 10) && paid && digits::<4>(bank).is_some_and(|d| small(&d) >= 100)
+}
+
+/// Which sum is right depends on the bank, and for most on the size of the base number. The suffix may lack its first zero.
+fn nz_account(c: &str) -> bool {
+    let Some(short) = number(c).filter(|d| matches!(d.len(), 15 | 16)) else { return false };
+    let (head, suffix) = short.split_at(13);
+    let mut d = [0; 16];
+    d[..13].copy_from_slice(head);
+    d[16 - suffix.len()..].copy_from_slice(suffix);
+    let sum = |weights: [i32; 16], fold: i32| -> i32 {
+        d.iter().zip(weights).map(|(d, w)| d * w).map(|p| if p > fold { p % fold } else { p }).sum()
+    };
+    let base = small(&d[6..13]);
+    let right = match small(&d[..2]) {
+        1..=4 | 6 | 10..=24 | 27 | 30 | 35 | 38 if base < 990_000 => {
+            sum([0, 0, 6, 3, 7, 9, 0, 10, 5, 8, 4, 2, 1, 0, 0, 0], i32::MAX) % 11 == 0
+        }
+        1..=4 | 6 | 10..=24 | 27 | 30 | 35 | 38 => {
+            sum([0, 0, 0, 0, 0, 0, 0, 10, 5, 8, 4, 2, 1, 0, 0, 0], i32::MAX) % 11 == 0
+        }
+        8 => sum([0, 0, 0, 0, 0, 0, 7, 6, 5, 4, 3, 2, 1, 0, 0, 0], i32::MAX) % 11 == 0,
+        9 => sum([0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 4, 3, 2, 0, 0, 1], 9) % 11 == 0,
+        25 | 33 => sum([0, 0, 0, 0, 0, 0, 1, 7, 3, 1, 7, 3, 1, 0, 0, 0], 10) % 10 == 0,
+        26 | 28 | 29 => sum([0, 0, 0, 0, 0, 0, 1, 3, 7, 1, 3, 7, 1, 3, 7, 1], 9) % 10 == 0,
+        5 | 31 | 88 => true,
+        _ => false,
+    };
+    right && small(&d[2..6]) > 0 && base > 0
+}
+
+/// The key in the ninth place needs the bank's BIK, which stands elsewhere; what is certain is the balance account of the
+/// Bank of Russia's chart and the currency.
+fn ru_account(c: &str) -> bool {
+    all_digits::<20>(c, |d| {
+        matches!(small(&d[..3]), 301..=303 | 401..=408 | 411..=426 | 440..=454 | 455 | 474)
+            && matches!(small(&d[5..8]), 810 | 643 | 840 | 978 | 156 | 398 | 933 | 826 | 756 | 949 | 784)
+            && value(&d[9..]) > 0
+    })
+}
+
 fn hu_account(c: &str) -> bool {
     const WEIGHTS: [i32; 16] = [9, 7, 3, 1, 9, 7, 3, 1, 9, 7, 3, 1, 9, 7, 3, 1];
     let Some(d) = number(c).filter(|d| matches!(d.len(), 16 | 24)) else { return false };
@@ -319,6 +367,10 @@ mod tests {
         assert!(es_ccc("21000418450200051332") && !es_ccc("21000418460200051332"));
         assert!(fr_rib("20041010050500013M02606") && !fr_rib("20041010050500013M02607"));
         assert!(no_kontonr("86011117947") && !no_kontonr("86011117946"));
+        assert!(cz_account("34278-0727558021/0100") && !cz_account("4278-0727558021/0100"));
+        assert!(cz_account("19-2000145399/0800") && !cz_account("19-2000145398/0800"));
+        assert!(nz_account("01-0902-0068389-000") && !nz_account("01-0902-0068382-000"));
+        assert!(ru_account("40702810900000002453") && !ru_account("40702123900000002453"));
         assert!(mod97_moved("PL", "61109010140000071219812874"));
         assert!(swift_bic("DEUTDEFF") && swift_bic("DEUTDEFF500") && !swift_bic("DEUTZZFF"));
     }

@@ -23,12 +23,8 @@ pub(super) const TABLE: &[Validator] = &[
     ),
     compacted(
         "hu_anum",
-        |c| {
-            all_digits::<8>(c.strip_prefix("HU").unwrap_or(c), |d| {
-                weighted(d, &[9, 7, 3, 1, 9, 7, 3, 1]) % 10 == 0
-            })
-        },
-        "Hungary VAT number",
+        hu_anum,
+        "Hungary tax number of companies (adószám), alone or with VAT and county code",
     ),
     compacted("hu_tax_id", hu_tax_id, "Hungary personal tax number (adóazonosító jel)"),
     compacted("hu_taj", hu_taj, "Hungary social security number (TAJ)"),
@@ -156,6 +152,19 @@ fn cz_dic(c: &str) -> bool {
     all_digits(c, legal)
         || all_digits(c, special)
         || (!(c.len() == 9 && c.starts_with('6')) && czechoslovak_birth_number(c))
+}
+
+/// Seven digits and a check digit; behind them may stand the kind of taxation, 1 to 5, and the county.
+fn hu_anum(c: &str) -> bool {
+    let Some(d) = number(c.strip_prefix("HU").unwrap_or(c)) else { return false };
+    let Some((root, codes)) = d.split_at_checked(8) else { return false };
+    let coded = match codes {
+        [] => true,
+        [taxed, county @ ..] => {
+            county.len() == 2 && (1..=5).contains(taxed) && matches!(small(county), 2..=20 | 22..=44 | 51)
+        }
+    };
+    coded && small(root) > 0 && weighted(root, &[9, 7, 3, 1, 9, 7, 3, 1]) % 10 == 0
 }
 
 fn hu_tax_id(c: &str) -> bool {

@@ -22,14 +22,10 @@ pub(super) const TABLE: &[Validator] = &[
     compacted(
         "de_steuernummer",
         de_steuernummer,
-        "Germany tax number (Steuernummer), 13-digit federal form: state prefixes",
+        "Germany tax number (Steuernummer): federal form with its state, or the 10 or 11 digits of a state",
     ),
     compacted("de_kvnr", de_kvnr, "Germany health insurance number (section 290 SGB V)"),
-    compacted(
-        "icao_document",
-        icao_document,
-        "document number of nine characters with its ICAO 9303 check digit",
-    ),
+    compacted("de_driving_licence", de_driving_licence, "Germany driving licence number, mod 11"),
     compacted("fr_nir", fr_nir, "France social security number (NIR), key mod 97"),
     compacted("fr_nif", fr_nif, "France tax number (SPI), mod 511"),
     compacted("fr_siren", |c| all_digits::<9>(c, |d| luhn(d)), "France SIREN, Luhn"),
@@ -50,6 +46,7 @@ pub(super) const TABLE: &[Validator] = &[
     compacted("lu_tva", lu_tva, "Luxembourg VAT number, mod 89"),
     compacted("lu_matricule", lu_matricule, "Luxembourg national number, Luhn and Verhoeff"),
     compacted("nl_bsn", nl_bsn, "Netherlands BSN, eleven test"),
+    compacted("nl_document", nl_document, "Netherlands passport and identity card number"),
     compacted("nl_onderwijsnummer", nl_onderwijsnummer, "Netherlands pupil number"),
     compacted("nl_btw", nl_btw, "Netherlands VAT number"),
 ];
@@ -65,8 +62,14 @@ fn at_svnr(c: &str) -> bool {
     all_digits::<10>(c, |d| d[0] > 0 && weighted(d, &[3, 7, 9, 0, 5, 8, 4, 2, 1, 6]) % 11 == d[3])
 }
 
+/// The first two digits are those of the tax office that gave it out; the mergers of offices left them as they were.
 fn at_tin(c: &str) -> bool {
-    all_digits::<9>(c, |d| luhn(d) && !all_same(d))
+    all_digits::<9>(c, |d| {
+        let office = matches!(small(&d[..2]),
+            3 | 4 | 6..=10 | 12 | 15 | 16 | 18 | 22 | 23 | 29 | 33 | 38 | 41 | 46 | 51..=54 | 57 | 59 | 61 | 65 | 67..=69
+            | 71 | 72 | 81..=84 | 90 | 91 | 93 | 97 | 98);
+        office && luhn(d)
+    })
 }
 
 fn be_nn(c: &str) -> bool {
@@ -156,11 +159,14 @@ fn de_rvnr(c: &str) -> bool {
     (1..=31).contains(&(day % 50).max(i32::from(day > 0))) && (1..=12).contains(&month) && sum % 10 == tail[2]
 }
 
-/// The federal form: state, tax office, a zero after the fourth digit, district, serial, check digit.
+/// The federal form: state, tax office, a zero in the fifth place, district, serial, check digit. The states' own forms
+/// have 10 or 11 digits; each state has its own way to the check digit, and the number does not tell the state.
 fn de_steuernummer(c: &str) -> bool {
     const STATES: [&str; 16] =
         ["28", "9", "11", "30", "24", "22", "26", "40", "23", "5", "27", "10", "32", "31", "21", "41"];
-    all_digits::<13>(c, |d| d[4] == 0 && value(&d[8..]) > 0 && STATES.iter().any(|s| c.starts_with(s)))
+    let federal = |d: &[i32; 13]| d[4] == 0 && value(&d[5..]) > 0 && STATES.iter().any(|s| c.starts_with(s));
+    let of_state = |d: &[i32]| matches!(d.len(), 10 | 11) && value(d) > 0;
+    all_digits(c, federal) || number(c).is_some_and(|d| of_state(&d))
 }
 
 /// A letter, eight digits, and a check digit over the letter's two-digit place and the digits with weights 1 and 2.
@@ -173,16 +179,13 @@ fn de_kvnr(c: &str) -> bool {
     sum % 10 == d[8]
 }
 
-fn icao_document(c: &str) -> bool {
+/// Authority, serial, check digit by weights 9 to 1 (X for 10), issue (FeV annex 8).
+fn de_driving_licence(c: &str) -> bool {
     let octets = c.as_bytes();
-    let Some((last, body)) =
-        octets.split_last().filter(|(last, body)| last.is_ascii_digit() && body.len() == 9)
-    else {
-        return false;
-    };
-    let sum =
-        body.iter().zip([7, 3, 1].iter().cycle()).try_fold(0, |sum, (o, w)| Some(sum + base36(*o)? * w));
-    sum.is_some_and(|s| s % 10 == i32::from(last - b'0'))
+    let (11, Some(first), Some(check)) = (octets.len(), octets.first(), octets.get(9)) else { return false };
+    let sum = octets.iter().zip((1..=9).rev()).try_fold(0, |sum, (o, w)| Some(sum + base36(*o)? * w));
+    let right = sum.is_some_and(|sum| b"0123456789X".get(sum as usize % 11) == Some(check));
+    first.is_ascii_uppercase() && octets.iter().skip(1).take(2).all(u8::is_ascii_digit) && right
 }
 
 /// Sex, year, month (20 and over: unknown or foreign), department, commune, order, key.
@@ -363,6 +366,15 @@ fn nl_bsn(c: &str) -> bool {
     all_digits::<9>(c, |d| value(d) > 0 && weighted(d, &[9, 8, 7, 6, 5, 4, 3, 2, -1]).rem_euclid(11) == 0)
 }
 
+/// Two letters, six letters or digits without O, a digit.
+fn nl_document(c: &str) -> bool {
+    let octets = c.as_bytes();
+    octets.len() == 9
+        && octets.iter().take(2).all(u8::is_ascii_uppercase)
+        && octets.last().is_some_and(u8::is_ascii_digit)
+        && !octets.contains(&b'O')
+}
+
 fn nl_onderwijsnummer(c: &str) -> bool {
     all_digits::<9>(c, |d| {
         d[0] == 1 && d[1] == 0 && weighted(d, &[9, 8, 7, 6, 5, 4, 3, 2, -1]).rem_euclid(11) == 5
@@ -396,7 +408,10 @@ mod tests {
             ("de_vat", "DE 136,695 976", "DE 136695978"),
             ("de_rvnr", "15 070649 C 103", "15 070649 C 104"),
             ("de_kvnr", "A123456780", "A123456781"),
-            ("icao_document", "T22000129 3", "T22000129 4"),
+            ("de_steuernummer", "9181/0815/08155", "6181/0815/08155"),
+            ("de_driving_licence", "B072RRE2I55", "B072RRE2I65"),
+            ("at_tin", "59-119/9013", "58-119/9013"),
+            ("nl_document", "EM0000005", "EMO000005"),
             ("fr_nir", "2 95 10 99 126 111 93", "2 95 10 99 126 111 94"),
             ("fr_siren", "552 008 443", "552 008 442"),
             ("fr_siret", "73282932000074", "73282932000079"),

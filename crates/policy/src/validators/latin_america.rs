@@ -10,6 +10,7 @@ pub(super) const TABLE: &[Validator] = &[
     compacted("br_cpf", br_cpf, "Brazil CPF"),
     compacted("br_cnpj", br_cnpj, "Brazil CNPJ, with letters as issued since July 2026"),
     compacted("br_pis", br_pis, "Brazil PIS/PASEP/NIS"),
+    compacted("br_cns", br_cns, "Brazil national health card (CNS), mod 11"),
     compacted("br_cnh", br_cnh, "Brazil driving licence (CNH)"),
     compacted("br_titulo_eleitor", br_titulo_eleitor, "Brazil voter registration"),
     compacted("cl_rut", cl_rut, "Chile RUN/RUT"),
@@ -91,6 +92,15 @@ fn br_cnpj(c: &str) -> bool {
 fn br_pis(c: &str) -> bool {
     all_digits::<11>(c, |d| {
         brazilian(weighted(&d[..10], &[3, 2, 9, 8, 7, 6, 5, 4, 3, 2])) == d[10] && !all_same(d)
+    })
+}
+
+/// Final numbers begin with 1 or 2, provisional ones with 7, 8 or 9.
+fn br_cns(c: &str) -> bool {
+    all_digits::<15>(c, |d| {
+        matches!(d[0], 1 | 2 | 7..=9)
+            && weighted(d, &[15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]) % 11 == 0
+            && !all_same(d)
     })
 }
 
@@ -177,7 +187,7 @@ fn gt_nit(c: &str) -> bool {
     let Some(d) = number(body).filter(|d| d.len() <= 11) else { return false };
     let sum: i32 = d.iter().rev().zip(2..).map(|(d, w)| d * w).sum();
     let expected = b"0123456789K"[(11 - sum % 11) as usize % 11];
-    last.as_bytes() == [expected]
+    sum > 0 && last.as_bytes() == [expected]
 }
 
 /// Two-letter states of birth, NE for abroad, MX and CX for Mexico City as used since its renaming.
@@ -316,6 +326,7 @@ mod tests {
         for (name, good, bad) in [
             ("ar_cuit", "20-05536168-2", "20267565392"),
             ("br_cpf", "390.533.447-05", "231.002.999-00"),
+            ("br_cns", "160 7336 5274 0006", "160 7336 5274 0007"),
             ("br_cnpj", "16.727.230/0001-97", "16.727.230.0001-98"),
             ("br_cnpj", "12.ABC.345/01DE-35", "12.ABC.345/01DE-36"),
             ("br_pis", "120.5678.901-0", "120.5678.901-1"),

@@ -22,6 +22,7 @@ mod oceania;
 mod secrets;
 mod securities;
 mod shape;
+mod travel;
 
 use std::sync::LazyLock;
 
@@ -114,6 +115,7 @@ static ALL: LazyLock<Vec<Validator>> = LazyLock::new(|| {
         secrets::TABLE,
         securities::TABLE,
         shape::TABLE,
+        travel::TABLE,
     ];
     let mut all: Vec<Validator> = tables.concat();
     all.sort_by_key(|v| v.name);

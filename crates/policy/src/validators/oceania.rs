@@ -1,6 +1,6 @@
 //! Numbers of Australia and New Zealand.
 
-use super::checksum::{all_digits, all_same, digits, number, small, weighted};
+use super::checksum::{all_digits, all_same, digits, luhn, number, small, weighted};
 use super::{Validator, compacted};
 
 pub(super) const TABLE: &[Validator] = &[
@@ -12,6 +12,11 @@ pub(super) const TABLE: &[Validator] = &[
         "Australia company number",
     ),
     compacted("au_medicare", au_medicare, "Australia Medicare card number"),
+    compacted(
+        "au_ihi",
+        |c| c.starts_with("800360") && all_digits::<16>(c, |d| luhn(d)),
+        "Australia individual healthcare identifier, Luhn",
+    ),
     compacted("nz_ird", nz_ird, "New Zealand IRD number"),
     compacted("nz_nhi", nz_nhi, "New Zealand health index number, old form (HISO 10046)"),
 ];
@@ -70,6 +75,7 @@ mod tests {
             ("au_abn", "83 914 571 673", "99 999 999 999"),
             ("au_acn", "004 085 616", "999 999 999"),
             ("au_medicare", "2123 45670 1", "2123 45680 1"),
+            ("au_ihi", "8003 6016 6668 8893", "8003 6016 6668 8894"),
             ("nz_ird", "49-091-850", "136410133"),
             ("nz_nhi", "ZZZ0016", "ZZZ0044"),
         ] {

@@ -47,11 +47,6 @@ pub(super) const TABLE: &[Validator] = &[
     ),
     verbatim("bech32", bech32, "Bech32 or Bech32m checksum (BIP 173, BIP 350)"),
     verbatim(
-        "mrz_td3",
-        mrz_td3,
-        "second line of a passport's machine-readable zone with its check digits (ICAO 9303-4)",
-    ),
-    verbatim(
         "url_with_password",
         url_with_password,
         "a URL whose authority holds a user name and a password that is no placeholder",
@@ -239,29 +234,6 @@ fn bech32_step(state: u32, v: u8) -> u32 {
     GENERATOR.iter().enumerate().fold(shifted, |s, (bit, g)| if top >> bit & 1 == 1 { s ^ g } else { s })
 }
 
-/// Document number, nationality, birth, sex, expiry, personal number, each group checked, and the whole.
-fn mrz_td3(text: &str) -> bool {
-    let octets = text.as_bytes();
-    if octets.len() != 44 {
-        return false;
-    }
-    let checked = |from: usize, to: usize| {
-        let stated = octets.get(to).copied();
-        let sum = octets.get(from..to).and_then(|group| mrz_sum(group.iter()));
-        matches!((sum, stated), (Some(s), Some(o)) if o == b'0' + (s % 10) as u8 || (s == 0 && o == b'<'))
-    };
-    let parts = [0..10, 13..20, 21..43].into_iter().filter_map(|r| octets.get(r)).flatten();
-    let whole = mrz_sum(parts).map(|s| b'0' + (s % 10) as u8);
-    checked(0, 9) && checked(13, 19) && checked(21, 27) && checked(28, 42) && whole == octets.last().copied()
-}
-
-fn mrz_sum<'o>(octets: impl Iterator<Item = &'o u8>) -> Option<i32> {
-    octets.zip([7, 3, 1].iter().cycle()).try_fold(0, |sum, (octet, weight)| {
-        let v = if *octet == b'<' { 0 } else { super::checksum::base36(*octet)? };
-        Some(sum + v * weight)
-    })
-}
-
 fn url_with_password(text: &str) -> bool {
     let Some((_, rest)) = text.split_once("://") else { return false };
     let authority = rest.split(['/', '?', '#', ' ', '"', '\'']).next().unwrap_or("");
@@ -346,10 +318,8 @@ mod tests {
     }
 
     #[test]
-    fn published_bech32_and_passport_lines_pass() {
+    fn a_published_bech32_address_passes() {
         assert!(accepts("bech32", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"));
         assert!(!accepts("bech32", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5"));
-        assert!(accepts("mrz_td3", "L898902C36UTO7408122F1204159ZE184226B<<<<<10"));
-        assert!(!accepts("mrz_td3", "L898902C36UTO7408122F1204159ZE184226B<<<<<11"));
     }
 }
