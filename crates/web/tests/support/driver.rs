@@ -2,6 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used)]
 
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -22,21 +23,43 @@ pub(crate) struct Window {
     driver: Child,
     address: SocketAddr,
     session: String,
+    /// What browser and driver leave behind goes with it.
+    _files: tempfile::TempDir,
 }
 
 impl Drop for Window {
     fn drop(&mut self) {
+        // The driver ends the browser and removes its profile; killed at once, it would leave both behind.
+        let _ = self.tell(&format!("DELETE /session/{}", self.session));
+        let _ = self.tell("GET /shutdown");
+        for _ in 0..100 {
+            if !matches!(self.driver.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
 }
 
 impl Window {
+    /// Outside of the runtime, which may be ending.
+    fn tell(&self, what: &str) -> std::io::Result<()> {
+        const PATIENCE: Duration = Duration::from_secs(20);
+        let mut driver = std::net::TcpStream::connect_timeout(&self.address, PATIENCE)?;
+        driver.set_read_timeout(Some(PATIENCE))?;
+        write!(driver, "{what} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        driver.read(&mut [0; 64]).map(|_| ())
+    }
+
     /// None if the driver is not installed and such tests may be left out.
     pub(crate) async fn open(width: u32, scheme: &str) -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let files = tempfile::tempdir().unwrap();
         let started = Command::new("chromedriver")
             .arg(format!("--port={port}"))
+            .env("TMPDIR", files.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
@@ -49,7 +72,8 @@ impl Window {
             eprintln!("skipped: chromium-driver is not installed");
             return None;
         };
-        let mut window = Self { driver, address: ([127, 0, 0, 1], port).into(), session: String::new() };
+        let address = ([127, 0, 0, 1], port).into();
+        let mut window = Self { driver, address, session: String::new(), _files: files };
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "goog:loggingPrefs": {"browser": "ALL"},
             "goog:chromeOptions": {"args": [
