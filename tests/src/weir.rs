@@ -349,7 +349,8 @@ fn built() -> PathBuf {
     profile_dir.expect("weir beside this test's directory; or set WEIR_BIN").join("weir")
 }
 
-fn http_get(addr: SocketAddr, path: &str) -> Result<String, String> {
+/// Body of a page, or the status line if it is not a 200.
+pub fn http_get(addr: SocketAddr, path: &str) -> Result<String, String> {
     let mut stream = TcpStream::connect(addr).map_err(|error| error.to_string())?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n");

@@ -89,13 +89,20 @@ pub(crate) async fn keep(enforce: Arc<Enforce>, stop: CancellationToken) {
 
 /// Whether all went well. What the object store says is told by itself.
 async fn delete(enforce: &Enforce) -> bool {
+    let mut worked = false;
     loop {
         match enforce.journal.delete_objects().await {
-            Ok(true) => {}
-            Ok(false) => return true,
-            Err(incident::Error::Store(store::Error::Objects(_))) => return false,
+            Ok(0) if !worked => return true,
+            Ok(0) => {
+                count(enforce).await;
+                return true;
+            }
+            Ok(_) => worked = true,
             Err(error) => {
-                tracing::error!(%error, "objects of deleted originals cannot be looked for");
+                if !matches!(error, incident::Error::Store(store::Error::Objects(_))) {
+                    tracing::error!(%error, "objects of deleted originals cannot be looked for");
+                }
+                count(enforce).await;
                 return false;
             }
         }
@@ -106,6 +113,10 @@ async fn look(enforce: &Enforce) {
     if let Some(objects) = enforce.journal.objects() {
         objects.probe().await;
     }
+    count(enforce).await;
+}
+
+async fn count(enforce: &Enforce) {
     match enforce.journal.unneeded_objects().await {
         Ok(now) => {
             if let Some(objects) = enforce.journal.objects() {

@@ -20,8 +20,10 @@ use crate::{Error, Journal};
 
 /// An object that no original was given after this time never will be: putting it is bounded by far less.
 const ABANDONED: SignedDuration = SignedDuration::from_hours(1);
-/// A deletion that was begun is begun again after this time.
-const AGAIN: SignedDuration = SignedDuration::from_mins(2);
+/// A deletion of which nothing was heard is begun again after this time: it is bounded by far less.
+const AGAIN: SignedDuration = SignedDuration::from_mins(5);
+/// One that failed is tried again after this time.
+const LATER: SignedDuration = SignedDuration::from_secs(30);
 /// Objects deleted at one time.
 const AT_ONCE: u32 = 16;
 
@@ -125,33 +127,40 @@ impl Journal {
         Ok(Some(name))
     }
 
-    /// Deletes some of the objects that no original needs any more; whether there are more of them now. An object that cannot be
-    /// deleted is tried again later, and what is wrong is the error.
-    pub async fn delete_objects(&self) -> Result<bool, Error> {
-        let Some(objects) = &self.objects else { return Ok(false) };
-        let names = self.claim_unneeded(&objects.place()).await?;
-        let more = names.len() == AT_ONCE as usize;
+    /// Deletes some of the objects that no original needs any more, and tells how many; none: nothing is due. One that cannot be
+    /// deleted is due again later, and why is the error.
+    pub async fn delete_objects(&self) -> Result<u64, Error> {
+        let Some(objects) = &self.objects else { return Ok(0) };
         let mut deleting = JoinSet::new();
-        for name in names {
+        for name in self.claim_unneeded(&objects.place()).await? {
             let objects = objects.clone();
-            deleting.spawn(async move { objects.delete(&name).await.map(|()| name) });
+            deleting.spawn(async move { (objects.delete(&name).await, name) });
         }
-        let (mut gone, mut failed) = (Vec::new(), None);
+        let (mut gone, mut failed, mut why) = (Vec::new(), Vec::new(), None);
         while let Some(deleted) = deleting.join_next().await {
             match deleted.map_err(|_| Error::Closed)? {
-                Ok(name) => gone.push(name),
-                Err(failure) => failed = Some(failure),
+                (Ok(()), name) => gone.push(name),
+                (Err(failure), name) => {
+                    failed.push(name);
+                    why = Some(failure);
+                }
             }
         }
-        if !gone.is_empty() {
+        let deleted = gone.len() as u64;
+        if deleted > 0 || why.is_some() {
             let mut transaction = self.database().begin().await?;
             for name in gone {
                 let sql = "DELETE FROM original_object WHERE name = ? AND original_id IS NULL";
                 transaction.run(sql, values![name]).await?;
             }
+            let later = (Timestamp::now() + LATER).as_millisecond();
+            for name in failed {
+                let sql = "UPDATE original_object SET due_at = ? WHERE name = ?";
+                transaction.run(sql, values![later, name]).await?;
+            }
             transaction.commit().await?;
         }
-        failed.map_or(Ok(more), |failure| Err(store::Error::from(failure).into()))
+        why.map_or(Ok(deleted), |failure| Err(store::Error::from(failure).into()))
     }
 
     /// Several servers may look at one time: each object is one's, and is nobody's original from then on.

@@ -5,6 +5,9 @@
 
 mod enrolment;
 mod hand_over;
+mod object_store;
+#[path = "../../../crates/store/tests/s3/mod.rs"]
+mod s3;
 mod settings;
 
 use std::time::Duration;
