@@ -41,6 +41,7 @@ fn main() -> anyhow::Result<()> {
     }
     if "hostile".contains(only) {
         hostile()?;
+        sets::hostile()?;
     }
     Ok(())
 }

@@ -120,6 +120,96 @@ fn policies(count: usize) -> Vec<SourceFile> {
     (0..count).map(policy).collect()
 }
 
+/// Conditions that text can be made for: near words, different values, tiers, exceptions by component.
+const INVITING: &str = r#"id = 9003
+name = "Inviting"
+mode = "on"
+
+[[rule]]
+name = "near"
+keywords = ["salary", "pay"]
+near = { keywords = ["chief", "board"], within = 50 }
+
+[[rule]]
+name = "different numbers"
+regex = '\d{7}'
+count = "unique"
+at_least = 10
+tiers = [{ at_least = 100, severity = "low" }, { at_least = 1000, severity = "high" }]
+
+[[rule]]
+name = "in one file"
+per = "component"
+all = [{ keywords = "salary" }, { regex = '\d{7}' }]
+
+[[exception]]
+name = "samples but for drafts"
+all = [{ keywords = "sample" }]
+none = [{ keywords = "draft" }]
+"#;
+const IGNORED: &str = "[ignore]\nquoted_replies = true\n[[ignore.text]]\nname = \"d\"\ntext = \"this mail is confidential and for its reader only\"\n";
+
+/// Mails made to be slow, with the default set and conditions that invite it: a rate that stays the same from 128 KB to 1 MB is
+/// time in proportion.
+pub(crate) fn hostile() -> anyhow::Result<()> {
+    println!(
+        "## Hostile mails over the default set, MB/s (violations)\n\n| mail | 128 KB | 1 MB |\n| --- | --- | --- |"
+    );
+    let own = [SourceFile::new("inviting.toml", INVITING), SourceFile::new("settings.toml", IGNORED)];
+    let library = files(&default_set()).into_iter().filter(|file| file.name != "settings.toml");
+    let set = load(library.chain(own).collect())?;
+    let made: [Made; 7] = [
+        ("words beside their near words", |size| repeated("salary chief ", size)),
+        ("all near words, then all words", |size| {
+            repeated("chief ", size / 2) + &repeated("salary ", size / 2)
+        }),
+        ("different numbers", |size| {
+            (0..size / 8).map(|number| format!("{} ", 1_000_000 + number)).collect()
+        }),
+        ("numbers that checks refuse", |size| repeated("4111 1111 1111 1112 078-05-1120 ", size)),
+        ("ignored text", |size| repeated("this mail is confidential and for its reader only\r\n", size)),
+        ("nearly ignored text", |size| repeated("this mail is confidential and for its reader\r\n", size)),
+        ("quoted lines", |size| repeated("> salary of the chief\r\n", size)),
+    ];
+    for (name, make) in made {
+        let cells = [128 << 10, 1 << 20].map(|size| measure(&set, &Text { name: "", text: make(size) }));
+        row(name, cells.into_iter());
+    }
+    for (name, file) in [
+        ("thousands of files", "salary 1234567 of the chief, "),
+        ("thousands of files, all excepted", "salary 1234567, in a sample  "),
+    ] {
+        let cells = [128 << 10, 1 << 20].map(|size| {
+            let mail = with_files(&repeated(file, FILE), size / FILE);
+            let (opened, mut violations) = (open(&mail), 0);
+            let text = Text { name: "", text: repeated(file, size) };
+            let rate = rate(&text, || violations = inspect(&set, &mail, &opened));
+            format!("{rate:.0} ({violations})")
+        });
+        row(name, cells.into_iter());
+    }
+    println!();
+    Ok(())
+}
+
+/// A mail's name, and its text of about so many octets.
+type Made = (&'static str, fn(usize) -> String);
+
+fn repeated(unit: &str, size: usize) -> String {
+    unit.repeat(size / unit.len())
+}
+
+/// Octets of one file of thousands.
+const FILE: usize = 256;
+
+/// A mail with the same file again and again.
+fn with_files(file: &str, count: usize) -> Vec<u8> {
+    let head = "From: ann@corp.example\r\nTo: client@partner.example\r\nSubject: notes\r\nMIME-Version: 1.0\r\n\
+                Content-Type: multipart/mixed; boundary=xx\r\n\r\n";
+    let part = format!("--xx\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\n{file}\r\n");
+    format!("{head}{}--xx--\r\n", part.repeat(count)).into_bytes()
+}
+
 fn measure(set: &Set, text: &Text) -> String {
     let mails: Vec<Vec<u8>> = mails(text);
     let opened: Vec<Opened<'_>> = mails.iter().map(|mail| open(mail)).collect();

@@ -199,7 +199,7 @@ static CONDITION_KEYS: &[Key] = &[
     key("file_size", Amount, "Size of a file, such as \">= 10 MB\"."),
     key("attachment_count", Amount, "Number of files attached to the mail, such as \">= 5\"."),
     key("message_size", Amount, "Size of the mail, such as \"> 25 MB\"."),
-    key("encrypted", Flag, "true: a file is encrypted."),
+    key("encrypted", Flag, "true: a file is encrypted, and no word of the mail opens it."),
     key("unscannable", Texts, "Reasons why something could not be inspected, or any."),
     key("ambiguous", Texts, "Ways in which the mail can be read in two ways, or any."),
     key("sender", Texts, "Address patterns of the envelope sender."),
