@@ -31,6 +31,8 @@ pub struct Prevent {
     pub config: String,
     /// Data directory to go on with; none makes a new one.
     pub data: Option<PathBuf>,
+    /// The data directory is named in the configuration file, not by a flag.
+    pub data_in_file: bool,
 }
 
 impl Prevent {
@@ -48,6 +50,11 @@ impl Prevent {
         Prevent::bare("reflect").flag("--resubmit-port").flag(&resubmit_port.to_string())
     }
 
+    /// Mode and next hop stand in the configuration file, so that a reload can change them.
+    pub fn by_file(config: &str) -> Prevent {
+        Prevent { flags: Vec::new(), ..Prevent::bare("forward") }.config(config)
+    }
+
     fn bare(mode: &str) -> Prevent {
         Prevent {
             listen: loopback(free_port()),
@@ -56,6 +63,7 @@ impl Prevent {
             flags: vec!["--mode".to_owned(), mode.to_owned()],
             config: String::new(),
             data: None,
+            data_in_file: false,
         }
     }
 
@@ -241,7 +249,9 @@ impl Weir {
         if !self.prevent.policies.as_os_str().is_empty() {
             command.arg("--policies").arg(&self.prevent.policies);
         }
-        command.arg("--data").arg(&self.data);
+        if !self.prevent.data_in_file {
+            command.arg("--data").arg(&self.data);
+        }
         command.args(&self.prevent.flags);
         if !self.prevent.config.is_empty() {
             if !self.config_path().exists() {

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use smtp::client::{Hop, HopConfig, HopError, Phase};
 use smtp::mx::Resolver;
 
+use crate::ourselves::is_ours;
 use crate::settings::{Mode, Settings};
 
 /// A hop that did not answer is tried last for this long, so that mail goes back to the first choice once it is up again.
@@ -24,6 +25,8 @@ const LEAST_PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Hops {
     resolver: Resolver,
     down_until: Mutex<HashMap<SocketAddr, Instant>>,
+    /// Where we listen, once we do.
+    own: OnceLock<SocketAddr>,
 }
 
 /// One address to try, and the name its certificate must bear.
@@ -35,7 +38,12 @@ pub(crate) struct Candidate {
 
 impl Hops {
     pub(crate) fn new(resolver: Resolver) -> Self {
-        Self { resolver, down_until: Mutex::default() }
+        Self { resolver, down_until: Mutex::default(), own: OnceLock::new() }
+    }
+
+    /// Mail never goes to this address of ours, whatever a name server says of a next hop later on.
+    pub(crate) fn listens_at(&self, own: SocketAddr) {
+        let _ = self.own.set(own);
     }
 
     /// A fresh session with the best hop that answers; the last failure if none does.
@@ -91,6 +99,13 @@ impl Hops {
                 }
             }
         }
+        found.retain(|candidate| {
+            let back = self.own.get().is_some_and(|own| is_ours(*own, candidate.address));
+            if back {
+                tracing::error!(next_hop = %candidate.host, address = %candidate.address, "next hop is this server itself: mail is not sent in a circle");
+            }
+            !back
+        });
         let down = self.down_until.lock().unwrap_or_else(PoisonError::into_inner).clone();
         ordered(found, &down, Instant::now())
     }

@@ -20,6 +20,7 @@ mod inspect;
 mod keep;
 mod metrics;
 mod milter;
+mod ourselves;
 mod pair;
 mod plan;
 mod receive;
@@ -37,6 +38,7 @@ pub use effects::{
 };
 pub use inspect::SharedDocuments;
 pub use metrics::Metrics;
+pub use ourselves::leads_back;
 pub use server::Server;
 pub use settings::{Mode, RefusedCopy, Settings};
 pub use unique_id::{IdKey, UniqueId};

@@ -117,6 +117,9 @@ impl Server {
 
     /// Serves until `stop`, then lets sessions finish their transaction within the grace time. True if all did.
     pub async fn run(&self, listener: TcpListener, stop: CancellationToken) -> bool {
+        if let Ok(own) = listener.local_addr() {
+            self.shared.hops.listens_at(own);
+        }
         let (shared, stopped) = (self.shared.clone(), stop.clone());
         let effects = tokio::spawn(async move {
             effects::run(shared, &[Place::Incident, Place::Mail, Place::Syslog], stopped).await;

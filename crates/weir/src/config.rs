@@ -354,7 +354,7 @@ pub(crate) enum Sandbox {
 }
 
 /// Reading the text that pictures show.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Ocr {
     /// Languages as tesseract names them, such as `eng+deu`; pictures are not read when empty.

@@ -115,7 +115,7 @@ fn configuration(command: &ConfigCommand, global: &Global) -> Result<ExitCode> {
     let effective = effective(global, &[])?;
     match command {
         ConfigCommand::Check => {
-            prevent_server::check(&effective.config.prevent)?;
+            on_runtime(prevent_server::check(&effective.config.prevent))?;
             enforce_server::options(&effective.config.enforce)?;
             println!("the configuration is good");
         }

@@ -94,13 +94,15 @@ pub(crate) async fn start(configure: Configure, stop: CancellationToken) -> Resu
     let pool = Arc::new(Pool::start(pool_options(&config)?).context("document workers cannot be started")?);
     let journal = Arc::new(open_journal(&config).await?);
     let metrics = Arc::new(Metrics::default());
-    let resolver = Resolver::from_system().context("the system's DNS settings cannot be read")?;
+    let resolver = system_resolver()?;
     let listener = TcpListener::bind(&config.listen)
         .await
         .with_context(|| format!("cannot listen on {}; is another server running there?", config.listen))?;
     let address = listener.local_addr()?;
+    no_loop(&settings.mode, address, &resolver).await?;
     let milter = milter_listener(&config).await?;
-    let server = Server::new(settings, loaded, pool.clone(), journal.clone(), metrics.clone(), resolver);
+    let server =
+        Server::new(settings, loaded, pool.clone(), journal.clone(), metrics.clone(), resolver.clone());
     let ops_address = serve_ops(&config, &metrics, &pool, &journal, stop.clone()).await?;
     tracing::info!(
         listen = %address,
@@ -126,7 +128,9 @@ pub(crate) async fn start(configure: Configure, stop: CancellationToken) -> Resu
         configure,
         server: server.clone(),
         metrics,
-        listen: config.listen.clone(),
+        address,
+        resolver,
+        started: config.clone(),
         lines,
         _reload: reload,
     };
@@ -179,8 +183,12 @@ pub(crate) fn stop_on_signals(stop: CancellationToken) -> Result<()> {
 
 /// Reads everything that the configuration names, without starting anything. For `weir config check`.
 /// Makes nothing: run by another user than the server's, it would leave files that the server cannot read.
-pub(crate) fn check(config: &Prevent) -> Result<()> {
-    checked_settings(config, IdKey::new([0; 32]))?;
+pub(crate) async fn check(config: &Prevent) -> Result<()> {
+    let settings = checked_settings(config, IdKey::new([0; 32]))?;
+    let resolver = system_resolver()?;
+    for address in tokio::net::lookup_host(&config.listen).await.into_iter().flatten() {
+        no_loop(&settings.mode, address, &resolver).await?;
+    }
     pool_options(config)?;
     policies::load(&policies_of(config), &config.data)?;
     Ok(())
@@ -206,15 +214,14 @@ fn spool_dir(config: &Prevent) -> PathBuf {
 }
 
 fn checked_settings(config: &Prevent, id_key: IdKey) -> Result<Settings> {
-    let listen_port = config.listen.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-    let listen_port =
-        listen_port.with_context(|| format!("listen = {:?} is not ADDRESS:PORT", config.listen))?;
+    let port = config.listen.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    port.with_context(|| format!("listen = {:?} is not ADDRESS:PORT", config.listen))?;
     let hostname = hostname(config);
     let limits = &config.limits;
     Ok(Settings {
         server_name: hostname.clone(),
         smtp: Arc::new(smtp_config(config, &hostname)?),
-        mode: mode(config, listen_port)?,
+        mode: mode(config)?,
         hop: hop_config(config, &hostname)?,
         allowed_hosts: cidrs("allowed_hosts", &config.allowed_hosts)?,
         max_sessions: at_least_one("limits.sessions", limits.sessions)?,
@@ -280,16 +287,9 @@ fn smtp_config(config: &Prevent, hostname: &str) -> Result<ServerConfig> {
     })
 }
 
-fn mode(config: &Prevent, listen_port: u16) -> Result<Way> {
+fn mode(config: &Prevent) -> Result<Way> {
     match config.mode {
-        Mode::Reflect => {
-            ensure!(
-                config.resubmit_port != listen_port,
-                "resubmit_port is {listen_port}, the port we listen on: reflected mail would come back to us for ever; \
-                 use the port where your mail server takes inspected mail (usually 10026)"
-            );
-            Ok(Way::Reflect { resubmit_port: config.resubmit_port })
-        }
+        Mode::Reflect => Ok(Way::Reflect { resubmit_port: config.resubmit_port }),
         Mode::Forward => {
             ensure!(
                 // An MTA that asks by milter keeps its mail: nothing needs to go on.
@@ -301,14 +301,21 @@ fn mode(config: &Prevent, listen_port: u16) -> Result<Way> {
                 .iter()
                 .map(|hop| target(hop, config.resubmit_port))
                 .collect::<Result<Vec<_>>>()?;
-            ensure!(
-                !config.next_hop.contains(&config.listen),
-                "next_hop {} is the address we listen on: mail would come back to us for ever",
-                config.listen
-            );
             Ok(Way::Forward { hops })
         }
     }
+}
+
+/// What the configuration says is compared with where the socket is, not with what else the configuration says.
+async fn no_loop(mode: &Way, address: SocketAddr, resolver: &Resolver) -> Result<()> {
+    match prevent::leads_back(mode, address, resolver).await {
+        Some(why) => Err(anyhow!(why)),
+        None => Ok(()),
+    }
+}
+
+fn system_resolver() -> Result<Resolver> {
+    Resolver::from_system().context("the system's DNS settings cannot be read")
 }
 
 fn target(text: &str, default_port: u16) -> Result<Target> {
@@ -597,7 +604,11 @@ struct Keeper {
     configure: Configure,
     server: Server,
     metrics: Arc<Metrics>,
-    listen: String,
+    /// Where the socket is.
+    address: SocketAddr,
+    resolver: Resolver,
+    /// What the server was started with.
+    started: Prevent,
     lines: Lines,
     /// Keeps the channel open where nobody asks by it.
     _reload: link::Reload,
@@ -618,13 +629,13 @@ impl Keeper {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = hangups.recv() => {
-                    if let Ok(new) = self.reload() {
+                    if let Ok(new) = self.reload().await {
                         config = new;
                     }
                     policies = Watched::new(&policies_of(&config));
                 }
                 Some(done) = asked.recv() => {
-                    let reloaded = self.reload();
+                    let reloaded = self.reload().await;
                     let _ = done.send(reloaded.as_ref().map(|_| ()).map_err(Clone::clone));
                     if let Ok(new) = reloaded {
                         config = new;
@@ -641,21 +652,25 @@ impl Keeper {
     }
 
     /// All or nothing: configuration, certificates and policies are read first, and only then put in force.
-    fn reload(&self) -> Result<Prevent, String> {
-        let read = || -> Result<_> {
-            let configured = (self.configure)()?;
+    async fn reload(&self) -> Result<Prevent, String> {
+        let read = async {
+            let mut configured = (self.configure)()?;
+            let waiting = keep_until_the_next_start(&mut configured.prevent, &self.started);
+            self.keep_lines_of(&waiting, &mut configured.lines);
             let config = configured.prevent;
             let set = policies::load_and_warn(&policies_of(&config), &config.data)?;
             effects::warn_of_orders_without_a_place(&config, &set);
-            Ok((settings(&config)?, set, config, configured.lines))
+            let settings = settings(&config)?;
+            no_loop(&settings.mode, self.address, &self.resolver).await?;
+            anyhow::Ok((settings, set, config, configured.lines, waiting))
         };
-        match read() {
-            Ok((settings, set, config, lines)) => {
+        match read.await {
+            Ok((settings, set, config, lines, waiting)) => {
                 *self.lines.lock().unwrap_or_else(PoisonError::into_inner) = lines;
-                if config.listen != self.listen {
+                if !waiting.is_empty() {
                     tracing::warn!(
-                        listen = self.listen,
-                        "listen changed in the configuration; that takes effect at the next start"
+                        settings = waiting.join(", "),
+                        "changed in the configuration; takes effect at the next start, until then the old value counts"
                     );
                 }
                 self.server.replace_settings(settings);
@@ -668,6 +683,22 @@ impl Keeper {
                 self.metrics.reloaded(false);
                 tracing::error!("reload refused, nothing was changed: {error:#}");
                 Err(format!("{error:#}"))
+            }
+        }
+    }
+
+    /// What is said to be effective is what is.
+    fn keep_lines_of(&self, waiting: &[&str], lines: &mut [(String, String, String)]) {
+        let before = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_setting = |key: &str| {
+            let key = key.strip_prefix("prevent.").unwrap_or(key);
+            waiting
+                .iter()
+                .any(|one| key.strip_prefix(one).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+        };
+        for line in lines.iter_mut().filter(|(key, ..)| of_setting(key)) {
+            if let Some(old) = before.iter().find(|(key, ..)| *key == line.0) {
+                line.clone_from(old);
             }
         }
     }
@@ -703,6 +734,40 @@ impl Keeper {
             tracing::warn!(certificate = %file.display(), expires = %first, "certificate expires within 30 days; renew it and send SIGHUP");
         }
     }
+}
+
+/// Sockets, stores and processes are made once: what they were made with stays in force, and is named if it was changed.
+/// docs/configuration.md lists the same settings.
+fn keep_until_the_next_start(new: &mut Prevent, started: &Prevent) -> Vec<&'static str> {
+    let mut waiting = Vec::new();
+    macro_rules! keep {
+        ($($($field:ident).+),+ $(,)?) => {
+            $(if new.$($field).+ != started.$($field).+ {
+                new.$($field).+.clone_from(&started.$($field).+);
+                waiting.push(stringify!($($field).+));
+            })+
+        };
+    }
+    keep!(
+        listen,
+        ops_listen,
+        milter_listen,
+        data,
+        sandbox,
+        enforce,
+        enroll_token_file,
+        ocr,
+        limits.inspectors,
+        limits.workers,
+        limits.memory_for_inspection,
+        limits.journal_size,
+    );
+    // Whether policies are fetched from Enforce is agreed at the start; which directory is read is not.
+    if takes_policies_from_enforce(new) != takes_policies_from_enforce(started) {
+        new.policies.clone_from(&started.policies);
+        waiting.push("policies");
+    }
+    waiting
 }
 
 /// A directory whose change is seen by names, sizes and times; taken only when it has come to rest.
@@ -763,19 +828,27 @@ mod tests {
     }
 
     #[test]
-    fn reflecting_to_the_port_we_listen_on_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let config = Prevent { mode: Mode::Reflect, resubmit_port: 10025, ..config(dir.path()) };
-        assert!(settings(&config).unwrap_err().to_string().contains("for ever"));
-    }
-
-    #[test]
-    fn forwarding_needs_a_next_hop_that_is_not_ourselves() {
+    fn forwarding_needs_a_next_hop() {
         let dir = tempfile::tempdir().unwrap();
         let none = Prevent { next_hop: vec![], ..config(dir.path()) };
         assert!(settings(&none).unwrap_err().to_string().contains("--next-hop"));
-        let own = Prevent { next_hop: vec!["127.0.0.1:10025".into()], ..config(dir.path()) };
-        assert!(settings(&own).unwrap_err().to_string().contains("come back"));
+    }
+
+    #[tokio::test]
+    async fn a_configuration_whose_mail_would_come_back_is_refused_before_it_is_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let reflecting = Prevent { mode: Mode::Reflect, resubmit_port: 10025, ..config(dir.path()) };
+        assert!(check(&reflecting).await.unwrap_err().to_string().contains("for ever"));
+        for (listen, own) in [
+            ("127.0.0.1:10025", "127.0.0.1:10025"),
+            ("127.0.0.1:10025", "localhost:10025"),
+            ("0.0.0.0:10025", "127.0.0.1:10025"),
+            ("[::]:10025", "[::1]:10025"),
+        ] {
+            let config = Prevent { listen: listen.into(), next_hop: vec![own.into()], ..config(dir.path()) };
+            let why = check(&config).await.unwrap_err().to_string();
+            assert!(why.contains("come back"), "{own} with {listen}: {why}");
+        }
     }
 
     #[test]

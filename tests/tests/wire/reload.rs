@@ -114,3 +114,71 @@ fn mail_flows_while_the_server_reloads_again_and_again() {
     sending.join().unwrap();
     assert_eq!(sink.count(), 200);
 }
+
+#[test]
+fn what_takes_a_restart_stays_as_it_was_and_is_named_while_the_rest_counts() {
+    let sink = Sink::start();
+    let weir = Prevent::forward(&[sink.addr()]).config("[prevent]\nsandbox = \"required\"").start();
+    weir.rewrite_config(
+        "[prevent]\nsandbox = \"best-effort\"\nmilter_listen = \"127.0.0.1:9\"\ntrial = true\n\
+         [prevent.limits]\nmemory_for_inspection = 1\nworkers = 7\n[prevent.ocr]\nlanguages = \"xxx\"",
+    );
+    assert!(weir.reload(), "{}", weir.log());
+    let log = weir.log();
+    let warning = log.lines().find(|line| line.contains("takes effect at the next start")).expect(&log);
+    for setting in ["sandbox", "milter_listen", "limits.memory_for_inspection", "limits.workers", "ocr"] {
+        assert!(warning.contains(setting), "{setting}: {warning}");
+    }
+    let answer =
+        send(weir.addr(), "ann@corp.example", &["bob@other.example"], &mails::blocked("on trial now"))
+            .unwrap();
+    assert_eq!(answer.code, 250, "the rest of the configuration counts: {answer:?}");
+}
+
+#[test]
+fn another_data_directory_is_neither_made_nor_used_before_the_next_start() {
+    let sink = Sink::start();
+    let dir = TempDir::new().unwrap();
+    let (first, second) = (dir.path().join("first"), dir.path().join("second"));
+    let place = |data: &std::path::Path| format!("[prevent]\ndata = \"{}\"", data.display());
+    let weir =
+        Prevent { data_in_file: true, ..Prevent::forward(&[sink.addr()]).config(&place(&first)) }.start();
+    let id = || {
+        let message = mails::with_card_number("the same mail");
+        assert_eq!(
+            send(weir.addr(), "ann@corp.example", &["bob@other.example"], &message).unwrap().code,
+            250
+        );
+        sink.messages().last().unwrap().header("X-dlp-uniquemsgid").first().cloned().unwrap()
+    };
+    let before = id();
+    weir.rewrite_config(&place(&second));
+    assert!(weir.reload(), "{}", weir.log());
+    assert_eq!(id(), before, "the key of unique message ids is the one of the start");
+    assert!(!second.exists());
+    assert!(weir.log().contains("settings=\"data\""), "{}", weir.log());
+}
+
+#[test]
+fn a_loop_cannot_be_had_by_reloading() {
+    let sink = Sink::start();
+    let next_hop = format!("next_hop = [\"{}\"]", sink.addr());
+    let weir = Prevent::by_file(&format!("[prevent]\n{next_hop}")).start();
+    let own = weir.addr();
+    // `listen` in the file moves nothing: the socket is where it is.
+    for mode in [
+        format!("mode = \"forward\"\nnext_hop = [\"localhost:{}\"]", own.port()),
+        format!("mode = \"forward\"\nnext_hop = [\"{}\", \"{own}\"]", sink.addr()),
+        format!("mode = \"forward\"\nnext_hop = [\"[::ffff:127.0.0.1]:{}\"]", own.port()),
+        format!("mode = \"forward\"\nnext_hop = [\"0.0.0.0:{}\"]", own.port()),
+        format!("mode = \"reflect\"\nresubmit_port = {}", own.port()),
+    ] {
+        weir.rewrite_config(&format!("[prevent]\nlisten = \"127.0.0.1:1\"\n{mode}"));
+        assert!(!weir.reload(), "{mode} was taken:\n{}", weir.log());
+        let log = weir.log();
+        let refusal = log.lines().rfind(|line| line.contains("reload refused")).expect(&log);
+        assert!(refusal.contains("come back to us for ever"), "{mode}: {refusal}");
+    }
+    let answer = send(own, "ann@corp.example", &["bob@other.example"], &mails::clean("goes on")).unwrap();
+    assert_eq!((answer.code, sink.count()), (250, 1));
+}
