@@ -218,7 +218,7 @@ async fn rows(console: &Console, viewer: &Viewer, wish: &Wish) -> Answer<Vec<Row
     let search = Search { condition, limit: SHOWN as u32, ..Search::default() };
     let mut lines = console.desk.page(&access(viewer), &search).await?.rows;
     lines.iter_mut().for_each(|one| redact_line(viewer, one));
-    Ok(lines.iter().map(|one| Row::of(one, "")).collect())
+    Ok(lines.iter().map(|one| Row::of(one, "", &[])).collect())
 }
 
 pub(super) async fn apply(

@@ -42,10 +42,62 @@ pub(crate) struct Filter {
     /// The zone whose days they are; UTC where it is empty.
     pub(super) zone: String,
     pub(super) hidden: bool,
+    /// Shown beside the usual ones.
+    pub(super) columns: Vec<Column>,
     pub(super) sort: Sort,
     pub(super) ascending: bool,
     pub(super) after: Option<Key>,
     pub(super) backwards: bool,
+}
+
+/// A column that is shown where somebody asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Column {
+    Server,
+    Direction,
+    MessageId,
+    Outcome,
+    PolicyVersion,
+    LastSeen,
+    Recorded,
+}
+
+impl Column {
+    pub(super) const ALL: [Self; 7] = [
+        Self::Server,
+        Self::Direction,
+        Self::MessageId,
+        Self::Outcome,
+        Self::PolicyVersion,
+        Self::LastSeen,
+        Self::Recorded,
+    ];
+
+    /// Its word in the address bar.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Direction => "direction",
+            Self::MessageId => "message-id",
+            Self::Outcome => "outcome",
+            Self::PolicyVersion => "policy-version",
+            Self::LastSeen => "last-seen",
+            Self::Recorded => "recorded",
+        }
+    }
+
+    /// Its title, and by what it can be sorted.
+    pub(super) fn head(self) -> (&'static str, Option<Sort>) {
+        match self {
+            Self::Server => ("Server", Some(Sort::Server)),
+            Self::Direction => ("Direction", None),
+            Self::MessageId => ("Message-ID", None),
+            Self::Outcome => ("Last attempt", None),
+            Self::PolicyVersion => ("Policy version", None),
+            Self::LastSeen => ("Last seen", None),
+            Self::Recorded => ("Recorded", Some(Sort::Recorded)),
+        }
+    }
 }
 
 impl Filter {
@@ -93,6 +145,13 @@ impl Filter {
                 self.zone = text;
             }
             "hidden" => self.hidden = true,
+            "columns" => {
+                let column = Column::ALL.into_iter().find(|column| column.word() == value);
+                let column = column.ok_or_else(|| wrong("a column that can be shown"))?;
+                if !self.columns.contains(&column) {
+                    self.columns.push(column);
+                }
+            }
             "sort" => {
                 let found = Sort::ALL.into_iter().find(|sort| sort_word(*sort) == value);
                 self.sort = found.ok_or_else(|| wrong("the name of a column"))?;
@@ -212,6 +271,7 @@ impl Filter {
     /// The filters and the order as they stand in the address bar, without the place.
     pub(crate) fn query(&self) -> String {
         let mut pairs = self.filters();
+        pairs.extend(self.columns.iter().map(|column| ("columns", column.word().to_owned())));
         if self.sort != Sort::default() {
             pairs.push(("sort", sort_word(self.sort).to_owned()));
         }
@@ -339,13 +399,15 @@ mod tests {
             ("attribute", "Department=R & D"),
             ("from", "2026-11-01"),
             ("zone", "Europe/Prague"),
+            ("columns", "last-seen"),
+            ("columns", "server"),
             ("sort", "severity"),
             ("order", "up"),
         ]);
         let filter = Filter::read(&given).unwrap();
         assert_eq!(
             filter.query(),
-            "status=In%20Process&status=New&severity=high&policy=17&sender=a%26b%3Dc%40x.example&attribute=Department%3DR%20%26%20D&from=2026-11-01&zone=Europe/Prague&sort=severity&order=up"
+            "status=In%20Process&status=New&severity=high&policy=17&sender=a%26b%3Dc%40x.example&attribute=Department%3DR%20%26%20D&from=2026-11-01&zone=Europe/Prague&columns=last-seen&columns=server&sort=severity&order=up"
         );
         let key = Key { value: Some("1".into()), at: 5, id: 7 };
         let address = filter.at(&key, false);
@@ -374,6 +436,7 @@ mod tests {
             ("policy", "x"),
             ("from", "yesterday"),
             ("zone", "Mars/Olympus"),
+            ("columns", "password"),
             ("attribute", "Department"),
             ("attribute", "=Sales"),
             ("sort", "id; DROP TABLE incident"),

@@ -11,7 +11,7 @@ use web::mail::line;
 use web::people::{Hidden, Privilege};
 use web::session::Tone;
 
-use super::filter::Filter;
+use super::filter::{Column, Filter};
 use super::seen::{access, plain, redact_line};
 use super::{Answer, Console};
 
@@ -25,6 +25,8 @@ struct ListPage {
     fields: Vec<Field>,
     more: Vec<Field>,
     open: bool,
+    /// Columns that can be shown: word, title, whether it is.
+    columns: Vec<(&'static str, &'static str, bool)>,
     heads: Vec<Head>,
     rows: Vec<Row>,
     pager: Pager,
@@ -60,10 +62,12 @@ pub(super) struct Row {
     pub(super) status: Chip,
     pub(super) prevent: Chip,
     pub(super) owner: String,
+    /// Of the columns that are asked for.
+    pub(super) more: Vec<Html>,
 }
 
 impl Row {
-    pub(super) fn of(line_: &Listed, query: &str) -> Self {
+    pub(super) fn of(line_: &Listed, query: &str, columns: &[Column]) -> Self {
         let summary = &line_.summary;
         let more = summary.recipients.len().saturating_sub(1);
         let first = summary.recipients.first().map_or("", String::as_str);
@@ -83,7 +87,22 @@ impl Row {
             status: Chip::status(summary.status.as_str()),
             prevent: prevent_chip(summary.prevent_status),
             owner: plain(line_.owner.as_deref().unwrap_or_default()),
+            more: columns.iter().map(|column| cell(line_, *column)).collect(),
         }
+    }
+}
+
+fn cell(listed: &Listed, column: Column) -> Html {
+    let summary = &listed.summary;
+    let text = |text: &str| line(text, 80);
+    match column {
+        Column::Server => text(&summary.server),
+        Column::Direction => text(&listed.direction),
+        Column::MessageId => text(summary.message_id.as_deref().unwrap_or_default()),
+        Column::Outcome => text(summary.outcome.as_deref().unwrap_or_default()),
+        Column::PolicyVersion => text(&listed.policy_version),
+        Column::LastSeen => Html::new(Moment(summary.last_seen.as_millisecond()).to_string()),
+        Column::Recorded => Html::new(Moment(listed.recorded_at.as_millisecond()).to_string()),
     }
 }
 
@@ -128,9 +147,11 @@ pub(super) async fn show(
             && filter.owner.is_empty()
             && filter.attribute.is_none()
             && filter.prevent.is_empty()
+            && filter.columns.is_empty()
             && !filter.hidden),
+        columns: Column::ALL.map(|one| (one.word(), one.head().0, filter.columns.contains(&one))).to_vec(),
         heads: heads(&viewer, &filter),
-        rows: lines.iter().map(|one| Row::of(one, &query)).collect(),
+        rows: lines.iter().map(|one| Row::of(one, &query, &filter.columns)).collect(),
         pager: Pager {
             shown: format!("{} shown of {count}", lines.len()),
             first: page.more_before.then(|| address(&query)),
@@ -257,14 +278,16 @@ fn heads(viewer: &Viewer, filter: &Filter) -> Vec<Head> {
         },
         number,
     };
-    vec![
+    let mut heads = vec![
         head("Number, received", Some(Sort::Received), false),
         head("Severity", Some(Sort::Severity), false),
         head("Subject, policy", Some(Sort::Policy), false),
         head("Sender, recipients", Some(Sort::Sender), false),
         head("Matches", Some(Sort::Matches), true),
         head("Status, mail", Some(Sort::Status), false),
-    ]
+    ];
+    heads.extend(filter.columns.iter().map(|column| head(column.head().0, column.head().1, false)));
+    heads
 }
 
 /// A page for a response that is no page of its own.

@@ -258,7 +258,7 @@ fn content(viewer: &Viewer, look: Look, query: String) -> Snapshot {
                 (line(if path.is_empty() { "the message" } else { path }, 300), plain(reason))
             })
             .collect(),
-        siblings: siblings.iter().map(|one| Row::of(one, "")).collect(),
+        siblings: siblings.iter().map(|one| Row::of(one, "", &[])).collect(),
         copies: Vec::new(),
         waiting: Vec::new(),
         linked_to: incident.linked_to,

@@ -218,3 +218,32 @@ async fn reports_are_private_or_shared_and_only_ones_own_are_removed() {
     let strange = ann.post("/reports", &[("name", "x"), ("query", "severity=worst")]).await;
     assert_eq!(strange.status, StatusCode::BAD_REQUEST);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_are_shown_where_somebody_asks_for_them_and_tell_a_role_nothing_that_it_must_not_know() {
+    use web::people::{Hidden, Privilege, Rights};
+    let server = Server::start().await;
+    let mut mail = message("A", &[1]);
+    mail.message_id = Some("<abc@company.example>".into());
+    server.record(mail).await;
+    let admin = server.person("Administrator").await;
+    assert!(!admin.get("/incidents").await.text.contains("abc@company.example"));
+    let asked = "/incidents?columns=message-id&columns=last-seen&columns=server";
+    let page = admin.get(asked).await.text;
+    let heads: Vec<usize> = ["Message-ID</th>", ">Last seen</th>", ">Server</a></th>"]
+        .map(|head| page.find(head).unwrap_or_else(|| panic!("{head}: {page}")))
+        .to_vec();
+    assert!(heads.is_sorted(), "in the order that was asked for");
+    assert!(page.contains(">&lt;abc@company.example&gt;<"), "{page}");
+    assert!(
+        page.contains(r#"value="message-id" checked"#)
+            && page.contains("columns=message-id&#38;columns=last-seen"),
+        "{page}"
+    );
+    let privileges = [Privilege::ViewNetworkIncidents].into();
+    let blind = Rights { privileges, access: Vec::new(), hidden: [Hidden::Sender].into() };
+    let blind = server.with_rights("Blind", blind).await;
+    let page = blind.get(asked).await.text;
+    assert!(page.contains("Message-ID</th>") && !page.contains("abc@company"), "{page}");
+    assert_eq!(admin.get("/incidents?columns=password").await.status, StatusCode::BAD_REQUEST);
+}
