@@ -16,6 +16,7 @@ async fn every_page_fits_each_screen_and_shuts_nobody_out() {
     let pages = [
         "/incidents",
         "/incidents?to=2099-01-01&policy=17",
+        "/incidents?columns=server&columns=last-seen&columns=message-id",
         "/incidents/38",
         // Everything that a mail can say, turned against whoever reads it.
         "/incidents/41",
@@ -29,6 +30,7 @@ async fn every_page_fits_each_screen_and_shuts_nobody_out() {
         "/policies/try",
         "/policies/history?name=cards.toml",
         "/policies/dictionaries",
+        "/policies/history?name=dictionaries/projects.txt",
         "/policies/indexes",
         &backtest,
         "/response-rules",

@@ -83,6 +83,10 @@ pub(crate) async fn worked() -> (Server, Person) {
             &[("name", "Open and high"), ("query", "severity=high&status=New"), ("shared", "yes")],
         )
         .await;
+    for words in ["# code names\nBlue Heron\n", "# code names\nBlue Heron\nRed Fox\n"] {
+        let fields = [("name", ""), ("why", "a new project")];
+        admin.upload("/policies/dictionaries", &fields, ("file", "projects.txt", words.as_bytes())).await;
+    }
     let late = [("name", "Late"), ("status", "New"), ("hours", "72"), ("actions", "set-status Escalated")];
     admin.post("/response-rules/ageing", &late).await;
     for (name, beats) in [("mx1", true), ("mx2", false)] {
