@@ -251,7 +251,7 @@ fn more_fields(filter: &Filter, groups: Vec<String>) -> Vec<Field> {
         Field::new(Kind::Search, "value", "Matched value")
             .value(&filter.value)
             .hint("Whole, however it was written."),
-        Field::new(Kind::Search, "unscannable", "Could not be inspected because")
+        Field::new(Kind::Search, "unscannable", "Not inspected because")
             .value(&filter.unscannable)
             .hint("encrypted, corrupt, timeout, …"),
         Field::new(Kind::Search, "server", "Detection server").value(&filter.server),
