@@ -64,7 +64,9 @@ impl Session {
     /// The client as policies and logs see it: XCLIENT's word from a trusted peer, else the connection's.
     fn client_address(&self) -> Option<IpAddr> {
         let peer = self.peer.as_ref()?;
-        Some(peer.client.as_ref().and_then(Attributes::address).unwrap_or(peer.addr.ip()))
+        let forwarded = self.pair.as_ref().and_then(Pair::forwarded).and_then(Attributes::address);
+        let client = forwarded.or_else(|| peer.client.as_ref().and_then(Attributes::address));
+        Some(client.unwrap_or(peer.addr.ip()))
     }
 
     async fn connect(&mut self, peer: &Peer) -> Result<(), Reply> {
@@ -188,7 +190,8 @@ fn offer(hop: &smtp::client::Extensions, settings: &Settings) -> Offer {
         smtp_utf8: hop.smtp_utf8,
         dsn: hop.dsn,
         enhanced_status_codes: hop.enhanced,
-        xforward: !hop.xforward.is_empty(),
+        // Of use here whether the next hop has it or not; the driver offers it to trusted peers only.
+        xforward: true,
         ..Offer::default()
     }
 }
