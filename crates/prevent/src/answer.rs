@@ -118,6 +118,6 @@ fn tell_log(relayed: &Relayed) {
     );
 }
 
-fn milliseconds(time: Duration) -> f64 {
+pub(crate) fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -67,6 +67,7 @@ pub struct Metrics {
     pub(crate) turned_away: Family<TurnedAwayLabel, Counter>,
     pub(crate) messages: Family<ResultLabel, Counter>,
     pub(crate) octets: Counter,
+    pub(crate) not_received: Counter,
     pub(crate) violations: Family<PolicyLabel, Counter>,
     pub(crate) unscannable: Counter,
     pub(crate) seconds: Family<StationLabel, Histogram, fn() -> Histogram>,
@@ -91,6 +92,7 @@ impl Default for Metrics {
             turned_away: Family::default(),
             messages: Family::default(),
             octets: Counter::default(),
+            not_received: Counter::default(),
             violations: Family::default(),
             unscannable: Counter::default(),
             seconds: Family::new_with_constructor(time_histogram as fn() -> Histogram),
@@ -118,6 +120,11 @@ impl Metrics {
         r.register("sessions_turned_away", "Connections answered 421 or 554", self.turned_away.clone());
         r.register("messages", "Messages by what became of them", self.messages.clone());
         r.register("message_octets", "Octets of messages received", self.octets.clone());
+        r.register(
+            "messages_not_received",
+            "Messages refused or lost while they came in",
+            self.not_received.clone(),
+        );
         r.register("violations", "Violations by policy", self.violations.clone());
         r.register("unscannable_findings", "Parts that could not be inspected", self.unscannable.clone());
         r.register("station_seconds", "Time of a message at each station", self.seconds.clone());

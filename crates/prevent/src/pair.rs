@@ -32,6 +32,7 @@ pub(crate) struct Pair {
     /// This transaction's envelope was given to a second session already; there is no third.
     replayed: bool,
     xclient: Option<Attributes>,
+    /// Of one message: forgotten with its transaction, as Postfix does.
     xforward: Option<Attributes>,
 }
 
@@ -172,7 +173,11 @@ impl Pair {
 
     /// Starts over with another envelope (redirect). Whatever is refused defers the message.
     pub(crate) async fn replace_envelope(&mut self, commands: Vec<EnvelopeCommand>) -> Result<(), Reply> {
+        let client = self.xforward.take();
         self.reset().await;
+        if let Some(client) = client {
+            self.xforward(&client).await;
+        }
         let answers = self.envelope(commands).await;
         let refused = answers.into_iter().find(|answer| !answer.is_positive());
         refused.map_or(Ok(()), |answer| {
@@ -219,7 +224,7 @@ impl Pair {
 
     /// RSET towards the next hop; ours if there is nothing to reset.
     pub(crate) async fn reset(&mut self) -> Reply {
-        let had_transaction = !self.transaction.is_empty();
+        let had_transaction = !self.transaction.is_empty() || self.xforward.is_some();
         self.end_transaction();
         if let Some(hop) = self.hop.as_mut().filter(|_| had_transaction) {
             if hop.rset().await.is_ok_and(|reply| reply.is_positive()) {
@@ -239,6 +244,7 @@ impl Pair {
 
     fn end_transaction(&mut self) {
         self.transaction.clear();
+        self.xforward = None;
         self.replayed = false;
     }
 
@@ -249,6 +255,11 @@ impl Pair {
         {
             self.lose_hop();
         }
+    }
+
+    /// What a trusted peer says of the client that this message comes from.
+    pub(crate) fn forwarded(&self) -> Option<&Attributes> {
+        self.xforward.as_ref()
     }
 
     /// XFORWARD goes on if the next hop offers it. What several commands say adds up.

@@ -47,6 +47,13 @@ impl Received {
     }
 }
 
+/// The ids of a message that goes no further, for its log line.
+pub(crate) fn ids(octets: &[u8], sender: &str, settings: &Settings) -> (UniqueId, Option<String>) {
+    let header = HeaderScan::read(octets, settings.pass_header_name());
+    let unique_id = UniqueId::of(&settings.id_key, &identity(octets, sender, &header));
+    (unique_id, value_text(octets, &header.message_id))
+}
+
 /// Reads the header and refuses loops (RFC 5321 6.3) and floods of forged lines.
 pub(crate) fn admit(octets: &[u8], sender: &str, settings: &Settings) -> Result<Facts, Reply> {
     let header = HeaderScan::read(octets, settings.pass_header_name());

@@ -108,6 +108,11 @@ impl Server {
         self.shared.inspector.replace_set(set);
     }
 
+    /// The settings in force.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.shared.settings()
+    }
+
     /// Puts other settings in force: for new sessions, and for the next message of a running one.
     /// How many may be inspected at a time stays as it was at the start.
     pub fn replace_settings(&self, settings: Settings) {

@@ -4,25 +4,26 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use smtp::command::Mail;
 use smtp::reply::{Reply, own};
-use smtp::server::{EnvelopeCommand, Hello, Offer, Peer, ReceiveTimes, Service};
+use smtp::server::{EnvelopeCommand, Hello, NotReceived, Offer, Peer, ReceiveTimes, Service};
 use smtp::spool::{SpoolRules, Spooled};
 use smtp::xclient::Attributes;
 
 use crate::accept::Place;
-use crate::answer::answer;
+use crate::answer::{answer, milliseconds};
 use crate::inspect::Question;
 use crate::metrics::Result as Counted;
 use crate::pair::Pair;
-use crate::receive::Received;
+use crate::receive::{self, Received};
 use crate::record::record;
 use crate::relay::relay;
 use crate::respond::Responded;
 use crate::server::Shared;
 use crate::settings::Settings;
+use crate::unique_id::UniqueId;
 
 /// What the server does for one upstream connection.
 pub(crate) struct Session {
@@ -61,10 +62,13 @@ impl Session {
         })
     }
 
-    /// The client as policies and logs see it: XCLIENT's word from a trusted peer, else the connection's.
+    /// The client as policies, incidents and logs see it: what a trusted peer says of this message (XFORWARD), else of its
+    /// session (XCLIENT), else the connection's. Never for reflecting, limits or allowed hosts.
     fn client_address(&self) -> Option<IpAddr> {
         let peer = self.peer.as_ref()?;
-        Some(peer.client.as_ref().and_then(Attributes::address).unwrap_or(peer.addr.ip()))
+        let forwarded = self.pair.as_ref().and_then(Pair::forwarded).and_then(Attributes::address);
+        let client = forwarded.or_else(|| peer.client.as_ref().and_then(Attributes::address));
+        Some(client.unwrap_or(peer.addr.ip()))
     }
 
     async fn connect(&mut self, peer: &Peer) -> Result<(), Reply> {
@@ -111,22 +115,26 @@ impl Service for Session {
     async fn message(&mut self, message: Spooled, times: ReceiveTimes) -> Reply {
         // A configuration reloaded meanwhile counts from the next message on.
         self.settings = self.shared.settings();
-        let received = Received::new(message, times);
+        let began = Instant::now();
+        let received = Received::new(message.clone(), times);
         match self.way(received).await {
             Ok(reply) => reply,
             Err(reply) => {
-                self.shared.metrics.message(if reply.is_permanent() {
-                    Counted::Refused
-                } else {
-                    Counted::Deferred
-                });
-                tracing::info!(peer = ?self.client_address(), sender = self.sender(), %reply, "message not taken");
+                let known =
+                    message.memory().map(|octets| receive::ids(octets, self.sender(), &self.settings));
+                let lost = NotReceived { reply: Some(reply.clone()), size: message.len(), times };
+                self.tell_not_taken(&lost, known, began.elapsed());
                 if let Some(pair) = self.pair.as_mut() {
                     pair.reset().await;
                 }
                 reply
             }
         }
+    }
+
+    async fn not_received(&mut self, lost: &NotReceived) {
+        self.shared.metrics.not_received.inc();
+        self.tell_not_taken(lost, None, Duration::ZERO);
     }
 
     async fn reset(&mut self) -> Reply {
@@ -159,6 +167,30 @@ impl Service for Session {
 }
 
 impl Session {
+    /// The log line and the count of a message that has no way through the stations; the line has the fields of one that has.
+    fn tell_not_taken(&self, lost: &NotReceived, ids: Option<(UniqueId, Option<String>)>, worked: Duration) {
+        let verdict = match &lost.reply {
+            Some(reply) if reply.is_permanent() => Counted::Refused,
+            _ => Counted::Deferred,
+        };
+        self.shared.metrics.message(verdict);
+        let (dlp_id, message_id) = ids.map_or((None, None), |(id, message_id)| (Some(id), message_id));
+        tracing::info!(
+            dlp_id = dlp_id.map(tracing::field::display),
+            message_id = message_id.as_deref().unwrap_or(""),
+            peer = self.client_address().map(tracing::field::display),
+            sender = self.sender(),
+            recipients = self.pair.as_ref().map_or(0, |pair| pair.recipients().len()),
+            size = lost.size,
+            ?verdict,
+            reply = lost.reply.as_ref().map(tracing::field::display),
+            reason = if lost.reply.is_some() { "" } else { "the sender hung up within the message" },
+            receive_ms = milliseconds(lost.times.ended - lost.times.began),
+            inspect_ms = milliseconds(worked),
+            "message not taken",
+        );
+    }
+
     fn sender(&self) -> &str {
         self.pair.as_ref().and_then(Pair::mail).map_or("", |mail: &Mail| mail.path.address())
     }
@@ -188,7 +220,8 @@ fn offer(hop: &smtp::client::Extensions, settings: &Settings) -> Offer {
         smtp_utf8: hop.smtp_utf8,
         dsn: hop.dsn,
         enhanced_status_codes: hop.enhanced,
-        xforward: !hop.xforward.is_empty(),
+        // Of use here whether the next hop has it or not; the driver offers it to trusted peers only.
+        xforward: true,
         ..Offer::default()
     }
 }

@@ -1,14 +1,15 @@
 //! What a detection server is told: plain data, checked before anything starts.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use effects::EffectSettings;
+use jiff::Timestamp;
 use smtp::cidr::Cidr;
-use smtp::client::HopConfig;
-use smtp::server::ServerConfig;
+use smtp::client::{HopConfig, HopTls};
+use smtp::server::{ServerConfig, ServerTls};
 
 use crate::unique_id::IdKey;
 
@@ -96,6 +97,24 @@ impl Settings {
     /// True if `address` may connect.
     pub fn allows(&self, address: IpAddr) -> bool {
         self.allowed_hosts.iter().any(|hosts| hosts.contains(address))
+    }
+
+    /// The certificates that we show, as they are in use (their files may be newer): when each ends, and its file.
+    pub fn certificates(&self) -> Vec<(Timestamp, PathBuf)> {
+        let ours = match &self.smtp.tls {
+            ServerTls::Off => None,
+            ServerTls::Opportunistic(acceptor) | ServerTls::Required(acceptor) => {
+                acceptor.expires().zip(Some(acceptor.file()))
+            }
+        };
+        let shown_to_hop = match &self.hop.tls {
+            HopTls::Off => None,
+            HopTls::Opportunistic(connector) | HopTls::Required(connector) | HopTls::Implicit(connector) => {
+                connector.expires().zip(connector.file())
+            }
+        };
+        let ends = [ours, shown_to_hop].into_iter().flatten();
+        ends.map(|(end, file): (Timestamp, &Path)| (end, file.to_path_buf())).collect()
     }
 
     /// Nothing is blocked, redirected or marked.

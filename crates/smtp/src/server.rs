@@ -36,6 +36,12 @@ pub trait Service: Send {
     /// The whole message. The reply is the sender's; the transaction is over whatever it says.
     fn message(&mut self, message: Spooled, received: ReceiveTimes) -> impl Future<Output = Reply> + Send;
 
+    /// A message whose octets had begun to come did not come whole, or not as it must; for the log. What is said of it is
+    /// settled. [`Service::reset`] follows where the session goes on.
+    fn not_received(&mut self, _: &NotReceived) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
     /// RSET, or EHLO within a transaction, or a message that we refused ourselves: nothing of the transaction counts.
     fn reset(&mut self) -> impl Future<Output = Reply> + Send;
 
@@ -110,6 +116,17 @@ pub struct ReceiveTimes {
     pub began: Instant,
     /// Its last octet was read.
     pub ended: Instant,
+}
+
+/// A message that never became one.
+#[derive(Clone, Debug)]
+pub struct NotReceived {
+    /// What the sender hears; none if it is gone.
+    pub reply: Option<Reply>,
+    /// Octets of it that came, those included that were thrown away.
+    pub size: u64,
+    /// From its beginning to the refusal's end.
+    pub times: ReceiveTimes,
 }
 
 /// What is done about a bare LF, a bare CR or a NUL in a message.

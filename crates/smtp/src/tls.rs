@@ -139,6 +139,11 @@ impl Acceptor {
         current(&self.current, |loaded| loaded.expires)
     }
 
+    /// The file that the certificate in use was read from.
+    pub fn file(&self) -> &Path {
+        &self.files.certificate.chain
+    }
+
     /// What is in use now, for listeners that speak other protocols.
     pub fn config(&self) -> Arc<ServerConfig> {
         current(&self.current, |loaded| Arc::clone(&loaded.config))
@@ -166,6 +171,11 @@ impl Connector {
     /// When our own client certificate ends.
     pub fn expires(&self) -> Option<Timestamp> {
         current(&self.current, |loaded| loaded.expires)
+    }
+
+    /// The file that our own client certificate was read from.
+    pub fn file(&self) -> Option<&Path> {
+        self.files.certificate.as_ref().map(|files| files.chain.as_path())
     }
 
     /// Whether the other side's certificate is verified.

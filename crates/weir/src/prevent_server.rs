@@ -561,7 +561,10 @@ impl Linked {
                 max_octets: state.max_octets,
                 messages: count,
                 inspection_micros: mean,
-                other_certificates: certificates(&config)
+                other_certificates: self
+                    .server
+                    .settings()
+                    .certificates()
                     .into_iter()
                     .map(|(end, file)| (file.display().to_string(), end))
                     .collect(),
@@ -586,15 +589,6 @@ pub(crate) fn enroll_token(file: &Path) -> Result<Option<String>> {
             .with_context(|| format!("cannot read the enrolment token {}", file.display())),
         None => Ok(None),
     }
-}
-
-fn certificates(config: &Prevent) -> Vec<(Timestamp, PathBuf)> {
-    let files = [&config.tls.certificate, &config.next_hop_tls.certificate];
-    files
-        .into_iter()
-        .filter_map(|file| given(file))
-        .filter_map(|file| Some((smtp::tls::not_after(&std::fs::read(&file).ok()?)?, file)))
-        .collect()
 }
 
 // ---- reload
@@ -718,7 +712,7 @@ impl Keeper {
     }
 
     fn look_at_certificates(&self, config: &Prevent, warned: &mut Option<Timestamp>) {
-        let mut ends = certificates(config);
+        let mut ends = self.server.settings().certificates();
         let place = link::Place::of(&config.data);
         ends.extend(
             place

@@ -1,6 +1,6 @@
 //! What an administrator sees: metrics, health, the log line of a message, refusals at start that say what to do.
 
-use weir_tests::client::send;
+use weir_tests::client::{Client, send};
 use weir_tests::mails;
 use weir_tests::requirement::program;
 use weir_tests::sink::Sink;
@@ -175,4 +175,86 @@ fn a_second_server_on_the_same_data_is_refused() {
     let (status, said) = second.start_and_fail();
     assert!(!status.success(), "{said}");
     assert!(said.contains("data") || said.contains("incidents"), "{said}");
+}
+
+/// The log lines of messages that were not taken, as JSON.
+fn not_taken(weir: &weir_tests::weir::Weir, count: usize) -> Vec<serde_json::Value> {
+    let lines = || -> Vec<serde_json::Value> {
+        let log = weir.log();
+        let lines = log.lines().filter(|line| line.contains("message not taken"));
+        lines.map(|line| serde_json::from_str(line).expect(line)).collect()
+    };
+    let told = weir_tests::client::eventually(std::time::Duration::from_secs(20), || lines().len() == count);
+    assert!(told, "{count} lines expected:\n{}", weir.log());
+    lines()
+}
+
+#[test]
+fn a_message_refused_or_lost_while_it_came_in_has_its_line_and_is_counted() {
+    let sink = Sink::start();
+    let settings = "[prevent.limits]\nmessage_size = 100000\n[prevent.timeouts]\ndata_block = \"1s\"";
+    let weir = Prevent::forward(&[sink.addr()]).config(settings).flag("--log-format").flag("json").start();
+    let begun = || {
+        let mut client = Client::greeted(weir.addr());
+        assert_eq!(client.envelope("ann@corp.example", &["bob@other.example"]).unwrap().code, 354);
+        client
+    };
+    let mut answers = Vec::new();
+    for octets in [b"Subject: x\r\n\r\none\ntwo".to_vec(), b"0123456789\r\n".repeat(20_000)] {
+        let mut client = begun();
+        client.write(&octets).unwrap();
+        client.write(b"\r\n.\r\n").unwrap();
+        answers.push(client.answer().unwrap().code);
+    }
+    let mut silent = begun();
+    silent.write(b"Subject: and then nothing\r\n").unwrap();
+    answers.push(silent.answer().unwrap().code);
+    let mut gone = begun();
+    gone.write(b"Subject: and then gone\r\n").unwrap();
+    drop(gone);
+    assert_eq!(answers, [554, 552, 421]);
+    let lines = not_taken(&weir, 4);
+    for (line, (reply, verdict, size)) in lines.iter().zip([
+        ("554 5.6.0", "Refused", 24),
+        ("552 5.3.4", "Refused", 240_002),
+        ("421 4.4.2", "Deferred", 27),
+        ("", "Deferred", 24),
+    ]) {
+        let text = line.to_string();
+        assert!(text.contains(reply) && text.contains(verdict), "{reply} {verdict}: {line}");
+        assert!(text.contains("ann@corp.example") && text.contains("receive_ms"), "{line}");
+        let told = find(line, "size").and_then(serde_json::Value::as_u64).expect("a size");
+        assert!(told.abs_diff(size) <= 2, "{told} octets told, {size} sent: {line}");
+        assert_eq!(find(line, "recipients").and_then(serde_json::Value::as_u64), Some(1), "{line}");
+    }
+    assert!((weir.metric("weir_prevent_messages_not_received_total") - 4.0).abs() < 0.01);
+    for (result, count) in [("Refused", 2.0), ("Deferred", 2.0)] {
+        let counted = weir.metric(&format!("weir_prevent_messages_total{{result=\"{result}\"}}"));
+        assert!((counted - count).abs() < 0.01, "{result}: {counted}");
+    }
+    assert_eq!(sink.count(), 0);
+}
+
+#[test]
+fn a_loop_that_is_refused_has_a_line_with_its_ids_and_size() {
+    let sink = Sink::start();
+    let weir = Prevent::forward(&[sink.addr()]).flag("--log-format").flag("json").start();
+    let message = [
+        b"Received: from a by b; Mon, 1 Jan 2024 00:00:00 +0000\r\n".repeat(60),
+        mails::clean("in a circle"),
+    ]
+    .concat();
+    let answer = send(weir.addr(), "ann@corp.example", &["bob@other.example"], &message).unwrap();
+    assert_eq!(answer.code, 554, "{answer:?}");
+    let line = &not_taken(&weir, 1)[0];
+    assert_eq!(find(line, "size").and_then(serde_json::Value::as_u64), Some(message.len() as u64), "{line}");
+    let id = find(line, "dlp_id").and_then(serde_json::Value::as_str).unwrap_or_default();
+    assert_eq!(id.len(), 36, "{line}");
+    assert!(line.to_string().contains("554 5.4.6"), "{line}");
+    assert!(weir.metric("weir_prevent_messages_not_received_total") < 0.5, "it was received whole");
+}
+
+/// A field of a log line, wherever the format puts it.
+fn find<'l>(line: &'l serde_json::Value, name: &str) -> Option<&'l serde_json::Value> {
+    line.get(name).or_else(|| line.get("fields")?.get(name))
 }

@@ -147,3 +147,58 @@ fn xforward_goes_on_to_a_hop_that_offers_it() {
     sends_one(&mut client, &weir);
     assert!(sink.lines().iter().any(|line| line.starts_with("XFORWARD ") && line.contains("192.0.2.10")));
 }
+
+#[test]
+fn xforward_names_the_client_of_one_message_though_the_hop_does_not_know_it() {
+    let (sink, weir) = trusting("xforward_hosts = [\"127.0.0.1\"]", Manners::default());
+    let mut client = Client::connect(weir.addr()).unwrap();
+    client.answer().unwrap();
+    let offered = client.command("EHLO client.example").unwrap();
+    assert!(offered.lines.iter().any(|line| line.starts_with("XFORWARD ")), "{offered:?}");
+    let send = |client: &mut Client| {
+        let message = mails::with_card_number("whose");
+        let answer = client.send("ann@corp.example", &["bob@other.example"], &message).unwrap();
+        assert_eq!(answer.code, 250, "{answer:?}");
+    };
+    assert_eq!(client.command("XFORWARD NAME=origin.example ADDR=192.0.2.10").unwrap().code, 250);
+    send(&mut client);
+    weir.wait_for_log("peer=192.0.2.10 ");
+    assert_eq!(weir.incident(1)["peer"], "192.0.2.10", "{}", weir.incident(1));
+    assert!(!sink.lines().iter().any(|line| line.starts_with("XFORWARD")), "{:?}", sink.lines());
+    // It was said of that message, not of the next one.
+    let lines = |log: &str| log.lines().filter(|line| line.contains("peer=127.0.0.1 ")).count();
+    assert_eq!(lines(&weir.log()), 0, "{}", weir.log());
+    send(&mut client);
+    weir.wait_for_log("peer=127.0.0.1 ");
+}
+
+#[test]
+fn what_xforward_claims_opens_no_door_and_moves_no_way_back() {
+    let port = weir_tests::ports::free_port();
+    let (own, claimed) = (Sink::on_port(port), Sink::at(([127, 0, 0, 2], port).into()));
+    let weir = Prevent::reflect(port).config("[prevent]\nxforward_hosts = [\"127.0.0.1\"]").start();
+    let mut client = Client::greeted(weir.addr());
+    assert_eq!(client.command("XFORWARD ADDR=127.0.0.2").unwrap().code, 250);
+    sends_one(&mut client, &weir);
+    assert_eq!((own.count(), claimed.count()), (1, 0));
+}
+
+#[test]
+fn a_redirected_message_keeps_its_client_and_the_next_one_does_not() {
+    let manners = Manners::default().and("XFORWARD NAME ADDR PROTO HELO SOURCE");
+    let (sink, weir) = trusting("xforward_hosts = [\"127.0.0.1\"]", manners);
+    let mut client = Client::greeted(weir.addr());
+    assert_eq!(client.command("XFORWARD ADDR=192.0.2.10").unwrap().code, 250);
+    let message = mails::redirected("to somebody else");
+    let answer = client.send("ann@corp.example", &["bob@other.example"], &message).unwrap();
+    assert_eq!(answer.code, 250, "{answer:?}");
+    sends_one(&mut client, &weir);
+    // Said before the sender's envelope, and again after the RSET that took it back; not before the second message.
+    let lines = sink.lines();
+    let order: Vec<&str> = lines.iter().filter_map(|line| line.split([' ', ':']).next()).collect();
+    assert_eq!(
+        order.iter().filter(|verb| ["XFORWARD", "RSET", "MAIL"].contains(verb)).collect::<Vec<_>>(),
+        [&"XFORWARD", &"MAIL", &"RSET", &"XFORWARD", &"MAIL", &"MAIL"],
+        "{lines:?}"
+    );
+}

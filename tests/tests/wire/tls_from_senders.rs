@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use weir_tests::certs::Authority;
-use weir_tests::client::Client;
+use weir_tests::client::{Client, eventually};
 use weir_tests::mails;
 use weir_tests::sink::Sink;
 use weir_tests::weir::{Prevent, Weir};
@@ -131,7 +131,26 @@ fn a_certificate_that_ends_soon_is_a_metric_and_a_warning() {
     authority.issue_for_days(NAME, 10).write(dir.path(), "weir");
     let weir = Prevent::forward(&[sink.addr()]).config(&settings(dir.path(), "opportunistic")).start();
     weir.wait_for_log("expires within 30 days");
+    assert!((9.0..11.0).contains(&days_left(&weir)), "{} days", days_left(&weir));
+}
+
+#[test]
+fn the_metric_tells_of_the_certificate_in_use_not_of_the_file_that_replaced_it() {
+    let (sink, authority, dir) = (Sink::start(), Authority::new(), TempDir::new().unwrap());
+    authority.issue_for_days(NAME, 10).write(dir.path(), "weir");
+    let weir = Prevent::forward(&[sink.addr()]).config(&settings(dir.path(), "opportunistic")).start();
+    weir.wait_for_log("expires within 30 days");
+    authority.issue_for_days(NAME, 300).write(dir.path(), "weir");
+    // Certificates are looked at every two seconds.
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    assert!((9.0..11.0).contains(&days_left(&weir)), "renewed on disk only: {} days", days_left(&weir));
+    assert!(weir.reload());
+    let renewed =
+        eventually(std::time::Duration::from_secs(10), || (299.0..301.0).contains(&days_left(&weir)));
+    assert!(renewed, "{} days", days_left(&weir));
+}
+
+fn days_left(weir: &Weir) -> f64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
-    let days = (weir.metric("weir_prevent_certificate_expires_seconds") - now) / 86_400.0;
-    assert!((9.0..11.0).contains(&days), "{days} days");
+    (weir.metric("weir_prevent_certificate_expires_seconds") - now) / 86_400.0
 }

@@ -193,3 +193,54 @@ fn auth_is_never_offered_to_senders() {
     let offered = client.command("EHLO client.example").unwrap();
     assert!(!offered.lines.iter().any(|line| line.starts_with("AUTH")), "{offered:?}");
 }
+
+#[test]
+fn a_renewed_client_certificate_is_shown_after_sighup() {
+    let dir = TempDir::new().unwrap();
+    let (authority, ca) = private_authority(&dir);
+    let sink = hop(authority.issue("127.0.0.1").server_config_for_clients_of(&authority));
+    let (certificate, key) = Authority::new().issue("weir.example").write(dir.path(), "client");
+    let shown = format!("certificate = \"{}\"\nkey = \"{}\"", certificate.display(), key.display());
+    let weir = towards(&sink, &format!("mode = \"required\"\n{ca}\n{shown}"));
+    assert!(one_mail(&weir).is_transient(), "the hop does not know that authority");
+    authority.issue("weir.example").write(dir.path(), "client");
+    assert!(one_mail(&weir).is_transient(), "files count when they are asked to");
+    assert!(weir.reload(), "{}", weir.log());
+    assert_eq!(one_mail(&weir).code, 250, "{}", weir.log());
+}
+
+#[test]
+fn another_authority_of_the_hop_is_trusted_after_sighup_and_the_old_one_no_longer() {
+    let dir = TempDir::new().unwrap();
+    let (before, ca) = private_authority(&dir);
+    let after = Authority::new();
+    let sink = hop(after.issue("127.0.0.1").server_config());
+    let weir = towards(&sink, &format!("mode = \"required\"\n{ca}"));
+    assert!(one_mail(&weir).is_transient());
+    after.write(dir.path(), "ca");
+    assert!(weir.reload(), "{}", weir.log());
+    assert_eq!(one_mail(&weir).code, 250, "{}", weir.log());
+    before.write(dir.path(), "ca");
+    assert!(weir.reload(), "{}", weir.log());
+    assert!(one_mail(&weir).is_transient(), "the authority was taken out of the file");
+}
+
+#[test]
+fn a_new_secret_is_said_after_sighup_and_an_unreadable_one_changes_nothing() {
+    let dir = TempDir::new().unwrap();
+    let (authority, ca) = private_authority(&dir);
+    let (sink, weir) = with_secret(&dir, &authority, &ca, "AUTH PLAIN");
+    let said = || sink.lines().into_iter().rfind(|line| line.starts_with("AUTH PLAIN")).unwrap_or_default();
+    assert_eq!(one_mail(&weir).code, 250);
+    let first = said();
+    std::fs::write(dir.path().join("secret"), "another-Pass\n").unwrap();
+    assert!(weir.reload(), "{}", weir.log());
+    assert_eq!(one_mail(&weir).code, 250);
+    // base64 of NUL weir NUL another-Pass.
+    assert_eq!(said(), "AUTH PLAIN AHdlaXIAYW5vdGhlci1QYXNz");
+    assert_ne!(said(), first);
+    std::fs::remove_file(dir.path().join("secret")).unwrap();
+    assert!(!weir.reload(), "{}", weir.log());
+    assert_eq!(one_mail(&weir).code, 250);
+    assert_eq!(said(), "AUTH PLAIN AHdlaXIAYW5vdGhlci1QYXNz");
+}

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::body::{BadOctet, Decoder, Framing};
 use crate::reply::{Reply, own};
-use crate::server::{LineEnds, ReceiveTimes};
+use crate::server::{LineEnds, NotReceived, ReceiveTimes};
 use crate::spool::{Spool, SpoolRules, Spooled};
 
 /// Room for one read. A small message arrives in one.
@@ -19,6 +19,8 @@ pub(super) struct Body {
     /// Octets at the front of the spool's buffer that are decoded.
     decoded: usize,
     refusal: Option<Reply>,
+    /// Octets that had come when it was refused.
+    before_refusal: u64,
     dropped: u64,
     began: Instant,
 }
@@ -26,7 +28,7 @@ pub(super) struct Body {
 /// What became of a message.
 pub(super) enum Received {
     Whole(Spooled, ReceiveTimes),
-    Refused(Reply),
+    Refused(NotReceived),
 }
 
 impl Body {
@@ -36,6 +38,7 @@ impl Body {
             decoder: Decoder::new(framing, line_ends),
             decoded: 0,
             refusal: None,
+            before_refusal: 0,
             dropped: 0,
             began: Instant::now(),
         }
@@ -56,6 +59,15 @@ impl Body {
     /// Octets that were thrown away since the message was refused.
     pub(super) fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// What can be told of it when it is given up, answered by `reply`.
+    pub(super) fn given_up(&self, reply: Option<Reply>) -> NotReceived {
+        let size = match self.refusal {
+            Some(_) => self.before_refusal + self.dropped,
+            None => self.spool.length(self.decoded),
+        };
+        NotReceived { reply, size, times: ReceiveTimes { began: self.began, ended: Instant::now() } }
     }
 
     pub(super) fn refusal(&self) -> Option<&Reply> {
@@ -97,6 +109,7 @@ impl Body {
 
     fn refuse(&mut self, reply: Reply) {
         self.refusal = Some(reply);
+        self.before_refusal = self.spool.length(self.decoded);
         let undecided = self.spool.buffer.split_off(self.decoded);
         self.spool.discard();
         self.spool.buffer = undecided;
@@ -114,16 +127,17 @@ impl Body {
         self.decoder.finish(&mut self.spool.buffer, self.decoded);
         self.decoded = self.spool.buffer.len();
         self.judge();
-        if let Some(reply) = self.refusal {
-            return Received::Refused(reply);
+        if let Some(reply) = self.refusal.clone() {
+            return Received::Refused(self.given_up(Some(reply)));
         }
+        let began = self.began;
+        let size = self.spool.length(self.decoded);
+        let times = || ReceiveTimes { began, ended: Instant::now() };
         match self.spool.finish(self.decoder.repairs).await {
-            Ok(message) => {
-                Received::Whole(message, ReceiveTimes { began: self.began, ended: Instant::now() })
-            }
+            Ok(message) => Received::Whole(message, times()),
             Err(error) => {
                 tracing::error!(%error, "cannot spool a message");
-                Received::Refused(own::no_room())
+                Received::Refused(NotReceived { reply: Some(own::no_room()), size, times: times() })
             }
         }
     }

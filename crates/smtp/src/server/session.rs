@@ -136,15 +136,15 @@ impl<S: Service> Session<'_, S> {
 
     /// Says why the session ends, where the peer may still be listening.
     fn stopped(&mut self, stop: Stop) -> Over {
-        let (reply, why) = match stop {
-            Stop::Closed => (None, EndReason::PeerClosed),
-            Stop::Io => (None, EndReason::Io),
-            Stop::Timeout => (Some(own::timeout()), EndReason::Timeout),
-            Stop::Shutdown => (Some(own::shutting_down()), EndReason::Shutdown),
-            Stop::BareLf => (Some(own::bare_lf_in_command()), EndReason::BareLf),
-            Stop::Flood => (Some(own::too_many_errors()), EndReason::Flood),
+        let why = match stop {
+            Stop::Closed => EndReason::PeerClosed,
+            Stop::Io => EndReason::Io,
+            Stop::Timeout => EndReason::Timeout,
+            Stop::Shutdown => EndReason::Shutdown,
+            Stop::BareLf => EndReason::BareLf,
+            Stop::Flood => EndReason::Flood,
         };
-        if let Some(reply) = reply {
+        if let Some(reply) = last_words(why) {
             self.wire.reply(&reply);
         }
         Over(why)
@@ -484,5 +484,16 @@ impl<S: Service> Session<'_, S> {
             self.say(&reply)?;
         }
         Ok(())
+    }
+}
+
+/// What a peer that may still be listening hears when its session ends for a reason of the wire's.
+fn last_words(why: EndReason) -> Option<Reply> {
+    match why {
+        EndReason::Timeout => Some(own::timeout()),
+        EndReason::Shutdown => Some(own::shutting_down()),
+        EndReason::BareLf => Some(own::bare_lf_in_command()),
+        EndReason::Flood => Some(own::too_many_errors()),
+        _ => None,
     }
 }

@@ -2,9 +2,9 @@
 
 use tokio::time::Instant;
 
-use super::super::SpoolRules;
 use super::super::receive::{Body, Received};
 use super::super::wire::Stop;
+use super::super::{NotReceived, SpoolRules};
 use super::*;
 use crate::body::Framing;
 
@@ -26,7 +26,8 @@ impl<S: Service> Session<'_, S> {
         let mut body = Body::new(rules, envelope.expected, Framing::Dots, self.config.line_ends);
         self.wire.reply(&own::start_mail_input());
         self.flush().await?;
-        self.receive(&mut body).await?;
+        let received = self.receive(&mut body).await;
+        self.whole_or_told(&body, received).await?;
         self.deliver(body).await
     }
 
@@ -43,6 +44,22 @@ impl<S: Service> Session<'_, S> {
     async fn flush(&mut self) -> Flow {
         let flushed = self.wire.flush().await;
         flushed.map_err(|stop| self.stopped(stop))
+    }
+
+    /// A session that ends within a message leaves a word of it.
+    async fn whole_or_told(&mut self, body: &Body, received: Flow) -> Flow {
+        let Err(Over(why)) = received else { return Ok(()) };
+        if why != EndReason::Panic {
+            let reply =
+                body.refusal().cloned().filter(|_| why == EndReason::Flood).or_else(|| last_words(why));
+            self.tell_not_received(&body.given_up(reply)).await?;
+        }
+        Err(Over(why))
+    }
+
+    async fn tell_not_received(&mut self, lost: &NotReceived) -> Flow {
+        let told = fenced(self.service.not_received(lost)).await;
+        self.survive(told)
     }
 
     /// Reads up to the end of DATA.
@@ -93,11 +110,12 @@ impl<S: Service> Session<'_, S> {
                 let answer = fenced(self.service.message(message, times)).await;
                 self.survive(answer)?
             }
-            Received::Refused(refusal) => {
+            Received::Refused(refused) => {
+                self.tell_not_received(&refused).await?;
                 let reset = fenced(self.service.reset()).await;
                 self.survive(reset)?;
                 self.end.errors += 1;
-                refusal
+                refused.reply.unwrap_or_else(own::processing_error)
             }
         };
         match reply.is_positive() {
@@ -132,11 +150,13 @@ impl<S: Service> Session<'_, S> {
     }
 
     async fn chunk(&mut self, envelope: Envelope, mut body: Box<Body>, size: u64, last: bool) -> Flow {
-        self.receive_counted(&mut body, size).await?;
+        let received = self.receive_counted(&mut body, size).await;
+        self.whole_or_told(&body, received).await?;
         if last {
             return self.deliver(*body).await;
         }
         if let Some(refusal) = body.refusal().cloned() {
+            self.tell_not_received(&body.given_up(Some(refusal.clone()))).await?;
             self.end.refused += 1;
             return self.error(refusal);
         }
