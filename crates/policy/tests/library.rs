@@ -438,6 +438,25 @@ fn a_validator_serves_an_identifier_or_is_for_those_of_others() {
     assert_eq!(used.union(&others).copied().collect::<BTreeSet<_>>(), all);
 }
 
+/// The official languages of the European Union: the laws on special categories and on health speak all of them.
+const LANGUAGES: [&str; 24] = [
+    "bg", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "ga", "hr", "hu", "it", "lt", "lv", "mt",
+    "nl", "pl", "pt", "ro", "sk", "sl", "sv",
+];
+
+#[test]
+fn words_of_the_unions_laws_are_there_in_each_of_its_languages() {
+    for entry in entries(|name| {
+        ["special_categories", "health_terms"].iter().any(|one| name == format!("dictionaries/{one}.toml"))
+    }) {
+        let mut known = BTreeSet::new();
+        let whole = Value::Table(entry.table.clone());
+        named(&whole, &["language"], &mut known);
+        let lacking: Vec<&str> = LANGUAGES.into_iter().filter(|language| !known.contains(language)).collect();
+        assert_eq!(lacking, Vec::<&str>::new(), "{}", entry.name);
+    }
+}
+
 // ---- the README
 
 /// The number that stands before these words.
