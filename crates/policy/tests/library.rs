@@ -276,3 +276,235 @@ fn every_pattern_has_a_near_miss_for_each_thing_it_asks_for() {
         .collect();
     assert_eq!(none, Vec::<&str>::new());
 }
+
+// ---- every rule
+
+#[test]
+fn every_rule_finds_a_case_of_its_own_and_every_policy_has_a_near_miss() {
+    let mut set: Vec<SourceFile> = files()
+        .into_iter()
+        .filter(|file| {
+            ["identifiers/", "dictionaries/", "responses/", "settings"]
+                .iter()
+                .any(|top| file.name.starts_with(top))
+        })
+        .filter(|file| !file.name.contains(".cases"))
+        .collect();
+    let policies = policies();
+    let mut found = BTreeMap::new();
+    for policy in &policies {
+        assert!(policy.cases.contains_key("find") && policy.cases.contains_key("miss"), "{}", policy.name);
+        for (at, rule) in policy.table["rule"].as_array().unwrap().iter().enumerate() {
+            let mut alone = policy.table.clone();
+            let number = found.len() as i64 + 1;
+            alone.insert("id".to_owned(), Value::Integer(number));
+            alone.insert("name".to_owned(), Value::String(format!("{} {at}", policy.name)));
+            alone.insert("rule".to_owned(), Value::Array(vec![rule.clone()]));
+            let mut cases = Vec::new();
+            for case in policy.cases["find"].as_array().unwrap() {
+                let mut case = case.as_table().unwrap().clone();
+                let meant = case.remove("rule").is_none_or(|meant| {
+                    meant == rule["name"] || meant.as_array().is_some_and(|all| all.contains(&rule["name"]))
+                });
+                case.remove("count");
+                case.remove("severity");
+                cases.extend(meant.then_some(Value::Table(case)));
+            }
+            found.insert(number, (policy, rule["name"].as_str().unwrap(), cases.len()));
+            let cases = Table::from_iter([("find".to_owned(), Value::Array(cases))]);
+            let path = policy.name.trim_end_matches(".toml");
+            set.push(SourceFile::new(format!("r{number}~{path}.toml"), alone.to_string()));
+            set.push(SourceFile::new(format!("r{number}~{path}.cases.toml"), cases.to_string()));
+        }
+    }
+    for failed in failures(&set) {
+        let number = failed.strip_prefix('r').and_then(|rest| rest.split_once('~')).unwrap().0;
+        found.get_mut(&number.parse().unwrap()).unwrap().2 -= 1;
+    }
+    let idle: Vec<String> = found
+        .values()
+        .filter(|(_, _, cases)| *cases == 0)
+        .map(|(policy, rule, _)| format!("{}: {rule}", policy.name))
+        .collect();
+    assert!(
+        found.len() > 60 && idle.is_empty(),
+        "{} of {} rules find no case: {idle:#?}",
+        idle.len(),
+        found.len()
+    );
+}
+
+// ---- what stands beside what
+
+/// All texts under a key, however deep.
+fn named<'v>(value: &'v Value, keys: &[&str], out: &mut BTreeSet<&'v str>) {
+    match value {
+        Value::Table(table) => {
+            for (key, value) in table {
+                match value {
+                    Value::String(one) if keys.contains(&key.as_str()) => drop(out.insert(one)),
+                    Value::Array(several) if keys.contains(&key.as_str()) => {
+                        out.extend(several.iter().filter_map(Value::as_str));
+                    }
+                    deeper => named(deeper, keys, out),
+                }
+            }
+        }
+        Value::Array(several) => several.iter().for_each(|one| named(one, keys, out)),
+        _ => {}
+    }
+}
+
+fn section(heading: &str) -> &'static str {
+    let (_, rest) = README.split_once(heading).unwrap_or_else(|| panic!("README has no {heading}"));
+    rest.split("\n## ").next().unwrap()
+}
+
+/// What a text sets as code.
+fn code(text: &str) -> BTreeSet<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn an_identifier_is_in_a_policy_or_the_readme_says_why_it_stands_alone() {
+    let (policies, identifiers) = (policies(), identifiers());
+    let mut used = BTreeSet::new();
+    for policy in &policies {
+        policy.table.values().for_each(|value| named(value, &["identifier", "identifiers"], &mut used));
+    }
+    let alone = code(section("## Identifiers that stand alone"));
+    let all: BTreeSet<&str> = identifiers.iter().map(|entry| entry.stem.as_str()).collect();
+    assert_eq!(
+        alone.intersection(&used).collect::<Vec<_>>(),
+        Vec::<&&str>::new(),
+        "in a policy, and said to stand alone"
+    );
+    let known: BTreeSet<&str> = alone.union(&used).copied().collect();
+    assert_eq!(
+        known.symmetric_difference(&all).collect::<Vec<_>>(),
+        Vec::<&&str>::new(),
+        "in neither, or unknown"
+    );
+}
+
+/// Validators for identifiers of others: no identifier of the library asks for them.
+const FOR_OTHERS: &[&str] = &[
+    // Checks that many numbers share.
+    "damm",
+    "iso7064_mod_11_10",
+    "iso7064_mod_11_2",
+    "iso7064_mod_37_2",
+    "iso7064_mod_37_36",
+    "iso7064_mod_97_10",
+    "luhn",
+    "mixed_characters",
+    "verhoeff",
+    // One scheme of cards; the library takes all of them.
+    "card_amex",
+    "card_diners",
+    "card_discover",
+    "card_elo",
+    "card_jcb",
+    "card_maestro",
+    "card_mastercard",
+    "card_mir",
+    "card_rupay",
+    "card_troy",
+    "card_verve",
+    "card_visa",
+    // Stricter or wider than what the library takes.
+    "dk_cpr_mod11",
+    "es_nif",
+    "se_orgnr",
+    "si_emso",
+    "sk_rc",
+    // Of goods, ships, securities and invoices: no personal data.
+    "figi",
+    "imo_ship",
+    "iso6346",
+    "rf_creditor_reference",
+];
+
+#[test]
+fn a_validator_serves_an_identifier_or_is_for_those_of_others() {
+    let identifiers = identifiers();
+    let mut used = BTreeSet::new();
+    for entry in &identifiers {
+        entry.table.values().for_each(|value| named(value, &["validators"], &mut used));
+    }
+    let others: BTreeSet<&str> = FOR_OTHERS.iter().copied().collect();
+    let all: BTreeSet<&str> = validators::names().iter().copied().collect();
+    assert_eq!(used.intersection(&others).collect::<Vec<_>>(), Vec::<&&str>::new());
+    assert_eq!(used.union(&others).copied().collect::<BTreeSet<_>>(), all);
+}
+
+/// The official languages of the European Union: the laws on special categories and on health speak all of them.
+const LANGUAGES: [&str; 24] = [
+    "bg", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "ga", "hr", "hu", "it", "lt", "lv", "mt",
+    "nl", "pl", "pt", "ro", "sk", "sl", "sv",
+];
+
+#[test]
+fn words_of_the_unions_laws_are_there_in_each_of_its_languages() {
+    for entry in entries(|name| {
+        ["special_categories", "health_terms"].iter().any(|one| name == format!("dictionaries/{one}.toml"))
+    }) {
+        let mut known = BTreeSet::new();
+        let whole = Value::Table(entry.table.clone());
+        named(&whole, &["language"], &mut known);
+        let lacking: Vec<&str> = LANGUAGES.into_iter().filter(|language| !known.contains(language)).collect();
+        assert_eq!(lacking, Vec::<&str>::new(), "{}", entry.name);
+    }
+}
+
+// ---- the README
+
+/// The number that stands before these words.
+fn counted(text: &str, words: &str) -> usize {
+    let before = text.split(words).next().unwrap_or_default();
+    assert!(before.len() < text.len(), "nothing counts{words}");
+    before.rsplit(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn the_readmes_count_what_there_is() {
+    let identifiers = identifiers();
+    let nations: BTreeSet<&str> = identifiers
+        .iter()
+        .filter(|entry| entry.name.starts_with("identifiers/national/"))
+        .map(|entry| &entry.stem[..2])
+        .collect();
+    let dictionaries = entries(|name| name.starts_with("dictionaries/"));
+    assert_eq!(counted(README, " data identifiers"), identifiers.len());
+    assert_eq!(counted(README, " countries"), nations.len());
+    assert_eq!(counted(README, " word lists"), dictionaries.len());
+    assert_eq!(counted(include_str!("../../../README.md"), " data identifiers"), identifiers.len());
+    let changes = include_str!("../../../CHANGELOG.md");
+    assert_eq!(counted(changes, " data identifiers"), identifiers.len());
+    assert_eq!(counted(changes, " policies"), policies().len());
+}
+
+#[test]
+fn the_readme_says_of_each_policy_its_mode_and_why() {
+    let policies = policies();
+    let rows: BTreeMap<String, Vec<&str>> = section("## What is on, in trial and off, and why")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"))
+        .map(|row| row.split(" | ").collect::<Vec<_>>())
+        .map(|row| (row[0].to_owned(), row))
+        .filter(|(id, _)| id.parse::<u32>().is_ok())
+        .collect();
+    for policy in &policies {
+        let of = |key: &str| policy.table[key].as_str().unwrap();
+        let row =
+            rows.get(&policy.table["id"].to_string()).unwrap_or_else(|| panic!("no row for {}", policy.name));
+        assert_eq!(
+            row[1..3],
+            [format!("[{}]({})", of("name"), policy.name), of("mode").to_owned()],
+            "{}",
+            policy.name
+        );
+        assert!(row.len() == 5 && row[4].len() > 20, "{}: why is it {}?", policy.name, of("mode"));
+    }
+    assert_eq!(rows.len(), policies.len());
+}
