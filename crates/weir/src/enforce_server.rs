@@ -579,6 +579,42 @@ mod tests {
         assert!(twice.contains("policy 18 twice"), "{twice}");
     }
 
+    #[test]
+    fn an_object_store_is_read_with_its_keys_from_a_file_or_refused_with_what_is_wrong() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = dir.path().join("keys");
+        std::fs::write(&keys, "AKIA\r\nhush/hush\r\n").unwrap();
+        let file = format!("key_file = {:?}\n", keys.display().to_string());
+        let read = |text: &str| originals(&toml::from_str::<Originals>(text)?);
+        assert!(read("").unwrap().is_none());
+        let base = "endpoint = \"https://s3.example\"\nbucket = \"originals\"\n";
+        let store = read(&format!("{base}{file}")).unwrap().unwrap();
+        let given = [&store.objects.access_key, &store.objects.secret_key].map(|key| key.as_str());
+        assert_eq!(given, ["AKIA", "hush/hush"]);
+        assert!(store.objects.path_style && !format!("{store:?}").contains("hush"));
+        let (one, empty) = (dir.path().join("one"), dir.path().join("empty"));
+        std::fs::write(&one, "AKIA\n").unwrap();
+        std::fs::write(&empty, "").unwrap();
+        let with = |path: &Path| format!("{base}key_file = {:?}\n", path.display().to_string());
+        for (text, words) in [
+            (format!("bucket = \"originals\"\n{file}"), "endpoint is missing"),
+            (base.to_owned(), "key_file is missing"),
+            (with(&one), "in its second"),
+            (with(&empty), "is empty"),
+            (with(Path::new("/nowhere")), "cannot read /nowhere"),
+            (format!("endpoint = \"http://s3.example\"\nbucket = \"originals\"\n{file}"), "https://"),
+            (format!("endpoint = \"s3.example\"\nbucket = \"originals\"\n{file}"), "endpoint"),
+            (format!("endpoint = \"https://s3.example\"\n{file}"), "bucket"),
+            (format!("{base}{file}prefix = \"../other\"\n"), "prefix"),
+            (format!("{base}{file}time = \"5m\"\n"), "1 to 60 seconds"),
+            (format!("{base}{file}ca = \"/nowhere\"\n"), "cannot read /nowhere"),
+            (format!("{base}secret_key = \"hush\"\n"), "unknown field"),
+        ] {
+            let error = format!("{:#}", read(&text).unwrap_err());
+            assert!(error.contains(words) && !error.contains("hush/"), "{words}: {error}");
+        }
+    }
+
     fn read(oidc: &str) -> Result<Option<Settings>> {
         single_sign_on(&toml::from_str::<Oidc>(oidc)?)
     }

@@ -147,6 +147,30 @@ async fn an_object_that_is_lost_is_said_to_be() {
     assert!(page.contains("1 of 1 mails looked at"), "{page}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn by_tls_only_a_store_that_the_given_authority_vouches_for_gets_anything() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (dir.path().join("store.pem"), dir.path().join("store.key"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let Some(s3) = S3::start_tls(&certificate, &key).await else { return };
+    let bucket = s3.bucket().await;
+    let mut objects = s3.settings(&bucket);
+    objects.endpoint = format!("https://localhost:{}", s3.port).parse().unwrap();
+    let open = |authority: &str| {
+        OriginalStore { objects: objects.clone(), authority: authority.to_owned() }.open().unwrap()
+    };
+    let store = open(&made.cert.pem());
+    store.put("one", b"sealed".to_vec()).await.unwrap();
+    assert_eq!(store.get("one", 6).await.unwrap(), b"sealed");
+    for stranger in ["", &rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem()] {
+        let why = open(stranger).put("two", b"sealed".to_vec()).await.unwrap_err().to_string();
+        assert!(why.contains("certificate"), "{why}");
+    }
+    assert_eq!(s3.keys(&bucket).await, ["weir/one"]);
+}
+
 #[test]
 fn what_would_send_the_key_or_mails_in_clear_is_refused() {
     let settings = |endpoint: &str| OriginalStore {

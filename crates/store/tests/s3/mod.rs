@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, dead_code)]
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -45,9 +46,19 @@ pub(crate) async fn shared() -> Option<&'static S3> {
 impl S3 {
     /// A store of one's own at this port, or at any. None if it cannot be had and such tests may be left out.
     pub(crate) async fn start(port: u16) -> Option<Self> {
+        Self::start_with(port, &[]).await
+    }
+
+    /// One that speaks TLS, with the files of a certificate and its key.
+    pub(crate) async fn start_tls(certificate: &Path, key: &Path) -> Option<Self> {
+        Self::start_with(0, &[certificate, key]).await
+    }
+
+    async fn start_with(port: u16, tls: &[&Path]) -> Option<Self> {
         let python = pypi::environment(PACKAGES).await?.join("bin/python");
         let mut process = Command::new(python)
             .args(["-c", include_str!("server.py"), &port.to_string(), ACCESS, SECRET])
+            .args(tls)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -1,7 +1,7 @@
 """moto's S3 on loopback, behind a check of signatures by botocore; ends when its standard input closes.
 
 Two ports, both printed: where each request must be signed by the key, and where the tests' own hands reach what is kept.
-Arguments: the first port (0: any), access key, secret key.
+Arguments: the first port (0: any), access key, secret key, and for TLS on it the files of a certificate and its key.
 """
 
 import sys
@@ -15,6 +15,7 @@ from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 port, access, secret = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+files = tuple(sys.argv[4:6]) or None
 
 
 def wrong(environ):
@@ -47,7 +48,7 @@ def checked(environ, start_response):
 
 
 moto = DomainDispatcherApplication(create_backend_app)
-servers = [make_server("127.0.0.1", at, app, threaded=True) for at, app in ((port, checked), (0, moto))]
+servers = [make_server("127.0.0.1", at, app, threaded=True, ssl_context=tls) for at, app, tls in ((port, checked, files), (0, moto, None))]
 for server in servers:
     threading.Thread(target=server.serve_forever, daemon=True).start()
 print(*(server.server_port for server in servers), flush=True)
