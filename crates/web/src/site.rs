@@ -79,6 +79,8 @@ pub struct Options {
     pub elsewhere: Option<Arc<dyn Elsewhere>>,
     /// A provider whose users may sign in here.
     pub single_sign_on: Option<Arc<SingleSignOn>>,
+    /// Mail is held in folders here, and roles may be bound to some of them.
+    pub folders: bool,
     /// The time.
     pub clock: Clock,
 }
@@ -100,6 +102,7 @@ impl Options {
             streams: Vec::new(),
             elsewhere: None,
             single_sign_on: None,
+            folders: false,
             clock: Clock::real(),
         }
     }

@@ -17,11 +17,11 @@ pub(crate) fn access(viewer: &Viewer) -> Access {
 
 /// The incidents that somebody with these rights reaches.
 pub(crate) fn reach(rights: &Rights) -> Access {
-    let rules: Vec<Condition> = rights.access.iter().filter_map(condition).collect();
+    let rules: Vec<Condition> = rights.access.iter().map(condition).collect();
     if rules.is_empty() { Access::everything() } else { Access::only(Condition::All(rules)) }
 }
 
-fn condition(rule: &Rule) -> Option<Condition> {
+fn condition(rule: &Rule) -> Condition {
     let texts = |values: &std::collections::BTreeSet<String>| {
         values.iter().map(|value| Scalar::Text(value.clone())).collect::<Vec<_>>()
     };
@@ -29,7 +29,7 @@ fn condition(rule: &Rule) -> Option<Condition> {
     let any = |field: Field, values: Vec<Scalar>| {
         if values.is_empty() { Condition::Any(Vec::new()) } else { Condition::Is(field, values) }
     };
-    Some(match rule {
+    match rule {
         Rule::Policy { any_of } => {
             any(Field::PolicyId, any_of.iter().map(|id| Scalar::Number((*id).into())).collect())
         }
@@ -49,9 +49,9 @@ fn condition(rule: &Rule) -> Option<Condition> {
                 })
                 .collect(),
         ),
-        // Folders are the gateway's.
-        Rule::Folder { .. } => return None,
-    })
+        // Folders are the gateway's: what cannot be judged here is not reached.
+        Rule::Folder { .. } => Condition::Any(Vec::new()),
+    }
 }
 
 /// A pattern that matches this text and no other.

@@ -183,6 +183,36 @@ async fn conditions_on_severities_and_attributes_hold_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_role_bound_to_folders_reaches_no_incident_where_there_are_none() {
+    let server = Server::start().await;
+    let id = server.record(message("M", &[1])).await[0];
+    let access = vec![Condition::Folder { any_of: BTreeSet::from([3]) }];
+    let rights = Rights { privileges: Privilege::all().collect(), access, hidden: BTreeSet::new() };
+    let bound = server.with_rights("Third folder", rights).await;
+    assert!(bound.get("/incidents").await.text.contains("No incident meets"));
+    assert!(bound.get("/summary").await.text.contains("<dt>Incidents</dt><dd>0</dd>"));
+    assert_eq!(bound.get("/incidents/export.json").await.text, "[]");
+    for path in ["", "/message", "/original.eml", "/near-miss"] {
+        assert_eq!(
+            bound.get(&format!("/incidents/{id}{path}")).await.status,
+            StatusCode::NOT_FOUND,
+            "{path}"
+        );
+    }
+    let told = bound.get(&format!("/ProtectManager/webservices/v2/incidents/{id}/notes")).await;
+    assert_eq!(told.status, StatusCode::NOT_FOUND);
+    // The form does not offer what means nothing here, and does not drop unseen what keeps a role from everything.
+    let admin = server.person("Administrator").await;
+    assert!(!admin.get("/roles/new").await.text.contains("Content incident folders"));
+    let refused = admin.post("/roles/new", &[("name", "Another"), ("folders", "3")]).await;
+    assert!(refused.text.contains("there are none here"), "{}", refused.text);
+    let role = server.enforce().site.people().role_named("Third folder").await.unwrap().unwrap();
+    let form = admin.get(&format!("/roles/{}", role.id)).await.text;
+    assert!(form.contains("Content incident folders") && form.contains("value=\"3\""), "{form}");
+    assert!(admin.get("/roles").await.text.contains("reaches no incident here"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_must_not_know_names_does_not_learn_them_anywhere() {
     let server = Server::start().await;
     let id = server.record(message("M", &[1])).await[0];

@@ -38,6 +38,7 @@ pub(crate) struct Center {
 pub async fn site(gateway: &Gateway, hosts: Vec<String>) -> Result<Site, web::Error> {
     let mut options = web::Options::new("Control Center", "/folders");
     options.hosts = hosts;
+    options.folders = true;
     let sign_in = gateway.options().sign_in.clone().zip(gateway.inner.to_enforce.get().cloned());
     options.elsewhere =
         sign_in.map(|(sign_in, to)| Arc::new(guests::FromEnforce { to, roles: sign_in.roles }) as _);

@@ -93,11 +93,19 @@ async fn list(State(site): State<Site>, viewer: Viewer) -> Result<Response, Prob
         access: if role.rights.access.is_empty() {
             "all incidents".to_owned()
         } else {
-            role.rights.access.iter().map(described).collect::<Vec<_>>().join("; ")
+            let mut lines: Vec<_> = role.rights.access.iter().map(described).collect();
+            if !site.options().folders && names_folders(&role.rights) {
+                lines.push("reaches no incident here, for it has no folders".to_owned());
+            }
+            lines.join("; ")
         },
         name: role.name,
     });
     Page::new(&viewer, "Roles").show(&RolesPage { rows: rows.collect(), homes })
+}
+
+fn names_folders(rights: &Rights) -> bool {
+    rights.access.iter().any(|one| matches!(one, Condition::Folder { .. }))
 }
 
 fn described(condition: &Condition) -> String {
@@ -129,7 +137,7 @@ struct RolePage {
     areas: Vec<(&'static str, Vec<Tick>)>,
     severities: Vec<Tick>,
     policies: Field,
-    folders: Field,
+    folders: Option<Field>,
     attributes: Field,
     hidden: Vec<Tick>,
 }
@@ -203,6 +211,16 @@ impl Typed {
         }
         typed.attributes = lines.join("\n");
         typed
+    }
+
+    /// The rights, where such a role means something on this console.
+    fn rights_at(&self, site: &Site) -> Result<Rights, Error> {
+        let rights = self.rights()?;
+        if !site.options().folders && names_folders(&rights) {
+            let why = "Content incident folders: there are none here, and a role bound to them reaches no incident. Empty the field.";
+            return Err(Error::Bad(why.to_owned()));
+        }
+        Ok(rights)
     }
 
     fn rights(&self) -> Result<Rights, Error> {
@@ -285,9 +303,7 @@ fn show(
         policies: Field::new(Kind::Text, "policies", "Policies")
             .value(&typed.policies)
             .hint("Numbers of policies with commas between them. Empty: all."),
-        folders: Field::new(Kind::Text, "folders", "Content incident folders")
-            .value(&typed.folders)
-            .hint("Numbers of folders with commas between them. Empty: all."),
+        folders: folders(viewer, &typed.folders),
         attributes: Field::new(Kind::Lines(3), "attributes", "Custom attributes")
             .value(&typed.attributes)
             .hint("One on each line, like: Department = Sales, Marketing"),
@@ -297,6 +313,17 @@ fn show(
             .collect(),
     };
     Page::new(viewer, title).within("/roles").below("Roles", "/roles").wrong(wrong).show(&content)
+}
+
+/// The field for folders. Where there are none it is shown with what it holds only, to be emptied: dropping it unseen would widen
+/// the role.
+fn folders(viewer: &Viewer, typed: &str) -> Option<Field> {
+    let field = Field::new(Kind::Text, "folders", "Content incident folders").value(typed);
+    match viewer.site().options().folders {
+        true => Some(field.hint("Numbers of folders with commas between them. Empty: all.")),
+        false if typed.is_empty() => None,
+        false => Some(field.hint("There are no folders here: with numbers the role reaches no incident.")),
+    }
 }
 
 async fn ask_new(viewer: Viewer) -> Result<Response, Problem> {
@@ -311,7 +338,7 @@ async fn add(
 ) -> Result<Response, Problem> {
     viewer.require(Privilege::ManageUsers)?;
     let typed = Typed::read(pairs)?;
-    let added = match typed.rights() {
+    let added = match typed.rights_at(&site) {
         Ok(rights) => site.people().add_role(&typed.name, &rights).await,
         Err(error) => Err(error),
     };
@@ -342,7 +369,7 @@ async fn change(
 ) -> Result<Response, Problem> {
     let role = find(&site, &viewer, id).await?;
     let typed = Typed::read(pairs)?;
-    let changed = match typed.rights() {
+    let changed = match typed.rights_at(&site) {
         Ok(rights) => site.people().change_role(id, typed.version, &typed.name, &rights).await,
         Err(error) => Err(error),
     };
