@@ -41,7 +41,7 @@ pub use codes::CODES;
 pub use compile::NOT_FULLY_INSPECTED;
 pub use compile::files::SourceFile;
 pub use diagnostic::{Diagnostic, Gravity};
-pub use mail::{Direction, Envelope, Mail};
+pub use mail::{Direction, Envelope, Mail, Sent};
 pub use respond::{
     Disposition, Effect, Modifications, RecordedIncident, RecordedMatch, RecordedText, Response, SideAction,
     SubjectChange, ViolationResponse, respond,

@@ -5,6 +5,11 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use content::Opened;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
+
+/// Octets of a date with its comments.
+const LONGEST_DATE: usize = 200;
 
 /// The question to [`crate::Set::inspect`].
 #[derive(Debug, Clone)]
@@ -43,6 +48,38 @@ impl Envelope {
         let recipients = [addresses("to"), addresses("cc"), addresses("bcc")].concat();
         Self { sender: addresses("from").into_iter().next().unwrap_or_default(), recipients, peer: None }
     }
+}
+
+/// When a mail that lies on disk was sent, and the field that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// When.
+    pub at: Timestamp,
+    /// `Received` or `Date`.
+    pub field: &'static str,
+}
+
+impl Sent {
+    /// The topmost Received field says when the mail came to where it was kept; where there is none that can be read, the sender's
+    /// Date stands in (RFC 5322 3.6.1, 3.6.7). None: neither can be read.
+    pub fn of_header(opened: &Opened<'_>) -> Option<Self> {
+        let first = |name: &str| {
+            let field =
+                opened.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name.as_bytes()))?;
+            date_in(field.text.rsplit(';').next().unwrap_or_default())
+        };
+        let of = |field| first(field).map(|at| Self { at, field });
+        of("Received").or_else(|| of("Date"))
+    }
+}
+
+/// A date of mail; its day of the week is not believed.
+fn date_in(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    if text.len() > LONGEST_DATE {
+        return None;
+    }
+    DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()
 }
 
 /// Every `local@domain` in a header value; names and comments are left out.
@@ -96,5 +133,52 @@ impl Direction {
 impl fmt::Display for Direction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(header: &str) -> Option<(String, &'static str)> {
+        let mail = format!("{header}\r\n\r\nhello\r\n").replace('\n', "\r\n").replace("\r\r", "\r");
+        let how = content::How {
+            limits: &content::Limits::default(),
+            deadline: Instant::now() + std::time::Duration::from_secs(60),
+            documents: &content::Closed,
+            passwords: &[],
+            digests: false,
+        };
+        let opened = content::open(mail.as_bytes(), &how);
+        Sent::of_header(&opened).map(|sent| (sent.at.to_string(), sent.field))
+    }
+
+    #[test]
+    fn a_mail_on_disk_was_sent_when_it_came_there() {
+        let received =
+            "Received: from a (b; c) by d\n with ESMTP id 7;\n Tue, 24 Nov 2026 10:00:00 +0100 (CET)";
+        let date = "Date: Mon, 23 Nov 2026 23:59:00 -0500";
+        let came = |at: &str, field| Some((at.to_owned(), field));
+        assert_eq!(sent(&format!("{received}\n{date}")), came("2026-11-24T09:00:00Z", "Received"));
+        assert_eq!(
+            sent(&format!("{received}\nReceived: by e; Tue, 24 Nov 2026 08:00:00 +0000")),
+            came("2026-11-24T09:00:00Z", "Received")
+        );
+        assert_eq!(sent(date), came("2026-11-24T04:59:00Z", "Date"));
+        assert_eq!(sent("Date: 23 Nov 2026 23:59:00 -0500"), came("2026-11-24T04:59:00Z", "Date"));
+        assert_eq!(
+            sent("Date: Sun, 23 Nov 2026 23:59:00 -0500"),
+            came("2026-11-24T04:59:00Z", "Date"),
+            "a wrong day of the week"
+        );
+        assert_eq!(sent(&format!("Received: by e\n{date}")), came("2026-11-24T04:59:00Z", "Date"));
+    }
+
+    #[test]
+    fn a_date_that_cannot_be_read_is_none() {
+        for header in ["Subject: x", "Date: yesterday", "Date: Tue, 31 Feb 2026 10:00:00 +0000", "Date:"] {
+            assert_eq!(sent(header), None, "{header}");
+        }
+        assert_eq!(sent(&format!("Date: Tue, 24 Nov 2026 10:00:00 +0100 {}", "(".repeat(100_000))), None);
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct Item {
     /// Path; with the number of the mail behind a colon for mbox files.
     pub(crate) name: String,
     pub(crate) octets: Vec<u8>,
+    /// Octets that it takes on disk.
+    pub(crate) size: u64,
     pub(crate) is_mail: bool,
 }
 
@@ -33,15 +35,29 @@ pub(crate) fn each(path: &Path, see: &mut dyn FnMut(Item) -> Result<()>) -> Resu
 
 /// How many files there are, for a progress bar.
 pub(crate) fn count(paths: &[PathBuf]) -> u64 {
-    let mut files = 0;
+    sum(paths, |_| 1)
+}
+
+/// Octets of all files there are, for a progress bar.
+pub(crate) fn size(paths: &[PathBuf]) -> u64 {
+    sum(paths, |path| fs::metadata(path).map_or(0, |meta| meta.len()))
+}
+
+fn sum(paths: &[PathBuf], of: impl Fn(&Path) -> u64) -> u64 {
+    let mut sum = 0;
     let mut dirs: Vec<PathBuf> = paths.to_vec();
     while let Some(path) = dirs.pop() {
         match fs::read_dir(&path) {
-            Ok(entries) => dirs.extend(entries.flatten().map(|entry| entry.path())),
-            Err(_) => files += 1,
+            Ok(entries) => {
+                // A link may lead back up.
+                let entries =
+                    entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_symlink()));
+                dirs.extend(entries.map(|entry| entry.path()));
+            }
+            Err(_) => sum += of(&path),
         }
     }
-    files
+    sum
 }
 
 fn each_in_dir(dir: &Path, see: &mut dyn FnMut(Item) -> Result<()>) -> Result<()> {
@@ -76,17 +92,21 @@ fn each_in_file(path: &Path, see: &mut dyn FnMut(Item) -> Result<()>) -> Result<
 /// A `From ` line after an empty line (or at the start) begins a mail; `>From ` loses its mark.
 fn each_in_mbox(name: &str, mut mbox: impl BufRead, see: &mut dyn FnMut(Item) -> Result<()>) -> Result<()> {
     let (mut mail, mut number, mut after_empty) = (Vec::new(), 0, true);
+    let mut size = 0;
     let mut line = Vec::new();
     loop {
         line.clear();
         let read = (&mut mbox).take(MAX_ITEM).read_until(b'\n', &mut line)?;
         let begins = read > 0 && after_empty && line.starts_with(b"From ");
         if (begins || read == 0) && number > 0 {
-            see(mail_item(format!("{name}:{number}"), std::mem::take(&mut mail)))?;
+            let octets = with_crlf(std::mem::take(&mut mail));
+            see(Item { name: format!("{name}:{number}"), octets, size, is_mail: true })?;
+            size = 0;
         }
         if read == 0 {
             return Ok(());
         }
+        size += read as u64;
         after_empty = line == b"\n" || line == b"\r\n";
         if begins {
             number += 1;
@@ -106,12 +126,8 @@ fn bounded(from: impl Read) -> Result<Vec<u8>> {
 }
 
 fn item(name: String, octets: Vec<u8>) -> Item {
-    let is_mail = looks_like_mail(&octets);
-    Item { name, octets: if is_mail { with_crlf(octets) } else { octets }, is_mail }
-}
-
-fn mail_item(name: String, octets: Vec<u8>) -> Item {
-    Item { name, octets: with_crlf(octets), is_mail: true }
+    let (size, is_mail) = (octets.len() as u64, looks_like_mail(&octets));
+    Item { name, octets: if is_mail { with_crlf(octets) } else { octets }, size, is_mail }
 }
 
 /// Mail on a Unix disk has LF line ends, mail on the wire CRLF: what has no CRLF at all gets it.
@@ -172,6 +188,23 @@ mod tests {
         let seen = all("box", b"From a\nSubject: 1\n\n>From x\n\nFrom b\nSubject: 2\n\nFrom here on\n");
         assert_eq!(seen[0], ("box:1".into(), "Subject: 1\r\n\r\nFrom x\r\n\r\n".into(), true));
         assert_eq!(seen.len(), 3);
+    }
+
+    #[test]
+    fn the_mails_of_an_mbox_take_what_the_file_takes() {
+        let dir = tempfile::tempdir().unwrap();
+        let box_ = b"From a\nSubject: 1\n\n>From x\n\nFrom b\nSubject: 2\n\nFrom here on\n";
+        fs::write(dir.path().join("box"), box_).unwrap();
+        fs::write(dir.path().join("mail"), "From: a@b\nSubject: x\n\nhello\n").unwrap();
+        std::os::unix::fs::symlink(dir.path(), dir.path().join("up")).unwrap();
+        let mut sizes = Vec::new();
+        each(dir.path(), &mut |item| {
+            sizes.push(item.size);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(sizes.len(), 4);
+        assert_eq!(sizes.iter().sum::<u64>(), size(&[dir.path().to_path_buf()]));
     }
 
     #[test]

@@ -141,6 +141,28 @@ fn backtest_counts_what_two_sets_do_differently() {
 }
 
 #[test]
+fn yesterdays_mail_is_judged_as_of_yesterday() {
+    let policy = "id = 7\nname = \"Timed\"\nmode = \"on\"\nexception = [{ sender = \"a@b.example\", until = 2026-03-01 }]\n\
+        [[rule]]\nname = \"Red\"\nkeywords = \"red\"\n";
+    let mail = |date: &str| format!("From: a@b.example\nTo: c@d.example\nSubject: x\n{date}\nred\n");
+    let (before, after) =
+        ("Date: Sun, 1 Mar 2026 12:00:00 +0000\n", "Date: Mon, 2 Mar 2026 12:00:00 +0000\n");
+    let mbox = [before, after, ""].map(|date| format!("From x\n{}\n", mail(date))).concat();
+    let dir = dir(&[("p.toml", policy), ("m.eml", &mail(before)), ("box", &mbox)]);
+    let at = |name: &str| dir.path().join(name);
+    let (code, out, err) = run(&["policy", "explain", "--policies", path(dir.path()), path(&at("m.eml"))]);
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(out.contains("judged as of 2026-03-01T12:00:00Z, as its Date field says"), "{out}");
+    let (code, out, err) = run(&["policy", "backtest", "--policies", path(dir.path()), path(&at("box"))]);
+    assert_eq!(code, 1, "{err}");
+    assert!(out.contains("1 do not say when, and are judged as of now"), "{out}");
+    assert!(
+        out.contains("Timed") && out.contains("     2 mails"),
+        "the exception held for the first of three: {out}"
+    );
+}
+
+#[test]
 fn init_writes_the_built_in_set_and_never_over_anything() {
     let dir = tempfile::tempdir().unwrap();
     let new = dir.path().join("new");

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use policy::backtest::{Comparison, Judged};
-use policy::{Envelope, Mail, Set};
+use policy::{Envelope, Mail, Sent, Set};
 
 use super::FOUND;
 use crate::cli::Backtest;
@@ -38,17 +38,18 @@ pub(super) fn run(command: &Backtest) -> Result<ExitCode> {
     let set = load(command.policies.as_deref())?;
     let against = command.against.as_deref().map(|dir| load(Some(dir))).transpose()?;
     let opener = Opener::start()?;
-    let bar = progress(mailbox::count(&command.mailboxes));
+    let bar = progress(mailbox::size(&command.mailboxes));
     let (mut tally, mut other) = (Tally::default(), Tally::default());
     let (mut differences, mut told) = (Comparison::new(0), Vec::new());
-    let (mut mails, mut octets) = (0u64, 0u64);
+    let (mut mails, mut octets, mut undated) = (0u64, 0u64, 0u64);
     let began = Instant::now();
     for path in &command.mailboxes {
         mailbox::each(path, &mut |item| {
             mails += 1;
             octets += item.octets.len() as u64;
-            bar.inc(1);
-            let (found, second) = judge(&set, against.as_ref(), &opener, &item);
+            bar.inc(item.size);
+            bar.set_message(format!("{mails} mails"));
+            let (found, second) = judge(&set, against.as_ref(), &opener, &item, &mut undated);
             tally.add(&item, &found, command.examples);
             if let Some(second) = &second {
                 other.add(&item, second, command.examples);
@@ -63,9 +64,16 @@ pub(super) fn run(command: &Backtest) -> Result<ExitCode> {
     ensure!(mails > 0, "there are no mails in the given mailboxes");
     let seconds = began.elapsed().as_secs_f64();
     println!(
-        "{mails} mails, {:.1} MB, {seconds:.1} s ({:.0} mails a second)\n",
+        "{mails} mails, {:.1} MB, {seconds:.1} s ({:.0} mails a second)",
         octets as f64 / 1e6,
         mails as f64 / seconds.max(1e-9)
+    );
+    println!(
+        "each is judged as of when its header says that it was sent{}\n",
+        match undated {
+            0 => String::new(),
+            _ => format!("; {undated} do not say when, and are judged as of now"),
+        }
     );
     tally.print(&set, command.examples);
     if let Some(against) = &against {
@@ -81,10 +89,10 @@ fn load(dir: Option<&Path>) -> Result<Set> {
     Ok(policies::load(dir.unwrap_or(Path::new("")), Path::new("data"))?.set)
 }
 
-fn progress(files: u64) -> ProgressBar {
-    let bar = ProgressBar::new(files);
+fn progress(octets: u64) -> ProgressBar {
+    let bar = ProgressBar::new(octets);
     if let Ok(style) =
-        ProgressStyle::with_template("{bar:30} {pos} mails, {len} files, {elapsed} ({eta} left)")
+        ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes}, {msg}, {elapsed} ({eta} left)")
     {
         bar.set_style(style);
     }
@@ -92,11 +100,19 @@ fn progress(files: u64) -> ProgressBar {
 }
 
 /// The mail is opened once for both sets.
-fn judge(set: &Set, against: Option<&Set>, opener: &Opener, item: &Item) -> (Judged, Option<Judged>) {
+fn judge(
+    set: &Set,
+    against: Option<&Set>,
+    opener: &Opener,
+    item: &Item,
+    undated: &mut u64,
+) -> (Judged, Option<Judged>) {
     opener.open(item, |opened, deadline| {
         let envelope = Envelope::of_header(opened);
         let size = item.octets.len() as u64;
-        let mail = Mail { envelope: &envelope, opened, size, now: jiff::ZonedDateTime::now(), deadline };
+        let sent = Sent::of_header(opened);
+        *undated += u64::from(sent.is_none());
+        let mail = Mail { envelope: &envelope, opened, size, now: super::moment(sent), deadline };
         (set.judge(&mail), against.map(|set| set.judge(&mail)))
     })
 }

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use policy::explanation::{
     ConditionOutcome, Effect, ExceptionOutcome, Explanation, PolicyOutcome, RuleEnd, RuleOutcome,
 };
-use policy::{Envelope, Mail, Match, PolicyInfo, Response, Set};
+use policy::{Envelope, Mail, Match, PolicyInfo, Response, Sent, Set};
 
 use super::FOUND;
 use crate::cli::Explain;
@@ -49,7 +49,8 @@ fn explain(command: &Explain, set: &Set, opener: &Opener, item: &Item) -> bool {
             envelope.recipients.clone_from(&command.recipient);
         }
         let size = item.octets.len() as u64;
-        let mail = Mail { envelope: &envelope, opened, size, now: jiff::ZonedDateTime::now(), deadline };
+        let sent = Sent::of_header(opened);
+        let mail = Mail { envelope: &envelope, opened, size, now: super::moment(sent), deadline };
         let explanation = set.explain(&mail);
         let response = policy::respond(set, &explanation.inspection, &mail, false);
         println!(
@@ -58,7 +59,11 @@ fn explain(command: &Explain, set: &Set, opener: &Opener, item: &Item) -> bool {
             shown(&envelope.sender),
             safe(&envelope.recipients.join(", "))
         );
-        println!("direction: {}\n", explanation.inspection.direction);
+        println!("direction: {}", explanation.inspection.direction);
+        match sent {
+            Some(sent) => println!("judged as of {}, as its {} field says\n", sent.at, sent.field),
+            None => println!("judged as of now: its header does not say when it was sent\n"),
+        }
         tell(&explanation, &response, command);
         !explanation.inspection.violations.is_empty()
     })

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use policy::index::Indexes;
-use policy::{CaseResult, Diagnostic, Loaded, Set, SourceFile};
+use policy::{CaseResult, Diagnostic, Loaded, Sent, Set, SourceFile};
 
 use crate::cli::{Policy, PolicyDir};
 use crate::policies;
@@ -34,6 +34,12 @@ pub(crate) fn run(command: &Policy) -> Result<ExitCode> {
         }
         Policy::Init(command) => init(command),
     }
+}
+
+/// As of when a mail is judged that lies on disk.
+fn moment(sent: Option<Sent>) -> jiff::ZonedDateTime {
+    let at = sent.map_or_else(jiff::Timestamp::now, |sent| sent.at);
+    at.to_zoned_datetime(jiff::tz::TimeZone::system())
 }
 
 // ---- check
