@@ -102,6 +102,14 @@ impl Client {
         }
     }
 
+    /// The connection in clear once more, for a thread that writes while another one reads.
+    pub fn raw(&self) -> TcpStream {
+        match &self.wire {
+            Some(Wire::Clear(stream)) => stream.try_clone().expect("a second handle"),
+            _ => panic!("no connection in clear"),
+        }
+    }
+
     /// Reads one whole reply.
     pub fn answer(&mut self) -> io::Result<Answer> {
         let mut lines = Vec::new();

@@ -100,25 +100,53 @@ fn every_test_that_the_page_of_known_holes_names_exists() {
 
 #[test]
 fn every_fuzz_body_has_its_target() {
-    let targets = fs::read_to_string(deployed("../fuzz/Cargo.toml")).unwrap();
+    let manifest = fs::read_to_string(deployed("../fuzz/Cargo.toml")).unwrap();
+    let mut called = String::new();
+    for target in fs::read_dir(deployed("../fuzz/fuzz_targets")).unwrap() {
+        let path = target.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(manifest.contains(&format!("name = \"{name}\"")), "fuzz/Cargo.toml lacks {name}");
+        called.push_str(&fs::read_to_string(&path).unwrap());
+    }
     let bodies = [
-        "smtp/src/fuzz.rs",
-        "content/src/fuzz.rs",
-        "content/src/documents/fuzz.rs",
-        "content/src/documents/fuzz_docs.rs",
-        "policy/src/fuzz.rs",
+        ("smtp", "src/fuzz.rs", "smtp::fuzz"),
+        ("content", "src/fuzz.rs", "content::fuzz"),
+        ("content", "src/documents/fuzz.rs", "content::documents::fuzz"),
+        ("content", "src/documents/fuzz_docs.rs", "content::documents::fuzz_docs"),
+        ("policy", "src/fuzz.rs", "policy::fuzz"),
+        ("prevent", "src/fuzz.rs", "prevent::fuzz"),
     ];
-    let mut count = 0;
-    for text in bodies.iter().filter_map(|body| fs::read_to_string(deployed("../crates").join(body)).ok()) {
-        for line in text.lines() {
-            let Some((name, _)) =
-                line.strip_prefix("pub fn ").and_then(|rest| rest.split_once("(octets: &[u8])"))
-            else {
-                continue;
-            };
-            assert!(targets.contains(&format!("name = \"{name}\"")), "fuzz/ has no target {name}");
-            count += 1;
+    for (name, file, module) in bodies {
+        let text = fs::read_to_string(deployed("../crates").join(name).join(file)).expect(file);
+        let functions: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("pub fn ")?.split_once('('))
+            .filter(|(_, rest)| rest.trim_start_matches("mut ").starts_with("octets: &[u8])"))
+            .map(|(function, _)| function)
+            .collect();
+        assert!(!functions.is_empty(), "no fuzz body was found in {name}/{file}");
+        for function in functions {
+            assert!(
+                called.contains(&format!("{module}::{function}(")),
+                "fuzz/ has no target for {module}::{function}"
+            );
         }
     }
-    assert!(count > 10, "only {count} fuzz bodies were found");
+}
+
+#[test]
+fn every_file_of_fuzz_bodies_is_looked_at() {
+    let mut dirs = vec![deployed("../crates")];
+    let mut found = 0;
+    while let Some(dir) = dirs.pop() {
+        for path in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                dirs.push(path);
+            } else if name.starts_with("fuzz") && path.components().any(|part| part.as_os_str() == "src") {
+                found += 1;
+            }
+        }
+    }
+    assert_eq!(found, 6, "a file of fuzz bodies came or went: every_fuzz_body_has_its_target must know it");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weir_tests::client::{eventually, send};
+use weir_tests::client::{eventually, send, swaks};
 use weir_tests::mails;
 use weir_tests::ports::free_port;
 use weir_tests::postfix::{Postfix, Setup};
@@ -115,8 +115,46 @@ fn postfix_tells_weir_by_xforward_where_the_mail_came_from() {
     let Some(chain) = chain(|prevent| prevent.config("[prevent]\nxforward_hosts = [\"127.0.0.1\"]")) else {
         return;
     };
-    submit(&chain.sender, "bob@other.example", &mails::clean("xforward"));
+    // Postfix' own connection comes from 127.0.0.1; its client's from elsewhere.
+    let arguments =
+        ["--local-interface", "127.0.0.3", "--from", "ann@corp.example", "--to", "bob@other.example"];
+    let Some(sent) = swaks(chain.sender.addr(), &arguments) else { return };
+    assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stdout));
     chain.receiver.wait_for_mail("bob", 1);
+    chain.weir.wait_for_log("peer=127.0.0.3 ");
+}
+
+#[test]
+fn mail_waits_in_the_senders_queue_while_the_next_hop_is_down_and_arrives_once() {
+    let port = free_port();
+    let weir = Prevent::forward(&[([127, 0, 0, 1], port).into()]).start();
+    let Some(sender) = Setup::new().forwards_to_weir(weir.addr()).start() else { return };
+    submit(&sender, "bob@other.example", &mails::clean("waits for the hop"));
+    let waiting = sender.wait_for_queued("deferred", 1);
+    assert!(waiting[0].recipients[0].1.contains("4.4.1"), "{waiting:?}");
+    let hop = Sink::on_port(port);
+    sender.flush();
+    hop.wait_for(1);
+    assert!(eventually(Duration::from_secs(10), || sender.queue().is_empty()), "{}", sender.log());
+    assert_eq!(hop.count(), 1);
+}
+
+#[test]
+fn mail_waits_in_the_senders_queue_while_the_next_hop_is_too_slow_and_arrives_later() {
+    let hop = Sink::scripted(|asked| match asked.stage {
+        Stage::Dot => Reaction::Stall,
+        _ => Reaction::Good,
+    });
+    let weir = Prevent::forward(&[hop.addr()]).config("[prevent.timeouts]\nhop_final = \"2s\"").start();
+    let Some(sender) = Setup::new().forwards_to_weir(weir.addr()).start() else { return };
+    submit(&sender, "bob@other.example", &mails::clean("waits for an answer"));
+    let waiting = sender.wait_for_queued("deferred", 1);
+    assert!(waiting[0].recipients[0].1.contains("4.4.2"), "{waiting:?}");
+    assert_eq!(hop.count(), 0);
+    hop.rescript(|_| Reaction::Good);
+    sender.flush();
+    hop.wait_for(1);
+    assert!(eventually(Duration::from_secs(10), || sender.queue().is_empty()), "{}", sender.log());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use weir_tests::client::{Client, send};
+use weir_tests::client::{Client, eventually, send};
 use weir_tests::mails;
 use weir_tests::sink::Sink;
 use weir_tests::weir::{Prevent, Weir};
@@ -109,4 +109,26 @@ fn large_messages_go_to_a_file_not_to_memory() {
     let answer = send(weir.addr(), "ann@corp.example", &["bob@other.example"], &message).unwrap();
     assert_eq!(answer.code, 250, "{answer:?}");
     assert!(sink.only_message().octets.ends_with(&message));
+}
+
+#[test]
+fn what_does_not_stay_in_memory_lies_in_a_file_that_has_no_name() {
+    let (_sink, weir) = limited("[prevent.limits]\nmemory_per_message = 65536");
+    let mut client = Client::greeted(weir.addr());
+    assert_eq!(client.envelope("ann@corp.example", &["bob@other.example"]).unwrap().code, 354);
+    client.write(b"Subject: large\r\n\r\n").unwrap();
+    client.write(&b"Soup at noon, every day of the week.\r\n".repeat(50_000)).unwrap();
+    let spool = weir.data().join("spool");
+    let open_files = || -> Vec<String> {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", weir.pid())).unwrap();
+        let names = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        let in_spool = names.filter(|name| name.starts_with(&spool));
+        in_spool.map(|name| name.to_string_lossy().into_owned()).collect()
+    };
+    assert!(eventually(Duration::from_secs(20), || !open_files().is_empty()), "no file is open in {spool:?}");
+    assert!(open_files().iter().all(|name| name.ends_with(" (deleted)")), "{:?}", open_files());
+    assert_eq!(std::fs::read_dir(&spool).unwrap().count(), 0, "a name is left");
+    client.write(b".\r\n").unwrap();
+    assert_eq!(client.answer().unwrap().code, 250);
+    assert!(eventually(Duration::from_secs(20), || open_files().is_empty()), "{:?}", open_files());
 }
