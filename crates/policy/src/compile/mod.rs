@@ -295,13 +295,18 @@ impl Whole<'_> {
         let matcher = questions.collector.compile(&waiting, out)?;
         let triggers = triggers(&rules.rules, questions.collector.lists(), questions.nears.len(), &questions);
         let Questions { collector, atoms, nears, headers, envelope, probes, .. } = questions;
-        let (patterns, lists) = collector.finish(self.settings.count_limit);
+        let (patterns, mut lists) = collector.finish(self.settings.count_limit);
+        for (number, near) in nears.iter().enumerate() {
+            lists[near.list as usize].nears.push(number as u32);
+        }
+        for waiting in waiting {
+            lists[waiting.words as usize].awaited_by = waiting.patterns;
+        }
         Some(Engine {
             matcher,
             patterns,
             lists,
             nears,
-            waiting,
             atoms,
             probes,
             policies: rules.policies,

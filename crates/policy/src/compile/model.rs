@@ -34,8 +34,6 @@ pub(crate) struct Engine {
     pub(crate) lists: Vec<List>,
     /// Matches of one list that have a match of another near by.
     pub(crate) nears: Vec<Near>,
-    /// Identifiers that are looked for only where a word that they need is there.
-    pub(crate) waiting: Vec<Waiting>,
     pub(crate) atoms: Vec<Atom>,
     /// Indexes that some question asks.
     pub(crate) probes: Vec<Probe>,
@@ -99,6 +97,10 @@ pub(crate) struct List {
     pub(crate) distances: bool,
     /// Hits that are kept; more are only counted.
     pub(crate) room: usize,
+    /// Questions which of its matches have another near by: places in the engine's `nears`.
+    pub(crate) nears: Vec<u32>,
+    /// Identifiers that are looked for only where it has a match, by pattern.
+    pub(crate) awaited_by: Vec<u32>,
 }
 
 /// Components in which to look.

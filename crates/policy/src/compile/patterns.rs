@@ -243,10 +243,14 @@ impl Collector {
         let room = |need: u64| {
             usize::try_from(need.saturating_mul(2).max(count_limit)).unwrap_or(usize::MAX).max(LEAST_ROOM)
         };
-        (
-            patterns,
-            lists.map(|((places, distances), need)| List { places, distances, room: room(need) }).collect(),
-        )
+        let lists = lists.map(|((places, distances), need)| List {
+            places,
+            distances,
+            room: room(need),
+            nears: Vec::new(),
+            awaited_by: Vec::new(),
+        });
+        (patterns, lists.collect())
     }
 }
 

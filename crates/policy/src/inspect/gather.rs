@@ -197,10 +197,12 @@ impl<'g, 'm> Gatherer<'g, 'm> {
             return false;
         }
         self.wanted.clear();
-        for waiting in &self.set.engine.waiting {
-            if !self.row[waiting.words as usize].is_empty() {
-                self.wanted.resize(self.set.engine.patterns.validators.len(), false);
-                waiting.patterns.iter().for_each(|pattern| self.wanted[*pattern as usize] = true);
+        let engine = &self.set.engine;
+        for list in &self.touched {
+            let awaited_by = &engine.lists[*list as usize].awaited_by;
+            if !awaited_by.is_empty() {
+                self.wanted.resize(engine.patterns.validators.len(), false);
+                awaited_by.iter().for_each(|pattern| self.wanted[*pattern as usize] = true);
             }
         }
         !self.wanted.is_empty()
@@ -296,12 +298,15 @@ impl<'g, 'm> Gatherer<'g, 'm> {
         }
         self.tidy(row);
         let engine = &self.set.engine;
-        for (number, near) in engine.nears.iter().enumerate() {
+        // Only of lists that have a match here: one that is met in every mail must not cost what all policies ask.
+        let asked = self.touched.iter().flat_map(|list| &engine.lists[*list as usize].nears);
+        for number in asked {
+            let near = &engine.nears[*number as usize];
             let (list, others) = (&self.row[near.list as usize], &self.row[near.near as usize]);
             if list.is_empty() || others.is_empty() {
                 continue;
             }
-            let source = &mut self.out.sources[engine.lists.len() + number];
+            let source = &mut self.out.sources[engine.lists.len() + *number as usize];
             source.found.extend(near_by(list, others, near.within));
             source.keep_within_room(self.pieces, &mut self.out.overflowing);
         }
