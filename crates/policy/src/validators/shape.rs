@@ -18,15 +18,7 @@ pub(super) const TABLE: &[Validator] = &[
     compacted("letters_and_digits", letters_and_digits, "at least one letter and one digit"),
     verbatim("public_ipv4", public_ipv4, "an IPv4 address outside the reserved blocks (RFC 6890)"),
     verbatim("private_ipv4", private_ipv4, "an IPv4 address for private networks (RFC 1918)"),
-    verbatim(
-        "ipv6",
-        |t| {
-            t.len() >= 6
-                && t.parse::<std::net::Ipv6Addr>()
-                    .is_ok_and(|a| a.segments().iter().filter(|s| **s != 0).count() > 2)
-        },
-        "an IPv6 address with more than two groups set",
-    ),
+    verbatim("ipv6", ipv6, "an IPv6 address of a block that is in use, with more than two groups set"),
     verbatim("mac_address", mac_address, "a unicast MAC address, not all the same octet"),
     verbatim("email_address", email_address, "an addr-spec with a plausible domain"),
 ];
@@ -69,6 +61,15 @@ fn public_ipv4(text: &str) -> bool {
 
 fn private_ipv4(text: &str) -> bool {
     text.parse::<std::net::Ipv4Addr>().is_ok_and(|a| a.is_private())
+}
+
+/// Global unicast, unique local and link-local addresses (RFC 4291, RFC 4193) but those for documentation (RFC 3849, RFC 9637).
+fn ipv6(text: &str) -> bool {
+    let Ok(address) = text.parse::<std::net::Ipv6Addr>() else { return false };
+    let groups = address.segments();
+    let documentation = groups[..2] == [0x2001, 0xdb8] || (groups[0] == 0x3fff && groups[1] < 0x1000);
+    let given_out = matches!(groups[0], 0x2000..=0x3fff | 0xfc00..=0xfdff | 0xfe80..=0xfebf);
+    given_out && !documentation && groups.iter().filter(|group| **group != 0).count() > 2
 }
 
 fn mac_address(text: &str) -> bool {
@@ -119,6 +120,8 @@ mod tests {
             assert!(!public_ipv4(reserved), "{reserved}");
         }
         assert!(public_ipv4("8.8.8.8") && private_ipv4("10.1.2.3") && !private_ipv4("8.8.8.8"));
+        assert!(ipv6("fd12:3456:789a:1::1") && !ipv6("fe80::1") && !ipv6("12:30:45"));
+        assert!(!ipv6("2001:db8:85a3::8a2e:370:7334") && !ipv6("3fff:fff:1::1"));
         assert!(
             mac_address("00:1b:63:84:45:e6")
                 && !mac_address("00:00:00:00:00:00")

@@ -125,7 +125,7 @@ mod tests {
     fn icaos_specimens_pass_and_a_changed_digit_fails() {
         for (name, good) in [
             ("mrz_td1", "I<UTOD231458907<<<<<<<<<<<<<<<\n7408122F1204159UTO<<<<<<<<<<<6"),
-            ("mrz_td1", "I<UTOD23145890<AB112234566<<<<\r\n7408122F1204159UTO<<<<<<<<<<<4"),
+            ("mrz_td1", "I<UTOD23145890<7349<<<<<<<<<<<\r\n3407127M9507122UTO<<<<<<<<<<<2"),
             ("mrz_td2", "D231458907UTO7408122F1204159<<<<<<<6"),
             ("mrz_td3", "L898902C36UTO7408122F1204159ZE184226B<<<<<10"),
         ] {
