@@ -251,6 +251,29 @@ async fn a_role_that_must_not_know_names_does_not_learn_them_anywhere() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sees_matches_masked_cannot_guess_them_by_asking() {
+    let server = Server::start().await;
+    server.record(message("M", &[1])).await;
+    let reviewer = server.person("Reviewer").await;
+    let ask = "value=4111111111111111";
+    for path in ["/incidents", "/incidents/export.csv", "/incidents/export.json"] {
+        let refused = reviewer.get(&format!("{path}?{ask}")).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{path}: {}", refused.text);
+        assert!(!refused.text.contains("1 shown of 1"), "{path}");
+    }
+    assert!(!reviewer.get("/incidents").await.text.contains("name=\"value\""), "it is not offered either");
+    let saved = reviewer.post("/reports", &[("name", "guess"), ("query", ask)]).await;
+    assert_eq!(saved.status, StatusCode::FORBIDDEN);
+    // What others share is not a way either.
+    let remediator = server.person("Remediator").await;
+    remediator.post("/reports", &[("name", "cards"), ("query", ask), ("shared", "on")]).await;
+    let reports = reviewer.get("/reports").await.text;
+    assert!(reports.contains("cards") && !reports.contains("4111"), "{reports}");
+    assert!(remediator.get(&format!("/incidents?{ask}")).await.text.contains("1 shown of 1<"));
+    assert!(remediator.get("/reports").await.text.contains("4111"));
+}
+
 /// The pseudonyms on a page, in their order.
 fn pseudonyms(page: &str) -> Vec<String> {
     let shown = page.match_indices("Person ").map(|(at, _)| page[at..].chars().take(17).collect::<String>());
