@@ -142,9 +142,8 @@ async fn written(
     if !role.rights.may(Privilege::ViewNetworkIncidents) {
         return ever("the role does not see incidents any more");
     }
-    if let Some((part, _)) = filter.asks_by().iter().find(|(part, asked)| *asked && role.rights.hides(*part))
-    {
-        return ever(&format!("the role does not see \"{}\", by which the report filters", part.title()));
+    if let Some(why) = filter.refused(&role.rights) {
+        return ever(&format!("the role {why}, as the report does"));
     }
     match text(enforce, mail, &role.rights, &filter).await {
         Ok(text) => Ok(Ok((user.mail, text))),

@@ -25,6 +25,9 @@ pub enum Error {
         "the database {0} is damaged; restore it from a backup, or move it away to begin with an empty one"
     )]
     Corrupt(String),
+    /// A search was interrupted: it had so long.
+    #[error("the search took longer than {} s", .0.as_secs())]
+    TookTooLong(std::time::Duration),
     /// It was opened to be read.
     #[error("the database {0} was opened to be read only")]
     ReadOnly(String),
@@ -73,7 +76,7 @@ impl Error {
             Self::Objects(failure) => {
                 matches!(failure, objects::Failure::Away(_) | objects::Failure::Refused(_))
             }
-            Self::Schema(_) | Self::Key(_) | Self::Damaged => false,
+            Self::Schema(_) | Self::Key(_) | Self::Damaged | Self::TookTooLong(_) => false,
         }
     }
 }

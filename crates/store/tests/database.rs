@@ -7,7 +7,7 @@ mod postgres;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::migrate::Migrator;
 use store::Error;
@@ -64,6 +64,40 @@ on_both! {
         assert_eq!(rows[1].get::<Option<i64>>("number").unwrap(), None);
         assert!(!rows[1].get::<bool>("flag").unwrap());
         assert!(rows[1].get::<i64>("no such column").is_err());
+    }
+
+    async fn a_search_that_takes_too_long_is_ended_and_nothing_waits_for_it(place: &Place) {
+        const ENDLESS: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000000) SELECT count(*) AS n FROM n";
+        let database = open(&place.at).await;
+        let began = Instant::now();
+        let ended = database.search(ENDLESS, Vec::new(), Duration::from_millis(200)).await;
+        assert!(matches!(ended, Err(Error::TookTooLong(_))), "{ended:?}");
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+        // More of them than there are connections, and nobody else notices.
+        let many: Vec<_> = (0..8)
+            .map(|_| {
+                let database = database.clone();
+                tokio::spawn(async move { database.search(ENDLESS, Vec::new(), Duration::from_secs(60)).await.map(|_| ()) })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let meanwhile = async {
+            for name in ["a", "b", "c"] {
+                let mut transaction = database.begin().await.unwrap();
+                add(&mut *transaction, name).await.unwrap();
+                transaction.commit().await.unwrap();
+                names(&*database).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), meanwhile).await.expect("others do not wait");
+        assert!(many.iter().all(|one| !one.is_finished()), "the searches still run or wait");
+        many.iter().for_each(|one| one.abort());
+        if matches!(place.at, Location::File(_)) {
+            // Nobody waits for them any more, so they end and the next one has a connection at once.
+            let next = database.search("SELECT name FROM thing", Vec::new(), Duration::from_secs(60));
+            let rows = tokio::time::timeout(Duration::from_secs(8), next).await.expect("it finds room").unwrap();
+            assert_eq!(rows.len(), 3);
+        }
     }
 
     async fn a_nul_in_a_text_becomes_a_replacement_character(place: &Place) {

@@ -65,6 +65,7 @@
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.dataset.sent) return event.preventDefault();
+    for (const words of form.querySelectorAll("[data-searching]")) words.hidden = false;
     if (form.method === "post" && !form.target && !form.hasAttribute("hx-post") && !form.hasAttribute("data-again")) {
       form.dataset.sent = "1";
       setTimeout(() => delete form.dataset.sent, 4000);
@@ -72,6 +73,7 @@
   });
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+    for (const words of document.querySelectorAll("[data-searching]")) words.hidden = true;
   });
 
   function rowKeys(key) {

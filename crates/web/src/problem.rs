@@ -27,6 +27,8 @@ pub enum Problem {
     TooLarge,
     /// 422: the form cannot be taken as it is.
     Unfit(String),
+    /// 422: the search reads too much; the seconds that it had.
+    TookTooLong(u64),
     /// 429: too often; seconds to wait.
     TooOften(u32),
     /// 500: our fault. The text is for the log.
@@ -52,7 +54,7 @@ impl Problem {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unfit(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unfit(_) | Self::TookTooLong(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal(_) | Self::Damaged(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable(_) | Self::Away(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -70,6 +72,7 @@ impl Problem {
             Self::Conflict(_) => "It has changed meanwhile",
             Self::TooLarge => "That is too much",
             Self::Unfit(_) => "It cannot be taken like that",
+            Self::TookTooLong(_) => "The search took too long",
             Self::TooOften(_) => "Too many attempts",
             Self::Internal(_) => "Something went wrong",
             Self::Damaged(_) => "It cannot be read any more",
@@ -94,6 +97,10 @@ impl Problem {
             }
             Self::Method => "Open the page again and use its buttons.".to_owned(),
             Self::TooLarge => "Send less at once.".to_owned(),
+            Self::TookTooLong(seconds) => format!(
+                "The search took longer than {seconds} s and was ended: narrow it by date or by another filter. Parts of words are \
+                looked for in every incident that the other filters leave."
+            ),
             Self::TooOften(seconds) => format!("Wait {seconds} seconds, then try again."),
             Self::Internal(_) => {
                 "Nothing was changed half-way. Try again; if it stays so, the server's log says more.".to_owned()
@@ -129,10 +136,10 @@ impl From<Error> for Problem {
 
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
-        if error.is_outage() {
-            Self::Unavailable(error.to_string())
-        } else {
-            Self::Internal(error.to_string())
+        match error {
+            store::Error::TookTooLong(patience) => Self::TookTooLong(patience.as_secs()),
+            error if error.is_outage() => Self::Unavailable(error.to_string()),
+            error => Self::Internal(error.to_string()),
         }
     }
 }

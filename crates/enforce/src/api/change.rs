@@ -1,5 +1,7 @@
 //! `PATCH /incidents`: the same changes for a list of incidents. All of it or nothing.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -16,6 +18,10 @@ use crate::console::{Answer, Console, access, actor};
 
 /// Incidents of one request.
 const MOST: usize = 10_000;
+/// Notes of one request.
+const NOTES: usize = 20;
+/// Changes of one request, all incidents taken together: they are one transaction, and others wait for its end.
+const WORK: usize = 50_000;
 
 /// What is to be different, and of which incidents.
 #[derive(Deserialize, ToSchema)]
@@ -65,9 +71,7 @@ struct Updated {
 pub(super) async fn change(State(console): State<Console>, viewer: Viewer, body: Bytes) -> Answer {
     viewer.require(Privilege::ApiIncidentUpdate)?;
     let asked: Asked = read(&body)?;
-    if asked.incident_ids.is_empty() || asked.incident_ids.len() > MOST {
-        return Err(Problem::Bad(format!("incidentIds names 1 to {MOST} incidents.")).into());
-    }
+    asked.check()?;
     let changes = changes(&console, &asked).await?;
     if changes.is_empty() {
         return Err(
@@ -86,6 +90,45 @@ pub(super) async fn change(State(console): State<Console>, viewer: Viewer, body:
         not_found_incident_ids: of(&[Changed::NotThere]),
     })
     .into_response())
+}
+
+impl Asked {
+    /// Refuses what would keep others waiting for long.
+    fn check(&self) -> Result<(), Problem> {
+        let bad = |why: String| Err(Problem::Bad(why));
+        if self.incident_ids.is_empty() || self.incident_ids.len() > MOST {
+            return bad(format!("incidentIds names 1 to {MOST} incidents."));
+        }
+        if self.incident_notes.len() > NOTES {
+            return bad(format!("incidentNotes has at most {NOTES} notes."));
+        }
+        let mut attributes = BTreeSet::new();
+        if let Some(twice) =
+            self.incident_custom_attributes.iter().find(|one| !attributes.insert(one.column_index))
+        {
+            let index = twice.column_index;
+            return bad(format!("incidentCustomAttributes names the attribute {index} more than once."));
+        }
+        let single = [
+            self.incident_status_id.is_some(),
+            self.severity.is_some(),
+            self.data_owner_name.is_some(),
+            self.data_owner_email.is_some(),
+            self.prevent_or_protect_status.is_some(),
+            self.remediation_location.is_some(),
+            self.is_hidden.is_some(),
+        ];
+        let changes = single.iter().filter(|asked| **asked).count()
+            + self.incident_notes.len()
+            + self.incident_custom_attributes.len();
+        if self.incident_ids.len() * changes > WORK {
+            return bad(format!(
+                "{} incidents with {changes} changes each are too many for one request: at most {WORK} changes, all taken together.",
+                self.incident_ids.len()
+            ));
+        }
+        Ok(())
+    }
 }
 
 async fn changes(console: &Console, asked: &Asked) -> Answer<Vec<Change>> {

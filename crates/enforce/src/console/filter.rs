@@ -6,9 +6,9 @@ use incident::Severity;
 use incident::desk::{Condition, Desk, Field, Key, Order, Scalar, Search, Sort};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use web::Viewer;
 use web::pages::encoded;
-use web::people::Hidden;
+use web::people::{Hidden, Privilege, Rights};
+use web::{Problem, Viewer};
 
 use super::Answer;
 use super::seen::severity;
@@ -176,8 +176,20 @@ impl Filter {
     /// What a viewer asks for. A role cannot find out by asking what it does not see; by a pseudonym it may ask.
     pub(crate) async fn asked(desk: &Desk, viewer: &Viewer, pairs: &[(String, String)]) -> Answer<Self> {
         let filter = Self::read(pairs).map_err(bad)?.resolved(desk).await?;
-        viewer.may_ask_by(&filter.asks_by())?;
-        Ok(filter)
+        match filter.refused(&viewer.role.rights) {
+            None => Ok(filter),
+            Some(why) => Err(Problem::Forbidden(format!("The role {} {why}.", viewer.role.name)).into()),
+        }
+    }
+
+    /// Why somebody with these rights may not ask so: what a role does not see, it does not find out by asking either.
+    pub(crate) fn refused(&self, rights: &Rights) -> Option<String> {
+        if let Some((part, _)) = self.asks_by().iter().find(|(part, asked)| *asked && rights.hides(*part)) {
+            return Some(format!("does not see \"{}\" and cannot search or sort by it", part.title()));
+        }
+        // Whoever sees the last digits only would find the others by trying.
+        let guesses = !self.value.is_empty() && !rights.may(Privilege::ViewMatches);
+        guesses.then(|| "sees matches masked and cannot search by a matched value".to_owned())
     }
 
     /// With whom a pseudonym stands for.
@@ -191,8 +203,8 @@ impl Filter {
     }
 
     /// The parts of incidents that roles may not know, and whether it asks by them.
-    pub(crate) fn asks_by(&self) -> [(Hidden, bool); 6] {
-        let by_sender = !self.sender.is_empty() && self.people.is_none();
+    fn asks_by(&self) -> [(Hidden, bool); 6] {
+        let by_sender = !self.sender.is_empty() && web::is_pseudonym(&self.sender).is_none();
         [
             (Hidden::Sender, by_sender || self.sort == Sort::Sender),
             // Who can look for a colleague among recipients learns who the pseudonym there is.

@@ -139,7 +139,7 @@ pub(super) async fn show(
     let content = ListPage {
         form: viewer.form(),
         fields: fields(&filter, &statuses.iter().map(|one| one.name.clone()).collect::<Vec<_>>()),
-        more: more_fields(&filter, groups(&statuses)),
+        more: more_fields(&viewer, &filter, groups(&statuses)),
         open: !(filter.group.is_empty()
             && filter.server.is_empty()
             && filter.value.is_empty()
@@ -238,19 +238,19 @@ fn groups(statuses: &[StatusRow]) -> Vec<String> {
     groups
 }
 
-fn more_fields(filter: &Filter, groups: Vec<String>) -> Vec<Field> {
+fn more_fields(viewer: &Viewer, filter: &Filter, groups: Vec<String>) -> Vec<Field> {
     let groups = std::iter::once((String::new(), "Any".to_owned()))
         .chain(groups.into_iter().map(|group| (group.clone(), group)));
     let prevents = std::iter::once((String::new(), "Any".to_owned()))
         .chain(PREVENT_STATUSES.iter().map(|(id, _, words)| (id.to_string(), (*words).to_owned())));
-    vec![
+    let value = Field::new(Kind::Search, "value", "Matched value")
+        .value(&filter.value)
+        .hint("Whole, however it was written.");
+    let mut fields = vec![
         Field::new(Kind::OneOf, "group", "Group of statuses").choices(groups).value(&filter.group),
         Field::new(Kind::OneOf, "prevent", "What became of the mail")
             .choices(prevents)
             .value(filter.prevent.first().map(ToString::to_string).unwrap_or_default()),
-        Field::new(Kind::Search, "value", "Matched value")
-            .value(&filter.value)
-            .hint("Whole, however it was written."),
         Field::new(Kind::Search, "unscannable", "Not inspected because")
             .value(&filter.unscannable)
             .hint("encrypted, corrupt, timeout, …"),
@@ -262,7 +262,11 @@ fn more_fields(filter: &Filter, groups: Vec<String>) -> Vec<Field> {
             )
             .hint("Name and value as they stand there: Department=Sales."),
         Field::new(Kind::Check, "hidden", "Hidden incidents").checked(filter.hidden),
-    ]
+    ];
+    if viewer.may_see_matches() {
+        fields.insert(2, value);
+    }
+    fields
 }
 
 fn heads(viewer: &Viewer, filter: &Filter) -> Vec<Head> {

@@ -13,7 +13,6 @@ use web::{Problem, Viewer};
 use super::bulk::parsed;
 use super::filter::Filter;
 use super::list::see_other;
-use super::trouble::bad;
 use super::{Answer, Console};
 
 #[derive(Template)]
@@ -38,8 +37,8 @@ struct ScheduleForm {
 struct Row {
     id: u64,
     name: String,
-    address: String,
-    query: String,
+    /// The filters; none, if the role could not ask by them itself.
+    query: Option<String>,
     owner: String,
     shared: bool,
     own: bool,
@@ -95,14 +94,19 @@ pub(super) async fn show(
         last: of(report.id).and_then(last),
         id: report.id,
         name: report.name,
-        address: format!("/incidents?{}", report.query),
-        query: report.query,
+        query: shown(&viewer, report.query),
         own: report.owner == viewer.name,
         owner: report.owner,
         shared: report.shared,
     });
     let content = Reports { form: viewer.form(), rows: rows.collect(), scheduled };
     Ok(Page::new(&viewer, "Saved reports").show(&content)?)
+}
+
+/// The filters of a report that others may have saved. What the role does not see stands in none that it is shown.
+fn shown(viewer: &Viewer, query: String) -> Option<String> {
+    let filter = Filter::read(&parsed(&query)).ok()?;
+    filter.refused(&viewer.role.rights).is_none().then_some(query)
 }
 
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -218,7 +222,7 @@ pub(super) async fn schedule(
 pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(new): Form<New>) -> Answer {
     viewer.require(Privilege::ViewNetworkIncidents)?;
     // Only what this console would have written is kept: a report is opened by others.
-    let query = Filter::read(&parsed(&new.query)).map_err(bad)?.query();
+    let query = Filter::asked(&console.desk, &viewer, &parsed(&new.query)).await?.query();
     let saved = console.desk.save_report(&viewer.name, &new.name, !new.shared.is_empty(), &query).await?;
     saved.map_err(Problem::Unfit)?;
     viewer.say(Tone::Done, "The report is saved.").await?;

@@ -20,7 +20,9 @@ use super::filter::Filter;
 use super::list::{Row, next, prevent_chip, see_other};
 use super::once::{new_once, read_once};
 use super::second::{self, Waiting};
-use super::seen::{access, may_remediate, plain, recipient, redact, redact_look, sees_history, severity};
+use super::seen::{
+    access, correlated, may_remediate, plain, recipient, redact, redact_look, sees_history, severity, words,
+};
 use super::trouble::bad;
 use super::{Answer, Console, actor};
 use crate::respond::On;
@@ -158,7 +160,7 @@ pub(super) async fn show(
     if viewer.may_see_matches() {
         viewer.log("MATCHES_SEEN", &format!("incident {id}"), "matches shown unmasked").await?;
     }
-    let found = console.desk.correlations(&access, &look.incident).await?;
+    let found = console.desk.correlations(&access, &correlated(&viewer, &look.incident)).await?;
     let next = next(&console, &viewer, &filter, id).await?;
     let query = filter.query();
     let states = match viewer.hides(Hidden::Recipients) {
@@ -171,6 +173,7 @@ pub(super) async fn show(
             .take(500)
             .map(|state| Copy {
                 recipient: line(&recipient(&viewer, &look.incident.summary.sender, &state.recipient), 300),
+                note: line(&words(&viewer, &look.incident.summary, &state.note), 500),
                 ..copy(state)
             })
             .collect(),
@@ -183,7 +186,11 @@ pub(super) async fn show(
         lookup: console.desk.lookup_waits(id).await?.map(|waits| Waits {
             next: Moment(waits.due.as_millisecond()),
             attempts: waits.attempts,
-            trouble: line(&waits.trouble, 500),
+            // A program's own words, about people whom it was asked about.
+            trouble: match viewer.hides(Hidden::Sender) || viewer.hides(Hidden::Recipients) {
+                true if !waits.trouble.is_empty() => line(web::NOT_SHOWN, 500),
+                _ => line(&waits.trouble, 500),
+            },
         }),
         ..content(&viewer, look, query)
     };

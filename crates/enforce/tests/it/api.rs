@@ -333,3 +333,30 @@ async fn only_who_proves_to_be_somebody_with_the_right_is_answered() {
     let answer = client.post(url).bearer_auth(token.text.as_str()).json(&select).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_would_keep_all_others_waiting_is_refused_as_a_whole() {
+    let server = Server::start().await;
+    let id = server.record(message("M", &[1])).await[0];
+    let connector = Connector::new(&server, "API client").await;
+    let many: Vec<u64> = (1..=10_000).collect();
+    let notes = |count: usize| vec![json!({ "note": "x" }); count];
+    let attributes: Vec<Value> = (1..=6).map(|index| json!({ "columnIndex": index, "value": "x" })).collect();
+    for (refused, says) in [
+        (json!({ "incidentIds": [id], "incidentNotes": notes(21) }), "at most 20 notes"),
+        (json!({ "incidentIds": many, "incidentNotes": notes(6) }), "at most 50000 changes"),
+        (json!({ "incidentIds": many, "incidentCustomAttributes": attributes }), "at most 50000 changes"),
+        (
+            json!({ "incidentIds": [id], "incidentCustomAttributes": vec![json!({ "columnIndex": 1, "value": "x" }); 2] }),
+            "the attribute 1 more than once",
+        ),
+    ] {
+        let (status, value) = connector.ask(Method::PATCH, "/incidents", Some(refused)).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{value}");
+        assert!(value["detail"].as_str().unwrap().contains(says), "{value}");
+    }
+    assert_eq!(connector.get(&format!("/incidents/{id}/notes")).await, json!([]));
+    let body = json!({ "incidentIds": [id], "incidentNotes": notes(20) });
+    assert_eq!(connector.ask(Method::PATCH, "/incidents", Some(body)).await.0, StatusCode::OK);
+    assert_eq!(connector.get(&format!("/incidents/{id}/notes")).await.as_array().unwrap().len(), 20);
+}

@@ -136,7 +136,7 @@ async fn whoever_lost_the_right_gets_no_report_any_more() {
     rights.hidden.insert(web::people::Hidden::Sender);
     people.change_role(role.id, role.version, "Two", &rights).await.unwrap();
     is_due(&server, 1).await;
-    server.until("it is said", async || page(&two).await.contains("by which the report filters")).await;
+    server.until("it is said", async || page(&two).await.contains("as the report does")).await;
     assert!(postbox.mails().is_empty());
 }
 

@@ -251,6 +251,29 @@ async fn a_role_that_must_not_know_names_does_not_learn_them_anywhere() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sees_matches_masked_cannot_guess_them_by_asking() {
+    let server = Server::start().await;
+    server.record(message("M", &[1])).await;
+    let reviewer = server.person("Reviewer").await;
+    let ask = "value=4111111111111111";
+    for path in ["/incidents", "/incidents/export.csv", "/incidents/export.json"] {
+        let refused = reviewer.get(&format!("{path}?{ask}")).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{path}: {}", refused.text);
+        assert!(!refused.text.contains("1 shown of 1"), "{path}");
+    }
+    assert!(!reviewer.get("/incidents").await.text.contains("name=\"value\""), "it is not offered either");
+    let saved = reviewer.post("/reports", &[("name", "guess"), ("query", ask)]).await;
+    assert_eq!(saved.status, StatusCode::FORBIDDEN);
+    // What others share is not a way either.
+    let remediator = server.person("Remediator").await;
+    remediator.post("/reports", &[("name", "cards"), ("query", ask), ("shared", "on")]).await;
+    let reports = reviewer.get("/reports").await.text;
+    assert!(reports.contains("cards") && !reports.contains("4111"), "{reports}");
+    assert!(remediator.get(&format!("/incidents?{ask}")).await.text.contains("1 shown of 1<"));
+    assert!(remediator.get("/reports").await.text.contains("4111"));
+}
+
 /// The pseudonyms on a page, in their order.
 fn pseudonyms(page: &str) -> Vec<String> {
     let shown = page.match_indices("Person ").map(|(at, _)| page[at..].chars().take(17).collect::<String>());
@@ -346,6 +369,111 @@ async fn where_senders_have_pseudonyms_no_page_and_no_answer_tells_an_address_of
         let fields = [("status", "New"), ("query", ask), ("advance", "on")];
         let decided = council.post(&format!("/incidents/{id}/change"), &fields).await;
         assert_eq!(decided.status, StatusCode::FORBIDDEN, "{ask} as the list to go on in");
+    }
+}
+
+/// The passages that the interface gives of an incident's matches, each in one.
+async fn passages(person: &crate::support::Person, id: u64) -> Vec<String> {
+    let path = format!("/ProtectManager/webservices/v2/incidents/{id}/components/matches");
+    let places: serde_json::Value = serde_json::from_str(&person.get(&path).await.text).unwrap();
+    let places = places.as_array().unwrap();
+    let all = places.iter().flat_map(|place| place["violations"].as_array().unwrap());
+    all.map(|one| {
+        let segments = one["violationSegments"].as_array().unwrap();
+        segments.iter().map(|segment| segment["text"].as_str().unwrap()).collect()
+    })
+    .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_match_within_an_address_and_an_address_that_a_passage_cuts_tell_nobody_who_it_is() {
+    let server = Server::start().await;
+    let mut one = message("M", &[1]);
+    let found = one.violations[0].matches[0].clone();
+    let passage = |before: &str, text: &str, after: &str| incident::Match {
+        before: before.into(),
+        text: text.into(),
+        after: after.into(),
+        ..found.clone()
+    };
+    one.violations[0].matches = vec![
+        passage("wrote ", "Anna", "@company.example today"),
+        passage("anna@", "company", ".example wrote"),
+        passage("na@company.example sent ", "4111 1111 1111 1111", " for anna@com"),
+        passage("card ", "4111 1111 1111 1112", " of joanna@company.example"),
+    ];
+    let id = server.record(one).await[0];
+    let privileges = BTreeSet::from([
+        Privilege::ViewNetworkIncidents,
+        Privilege::ViewMatches,
+        Privilege::ApiIncidentView,
+        Privilege::AuthorPolicies,
+    ]);
+    let hidden = BTreeSet::from([Hidden::Sender]);
+    let council = server.with_rights("Council", Rights { privileges, access: Vec::new(), hidden }).await;
+    let name = pseudonyms(&council.get("/incidents").await.text).remove(0);
+    assert_eq!(
+        passages(&council, id).await,
+        [
+            format!("wrote {name} today"),
+            format!("{name} wrote"),
+            format!("{name} sent 4111 1111 1111 1111 for {name}"),
+            format!("card 4111 1111 1111 1112 of jo{name}"),
+        ]
+    );
+    for path in [format!("/incidents/{id}"), format!("/incidents/{id}/near-miss")] {
+        let page = council.get(&path).await.text.to_lowercase();
+        assert!(page.contains("4111"), "{path}");
+        // Not even as the value that other incidents have too.
+        assert!(!page.contains("anna") && !page.contains("na@"), "{path}:\n{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn matches_in_a_part_that_the_role_does_not_see_are_not_told() {
+    let server = Server::start().await;
+    let mut one = message("M", &[1]);
+    let found = one.violations[0].matches[0].clone();
+    let places = [
+        ("Subject", "text", "subjectword", Hidden::Subject),
+        ("forwarded.eml > Subject", "text", "innersubject", Hidden::Subject),
+        ("", "text", "bodyword", Hidden::Body),
+        ("", "link", "linkword", Hidden::Body),
+        ("To", "text", "headerword", Hidden::Recipients),
+        ("recipient", "envelope", "envelopeword", Hidden::Recipients),
+    ];
+    one.violations[0].matches = places
+        .iter()
+        .map(|(path, kind, word, _)| incident::Match {
+            path: (*path).into(),
+            kind: (*kind).into(),
+            text: (*word).into(),
+            ..found.clone()
+        })
+        .chain([incident::Match { text: "fileword".into(), ..found.clone() }])
+        .collect();
+    let id = server.record(one).await[0];
+    for part in [Hidden::Subject, Hidden::Body, Hidden::Recipients] {
+        let privileges = BTreeSet::from([
+            Privilege::ViewNetworkIncidents,
+            Privilege::ViewMatches,
+            Privilege::ApiIncidentView,
+            Privilege::AuthorPolicies,
+        ]);
+        let rights = Rights { privileges, access: Vec::new(), hidden: BTreeSet::from([part]) };
+        let reader = server.with_rights(&format!("Without {}", part.word()), rights).await;
+        for path in [
+            format!("/incidents/{id}"),
+            format!("/incidents/{id}/near-miss"),
+            format!("/ProtectManager/webservices/v2/incidents/{id}/components/matches"),
+        ] {
+            let page = reader.get(&path).await.text;
+            assert!(page.contains("fileword"), "{path}: what stands in files is told\n{page}");
+            for (_, _, word, of) in &places {
+                // Five words of the values that others have too are looked for, so the rest is on the page once.
+                assert_eq!(page.contains(word), *of != part, "{word} on {path} without {}", part.word());
+            }
+        }
     }
 }
 

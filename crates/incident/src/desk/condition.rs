@@ -139,6 +139,27 @@ impl Condition {
         self.check_values()
     }
 
+    /// Whether no index answers a part of it: every incident may have to be read.
+    pub(super) fn reads_all(&self) -> bool {
+        match self {
+            Self::All(inner) | Self::Any(inner) => inner.iter().any(Self::reads_all),
+            Self::Not(inner) => inner.reads_all(),
+            Self::Like(..) => true,
+            Self::Is(field, _) | Self::Compare(field, ..) | Self::Missing(field) => matches!(
+                field,
+                Field::MessageId
+                    | Field::Policy
+                    | Field::PolicyVersion
+                    | Field::Recipients
+                    | Field::Subject
+                    | Field::Direction
+                    | Field::Outcome
+                    | Field::DataOwnerName
+                    | Field::Note
+            ),
+        }
+    }
+
     fn tests(&self) -> usize {
         match self {
             Self::All(inner) | Self::Any(inner) => 1 + inner.iter().map(Self::tests).sum::<usize>(),
@@ -440,4 +461,20 @@ fn texts(values: &[Scalar]) -> impl Iterator<Item = &str> {
         Scalar::Text(text) => Some(text.as_str()),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_index_answers_is_known_wherever_it_stands() {
+        let policy = Condition::Is(Field::PolicyId, vec![Scalar::Number(1)]);
+        let subject = Condition::contains(Field::Subject, "zzz");
+        let sender = Condition::is(Field::Sender, "anna@company.example");
+        assert!(!Condition::All(vec![policy.clone(), sender]).reads_all());
+        assert!(Condition::All(vec![policy.clone(), Condition::Any(vec![subject.clone()])]).reads_all());
+        assert!(Condition::Not(Box::new(subject)).reads_all());
+        assert!(policy.and(Condition::is(Field::Note, "x")).reads_all());
+    }
 }

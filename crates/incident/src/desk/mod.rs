@@ -18,8 +18,9 @@ mod second;
 pub(crate) mod statuses;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use store::database::{Database, Session, Transaction};
+use store::database::{Database, Row, Session, Transaction};
 use store::keys::Keys;
 use store::values;
 
@@ -65,16 +66,25 @@ impl Access {
     }
 }
 
+/// How long a search may read that no index answers.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Incidents for people, over the journal's database.
 #[derive(Debug, Clone)]
 pub struct Desk {
     journal: Arc<Journal>,
+    patience: Duration,
 }
 
 impl Desk {
     /// The desk of a journal.
     pub fn new(journal: Arc<Journal>) -> Self {
-        Self { journal }
+        Self { journal, patience: PATIENCE }
+    }
+
+    /// With another time that a search may take which no index answers.
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// The journal.
@@ -88,6 +98,16 @@ impl Desk {
 
     fn keys(&self) -> &Keys {
         self.journal.keys()
+    }
+
+    /// The rows of a question: beside everything else and not for ever, where it may have to read all there is.
+    async fn found(&self, asked: &Condition, writer: condition::Writer<'_>) -> Result<Vec<Row>, Error> {
+        let db = self.database();
+        let rows = match asked.reads_all() {
+            true => db.search(&writer.sql, writer.values, self.patience).await,
+            false => db.fetch(&writer.sql, writer.values).await,
+        };
+        Ok(rows?)
     }
 
     async fn begin(&self) -> Result<Box<dyn Transaction>, Error> {

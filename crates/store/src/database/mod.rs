@@ -11,6 +11,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
 
@@ -53,6 +54,9 @@ pub trait Database: Send + Sync + fmt::Debug {
     fn dialect(&self) -> Dialect;
     /// The rows that a reading statement gives, as of the last commit.
     fn fetch<'a>(&'a self, sql: &'a str, values: Vec<Value>) -> Answer<'a, Vec<Row>>;
+    /// As [`Self::fetch`], for statements that may read all there is: on connections of their own, so that nothing else waits for
+    /// them, and interrupted after `patience`, or when nobody waits for the answer any more.
+    fn search<'a>(&'a self, sql: &'a str, values: Vec<Value>, patience: Duration) -> Answer<'a, Vec<Row>>;
     /// Begins a transaction that may write. With SQLite there is one at a time, and others wait here.
     fn begin(&self) -> Answer<'_, Box<dyn Transaction>>;
     /// Octets that the data takes on disk.

@@ -13,12 +13,17 @@ use super::{Answer, Database, Dialect, Row, Session, Transaction, Value, migrati
 use crate::Error;
 
 const CONNECTIONS: u32 = 16;
+/// Connections for statements that may read all there is.
+const SEARCHERS: u32 = 4;
+/// The code of a statement that had no time left.
+const CANCELED: &str = "57014";
 /// How long to wait for a free connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(super) struct Postgres {
     pool: PgPool,
+    searchers: PgPool,
 }
 
 impl Postgres {
@@ -30,12 +35,14 @@ impl Postgres {
         let migrated = migrations.run(&mut connection).await.map_err(migration_failed);
         connection.close().await?;
         migrated?;
-        Ok(Self { pool: pool(options, CONNECTIONS).await? })
+        let searchers = durable(SEARCHERS).connect_lazy_with(options.clone());
+        Ok(Self { pool: durable(CONNECTIONS).connect_with(options).await?, searchers })
     }
 
     pub(super) async fn read_only(url: &str) -> Result<Self, Error> {
         let options = options(url)?.options([("default_transaction_read_only", "on")]);
-        Ok(Self { pool: pool(options, 2).await? })
+        let searchers = durable(1).connect_lazy_with(options.clone());
+        Ok(Self { pool: durable(2).connect_with(options).await?, searchers })
     }
 }
 
@@ -48,6 +55,22 @@ impl Database for Postgres {
         Box::pin(async move {
             let sql = numbered(sql);
             Ok(self.pool.fetch_all(bound(&sql, values)).await?.into_iter().map(row).collect())
+        })
+    }
+
+    fn search<'a>(&'a self, sql: &'a str, values: Vec<Value>, patience: Duration) -> Answer<'a, Vec<Row>> {
+        Box::pin(async move {
+            let mut transaction = self.searchers.begin().await?;
+            // The server ends it then, also if nobody waits for the answer any more.
+            let bound_to = format!("SET LOCAL statement_timeout = {}", patience.as_millis().max(1));
+            transaction.execute(sqlx::query(AssertSqlSafe(bound_to.as_str()))).await?;
+            let sql = numbered(sql);
+            let rows = transaction.fetch_all(bound(&sql, values)).await.map_err(|error| {
+                let code = error.as_database_error().and_then(|error| error.code());
+                if code.as_deref() == Some(CANCELED) { Error::TookTooLong(patience) } else { error.into() }
+            })?;
+            transaction.commit().await?;
+            Ok(rows.into_iter().map(row).collect())
         })
     }
 
@@ -117,16 +140,15 @@ fn options(url: &str) -> Result<PgConnectOptions, Error> {
     Ok(options.application_name("weir").disable_statement_logging())
 }
 
-async fn pool(options: PgConnectOptions, connections: u32) -> Result<PgPool, Error> {
+fn durable(connections: u32) -> PgPoolOptions {
     let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
     // A role or database may have switched durability off for speed: not for us.
-    let durable = pool.after_connect(|connection, _| {
+    pool.after_connect(|connection, _| {
         Box::pin(async move {
             let sql = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
             connection.execute(sql).await.map(|_| ())
         })
-    });
-    Ok(durable.connect_with(options).await?)
+    })
 }
 
 async fn check(connection: &mut sqlx::PgConnection) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
@@ -21,6 +21,10 @@ use crate::Error;
 /// Another process may hold the file for so long, a backup or a command for example.
 const BUSY: Duration = Duration::from_secs(10);
 const READERS: u32 = 4;
+/// Connections for statements that may read all there is.
+const SEARCHERS: u32 = 2;
+/// Steps of SQLite's machine between two looks at the clock.
+const STEPS: i32 = 10_000;
 /// The log of pages that were not moved to the file yet is cut back to this size.
 const WAL_LIMIT: u32 = 64 << 20;
 
@@ -28,6 +32,7 @@ const WAL_LIMIT: u32 = 64 << 20;
 pub(super) struct Sqlite {
     file: PathBuf,
     readers: SqlitePool,
+    searchers: SqlitePool,
     /// The connection that writes; none at first, and none after a failure: a fresh one has no half transaction in it.
     writer: Option<Arc<Mutex<Option<SqliteConnection>>>>,
 }
@@ -37,13 +42,15 @@ impl Sqlite {
         make_private(file).map_err(|why| Error::file("cannot make", file, why))?;
         let mut writer = writing(file).connect().await.map_err(|error| named(file, error))?;
         migrations.run(&mut writer).await.map_err(migration_failed)?;
-        let readers = readers(file).await?;
-        Ok(Self { file: file.to_owned(), readers, writer: Some(Arc::new(Mutex::new(Some(writer)))) })
+        let (readers, searchers) = (readers(file).await?, searchers(file));
+        let writer = Some(Arc::new(Mutex::new(Some(writer))));
+        Ok(Self { file: file.to_owned(), readers, searchers, writer })
     }
 
     pub(super) async fn read_only(file: &Path) -> Result<Self, Error> {
         fs::metadata(file).map_err(|why| Error::file("cannot read", file, why))?;
-        Ok(Self { file: file.to_owned(), readers: readers(file).await?, writer: None })
+        let (readers, searchers) = (readers(file).await?, searchers(file));
+        Ok(Self { file: file.to_owned(), readers, searchers, writer: None })
     }
 }
 
@@ -56,6 +63,22 @@ impl Database for Sqlite {
         Box::pin(async move {
             let rows = self.readers.fetch_all(bound(sql, values)).await;
             Ok(rows.map_err(|error| named(&self.file, error))?.into_iter().map(row).collect())
+        })
+    }
+
+    fn search<'a>(&'a self, sql: &'a str, values: Vec<Value>, patience: Duration) -> Answer<'a, Vec<Row>> {
+        Box::pin(async move {
+            let failed = |error| interrupted(&self.file, error, patience);
+            let until = Instant::now() + patience;
+            let mut connection = self.searchers.acquire().await.map_err(failed)?;
+            let waits = Arc::new(());
+            let waited_for = Arc::downgrade(&waits);
+            let goes_on = move || waited_for.strong_count() > 0 && Instant::now() < until;
+            connection.lock_handle().await.map_err(failed)?.set_progress_handler(STEPS, goes_on);
+            let rows = connection.fetch_all(bound(sql, values)).await;
+            connection.lock_handle().await.map_err(failed)?.remove_progress_handler();
+            drop(waits);
+            Ok(rows.map_err(failed)?.into_iter().map(row).collect())
         })
     }
 
@@ -166,6 +189,21 @@ impl Transaction for Writing {
 async fn readers(file: &Path) -> Result<SqlitePool, Error> {
     let pool = SqlitePoolOptions::new().max_connections(READERS);
     pool.connect_with(options(file).read_only(true)).await.map_err(|error| named(file, error))
+}
+
+fn searchers(file: &Path) -> SqlitePool {
+    let pool = SqlitePoolOptions::new().max_connections(SEARCHERS).acquire_timeout(BUSY);
+    pool.connect_lazy_with(options(file).read_only(true))
+}
+
+/// As [`named`]; a search that had no time left, or found no connection free, is said as what it is.
+fn interrupted(file: &Path, error: sqlx::Error, patience: Duration) -> Error {
+    const INTERRUPTED: &str = "9";
+    let code = error.as_database_error().and_then(|error| error.code());
+    match code.as_deref() {
+        Some(INTERRUPTED) => Error::TookTooLong(patience),
+        _ => named(file, error),
+    }
 }
 
 /// A fresh connection. A sync may have failed: what the log holds may be in the page cache only, and a later commit behind it
