@@ -8,6 +8,8 @@ use crate::{
     Text, Unscannable, View, Written,
 };
 
+#[cfg(test)]
+mod effort;
 mod embedded;
 mod entity;
 mod file;

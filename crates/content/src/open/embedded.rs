@@ -5,7 +5,7 @@ use super::task::{Octets, Place, Task, What};
 use crate::transfer;
 use crate::{Reason, Role, View};
 
-/// Files in one text.
+/// Files in one text; that there are more is a finding.
 const MOST_FILES: usize = 64;
 
 impl<'m> Walk<'m, '_> {
@@ -15,6 +15,9 @@ impl<'m> Walk<'m, '_> {
         found.search(octets.get());
         if found.encrypted {
             self.unscannable(id, &place.path, Reason::Encrypted);
+        }
+        if found.more {
+            self.unscannable(id, &place.path, Reason::TooManyParts);
         }
         for (name, decoded) in found.files {
             if !self.spend(decoded.len(), id, &place.path) {
@@ -44,6 +47,8 @@ struct Found {
     files: Vec<(String, Vec<u8>)>,
     parts: Option<(usize, Vec<u8>)>,
     encrypted: bool,
+    /// There are more files than are given.
+    more: bool,
 }
 
 impl Found {
@@ -51,22 +56,31 @@ impl Found {
         for at in starts(text, b"--") {
             self.dashes(text, at);
         }
-        let mut from = 0;
-        for at in starts(text, b"begin") {
-            if at >= from && self.files.len() < MOST_FILES {
-                from = self.begin(text, at).unwrap_or(from);
-            }
-        }
+        self.begins(text);
         let mut from = 0;
         for at in starts(text, b"=ybegin ") {
-            if at >= from && self.files.len() < MOST_FILES {
+            if at >= from {
                 from = memchr::memmem::find(&text[at..], b"\n=yend").map_or(text.len(), |end| at + end + 1);
                 let name = line(text, at).split(|octet| *octet == b'\n').next().unwrap_or_default();
                 let name =
                     memchr::memmem::find(name, b"name=").map_or(&b""[..], |name_at| &name[name_at + 5..]);
-                self.files.push((lossy(name), transfer::yencoded(&text[at..from]).octets));
+                self.file(name, || transfer::yencoded(&text[at..from]).octets);
             }
         }
+    }
+
+    /// A file, if it holds anything; whether it does.
+    fn file(&mut self, name: &[u8], decode: impl FnOnce() -> Vec<u8>) -> bool {
+        if self.files.len() == MOST_FILES {
+            self.more = true;
+            return false;
+        }
+        let octets = decode();
+        if octets.is_empty() {
+            return false;
+        }
+        self.files.push((lossy(name), octets));
+        true
     }
 
     fn dashes(&mut self, text: &[u8], at: usize) {
@@ -76,11 +90,10 @@ impl Found {
         } else if [&b"-----BEGIN PKCS7"[..], b"-----BEGIN CMS", b"-----BEGIN ENCRYPTED"]
             .iter()
             .any(|armour| line.starts_with(armour))
-            && self.files.len() < MOST_FILES
         {
-            let inner = &text[at + line.len()..];
-            let end = memchr::memmem::find(inner, b"-----END").unwrap_or(inner.len());
-            self.files.push((String::new(), transfer::base64(&inner[..end]).octets));
+            // No octet is looked at for two of them.
+            let inner = until(&text[at + line.len()..], b"-----BEGIN");
+            self.file(b"", || transfer::base64(until(inner, b"-----END")).octets);
         } else if self.parts.is_none() {
             let token = line[2..].trim_ascii_end();
             let next = &text[at + line.len()..];
@@ -93,26 +106,56 @@ impl Found {
         }
     }
 
-    /// `begin 644 name` and a line of uuencode behind it, or `begin-base64 644 name`. Gives where it ends.
-    fn begin(&mut self, text: &[u8], at: usize) -> Option<usize> {
-        let line = line(text, at);
-        let (rest, base64) = match line.strip_prefix(b"begin-base64 ") {
-            Some(rest) => (rest, true),
-            None => (line.strip_prefix(b"begin ")?, false),
-        };
-        let digits = rest.iter().take_while(|octet| (b'0'..=b'7').contains(octet)).count();
-        let name = rest[digits..].strip_prefix(b" ").filter(|_| (3..=4).contains(&digits))?;
-        let body = at + line.len();
-        let (mark, skip): (&[u8], usize) = if base64 { (b"\n====", 1) } else { (b"\nend", 4) };
-        let end = memchr::memmem::find(&text[body..], mark).map_or(text.len(), |end| body + end + skip);
-        let inner = &text[body..end];
-        let decoded = if base64 { transfer::base64(inner).octets } else { transfer::uuencoded(inner).octets };
-        if decoded.is_empty() {
-            return None;
+    /// `begin 644 name` and lines of uuencode behind it, or `begin-base64 644 name`. No octet is decoded for two of either.
+    fn begins(&mut self, text: &[u8]) {
+        const BASE64: &[u8] = b"begin-base64 ";
+        // Where the last file ended, and the last lines in which there was no uuencode.
+        let (mut from, mut without) = (0, 0);
+        for at in starts(text, b"begin") {
+            if at < from {
+                continue;
+            }
+            let line = line(text, at);
+            let body = at + line.len();
+            if let Some(name) = line.strip_prefix(BASE64).and_then(named) {
+                let next = starts(&text[body..], BASE64).next().map_or(text.len(), |next| body + next);
+                let inner = until(&text[body..next], b"\n====");
+                if self.file(name, || transfer::base64(inner).octets) {
+                    from = body + inner.len() + 1;
+                }
+            } else if at >= without
+                && let Some(name) = line.strip_prefix(b"begin ").and_then(named)
+            {
+                let inner = until_end(&text[body..]);
+                without = body + inner.len();
+                if self.file(name, || transfer::uuencoded(inner).octets) {
+                    from = without;
+                }
+            }
         }
-        self.files.push((lossy(name), decoded));
-        Some(end)
     }
+}
+
+/// The name behind the rights of a file.
+fn named(rest: &[u8]) -> Option<&[u8]> {
+    let digits = rest.iter().take_while(|octet| (b'0'..=b'7').contains(octet)).count();
+    rest[digits..].strip_prefix(b" ").filter(|_| (3..=4).contains(&digits))
+}
+
+fn until<'t>(text: &'t [u8], mark: &[u8]) -> &'t [u8] {
+    &text[..memchr::memmem::find(text, mark).unwrap_or(text.len())]
+}
+
+/// Lines up to the one that ends a file in uuencode, and it.
+fn until_end(text: &[u8]) -> &[u8] {
+    let mut end = 0;
+    for line in text.split_inclusive(|octet| *octet == b'\n') {
+        end += line.len();
+        if line.starts_with(b"end") || line.trim_ascii() == b"end" {
+            break;
+        }
+    }
+    &text[..end]
 }
 
 /// Where `needle` begins a line.
@@ -133,6 +176,7 @@ fn lossy(name: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::Found;
+    use crate::open::effort::grows_with_lines;
 
     fn search(text: &str) -> Found {
         let mut found = Found::default();
@@ -146,6 +190,49 @@ mod tests {
         assert_eq!(found.files, [("a.txt".to_owned(), b"ABC".to_vec()), ("b".to_owned(), b"ABC".to_vec())]);
         let found = search("begin-base64 644 c\nQUJD\n====\n");
         assert_eq!(found.files, [("c".to_owned(), b"ABC".to_vec())]);
+    }
+
+    #[test]
+    fn a_file_of_nothing_hides_none_behind_it() {
+        let abc = b"ABC".to_vec();
+        for text in [
+            "begin 644 a\n end\nbegin 644 b\n#04)#\nend\n",
+            "begin 644 a\nsome words\nbegin-base64 644 b\nQUJD\n====\n",
+            "begin-base64 644 a\n=\nbegin-base64 644 b\nQUJD\n====\n",
+            "begin-base64 644 a\n====\nbegin 644 b\n#04)#\nend\n",
+        ] {
+            assert_eq!(search(text).files, [("b".to_owned(), abc.clone())], "{text}");
+        }
+        let armour = "-----BEGIN PKCS7-----\n-----BEGIN PKCS7-----\nQUJD\n-----END PKCS7-----\n";
+        assert_eq!(search(armour).files, [(String::new(), abc)]);
+    }
+
+    #[test]
+    fn begins_without_an_end_cost_no_more_time_than_they_have_octets() {
+        for line in [
+            "begin 644 a\r\n",
+            "begin 644 a\n end\n",
+            "begin 644 a\rx\n",
+            "begin-base64 644 a\n",
+            "begin-base64 644 a\n=\n",
+            "begin-base64 644 a\r=\r",
+            "begin-base64 644 a\nbegin 644 a\n",
+            "-----BEGIN PKCS7-----\n",
+            "=ybegin name=a\n",
+            "--a\ncontent-\n",
+        ] {
+            grows_with_lines(line, |text| {
+                std::hint::black_box(search(text));
+            });
+        }
+    }
+
+    #[test]
+    fn files_beyond_the_bound_are_a_finding() {
+        let file = "begin 644 a\n#04)#\nend\n";
+        assert!(!search(&file.repeat(64)).more);
+        let found = search(&file.repeat(65));
+        assert!(found.more && found.files.len() == 64);
     }
 
     #[test]
