@@ -255,3 +255,23 @@ fn try_without_a_running_server_says_what_to_start() {
     assert_eq!(code, 2);
     assert!(err.contains("weir up"), "{err}");
 }
+
+#[test]
+fn try_sends_nothing_where_the_server_or_its_next_hop_is_on_another_machine() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let own = listener.local_addr().unwrap().to_string();
+    // An address of documentation (RFC 5737).
+    for (listen, delivery) in [(own.as_str(), "192.0.2.1:10026"), ("192.0.2.1:10025", own.as_str())] {
+        let dir = tempfile::tempdir().unwrap();
+        let running = serde_json::json!({
+            "listen": listen, "delivery": delivery, "delivered": dir.path(), "prevent": dir.path(),
+            "console": "", "center": "",
+        });
+        write(dir.path(), "up.json", &running.to_string());
+        let (code, _, err) = run(&["try", "--data", dir.path().to_str().unwrap()]);
+        assert_eq!(code, 2);
+        assert!(err.contains("are on this machine"), "{err}");
+        assert!(listener.accept().is_err(), "nothing was connected to");
+    }
+}
