@@ -1,7 +1,7 @@
 //! Originals in an object store: how it is reached, deletions in it until they are done, and whether it can be worked with.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use incident::Unneeded;
 use store::objects::{ObjectSettings, Objects};
@@ -18,8 +18,9 @@ const WHOLE: Duration = Duration::from_secs(60);
 const DELETE_EVERY: Duration = Duration::from_secs(1);
 /// After a failure.
 const PAUSE: Duration = Duration::from_secs(10);
-/// It is tried out so often, so that trouble is known before the next incident.
+/// It is tried out so often, so that trouble is known before the next incident, and while there is trouble at each look.
 const PROBE_EVERY: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// Where originals go.
 #[derive(Debug, Clone)]
@@ -60,7 +61,7 @@ impl Enforce {
             format!("The object store of originals cannot be worked with: {why}. Until it can, detection servers keep what they have to tell.")
         });
         let stuck = (stuck > 0).then(|| {
-            format!("{stuck} deleted originals still lie in the object store: it does not delete them. That is tried again.")
+            format!("{stuck} objects that no original needs any more still lie in the object store: it does not delete them. That is tried again.")
         });
         let far = (out_of_reach > 0).then(|| {
             format!("{out_of_reach} deleted originals lie in an object store that [enforce.originals] does not name, and stay there.")
@@ -70,8 +71,11 @@ impl Enforce {
 }
 
 pub(crate) async fn keep(enforce: Arc<Enforce>, stop: CancellationToken) {
-    let (mut deletes, mut looks) = (tokio::time::interval(DELETE_EVERY), tokio::time::interval(PROBE_EVERY));
-    deletes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut deletes, mut looks) = (tokio::time::interval(DELETE_EVERY), tokio::time::interval(LOOK_EVERY));
+    for timer in [&mut deletes, &mut looks] {
+        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    }
+    let mut probed = None;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -81,7 +85,7 @@ pub(crate) async fn keep(enforce: Arc<Enforce>, stop: CancellationToken) {
                 }
             }
             _ = looks.tick() => {
-                stop.run_until_cancelled(look(&enforce)).await;
+                stop.run_until_cancelled(look(&enforce, &mut probed)).await;
             }
         }
     }
@@ -109,9 +113,14 @@ async fn delete(enforce: &Enforce) -> bool {
     }
 }
 
-async fn look(enforce: &Enforce) {
-    if let Some(objects) = enforce.journal.objects() {
+async fn look(enforce: &Enforce, probed: &mut Option<Instant>) {
+    let objects = enforce.journal.objects();
+    let is_due = |objects: &&Arc<Objects>| {
+        objects.trouble().is_some() || probed.is_none_or(|at| at.elapsed() >= PROBE_EVERY)
+    };
+    if let Some(objects) = objects.filter(is_due) {
         objects.probe().await;
+        *probed = Some(Instant::now());
     }
     count(enforce).await;
 }
@@ -130,7 +139,7 @@ async fn count(enforce: &Enforce) {
                 tracing::warn!(
                     stuck = now.stuck,
                     out_of_reach = now.out_of_reach,
-                    "deleted originals still lie in an object store"
+                    "objects that no original needs any more still lie in an object store"
                 );
             }
         }

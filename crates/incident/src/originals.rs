@@ -116,6 +116,10 @@ impl Journal {
         if !self.database().fetch(sql, values![unique_id, &sealed.digest[..]]).await?.is_empty() {
             return Ok(None);
         }
+        // Whoever probes it tells when it takes something again; until then nothing is noted and sent in vain.
+        if let Some(why) = objects.put_trouble() {
+            return Err(store::Error::from(why).into());
+        }
         let name = Uuid::now_v7().simple().to_string();
         let (octets, due) = (sealed.body.len() as u64, Timestamp::now() + ABANDONED);
         let sql = "INSERT INTO original_object (name, place, octets, due_at) VALUES (?, ?, ?, ?)";

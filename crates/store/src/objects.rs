@@ -200,6 +200,11 @@ impl Objects {
         self.troubles.lock().unwrap_or_else(PoisonError::into_inner).iter().flatten().next().cloned()
     }
 
+    /// Why the last attempt to put failed, if it did.
+    pub fn put_trouble(&self) -> Option<Failure> {
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner)[Operation::Put as usize].clone()
+    }
+
     /// Shows what is counted in a registry.
     pub fn register(&self, registry: &mut Registry) {
         let operations = self.operations.clone();
@@ -216,7 +221,7 @@ impl Objects {
         let waiting = self.waiting.clone();
         registry.register(
             "objects_to_delete",
-            "Deleted originals whose objects could not be deleted yet",
+            "Objects that nothing needs any more and that are not deleted yet",
             waiting,
         );
     }
