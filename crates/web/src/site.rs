@@ -12,7 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::audit::Audit;
 use crate::clock::Clock;
-use crate::guard::{self, Throttle};
+use crate::guard::{self, Noted, Throttle};
 use crate::guests::{Elsewhere, Guests};
 use crate::layout::assets::Assets;
 use crate::oidc::SingleSignOn;
@@ -119,6 +119,7 @@ struct Inner {
     audit: Audit,
     assets: Assets,
     throttle: Throttle,
+    noted: Noted,
     guests: Option<Guests>,
     /// Stands at the top of each page while it is not empty.
     alarm: RwLock<String>,
@@ -140,6 +141,7 @@ impl Site {
             audit: Audit::new(database, options.clock.clone()),
             assets: Assets::new(),
             throttle: Throttle::new(options.clock.clone()),
+            noted: Noted::new(options.clock.clone()),
             guests,
             alarm: RwLock::default(),
             options,
@@ -204,6 +206,10 @@ impl Site {
 
     pub(crate) fn single_sign_on(&self) -> Option<&SingleSignOn> {
         self.0.options.single_sign_on.as_deref()
+    }
+
+    pub(crate) fn noted(&self) -> &Noted {
+        &self.0.noted
     }
 
     pub(crate) fn throttle(&self) -> &Throttle {

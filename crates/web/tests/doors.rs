@@ -264,3 +264,55 @@ async fn a_password_that_was_right_lately_is_not_right_after_it_was_changed() {
         "with a second factor only tokens count"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_log_tells_of_programs_that_come_in_and_of_those_that_do_not_and_not_of_each_request() {
+    let console = console().await;
+    let id = console.user("robot", &["API client"]).await;
+    let role = console.role("API client").await;
+    let token = console.site.people().make_token(id, role, "connector", None).await.unwrap();
+    let bearer = format!("Bearer {}", *token.text);
+    let ask = async |authorization: &str| {
+        console.browser().ask("GET", "/api/who", &[("authorization", authorization)], b"").await.status
+    };
+    for _ in 0..3 {
+        assert_eq!(ask(&bearer).await, 200);
+        assert_eq!(ask("Bearer weir_AAAA").await, 401);
+    }
+    let count = |actions: &[String], wanted: &str| actions.iter().filter(|one| *one == wanted).count();
+    let actions = console.actions().await;
+    assert_eq!(count(&actions, "API_SIGNED_IN"), 1, "{actions:?}");
+    assert_eq!(count(&actions, "API_SIGN_IN_REFUSED"), 1, "{actions:?}");
+    console.hand.turn(3_601);
+    assert_eq!(ask(&bearer).await, 200);
+    assert_eq!(count(&console.actions().await, "API_SIGNED_IN"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_ends_tokens_that_the_old_one_may_have_made() {
+    let console = console().await;
+    let id = console.user("robot", &["API client", "Reviewer"]).await;
+    let role = console.role("API client").await;
+    let people = console.site.people();
+    let ask = async |token: &web::people::NewToken| {
+        let bearer = format!("Bearer {}", *token.text);
+        console.browser().ask("GET", "/api/who", &[("authorization", bearer.as_str())], b"").await.status
+    };
+    // By an administrator always, by oneself where one wants it.
+    let token = people.make_token(id, role, "one", None).await.unwrap();
+    assert_eq!(ask(&token).await, 200);
+    people.reset_password(id).await.unwrap();
+    assert_eq!(ask(&token).await, 401);
+    console.user("jane", &["API client"]).await;
+    let jane = people.user_named("jane").await.unwrap().unwrap().id;
+    let token = people.make_token(jane, role, "two", None).await.unwrap();
+    let mut browser = console.signed_in("jane").await;
+    let other = "violin harbour teaspoon 93";
+    let fields = [("old", PASSWORD), ("new", other), ("again", other)];
+    assert_eq!(browser.submit("/account/password", "/account/password", &fields).await.status, 303);
+    assert_eq!(ask(&token).await, 200);
+    let third = "candle orbit mustard 58";
+    let fields = [("old", other), ("new", third), ("again", third), ("tokens", "on")];
+    assert_eq!(browser.submit("/account/password", "/account/password", &fields).await.status, 303);
+    assert_eq!(ask(&token).await, 401);
+}

@@ -105,10 +105,35 @@ async fn by_authorization(site: &Site, asked: &Asked, headers: &HeaderMap) -> Re
         }
         _ => return Err(unreadable()),
     };
-    found.ok_or_else(|| {
-        site.throttle().failed(&asked.peer);
-        Problem::SignIn
-    })
+    let peer = asked.peer.ip().to_string();
+    match found {
+        Some(viewer) => {
+            let means = if viewer.means == Means::Token { "by a token" } else { "by name and password" };
+            if site.noted().is_new("API_SIGNED_IN", &viewer.name, &format!("{peer} {means}")) {
+                let subject = format!("user {}", viewer.name);
+                site.audit().add(&viewer.actor(), "API_SIGNED_IN", &subject, means).await?;
+            }
+            Ok(viewer)
+        }
+        None => {
+            site.throttle().failed(&asked.peer);
+            let name = claimed(headers);
+            if site.noted().is_new("API_SIGN_IN_REFUSED", &name, &peer) {
+                let actor = Actor { who: name.clone(), role: String::new(), peer };
+                let subject = format!("user {name}");
+                site.audit().add(&actor, "API_SIGN_IN_REFUSED", &subject, "name, password or token").await?;
+            }
+            Err(Problem::SignIn)
+        }
+    }
+}
+
+/// The name that a request gives, for the audit log; empty beside a token.
+fn claimed(headers: &HeaderMap) -> String {
+    let pair = value(headers, header::AUTHORIZATION).and_then(|text| text.split_once(' '));
+    let name = pair.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
+    let name = name.and_then(|(_, pair)| basic(pair.trim())).map(|(name, _)| name).unwrap_or_default();
+    name.chars().filter(|c| !c.is_control()).take(100).collect()
 }
 
 async fn by_token(

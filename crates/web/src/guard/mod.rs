@@ -6,6 +6,7 @@
 mod auth;
 mod forms;
 mod headers;
+mod noted;
 mod render;
 mod stream;
 mod throttle;
@@ -21,6 +22,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 pub(crate) use auth::{cookie, session_cookie};
+pub(crate) use noted::Noted;
 pub use stream::MORE_THAN_MAY_BE_SENT;
 pub(crate) use throttle::Throttle;
 

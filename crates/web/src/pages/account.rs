@@ -152,6 +152,7 @@ struct PasswordPage {
     old: Field,
     new: Field,
     again: Field,
+    tokens: Field,
 }
 
 #[derive(Deserialize)]
@@ -162,6 +163,8 @@ struct NewPassword {
     new: Zeroizing<String>,
     #[serde(deserialize_with = "crate::pages::hidden")]
     again: Zeroizing<String>,
+    #[serde(default)]
+    tokens: String,
 }
 
 async fn password(viewer: Viewer) -> Result<Response, Problem> {
@@ -184,6 +187,8 @@ fn show_password(viewer: &Viewer, wrong: (&str, &str)) -> Result<Response, Probl
         old: field("old", "Present password", "current-password").wrong(wrong.0),
         new: field("new", "New password", "new-password").hint(&hint).wrong(wrong.1),
         again: field("again", "New password once more", "new-password"),
+        tokens: Field::new(Kind::Check, "tokens", "Revoke my API tokens too")
+            .hint("If somebody else may have known the old password, they may have made some."),
     };
     let page = Page::new(viewer, "Change password").unfit(wrong != ("", ""));
     if viewer.must_change { page } else { page.below("Your account", "/account") }.show(&content)
@@ -202,7 +207,12 @@ async fn change_password(
     let people = site.people();
     match people.change_password(viewer.user, typed.old, typed.new, Some(&viewer.session)).await {
         Ok(()) => {
-            viewer.log("PASSWORD_CHANGED", &format!("user {}", viewer.name), "by themselves").await?;
+            let revokes = !typed.tokens.is_empty();
+            let how = if revokes { "by themselves, and all API tokens revoked" } else { "by themselves" };
+            viewer.log("PASSWORD_CHANGED", &format!("user {}", viewer.name), how).await?;
+            if revokes {
+                people.revoke_tokens(viewer.user).await?;
+            }
             viewer.say(Tone::Done, "The password is changed. Other sessions of yours have ended.").await?;
             Ok(Redirect::to(if viewer.must_change { "/" } else { "/account" }).into_response())
         }

@@ -83,6 +83,13 @@ impl People {
         self.one("DELETE FROM web_token WHERE id = ? AND user_id = ?", values![id, user]).await
     }
 
+    /// Ends all tokens of that user.
+    pub async fn revoke_tokens(&self, user: UserId) -> Result<(), Error> {
+        let mut transaction = self.database().begin().await?;
+        transaction.run("DELETE FROM web_token WHERE user_id = ?", values![user]).await?;
+        Ok(transaction.commit().await?)
+    }
+
     /// Whose token this is, and in which role it acts.
     pub async fn by_token(&self, text: &str) -> Result<Option<(User, RoleId)>, Error> {
         let Some(hash) = parse(text) else { return Ok(None) };

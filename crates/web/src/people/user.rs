@@ -359,7 +359,7 @@ impl People {
         self.one("UPDATE web_user SET last_sign_in = ? WHERE id = ?", values![self.now(), id]).await
     }
 
-    /// Sets a new password and unlocks; all sessions of the user end.
+    /// Sets a new password and unlocks; all sessions of the user end, and its tokens: whoever had the old one may have made some.
     pub async fn set_password(&self, id: UserId, password: Password, must_change: bool) -> Result<(), Error> {
         let user = self.user(id).await?.ok_or(Error::Gone)?;
         user.at_home()?;
@@ -370,7 +370,7 @@ impl People {
         let sql = "UPDATE web_user SET password = ?, must_change = ?, failures = 0, locked_until = 0, \
             version = version + 1 WHERE id = ?";
         db.run(sql, values![hash, must_change, id]).await?;
-        db.run("DELETE FROM web_session WHERE user_id = ?", values![id]).await?;
+        end_everything(db, id).await?;
         Ok(transaction.commit().await?)
     }
 
