@@ -340,11 +340,12 @@ fn an_encrypted_open_document_is_named() {
 }
 
 /// A zip archive of stored files.
-fn stored_zip(files: &[(&str, String)]) -> Vec<u8> {
+fn stored_zip<T: AsRef<[u8]>>(files: &[(&str, T)]) -> Vec<u8> {
     let (mut out, mut directory) = (Vec::new(), Vec::new());
     for (name, text) in files {
+        let text = text.as_ref();
         let mut crc = flate2::Crc::new();
-        crc.update(text.as_bytes());
+        crc.update(text);
         let mut common = vec![20, 0, 0, 0, 0, 0, 0, 0, 33, 0];
         common.extend(crc.sum().to_le_bytes());
         common.extend((text.len() as u32).to_le_bytes());
@@ -359,7 +360,7 @@ fn stored_zip(files: &[(&str, String)]) -> Vec<u8> {
         out.extend(b"PK\x03\x04");
         out.extend(&common);
         out.extend(name.as_bytes());
-        out.extend(text.as_bytes());
+        out.extend(text);
     }
     let (at, count) = (out.len() as u32, files.len() as u16);
     out.extend(&directory);
@@ -370,4 +371,98 @@ fn stored_zip(files: &[(&str, String)]) -> Vec<u8> {
     out.extend(at.to_le_bytes());
     out.extend([0, 0]);
     out
+}
+
+/// A record of a binary workbook.
+fn record(id: u16, data: &[&[u8]]) -> Vec<u8> {
+    let data = data.concat();
+    let id = if id < 128 { vec![id as u8] } else { vec![id as u8 | 0x80, (id >> 7) as u8] };
+    assert!(data.len() < 128);
+    [id, vec![data.len() as u8], data].concat()
+}
+
+fn wide(text: &str) -> Vec<u8> {
+    let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    [(text.encode_utf16().count() as u32).to_le_bytes().to_vec(), units].concat()
+}
+
+#[test]
+fn a_binary_workbook_is_read_by_its_relations_wherever_its_parts_lie() {
+    let relations = |each: &[(&str, &str, &str)]| -> Vec<u8> {
+        let each = each.iter().map(|(id, kind, target)| {
+            format!("<Relationship Id=\"{id}\" Type=\"http://x/relationships/{kind}\" Target=\"{target}\"/>")
+        });
+        format!("<Relationships>{}</Relationships>", each.collect::<String>()).into_bytes()
+    };
+    let number = |number: u32| number.to_le_bytes();
+    let zeros = [0_u8; 8];
+    let book = record(156, &[&zeros, &wide("rId7"), &wide("Pay")]);
+    let strings = record(19, &[&[0], &wide("4111 1111 1111 1111")]);
+    let sheet = [
+        record(0, &[&number(4), &zeros]),
+        record(7, &[&number(2), &number(0), &number(0)]),
+        record(6, &[&number(3), &number(0), &wide("beside")]),
+    ]
+    .concat();
+    let octets = stored_zip(&[
+        ("[Content_Types].xml", b"<Types/>".to_vec()),
+        ("_rels/.rels", relations(&[("a", "officeDocument", "xl/workbook.bin")])),
+        ("xl/workbook.bin", book),
+        (
+            "xl/_rels/workbook.bin.rels",
+            relations(&[("rId7", "worksheet", "odd/one.bin"), ("s", "sharedStrings", "odd/two.bin")]),
+        ),
+        ("xl/odd/one.bin", sheet),
+        ("xl/odd/two.bin", strings),
+        ("docProps/core.xml", b"<coreProperties><creator>Alice</creator></coreProperties>".to_vec()),
+    ]);
+    assert_eq!(detect(&octets, None), FileKind::Xlsb);
+    let answer = ask(FileKind::Xlsb, &octets, &Limits::default());
+    assert_eq!(answer.unscannable, []);
+    let texts: Vec<(String, String)> = answer
+        .items
+        .iter()
+        .map(|item| match item {
+            DocumentItem::Text { place, text, .. } => (place.to_string(), text.to_string()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    for (place, text) in [
+        ("sheet title", "Pay"),
+        ("Pay!C5", "4111 1111 1111 1111"),
+        ("Pay!D5", "beside"),
+        ("properties", "Alice"),
+    ] {
+        assert!(texts.iter().any(|found| found.0 == place && found.1.contains(text)), "{text}: {texts:?}");
+    }
+}
+
+#[test]
+fn what_is_no_part_of_a_package_is_a_file_in_it() {
+    let secret = "card,4111 1111 1111 1111\r\n";
+    let types = ("[Content_Types].xml", "<Types/>");
+    let theme = "<theme>4111 1111 1111 1111</theme>";
+    let mime = |kind: &'static str| ("mimetype", kind);
+    let (odt, epub) = ("application/vnd.oasis.opendocument.text", "application/epub+zip");
+    for (kind, files, name) in [
+        (FileKind::Xlsb, vec![types, ("xl/workbook.bin", ""), ("secret.csv", secret)], "secret.csv"),
+        (FileKind::Epub, vec![mime(epub), ("secret.css", secret)], "secret.css"),
+        (FileKind::Epub, vec![mime(epub), ("secret.ttf", secret)], "secret.ttf"),
+        (FileKind::Odt, vec![mime(odt), ("Configurations2/secret", secret)], "secret"),
+        (FileKind::Odt, vec![mime(odt), ("x/settings.xml", theme)], "settings.xml"),
+        (FileKind::Odt, vec![mime(odt), ("x", "VCLMTF 4111 1111 1111 1111")], "x"),
+        (FileKind::Docx, vec![types, ("word/x", ""), ("secret.txt", theme)], "secret.txt"),
+        (FileKind::Docx, vec![types, ("word/x.bin", "\x01\x02\x03\x04\x05\x06\x07 4111")], "x.bin"),
+    ] {
+        let octets = stored_zip(&files);
+        assert_eq!(detect(&octets, None), kind, "{name}");
+        let answer = ask(kind, &octets, &Limits::default());
+        let is_it = |item: &DocumentItem| matches!(item, DocumentItem::File { name: found, octets, .. } if found == name && octets.windows(4).any(|four| four == b"4111"));
+        assert!(answer.items.iter().any(is_it), "{kind:?} {name}: {answer:?}");
+    }
+    // A table of strings without a workbook is read by no reader of workbooks.
+    let octets = stored_zip(&[types, ("word/x", ""), ("s.xml", "<sst><t>4111 1111 1111 1111</t></sst>")]);
+    let answer = ask(FileKind::Docx, &octets, &Limits::default());
+    let has = |item: &DocumentItem| matches!(item, DocumentItem::Text { text, .. } if text.contains("4111"));
+    assert!(answer.items.iter().any(has), "{answer:?}");
 }

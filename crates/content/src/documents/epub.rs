@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::xml::{self, Node, walk};
 use super::{Output, zip};
-use crate::{DocumentRequest, Kind, Reason};
+use crate::{DocumentRequest, FileKind, Kind, Reason};
 
 /// Every file of the book that has text.
 pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
@@ -18,22 +18,18 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
     }
     for entry in entries.iter().filter(|entry| !entry.is_folder()) {
         let extension = entry.name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-        // Fonts are garbled by habit, and show nothing.
-        let looks = matches!(extension.as_str(), "css" | "ttf" | "otf" | "woff" | "woff2");
-        if looks
-            || matches!(
-                entry.name.as_str(),
-                "mimetype" | "META-INF/encryption.xml" | "META-INF/container.xml"
-            )
-        {
+        if matches!(entry.name.as_str(), "mimetype" | "META-INF/encryption.xml" | "META-INF/container.xml") {
             continue;
         }
-        if locked.contains(&entry.name) {
+        let is_font = matches!(extension.as_str(), "ttf" | "otf" | "woff" | "woff2");
+        // Fonts are garbled by habit, and show nothing.
+        if locked.contains(&entry.name) && !is_font {
             out.locked(entry.name.clone());
             continue;
         }
         let Some(octets) = archive.octets_of(entry, out)? else { continue };
         match extension.as_str() {
+            _ if is_font && shows_nothing(&octets, locked.contains(&entry.name)) => {}
             "opf" | "ncx" => {
                 let (text, read) = xml::plain(&octets);
                 out.text("properties", Kind::Property, text)?;
@@ -44,6 +40,15 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
     }
     out.at("");
     Ok(())
+}
+
+/// A font, or what may be one that was garbled.
+fn shows_nothing(octets: &[u8], garbled: bool) -> bool {
+    match crate::detect(octets, None) {
+        FileKind::Font => true,
+        FileKind::Unknown => garbled || octets.starts_with(b"OTTO"),
+        _ => false,
+    }
 }
 
 fn encrypted(octets: &[u8], locked: &mut BTreeSet<String>) -> Result<(), Reason> {

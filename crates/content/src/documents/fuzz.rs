@@ -76,6 +76,9 @@ pub fn ooxml(octets: &[u8]) {
     for name in ["word/document.xml", "xl/worksheets/sheet1.xml", "ppt/slides/slide1.xml", "xl/styles.xml"] {
         check(FileKind::Xlsx, &alone(name, octets));
     }
+    for name in ["xl/workbook.bin", "xl/worksheets/sheet1.bin", "xl/sharedStrings.bin", "xl/comments1.bin"] {
+        check(FileKind::Xlsb, &alone(name, octets));
+    }
 }
 
 /// OpenDocument: as a package, and as its content.

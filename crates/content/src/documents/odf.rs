@@ -46,8 +46,12 @@ fn locked(manifest: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
     read.and(Err(Reason::Encrypted))
 }
 
+/// Where programs keep previews.
+const PREVIEWS: &[&str] = &["ObjectReplacements/", "Pictures/TablePreview"];
+
 fn part(name: &str, octets: Vec<u8>, out: &mut Output<'_>) -> Result<(), Reason> {
     let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+    let root = || xml::root(&octets);
     match file {
         "content.xml" => Content::new(folder.to_owned()).read(&octets, out),
         "styles.xml" => Content::new(folder.to_owned()).styles(&octets, out),
@@ -56,18 +60,20 @@ fn part(name: &str, octets: Vec<u8>, out: &mut Output<'_>) -> Result<(), Reason>
             out.text("properties", Kind::Property, text)?;
             read
         }
-        "mimetype" | "manifest.xml" | "settings.xml" | "manifest.rdf" | "script-lb.xml" | "script-lc.xml" => {
-            Ok(())
-        }
+        "mimetype" if folder.is_empty() => Ok(()),
+        // How it looks, and what is where; only as what it says to be.
+        "settings.xml" if root() == "document-settings" => Ok(()),
+        "manifest.xml" if root() == "manifest" => Ok(()),
+        "manifest.rdf" if root() == "RDF" => Ok(()),
+        "script-lb.xml" | "script-lc.xml" if matches!(root().as_str(), "library" | "libraries") => Ok(()),
         _ if name.starts_with("Basic/") && file.ends_with(".xml") => {
             let (text, read) = xml::plain(&octets);
             out.text(name, Kind::Script, text)?;
             read
         }
-        _ if name.starts_with("Configurations2/") => Ok(()),
         _ if let Some(text) = picture::text(&octets) => out.text(file, Kind::Text, text),
         // A preview that the program draws of a table which is read itself.
-        _ if octets.starts_with(b"VCLMTF") => Ok(()),
+        _ if octets.starts_with(b"VCLMTF") && PREVIEWS.iter().any(|start| name.starts_with(start)) => Ok(()),
         _ => match crate::detect(&octets, Some(file)) {
             // Previews of objects that are read themselves, in a program's own form.
             FileKind::Unknown | FileKind::Empty

@@ -13,32 +13,51 @@ mod slides;
 mod text;
 
 pub(super) use format::{Formats, at_most_15_digits, plain as plain_number};
-pub(super) use package::report;
-use package::{Package, Part, stem};
+pub(super) use package::{Package, report};
+use package::{Part, stem};
 
 /// Opens a document, workbook or presentation.
 pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
-    let package = Package::read(request, out)?;
+    let mut package = Package::read(request, out)?;
+    for (name, octets) in package.take_binaries() {
+        package.unread(&name, octets, out)?;
+    }
+    read(&package, out)
+}
+
+/// The XML parts of a package, by the readers of what is in it.
+pub(super) fn read(package: &Package, out: &mut Output<'_>) -> Result<(), Reason> {
     let is = |root: &str| package.of_root(root).next().is_some();
     let (book, show) = (is("workbook") || is("worksheet"), is("presentation") || is("sld"));
     // Drawings belong to whatever holds them; text without a program of its own is read as a document's.
     if book {
-        sheet::read(&package, out)?;
+        sheet::read(package, out)?;
     }
     if show {
-        slides::read(&package, out)?;
+        slides::read(package, out)?;
     }
+    others(package, book || show, out)
+}
+
+/// Parts that the readers of workbooks and presentations do not take.
+fn others(package: &Package, drawings_done: bool, out: &mut Output<'_>) -> Result<(), Reason> {
     for part in &package.parts {
         out.at(&part.name);
-        let read = other(part, book || show, out);
+        let read = match other(part, drawings_done, out) {
+            // What looks like a part without text, but is none of this package, is anybody's file.
+            Ok(false) if package.type_of(&part.name).is_none() && part.name != "[Content_Types].xml" => {
+                out.file(part.name.clone(), part.octets.clone())
+            }
+            read => read.map(drop),
+        };
         report(read, &part.name, out)?;
     }
     out.at("");
     Ok(())
 }
 
-/// Parts of documents, and those that every kind of package has.
-fn other(part: &Part, drawings_done: bool, out: &mut Output<'_>) -> Result<(), Reason> {
+/// Parts of documents, and those that every kind of package has; false where it shows nothing by what it is.
+fn other(part: &Part, drawings_done: bool, out: &mut Output<'_>) -> Result<bool, Reason> {
     let name = stem(&part.name);
     let word = |place: &str, kind: Kind, out: &mut Output<'_>| {
         let (texts, read) = text::read(&part.octets);
@@ -46,24 +65,28 @@ fn other(part: &Part, drawings_done: bool, out: &mut Output<'_>) -> Result<(), R
         read
     };
     match part.root.as_str() {
-        "document" => word(if name == "document" { "" } else { name }, Kind::Text, out),
-        "hdr" | "ftr" => word(name, Kind::Text, out),
-        "glossaryDocument" => word("building blocks", Kind::Hidden, out),
-        "footnotes" | "endnotes" => word(name, Kind::Note, out),
-        "comments" if !drawings_done => word("comments", Kind::Comment, out),
-        "settings" => settings(part, out),
+        "document" => word(if name == "document" { "" } else { name }, Kind::Text, out)?,
+        "hdr" | "ftr" => word(name, Kind::Text, out)?,
+        "glossaryDocument" => word("building blocks", Kind::Hidden, out)?,
+        "footnotes" | "endnotes" => word(name, Kind::Note, out)?,
+        "comments" if !drawings_done => word("comments", Kind::Comment, out)?,
+        "settings" => settings(part, out)?,
         "dataModel" | "chartSpace" | "xml" | "userShapes" | "wsDr" if !drawings_done => {
             word(name, Kind::Text, out)?;
-            if part.root == "chartSpace" { chart(part, name, out) } else { Ok(()) }
+            if part.root == "chartSpace" {
+                chart(part, name, out)?;
+            }
         }
-        root if READ_ELSEWHERE.contains(&root) || WITHOUT_TEXT.contains(&root) => Ok(()),
+        root if drawings_done && READ_ELSEWHERE.contains(&root) => {}
+        root if WITHOUT_TEXT.contains(&root) => return Ok(false),
         _ => {
             let (text, read) = plain(&part.octets);
             let place = if part.name.starts_with("docProps") { "properties" } else { name };
             out.text(place, Kind::Property, text)?;
-            read
+            read?;
         }
     }
+    Ok(true)
 }
 
 /// Roots that the readers of workbooks and presentations take.

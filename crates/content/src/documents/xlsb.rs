@@ -1,99 +1,71 @@
 //! Excel's binary workbooks in a zip ([MS-XLSB]): cells with their places, comments, names; record by record.
 
-use std::collections::{HashMap, HashSet};
-use std::io::Cursor;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use zip::ZipArchive;
-
+use super::Output;
 use super::ole::{Fields, u32_at, wide};
+use super::ooxml::{self, Package};
 use super::shared_strings::SharedStrings;
 use super::xls::column_name;
 use super::xls::number::{Formats, float, rk};
-use super::{Output, xmp};
 use crate::{DocumentRequest, Kind, Reason};
 
-type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
-
-/// Every text of the workbook, and the files in it.
+/// Every text of the workbook, and the files in it. Parts are what their relations say, and what they are called where none says it.
 pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
-    let mut archive = ZipArchive::new(Cursor::new(request.octets)).map_err(|_| Reason::Corrupt)?;
-    let names: Vec<String> = archive.file_names().flatten().map(|name| name.into_owned()).collect();
+    let mut package = Package::read(request, out)?;
+    let mut parts: BTreeMap<&str, Vec<(String, Vec<u8>)>> = BTreeMap::new();
+    for (name, octets) in package.take_binaries() {
+        let role = role(package.type_of(&name), &name.to_ascii_lowercase());
+        parts.entry(role).or_default().push((name, octets));
+    }
     let mut book = Book::default();
-    let links = targets(&part(&mut archive, "xl/_rels/workbook.bin.rels", out)?);
-    book.workbook(&part(&mut archive, "xl/workbook.bin", out)?, &links);
+    let nothing = BTreeMap::new();
+    for (name, octets) in parts.remove("workbook").unwrap_or_default() {
+        book.workbook(&octets, package.relations(&name).unwrap_or(&nothing));
+    }
     let mut titles: Vec<&String> = book.sheets.values().map(|(title, _)| title).collect();
     titles.sort();
     for title in titles {
         out.text("sheet title", Kind::Attribute, title.clone())?;
     }
-    book.styles(&part(&mut archive, "xl/styles.bin", out)?);
-    book.shared(&part(&mut archive, "xl/sharedStrings.bin", out)?)?;
-    for name in &names {
-        out.at(name);
-        let lower = name.to_ascii_lowercase();
-        if lower.contains("/embeddings/") || lower.contains("/media/") || lower.ends_with("vbaproject.bin") {
-            let octets = part(&mut archive, name, out)?;
-            out.file(name.rsplit('/').next().unwrap_or_default().to_owned(), octets)?;
-        } else if lower.ends_with(".bin") && lower.contains("sheets/") {
-            let octets = part(&mut archive, name, out)?;
-            book.sheet(&octets, name, out)?;
-        } else if lower.ends_with(".bin") && lower.contains("comments") {
-            comments(&part(&mut archive, name, out)?, out)?;
-        } else if lower.starts_with("docprops/") && lower.ends_with(".xml") {
-            let text = xmp::text(&part(&mut archive, name, out)?);
-            out.text("properties", Kind::Property, text)?;
-        } else if lower.contains("drawings/") && lower.ends_with(".xml")
-            || lower.contains("threadedcomments/")
-        {
-            let text = xmp::text(&part(&mut archive, name, out)?);
-            out.text("drawing", Kind::Text, text)?;
-        } else if lower.ends_with(".rels") {
-            let octets = part(&mut archive, name, out)?;
-            external(&octets, out)?;
-        }
+    for (_, octets) in parts.remove("styles").unwrap_or_default() {
+        book.styles(&octets);
     }
-    out.at("");
-    book.strings.left_over("strings of no cell", out)
-}
-
-fn part(archive: &mut Archive<'_>, name: &str, out: &mut Output<'_>) -> Result<Vec<u8>, Reason> {
-    let Ok(file) = archive.by_name(name) else { return Ok(Vec::new()) };
-    match out.read(file) {
-        (octets, Ok(())) => Ok(octets),
-        (octets, Err(Reason::Corrupt)) => {
-            out.unscannable(name, Reason::Corrupt);
-            Ok(octets)
-        }
-        (_, Err(reason)) => Err(reason),
+    for (_, octets) in parts.remove("strings").unwrap_or_default() {
+        book.shared(&octets)?;
     }
-}
-
-/// Attribute of each relationship, by its id.
-fn relations(octets: &[u8]) -> Vec<(String, String, bool)> {
-    let text = String::from_utf8_lossy(octets);
-    let attribute = |tag: &str, name: &str| {
-        let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
-        Some(rest.split('"').next().unwrap_or_default().replace("&amp;", "&"))
-    };
-    let each = text.split("<Relationship ").skip(1).take(100_000).filter_map(|tag| {
-        let tag = format!(" {}", tag.split("/>").next().unwrap_or_default());
-        Some((attribute(&tag, "Id")?, attribute(&tag, "Target")?, tag.contains("External")))
-    });
-    each.collect()
-}
-
-fn targets(octets: &[u8]) -> HashMap<String, String> {
-    let each = relations(octets).into_iter();
-    each.map(|(id, target, _)| (id, format!("xl/{}", target.trim_start_matches("/xl/")))).collect()
-}
-
-fn external(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
-    for (_, target, external) in relations(octets) {
-        if external {
-            out.text("link", Kind::Link, target)?;
-        }
+    for (name, octets) in parts.remove("sheet").unwrap_or_default() {
+        out.at(&name);
+        book.sheet(&octets, &name, out)?;
     }
-    Ok(())
+    for (name, octets) in parts.remove("comments").unwrap_or_default() {
+        out.at(&name);
+        comments(&octets, out)?;
+    }
+    for (name, octets) in parts.into_values().flatten() {
+        package.unread(&name, octets, out)?;
+    }
+    book.strings.left_over("strings of no cell", out)?;
+    ooxml::read(&package, out)
+}
+
+/// Which of the readers takes a part.
+fn role(kind: Option<&str>, lower: &str) -> &'static str {
+    match kind {
+        Some("officeDocument") => "workbook",
+        Some("styles") => "styles",
+        Some("sharedStrings") => "strings",
+        Some("worksheet" | "chartsheet" | "dialogsheet" | "xlMacrosheet" | "xlIntlMacrosheet") => "sheet",
+        Some("comments") => "comments",
+        Some(_) => "",
+        None if !lower.ends_with(".bin") => "",
+        None if lower.ends_with("workbook.bin") => "workbook",
+        None if lower.ends_with("styles.bin") => "styles",
+        None if lower.ends_with("sharedstrings.bin") => "strings",
+        None if lower.contains("sheets/") && !lower.contains("index") => "sheet",
+        None if lower.contains("comments") => "comments",
+        None => "",
+    }
 }
 
 /// Records from the front.
@@ -137,7 +109,7 @@ struct Book {
 }
 
 impl Book {
-    fn workbook(&mut self, octets: &[u8], links: &HashMap<String, String>) {
+    fn workbook(&mut self, octets: &[u8], links: &BTreeMap<String, String>) {
         for (id, data) in Records(Fields(octets)) {
             if id == 153 && u32_at(data, 0).unwrap_or(0) & 1 != 0 {
                 self.formats.counts_from_1904();

@@ -1,6 +1,7 @@
 //! Leaves: transfer encodings undone, types told by the octets, texts in every plausible charset, the rest handed to its reader.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::entity::Meaning;
 use super::flowed::Labels;
@@ -13,8 +14,8 @@ use crate::{
     View, charset, detect, header, html, is_document, smime, tnef,
 };
 
-/// `data:` URIs of one page.
-const MOST_URIS: usize = 64;
+/// `data:` URIs of one page that differ; that there are more is a finding.
+const MOST_URIS: usize = 256;
 /// Octets of no known kind in which words are looked for.
 const MOST_STRINGS: usize = 16 << 20;
 
@@ -173,7 +174,10 @@ impl<'m> Walk<'m, '_> {
                 self.text(id, &octets, component, &Place { view: views[0], ..place.clone() }, labels);
                 self.html(id, &octets, component, &Place { view: views[1], ..place }, labels);
             }
-            kind if page || kind == FileKind::Html => self.html(id, &octets, component, &place, labels),
+            kind if page || kind == FileKind::Html => {
+                self.html(id, &octets, component, &place, labels);
+                self.also_a_container(id, &octets, &place, kind);
+            }
             kind if says_text || !detect::looks_binary(octets.get()) => {
                 self.text(id, &octets, component, &place, labels);
                 self.also_a_container(id, &octets, &place, kind);
@@ -297,7 +301,12 @@ impl<'m> Walk<'m, '_> {
     }
 
     fn data_uris(&mut self, id: u32, place: &Place, uris: Vec<String>) {
-        for uri in uris.into_iter().take(MOST_URIS) {
+        let mut seen = HashSet::new();
+        let different = uris.iter().filter(|uri| seen.insert(uri.as_str()));
+        for (number, uri) in different.enumerate() {
+            if number == MOST_URIS {
+                return self.unscannable(id, &place.path, Reason::TooManyParts);
+            }
             let Some((kind, data)) = uri.get(5..).and_then(|uri| uri.split_once(',')) else { continue };
             let octets = match kind.to_ascii_lowercase().trim_end().ends_with(";base64") {
                 true => transfer::base64_of_the_web(&header::percent(data)),

@@ -137,6 +137,29 @@ fn fragments_of_pages_and_archives_of_nothing_end() {
 }
 
 #[test]
+fn spacers_before_a_document_do_not_hide_it_and_pages_of_too_many_are_named() {
+    let page = |others: String| {
+        format!("Content-Type: text/html\r\n\r\n{others}<img src='data:text/plain,behind%20spacers'>")
+    };
+    let same = page("<img src='data:image/gif,x'>".repeat(1_000));
+    let opened = open(same.as_bytes());
+    assert!(
+        has(&opened, "behind spacers") && reasons(&opened).iter().all(|reason| reason != "too many parts")
+    );
+    let others = page((0..1_000).map(|n| format!("<img src='data:text/plain,x{n}'>")).collect());
+    assert!(reasons(&open(others.as_bytes())).contains(&"too many parts".to_owned()));
+}
+
+#[test]
+fn an_archive_behind_a_page_is_opened() {
+    let page = format!("Content-Type: text/html\r\n\r\n<html><body>{}</body>", "words ".repeat(1_000));
+    let message = [page.as_bytes(), include_bytes!("locked.zip")].concat();
+    let opened = open(&message);
+    assert!(reasons(&opened).contains(&"encrypted".to_owned()), "{:?}", reasons(&opened));
+    assert!(!opened.ambiguous.is_empty());
+}
+
+#[test]
 fn a_deadline_that_is_over_is_named() {
     let limits = Limits::default();
     let mut how = how(&limits);

@@ -7,28 +7,39 @@ use crate::documents::{Output, picture, zip};
 use crate::{DocumentRequest, FileKind, Kind, Reason};
 
 /// An XML part.
-pub(super) struct Part {
-    pub(super) name: String,
+pub(in crate::documents) struct Part {
+    pub(in crate::documents) name: String,
     /// The local name of its first element: what it is, whatever it is called.
-    pub(super) root: String,
-    pub(super) octets: Vec<u8>,
+    pub(in crate::documents) root: String,
+    pub(in crate::documents) octets: Vec<u8>,
 }
 
 /// Relations of one part: targets by id.
-pub(super) type Relations = BTreeMap<String, String>;
+pub(in crate::documents) type Relations = BTreeMap<String, String>;
 
 /// All XML parts, in natural order of their names: `slide2` before `slide10`.
 #[derive(Default)]
-pub(super) struct Package {
-    pub(super) parts: Vec<Part>,
+pub(in crate::documents) struct Package {
+    pub(in crate::documents) parts: Vec<Part>,
     relations: BTreeMap<String, Relations>,
     /// The same the other way: who is related to a part.
     owners: BTreeMap<String, Vec<String>>,
+    /// What parts are by their relations: the last word of the type.
+    types: BTreeMap<String, String>,
+    /// Parts in a form of the program's own, which wait for what the relations say of them.
+    binaries: Vec<(String, Vec<u8>)>,
 }
+
+/// What parts are in a program's own form that show nothing, or only what other parts show.
+const FURNITURE: &[&str] =
+    &["printerSettings", "font", "hdphoto", "customProperty", "calcChain", "xlBinaryIndex", "table"];
 
 impl Package {
     /// Reads all parts. Files go out at once; links to the outside are text.
-    pub(super) fn read(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<Self, Reason> {
+    pub(in crate::documents) fn read(
+        request: &DocumentRequest<'_>,
+        out: &mut Output<'_>,
+    ) -> Result<Self, Reason> {
         let mut archive = zip::Archive::read(request, out)?;
         let mut package = Self::default();
         for entry in std::mem::take(&mut archive.directory.entries) {
@@ -37,7 +48,7 @@ impl Package {
             }
             let Some(octets) = archive.octets_of(&entry, out)? else { continue };
             let name = entry.name.replace('\\', "/").trim_start_matches('/').to_owned();
-            package.add(name, octets, out)?;
+            package.add(name, octets, request.kind, out)?;
         }
         out.at("");
         package.parts.sort_by_cached_key(|part| natural(&part.name));
@@ -45,7 +56,13 @@ impl Package {
         Ok(package)
     }
 
-    fn add(&mut self, name: String, octets: Vec<u8>, out: &mut Output<'_>) -> Result<(), Reason> {
+    fn add(
+        &mut self,
+        name: String,
+        octets: Vec<u8>,
+        kind: FileKind,
+        out: &mut Output<'_>,
+    ) -> Result<(), Reason> {
         if looks_like_xml(&octets) && !lower_end(&name, &[".htm", ".html", ".mht", ".svg"]) {
             let root = xml::root(&octets);
             if root != "html" && root != "svg" {
@@ -56,9 +73,9 @@ impl Package {
         if let Some(text) = picture::text(&octets) {
             return out.text(base_name(&name), Kind::Text, text);
         }
-        let furniture = [".odttf", ".fntdata", ".bin", ".vml", ".wdp", ".dat", ".tmp"];
         let unknown = matches!(crate::detect(&octets, None), FileKind::Unknown | FileKind::Empty);
-        if unknown && lower_end(&name, &furniture) && !name.ends_with("vbaProject.bin") {
+        if unknown || kind == FileKind::Xlsb && lower_end(&name, &[".bin"]) {
+            self.binaries.push((name, octets));
             return Ok(());
         }
         out.file(base_name(&name).to_owned(), octets)
@@ -85,6 +102,10 @@ impl Package {
                         }
                         _ => {
                             let target = resolve(&folder, &target);
+                            if let Some(kind) = attributes.get("Type") {
+                                let last = kind.rsplit('/').next().unwrap_or_default().to_owned();
+                                self.types.insert(target.clone(), last);
+                            }
                             self.owners.entry(target.clone()).or_default().push(of.clone());
                             relations.insert(id.into_owned(), target);
                         }
@@ -98,19 +119,43 @@ impl Package {
         out.text("links", Kind::Link, outside.join("\n"))
     }
 
+    /// What a part is by the relation that leads to it.
+    pub(in crate::documents) fn type_of(&self, part: &str) -> Option<&str> {
+        self.types.get(part).map(String::as_str)
+    }
+
+    /// Parts in a program's own form.
+    pub(in crate::documents) fn take_binaries(&mut self) -> Vec<(String, Vec<u8>)> {
+        std::mem::take(&mut self.binaries)
+    }
+
+    /// A part that no reader took: a file, unless it is one that shows nothing by its relation.
+    pub(in crate::documents) fn unread(
+        &self,
+        name: &str,
+        octets: Vec<u8>,
+        out: &mut Output<'_>,
+    ) -> Result<(), Reason> {
+        out.at(name);
+        match self.type_of(name) {
+            Some(kind) if FURNITURE.contains(&kind) => Ok(()),
+            _ => out.file(base_name(name).to_owned(), octets),
+        }
+    }
+
     /// Relations of a part.
-    pub(super) fn relations(&self, part: &str) -> Option<&Relations> {
+    pub(in crate::documents) fn relations(&self, part: &str) -> Option<&Relations> {
         self.relations.get(part)
     }
 
     /// Parts that are related to this one: a sheet to its comments, a slide to its notes.
-    pub(super) fn owners<'a>(&'a self, part: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+    pub(in crate::documents) fn owners<'a>(&'a self, part: &str) -> impl Iterator<Item = &'a str> + use<'a> {
         // A package that relates everything to everything gains nothing by it.
         self.owners.get(part).into_iter().flatten().take(64).map(String::as_str)
     }
 
     /// Parts of that root element.
-    pub(super) fn of_root<'a>(&'a self, root: &'a str) -> impl Iterator<Item = &'a Part> {
+    pub(in crate::documents) fn of_root<'a>(&'a self, root: &'a str) -> impl Iterator<Item = &'a Part> {
         self.parts.iter().filter(move |part| part.root == root)
     }
 }
@@ -174,12 +219,12 @@ fn lower_end(name: &str, ends: &[&str]) -> bool {
     ends.iter().any(|end| name.ends_with(end))
 }
 
-pub(super) fn base_name(name: &str) -> &str {
+pub(in crate::documents) fn base_name(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
 /// The name of a part without folder and extension: `header1`.
-pub(super) fn stem(name: &str) -> &str {
+pub(in crate::documents) fn stem(name: &str) -> &str {
     base_name(name).split('.').next().unwrap_or_default()
 }
 
