@@ -34,6 +34,8 @@ pub struct JournalState {
     pub full: bool,
     /// 70 % of the bound are reached.
     pub warn: bool,
+    /// Transactions that wrote messages or outcomes, since it was opened: far fewer than messages where many come at once.
+    pub commits: u64,
 }
 
 #[derive(Debug)]
@@ -44,6 +46,7 @@ pub(crate) struct Gauge {
     /// Octets of the disk; nothing is known of a database elsewhere.
     disk: AtomicU64,
     disk_percent: AtomicU64,
+    commits: AtomicU64,
     warned: AtomicBool,
 }
 
@@ -55,6 +58,7 @@ impl Gauge {
             octets: AtomicU64::new(0),
             disk: AtomicU64::new(u64::MAX),
             disk_percent: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
             warned: AtomicBool::new(false),
         }
     }
@@ -85,6 +89,10 @@ impl Gauge {
         }
     }
 
+    pub(crate) fn committed(&self) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Between two looks, what was written is added.
     pub(crate) fn add(&self, octets: u64) {
         self.octets.fetch_add(octets, Ordering::Relaxed);
@@ -101,6 +109,7 @@ impl Gauge {
         let max_octets = self.options.max_octets.min(share);
         let full = octets >= max_octets
             || self.disk_percent.load(Ordering::Relaxed) >= self.options.max_disk_percent;
-        JournalState { octets, max_octets, full, warn: full || octets >= max_octets / 10 * 7 }
+        let warn = full || octets >= max_octets / 10 * 7;
+        JournalState { octets, max_octets, full, warn, commits: self.commits.load(Ordering::Relaxed) }
     }
 }

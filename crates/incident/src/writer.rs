@@ -148,6 +148,7 @@ impl Writer {
         let mut results = Vec::with_capacity(messages.len());
         for message in messages {
             let recorded = write::transaction(&*self.database, &[], std::slice::from_ref(message)).await;
+            self.gauge.committed();
             results.push(recorded.and_then(|mut recorded| recorded.pop().ok_or(Error::Closed)));
         }
         results
@@ -155,6 +156,7 @@ impl Writer {
 
     async fn commit(&mut self, messages: &[Sealed]) -> Result<Vec<Recorded>, Error> {
         let recorded = write::transaction(&*self.database, &self.happened, messages).await?;
+        self.gauge.committed();
         self.happened.clear();
         Ok(recorded)
     }

@@ -55,6 +55,22 @@ on_both! {
         assert_eq!(original, b"Subject: x\r\n\r\nSECRET-ORIGINAL");
     }
 
+    async fn messages_that_come_at_once_are_committed_together(place: &Place) {
+        const MANY: usize = 200;
+        let journal = Arc::new(place.open().await);
+        let before = journal.state().commits;
+        let recorded: Vec<_> = (0..MANY).map(|number| {
+            let journal = journal.clone();
+            tokio::spawn(async move { journal.record(message(&format!("M{number}"), &[7])).await.unwrap() })
+        }).collect();
+        for one in recorded {
+            one.await.unwrap();
+        }
+        let commits = journal.state().commits - before;
+        assert!(commits <= MANY as u64 / 4, "{commits} transactions for {MANY} messages");
+        assert_eq!(list(&journal, Filter { limit: 100, ..Filter::default() }).await.len(), 100);
+    }
+
     async fn a_retried_message_is_the_same_incident_and_new_recipients_join_it(place: &Place) {
         let journal = place.open().await;
         let first = journal.record(message("A", &[7])).await.unwrap();

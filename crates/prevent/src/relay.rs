@@ -11,10 +11,6 @@ use crate::record::Recorded;
 use crate::respond::{Changes, Verdict};
 use crate::settings::{RefusedCopy, Settings};
 
-/// From the final dot to our reply: under the ten minutes that a sender waits (RFC 5321 4.5.3.2.6), whatever the next hop
-/// takes its time for.
-const PATIENCE: Duration = Duration::from_secs(570);
-
 /// A message with what became of it. Only relaying makes one, and only it makes a reply.
 #[derive(Debug)]
 pub(crate) struct Relayed {
@@ -71,7 +67,7 @@ impl Relayed {
 pub(crate) async fn relay(recorded: Recorded, pair: &mut Pair, settings: &Settings) -> Relayed {
     let began = Instant::now();
     let mut notes = notes(&recorded);
-    let until = recorded.responded().received().started() + PATIENCE;
+    let until = recorded.responded().received().started() + settings.sender_patience;
     let acted = tokio::time::timeout_at(until.into(), act(&recorded, pair, settings, &mut notes)).await;
     let fate = acted.unwrap_or_else(|_| {
         pair.abandon();

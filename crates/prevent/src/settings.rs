@@ -36,6 +36,9 @@ pub struct Settings {
     pub memory_per_message: usize,
     /// Octets of messages that may be inspected at one time; a message that finds no room waits, then gets 451.
     pub memory_for_inspection: usize,
+    /// From the final dot to our reply, whatever the next hop takes its time for: under the ten minutes that a sender waits (RFC
+    /// 5321 4.5.3.2.6).
+    pub sender_patience: Duration,
     /// Directory of the unlinked files.
     pub spool_dir: PathBuf,
     /// Time for the inspection of one message, from the start of work.

@@ -59,6 +59,29 @@ async fn no_free_inspector_is_451_and_never_an_open_door() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_for_whose_inspection_there_is_no_memory_is_451() {
+    let hop = hops(&[
+        &format!("{HOP}{HOP_ENVELOPE}{ZIP_ARRIVES}"),
+        &format!("{HOP}{HOP_ENVELOPE}C: RSET\nS: 250 ok"),
+    ])
+    .await;
+    let narrow = |settings: &mut prevent::Settings| {
+        settings.inspectors = 8;
+        settings.memory_for_inspection = 1;
+        settings.inspection_wait = Duration::from_millis(50);
+    };
+    let weir = weir_that_opens(&[hop.addr], narrow, slowly).await;
+    let (mut first, mut second) = (weir.client().await, weir.client().await);
+    play(&mut first, &format!("{HELLO}{ENVELOPE}C: NOOP\nS~ 250")).await;
+    play(&mut second, &format!("{HELLO}{ENVELOPE}C: NOOP\nS~ 250")).await;
+    let (one, other) =
+        (format!("{ZIP}S: 250 ok"), format!("W 60\n{ZIP}S: 451 4.3.2 Error: Server busy, try again later."));
+    tokio::join!(play(&mut first, &one), play(&mut second, &other));
+    drop((first, second));
+    assert_eq!(hop.played().await, [b"", b""]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fault_of_the_engine_defers_twice_and_is_a_finding_the_third_time() {
     let marked = ZIP_ARRIVES.replace("C: X-Cf", "C: X-dlp-not-inspected: the mail (engine fault)\nC: X-Cf");
     let session = format!(

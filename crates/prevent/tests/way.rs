@@ -1,6 +1,8 @@
 //! Whole dialogues through a detection server: what the sender hears is what the next hop says, and nothing is lost.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "../../smtp/tests/support/names.rs"]
+mod names;
 mod support;
 
 use std::sync::Arc;
@@ -479,4 +481,79 @@ async fn a_stop_lets_a_transaction_finish_and_cuts_off_one_that_does_not_in_time
     weir.stop.cancel();
     assert!(!tokio::time::timeout(Duration::from_secs(5), weir.run).await.unwrap().unwrap());
     play(&mut client, "S.").await;
+}
+
+#[tokio::test]
+async fn a_sender_hears_451_before_it_gives_up_however_long_the_hop_takes_after_the_dot() {
+    let hop = hops(&[&format!(
+        "{HOP}{HOP_ENVELOPE}
+         C: DATA
+         S: 354 go
+         C: X-Cfilter-Loop: Reflected
+         C: Subject: x
+         C:
+         C: .
+         C."
+    )])
+    .await;
+    let weir = weir_with(&[hop.addr], &[], |settings| {
+        settings.sender_patience = Duration::from_millis(300);
+        settings.hop.timeouts.data_final = Duration::from_secs(60);
+    })
+    .await;
+    let script = format!(
+        "{HELLO}{ENVELOPE}
+         C: DATA
+         S~ 354
+         C: Subject: x
+         C:
+         C: .
+         S: 451 4.4.2 Error: Forwarding agent did not answer in time."
+    );
+    let sent = weir.talk(&script);
+    tokio::time::timeout(Duration::from_secs(20), sent)
+        .await
+        .expect("an answer long before the hop's own time");
+    hop.played().await;
+}
+
+#[tokio::test]
+async fn a_next_hop_by_mx_is_the_first_exchanger_that_answers() {
+    let script = format!(
+        "{HOP}{HOP_ENVELOPE}
+         C: DATA
+         S: 354 go
+         C: X-Cfilter-Loop: Reflected
+         C: Subject: x
+         C:
+         C: .
+         S: 250 2.0.0 taken by the second"
+    );
+    let hop = hops(&[&script]).await;
+    // Nothing listens at that port of the first one's address.
+    let names = names::serve(
+        60,
+        &[
+            ("corp.example", names::mx(20, "second.corp.example")),
+            ("corp.example", names::mx(10, "first.corp.example")),
+            ("first.corp.example", names::Data::A([127, 0, 0, 2].into())),
+            ("second.corp.example", names::Data::A([127, 0, 0, 1].into())),
+        ],
+    )
+    .await;
+    let to = smtp::mx::Target::parse(&format!("mx:corp.example:{}", hop.addr.port()), 25).unwrap();
+    let weir =
+        weir_with_names(&[names.addr], |settings| settings.mode = Mode::Forward { hops: vec![to] }).await;
+    weir.talk(&format!(
+        "{HELLO}{ENVELOPE}
+         C: DATA
+         S~ 354
+         C: Subject: x
+         C:
+         C: .
+         S: 250 2.0.0 taken by the second"
+    ))
+    .await;
+    assert_eq!(hop.played().await, [b""]);
+    assert!(names.asked.load(std::sync::atomic::Ordering::Relaxed) >= 3);
 }

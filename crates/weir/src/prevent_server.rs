@@ -28,6 +28,8 @@ use crate::{effects, keys, link, ocr, ops, policies};
 
 /// A certificate that ends sooner than this is worth a warning.
 const EXPIRES_SOON: Duration = Duration::from_secs(30 * 24 * 3600);
+/// From the final dot to our reply: a sender waits for ten minutes (RFC 5321 4.5.3.2.6).
+const SENDER_PATIENCE: Duration = Duration::from_secs(570);
 /// How often certificates and the policy directory are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -229,6 +231,7 @@ fn checked_settings(config: &Prevent, id_key: IdKey) -> Result<Settings> {
         max_received: limits.received_lines,
         memory_per_message: limits.memory_per_message,
         memory_for_inspection: limits.memory_for_inspection,
+        sender_patience: SENDER_PATIENCE,
         spool_dir: spool_dir(config),
         inspection_deadline: config.timeouts.inspection.0,
         inspection_wait: config.timeouts.inspection_wait.0,

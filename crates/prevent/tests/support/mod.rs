@@ -128,6 +128,7 @@ pub fn settings(dir: &std::path::Path, hops: &[SocketAddr]) -> Settings {
         max_received: 30,
         memory_per_message: 1 << 20,
         memory_for_inspection: 64 << 20,
+        sender_patience: Duration::from_secs(60),
         spool_dir: dir.to_owned(),
         inspection_deadline: Duration::from_secs(20),
         inspection_wait: Duration::from_secs(2),
@@ -191,7 +192,13 @@ async fn start(
     options: JournalOptions,
     open: fn(),
 ) -> Weir {
-    start_in(tempfile::tempdir().unwrap(), hops, policies, change, options, open).await
+    start_in(tempfile::tempdir().unwrap(), hops, policies, change, options, open, &[]).await
+}
+
+/// A server that looks its next hops up at these name servers.
+pub async fn weir_with_names(names: &[SocketAddr], change: impl FnOnce(&mut Settings)) -> Weir {
+    let (dir, options) = (tempfile::tempdir().unwrap(), JournalOptions::default());
+    start_in(dir, &[], &[], change, options, || (), names).await
 }
 
 /// A server over the data directory that another one left.
@@ -201,7 +208,7 @@ pub async fn weir_in(
     policies: &[(&str, &str)],
     change: impl FnOnce(&mut Settings),
 ) -> Weir {
-    start_in(dir, hops, policies, change, JournalOptions::default(), || ()).await
+    start_in(dir, hops, policies, change, JournalOptions::default(), || (), &[]).await
 }
 
 async fn start_in(
@@ -211,13 +218,14 @@ async fn start_in(
     change: impl FnOnce(&mut Settings),
     options: JournalOptions,
     open: fn(),
+    names: &[SocketAddr],
 ) -> Weir {
     let mut settings = settings(dir.path(), hops);
     change(&mut settings);
     let sources: Vec<SourceFile> = policies.iter().map(|(name, text)| SourceFile::new(*name, text)).collect();
     let set = Set::load_files(&sources).unwrap_or_else(|wrong| panic!("{wrong:#?}")).set;
     let journal = Arc::new(Journal::open(dir.path(), options).await.unwrap());
-    let resolver = Resolver::from_servers(&[]).unwrap();
+    let resolver = Resolver::from_servers(names).unwrap();
     let documents = Arc::new(OpenedBy(open));
     let server = Server::new(
         settings,
