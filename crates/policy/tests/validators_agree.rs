@@ -1,12 +1,17 @@
 //! The validators agree with python-stdnum, an independent implementation of some 160 of the same formats, in both directions,
 //! but for the inputs described here, each with who is right by the standard.
 
+#[path = "../../store/tests/pypi/mod.rs"]
+mod pypi;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use jiff::civil::Date;
 use policy::validators;
+
+/// The implementation, as PyPI has it.
+const STDNUM: &str = "python-stdnum==2.2";
 
 /// What the other accepts and we refuse (`Theirs`), or we accept and it refuses (`Ours`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -572,18 +577,14 @@ fn every_validator_is_compared_or_is_known_to_have_no_counterpart() {
 /// nor named in the script as none of ours. STDNUM_TRIES makes the run longer than the usual few seconds.
 #[test]
 fn fresh_random_numbers_get_the_verdict_of_the_independent_implementation() {
-    let python = match stdnum() {
-        Ok(python) => python,
-        Err(why) => {
-            let skip = std::env::var_os("WEIR_TESTS_ALLOW_SKIP").is_some_and(|value| value == "1");
-            assert!(skip, "no {STDNUM}: {why}; apt-get install python3-venv, or set WEIR_TESTS_ALLOW_SKIP=1");
-            return;
-        }
-    };
+    let Some(environment) = pypi::environment(STDNUM) else { return };
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/validators/stdnum_verdicts.py");
     let seed = std::process::id().to_string();
     let tries = std::env::var("STDNUM_TRIES").unwrap_or_else(|_| "1000".to_owned());
-    let answer = Command::new(python).args([script, &seed, &tries, "0"]).output().expect("python runs");
+    let answer = Command::new(environment.join("bin/python"))
+        .args([script, &seed, &tries, "0"])
+        .output()
+        .expect("python runs");
     assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
     let found = compare(&String::from_utf8_lossy(&answer.stdout));
     let good: usize = found.agreed.values().sum();
@@ -593,28 +594,4 @@ fn fresh_random_numbers_get_the_verdict_of_the_independent_implementation() {
     }
     assert!(found.judged > 100_000, "{} judged", found.judged);
     assert_eq!(found.failures, Vec::<String>::new(), "seed {seed}");
-}
-
-const STDNUM: &str = "python-stdnum==2.2";
-
-/// The Python that has it, fetched once by pip into the target directory.
-fn stdnum() -> Result<PathBuf, String> {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(STDNUM);
-    let (python, whole) = (dir.join("bin/python"), dir.join("whole"));
-    if whole.exists() {
-        return Ok(python);
-    }
-    let run = |command: &mut Command| {
-        let done = command.output().map_err(|why| why.to_string())?;
-        if done.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&done.stderr).into_owned()) }
-    };
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir))?;
-    run(Command::new(dir.join("bin/pip")).args([
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        STDNUM,
-    ]))?;
-    std::fs::write(whole, "").map_err(|why| why.to_string())?;
-    Ok(python)
 }

@@ -30,7 +30,10 @@ impl Drop for Provider {
 impl Provider {
     /// None if it cannot be had and such tests may be left out.
     async fn start() -> Option<Self> {
-        let program = environment(PACKAGE).await?.join("bin/oidc-provider-mock");
+        let program = tokio::task::spawn_blocking(|| environment(PACKAGE))
+            .await
+            .unwrap()?
+            .join("bin/oidc-provider-mock");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let process = Command::new(program)
             .args(["--require-nonce", "true", "--port", &port.to_string()])

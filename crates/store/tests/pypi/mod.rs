@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The environment with these packages; None: it cannot be had, and `WEIR_TESTS_ALLOW_SKIP=1`; otherwise that fails the test.
-pub(crate) async fn environment(packages: &'static str) -> Option<PathBuf> {
-    match tokio::task::spawn_blocking(|| fetched(packages)).await.unwrap() {
+/// Blocks.
+pub(crate) fn environment(packages: &str) -> Option<PathBuf> {
+    match fetched(packages) {
         Ok(dir) => Some(dir),
         Err(why) => {
             let skip = std::env::var_os("WEIR_TESTS_ALLOW_SKIP").is_some_and(|value| value == "1");

@@ -55,7 +55,8 @@ impl S3 {
     }
 
     async fn start_with(port: u16, tls: &[&Path]) -> Option<Self> {
-        let python = pypi::environment(PACKAGES).await?.join("bin/python");
+        let environment = tokio::task::spawn_blocking(|| pypi::environment(PACKAGES)).await.unwrap()?;
+        let python = environment.join("bin/python");
         let mut process = Command::new(python)
             .args(["-c", include_str!("server.py"), &port.to_string(), ACCESS, SECRET])
             .args(tls)
