@@ -387,6 +387,25 @@ fn wide(text: &str) -> Vec<u8> {
 }
 
 #[test]
+fn parts_of_filler_are_nothing_and_other_unknown_parts_are_files() {
+    let filler = [&[0xff; 4][..], &[0; 500]].concat();
+    let text = "<w:document><w:body><w:p><w:t>hello</w:t></w:p></w:body></w:document>".as_bytes().to_vec();
+    let parts = |trash: Vec<u8>| {
+        stored_zip(&[
+            ("[Content_Types].xml", b"<Types/>".to_vec()),
+            ("word/document.xml", text.clone()),
+            ("[trash]/0000.dat", trash),
+        ])
+    };
+    let files = |octets: &[u8]| {
+        let answer = ask(FileKind::Docx, octets, &Limits::default());
+        answer.items.iter().filter(|item| matches!(item, DocumentItem::File { .. })).count()
+    };
+    assert_eq!(files(&parts(filler.clone())), 0);
+    assert_eq!(files(&parts([&filler[..], b"\x01\x02\x03 kept"].concat())), 1);
+}
+
+#[test]
 fn a_binary_workbook_is_read_by_its_relations_wherever_its_parts_lie() {
     let relations = |each: &[(&str, &str, &str)]| -> Vec<u8> {
         let each = each.iter().map(|(id, kind, target)| {

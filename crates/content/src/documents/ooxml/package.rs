@@ -73,7 +73,11 @@ impl Package {
         if let Some(text) = picture::text(&octets) {
             return out.text(base_name(&name), Kind::Text, text);
         }
-        let unknown = matches!(crate::detect(&octets, None), FileKind::Unknown | FileKind::Empty);
+        // Office leaves room that it freed as parts of filler: `[trash]/0000.dat`.
+        if octets.iter().all(|octet| matches!(octet, 0 | 0xff)) {
+            return Ok(());
+        }
+        let unknown = crate::detect(&octets, None) == FileKind::Unknown;
         if unknown || kind == FileKind::Xlsb && lower_end(&name, &[".bin"]) {
             self.binaries.push((name, octets));
             return Ok(());
