@@ -147,17 +147,21 @@ impl Writer {
         self.drop_impossible_outcomes().await;
         let mut results = Vec::with_capacity(messages.len());
         for message in messages {
-            let recorded = write::transaction(&*self.database, &[], std::slice::from_ref(message)).await;
-            self.gauge.committed();
+            let recorded = self.transaction(&[], std::slice::from_ref(message)).await;
             results.push(recorded.and_then(|mut recorded| recorded.pop().ok_or(Error::Closed)));
         }
         results
     }
 
     async fn commit(&mut self, messages: &[Sealed]) -> Result<Vec<Recorded>, Error> {
-        let recorded = write::transaction(&*self.database, &self.happened, messages).await?;
-        self.gauge.committed();
+        let recorded = self.transaction(&self.happened, messages).await?;
         self.happened.clear();
+        Ok(recorded)
+    }
+
+    async fn transaction(&self, happened: &[Happened], messages: &[Sealed]) -> Result<Vec<Recorded>, Error> {
+        let recorded = write::transaction(&*self.database, happened, messages).await?;
+        self.gauge.committed();
         Ok(recorded)
     }
 
