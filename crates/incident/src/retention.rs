@@ -61,17 +61,12 @@ impl Ends {
         // Nothing is from before the beginning of time: such things stay.
         let end = |ages: &Ages| age(ages).and_then(before).unwrap_or(i64::MIN);
         let others = end(&retention.others);
-        let (mut sql, mut values) = ("CASE policy_id".to_owned(), Vec::new());
-        for (policy, ages) in &retention.policies {
-            sql.push_str(" WHEN ? THEN ?");
-            values.extend(values![*policy, end(ages)]);
-        }
-        if retention.policies.is_empty() {
-            sql = "?".to_owned();
-        } else {
-            sql.push_str(" ELSE ? END");
-        }
-        values.extend(values![others]);
+        let sql = match retention.policies.len() {
+            0 => "?".to_owned(),
+            named => format!("CASE policy_id{} ELSE ? END", " WHEN ? THEN ?".repeat(named)),
+        };
+        let named = retention.policies.iter().flat_map(|(policy, ages)| values![*policy, end(ages)]);
+        let values = named.chain(values![others]).collect();
         let latest = retention.policies.values().map(end).chain([others]).max();
         Self { sql, values, latest: latest.filter(|end| *end > i64::MIN) }
     }
