@@ -7,7 +7,7 @@ mod support;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use incident::{Ages, Error, Journal, JournalOptions, Unneeded};
@@ -18,6 +18,7 @@ use store::objects::{ObjectSettings, Objects};
 use store::values;
 use support::message;
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 #[macro_use]
 #[path = "../../store/tests/postgres/mod.rs"]
@@ -107,34 +108,42 @@ impl Kept {
     }
 }
 
-/// A store that takes what is put when it is told to.
-struct Slow {
-    port: u16,
-    /// One for each request that came.
-    came: Receiver<()>,
+/// An original on its way to a store that takes what is put when it is told to.
+struct Putting {
     answer: Sender<()>,
+    taking: JoinHandle<Result<bool, Error>>,
 }
 
-fn slow() -> Slow {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let (tell, came) = channel();
-    let (answer, told) = channel();
-    std::thread::spawn(move || {
-        let mut stream: TcpStream = listener.accept().unwrap().0;
-        let mut octets = [0; 65_536];
-        let _ = stream.read(&mut octets).unwrap();
-        tell.send(()).unwrap();
-        told.recv().unwrap();
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
-    });
-    Slow { port, came, answer }
+impl Putting {
+    /// Lets the store take it; how that ended for who handed it over.
+    async fn ends(self) -> Result<bool, Error> {
+        self.answer.send(()).unwrap();
+        self.taking.await.unwrap()
+    }
 }
 
-impl Slow {
-    fn objects(&self, like: &Kept) -> Arc<Objects> {
-        let endpoint = format!("http://127.0.0.1:{}", self.port).parse().unwrap();
-        objects(ObjectSettings { endpoint, ..like.s3.settings(&like.bucket) })
+impl Kept {
+    /// Another server takes an original, and a slow store has been asked to.
+    async fn put_slowly(&self, journal: &str, name: &str) -> Putting {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let (tell, came) = channel();
+        let (answer, told) = channel();
+        std::thread::spawn(move || {
+            let mut stream: TcpStream = listener.accept().unwrap().0;
+            let mut octets = [0; 65_536];
+            let _ = stream.read(&mut octets).unwrap();
+            tell.send(()).unwrap();
+            told.recv().unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+        });
+        let store = objects(ObjectSettings { endpoint, ..self.s3.settings(&self.bucket) });
+        let server = self.other(Some(store)).await;
+        let octets = self.prevent.original_by_name(name).await.unwrap().unwrap();
+        let (journal, name) = (journal.to_owned(), name.to_owned());
+        let taking = tokio::spawn(async move { server.take_original(&journal, &name, octets).await });
+        tokio::task::block_in_place(|| came.recv().unwrap());
+        Putting { answer, taking }
     }
 }
 
@@ -182,31 +191,21 @@ on_both! {
     async fn an_object_is_noted_before_it_is_put_and_named_only_when_it_is_whole(kept: Option<Kept>) {
         let Some(kept) = kept else { return };
         let (journal, wanted) = kept.hand_over("A", &[1]).await;
-        let slow = slow();
-        let server = kept.other(Some(slow.objects(&kept))).await;
-        let octets = kept.prevent.original_by_name(&wanted[0]).await.unwrap().unwrap();
-        let taking = tokio::spawn(async move { server.take_original(&journal, &wanted[0], octets).await });
-        tokio::task::block_in_place(|| slow.came.recv().unwrap());
+        let putting = kept.put_slowly(&journal, &wanted[0]).await;
         assert_eq!((kept.count("original_object").await, kept.count("original").await), (1, 0));
         assert_eq!(kept.enforce.unneeded_objects().await.unwrap(), Unneeded::default());
         assert_eq!(kept.enforce.delete_objects().await.unwrap(), 0);
         assert_eq!(kept.count("original_object").await, 1, "it is being put");
-        slow.answer.send(()).unwrap();
-        assert!(taking.await.unwrap().unwrap());
+        assert!(putting.ends().await.unwrap());
         assert_eq!(kept.count("original").await, 1);
     }
 
     async fn an_incident_that_is_deleted_while_its_original_is_put_leaves_no_object(kept: Option<Kept>) {
         let Some(kept) = kept else { return };
         let (journal, wanted) = kept.hand_over("A", &[1]).await;
-        let slow = slow();
-        let server = kept.other(Some(slow.objects(&kept))).await;
-        let octets = kept.prevent.original_by_name(&wanted[0]).await.unwrap().unwrap();
-        let taking = tokio::spawn(async move { server.take_original(&journal, &wanted[0], octets).await });
-        tokio::task::block_in_place(|| slow.came.recv().unwrap());
+        let putting = kept.put_slowly(&journal, &wanted[0]).await;
         kept.enforce.delete(&[1]).await.unwrap();
-        slow.answer.send(()).unwrap();
-        assert!(!taking.await.unwrap().unwrap(), "nobody wants it any more");
+        assert!(!putting.ends().await.unwrap(), "nobody wants it any more");
         assert_eq!(kept.enforce.unneeded_objects().await.unwrap().waiting, 1);
         kept.enforce.delete_objects().await.unwrap();
         assert_eq!(kept.count("original_object").await, 0);
@@ -215,16 +214,10 @@ on_both! {
     async fn an_object_that_was_given_up_is_nobodys_original(kept: Option<Kept>) {
         let Some(kept) = kept else { return };
         let (journal, wanted) = kept.hand_over("A", &[1]).await;
-        let slow = slow();
-        let server = kept.other(Some(slow.objects(&kept))).await;
-        let octets = kept.prevent.original_by_name(&wanted[0]).await.unwrap().unwrap();
-        let (named, names) = (journal.clone(), wanted.clone());
-        let taking = tokio::spawn(async move { server.take_original(&named, &names[0], octets).await });
-        tokio::task::block_in_place(|| slow.came.recv().unwrap());
+        let putting = kept.put_slowly(&journal, &wanted[0]).await;
         kept.run("UPDATE original_object SET due_at = 0", Vec::new()).await;
         kept.enforce.delete_objects().await.unwrap();
-        slow.answer.send(()).unwrap();
-        assert!(taking.await.unwrap().unwrap_err().to_string().contains("given up"));
+        assert!(putting.ends().await.unwrap_err().to_string().contains("given up"));
         assert!(kept.take(&journal, &wanted[0]).await.unwrap());
         assert!(kept.reads(1).await);
     }
