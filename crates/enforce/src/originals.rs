@@ -7,7 +7,7 @@ use incident::Unneeded;
 use store::objects::{ObjectSettings, Objects};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use web::outgoing::{self, Unusable};
+use web::outgoing;
 
 use crate::Enforce;
 
@@ -41,12 +41,7 @@ impl OriginalStore {
         }
         let plain = objects.endpoint.scheme() == "http";
         let client =
-            outgoing::client(&authority, plain, CONNECT, WHOLE).map_err(|unusable| match unusable {
-                Unusable::NoCertificate => {
-                    "the authorities cannot be used: there is no certificate".to_owned()
-                }
-                Unusable::Because(why) => format!("the authorities cannot be used: {why}"),
-            })?;
+            outgoing::client(&authority, plain, CONNECT, WHOLE).map_err(|unusable| unusable.to_string())?;
         Objects::new(objects, client)
     }
 }

@@ -5,11 +5,13 @@ use std::time::Duration;
 use reqwest::{Certificate, Client, Url};
 
 /// Why there is no client.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     /// The authorities are given, but hold no certificate.
+    #[error("the authorities cannot be used: there is no certificate")]
     NoCertificate,
     /// The authorities cannot be read, or the system's cannot be used.
+    #[error("the authorities cannot be used: {0}")]
     Because(reqwest::Error),
 }
 

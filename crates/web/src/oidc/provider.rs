@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::{Refusal, Settings, token, word};
 use crate::Error;
-use crate::outgoing::{self, Unusable};
+use crate::outgoing;
 use crate::pages::encoded;
 
 const CONNECT: Duration = Duration::from_secs(5);
@@ -263,8 +263,5 @@ fn short(text: &str) -> String {
 }
 
 fn client(authority: &str, plain: bool) -> Result<Client, String> {
-    outgoing::client(authority, plain, CONNECT, WHOLE).map_err(|unusable| match unusable {
-        Unusable::NoCertificate => "the authorities cannot be used: there is no certificate".to_owned(),
-        Unusable::Because(why) => format!("the authorities cannot be used: {why}"),
-    })
+    outgoing::client(authority, plain, CONNECT, WHOLE).map_err(|unusable| unusable.to_string())
 }
