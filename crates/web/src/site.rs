@@ -177,7 +177,8 @@ impl Site {
         *self.0.alarm.write().unwrap_or_else(PoisonError::into_inner) = text;
     }
 
-    pub(crate) fn alarm(&self) -> String {
+    /// What they say now; empty for nothing.
+    pub fn alarm(&self) -> String {
         self.0.alarm.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -1,6 +1,6 @@
 //! Break-glass: detection servers ordered to pass and record everything, and the words that stand on each page while some do.
 
-use incident::wire::ServerKind;
+use incident::wire::{Heartbeat, ServerKind};
 use serde_json::{Map, Value};
 use store::values;
 use web::audit::Actor;
@@ -13,13 +13,15 @@ const BREAK_GLASS: &str = "break_glass";
 
 /// Whether a server passes everything, whoever said so: told by it, or ordered here and not heard of yet.
 pub(crate) fn is_broken(server: &ServerState) -> bool {
-    let key = format!("prevent.{BREAK_GLASS}");
-    let told = server
-        .heartbeat
-        .as_ref()
-        .is_some_and(|beat| beat.effective.iter().any(|(name, value, _)| *name == key && value == "true"));
+    let told = server.heartbeat.as_ref().is_some_and(tells);
     let ordered = server.settings.get(BREAK_GLASS) == Some(&Value::Bool(true));
     server.standing == Standing::Approved && (told || ordered)
+}
+
+/// Whether a server tells that it passes everything.
+fn tells(heartbeat: &Heartbeat) -> bool {
+    let key = format!("prevent.{BREAK_GLASS}");
+    heartbeat.effective.iter().any(|(name, value, _)| *name == key && value == "true")
 }
 
 /// What pages say; empty while no server passes everything.
@@ -42,6 +44,11 @@ impl Enforce {
     pub(crate) async fn sound_alarm(&self) -> Result<(), Error> {
         self.site.set_alarm(alarm(&self.servers().await?));
         Ok(())
+    }
+
+    /// Brings it up to date by what one server tells. While none passes everything, nothing else need be read for that.
+    pub(super) async fn sound_alarm_by(&self, heartbeat: &Heartbeat) -> Result<(), Error> {
+        if tells(heartbeat) || !self.site.alarm().is_empty() { self.sound_alarm().await } else { Ok(()) }
     }
 
     /// Orders detection servers (one by name, or all) to pass and record everything, or ends that; their other settings stay. All

@@ -23,7 +23,7 @@ pub(super) async fn take(
     Json(heartbeat): Json<Heartbeat>,
 ) -> Result<Json<HeartbeatAnswer>, Refusal> {
     enforce.heard_from(&caller.name, &caller.address, &heartbeat).await?;
-    enforce.sound_alarm().await?;
+    enforce.sound_alarm_by(&heartbeat).await?;
     Ok(Json(HeartbeatAnswer {
         settings: settings_of(&enforce, &caller).await?.0,
         policies: enforce.published.manifest().etag.clone(),
