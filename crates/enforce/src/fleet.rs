@@ -6,6 +6,7 @@
 //! directory holds that same set, for an old copy of the directory must not become the truth because its owner restarts.
 //! Over the embedded database there is one server, and it holds everything.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -181,11 +182,9 @@ impl Fleet {
         let sql = "SELECT id, console_url, version, seen_at FROM enforce_server ORDER BY console_url, id";
         let rows = self.database.fetch(sql, Vec::new()).await?;
         let held = self.database.fetch("SELECT name, holder FROM enforce_lease", Vec::new()).await?;
-        let holds = |lease: &str, id: &str| -> Result<bool, store::Error> {
-            let is =
-                |row: &Row| Ok(row.get::<String>("name")? == lease && row.get::<String>("holder")? == id);
-            held.iter().map(is).try_fold(false, |any, is: Result<bool, store::Error>| Ok(any || is?))
-        };
+        let lease = |row: &Row| Ok((row.get("name")?, row.get("holder")?));
+        let holders = held.iter().map(lease).collect::<Result<HashMap<String, String>, Error>>()?;
+        let holds = |lease: &str, id: &str| holders.get(lease).is_some_and(|holder| holder == id);
         let member = |row: &Row| {
             let id: String = row.get("id")?;
             Ok(Member {
@@ -193,8 +192,8 @@ impl Fleet {
                 version: row.get("version")?,
                 seen: Timestamp::from_millisecond(row.get("seen_at")?).unwrap_or(Timestamp::UNIX_EPOCH),
                 here: id == self.id,
-                clock: holds(CLOCK, &id)?,
-                policies: holds(POLICIES, &id)?,
+                clock: holds(CLOCK, &id),
+                policies: holds(POLICIES, &id),
             })
         };
         rows.iter().map(member).collect()
