@@ -243,14 +243,18 @@ fn more_fields(viewer: &Viewer, filter: &Filter, groups: Vec<String>) -> Vec<Fie
         .chain(groups.into_iter().map(|group| (group.clone(), group)));
     let prevents = std::iter::once((String::new(), "Any".to_owned()))
         .chain(PREVENT_STATUSES.iter().map(|(id, _, words)| (id.to_string(), (*words).to_owned())));
-    let value = Field::new(Kind::Search, "value", "Matched value")
-        .value(&filter.value)
-        .hint("Whole, however it was written.");
     let mut fields = vec![
         Field::new(Kind::OneOf, "group", "Group of statuses").choices(groups).value(&filter.group),
         Field::new(Kind::OneOf, "prevent", "What became of the mail")
             .choices(prevents)
             .value(filter.prevent.first().map(ToString::to_string).unwrap_or_default()),
+    ];
+    fields.extend(viewer.may_see_matches().then(|| {
+        Field::new(Kind::Search, "value", "Matched value")
+            .value(&filter.value)
+            .hint("Whole, however it was written.")
+    }));
+    fields.extend([
         Field::new(Kind::Search, "unscannable", "Not inspected because")
             .value(&filter.unscannable)
             .hint("encrypted, corrupt, timeout, …"),
@@ -262,10 +266,7 @@ fn more_fields(viewer: &Viewer, filter: &Filter, groups: Vec<String>) -> Vec<Fie
             )
             .hint("Name and value as they stand there: Department=Sales."),
         Field::new(Kind::Check, "hidden", "Hidden incidents").checked(filter.hidden),
-    ];
-    if viewer.may_see_matches() {
-        fields.insert(2, value);
-    }
+    ]);
     fields
 }
 
