@@ -1,7 +1,7 @@
 //! Reads keywords: folds them, finds their blanks and asterisks, and matches one at a given place, slowly and
 //! plainly; the fast engine does so only where its tables say that a keyword may stand.
 
-use super::fold::{Class, Folded, class_of, fold_char, lower};
+use super::fold::{Class, Folded, class_of, fold_char, lower_all};
 use super::{Refusal, STAR};
 
 /// The longest keyword, in characters.
@@ -51,11 +51,6 @@ impl KeyChar {
     pub(super) fn plain(c: char) -> Self {
         Self::new(Folded { folded: c, kept: c, class: class_of(c) })
     }
-}
-
-/// Lower case of a folded character, ASCII letters included.
-fn lower_all(folded: char) -> char {
-    if folded.is_ascii() { folded.to_ascii_lowercase() } else { lower(folded) }
 }
 
 /// Blanks of folded text.

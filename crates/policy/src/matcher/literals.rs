@@ -102,31 +102,16 @@ impl Literals {
     }
 
     /// Tells of each occurrence: string and place; places of one string ascend. Returns the steps taken. `words` are those of the
-    /// text; without them strings that count where a word begins or ends are told of everywhere.
-    pub(super) fn find(
-        &self,
-        text: &[u8],
-        words: Option<&Words>,
-        found: &mut impl FnMut(u32, usize) -> bool,
-    ) -> u64 {
+    /// text.
+    pub(super) fn find(&self, text: &[u8], words: &Words, found: &mut impl FnMut(u32, usize) -> bool) -> u64 {
         let mut steps = 0;
         if let Some(heads) = &self.heads {
-            steps += match words {
-                Some(words) => {
-                    let marks = (0..words.blocks()).map(|block| words.beginnings(block));
-                    heads.find_marked(&self.strings, text, marks, 0, found)
-                }
-                None => heads.find(&self.strings, text, found),
-            };
+            let marks = (0..words.blocks()).map(|block| words.beginnings(block));
+            steps += heads.find_marked(&self.strings, text, marks, 0, found);
         }
         if let Some(tails) = &self.tails {
-            steps += match words {
-                Some(words) => {
-                    let marks = (0..words.blocks()).map(|block| words.endings(block));
-                    tails.find_marked(&self.strings, text, marks, tails.width - 1, found)
-                }
-                None => tails.find(&self.strings, text, found),
-            };
+            let marks = (0..words.blocks()).map(|block| words.endings(block));
+            steps += tails.find_marked(&self.strings, text, marks, tails.width - 1, found);
         }
         if !self.single.find(text, found) {
             return steps;
@@ -296,7 +281,7 @@ mod tests {
     fn places(strings: &[&str], text: &str) -> Vec<(u32, usize)> {
         let literals = Literals::new(strings.iter().map(|s| s.as_bytes().to_vec()).collect());
         let mut all = Vec::new();
-        literals.find(text.as_bytes(), None, &mut |id, at| {
+        literals.find(text.as_bytes(), &Words::ascii(text.as_bytes()), &mut |id, at| {
             all.push((id, at));
             true
         });
@@ -309,7 +294,7 @@ mod tests {
         let literals = Literals::placed(vec![b"fn ".to_vec(), b"sub".to_vec()], &[Place::WordStart]);
         let text = b"Fn xfn fn_fn subsub fn";
         let mut all = Vec::new();
-        literals.find(text, Some(&Words::ascii(text)), &mut |id, at| {
+        literals.find(text, &Words::ascii(text), &mut |id, at| {
             all.push((id, at));
             true
         });
@@ -324,7 +309,7 @@ mod tests {
         let text = format!("Key keys my secret KEY monkey; {}abc {}abc", "-".repeat(30), "-".repeat(57));
         assert_eq!(text.len(), 128 - 3);
         let mut all = Vec::new();
-        literals.find(text.as_bytes(), Some(&Words::ascii(text.as_bytes())), &mut |id, at| {
+        literals.find(text.as_bytes(), &Words::ascii(text.as_bytes()), &mut |id, at| {
             all.push((id, at));
             true
         });

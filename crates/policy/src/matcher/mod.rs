@@ -38,12 +38,14 @@
 
 mod automaton;
 mod fold;
+mod folder;
 mod gate;
 mod identifiers;
 mod keyword;
 mod literals;
 mod needs;
 mod phrases;
+mod prepared;
 #[cfg(test)]
 mod properties;
 pub mod reference;
@@ -59,8 +61,8 @@ use std::fmt;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-pub use fold::Prepared;
 use identifiers::Which;
+pub use prepared::Prepared;
 
 /// The longest match of a regular expression or an identifier, in octets of folded text.
 pub const REACH: usize = 1024;

@@ -3,10 +3,10 @@
 use regex_syntax::hir::{Class, ClassUnicode, Hir, HirKind, Look};
 
 use super::REACH;
-use super::fold::{Class as Kind, class_of};
+use super::fold::{Class as Kind, class_of, lower_all};
 use super::literals::Place;
 
-/// A string that matches hold, letters of ASCII in lower case.
+/// A string that matches hold once they are folded, in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Need {
     pub(super) literal: Vec<u8>,
@@ -187,10 +187,13 @@ fn better(best: &mut Option<Vec<Need>>, other: Vec<Need>) {
     }
 }
 
-/// The one string that an expression stands for, if letters of ASCII are taken in any case.
+/// The one string that an expression stands for, if letters are taken in any case.
 fn exact(hir: &Hir) -> Option<Vec<u8>> {
     match hir.kind() {
-        HirKind::Literal(literal) => Some(literal.0.to_ascii_lowercase()),
+        HirKind::Literal(literal) => Some(match std::str::from_utf8(&literal.0) {
+            Ok(text) => text.chars().map(lower_all).collect::<String>().into_bytes(),
+            Err(_) => literal.0.to_ascii_lowercase(),
+        }),
         HirKind::Class(Class::Unicode(class)) => one_letter(class),
         HirKind::Capture(capture) => exact(&capture.sub),
         _ => None,
@@ -202,9 +205,8 @@ fn exact(hir: &Hir) -> Option<Vec<u8>> {
 fn one_letter(class: &ClassUnicode) -> Option<Vec<u8>> {
     let members = class.ranges().iter().flat_map(|range| range.start()..=range.end());
     let mut members = members.take(5).filter(|c| !matches!(c, 'ſ' | '\u{212A}'));
-    let first = members.next()?;
-    let letter = if first.is_ascii() { first.to_ascii_lowercase() } else { first };
-    let same = members.all(|c| c.is_ascii() && c.to_ascii_lowercase() == letter);
+    let letter = lower_all(members.next()?);
+    let same = members.all(|c| lower_all(c) == letter);
     (same && class.ranges().len() <= 4).then(|| letter.to_string().into_bytes())
 }
 
@@ -276,6 +278,10 @@ mod tests {
         assert_eq!(found(r"\w+@"), one("@", 1, 1024));
         assert_eq!(found(r"(?:ab)+x"), one("ab", 0, 0));
         assert_eq!(found(r"x?(?:key|token)\d"), Some(vec![("key".into(), 0, 1), ("token".into(), 0, 1)]));
+        assert_eq!(
+            found(r"(?i)\d(?:Слово|ΣΟΦΟΣ)"),
+            Some(vec![("слово".into(), 1, 4), ("σοφοσ".into(), 1, 4)])
+        );
         assert_eq!(found(r"\d+"), None);
         assert_eq!(found(r"abc|\d+"), None);
     }

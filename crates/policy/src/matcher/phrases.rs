@@ -262,8 +262,8 @@ impl Phrases {
         }
         let mut flow = Flow::Continue(());
         let mut last = HashMap::new();
-        let bytes = scan.bytes;
-        let steps = self.pieces.find(bytes, None, &mut |id, at| {
+        let (bytes, words) = (scan.bytes, scan.words);
+        let steps = self.pieces.find(bytes, words, &mut |id, at| {
             flow = self.piece(scan, &mut last, id, at);
             flow.is_continue()
         });

@@ -93,22 +93,21 @@ impl Regexes {
         if self.known.is_empty() {
             return Flow::Continue(());
         }
-        let text = scan.text.kept();
         let mut regions: Vec<Vec<Region>> = Vec::new();
         let mut texts: Vec<Range<usize>> = Vec::new();
         if !self.literals.is_empty() {
             let prepared = scan.text;
-            // Where the text keeps another case than the words were found in, places may differ.
-            let words = (!prepared.cased()).then(|| prepared.words());
-            scan.steps += self.literals.find(text, words, &mut |need, at| {
+            // The text with its case is only made where one is found.
+            scan.steps += self.literals.find(scan.bytes, scan.words, &mut |need, at| {
                 if regions.is_empty() {
                     regions.resize_with(self.known.len(), Vec::new);
                     texts = separate(prepared, begins);
                 }
                 let (regex, need) = &self.needs[need as usize];
+                let (at, end) = (prepared.kept_place(at), prepared.kept_place(at + need.literal.len()));
                 let of = texts.partition_point(|text| text.start <= at).saturating_sub(1);
                 let least = texts[of].start + need.least_before;
-                if at >= least && at + need.literal.len() <= texts[of].end {
+                if at >= least && end <= texts[of].end {
                     let starts =
                         at.saturating_sub(need.most_before).max(texts[of].start)..at + 1 - need.least_before;
                     note(&mut regions[*regex as usize], Region { regex: *regex, of, starts });
@@ -116,6 +115,10 @@ impl Regexes {
                 true
             });
         }
+        if regions.is_empty() && self.free.is_empty() {
+            return Flow::Continue(());
+        }
+        let text = scan.text.kept();
         for mut regions in regions {
             // Literals at different distances from the start do not come in order.
             regions.sort_by_key(|region| region.starts.start);

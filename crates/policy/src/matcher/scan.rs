@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::fold::Prepared;
 use super::gate::{Buckets, Gate, View};
 use super::identifiers::{Ends, Identifiers, Start, Which};
 use super::phrases::{Before, Phrases};
+use super::prepared::Prepared;
 use super::table::load;
 use super::words::{Words, pack};
 use super::{Flow, Hit, PatternId};

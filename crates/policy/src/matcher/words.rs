@@ -1,6 +1,6 @@
 //! Which octets of a folded text belong to words and where words begin, as bits, 64 octets a step.
 
-use super::fold::{INSIDE, STARTS};
+use std::ops::Range;
 
 /// Two bits for each octet: part of a word, and first octet of a word.
 #[derive(Debug, Default)]
@@ -19,14 +19,11 @@ impl Words {
     }
 
     /// Of a folded text with the marks of its characters outside ASCII.
-    pub(super) fn mixed(text: &[u8], marks: &[u8]) -> Self {
-        let pairs = || text.chunks(64).zip(marks.chunks(64));
-        let inside: Vec<u64> =
-            pairs().map(|(text, marks)| word_bits(text) | bits_of(marks, INSIDE)).collect();
+    pub(super) fn mixed(text: &[u8], marks: &Marks) -> Self {
+        let mut inside: Vec<u64> = text.chunks(64).map(word_bits).collect();
+        inside.iter_mut().zip(&marks.inside).for_each(|(inside, mark)| *inside |= mark);
         let mut starts = rising(&inside);
-        for (starts, (_, marks)) in starts.iter_mut().zip(pairs()) {
-            *starts |= bits_of(marks, STARTS);
-        }
+        starts.iter_mut().zip(&marks.begins).for_each(|(starts, mark)| *starts |= mark);
         Self { inside, starts, len: text.len() }
     }
 
@@ -132,6 +129,49 @@ impl Words {
     }
 }
 
+/// What the characters outside ASCII of a folded text say of its words.
+#[derive(Debug)]
+pub(super) struct Marks {
+    inside: Vec<u64>,
+    begins: Vec<u64>,
+}
+
+impl Marks {
+    /// For a text of about so many octets.
+    pub(super) fn with_room(len: usize) -> Self {
+        let blocks = vec![0; len / 64 + 1];
+        Self { inside: blocks.clone(), begins: blocks }
+    }
+
+    /// These octets, at most 64, belong to words.
+    #[inline]
+    pub(super) fn inside(&mut self, octets: Range<usize>) {
+        let (block, place) = (octets.start / 64, octets.start % 64);
+        let ones = u64::MAX >> (64 - octets.len());
+        self.reach(block + 1);
+        self.inside[block] |= ones << place;
+        if place + octets.len() > 64 {
+            self.inside[block + 1] |= ones >> (64 - place);
+        }
+    }
+
+    /// A word begins at the octet, though nothing says so but the class of its character.
+    pub(super) fn begins(&mut self, at: usize) {
+        self.reach(at / 64);
+        self.begins[at / 64] |= 1 << (at % 64);
+    }
+
+    /// Makes room for a block.
+    #[inline]
+    fn reach(&mut self, block: usize) {
+        if block >= self.inside.len() {
+            let len = block + block / 8 + 1;
+            self.inside.resize(len, 0);
+            self.begins.resize(len, 0);
+        }
+    }
+}
+
 /// One bit for each octet of at most 64: is it an ASCII letter or digit?
 fn word_bits(block: &[u8]) -> u64 {
     let mut flags = [0u8; 64];
@@ -139,15 +179,6 @@ fn word_bits(block: &[u8]) -> u64 {
         let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
         let digit = byte.wrapping_sub(b'0') < 10;
         *flag = u8::from(letter | digit);
-    }
-    pack(&flags)
-}
-
-/// One bit for each of at most 64 marks.
-fn bits_of(marks: &[u8], which: u8) -> u64 {
-    let mut flags = [0u8; 64];
-    for (flag, mark) in flags.iter_mut().zip(marks) {
-        *flag = u8::from(mark & which != 0);
     }
     pack(&flags)
 }
