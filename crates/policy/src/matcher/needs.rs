@@ -1,5 +1,7 @@
 //! Looks for literal strings that every match of a regular expression holds, and how far from its start.
 
+use std::ops::RangeInclusive;
+
 use regex_syntax::hir::{Class, ClassUnicode, Hir, HirKind, Look};
 
 use super::REACH;
@@ -10,11 +12,55 @@ use super::literals::Place;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Need {
     pub(super) literal: Vec<u8>,
-    /// The fewest and the most octets of a match before it.
+    /// The fewest and the most octets of a match before it, and of which octets these are.
     pub(super) least_before: usize,
     pub(super) most_before: usize,
+    pub(super) before: Octets,
     /// Where it stands in every match that it is needed for.
     pub(super) place: Place,
+}
+
+/// A set of octets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Octets([u64; 4]);
+
+impl Octets {
+    pub(super) fn has(&self, octet: u8) -> bool {
+        self.0[usize::from(octet / 64)] >> (octet % 64) & 1 == 1
+    }
+
+    fn add(&mut self, octets: RangeInclusive<u8>) {
+        octets.for_each(|octet| self.0[usize::from(octet / 64)] |= 1 << (octet % 64));
+    }
+
+    /// Adds all that texts of an expression may have in them. Recursion is bounded by the parser's limit on nesting.
+    fn add_all(&mut self, hir: &Hir) {
+        match hir.kind() {
+            HirKind::Empty | HirKind::Look(_) => {}
+            HirKind::Literal(literal) => literal.0.iter().for_each(|octet| self.add(*octet..=*octet)),
+            HirKind::Class(Class::Bytes(class)) => {
+                class.ranges().iter().for_each(|range| self.add(range.start()..=range.end()));
+            }
+            HirKind::Class(Class::Unicode(class)) => {
+                for range in class.ranges() {
+                    let octet = |c: char| u8::try_from(c).unwrap_or(u8::MAX).min(0x80);
+                    self.add(octet(range.start())..=octet(range.end()));
+                    if !range.end().is_ascii() {
+                        self.add(0x80..=0xFF);
+                    }
+                }
+            }
+            HirKind::Repetition(repetition) => self.add_all(&repetition.sub),
+            HirKind::Capture(capture) => self.add_all(&capture.sub),
+            HirKind::Concat(all) | HirKind::Alternation(all) => {
+                all.iter().for_each(|each| self.add_all(each))
+            }
+        }
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(own, other)| *own |= other);
+    }
 }
 
 /// Whether surely no letter or digit stands before and after an expression.
@@ -43,7 +89,9 @@ pub(super) fn needs(hir: &Hir) -> Option<Vec<Need>> {
 /// Recursion is bounded by the parser's limit on nesting.
 fn needs_of(hir: &Hir, apart: Apart) -> Option<Vec<Need>> {
     match hir.kind() {
-        HirKind::Literal(_) | HirKind::Class(_) => Some(vec![Need::new(exact(hir)?, (0, 0), apart)]),
+        HirKind::Literal(_) | HirKind::Class(_) => {
+            Some(vec![Need::new(exact(hir)?, Before::default(), apart)])
+        }
         HirKind::Capture(capture) => needs_of(&capture.sub, apart),
         // What is needed of the first time is known to stand before others, not before what follows.
         HirKind::Repetition(repetition) if repetition.min > 0 => {
@@ -62,8 +110,24 @@ fn needs_of(hir: &Hir, apart: Apart) -> Option<Vec<Need>> {
     }
 }
 
+/// What stands before a part of a sequence: how many octets, and which.
+#[derive(Debug, Clone, Copy, Default)]
+struct Before {
+    least: usize,
+    most: usize,
+    octets: Octets,
+}
+
+impl Before {
+    fn add(&mut self, hir: &Hir) {
+        self.least += hir.properties().minimum_len().unwrap_or(0);
+        self.most = self.most.saturating_add(hir.properties().maximum_len().unwrap_or(REACH)).min(REACH);
+        self.octets.add_all(hir);
+    }
+}
+
 impl Need {
-    fn new(literal: Vec<u8>, (least_before, most_before): (usize, usize), apart: Apart) -> Self {
+    fn new(literal: Vec<u8>, before: Before, apart: Apart) -> Self {
         let in_word = |octet: Option<&u8>| octet.is_some_and(u8::is_ascii_alphanumeric);
         let place = if apart.before && in_word(literal.first()) {
             Place::WordStart
@@ -72,7 +136,8 @@ impl Need {
         } else {
             Place::Anywhere
         };
-        Self { literal, least_before, most_before, place }
+        let Before { least: least_before, most: most_before, octets: before } = before;
+        Self { literal, least_before, most_before, before, place }
     }
 }
 
@@ -84,25 +149,25 @@ fn best_of_concat(all: &[Hir], apart: Apart) -> Option<Vec<Need>> {
     }
     let mut best: Option<Vec<Need>> = None;
     let mut run: Option<Run> = None;
-    let (mut least, mut most, mut before) = (0usize, 0usize, apart.before);
+    let (mut all_before, mut before) = (Before::default(), apart.before);
     for (each, after) in all.iter().zip(afters.into_iter().skip(1)) {
         if let Some(literal) = exact(each) {
-            let run = run.get_or_insert_with(|| Run { at: (least, most), before, ..Run::default() });
+            let run = run.get_or_insert_with(|| Run { all_before, before, ..Run::default() });
             run.literal.extend(literal);
             run.after = after;
         } else {
             better(&mut best, run.take().map(Run::need).into_iter().collect());
             if let Some(mut needs) = needs_of(each, Apart { before, after }) {
                 for need in &mut needs {
-                    need.least_before += least;
-                    need.most_before = need.most_before.saturating_add(most).min(REACH);
+                    need.least_before += all_before.least;
+                    need.most_before = need.most_before.saturating_add(all_before.most).min(REACH);
+                    need.before.join(&all_before.octets);
                 }
                 better(&mut best, needs);
             }
         }
         before = is_apart(each, before, Side::Last);
-        least += each.properties().minimum_len().unwrap_or(0);
-        most = most.saturating_add(each.properties().maximum_len().unwrap_or(REACH)).min(REACH);
+        all_before.add(each);
     }
     better(&mut best, run.map(Run::need).into_iter().collect());
     best
@@ -112,14 +177,14 @@ fn best_of_concat(all: &[Hir], apart: Apart) -> Option<Vec<Need>> {
 #[derive(Default)]
 struct Run {
     literal: Vec<u8>,
-    at: (usize, usize),
+    all_before: Before,
     before: bool,
     after: bool,
 }
 
 impl Run {
     fn need(self) -> Need {
-        Need::new(self.literal, self.at, Apart { before: self.before, after: self.after })
+        Need::new(self.literal, self.all_before, Apart { before: self.before, after: self.after })
     }
 }
 
@@ -266,6 +331,20 @@ mod tests {
             (r"\dsecret[^x]", &[false]),
         ] {
             assert_eq!(at_ends(pattern), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_may_stand_before_a_literal_is_known() {
+        for (pattern, may, not) in [
+            (r"(?m)^[ \t]*(?:import \d|x+fn \d)", " \tx", "\r\nam5"),
+            (r"(?:a|[0-3]|-я)password", "a0123-я", "4b"),
+            (r"\w*@x", "w_9é", " @\n"),
+        ] {
+            let needs = needs(&parse(pattern, false).unwrap()).unwrap();
+            let any = |octet: u8| needs.iter().any(|need| need.before.has(octet));
+            assert!(may.bytes().all(any), "{pattern}");
+            assert!(!not.bytes().any(any), "{pattern}");
         }
     }
 

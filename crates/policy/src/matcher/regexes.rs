@@ -48,6 +48,30 @@ struct Region {
     starts: Range<usize>,
 }
 
+/// Where a needed literal was last found, and where matches that hold it there may begin.
+#[derive(Debug, Default)]
+struct Seen {
+    at: usize,
+    back: usize,
+    steps: u64,
+}
+
+impl Seen {
+    /// The first place where a match that holds the literal at this place may begin: all octets from there on may stand before it.
+    /// No octet is looked at twice.
+    fn back(&mut self, text: &[u8], need: &Need, begin: usize, at: usize) -> usize {
+        let least = at.saturating_sub(need.most_before).max(begin);
+        let from = least.max(self.at.min(at));
+        let run = text[from..at].iter().rev().take_while(|octet| need.before.has(**octet)).count();
+        self.steps += run as u64;
+        let reached = at - run;
+        // As far as the literal before: from there on it was asked then, and the literal itself may be no such octet.
+        let back = if reached == self.at && self.at > least { self.back.max(least) } else { reached };
+        (self.at, self.back) = (at, back);
+        back
+    }
+}
+
 /// Regions nearer than this are looked at as one.
 const NEAR: usize = 16;
 
@@ -95,25 +119,31 @@ impl Regexes {
         }
         let mut regions: Vec<Vec<Region>> = Vec::new();
         let mut texts: Vec<Range<usize>> = Vec::new();
+        // By need.
+        let mut seen: Vec<Seen> = Vec::new();
         if !self.literals.is_empty() {
             let prepared = scan.text;
             // The text with its case is only made where one is found.
-            scan.steps += self.literals.find(scan.bytes, scan.words, &mut |need, at| {
+            scan.steps += self.literals.find(scan.bytes, scan.words, &mut |number, at| {
                 if regions.is_empty() {
                     regions.resize_with(self.known.len(), Vec::new);
+                    seen.resize_with(self.needs.len(), Seen::default);
                     texts = separate(prepared, begins);
                 }
-                let (regex, need) = &self.needs[need as usize];
+                let (regex, need) = &self.needs[number as usize];
                 let (at, end) = (prepared.kept_place(at), prepared.kept_place(at + need.literal.len()));
                 let of = texts.partition_point(|text| text.start <= at).saturating_sub(1);
                 let least = texts[of].start + need.least_before;
                 if at >= least && end <= texts[of].end {
-                    let starts =
-                        at.saturating_sub(need.most_before).max(texts[of].start)..at + 1 - need.least_before;
-                    note(&mut regions[*regex as usize], Region { regex: *regex, of, starts });
+                    let back = seen[number as usize].back(prepared.kept(), need, texts[of].start, at);
+                    let starts = back..at + 1 - need.least_before;
+                    if !starts.is_empty() {
+                        note(&mut regions[*regex as usize], Region { regex: *regex, of, starts });
+                    }
                 }
                 true
             });
+            scan.steps += seen.iter().map(|seen| seen.steps).sum::<u64>();
         }
         if regions.is_empty() && self.free.is_empty() {
             return Flow::Continue(());
