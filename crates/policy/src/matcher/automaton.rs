@@ -21,14 +21,12 @@ const STATES: usize = u16::MAX as usize;
 pub(super) struct Shape {
     pub(super) identifier: u32,
     pub(super) boundary: Boundary,
-    /// The bit of its bucket in the gate; 0 until it has one.
-    pub(super) bucket: u8,
 }
 
 /// A text that fits a shape.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fit {
-    pub(super) shape: u16,
+    pub(super) shape: Shape,
     pub(super) end: usize,
 }
 
@@ -48,25 +46,18 @@ pub(super) struct Automata {
 
 /// Builds one automaton, or several if one would be too large.
 pub(super) fn divide(shapes: &[(Hir, Shape)], automata: &mut Vec<Automata>) -> Result<(), (Shape, Refusal)> {
-    if shapes.is_empty() {
-        return Ok(());
-    }
     match (Automata::new(shapes), shapes) {
         (Some(one), _) => automata.push(one),
-        (None, [(_, shape)]) => return Err((*shape, Refusal::new("this shape is too large once compiled"))),
+        (None, [] | [_]) => {
+            let refused = shapes
+                .first()
+                .map(|(_, shape)| (*shape, Refusal::new("this shape is too large once compiled")));
+            return refused.map_or(Ok(()), Err);
+        }
         (None, _) => {
-            // Shapes of one identifier stay together: its longest candidate is judged in one place.
-            let middle = shapes[shapes.len() / 2].1.identifier;
-            let mut cut = shapes.partition_point(|(_, shape)| shape.identifier < middle);
-            if cut == 0 {
-                cut = shapes.partition_point(|(_, shape)| shape.identifier <= middle);
-            }
-            if cut == shapes.len() {
-                let refusal = Refusal::new("the shapes of this identifier are too large once compiled");
-                return Err((shapes[0].1, refusal));
-            }
-            divide(&shapes[..cut], automata)?;
-            divide(&shapes[cut..], automata)?;
+            let (one, other) = shapes.split_at(shapes.len() / 2);
+            divide(one, automata)?;
+            divide(other, automata)?;
         }
     }
     Ok(())
@@ -91,10 +82,9 @@ impl Automata {
         Tables::read(&dfa)?.finish(shapes.iter().map(|(_, shape)| *shape).collect())
     }
 
-    /// Collects what fits from a place on; tells whether anything does.
+    /// Collects what fits from a place on.
     #[inline]
-    pub(super) fn run(&self, scan: &mut Scan<'_, '_>, fits: &mut Vec<Fit>, at: usize) -> bool {
-        fits.clear();
+    pub(super) fn run(&self, scan: &mut Scan<'_, '_>, fits: &mut Vec<Fit>, at: usize) {
         let mut state = self.start;
         let text = &scan.bytes[at..scan.bytes.len().min(at + REACH)];
         for (index, octet) in text.iter().enumerate() {
@@ -102,15 +92,15 @@ impl Automata {
             state = self.next[usize::from(state) * self.class_count + class];
             if state == 0 {
                 scan.steps += index as u64;
-                return !fits.is_empty();
+                return;
             }
             if state >= self.first_fit {
                 let shapes = &self.fits[usize::from(state - self.first_fit)];
-                fits.extend(shapes.iter().map(|shape| Fit { shape: *shape, end: at + index + 1 }));
+                let end = at + index + 1;
+                fits.extend(shapes.iter().map(|shape| Fit { shape: self.shapes[usize::from(*shape)], end }));
             }
         }
         scan.steps += text.len() as u64;
-        !fits.is_empty()
     }
 
     /// The state after a state and an octet of a class; 0 is the end.

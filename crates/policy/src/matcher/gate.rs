@@ -1,19 +1,19 @@
 //! Tells in a few steps whether any shape of an identifier may begin at a place: by the pairs of octets that stand there
 //! and by how long its first runs of letters and digits are. It may say yes in vain, never no in error.
 //!
-//! Shapes are put into eight buckets, one bit each, so that one look answers for all of them; shapes that begin alike
-//! share a bucket.
+//! Each group of shapes has a bit, so that one look answers for all of them. Before that a coarser look, at kinds of groups only,
+//! shuts the gate before most words of prose.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use regex_syntax::hir::{Class, Hir, HirKind};
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::Boundary;
-use super::automaton::{Automata, Shape};
+use super::groups::{Group, Groups};
+use super::paths::{Beyond, Paths, States};
 use super::table::load;
 
-/// Buckets, as bits.
-pub(super) type Buckets = u8;
+/// Kinds of groups, as bits.
+type Kinds = u8;
 
 /// Which of the 64 octets from a candidate on are digits, which letters.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,14 +25,16 @@ pub(super) struct View {
 /// The longest run that the tables tell apart; longer ones pass.
 const RUN: usize = 32;
 /// The same for the second run.
-const SECOND: usize = 16;
+pub(super) const SECOND: usize = 16;
+/// The same for words, of letters and digits.
+const LENGTH: usize = 64;
 /// What most text is like, for choosing which question to ask first.
 const PROSE: &str = " Thank you for your letter of last week, which our colleagues in the sales department have read with interest. \
     We are sorry that the delivery came late, and that some of the boxes were open when they arrived. Please send \
     us a list of what is missing; we will replace it at once, without any cost to you. About the other question: \
     yes, prices for the next year should be ready before the end of the month, and nobody expects them to change much. ";
 /// Sorts of the octet that stands two places after a run.
-const SORTS: usize = 8;
+pub(super) const SORTS: usize = 8;
 /// Pairs of seven-bit octets.
 const PAIRS: usize = 1 << 14;
 /// Sets of states larger than this are not followed: the pair passes.
@@ -41,42 +43,62 @@ const MOST_STATES: usize = 4096;
 /// The tables.
 pub(super) struct Gate {
     /// By the pair of octets at places 0, 2, 4 and 6.
-    pairs: Box<[[Buckets; PAIRS]; 4]>,
+    pairs: Box<[[Kinds; PAIRS]; 4]>,
+    /// The groups of some kinds.
+    of_kinds: Box<[Groups; 256]>,
     /// Whether pairs of octets alone shut the gate before nearly all words of prose.
     pairs_first: bool,
     /// Octets that no automaton tells apart have one class.
     classes: [u8; 256],
     class_count: usize,
     /// By kind (digits, letters), length of the run, class of the octet after it, and sort of the octet after that.
-    first: Vec<[Buckets; SORTS]>,
+    first: Vec<[Groups; SORTS]>,
     /// By length of a run of digits, class of the one octet after it, and length of the next run of digits.
-    second: Vec<Buckets>,
+    second: Vec<Groups>,
+    /// By the first and by the next two digits.
+    digits: [[Groups; 100]; 2],
+    /// By the first octet.
+    initials: Box<[Groups; 256]>,
+    /// By the length of the word that begins here.
+    lengths: [Groups; LENGTH + 1],
     /// Octets other than letters and digits that shapes begin with.
-    symbols: Vec<(u8, Buckets)>,
-    /// Buckets with a shape that may begin with a digit after a letter.
-    inner_digits: Buckets,
+    symbols: Vec<(u8, Groups)>,
+    /// Those with a shape that may begin with a digit after a letter.
+    inner_digits: Groups,
 }
 
 impl Gate {
-    /// A gate before automata whose shapes have their buckets.
-    pub(super) fn new(automata: &[Automata]) -> Self {
-        let (classes, examples) = joint_classes(automata);
+    /// A gate before groups, which are known by their place.
+    pub(super) fn new(groups: &[Group]) -> Self {
+        let (classes, examples) = joint_classes(groups);
         let count = examples.len();
+        let of_kinds = |kinds: usize| {
+            let some = groups.iter().enumerate().filter(|(_, group)| kinds & usize::from(group.kind()) != 0);
+            some.fold(0, |all, (number, _)| all | 1 << number)
+        };
         let mut gate = Self {
             pairs: Box::new([[0; PAIRS]; 4]),
+            of_kinds: Box::new(std::array::from_fn(of_kinds)),
             pairs_first: false,
             classes,
             class_count: count,
             first: vec![[0; SORTS]; 2 * (RUN + 1) * count],
             second: vec![0; (RUN + 1) * count * (SECOND + 1)],
+            digits: [[0; 100]; 2],
+            initials: Box::new([0; 256]),
+            lengths: [0; LENGTH + 1],
             symbols: Vec::new(),
             inner_digits: 0,
         };
-        for one in automata {
-            let paths = Paths::new(one);
-            gate.add_pairs(&paths);
-            gate.add_runs(&paths, &examples);
-            gate.add_starts(&paths);
+        for (number, group) in groups.iter().enumerate() {
+            for automata in &group.automata {
+                let paths = Paths::new(automata, 1 << number);
+                gate.add_pairs(&paths, group.kind());
+                gate.add_runs(&paths, &examples);
+                gate.add_digits(&paths);
+                gate.add_lengths(&paths);
+                gate.add_starts(&paths);
+            }
         }
         gate.pass_the_longest();
         let starts = PROSE.match_indices(' ').map(|(blank, _)| load(PROSE.as_bytes(), blank + 1));
@@ -85,73 +107,107 @@ impl Gate {
         gate
     }
 
-    /// The buckets whose shapes may begin here; `view` looks ahead from there.
+    /// The groups whose shapes may begin here, with a word of this length if there is one; `view` looks ahead from there.
     #[inline]
-    pub(super) fn open(&self, text: &[u8], eight: u64, view: impl FnOnce() -> View, at: usize) -> Buckets {
+    pub(super) fn open(
+        &self,
+        text: &[u8],
+        eight: u64,
+        view: impl FnOnce() -> View,
+        (at, length): (usize, usize),
+    ) -> Groups {
+        let open = self.lengths[length.min(LENGTH)] & self.initials[eight as usize & 0xFF];
         if self.pairs_first {
-            let open = self.by_pairs(eight);
-            return if open == 0 { 0 } else { open & self.by_runs(text, view(), at) };
+            let open = open & self.groups_of(self.by_pairs(eight));
+            return if open == 0 { 0 } else { open & self.by_runs(text, eight, view(), at) };
         }
-        let open = self.by_pair(eight, 0) & self.by_runs(text, view(), at);
-        if open == 0 { 0 } else { open & self.by_pairs(eight) }
+        let open = open & self.groups_of(self.by_pair(eight, 0)) & self.by_runs(text, eight, view(), at);
+        if open == 0 { 0 } else { open & self.groups_of(self.by_pairs(eight)) }
+    }
+
+    /// As [`Self::open`] at a word of letters only.
+    #[inline]
+    pub(super) fn open_letters(&self, text: &[u8], eight: u64, word: &Range<usize>) -> Groups {
+        let beyond = load(text, word.end);
+        let class = usize::from(self.classes[beyond as usize & 0xFF]);
+        let run = word.len().min(RUN);
+        let open = self.first[(RUN + 1 + run) * self.class_count + class][sort((beyond >> 8) as u8)]
+            & self.initials[eight as usize & 0xFF];
+        if open == 0 { 0 } else { open & self.groups_of(self.by_pairs(eight)) }
     }
 
     #[inline]
-    fn by_pair(&self, eight: u64, place: usize) -> Buckets {
+    fn groups_of(&self, kinds: Kinds) -> Groups {
+        self.of_kinds[usize::from(kinds)]
+    }
+
+    #[inline]
+    fn by_pair(&self, eight: u64, place: usize) -> Kinds {
         let two = (eight >> (16 * place)) as usize;
         self.pairs[place][two & 0x7F | two >> 1 & 0x3F80]
     }
 
-    /// The buckets whose shapes may begin with these eight octets.
+    /// The kinds whose shapes may begin with these eight octets.
     #[inline]
-    fn by_pairs(&self, eight: u64) -> Buckets {
+    fn by_pairs(&self, eight: u64) -> Kinds {
         let pair = |place| self.by_pair(eight, place);
         pair(0) & pair(1) & pair(2) & pair(3)
     }
 
-    /// The buckets whose shapes may begin with the runs of letters or digits here.
+    /// The groups whose shapes may begin with the runs of letters or digits here.
     #[inline]
-    fn by_runs(&self, text: &[u8], view: View, at: usize) -> Buckets {
+    fn by_runs(&self, text: &[u8], eight: u64, view: View, at: usize) -> Groups {
         let digits = view.digits.trailing_ones() as usize;
         let letters = view.letters.trailing_ones() as usize;
-        let run = digits | letters;
-        if run == 0 {
-            return Buckets::MAX;
+        let whole = digits | letters;
+        if whole == 0 {
+            return Groups::MAX;
         }
-        let (after, beyond) = match text.get(at + run..) {
+        let (after, beyond) = match text.get(at + whole..) {
             Some([after, beyond, ..]) => (*after, *beyond),
             Some([after]) => (*after, 0),
             _ => (0, 0),
         };
         let class = usize::from(self.classes[usize::from(after)]);
-        let run = run.min(RUN);
+        let run = whole.min(RUN);
         let kind = usize::from(digits == 0);
-        let first = self.first[(kind * (RUN + 1) + run) * self.class_count + class][sort(beyond)];
-        if kind == 1 || run == RUN {
-            return first;
+        let mut open = self.first[(kind * (RUN + 1) + run) * self.class_count + class][sort(beyond)];
+        if kind == 1 {
+            return open;
+        }
+        for (place, by_digits) in self.digits.iter().enumerate().take(run / 2) {
+            let two = eight >> (16 * place) & 0x0F0F;
+            open &= by_digits[((two & 0x0F) * 10 + (two >> 8)) as usize % 100];
+        }
+        if run == RUN {
+            return open;
         }
         let second = ((view.digits >> run >> 1).trailing_ones() as usize).min(SECOND);
-        first & self.second[(run * self.class_count + class) * (SECOND + 1) + second]
+        open & self.second[(run * self.class_count + class) * (SECOND + 1) + second]
     }
 
-    /// Octets other than letters and digits that shapes of these buckets begin with.
-    pub(super) fn symbols(&self, buckets: Buckets) -> impl Iterator<Item = u8> + '_ {
-        self.symbols.iter().filter(move |(_, of)| of & buckets != 0).map(|(octet, _)| *octet)
+    /// Octets other than letters and digits that shapes of these groups begin with.
+    pub(super) fn symbols(&self, groups: Groups) -> impl Iterator<Item = u8> + '_ {
+        self.symbols.iter().filter(move |(_, of)| of & groups != 0).map(|(octet, _)| *octet)
     }
 
-    /// Whether a shape of these buckets may begin with a digit after a letter.
-    pub(super) fn inner_digits(&self, buckets: Buckets) -> bool {
-        self.inner_digits & buckets != 0
+    /// Of these groups, those with a shape that may begin with a digit after a letter.
+    pub(super) fn inner_digits(&self, groups: Groups) -> Groups {
+        self.inner_digits & groups
     }
 
     pub(super) fn memory(&self) -> usize {
-        4 * PAIRS + SORTS * self.first.len() + self.second.len() + 256
+        size_of_val(&*self.pairs)
+            + size_of_val(&*self.of_kinds)
+            + size_of_val(&*self.first)
+            + size_of_val(&*self.second)
+            + size_of::<Self>()
     }
 }
 
 /// What sort of octet it is, below [`SORTS`].
 #[inline]
-fn sort(octet: u8) -> usize {
+pub(super) fn sort(octet: u8) -> usize {
     const SORT: [u8; 256] = {
         let mut sorts = [0; 256];
         let mut octet = 0;
@@ -174,12 +230,13 @@ fn sort(octet: u8) -> usize {
 }
 
 /// Octets by what all automata together tell apart, and one octet of each class.
-fn joint_classes(automata: &[Automata]) -> ([u8; 256], Vec<u8>) {
+fn joint_classes(groups: &[Group]) -> ([u8; 256], Vec<u8>) {
     let mut classes = [0; 256];
     let mut examples = Vec::new();
     let mut numbers: BTreeMap<Vec<u8>, u8> = BTreeMap::new();
     for octet in 0..=255u8 {
-        let key = automata.iter().map(|one| one.classes[usize::from(octet)]).collect();
+        let automata = groups.iter().flat_map(|group| &group.automata);
+        let key = automata.map(|one| one.classes[usize::from(octet)]).collect();
         let number = *numbers.entry(key).or_insert_with(|| {
             examples.push(octet);
             (examples.len() - 1) as u8
@@ -191,124 +248,62 @@ fn joint_classes(automata: &[Automata]) -> ([u8; 256], Vec<u8>) {
 
 // ---- how the tables are filled
 
-/// An automaton, and which buckets still fit from each of its states on.
-struct Paths<'a> {
-    automata: &'a Automata,
-    /// By state.
-    alive: Vec<Buckets>,
-    fits: Vec<Buckets>,
-    digits: Vec<usize>,
-    letters: Vec<usize>,
-    sorts: [Vec<usize>; SORTS],
-}
-
-impl<'a> Paths<'a> {
-    fn new(automata: &'a Automata) -> Self {
-        let states = automata.states();
-        let fits: Vec<Buckets> =
-            (0..states).map(|state| automata.fits(state).fold(0, |all, shape| all | shape.bucket)).collect();
-        let mut alive = fits.clone();
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for state in (1..states).rev() {
-                let next = (0..automata.class_count).map(|class| automata.after(state, class));
-                let here = next.fold(alive[usize::from(state)], |all, next| all | alive[usize::from(next)]);
-                changed |= here != alive[usize::from(state)];
-                alive[usize::from(state)] = here;
-            }
-        }
-        let classes_of = |is: &dyn Fn(u8) -> bool| -> Vec<usize> {
-            let octets = (0..=0xFF).filter(|octet| is(*octet));
-            let classes = octets.map(|octet| usize::from(automata.classes[usize::from(octet)]));
-            classes.collect::<BTreeSet<usize>>().into_iter().collect()
-        };
-        Self {
-            automata,
-            alive,
-            fits,
-            digits: classes_of(&|octet| octet.is_ascii_digit()),
-            letters: classes_of(&|octet| octet.is_ascii_alphabetic()),
-            sorts: std::array::from_fn(|number| classes_of(&|octet| sort(octet) == number)),
-        }
-    }
-
-    fn after(&self, states: &BTreeSet<u16>, classes: &[usize]) -> BTreeSet<u16> {
-        let next = |state: &u16| {
-            let state = *state;
-            classes.iter().map(move |class| self.automata.after(state, *class)).filter(|next| *next != 0)
-        };
-        states.iter().flat_map(next).collect()
-    }
-
-    fn alive(&self, states: &BTreeSet<u16>) -> Buckets {
-        states.iter().fold(0, |all, state| all | self.alive[usize::from(*state)])
-    }
-
-    fn fits(&self, states: &BTreeSet<u16>) -> Buckets {
-        states.iter().fold(0, |all, state| all | self.fits[usize::from(*state)])
-    }
-
-    /// The buckets of shapes that fit in the states and let the run go on.
-    fn loose(&self, states: &BTreeSet<u16>) -> Buckets {
-        let loose = |shape: &&Shape| matches!(shape.boundary, Boundary::Digits | Boundary::Open);
-        let shapes = states.iter().flat_map(|state| self.automata.fits(*state)).filter(loose);
-        shapes.fold(0, |all, shape| all | shape.bucket)
-    }
-}
-
 impl Gate {
-    fn add_pairs(&mut self, paths: &Paths<'_>) {
+    fn add_pairs(&mut self, paths: &Paths<'_>, kind: Kinds) {
         let count = paths.automata.class_count;
         let all: Vec<usize> = (0..count).collect();
-        let mut states = BTreeSet::from([paths.automata.start]);
-        // Of shapes that have ended before: whatever follows.
-        let mut ended = 0;
-        for place in 0..4 {
-            if states.len() > MOST_STATES {
-                let whole = paths.alive[usize::from(paths.automata.start)];
-                self.pairs[place].iter_mut().for_each(|open| *open |= whole);
+        let mut states = paths.start();
+        // A shape has ended before: whatever follows.
+        let mut ended = false;
+        for pairs in self.pairs.iter_mut() {
+            ended |= states.len() > MOST_STATES;
+            if ended {
+                pairs.iter_mut().for_each(|open| *open |= kind);
                 continue;
             }
-            let mut by_class = vec![ended; count * count];
-            let mut next = BTreeSet::new();
+            let mut by_class = vec![false; count * count];
+            let mut next = States::new();
             for one in 0..count {
                 let middle = paths.after(&states, &[one]);
                 let fits = paths.fits(&middle);
                 for two in 0..count {
                     let on = paths.after(&middle, &[two]);
-                    by_class[one * count + two] |= fits | paths.alive(&on);
+                    by_class[one * count + two] = fits || !on.is_empty();
                     next.extend(on);
                 }
             }
-            for (index, open) in self.pairs[place].iter_mut().enumerate() {
+            for (index, open) in pairs.iter_mut().enumerate() {
                 let class = |octet: usize| usize::from(paths.automata.classes[octet]);
-                *open |= by_class[class(index & 0x7F) * count + class(index >> 7)];
+                if by_class[class(index & 0x7F) * count + class(index >> 7)] {
+                    *open |= kind;
+                }
             }
-            ended |= paths.fits(&paths.after(&states, &all)) | paths.fits(&next);
+            ended |= paths.fits(&paths.after(&states, &all)) || paths.fits(&next);
             states = next;
         }
     }
 
     fn add_runs(&mut self, paths: &Paths<'_>, examples: &[u8]) {
         for (kind, classes) in [&paths.digits, &paths.letters].into_iter().enumerate() {
-            let mut states = BTreeSet::from([paths.automata.start]);
-            // Of shapes that may end within the run.
-            let mut loose = 0;
+            let mut states = paths.start();
+            // A shape may have ended within the run.
+            let mut loose = false;
             for run in 1..RUN {
                 states = paths.after(&states, classes);
-                let fits = paths.fits(&states);
+                if states.is_empty() && !loose {
+                    break;
+                }
+                let known = loose || paths.fits(&states);
+                let beyond: Vec<Beyond> = (0..paths.automata.class_count)
+                    .map(|class| paths.beyond(&states, class, known))
+                    .collect();
                 for (class, example) in examples.iter().enumerate() {
-                    let own = usize::from(paths.automata.classes[usize::from(*example)]);
-                    let on = paths.after(&states, &[own]);
-                    // Shapes that end with the octet after the run go whatever comes then.
-                    let known = loose | fits | paths.fits(&on);
+                    let beyond = &beyond[paths.class(*example)];
                     let row = &mut self.first[(kind * (RUN + 1) + run) * examples.len() + class];
-                    for (open, classes) in row.iter_mut().zip(&paths.sorts) {
-                        *open |= known | paths.alive(&paths.after(&on, classes));
-                    }
+                    admit(row, &beyond.sorts, paths.group);
                     if kind == 0 {
-                        self.add_second(paths, (run, class), on, loose | fits);
+                        let place = (run * examples.len() + class) * (SECOND + 1);
+                        admit(&mut self.second[place..place + SECOND], &beyond.seconds, paths.group);
                     }
                 }
                 loose |= paths.loose(&states);
@@ -316,102 +311,78 @@ impl Gate {
         }
     }
 
-    fn add_second(
-        &mut self,
-        paths: &Paths<'_>,
-        (run, class): (usize, usize),
-        mut states: BTreeSet<u16>,
-        mut known: Buckets,
-    ) {
-        let others: Vec<usize> =
-            (0..paths.automata.class_count).filter(|class| !paths.digits.contains(class)).collect();
-        let place = (run * self.class_count + class) * (SECOND + 1);
-        // A shape may end with the octet between the runs.
-        known |= paths.fits(&states);
-        for second in 1..SECOND {
-            if !states.is_empty() {
-                states = paths.after(&states, &paths.digits);
+    /// No shape has ended after two digits.
+    fn add_digits(&mut self, paths: &Paths<'_>) {
+        let mut states = paths.start();
+        for by_digits in &mut self.digits {
+            let mut next = States::new();
+            for (index, open) in by_digits.iter_mut().enumerate() {
+                let digit = |value: usize| paths.class(b'0' + value as u8);
+                let one = paths.after(&states, &[digit(index / 10)]);
+                let two = paths.after(&one, &[digit(index % 10)]);
+                if !two.is_empty() || paths.fits(&one) {
+                    *open |= paths.group;
+                }
+                next.extend(two);
             }
-            let on = if states.is_empty() { 0 } else { paths.alive(&paths.after(&states, &others)) };
-            self.second[place + second] |= known | paths.fits(&states) | on;
-            known |= paths.loose(&states);
+            states = next;
+        }
+    }
+
+    fn add_lengths(&mut self, paths: &Paths<'_>) {
+        let mut states = paths.start();
+        // A shape may have ended within the word.
+        let mut loose = false;
+        for open in &mut self.lengths[1..LENGTH] {
+            states = paths.after(&states, &paths.alphanumeric);
+            if loose || paths.fits(&states) || !paths.after(&states, &paths.symbols).is_empty() {
+                *open |= paths.group;
+            }
+            loose |= paths.loose(&states);
         }
     }
 
     fn add_starts(&mut self, paths: &Paths<'_>) {
+        for (octet, open) in self.initials.iter_mut().enumerate() {
+            let class = usize::from(paths.automata.classes[octet]);
+            if paths.automata.after(paths.automata.start, class) != 0 {
+                *open |= paths.group;
+            }
+        }
         for octet in (0..0x80u8).filter(|octet| !octet.is_ascii_alphanumeric()) {
-            let class = usize::from(paths.automata.classes[usize::from(octet)]);
-            let next = paths.automata.after(paths.automata.start, class);
-            let buckets = paths.alive[usize::from(next)];
-            if next == 0 || buckets == 0 {
+            if paths.automata.after(paths.automata.start, paths.class(octet)) == 0 {
                 continue;
             }
             match self.symbols.iter_mut().find(|(known, _)| *known == octet) {
-                Some((_, of)) => *of |= buckets,
-                None => self.symbols.push((octet, buckets)),
+                Some((_, of)) => *of |= paths.group,
+                None => self.symbols.push((octet, paths.group)),
             }
         }
-        let inner = paths.automata.shapes.iter();
-        let inner = inner.filter(|shape| matches!(shape.boundary, Boundary::Digits | Boundary::Open));
-        self.inner_digits |= inner.fold(0, |all, shape| all | shape.bucket);
+        let inner = |boundary| matches!(boundary, Boundary::Digits | Boundary::Open);
+        if paths.automata.shapes.iter().any(|shape| inner(shape.boundary))
+            && !paths.after(&paths.start(), &paths.digits).is_empty()
+        {
+            self.inner_digits |= paths.group;
+        }
     }
 
     /// Runs too long for the tables pass, and digits that nothing but one octet parts from no digit.
     fn pass_the_longest(&mut self) {
         for kind in 0..2 {
             let row = (kind * (RUN + 1) + RUN) * self.class_count;
-            self.first[row..row + self.class_count].fill([Buckets::MAX; SORTS]);
+            self.first[row..row + self.class_count].fill([Groups::MAX; SORTS]);
         }
         for seconds in self.second.chunks_mut(SECOND + 1) {
-            seconds[0] = Buckets::MAX;
-            seconds[SECOND] = Buckets::MAX;
+            seconds[0] = Groups::MAX;
+            seconds[SECOND] = Groups::MAX;
         }
+        self.lengths[0] = Groups::MAX;
+        self.lengths[LENGTH] = Groups::MAX;
     }
 }
 
-// ---- which shapes begin alike
-
-/// Shapes that begin alike have one number, 0 to 3: digits; few letters; many letters; symbols.
-pub(super) fn beginning(shape: &Hir) -> u8 {
-    let mut first = [false; 128];
-    firsts(shape, &mut first);
-    let count =
-        |is: fn(&u8) -> bool| (0..0x80u8).filter(|octet| first[usize::from(*octet)] && is(octet)).count();
-    let lower = count(u8::is_ascii_lowercase);
-    let letters = lower + count(u8::is_ascii_uppercase);
-    match (letters, lower) {
-        (0, _) if count(u8::is_ascii_digit) > 0 => 0,
-        (0, _) => 3,
-        (_, 0..=8) => 1,
-        _ => 2,
-    }
-}
-
-/// Notes the octets that a shape may begin with; tells whether it may be empty. Recursion is bounded by the parser's
-/// limit on nesting.
-fn firsts(shape: &Hir, first: &mut [bool; 128]) -> bool {
-    let mut note = |from: u8, to: u8| (from..=to.min(127)).for_each(|octet| first[usize::from(octet)] = true);
-    match shape.kind() {
-        HirKind::Empty | HirKind::Look(_) => true,
-        HirKind::Literal(literal) => literal.0.first().is_none_or(|octet| {
-            note(*octet, *octet);
-            false
-        }),
-        HirKind::Class(Class::Bytes(class)) => {
-            class.ranges().iter().for_each(|range| note(range.start(), range.end()));
-            false
-        }
-        HirKind::Class(Class::Unicode(class)) => {
-            let octet = |c: char| u8::try_from(c).unwrap_or(127);
-            class.ranges().iter().for_each(|range| note(octet(range.start()), octet(range.end())));
-            false
-        }
-        HirKind::Repetition(repetition) => firsts(&repetition.sub, first) || repetition.min == 0,
-        HirKind::Capture(capture) => firsts(&capture.sub, first),
-        HirKind::Concat(all) => all.iter().all(|each| firsts(each, first)),
-        HirKind::Alternation(all) => {
-            // All of them are looked at.
-            all.iter().filter(|each| firsts(each, first)).count() > 0
-        }
+fn admit(row: &mut [Groups], may: &[bool], group: Groups) {
+    for (open, _) in row.iter_mut().zip(may).filter(|(_, may)| **may) {
+        *open |= group;
     }
 }

@@ -1,10 +1,11 @@
-//! Finds data identifiers: a gate says where shapes may begin, an automaton what fits there; then boundaries, then
-//! validators.
+//! Finds data identifiers: a gate says which groups of shapes may begin at a place, their automata what fits there; then
+//! boundaries, then validators.
 
 use regex_syntax::hir::Hir;
 
-use super::automaton::{Automata, Fit, Shape, divide};
-use super::gate::{Buckets, Gate, beginning};
+use super::automaton::{Automata, Fit, Shape};
+use super::gate::Gate;
+use super::groups::{self, Anchor, Group, Groups, Way};
 use super::scan::Scan;
 use super::{Boundary, Flow, PatternId, Refusal, ValidatorFn};
 
@@ -12,16 +13,16 @@ use super::{Boundary, Flow, PatternId, Refusal, ValidatorFn};
 #[derive(Default)]
 pub(super) struct Identifiers {
     known: Vec<Identifier>,
-    /// Each with the buckets of its shapes.
-    automata: Vec<(Automata, Buckets)>,
+    /// Shapes that begin alike, by the bit of their group.
+    groups: Vec<Group>,
     gate: Option<Gate>,
-    /// The buckets of identifiers that are looked for only when asked.
-    later: Buckets,
 }
 
 struct Identifier {
     id: PatternId,
     validate: Option<ValidatorFn>,
+    /// Those that its shapes are in, of those with a bit.
+    groups: Groups,
 }
 
 /// Where a candidate begins.
@@ -33,109 +34,126 @@ pub(super) enum Start {
     Symbol,
 }
 
-/// What a scan remembers: where the last hit of each identifier ended.
-pub(super) struct Ends<'w> {
-    /// By identifier; empty before the first hit.
-    last: Vec<usize>,
-    fits: Vec<Fit>,
+/// What a scan asks of identifiers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'w> {
     /// By pattern: only these; all if there is nothing.
-    wanted: &'w [bool],
+    pub(super) wanted: &'w [bool],
     /// Tells of what the validators refuse instead of what they accept.
-    refused: bool,
+    pub(super) refused: bool,
 }
 
-impl<'w> Ends<'w> {
+impl Asked<'_> {
+    /// All of them.
+    pub(super) const ALL: Self = Self { wanted: &[], refused: false };
+
     fn wants(&self, id: PatternId) -> bool {
         self.wanted.is_empty() || self.wanted.get(id.0 as usize).copied().unwrap_or(false)
     }
 }
 
+/// What a scan remembers: where the last hit of each identifier ended.
+pub(super) struct Ends<'w> {
+    /// By identifier; empty before the first hit.
+    last: Vec<usize>,
+    fits: Vec<Fit>,
+    asked: Asked<'w>,
+}
+
+impl<'w> Ends<'w> {
+    pub(super) fn new(asked: Asked<'w>) -> Self {
+        Self { last: Vec::new(), fits: Vec::new(), asked }
+    }
+}
+
 impl Identifiers {
     pub(super) fn new(all: Vec<Source>) -> Result<Self, (PatternId, Refusal)> {
-        let mut known = Vec::new();
-        let (mut now, mut later) = (Vec::new(), Vec::new());
-        for source in all {
+        let mut known: Vec<Identifier> = Vec::new();
+        let mut shapes = Vec::new();
+        for Source { id, shapes: own, validate } in all {
             let identifier = known.len() as u32;
-            let shapes = if source.later { &mut later } else { &mut now };
-            let each = source.shapes.into_iter();
-            shapes.extend(each.map(|(hir, boundary)| (hir, Shape { identifier, boundary, bucket: 0 })));
-            known.push(Identifier { id: source.id, validate: source.validate });
+            let own = own.into_iter().map(|(hir, boundary)| (hir, Shape { identifier, boundary }));
+            shapes.push(own.collect());
+            known.push(Identifier { id, validate, groups: 0 });
         }
-        let refused = |(shape, refusal): (Shape, Refusal)| (known[shape.identifier as usize].id, refusal);
-        // Both share the buckets; where there is one kind only, it has them all.
-        let (low, high) = match (now.is_empty(), later.is_empty()) {
-            (false, false) => (0..4, 4..8),
-            (_, true) => (0..8, 8..8),
-            (true, _) => (0..0, 0..8),
-        };
-        let mut automata = built(now, low).map_err(refused)?;
-        automata.extend(built(later, high.clone()).map_err(refused)?);
-        let later = high.fold(0, |all, bit| all | 1 << bit);
-        let gate = (!automata.is_empty()).then(|| Gate::new(&automata));
-        let of = |one: &Automata| one.shapes.iter().fold(0, |all, shape| all | shape.bucket);
-        let automata = automata.into_iter().map(|one| (of(&one), one)).map(|(of, one)| (one, of)).collect();
-        Ok(Self { known, automata, gate, later })
+        let groups =
+            groups::all(shapes).map_err(|(shape, refusal)| (known[shape.identifier as usize].id, refusal))?;
+        let gated = groups.partition_point(|group| matches!(group.way, Way::Gate { .. }));
+        for (number, group) in groups[..gated].iter().enumerate() {
+            for shape in group.shapes() {
+                known[shape.identifier as usize].groups |= 1 << number;
+            }
+        }
+        let gate = (gated > 0).then(|| Gate::new(&groups[..gated]));
+        Ok(Self { known, groups, gate })
     }
 
-    /// The gate, and the buckets that are looked at: those asked for, or the others, or all.
-    pub(super) fn gate(&self, which: Which) -> Option<(&Gate, Buckets)> {
-        let buckets = match which {
-            Which::All | Which::Refused => Buckets::MAX,
-            Which::Now => !self.later,
-            Which::Later => self.later,
-        };
-        let any = self.automata.iter().any(|(_, of)| of & buckets != 0);
-        self.gate.as_ref().filter(|_| any).map(|gate| (gate, buckets))
+    /// The gate, and the groups that are looked at: those of the identifiers that are asked for.
+    pub(super) fn gate(&self, asked: Asked<'_>) -> Option<(&Gate, Groups)> {
+        let asked = self.known.iter().filter(|one| asked.wants(one.id));
+        let groups = asked.fold(0, |all, one| all | one.groups);
+        self.gate.as_ref().filter(|_| groups != 0).map(|gate| (gate, groups))
+    }
+
+    /// The groups that are found by an octet that they hold, as for [`Self::gate`].
+    pub(super) fn anchored(&self, asked: Asked<'_>) -> impl Iterator<Item = (&Group, Anchor)> {
+        self.groups.iter().filter_map(move |group| {
+            let Way::Anchor(anchor) = group.way else { return None };
+            let mut ids = group.shapes().map(|shape| self.known[shape.identifier as usize].id);
+            ids.any(|id| asked.wants(id)).then_some((group, anchor))
+        })
     }
 
     /// Whether a candidate may have the octet in it.
     pub(super) fn takes(&self, octet: u8) -> bool {
-        self.automata.iter().any(|(automata, _)| automata.takes(octet))
+        self.groups.iter().flat_map(|group| &group.automata).any(|automata| automata.takes(octet))
     }
 
-    /// `wanted` says by pattern which are looked for; nothing stands for all.
-    pub(super) fn ends<'w>(&self, which: Which, wanted: &'w [bool]) -> Ends<'w> {
-        Ends { last: Vec::new(), fits: Vec::new(), wanted, refused: which == Which::Refused }
-    }
-
-    /// Reports what begins at `at`; shapes of these buckets may.
+    /// Reports what begins at `at`; shapes of these groups may.
     #[inline(never)]
     pub(super) fn try_at(
         &self,
         scan: &mut Scan<'_, '_>,
         ends: &mut Ends<'_>,
-        open: Buckets,
+        open: Groups,
         at: usize,
         start: Start,
     ) -> Flow {
-        for (automata, buckets) in &self.automata {
-            if buckets & open != 0 && automata.run(scan, &mut ends.fits, at) {
-                self.judge(scan, automata, ends, at, start)?;
-            }
+        ends.fits.clear();
+        let mut open = open;
+        while open != 0 {
+            let group = &self.groups[open.trailing_zeros() as usize];
+            open &= open - 1;
+            group.automata.iter().for_each(|automata| automata.run(scan, &mut ends.fits, at));
         }
-        Flow::Continue(())
+        if ends.fits.is_empty() { Flow::Continue(()) } else { self.judge(scan, ends, at, start) }
+    }
+
+    /// Reports what shapes of a group begin at `at`.
+    pub(super) fn try_group(
+        &self,
+        scan: &mut Scan<'_, '_>,
+        ends: &mut Ends<'_>,
+        group: &Group,
+        at: usize,
+        start: Start,
+    ) -> Flow {
+        ends.fits.clear();
+        group.automata.iter().for_each(|automata| automata.run(scan, &mut ends.fits, at));
+        if ends.fits.is_empty() { Flow::Continue(()) } else { self.judge(scan, ends, at, start) }
     }
 
     /// Of what fits, the longest with its boundaries and validator is a hit.
     #[inline(never)]
-    fn judge(
-        &self,
-        scan: &mut Scan<'_, '_>,
-        automata: &Automata,
-        ends: &mut Ends<'_>,
-        at: usize,
-        start: Start,
-    ) -> Flow {
+    fn judge(&self, scan: &mut Scan<'_, '_>, ends: &mut Ends<'_>, at: usize, start: Start) -> Flow {
         let mut judged: Option<(u32, usize)> = None;
         // Longest first; the same stretch in order of identifiers.
-        ends.fits.sort_unstable_by_key(|fit| {
-            (automata.shapes[fit.shape as usize].identifier, usize::MAX - fit.end)
-        });
+        ends.fits.sort_unstable_by_key(|fit| (fit.shape.identifier, usize::MAX - fit.end));
         for fit in &ends.fits {
-            let shape = automata.shapes[fit.shape as usize];
+            let shape = fit.shape;
             let number = shape.identifier as usize;
             if at < ends.last.get(number).copied().unwrap_or(0)
-                || !ends.wants(self.known[number].id)
+                || !ends.asked.wants(self.known[number].id)
                 || judged == Some((shape.identifier, fit.end))
             {
                 continue;
@@ -152,7 +170,7 @@ impl Identifiers {
                 ends.last.resize(self.known.len(), 0);
                 ends.last[number] = fit.end;
             }
-            if accepted != ends.refused {
+            if accepted != ends.asked.refused {
                 scan.hit(identifier.id, at..fit.end)?;
             }
         }
@@ -160,39 +178,10 @@ impl Identifiers {
     }
 
     pub(super) fn memory(&self) -> usize {
-        self.automata.iter().map(|(automata, _)| automata.memory()).sum::<usize>()
+        self.groups.iter().flat_map(|group| &group.automata).map(Automata::memory).sum::<usize>()
             + self.gate.as_ref().map_or(0, Gate::memory)
             + self.known.len() * size_of::<Identifier>()
     }
-}
-
-/// Which identifiers a scan looks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Which {
-    All,
-    /// Those that wait for nothing.
-    Now,
-    /// Those that are asked for.
-    Later,
-    /// All, for what their validators refuse.
-    Refused,
-}
-
-/// Automata for shapes, and a bucket for each shape among these bits: shapes that begin alike share one.
-fn built(shapes: Vec<(Hir, Shape)>, bits: std::ops::Range<u8>) -> Result<Vec<Automata>, (Shape, Refusal)> {
-    let mut all = Vec::new();
-    divide(&shapes, &mut all)?;
-    let count = all.len().max(1) as u8;
-    let mut rest = shapes.iter();
-    for (number, automata) in all.iter_mut().enumerate() {
-        // Each automaton has its own bits as long as there are enough.
-        let own = (bits.len() as u8 / count).max(1);
-        let first = bits.start + number as u8 % (bits.len() as u8 / own) * own;
-        for (shape, (hir, _)) in automata.shapes.iter_mut().zip(&mut rest) {
-            shape.bucket = 1 << (first + beginning(hir) * own.min(4) / 4);
-        }
-    }
-    Ok(all)
 }
 
 /// An identifier with its shapes parsed.
@@ -200,8 +189,6 @@ pub(super) struct Source {
     pub(super) id: PatternId,
     pub(super) shapes: Vec<(Hir, Boundary)>,
     pub(super) validate: Option<ValidatorFn>,
-    /// Looked for only when asked: see [`super::Matcher::scan_later`].
-    pub(super) later: bool,
 }
 
 fn stands_apart(boundary: Boundary, scan: &Scan<'_, '_>, at: usize, end: usize, start: Start) -> bool {

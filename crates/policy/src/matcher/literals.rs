@@ -12,6 +12,9 @@ const LONGEST_STRIDE: usize = 8;
 /// The widest window, in octets.
 const WIDEST: usize = 8;
 
+/// Windows that are looked at in one step.
+const AT_ONCE: usize = 4;
+
 /// So many long strings are sampled by narrow windows.
 const FEW: usize = 32;
 
@@ -24,6 +27,8 @@ pub(super) struct Literals {
     windows: Vec<Windows>,
     /// Strings that count only where a word begins with them, by their first octets.
     heads: Option<Windows>,
+    /// Whether one of these begins with a digit.
+    numbers: bool,
     /// Strings that count only where a word ends with them, by their last octets.
     tails: Option<Windows>,
 }
@@ -94,20 +99,43 @@ impl Literals {
         let (starts, ends) = (at(Place::WordStart), at(Place::WordEnd));
         let heads = (!starts.is_empty()).then(|| Windows::new(&strings, &starts, narrowest(&starts), 1));
         let tails = (!ends.is_empty()).then(|| Windows::of_ends(&strings, &ends, narrowest(&ends)));
-        Self { strings, single, windows, heads, tails }
+        let numbers = starts.iter().any(|id| strings[*id as usize][0].is_ascii_digit());
+        Self { strings, single, windows, heads, numbers, tails }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.strings.is_empty()
     }
 
+    /// Whether there are strings that count only where a word begins.
+    pub(super) fn at_words(&self) -> bool {
+        self.heads.is_some()
+    }
+
+    /// Whether one of these may stand where a word begins with these octets.
+    #[inline]
+    pub(super) fn may_begin_word(&self, eight: u64) -> bool {
+        self.heads.as_ref().is_some_and(|heads| heads.may_begin(eight))
+    }
+
+    /// The same of a word that begins with a digit: few of these strings do.
+    #[inline]
+    pub(super) fn may_begin_number(&self, eight: u64) -> bool {
+        self.numbers && self.may_begin_word(eight)
+    }
+
     /// Tells of each occurrence: string and place; places of one string ascend. Returns the steps taken. `words` are those of the
-    /// text.
-    pub(super) fn find(&self, text: &[u8], words: &Words, found: &mut impl FnMut(u32, usize) -> bool) -> u64 {
+    /// text, `begins` the words of which [`Self::may_begin_word`] says so.
+    pub(super) fn find(
+        &self,
+        text: &[u8],
+        words: &Words,
+        begins: &[usize],
+        found: &mut impl FnMut(u32, usize) -> bool,
+    ) -> u64 {
         let mut steps = 0;
         if let Some(heads) = &self.heads {
-            let marks = (0..words.blocks()).map(|block| words.beginnings(block));
-            steps += heads.find_marked(&self.strings, text, marks, 0, found);
+            steps += heads.find_at(&self.strings, text, begins, found);
         }
         if let Some(tails) = &self.tails {
             let marks = (0..words.blocks()).map(|block| words.endings(block));
@@ -183,7 +211,8 @@ impl Windows {
     }
 
     fn of_entries(strings: &[Box<[u8]>], entries: Vec<(u32, u32)>, width: usize, stride: usize) -> Self {
-        let hash = |&(id, offset): &(u32, u32)| hash(load(&strings[id as usize], offset as usize), width);
+        let hash =
+            |&(id, offset): &(u32, u32)| window_hash(load(&strings[id as usize], offset as usize), width);
         let hashed: Vec<_> = entries.iter().enumerate().map(|(i, entry)| (hash(entry), i as u32)).collect();
         Self { width, stride, table: Table::new(&hashed), entries }
     }
@@ -191,29 +220,52 @@ impl Windows {
     fn find(&self, strings: &[Box<[u8]>], text: &[u8], found: &mut impl FnMut(u32, usize) -> bool) -> u64 {
         let mut steps = 0;
         let mut at = 0;
-        // Where every place is looked at, five narrow windows of eight octets in one step.
-        while self.stride == 1
-            && self.width <= 4
-            && let Some(eight) = text.get(at..).and_then(|rest| rest.first_chunk::<8>())
-        {
-            let eight = u64::from_le_bytes(*eight);
-            let hashes: [u64; 5] = std::array::from_fn(|place| hash(eight >> (8 * place), self.width));
+        // Several windows in one step; few of them may be a string's.
+        let reach = (AT_ONCE - 1) * self.stride;
+        while let Some(here) = text.get(at..at + reach + 8) {
+            let mut hashes = [0; AT_ONCE];
+            for (hash, eight) in hashes.iter_mut().zip(here.windows(8).step_by(self.stride)) {
+                *hash = window_hash(load(eight, 0), self.width);
+            }
             let may_be = hashes.iter().fold(false, |any, hash| any | self.table.may_have(*hash));
             for (place, hash) in hashes.into_iter().enumerate().filter(|_| may_be) {
-                if self.table.may_have(hash)
-                    && !self.verify(strings, text, at + place, hash, found, &mut steps)
-                {
+                let at = at + place * self.stride;
+                if self.table.may_have(hash) && !self.verify(strings, text, at, hash, found, &mut steps) {
                     return steps;
                 }
             }
-            at += hashes.len();
+            at += hashes.len() * self.stride;
         }
         while at + self.width <= text.len() {
-            let hash = hash(load(text, at), self.width);
+            let hash = window_hash(load(text, at), self.width);
             if self.table.may_have(hash) && !self.verify(strings, text, at, hash, found, &mut steps) {
                 return steps;
             }
             at += self.stride;
+        }
+        steps
+    }
+
+    /// Whether a text that goes on with these octets may begin with a string; every window is one of a beginning.
+    #[inline]
+    fn may_begin(&self, eight: u64) -> bool {
+        self.table.may_have(window_hash(eight, self.width))
+    }
+
+    /// As [`Self::find`], only windows that begin at these places.
+    fn find_at(
+        &self,
+        strings: &[Box<[u8]>],
+        text: &[u8],
+        places: &[usize],
+        found: &mut impl FnMut(u32, usize) -> bool,
+    ) -> u64 {
+        let mut steps = 0;
+        for at in places {
+            let hash = window_hash(load(text, *at), self.width);
+            if !self.verify(strings, text, *at, hash, found, &mut steps) {
+                break;
+            }
         }
         steps
     }
@@ -234,7 +286,7 @@ impl Windows {
                 let at = (block * 64 + marks.trailing_zeros() as usize).checked_sub(before);
                 marks &= marks - 1;
                 let Some(at) = at else { continue };
-                let hash = hash(load(text, at), self.width);
+                let hash = window_hash(load(text, at), self.width);
                 if self.table.may_have(hash) && !self.verify(strings, text, at, hash, found, &mut steps) {
                     return steps;
                 }
@@ -243,7 +295,7 @@ impl Windows {
         steps
     }
 
-    #[cold]
+    #[inline(never)]
     fn verify(
         &self,
         strings: &[Box<[u8]>],
@@ -269,7 +321,7 @@ impl Windows {
 
 /// A hash of the first `width` (1 to 8) of eight octets, letters in any case.
 #[inline]
-fn hash(eight: u64, width: usize) -> u64 {
+fn window_hash(eight: u64, width: usize) -> u64 {
     // The shift keeps the octets of the window.
     ((eight | LOWER) << (64 - 8 * width)).wrapping_mul(MIX)
 }
@@ -281,7 +333,7 @@ mod tests {
     fn places(strings: &[&str], text: &str) -> Vec<(u32, usize)> {
         let literals = Literals::new(strings.iter().map(|s| s.as_bytes().to_vec()).collect());
         let mut all = Vec::new();
-        literals.find(text.as_bytes(), &Words::ascii(text.as_bytes()), &mut |id, at| {
+        literals.find(text.as_bytes(), &Words::ascii(text.as_bytes()), &[], &mut |id, at| {
             all.push((id, at));
             true
         });
@@ -294,7 +346,11 @@ mod tests {
         let literals = Literals::placed(vec![b"fn ".to_vec(), b"sub".to_vec()], &[Place::WordStart]);
         let text = b"Fn xfn fn_fn subsub fn";
         let mut all = Vec::new();
-        literals.find(text, &Words::ascii(text), &mut |id, at| {
+        let words = Words::ascii(text);
+        let begins: Vec<usize> = (0..text.len())
+            .filter(|at| words.starts(*at) && literals.may_begin_word(load(text, *at)))
+            .collect();
+        literals.find(text, &words, &begins, &mut |id, at| {
             all.push((id, at));
             true
         });
@@ -309,7 +365,7 @@ mod tests {
         let text = format!("Key keys my secret KEY monkey; {}abc {}abc", "-".repeat(30), "-".repeat(57));
         assert_eq!(text.len(), 128 - 3);
         let mut all = Vec::new();
-        literals.find(text.as_bytes(), &Words::ascii(text.as_bytes()), &mut |id, at| {
+        literals.find(text.as_bytes(), &Words::ascii(text.as_bytes()), &[], &mut |id, at| {
             all.push((id, at));
             true
         });

@@ -40,10 +40,12 @@ mod automaton;
 mod fold;
 mod folder;
 mod gate;
+mod groups;
 mod identifiers;
 mod keyword;
 mod literals;
 mod needs;
+mod paths;
 mod phrases;
 mod prepared;
 #[cfg(test)]
@@ -61,8 +63,9 @@ use std::fmt;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-use identifiers::Which;
+use identifiers::{Asked, Identifiers};
 pub use prepared::Prepared;
+use scan::{AtWords, Scan};
 
 /// The longest match of a regular expression or an identifier, in octets of folded text.
 pub const REACH: usize = 1024;
@@ -226,7 +229,9 @@ impl Refusal {
 /// A compiled set of patterns; immutable and shareable between threads.
 pub struct Matcher {
     phrases: phrases::Phrases,
-    identifiers: identifiers::Identifiers,
+    identifiers: Identifiers,
+    /// Those that are looked for only when asked.
+    waiting: Identifiers,
     regexes: regexes::Regexes,
     divided: bool,
 }
@@ -252,10 +257,12 @@ impl Matcher {
         }
         let refused = |(id, refusal): (PatternId, Refusal)| refusal.of(id.0 as usize);
         let phrases = phrases::Phrases::new(parsed.keywords);
-        let identifiers = identifiers::Identifiers::new(parsed.identifiers).map_err(refused)?;
-        let divided = !phrases.takes(DIVIDER) && !identifiers.takes(DIVIDER as u8);
+        let identifiers = Identifiers::new(parsed.identifiers).map_err(refused)?;
+        let waiting = Identifiers::new(parsed.waiting).map_err(refused)?;
+        let takes = |octet: u8| identifiers.takes(octet) || waiting.takes(octet);
+        let divided = !phrases.takes(DIVIDER) && !takes(DIVIDER as u8);
         let regexes = regexes::Regexes::new(parsed.regexes).map_err(refused)?;
-        Ok(Self { phrases, identifiers, regexes, divided })
+        Ok(Self { phrases, identifiers, waiting, regexes, divided })
     }
 
     /// Tells `hits` of every hit. Hits of one pattern come in ascending order of their starts; the order of
@@ -268,12 +275,15 @@ impl Matcher {
     /// steps, for tests of the worst case.
     #[doc(hidden)]
     pub fn scan_counting(&self, text: &Prepared<'_>, hits: &mut dyn FnMut(Hit) -> Flow) -> u64 {
-        self.scan_for(text, Which::All, hits)
+        scanned(text, hits, |scan| {
+            self.now(&[], scan)?;
+            scan.starts(None, &self.waiting, Asked::ALL)
+        })
     }
 
     /// As [`Self::scan`], without the identifiers that can be left for later.
     pub fn scan_now(&self, text: &Prepared<'_>, hits: &mut dyn FnMut(Hit) -> Flow) {
-        self.scan_for(text, Which::Now, hits);
+        scanned(text, hits, |scan| self.now(&[], scan));
     }
 
     /// Whether texts may be joined by [`DIVIDER`]s and scanned as one: no keyword and no identifier has it in it.
@@ -283,38 +293,29 @@ impl Matcher {
 
     /// As [`Self::scan_now`] of each of the texts that are joined in this one and begin at these places.
     pub fn scan_joined(&self, text: &Prepared<'_>, begins: &[u32], hits: &mut dyn FnMut(Hit) -> Flow) {
-        let mut scan = scan::Scan::new(text, hits);
-        if self.scan_all(Which::Now, begins, &mut scan).is_continue() {
-            scan.finish();
-        }
+        scanned(text, hits, |scan| self.now(begins, scan));
     }
 
     /// Tells of the identifiers that [`Self::scan_now`] left, and of these only of those that `wanted` names by their
     /// place.
     pub fn scan_later(&self, text: &Prepared<'_>, wanted: &[bool], hits: &mut dyn FnMut(Hit) -> Flow) {
-        let mut scan = scan::Scan::new(text, hits);
-        if wanted.contains(&true)
-            && scan.starts(None, &self.identifiers, (Which::Later, wanted)).is_continue()
-        {
-            scan.finish();
+        if wanted.contains(&true) {
+            scanned(text, hits, |scan| scan.starts(None, &self.waiting, Asked { wanted, refused: false }));
         }
     }
 
     /// Tells of every stretch that fits a shape of an identifier and its boundary, and that the validator refuses.
     pub fn scan_refused(&self, text: &Prepared<'_>, hits: &mut dyn FnMut(Hit) -> Flow) {
-        let mut scan = scan::Scan::new(text, hits);
-        if scan.starts(None, &self.identifiers, (Which::Refused, &[])).is_continue() {
-            scan.finish();
-        }
+        let asked = Asked { refused: true, ..Asked::ALL };
+        scanned(text, hits, |scan| {
+            scan.starts(None, &self.identifiers, asked)?;
+            scan.starts(None, &self.waiting, asked)
+        });
     }
 
-    fn scan_for(&self, text: &Prepared<'_>, which: Which, hits: &mut dyn FnMut(Hit) -> Flow) -> u64 {
-        let mut scan = scan::Scan::new(text, hits);
-        if self.scan_all(which, &[], &mut scan).is_continue() { scan.finish() } else { 0 }
-    }
-
-    fn scan_all(&self, which: Which, begins: &[u32], scan: &mut scan::Scan<'_, '_>) -> Flow {
-        scan.starts(Some(&self.phrases), &self.identifiers, (which, &[]))?;
+    fn now(&self, begins: &[u32], scan: &mut Scan<'_, '_>) -> Flow {
+        let at_words = AtWords { phrases: &self.phrases, literals: self.regexes.literals() };
+        scan.starts(Some(at_words), &self.identifiers, Asked::ALL)?;
         self.phrases.by_pieces(scan)?;
         self.regexes.scan(scan, begins)
     }
@@ -326,8 +327,18 @@ impl Matcher {
 
     /// The memory that the compiled set holds, in octets (estimated).
     pub fn memory(&self) -> usize {
-        self.phrases.memory() + self.identifiers.memory() + self.regexes.memory()
+        self.phrases.memory() + self.identifiers.memory() + self.waiting.memory() + self.regexes.memory()
     }
+}
+
+/// Scans a text; gives the steps taken, nothing if `hits` ended it.
+fn scanned<'t>(
+    text: &Prepared<'t>,
+    hits: &mut dyn FnMut(Hit) -> Flow,
+    scan: impl FnOnce(&mut Scan<'_, 't>) -> Flow,
+) -> u64 {
+    let mut state = Scan::new(text, hits);
+    if scan(&mut state).is_continue() { state.finish() } else { 0 }
 }
 
 /// The patterns by kind.
@@ -335,6 +346,7 @@ impl Matcher {
 struct Parsed {
     keywords: Vec<(PatternId, keyword::Keyword)>,
     identifiers: Vec<identifiers::Source>,
+    waiting: Vec<identifiers::Source>,
     regexes: Vec<(PatternId, regex_syntax::hir::Hir)>,
 }
 
@@ -354,7 +366,8 @@ impl Parsed {
                 let each = patterns.iter();
                 let shapes = each.map(|pattern| Ok((shape::parse(&pattern.shape)?, pattern.boundary)));
                 let shapes = shapes.collect::<Result<_, Refusal>>()?;
-                self.identifiers.push(identifiers::Source { id, shapes, validate: validate.clone(), later });
+                let source = identifiers::Source { id, shapes, validate: validate.clone() };
+                if later { self.waiting.push(source) } else { self.identifiers.push(source) }
             }
         }
         Ok(())

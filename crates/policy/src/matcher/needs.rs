@@ -12,10 +12,8 @@ use super::literals::Place;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Need {
     pub(super) literal: Vec<u8>,
-    /// The fewest and the most octets of a match before it, and of which octets these are.
-    pub(super) least_before: usize,
-    pub(super) most_before: usize,
-    pub(super) before: Octets,
+    /// What of a match stands before it.
+    pub(super) before: Before,
     /// Where it stands in every match that it is needed for.
     pub(super) place: Place,
 }
@@ -111,18 +109,34 @@ fn needs_of(hir: &Hir, apart: Apart) -> Option<Vec<Need>> {
 }
 
 /// What stands before a part of a sequence: how many octets, and which.
-#[derive(Debug, Clone, Copy, Default)]
-struct Before {
-    least: usize,
-    most: usize,
-    octets: Octets,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Before {
+    pub(super) least: usize,
+    pub(super) most: usize,
+    pub(super) octets: Octets,
 }
 
 impl Before {
-    fn add(&mut self, hir: &Hir) {
+    pub(super) fn add(&mut self, hir: &Hir) {
         self.least += hir.properties().minimum_len().unwrap_or(0);
         self.most = self.most.saturating_add(hir.properties().maximum_len().unwrap_or(REACH)).min(REACH);
         self.octets.add_all(hir);
+    }
+
+    /// This, and another after it.
+    pub(super) fn then(mut self, other: &Self) -> Self {
+        self.least += other.least;
+        self.most = self.most.saturating_add(other.most).min(REACH);
+        self.octets.join(&other.octets);
+        self
+    }
+
+    /// This or another.
+    pub(super) fn or(mut self, other: &Self) -> Self {
+        self.least = self.least.min(other.least);
+        self.most = self.most.max(other.most);
+        self.octets.join(&other.octets);
+        self
     }
 }
 
@@ -136,8 +150,7 @@ impl Need {
         } else {
             Place::Anywhere
         };
-        let Before { least: least_before, most: most_before, octets: before } = before;
-        Self { literal, least_before, most_before, before, place }
+        Self { literal, before, place }
     }
 }
 
@@ -159,9 +172,7 @@ fn best_of_concat(all: &[Hir], apart: Apart) -> Option<Vec<Need>> {
             better(&mut best, run.take().map(Run::need).into_iter().collect());
             if let Some(mut needs) = needs_of(each, Apart { before, after }) {
                 for need in &mut needs {
-                    need.least_before += all_before.least;
-                    need.most_before = need.most_before.saturating_add(all_before.most).min(REACH);
-                    need.before.join(&all_before.octets);
+                    need.before = all_before.then(&need.before);
                 }
                 better(&mut best, needs);
             }
@@ -243,7 +254,7 @@ fn is_no_letter(c: char) -> bool {
 fn better(best: &mut Option<Vec<Need>>, other: Vec<Need>) {
     let worth = |needs: &[Need]| {
         let shortest = needs.iter().map(|need| need.literal.len()).min().unwrap_or(0);
-        let span = needs.iter().map(|need| need.most_before - need.least_before).max().unwrap_or(0);
+        let span = needs.iter().map(|need| need.before.most - need.before.least).max().unwrap_or(0);
         (shortest.min(ENOUGH), usize::MAX - needs.len(), usize::MAX - span)
     };
     let other_worth = worth(&other);
@@ -283,7 +294,7 @@ mod tests {
     fn found(pattern: &str) -> Option<Vec<(String, usize, usize)>> {
         let needs = needs(&parse(pattern, false).unwrap())?;
         let text =
-            |need: Need| (String::from_utf8(need.literal).unwrap(), need.least_before, need.most_before);
+            |need: Need| (String::from_utf8(need.literal).unwrap(), need.before.least, need.before.most);
         Some(needs.into_iter().map(text).collect())
     }
 
@@ -342,7 +353,7 @@ mod tests {
             (r"\w*@x", "w_9é", " @\n"),
         ] {
             let needs = needs(&parse(pattern, false).unwrap()).unwrap();
-            let any = |octet: u8| needs.iter().any(|need| need.before.has(octet));
+            let any = |octet: u8| needs.iter().any(|need| need.before.octets.has(octet));
             assert!(may.bytes().all(any), "{pattern}");
             assert!(!not.bytes().any(any), "{pattern}");
         }

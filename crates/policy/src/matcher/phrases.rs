@@ -129,7 +129,7 @@ impl Phrases {
 
     /// Reports what begins with a word, or began with the word before and needs this one; `eight` are its first
     /// octets.
-    #[inline]
+    #[inline(always)]
     pub(super) fn word(
         &self,
         scan: &mut Scan<'_, '_>,
@@ -139,11 +139,9 @@ impl Phrases {
     ) -> Flow {
         let hash = word_hash(eight, word.len());
         let pair = pair_hash(before.hash, hash);
-        if self.roots.may_have(hash) {
-            self.one(scan, hash, word.clone())?;
-        }
-        if self.pairs.may_have(pair) {
-            self.two(scan, pair, before.word.clone(), word.clone())?;
+        let (one, two) = (self.roots.may_have(hash), self.pairs.may_have(pair));
+        if one | two {
+            self.known(scan, one.then_some(hash), two.then_some(pair), before, &word)?;
         }
         for (len, table) in &self.beginnings {
             let hash = prefix_hash(eight, *len);
@@ -155,12 +153,30 @@ impl Phrases {
         Flow::Continue(())
     }
 
+    /// Follows a word, or two, that keywords may begin with.
+    #[inline(never)]
+    fn known(
+        &self,
+        scan: &mut Scan<'_, '_>,
+        one: Option<u64>,
+        two: Option<u64>,
+        before: &Before,
+        word: &Range<usize>,
+    ) -> Flow {
+        if let Some(hash) = one {
+            self.one(scan, hash, word.clone())?;
+        }
+        match two {
+            Some(pair) => self.two(scan, pair, before.word.clone(), word.clone()),
+            None => Flow::Continue(()),
+        }
+    }
+
     #[inline(never)]
     fn begin(&self, scan: &mut Scan<'_, '_>, table: &Table, hash: u64, start: usize) -> Flow {
         table.get(hash).try_for_each(|keyword| self.verify(scan, keyword, start))
     }
 
-    #[inline(never)]
     fn one(&self, scan: &mut Scan<'_, '_>, hash: u64, word: Range<usize>) -> Flow {
         match self.roots.get(hash).find(|node| self.is_word(scan, *node, &word)) {
             Some(node) => self.reach(scan, node, word),
@@ -169,7 +185,6 @@ impl Phrases {
     }
 
     /// Follows the tree from two first words on. Each node is visited at most once.
-    #[inline(never)]
     fn two(&self, scan: &mut Scan<'_, '_>, pair: u64, first: Range<usize>, second: Range<usize>) -> Flow {
         let Some(gap) = Gap::of_text(scan.bytes, first.end..second.start, &mut scan.steps) else {
             return Flow::Continue(());
@@ -263,7 +278,7 @@ impl Phrases {
         let mut flow = Flow::Continue(());
         let mut last = HashMap::new();
         let (bytes, words) = (scan.bytes, scan.words);
-        let steps = self.pieces.find(bytes, words, &mut |id, at| {
+        let steps = self.pieces.find(bytes, words, &[], &mut |id, at| {
             flow = self.piece(scan, &mut last, id, at);
             flow.is_continue()
         });

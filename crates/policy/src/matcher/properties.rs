@@ -113,6 +113,23 @@ const SHAPES: &[&str] = &[
     r"#?\d{3}",
     r"4\d\d\d",
     r"(?:ab|ba)[-.@]\w+",
+    // With an octet that text seldom has, at any distance from the start.
+    r"[ab1][ab1.-]*@[ab]+(?:\.[ab1]+)*",
+    r"\d{2}#\d|x#[ab]+",
+    r"\w+\$\d+",
+    r"#(?:#|a)+\d?",
+    r"[ab1@]{1,3}@\d",
+    // Digits by their groups.
+    r"\d{3}-\d{2}-\d{4}",
+    r"\d{1,3}\.\d{1,3}\.\d{1,3}",
+    r"1[0-4]\d{2}~\d{2}",
+    r"\d{2}/?\d{2}/?\d{2}",
+    r"\d{11}",
+    r"[0-4]{7,9}[ab]?",
+    // Words by their length.
+    r"[0-9ab]{8}",
+    r"[0-9a-f]{16}-x",
+    r"(?i)[ab]{4}[0-9ab]{2}[ab]\d",
 ];
 
 const REGEXES: &[&str] = &[
@@ -145,6 +162,7 @@ const REGEXES: &[&str] = &[
     r"(?i)k1?",
     r"(?m)^[ \t]*(?:ab|word|(?:x1)?ba) ?1?",
     r"\bab-?1",
+    r"\b22-?[14]",
     r"[.-]word",
     r"[.-]?word",
 ];
@@ -224,6 +242,15 @@ proptest! {
     fn long_plain_text_equals_too(patterns in patterns(), text in "[ab1 .-]{0,300}") {
         let slow = Reference::compile(&patterns).unwrap().scan(&text);
         prop_assert_eq!(fast(&patterns, &text), slow);
+    }
+
+    #[test]
+    fn many_identifiers_equal_the_slow_engine_in_text_dense_in_digits(identifiers in prop::collection::vec(identifier(), 1..30),
+        text in "[0-4ab]{1,4}([0-4]{1,5}[ ./@#-]{0,2}|[0-4ab]{1,16}[ @$-]?){0,30}") {
+        let identifiers: Vec<_> =
+            identifiers.into_iter().filter(|one| Matcher::compile(std::slice::from_ref(one)).is_ok()).collect();
+        let slow = Reference::compile(&identifiers).unwrap().scan(&text);
+        prop_assert_eq!(fast(&identifiers, &text), slow);
     }
 
     #[test]
@@ -364,6 +391,8 @@ fn the_work_is_linear_on_hostile_text() {
         (shape(r"\d{3}(?:~\d{3})*"), "123 "),
         (shape(r"(?:\d~){15,60}"), "4 "),
         (shape(r"eyJ[\w.-]+"), "eyJ-"),
+        (shape(r"[a.@]+@b"), "a.@"),
+        (regex(r"[\w=]+=x"), "a="),
     ];
     for (pattern, unit) in rows {
         let long = |len: usize| unit.repeat(len / unit.len());

@@ -60,9 +60,9 @@ impl Seen {
     /// The first place where a match that holds the literal at this place may begin: all octets from there on may stand before it.
     /// No octet is looked at twice.
     fn back(&mut self, text: &[u8], need: &Need, begin: usize, at: usize) -> usize {
-        let least = at.saturating_sub(need.most_before).max(begin);
+        let least = at.saturating_sub(need.before.most).max(begin);
         let from = least.max(self.at.min(at));
-        let run = text[from..at].iter().rev().take_while(|octet| need.before.has(**octet)).count();
+        let run = text[from..at].iter().rev().take_while(|octet| need.before.octets.has(**octet)).count();
         self.steps += run as u64;
         let reached = at - run;
         // As far as the literal before: from there on it was asked then, and the literal itself may be no such octet.
@@ -112,6 +112,11 @@ impl Regexes {
         &self.free_ids
     }
 
+    /// What of the literals is looked for where words begin: [`Scan::heads`] are to be found before.
+    pub(super) fn literals(&self) -> &Literals {
+        &self.literals
+    }
+
     /// Reports the matches in a text, or in each of the texts that begin at these places of it.
     pub(super) fn scan(&self, scan: &mut Scan<'_, '_>, begins: &[u32]) -> Flow {
         if self.known.is_empty() {
@@ -123,8 +128,9 @@ impl Regexes {
         let mut seen: Vec<Seen> = Vec::new();
         if !self.literals.is_empty() {
             let prepared = scan.text;
+            let word_begins = std::mem::take(&mut scan.heads);
             // The text with its case is only made where one is found.
-            scan.steps += self.literals.find(scan.bytes, scan.words, &mut |number, at| {
+            scan.steps += self.literals.find(scan.bytes, scan.words, &word_begins, &mut |number, at| {
                 if regions.is_empty() {
                     regions.resize_with(self.known.len(), Vec::new);
                     seen.resize_with(self.needs.len(), Seen::default);
@@ -133,10 +139,10 @@ impl Regexes {
                 let (regex, need) = &self.needs[number as usize];
                 let (at, end) = (prepared.kept_place(at), prepared.kept_place(at + need.literal.len()));
                 let of = texts.partition_point(|text| text.start <= at).saturating_sub(1);
-                let least = texts[of].start + need.least_before;
+                let least = texts[of].start + need.before.least;
                 if at >= least && end <= texts[of].end {
                     let back = seen[number as usize].back(prepared.kept(), need, texts[of].start, at);
-                    let starts = back..at + 1 - need.least_before;
+                    let starts = back..at + 1 - need.before.least;
                     if !starts.is_empty() {
                         note(&mut regions[*regex as usize], Region { regex: *regex, of, starts });
                     }

@@ -2,8 +2,12 @@
 
 use std::ops::Range;
 
-use super::gate::{Buckets, Gate, View};
-use super::identifiers::{Ends, Identifiers, Start, Which};
+use memchr::memchr_iter;
+
+use super::gate::{Gate, View};
+use super::groups::{Anchor, Groups};
+use super::identifiers::{Asked, Ends, Identifiers, Start};
+use super::literals::Literals;
 use super::phrases::{Before, Phrases};
 use super::prepared::Prepared;
 use super::table::load;
@@ -18,6 +22,8 @@ pub(super) struct Scan<'s, 't> {
     pub(super) words: &'s Words,
     /// Work done beyond the pass itself: octets compared, table steps; for tests of the worst case.
     pub(super) steps: u64,
+    /// Where words begin that may begin with a literal of a regular expression.
+    pub(super) heads: Vec<usize>,
     hits: &'s mut dyn FnMut(Hit) -> Flow,
     /// Where two stretches of the folded text may be the same in the original: hits are held back for sorting.
     held: Option<Vec<Hit>>,
@@ -26,7 +32,7 @@ pub(super) struct Scan<'s, 't> {
 impl<'s, 't> Scan<'s, 't> {
     pub(super) fn new(text: &'s Prepared<'t>, hits: &'s mut dyn FnMut(Hit) -> Flow) -> Self {
         let held = text.expands().then(Vec::new);
-        Self { text, bytes: text.bytes(), words: text.words(), steps: 0, hits, held }
+        Self { text, bytes: text.bytes(), words: text.words(), steps: 0, heads: Vec::new(), hits, held }
     }
 
     /// Reports a stretch of the folded text.
@@ -66,39 +72,74 @@ impl<'s, 't> Scan<'s, 't> {
 }
 
 impl Scan<'_, '_> {
-    /// Looks at each place where a word, a run of digits or a symbol begins: for keywords, if they are given, and for
-    /// identifiers.
+    /// Looks at each place where a word, a run of digits or a symbol begins: for what words may begin, if that is given, and
+    /// for identifiers.
     pub(super) fn starts(
         &mut self,
-        phrases: Option<&Phrases>,
+        at_words: Option<AtWords<'_>>,
         identifiers: &Identifiers,
-        (which, wanted): (Which, &[bool]),
+        asked: Asked<'_>,
     ) -> Flow {
-        let phrases = phrases.filter(|phrases| phrases.at_words());
-        match (phrases, identifiers.gate(which)) {
+        self.anchored(identifiers, asked)?;
+        let at_words = at_words.filter(AtWords::any);
+        match (at_words, identifiers.gate(asked)) {
             (None, None) => Flow::Continue(()),
-            (Some(phrases), None) => self.words(phrases),
-            (phrases, Some((gate, buckets))) => {
-                let symbols = Symbols::new(gate.symbols(buckets));
+            (Some(at_words), None) => self.words(at_words),
+            (at_words, Some((gate, groups))) => {
+                let symbols = Symbols::new(gate.symbols(groups));
                 let mut shapes = Shapes {
                     identifiers,
                     gate,
-                    buckets,
-                    inner: gate.inner_digits(buckets),
+                    groups,
+                    inner: gate.inner_digits(groups),
                     symbols,
                     carry: 0,
                     next: self.digits(0),
-                    ends: identifiers.ends(which, wanted),
+                    ends: Ends::new(asked),
                 };
                 let mut before = Before::default();
                 (0..self.words.blocks())
-                    .try_for_each(|block| self.block(block, phrases, &mut before, &mut shapes))
+                    .try_for_each(|block| self.block(block, at_words, &mut before, &mut shapes))
             }
         }
     }
 
-    /// Keywords alone.
-    fn words(&mut self, phrases: &Phrases) -> Flow {
+    /// Looks for identifiers near the octets that all their shapes hold.
+    fn anchored(&mut self, identifiers: &Identifiers, asked: Asked<'_>) -> Flow {
+        let mut ends = Ends::new(asked);
+        for (group, Anchor { octet, before, .. }) in identifiers.anchored(asked) {
+            // Candidates before this place have been looked at: no octet is looked at twice.
+            let mut from = 0;
+            for found in memchr_iter(octet, self.bytes) {
+                let least = found.saturating_sub(before.most).max(from);
+                let run =
+                    self.bytes[least..found].iter().rev().take_while(|octet| before.octets.has(**octet));
+                let first = found - run.count();
+                self.steps += (found - first) as u64;
+                for at in first..(found + 1).saturating_sub(before.least) {
+                    if let Some(start) = self.start_at(at) {
+                        identifiers.try_group(self, &mut ends, group, at, start)?;
+                    }
+                }
+                from = from.max((found + 1).saturating_sub(before.least));
+            }
+        }
+        Flow::Continue(())
+    }
+
+    /// How a candidate may begin at an octet, if it may.
+    fn start_at(&self, at: usize) -> Option<Start> {
+        let octet = self.bytes[at];
+        let digit_before = || at > 0 && self.bytes[at - 1].is_ascii_digit();
+        match octet {
+            _ if self.words.starts(at) => Some(Start::Word),
+            b'0'..=b'9' => (!digit_before()).then_some(Start::InnerDigit),
+            _ => (!octet.is_ascii_alphanumeric()).then_some(Start::Symbol),
+        }
+    }
+
+    /// What words may begin, and no identifiers.
+    fn words(&mut self, at_words: AtWords<'_>) -> Flow {
         let mut before = Before::default();
         for block in 0..self.words.blocks() {
             let (mut starts, edges) = self.words.block(block);
@@ -107,10 +148,18 @@ impl Scan<'_, '_> {
                 starts &= starts - 1;
                 let at = block * 64 + offset as usize;
                 let word = at..self.word_end(at, edges >> offset);
-                phrases.word(self, &mut before, load(self.bytes, at), word)?;
+                self.word(at_words, &mut before, load(self.bytes, at), word)?;
             }
         }
         Flow::Continue(())
+    }
+
+    #[inline(always)]
+    fn word(&mut self, at_words: AtWords<'_>, before: &mut Before, eight: u64, word: Range<usize>) -> Flow {
+        if at_words.literals.may_begin_word(eight) {
+            self.heads.push(word.start);
+        }
+        at_words.phrases.word(self, before, eight, word)
     }
 
     /// Where the word at a place ends; `edges` are the octets from there on before which no word goes on.
@@ -126,38 +175,73 @@ impl Scan<'_, '_> {
     fn block(
         &mut self,
         block: usize,
-        phrases: Option<&Phrases>,
+        at_words: Option<AtWords<'_>>,
         before: &mut Before,
         shapes: &mut Shapes<'_, '_>,
     ) -> Flow {
-        let (starts, edges) = self.words.block(block);
         let digits = std::mem::replace(&mut shapes.next, self.digits(block + 1));
+        let others = self.others(shapes, block, digits);
+        if digits | shapes.next | others == 0 {
+            return self.plain_block(block, at_words, before, shapes);
+        }
+        let (starts, edges) = self.words.block(block);
         let kinds = Kinds::new(digits, shapes.next, self.words, block);
-        let mut rest = starts | self.others(shapes, block, digits);
+        let mut rest = starts | others;
         while rest != 0 {
             let offset = rest.trailing_zeros();
             rest &= rest - 1;
             let at = block * 64 + offset as usize;
             let eight = load(self.bytes, at);
-            if let Some(phrases) = phrases
-                && starts >> offset & 1 == 1
+            let is_digit = digits >> offset & 1 == 1;
+            let (start, groups, word) = match (starts >> offset & 1, is_digit) {
+                (1, _) => (Start::Word, shapes.groups, at..self.word_end(at, edges >> offset)),
+                (_, true) => (Start::InnerDigit, shapes.inner, at..at),
+                _ => (Start::Symbol, shapes.groups, at..at),
+            };
+            let place = (at, word.len());
+            if let Some(at_words) = at_words
+                && start == Start::Word
             {
-                if digits >> offset & 1 == 1 && !phrases.knows_number(eight) {
+                if is_digit && !at_words.phrases.knows_number(eight) {
                     // No keyword has it, so none goes on after it.
                     *before = Before::default();
+                    if at_words.literals.may_begin_number(eight) {
+                        self.heads.push(at);
+                    }
                 } else {
-                    let word = at..self.word_end(at, edges >> offset);
-                    phrases.word(self, before, eight, word)?;
+                    self.word(at_words, before, eight, word)?;
                 }
             }
-            let open = shapes.gate.open(self.bytes, eight, || kinds.view(offset), at) & shapes.buckets;
+            let open = shapes.gate.open(self.bytes, eight, || kinds.view(offset), place) & groups;
             if open != 0 {
-                let start = match (starts >> offset & 1, digits >> offset & 1) {
-                    (1, _) => Start::Word,
-                    (_, 1) => Start::InnerDigit,
-                    _ => Start::Symbol,
-                };
                 shapes.identifiers.try_at(self, &mut shapes.ends, open, at, start)?;
+            }
+        }
+        Flow::Continue(())
+    }
+
+    /// As [`Self::block`], of words without digits: most blocks of prose.
+    #[inline]
+    fn plain_block(
+        &mut self,
+        block: usize,
+        at_words: Option<AtWords<'_>>,
+        before: &mut Before,
+        shapes: &mut Shapes<'_, '_>,
+    ) -> Flow {
+        let (mut starts, edges) = self.words.block(block);
+        while starts != 0 {
+            let offset = starts.trailing_zeros();
+            starts &= starts - 1;
+            let at = block * 64 + offset as usize;
+            let eight = load(self.bytes, at);
+            let word = at..self.word_end(at, edges >> offset);
+            let open = shapes.gate.open_letters(self.bytes, eight, &word) & shapes.groups;
+            if let Some(at_words) = at_words {
+                self.word(at_words, before, eight, word)?;
+            }
+            if open != 0 {
+                shapes.identifiers.try_at(self, &mut shapes.ends, open, at, Start::Word)?;
             }
         }
         Flow::Continue(())
@@ -184,7 +268,7 @@ impl Scan<'_, '_> {
     #[inline]
     fn others(&self, shapes: &mut Shapes<'_, '_>, block: usize, digits: u64) -> u64 {
         let mut bits = shapes.symbols.of(&self.bytes[block * 64..self.bytes.len().min(block * 64 + 64)]);
-        if shapes.inner {
+        if shapes.inner != 0 {
             bits |= digits & !(digits << 1 | shapes.carry);
             shapes.carry = digits >> 63;
         }
@@ -192,13 +276,27 @@ impl Scan<'_, '_> {
     }
 }
 
+/// What is looked for at each word.
+#[derive(Clone, Copy)]
+pub(super) struct AtWords<'p> {
+    pub(super) phrases: &'p Phrases,
+    /// Of regular expressions.
+    pub(super) literals: &'p Literals,
+}
+
+impl AtWords<'_> {
+    fn any(&self) -> bool {
+        self.phrases.at_words() || self.literals.at_words()
+    }
+}
+
 /// How identifiers are looked for.
 struct Shapes<'i, 'w> {
     identifiers: &'i Identifiers,
     gate: &'i Gate,
-    buckets: Buckets,
-    /// Whether a run of digits may begin a shape after a letter.
-    inner: bool,
+    groups: Groups,
+    /// Those of which a run of digits may begin a shape after a letter.
+    inner: Groups,
     symbols: Symbols,
     /// Whether the last octet was a digit.
     carry: u64,

@@ -1,0 +1,217 @@
+//! Puts the shapes of identifiers into groups of those that begin alike and are of like length: each has a bit in the gate and
+//! an automaton of its own, which is small because its shapes are alike.
+
+use std::collections::BTreeMap;
+
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+use super::automaton::{Automata, Shape, divide};
+use super::needs::Before;
+use super::{REACH, Refusal};
+
+/// Groups, as bits.
+pub(super) type Groups = u64;
+
+/// Shapes that begin alike.
+pub(super) struct Group {
+    /// One, or several where one would be too large.
+    pub(super) automata: Vec<Automata>,
+    pub(super) way: Way,
+}
+
+/// How the places are found where shapes of a group may begin.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Way {
+    /// The gate has a bit for it, and another for its kind, which groups share that begin alike.
+    Gate { kind: u8 },
+    /// All of them have an octet that text seldom has.
+    Anchor(Anchor),
+}
+
+/// An octet that shapes hold, and what stands before it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Anchor {
+    pub(super) octet: u8,
+    pub(super) before: Before,
+}
+
+impl Group {
+    /// The bit of its kind.
+    pub(super) fn kind(&self) -> u8 {
+        match self.way {
+            Way::Gate { kind } => kind,
+            Way::Anchor(_) => 0,
+        }
+    }
+
+    pub(super) fn shapes(&self) -> impl Iterator<Item = &Shape> {
+        self.automata.iter().flat_map(|automata| &automata.shapes)
+    }
+}
+
+/// Octets that text seldom has, so that looking for them is cheaper than asking at each word.
+const SELDOM: &[u8] = br"@~$^`|{}\#%";
+
+/// What shapes of one group have in common: with how many digits they begin, and the fewest and the most octets.
+type Key = (usize, usize, usize);
+
+/// All groups of the shapes of these identifiers; those with a bit in the gate come first, known by their place.
+pub(super) fn all(identifiers: Vec<Vec<(Hir, Shape)>>) -> Result<Vec<Group>, (Shape, Refusal)> {
+    let mut anchored: BTreeMap<u8, Vec<(Hir, Shape)>> = BTreeMap::new();
+    let mut of_kind: BTreeMap<u8, BTreeMap<Key, Vec<(Hir, Shape)>>> = BTreeMap::new();
+    for shapes in identifiers {
+        // The hits of one identifier come in one order: its shapes are found in one way.
+        if let Some(octet) = shared_anchor(&shapes) {
+            anchored.entry(octet).or_default().extend(shapes);
+            continue;
+        }
+        for (hir, shape) in shapes {
+            of_kind.entry(beginning(&hir)).or_default().entry(key(&hir)).or_default().push((hir, shape));
+        }
+    }
+    let keys: usize = of_kind.values().map(BTreeMap::len).sum();
+    let mut groups = Vec::new();
+    for (kind, by_key) in of_kind {
+        let alike: Vec<Vec<(Hir, Shape)>> = by_key.into_values().collect();
+        // Each kind has its share of the bits, and one at least: there are four kinds.
+        let room = 1 + alike.len() * (Groups::BITS as usize - 4) / keys;
+        for some in alike.chunks(alike.len().div_ceil(room)) {
+            groups.push(Group::new(&some.concat(), Way::Gate { kind: 1 << kind })?);
+        }
+    }
+    for (octet, shapes) in anchored {
+        let befores = shapes.iter().filter_map(|(hir, _)| anchor(hir, octet));
+        let before = befores.reduce(|one, other| one.or(&other)).unwrap_or_default();
+        groups.push(Group::new(&shapes, Way::Anchor(Anchor { octet, before }))?);
+    }
+    Ok(groups)
+}
+
+impl Group {
+    fn new(shapes: &[(Hir, Shape)], way: Way) -> Result<Self, (Shape, Refusal)> {
+        let mut automata = Vec::new();
+        divide(shapes, &mut automata)?;
+        Ok(Self { automata, way })
+    }
+}
+
+fn key(hir: &Hir) -> Key {
+    let lengths = hir.properties();
+    let (least, most) = (lengths.minimum_len().unwrap_or(0), lengths.maximum_len().unwrap_or(REACH));
+    (leading_digits(hir).0, least, most)
+}
+
+/// The octet that all shapes hold and text seldom has.
+fn shared_anchor(shapes: &[(Hir, Shape)]) -> Option<u8> {
+    let held = |octet: &&u8| shapes.iter().all(|(hir, _)| anchor(hir, **octet).is_some());
+    SELDOM.iter().find(held).copied()
+}
+
+/// What stands before an octet that every text of the shape holds. Recursion is bounded by the parser's limit on nesting.
+fn anchor(hir: &Hir, octet: u8) -> Option<Before> {
+    match hir.kind() {
+        HirKind::Literal(literal) => {
+            let at = literal.0.iter().position(|other| *other == octet)?;
+            let mut before = Before::default();
+            before.add(&Hir::literal(&literal.0[..at]));
+            Some(before)
+        }
+        HirKind::Capture(capture) => anchor(&capture.sub, octet),
+        HirKind::Concat(all) => {
+            let mut before = Before::default();
+            for each in all {
+                if let Some(inner) = anchor(each, octet) {
+                    return Some(before.then(&inner));
+                }
+                before.add(each);
+            }
+            None
+        }
+        _ => None,
+    }
+}
+
+/// How many digits a shape surely begins with, and whether that is all of it. Recursion is bounded by the parser's limit on nesting.
+fn leading_digits(hir: &Hir) -> (usize, bool) {
+    match hir.kind() {
+        HirKind::Literal(literal) => {
+            let digits = literal.0.iter().take_while(|octet| octet.is_ascii_digit()).count();
+            (digits, digits == literal.0.len())
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            let digits = class.ranges().iter().all(|range| b'0' <= range.start() && range.end() <= b'9');
+            (usize::from(digits), digits)
+        }
+        HirKind::Repetition(repetition) => {
+            let (digits, whole) = leading_digits(&repetition.sub);
+            let least = repetition.min as usize;
+            if whole {
+                (digits * least, repetition.max == Some(repetition.min))
+            } else {
+                (digits * least.min(1), false)
+            }
+        }
+        HirKind::Capture(capture) => leading_digits(&capture.sub),
+        HirKind::Concat(all) => {
+            let mut sum = 0;
+            for each in all {
+                let (digits, whole) = leading_digits(each);
+                sum += digits;
+                if !whole {
+                    return (sum, false);
+                }
+            }
+            (sum, true)
+        }
+        HirKind::Alternation(all) => {
+            let least = all.iter().map(|each| leading_digits(each).0).min();
+            (least.unwrap_or(0), false)
+        }
+        HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) => (0, false),
+    }
+}
+
+/// Shapes that begin alike have one number, 0 to 3: digits; few letters; many letters; symbols.
+fn beginning(shape: &Hir) -> u8 {
+    let mut first = [false; 128];
+    firsts(shape, &mut first);
+    let count =
+        |is: fn(&u8) -> bool| (0..0x80u8).filter(|octet| first[usize::from(*octet)] && is(octet)).count();
+    let lower = count(u8::is_ascii_lowercase);
+    let letters = lower + count(u8::is_ascii_uppercase);
+    match (letters, lower) {
+        (0, _) if count(u8::is_ascii_digit) > 0 => 0,
+        (0, _) => 3,
+        (_, 0..=8) => 1,
+        _ => 2,
+    }
+}
+
+/// Notes the octets that a shape may begin with; tells whether it may be empty. Recursion is bounded by the parser's
+/// limit on nesting.
+fn firsts(shape: &Hir, first: &mut [bool; 128]) -> bool {
+    let mut note = |from: u8, to: u8| (from..=to.min(127)).for_each(|octet| first[usize::from(octet)] = true);
+    match shape.kind() {
+        HirKind::Empty | HirKind::Look(_) => true,
+        HirKind::Literal(literal) => literal.0.first().is_none_or(|octet| {
+            note(*octet, *octet);
+            false
+        }),
+        HirKind::Class(Class::Bytes(class)) => {
+            class.ranges().iter().for_each(|range| note(range.start(), range.end()));
+            false
+        }
+        HirKind::Class(Class::Unicode(class)) => {
+            let octet = |c: char| u8::try_from(c).unwrap_or(127);
+            class.ranges().iter().for_each(|range| note(octet(range.start()), octet(range.end())));
+            false
+        }
+        HirKind::Repetition(repetition) => firsts(&repetition.sub, first) || repetition.min == 0,
+        HirKind::Capture(capture) => firsts(&capture.sub, first),
+        HirKind::Concat(all) => all.iter().all(|each| firsts(each, first)),
+        HirKind::Alternation(all) => {
+            // All of them are looked at.
+            all.iter().filter(|each| firsts(each, first)).count() > 0
+        }
+    }
+}
