@@ -159,6 +159,9 @@ impl Scan<'_, '_> {
         if at_words.literals.may_begin_word(eight) {
             self.heads.push(word.start);
         }
+        if !at_words.phrases.at_words() {
+            return Flow::Continue(());
+        }
         at_words.phrases.word(self, before, eight, word)
     }
 
