@@ -12,6 +12,10 @@ use prevent::Mode;
 use smtp::server::{ServerConfig, Timeouts};
 use support::*;
 
+/// A policy that marks mail with a word in it.
+const WORDS: &str =
+    "id = 7\nname = \"Words\"\nmode = \"on\"\n[[rule]]\nname = \"the word\"\nkeywords = [\"confidential\"]\n";
+
 #[tokio::test]
 async fn a_clean_message_arrives_octet_for_octet_under_the_pass_header_and_the_hops_words_come_back() {
     let hop = hops(&[&format!(
@@ -277,6 +281,56 @@ async fn a_hop_that_dies_meanwhile_is_called_again_with_the_same_envelope() {
     let weir = weir(&[hop.addr]).await;
     weir.talk(&format!("{HELLO}{ENVELOPE}W 30\nC: DATA\nS~ 354\nC: x\nC: .\nS: 250 saved")).await;
     hop.played().await;
+}
+
+#[tokio::test]
+async fn a_recipient_that_was_refused_is_not_asked_of_a_second_session_again() {
+    let refused = "C: RCPT TO:<c@b.example>\nS: 550 5.1.1 no";
+    let hop = hops(&[
+        &format!("{HOP}{HOP_ENVELOPE}{refused}\nX"),
+        &format!(
+            "{HOP}{HOP_ENVELOPE}C: DATA\nS: 354\nC: X-Cfilter-Loop: Reflected\nC: x\nC: .\nS: 250 saved"
+        ),
+    ])
+    .await;
+    let weir = weir(&[hop.addr]).await;
+    weir.talk(&format!(
+        "{HELLO}{ENVELOPE}C: RCPT TO:<c@b.example>\nS: 550 5.1.1 no\nW 30\nC: DATA\nS~ 354\nC: x\nC: .\nS: 250 saved"
+    ))
+    .await;
+    hop.played().await;
+}
+
+#[tokio::test]
+async fn a_recipient_that_a_hop_takes_without_a_sender_is_none() {
+    let hop = hops(&[&format!(
+        "{HOP}
+         C: MAIL FROM:<a@a.example>
+         S: 550 5.1.8 no
+         C: RCPT TO:<c@b.example>
+         S: 250 ok
+         {HOP_ENVELOPE}
+         C: DATA
+         S: 354
+         C: X-Cfilter-Loop: Reflected
+         C: confidential
+         C: .
+         S: 250 saved"
+    )])
+    .await;
+    let policies = [("p.toml", WORDS)];
+    let weir = weir_with(&[hop.addr], &policies, |_| {}).await;
+    weir.talk(&format!(
+        "{HELLO}
+         C: MAIL FROM:<a@a.example>
+         C: RCPT TO:<c@b.example>
+         S: 550 5.1.8 no
+         S~ 503
+         {ENVELOPE}C: DATA\nS~ 354\nC: confidential\nC: .\nS: 250 saved"
+    ))
+    .await;
+    hop.played().await;
+    assert_eq!(weir.incidents().await[0].summary.recipients, ["b@b.example"]);
 }
 
 #[tokio::test]
