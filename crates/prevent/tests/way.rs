@@ -11,6 +11,7 @@ use std::time::Duration;
 use prevent::Mode;
 use smtp::server::{ServerConfig, Timeouts};
 use support::*;
+use tokio::io::AsyncBufReadExt;
 
 /// A policy that marks mail with a word in it.
 const WORDS: &str =
@@ -409,15 +410,15 @@ async fn a_hop_that_closes_in_the_middle_of_the_message_is_a_421_and_no_second_c
 #[tokio::test]
 async fn a_hop_is_kept_alive_while_a_message_comes_slowly() {
     let hop = hops(&[&format!(
-        "{HOP}{HOP_ENVELOPE}C: NOOP\nS: 250 here\nC: NOOP\nS: 250 here\nW 10\nC: DATA\nS: 354\nC: X-Cfilter-Loop: Reflected\nC: slow\nC: .\nS: 250 ok"
+        "{HOP}{HOP_ENVELOPE}N 2\nC: DATA\nS: 354\nC: X-Cfilter-Loop: Reflected\nC: slow\nC: .\nS: 250 ok"
     )])
     .await;
     let weir = weir_with(&[hop.addr], &[], |settings| {
-        let timeouts = Timeouts { tick: Duration::from_millis(80), ..Timeouts::default() };
+        let timeouts = Timeouts { tick: Duration::from_millis(50), ..Timeouts::default() };
         settings.smtp = Arc::new(ServerConfig { timeouts, ..(*settings.smtp).clone() });
     })
     .await;
-    weir.talk(&format!("{HELLO}{ENVELOPE}C: DATA\nS~ 354\nC= sl\nW 200\nC: ow\nC: .\nS: 250 ok")).await;
+    weir.talk(&format!("{HELLO}{ENVELOPE}C: DATA\nS~ 354\nC= sl\nW 1500\nC: ow\nC: .\nS: 250 ok")).await;
     hop.played().await;
 }
 
@@ -491,8 +492,15 @@ async fn strangers_hear_554_and_a_full_house_421() {
     crowd.talk("S~ 421 4.7.0\nS.").await;
     play(&mut second, "C: QUIT\nS~ 221\nS.").await;
     drop(second);
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    crowd.talk("S: 220 weir.example ESMTP").await;
+    // The place is given back once the session has ended on both sides.
+    loop {
+        let mut greeting = String::new();
+        tokio::io::BufReader::new(crowd.client().await).read_line(&mut greeting).await.unwrap();
+        if greeting == "220 weir.example ESMTP\r\n" {
+            break;
+        }
+        assert!(greeting.starts_with("421 4.7.0"), "{greeting}");
+    }
 }
 
 #[tokio::test]
