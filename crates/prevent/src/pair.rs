@@ -199,22 +199,27 @@ impl Pair {
         edits: &[smtp::spool::Edit],
     ) -> Result<Reply, SendError> {
         let outgoing = Outgoing { prefix, message, edits };
-        let hop = self.ready(&HopError::Broken).await.map_err(SendError::NotReady)?;
-        let mut answer = hop.send(&outgoing).await;
-        if let Some(error) = answer.as_ref().err().filter(|error| nothing_was_sent(error)) {
-            let hop = self.ready(error).await.map_err(SendError::NotReady)?;
-            answer = hop.send(&outgoing).await;
-        }
-        match answer {
-            Ok(reply) => {
-                self.after_the_answer(&reply).await;
-                Ok(reply)
-            }
+        let answer = self.send_twice_at_most(&outgoing).await;
+        match &answer {
+            Ok(reply) => self.after_the_answer(reply).await,
             Err(error) => {
                 self.abandon();
-                self.shared.metrics.hop_failures.inc();
-                Err(SendError::Lost(error))
+                if matches!(error, SendError::Lost(_)) {
+                    self.shared.metrics.hop_failures.inc();
+                }
             }
+        }
+        answer
+    }
+
+    async fn send_twice_at_most(&mut self, outgoing: &Outgoing<'_>) -> Result<Reply, SendError> {
+        let hop = self.ready(&HopError::Broken).await.map_err(SendError::NotReady)?;
+        match hop.send(outgoing).await {
+            Err(error) if nothing_was_sent(&error) => {
+                let hop = self.ready(&error).await.map_err(SendError::NotReady)?;
+                hop.send(outgoing).await.map_err(SendError::Lost)
+            }
+            answer => answer.map_err(SendError::Lost),
         }
     }
 

@@ -360,6 +360,24 @@ async fn a_second_session_that_answers_otherwise_leaves_the_mail_with_the_sender
 }
 
 #[tokio::test]
+async fn a_message_that_found_no_second_session_leaves_nothing_to_the_next_one() {
+    let arrives = "C: DATA\nS: 354\nC: X-Cfilter-Loop: Reflected\nC: x\nC: .\nS: 250 saved";
+    let hop = hops(&[
+        &format!("{HOP}{HOP_ENVELOPE}X"),
+        &format!("{HOP}C: MAIL FROM:<a@a.example>\nS: 250 ok\nC: RCPT TO:<b@b.example>\nS: 550 5.1.1 gone"),
+        &format!("{HOP}{HOP_ENVELOPE}{arrives}"),
+    ])
+    .await;
+    let weir = weir(&[hop.addr]).await;
+    let message = "C: DATA\nS~ 354\nC: x\nC: .\n";
+    weir.talk(&format!(
+        "{HELLO}{ENVELOPE}W 30\n{message}S: 451 4.3.0 Error: Processing error.\n{ENVELOPE}{message}S: 250 saved"
+    ))
+    .await;
+    hop.played().await;
+}
+
+#[tokio::test]
 async fn a_second_hop_without_an_extension_that_the_message_uses_gets_nothing() {
     let able = "S: 220 a\nC: EHLO weir.example\nS: 250-a\nS: 250 8BITMIME\n";
     let envelope =
