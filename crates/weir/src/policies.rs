@@ -78,6 +78,12 @@ fn is_as_it_came(dir: &Path, file: &str) -> bool {
     dir.as_os_str().is_empty() || built_in.is_some_and(|(_, octets)| unchanged(octets))
 }
 
+/// Whether the set has a policy beside the one that is always there. One without is a mistake, whoever gives it: a wrong path, a
+/// volume that is not mounted. Policies are switched off one by one, or by break-glass.
+pub(crate) fn holds_any(set: &Set) -> bool {
+    set.policies().iter().any(|policy| policy.id != policy::NOT_FULLY_INSPECTED)
+}
+
 /// The built-in files as sources.
 pub(crate) fn built_in_sources() -> Vec<SourceFile> {
     let texts = BUILT_IN.iter().filter(|(name, _)| !name.ends_with(".md"));
