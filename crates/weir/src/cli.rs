@@ -9,7 +9,7 @@ use crate::config::{LogFormat, Mode, Override};
 
 /// Open, self-hosted e-mail data-loss prevention.
 #[derive(Debug, Parser)]
-#[command(name = "weir", version, about, max_term_width = 110)]
+#[command(name = "weir", version, max_term_width = 110)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -20,16 +20,28 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
     /// Configuration file (TOML); flags and environment come before it.
-    #[arg(long, global = true, value_name = "FILE", env = "WEIR_CONFIG")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        value_name = "FILE",
+        env = "WEIR_CONFIG"
+    )]
     pub(crate) config: Option<PathBuf>,
     /// Logs as lines for people or as one JSON object a line.
-    #[arg(long, global = true, value_enum)]
+    #[arg(long, global = true, help_heading = "Options of every command", value_enum)]
     pub(crate) log_format: Option<LogFormat>,
     /// Directory of the keys of indexes (keys/indexes of the data directory if not given).
-    #[arg(long, global = true, value_name = "DIR", env = "WEIR_INDEX_KEYS")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        value_name = "DIR",
+        env = "WEIR_INDEX_KEYS"
+    )]
     pub(crate) index_keys: Option<PathBuf>,
     /// error, warn, info, debug, or a filter such as "info,smtp=debug".
-    #[arg(long, global = true, value_name = "LEVEL")]
+    #[arg(long, global = true, help_heading = "Options of every command", value_name = "LEVEL")]
     pub(crate) log_level: Option<String>,
 }
 
@@ -97,28 +109,28 @@ pub(crate) struct Try {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Prevent {
-    /// Where mail comes in.
+    /// Where mail comes in (127.0.0.1:10025 if not given).
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<String>,
-    /// Forward to next hops, or reflect to the sending host.
+    /// Forward to next hops (if not given), or reflect to the sending host.
     #[arg(long, value_enum)]
     mode: Option<Mode>,
-    /// HOST:PORT or mx:DOMAIN; several in order of preference.
+    /// HOST:PORT or mx:DOMAIN; several in order of preference. Without a port, that of --resubmit-port.
     #[arg(long, value_name = "HOST:PORT")]
     next_hop: Vec<String>,
-    /// Port that mail goes back to in reflecting mode.
+    /// Port that mail goes back to in reflecting mode (10026 if not given).
     #[arg(long, value_name = "PORT")]
     resubmit_port: Option<u16>,
     /// Directory of the policies (the built-in set if not given).
     #[arg(long, value_name = "DIR")]
     policies: Option<PathBuf>,
-    /// Directory of incidents and keys.
+    /// Directory of incidents and keys (`data` if not given).
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Record, but never block, redirect or mark.
     #[arg(long)]
     trial: bool,
-    /// Where MTAs ask by milter.
+    /// Where MTAs ask by milter (nowhere if not given).
     #[arg(long, value_name = "ADDR:PORT")]
     milter: Option<String>,
     /// https://HOST:8100 of the Enforce server.
@@ -127,7 +139,7 @@ pub(crate) struct Prevent {
     /// File with the token of `weir enforce enroll`, for the first connection (or the variable WEIR_ENROLL_TOKEN).
     #[arg(long, value_name = "FILE")]
     enroll_token_file: Option<PathBuf>,
-    /// Where metrics and health are served.
+    /// Where metrics and health are served (nowhere if not given).
     #[arg(long, value_name = "ADDR:PORT")]
     ops_listen: Option<String>,
 }
