@@ -30,11 +30,10 @@ mod upload;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::routing::{get, post};
 use incident::desk::{Actor, Desk};
 use web::people::Privilege;
-use web::{Place, Viewer};
+use web::{Place, Routes, Viewer};
 
 use crate::Enforce;
 use crate::respond::Responses;
@@ -108,8 +107,8 @@ pub(crate) fn site_options() -> web::Options {
 }
 
 /// Its pages.
-pub fn router(enforce: &Arc<Enforce>) -> Router {
-    Router::new()
+pub fn router(enforce: &Arc<Enforce>) -> Routes {
+    Routes::new()
         .route("/incidents", get(list::show))
         .route("/incidents/export.csv", get(export::csv))
         .route("/incidents/export.json", get(export::json))

@@ -4,10 +4,10 @@ mod factor;
 mod tokens;
 
 use askama::Template;
+use axum::Form;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Form, Router};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -15,10 +15,10 @@ use super::local;
 use crate::layout::{Field, Html, Kind, Moment, Page};
 use crate::people::{RoleId, User};
 use crate::session::Tone;
-use crate::{Error, Means, Problem, Site, Viewer, hex, unhex};
+use crate::{Error, Means, Problem, Routes, Site, Viewer, hex, unhex};
 
-pub(super) fn router() -> Router<Site> {
-    Router::new()
+pub(super) fn router() -> Routes<Site> {
+    Routes::new()
         .route("/account", get(account))
         .route("/account/password", get(password).post(change_password))
         .route("/account/role", post(choose_role))

@@ -5,7 +5,6 @@ use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use axum::{Extension, Router};
 use serde::Deserialize;
 
 use super::local;
@@ -15,10 +14,10 @@ use crate::guard::{cookie, session_cookie};
 use crate::listen::Peer;
 use crate::oidc::{self, Back, HOME, LIFE, Refusal, SingleSignOn};
 use crate::people::{Admission, User};
-use crate::{Error, Problem, Site};
+use crate::{Error, Problem, Routes, Site};
 
-pub(super) fn router() -> Router<Site> {
-    Router::new().route(oidc::BEGIN, get(begin)).route(oidc::DONE, get(done))
+pub(super) fn router() -> Routes<Site> {
+    Routes::new().route(oidc::BEGIN, get(begin)).route(oidc::DONE, get(done))
 }
 
 #[derive(Deserialize)]

@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
+use axum::Form;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Form, Router};
 
 use crate::layout::{Field, Html, Kind, Page};
 use crate::oidc::HOME;
 use crate::people::{ADMINISTRATOR, Condition, Hidden, Privilege, Rights, Role, RoleId};
 use crate::session::Tone;
-use crate::{Error, Problem, Site, Viewer};
+use crate::{Error, Problem, Routes, Site, Viewer};
 
-pub(super) fn router() -> Router<Site> {
-    Router::new()
+pub(super) fn router() -> Routes<Site> {
+    Routes::new()
         .route("/roles", get(list))
         .route("/roles/new", get(ask_new).post(add))
         .route("/roles/{id}", get(one).post(change))

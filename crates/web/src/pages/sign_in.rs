@@ -5,7 +5,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Form, Router};
+use axum::{Extension, Form};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -17,15 +17,15 @@ use crate::layout::{Field, Kind, Page};
 use crate::listen::Peer;
 use crate::people::{Attempt, SignIn, User};
 use crate::session::Secret;
-use crate::{Problem, Site, Theme, Viewer, oidc};
+use crate::{Problem, Routes, Site, Theme, Viewer, oidc};
 
 /// What the form says of a user who is kept at another server.
 const ELSEWHERE: &str = "elsewhere";
 const REFUSED: &str = "Name or password is wrong, or the name is locked for a while after too many attempts.";
 const REFUSED_CODE: &str = "The code is wrong or was used already. Sign in again with the next one.";
 
-pub(super) fn router() -> Router<Site> {
-    Router::new().route("/sign-in", get(ask).post(sign_in)).route("/sign-out", post(sign_out))
+pub(super) fn router() -> Routes<Site> {
+    Routes::new().route("/sign-in", get(ask).post(sign_in)).route("/sign-out", post(sign_out))
 }
 
 #[derive(Template)]

@@ -1,18 +1,18 @@
 //! Users for administrators: list, add, change, disable, new password, end sessions, take a lost second factor away.
 
 use askama::Template;
+use axum::Form;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Form, Router};
 
 use crate::layout::{Chip, Field, Html, Kind, Moment, Page, Tint};
 use crate::people::{NewUser, Privilege, RoleId, User, UserChange, UserId, random_password};
 use crate::session::Tone;
-use crate::{Error, Problem, Site, Viewer};
+use crate::{Error, Problem, Routes, Site, Viewer};
 
-pub(super) fn router() -> Router<Site> {
-    Router::new()
+pub(super) fn router() -> Routes<Site> {
+    Routes::new()
         .route("/users", get(list))
         .route("/users/new", get(ask_new).post(add))
         .route("/users/{id}", get(one).post(change))

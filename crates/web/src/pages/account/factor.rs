@@ -1,10 +1,10 @@
 //! Setting up and taking away one's second factor; both take the password again.
 
 use askama::Template;
+use axum::Form;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use axum::{Form, Router};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -12,10 +12,10 @@ use super::{at_home, user_of};
 use crate::layout::{Field, Html, Kind, Page};
 use crate::people::SecondFactor;
 use crate::session::Tone;
-use crate::{Error, Problem, Site, Viewer};
+use crate::{Error, Problem, Routes, Site, Viewer};
 
-pub(super) fn router() -> Router<Site> {
-    Router::new()
+pub(super) fn router() -> Routes<Site> {
+    Routes::new()
         .route("/account/second-factor", get(offer).post(take))
         .route("/account/second-factor/remove", get(ask_remove).post(remove))
 }

@@ -1,22 +1,22 @@
 //! One's own API tokens: made (shown once) and revoked.
 
 use askama::Template;
+use axum::Form;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
-use axum::{Form, Router};
 use serde::Deserialize;
 
 use super::at_home;
 use crate::layout::Page;
 use crate::people::RoleId;
 use crate::session::Tone;
-use crate::{Problem, Site, Viewer};
+use crate::{Problem, Routes, Site, Viewer};
 
 const DAY: i64 = 86_400_000;
 
-pub(super) fn router() -> Router<Site> {
-    Router::new().route("/account/tokens", post(make)).route("/account/tokens/revoke", post(revoke))
+pub(super) fn router() -> Routes<Site> {
+    Routes::new().route("/account/tokens", post(make)).route("/account/tokens/revoke", post(revoke))
 }
 
 #[derive(Template)]
