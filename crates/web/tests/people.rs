@@ -90,19 +90,28 @@ on_both! {
             mail: "jane@company.example".to_owned(),
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
         };
-        let admit = async |subject: &str, roles: &[&str]| place.people.admit("OIDC", &person(subject, roles)).await.unwrap();
-        assert!(matches!(admit("1", &["No such role"]).await, Admission::NoRole { lost: None }));
-        assert!(place.people.users().await.unwrap().is_empty());
-        let Admission::Welcome { user, made: true, changed: true } = admit("1", &["Reviewer", "reviewer"]).await else {
-            panic!("she is new")
+        let admit = async |subject: &str, roles: &[&str]| {
+            place.people.admit("OIDC", &person(subject, roles), (&place.audit, "192.0.2.1")).await.unwrap()
         };
+        let told = async || {
+            let line = place.audit.search(&Search { limit: 1, ..Search::default() }).await.unwrap().pop();
+            line.map(|line| (line.number, format!("{} {} {}", line.action, line.subject, line.detail))).unwrap_or_default()
+        };
+        assert!(matches!(admit("1", &["No such role"]).await, Admission::NoRole));
+        assert!(place.people.users().await.unwrap().is_empty());
+        let Admission::Welcome(user) = admit("1", &["Reviewer", "reviewer"]).await else { panic!("she is new") };
+        let made = (1, "USER_ADDED user oidc/Jane roles from OIDC: Reviewer".to_owned());
+        assert_eq!(told().await, made);
         assert_eq!((user.name.as_str(), user.roles.len(), user.home.as_str()), ("oidc/Jane", 1, "OIDC"));
-        assert!(matches!(admit("1", &["Reviewer"]).await, Admission::Welcome { made: false, changed: false, .. }));
+        assert!(matches!(admit("1", &["Reviewer"]).await, Admission::Welcome(_)));
+        assert_eq!(told().await, made, "nothing is different");
         let same_name = admit("2", &["Reviewer"]).await;
-        assert!(matches!(&same_name, Admission::Welcome { user, .. } if user.name == "oidc/Jane-2"), "{same_name:?}");
-        assert!(matches!(admit("1", &[ADMINISTRATOR]).await, Admission::Welcome { made: false, changed: true, .. }));
-        assert!(matches!(admit("1", &[]).await, Admission::NoRole { lost: Some(_) }));
-        assert!(matches!(admit("1", &[]).await, Admission::NoRole { lost: None }));
+        assert!(matches!(&same_name, Admission::Welcome(user) if user.name == "oidc/Jane-2"), "{same_name:?}");
+        assert!(matches!(admit("1", &[ADMINISTRATOR]).await, Admission::Welcome(_)));
+        assert_eq!(told().await, (3, "USER_CHANGED user oidc/Jane roles from OIDC: Administrator".to_owned()));
+        assert!(matches!(admit("1", &[]).await, Admission::NoRole));
+        assert!(matches!(admit("1", &[]).await, Admission::NoRole));
+        assert_eq!(told().await, (4, "USER_CHANGED user oidc/Jane roles from OIDC: none".to_owned()));
         assert!(place.people.user(user.id).await.unwrap().unwrap().roles.is_empty());
         place.user("root", ADMINISTRATOR).await.unwrap();
         place.people.disable(user.id, true).await.unwrap();

@@ -104,11 +104,11 @@ async fn take(
         Err(error @ Error::WrongPassword) => return unfit("", &error.to_string()),
         other => other?,
     }
-    match site.people().set_second_factor(user.id, &factor, &typed.code).await {
+    let entry = viewer.entry("SECOND_FACTOR_SET", &format!("user {}", viewer.name), "");
+    match site.people().noting(entry).set_second_factor(user.id, &factor, &typed.code).await {
         Err(Error::Bad(text)) => return unfit(&text, ""),
         other => other?,
     }
-    viewer.log("SECOND_FACTOR_SET", &format!("user {}", viewer.name), "").await?;
     viewer.say(Tone::Done, "From now on, signing in takes a code too.").await?;
     Ok(Redirect::to("/account").into_response())
 }
@@ -143,8 +143,8 @@ async fn remove(
         Err(error @ Error::WrongPassword) => return show_remove(&viewer, &error.to_string()),
         other => other?,
     }
-    site.people().clear_second_factor(user.id).await?;
-    viewer.log("SECOND_FACTOR_REMOVED", &format!("user {}", viewer.name), "by themselves").await?;
+    let entry = viewer.entry("SECOND_FACTOR_REMOVED", &format!("user {}", viewer.name), "by themselves");
+    site.people().noting(entry).clear_second_factor(user.id).await?;
     viewer.say(Tone::Done, "The second factor is removed: the password alone opens this account.").await?;
     Ok(Redirect::to("/account").into_response())
 }
