@@ -20,6 +20,7 @@ mod reports;
 mod rules;
 mod second;
 mod seen;
+mod sent;
 mod servers;
 mod snapshot;
 mod statuses;

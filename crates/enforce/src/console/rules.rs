@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
-use incident::desk::{AgeingRow, PluginRow};
+use incident::desk::{AgeingRow, PluginRow, RuleRow, Saved};
 use incident::wire::ReviewAction;
-use serde::Deserialize;
-use web::layout::{Html, Page};
+use serde::{Deserialize, Serialize};
+use web::layout::{Html, Page, Stale, facts};
+use web::pages::encoded;
 use web::people::Privilege;
 use web::session::Tone;
 use web::{Problem, Viewer};
 
 use super::list::see_other;
+use super::sent::sent;
 use super::trouble::bad;
 use super::{Answer, Console, actor};
 use crate::plugins::Definition;
@@ -29,12 +31,45 @@ struct Rules {
     rules: Vec<(Rule, String)>,
     edited: Rule,
     edited_actions: String,
+    edited_was: String,
     ageing: Vec<(AgeingRow, String)>,
+    aged: AgeingForm,
     plugins: Vec<Plugin>,
+    plugged: PluginForm,
     files: Vec<String>,
     manages: bool,
     credentials: Vec<String>,
     statuses: Vec<String>,
+}
+
+/// An ageing rule in the form; empty for a new one.
+struct AgeingForm {
+    rule: AgeingRow,
+    actions: String,
+    was: String,
+}
+
+/// A plug-in in its form; with a name and what it is made from only where it is changed.
+#[derive(Default)]
+struct PluginForm {
+    is_program: bool,
+    name: String,
+    was: String,
+    second_person: bool,
+    /// The fields by name.
+    fields: BTreeMap<&'static str, String>,
+}
+
+impl PluginForm {
+    /// The value of a field, or what stands there at first.
+    fn field(&self, name: &str, first: &str) -> String {
+        self.fields.get(name).cloned().unwrap_or_else(|| first.to_owned())
+    }
+
+    /// Whether it is changed in this form: that of a program, or the other one.
+    fn is_in(&self, program: &bool) -> bool {
+        !self.name.is_empty() && self.is_program == *program
+    }
 }
 
 struct Plugin {
@@ -48,6 +83,10 @@ struct Plugin {
 pub(super) struct Edited {
     #[serde(default)]
     edit: u64,
+    #[serde(default)]
+    ageing: u64,
+    #[serde(default)]
+    plugin: String,
 }
 
 pub(super) async fn show(
@@ -64,25 +103,77 @@ pub(super) async fn show(
         position: 10,
         actions: Vec::new(),
     });
+    let ageing = console.desk.ageing_rules().await?;
+    let plugins = console.desk.plugins().await?;
+    let plugged = plugins.iter().find(|row| row.name == asked.plugin && !asked.plugin.is_empty());
     let content = Rules {
         form: viewer.form(),
+        edited_was: if edited.id == 0 { String::new() } else { edited.row().mark() },
+        aged: ageing_form(ageing.iter().find(|row| row.id == asked.ageing)),
+        plugged: plugged.map(plugin_form).unwrap_or_default(),
         edited_actions: lines(&edited.actions),
         edited,
         rules: rules.into_iter().map(|rule| (rule.clone(), rule.words())).collect(),
-        ageing: console
-            .desk
-            .ageing_rules()
-            .await?
-            .into_iter()
-            .map(|row| (row.clone(), in_words(&row)))
-            .collect(),
-        plugins: console.desk.plugins().await?.into_iter().map(plugin).collect(),
+        ageing: ageing.into_iter().map(|row| (row.clone(), in_words(&row))).collect(),
+        plugins: plugins.into_iter().map(plugin).collect(),
         files: super::policy_files::names(&console.enforce.options.policies, "responses/").await?,
         manages: viewer.may(Privilege::ManageSystem),
         credentials: console.desk.secrets().await?.into_iter().map(|secret| secret.name).collect(),
         statuses: console.desk.statuses().await?.into_iter().map(|one| one.name).collect(),
     };
     Ok(Page::new(&viewer, "Response rules").show(&content)?)
+}
+
+fn ageing_form(row: Option<&AgeingRow>) -> AgeingForm {
+    let new = || AgeingRow {
+        id: 0,
+        name: String::new(),
+        status: String::new(),
+        hours: 72,
+        actions: String::new(),
+        acts_on_mail: false,
+    };
+    let actions = row.and_then(|row| serde_json::from_str::<Vec<Action>>(&row.actions).ok());
+    AgeingForm {
+        actions: lines(&actions.unwrap_or_default()),
+        was: row.map(AgeingRow::mark).unwrap_or_default(),
+        rule: row.cloned().unwrap_or_else(new),
+    }
+}
+
+fn plugin_form(row: &PluginRow) -> PluginForm {
+    let (is_program, fields) = match serde_json::from_str::<Definition>(&row.definition) {
+        Ok(Definition::EmailQuarantineConnect { host, port, credential, remediator, action }) => {
+            let action = serde_json::to_value(action).ok();
+            let action = action.and_then(|action| action.as_str().map(str::to_owned)).unwrap_or_default();
+            let fields = [
+                ("host", host),
+                ("port", port.to_string()),
+                ("credential", credential),
+                ("remediator", remediator),
+                ("action", action),
+            ];
+            (false, BTreeMap::from(fields))
+        }
+        Ok(Definition::Executable { program, seconds, properties, credential }) => {
+            let line = |(name, value): (&String, &String)| format!("{name} = {value}");
+            let fields = [
+                ("program", program),
+                ("seconds", seconds.to_string()),
+                ("properties", properties.iter().map(line).collect::<Vec<_>>().join("\n")),
+                ("credential", credential.unwrap_or_default()),
+            ];
+            (true, BTreeMap::from(fields))
+        }
+        Err(_) => (false, BTreeMap::new()),
+    };
+    PluginForm {
+        is_program,
+        name: row.name.clone(),
+        was: row.mark(),
+        second_person: row.second_person,
+        fields,
+    }
 }
 
 fn in_words(row: &AgeingRow) -> String {
@@ -201,7 +292,7 @@ fn actions(text: &str) -> Result<Vec<Action>, String> {
     Ok(actions)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct NewRule {
     #[serde(default)]
     id: u64,
@@ -211,6 +302,34 @@ pub(super) struct NewRule {
     #[serde(default)]
     position: i64,
     actions: String,
+    #[serde(default)]
+    was: String,
+}
+
+/// A rule that was changed meanwhile, or removed.
+fn stale_rule(new: &NewRule, now: Option<RuleRow>) -> Stale {
+    let mut sent = sent(new);
+    if now.is_none() {
+        // It is made anew.
+        sent.retain(|(name, _)| name != "id");
+    }
+    let shown = |row: &RuleRow| {
+        let actions = Rule::read(row).map_or_else(|_| row.actions.clone(), |rule| lines(&rule.actions));
+        facts([
+            ("Name", row.name.clone()),
+            ("Description", row.description.clone()),
+            ("Place", row.position.to_string()),
+            ("Actions", actions),
+        ])
+    };
+    Stale {
+        what: format!("the rule {}", new.name),
+        now: now.as_ref().map(shown).unwrap_or_default(),
+        sent,
+        was: ("was", now.as_ref().map(RuleRow::mark).unwrap_or_default()),
+        action: "/response-rules".to_owned(),
+        open: now.map_or("/response-rules".to_owned(), |row| format!("/response-rules?edit={}#rule", row.id)),
+    }
 }
 
 pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(new): Form<NewRule>) -> Answer {
@@ -219,12 +338,11 @@ pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(ne
     let actions = known_actions(&console, &new.actions).await?;
     let description: String = new.description.chars().take(1_000).collect();
     let rule = Rule { id: new.id, name: name.clone(), description, position: new.position, actions };
-    viewer.log("RESPONSE_RULE_SAVED", &name, &rule.words()).await?;
-    if !console.desk.save_rule(&actor(&viewer), &rule.row()).await? {
-        return Err(Problem::Conflict(
-            "There is another rule of this name, or this one was removed.".to_owned(),
-        )
-        .into());
+    let desk = console.desk.noting(viewer.entry("RESPONSE_RULE_SAVED", &name, &rule.words()));
+    match desk.save_rule(&actor(&viewer), &rule.row(), &new.was).await? {
+        Saved::Done => {}
+        Saved::Stale(now) => return Ok(stale_rule(&new, now).show(&viewer)?),
+        Saved::Refused(why) => return Err(Problem::Conflict(why).into()),
     }
     viewer.say(Tone::Done, format!("The rule {name} is saved.")).await?;
     Ok(see_other("/response-rules"))
@@ -284,8 +402,9 @@ pub(super) async fn remove(
     Form(gone): Form<GoneRule>,
 ) -> Answer {
     viewer.require(Privilege::AuthorPolicies)?;
-    viewer.log("RESPONSE_RULE_REMOVED", &gone.id.to_string(), "").await?;
-    if !console.desk.remove_rule(gone.id).await? {
+    let name = console.desk.rules().await?.into_iter().find(|row| row.id == gone.id).map(|row| row.name);
+    let entry = viewer.entry("RESPONSE_RULE_REMOVED", &name.unwrap_or_else(|| gone.id.to_string()), "");
+    if !console.desk.noting(entry).remove_rule(gone.id).await? {
         return Err(Problem::NotFound.into());
     }
     viewer.say(Tone::Done, "The rule is removed.").await?;
@@ -294,7 +413,7 @@ pub(super) async fn remove(
 
 // ---- ageing
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct NewAgeing {
     name: String,
     #[serde(default)]
@@ -304,6 +423,28 @@ pub(super) struct NewAgeing {
     actions: String,
     #[serde(default)]
     acts_on_mail: String,
+    #[serde(default)]
+    was: String,
+}
+
+fn stale_ageing(new: &NewAgeing, now: Option<AgeingRow>) -> Stale {
+    let shown = |row: &AgeingRow| {
+        facts([
+            ("Status", row.status.clone()),
+            ("Hours in that status", row.hours.to_string()),
+            ("Does", in_words(row)),
+            ("Acts on mail", if row.acts_on_mail { "yes" } else { "no" }.to_owned()),
+        ])
+    };
+    Stale {
+        what: format!("the ageing rule {}", new.name),
+        now: now.as_ref().map(shown).unwrap_or_default(),
+        sent: sent(new),
+        was: ("was", now.as_ref().map(AgeingRow::mark).unwrap_or_default()),
+        action: "/response-rules/ageing".to_owned(),
+        open: now
+            .map_or("/response-rules".to_owned(), |row| format!("/response-rules?ageing={}#ageing", row.id)),
+    }
 }
 
 pub(super) async fn save_ageing(
@@ -338,10 +479,13 @@ pub(super) async fn save_ageing(
         actions: row.actions,
         acts_on_mail,
     };
-    viewer
-        .log("AGEING_RULE_SAVED", &name, &format!("{} for {hours} hours: {}", rule.status, rule.actions))
-        .await?;
-    console.desk.save_ageing_rule(&actor(&viewer), &rule).await?;
+    let detail = format!("{} for {hours} hours: {}", rule.status, rule.actions);
+    let desk = console.desk.noting(viewer.entry("AGEING_RULE_SAVED", &name, &detail));
+    match desk.save_ageing_rule(&actor(&viewer), &rule, &new.was).await? {
+        Saved::Done => {}
+        Saved::Stale(now) => return Ok(stale_ageing(&new, now).show(&viewer)?),
+        Saved::Refused(why) => return Err(Problem::Conflict(why).into()),
+    }
     viewer.say(Tone::Done, format!("The rule {name} is saved; it acts within minutes.")).await?;
     Ok(see_other("/response-rules"))
 }
@@ -352,10 +496,12 @@ pub(super) async fn remove_ageing(
     Form(gone): Form<GoneRule>,
 ) -> Answer {
     viewer.require(Privilege::AuthorPolicies)?;
-    if !console.desk.remove_ageing_rule(gone.id).await? {
+    let rules = console.desk.ageing_rules().await?;
+    let name = rules.into_iter().find(|row| row.id == gone.id).map(|row| row.name);
+    let entry = viewer.entry("AGEING_RULE_REMOVED", &name.unwrap_or_else(|| gone.id.to_string()), "");
+    if !console.desk.noting(entry).remove_ageing_rule(gone.id).await? {
         return Err(Problem::NotFound.into());
     }
-    viewer.log("AGEING_RULE_REMOVED", &gone.id.to_string(), "").await?;
     viewer.say(Tone::Done, "The rule is removed.").await?;
     Ok(see_other("/response-rules"))
 }
@@ -392,14 +538,33 @@ pub(super) async fn save_plugin(
     definition.check().map_err(Problem::Unfit)?;
     let row = PluginRow { second_person: !field("second_person").is_empty(), ..definition.row(&name) };
     let four_eyes = if row.second_person { "needs a second person" } else { "needs no second person" };
-    if !console.desk.save_plugin(&actor(&viewer), &row, definition.credential()).await? {
-        let credential = definition.credential().unwrap_or_default();
-        let why = format!("There is no credential named {credential}: make it first, under Credentials.");
-        return Err(Problem::Unfit(why).into());
+    let desk = console.desk.noting(viewer.entry("PLUGIN_SAVED", &name, four_eyes));
+    match desk.save_plugin(&actor(&viewer), &row, definition.credential(), &field("was")).await? {
+        Saved::Done => {}
+        Saved::Stale(now) => return Ok(stale_plugin(&name, pairs, now).show(&viewer)?),
+        Saved::Refused(why) => return Err(Problem::Unfit(why).into()),
     }
-    viewer.log("PLUGIN_SAVED", &name, four_eyes).await?;
     viewer.say(Tone::Done, format!("The plug-in {name} is saved.")).await?;
     Ok(see_other("/response-rules"))
+}
+
+fn stale_plugin(name: &str, sent: BTreeMap<String, String>, now: Option<PluginRow>) -> Stale {
+    let shown = |row: &PluginRow| {
+        facts([
+            ("Does", plugin(row.clone()).words),
+            ("Properties", row.definition.clone()),
+            ("Second person", if row.second_person { "needed" } else { "not needed" }.to_owned()),
+        ])
+    };
+    let open = now.as_ref().map(|row| format!("/response-rules?plugin={}#plugin", encoded(&row.name)));
+    Stale {
+        what: format!("the plug-in {name}"),
+        now: now.as_ref().map(shown).unwrap_or_default(),
+        sent: sent.into_iter().collect(),
+        was: ("was", now.as_ref().map(PluginRow::mark).unwrap_or_default()),
+        action: "/response-rules/plugin".to_owned(),
+        open: open.unwrap_or_else(|| "/response-rules".to_owned()),
+    }
 }
 
 fn properties(text: &str) -> Result<BTreeMap<String, String>, String> {
@@ -428,8 +593,9 @@ pub(super) async fn remove_plugin(
     if !users.is_empty() {
         return Err(Problem::Conflict(format!("Rules use it: {}.", users.join(", "))).into());
     }
-    match console.desk.remove_plugin(&gone.name).await? {
-        Ok(true) => viewer.log("PLUGIN_REMOVED", &gone.name, "").await?,
+    let desk = console.desk.noting(viewer.entry("PLUGIN_REMOVED", &gone.name, ""));
+    match desk.remove_plugin(&gone.name).await? {
+        Ok(true) => {}
         Ok(false) => return Err(Problem::NotFound.into()),
         Err(waiting) => return Err(Problem::Conflict(waited_for(&waiting)).into()),
     }

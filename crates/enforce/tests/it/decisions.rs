@@ -89,7 +89,7 @@ async fn a_bulk_action_whose_rule_is_gone_or_fails_changes_nothing_else_either()
     let admin = server.person("Administrator").await;
     let apply = [("ids", "1"), ("status", "Escalated"), ("rule", "99")];
     assert_eq!(admin.post("/incidents/bulk/apply", &apply).await.status, StatusCode::NOT_FOUND);
-    server.enforce().desk().save_status("Gone soon", "Open", false, 100).await.unwrap().unwrap();
+    server.enforce().desk().save_status("Gone soon", "Open", false, 100, "").await.unwrap();
     let rule = [("name", "Park"), ("position", "1"), ("actions", "set-status Gone soon")];
     assert_eq!(admin.post("/response-rules", &rule).await.status, StatusCode::SEE_OTHER);
     let number = server.enforce().desk().statuses().await.unwrap().last().unwrap().id;
