@@ -143,7 +143,7 @@ pub(super) async fn show(State(console): State<Console>, viewer: Viewer) -> Answ
 
 async fn list(console: &Console, viewer: &Viewer, token: Option<(String, String)>) -> Answer {
     let servers = console.enforce.servers().await?;
-    let glass = servers.iter().any(is_broken);
+    let glass = servers.iter().any(is_broken) || console.enforce.break_glass_for_all().await?;
     let mut members = console.enforce.fleet.members().await?;
     if members.len() < 2 {
         members.clear();
@@ -429,7 +429,7 @@ pub(super) async fn break_glass(
         return Err(Problem::Unfit("Say why: it stands in the audit log.".to_owned()).into());
     }
     let only = only.map(String::as_str);
-    if console.enforce.break_glass(only, on, &viewer.actor(), why).await? == 0 {
+    if console.enforce.break_glass(only, on, &viewer.actor(), why).await? == 0 && only.is_some() {
         return Err(Problem::NotFound.into());
     }
     let words = if on { "on: every message passes, and is recorded" } else { "off" };

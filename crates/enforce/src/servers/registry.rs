@@ -9,6 +9,7 @@ use store::database::{Row, Session, Transaction};
 use store::values;
 use web::audit::Actor;
 
+use super::glass::obey;
 use super::token::{Token, check_name};
 use crate::{Enforce, Error};
 
@@ -278,6 +279,15 @@ impl Enforce {
             FIRST,
         ];
         transaction.run(sql, values).await?;
+        let ordered = match server.kind {
+            ServerKind::Detection => obey(&mut *transaction, server.name).await?,
+            ServerKind::Gateway => None,
+        };
+        if let Some((who, why)) = ordered {
+            let actor = Actor { who, ..Actor::default() };
+            let audit = self.site.audit();
+            audit.add_within(&mut *transaction, &actor, "BREAK_GLASS_ON", server.name, &why).await?;
+        }
         let actor = Actor {
             who: server.name.to_owned(),
             role: server.kind.as_str().to_owned(),
@@ -286,6 +296,7 @@ impl Enforce {
         let waits = if granted.needs_approval { "; it waits for approval" } else { "" };
         let detail = format!("by a token of {}{waits}", granted.by);
         self.commit(transaction, &actor, ["SERVER_ENROLLED", server.name, &detail]).await?;
+        self.sound_alarm().await?;
         Ok(true)
     }
 
