@@ -10,6 +10,25 @@ use crate::support::{Server, assert_harmless, hostile, message, server_on};
 on_both! {
     made by server_on;
 
+    async fn a_filter_that_names_several_is_shown_whole_and_finding_again_keeps_it(server: Server) {
+        for (number, severity) in [Severity::High, Severity::Low, Severity::Info].into_iter().enumerate() {
+            let mut one = message(&format!("M{number}"), &[1]);
+            one.violations[0].severity = severity;
+            server.record(one).await;
+        }
+        let admin = server.person("Administrator").await;
+        let page = admin.get("/incidents?severity=high&severity=low&status=New&status=Escalated").await.text;
+        assert!(page.contains("2 shown of 2<"), "{page}");
+        // What a browser sends when the form is sent as it is: what is chosen, and what is ticked.
+        let form = page.split("role=\"search\"").nth(1).unwrap().split("</form>").next().unwrap();
+        assert!(form.contains("<option value=\"high\" selected>") && form.contains("<option value=\"New\" selected>"), "{form}");
+        for (name, value) in [("severity", "low"), ("status", "Escalated")] {
+            assert!(form.contains(&format!("name=\"{name}\" value=\"{value}\" checked")), "{name}: {form}");
+        }
+        let one = admin.get("/incidents?severity=high").await.text;
+        assert!(!one.contains("<legend>Or</legend>"), "{one}");
+    }
+
     async fn columns_are_shown_where_somebody_asks_for_them_and_tell_a_role_nothing_that_it_must_not_know(server: Server) {
         use web::people::{Hidden, Privilege, Rights};
         let mut mail = message("A", &[1]);
