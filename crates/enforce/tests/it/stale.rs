@@ -100,10 +100,10 @@ on_both! {
             desk.ann.post("/response-rules/ageing", &fields).await
         };
         assert_eq!(send(&seen, "add-note first").await.status, StatusCode::SEE_OTHER);
-        let told = send(&seen, "add-note second").await;
+        let told = send(&seen, "add-note leopard").await;
         assert_eq!(told.status, StatusCode::CONFLICT);
         assert!(told.text.contains("the ageing rule Old") && told.text.contains("first"), "{}", told.text);
-        assert!(!desk.ann.get("/response-rules").await.text.contains("second"));
+        assert!(!desk.ann.get("/response-rules").await.text.contains("leopard"));
         assert_eq!(send("", "add-note new").await.status, StatusCode::CONFLICT, "one of this name is there");
         desk.make("/response-rules/plugin", &[("name", "Run"), ("kind", "executable"), ("program", "run"), ("seconds", "5")]).await;
         desk.two_save(Form {
