@@ -206,6 +206,8 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 
 #[cfg(test)]
 mod tests {
+    use store::database::{self, Dialect, Row, Session, Value};
+
     use super::*;
 
     #[test]
@@ -246,6 +248,50 @@ mod tests {
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left behind");
         put(&path, &hash("two"), None).unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    /// A transaction whose commit fails.
+    struct Refusing;
+
+    impl Session for Refusing {
+        fn dialect(&self) -> Dialect {
+            Dialect::Sqlite
+        }
+
+        fn fetch<'a>(&'a mut self, _: &'a str, _: Vec<Value>) -> database::Answer<'a, Vec<Row>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+
+        fn run<'a>(&'a mut self, _: &'a str, _: Vec<Value>) -> database::Answer<'a, u64> {
+            Box::pin(async { Ok(0) })
+        }
+
+        fn lock(&mut self, _: i64) -> database::Answer<'_, ()> {
+            Box::pin(async { Ok(()) })
+        }
+    }
+
+    impl Transaction for Refusing {
+        fn commit(self: Box<Self>) -> database::Answer<'static, ()> {
+            Box::pin(async { Err(store::Error::Schema("the disk is full".to_owned())) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_whose_change_cannot_be_committed_is_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files { dir: dir.path().to_owned(), keys: dir.path().join("keys") };
+        std::fs::write(dir.path().join("old.toml"), "one").unwrap();
+        let was = hash("one");
+        for change in [
+            FileChange { name: "old.toml", was: &was, before: "one", text: Some("two") },
+            FileChange { name: "old.toml", was: &was, before: "one", text: None },
+            FileChange { name: "new.toml", was: "", before: "", text: Some("two") },
+        ] {
+            assert!(files.change(&change, Box::new(Refusing)).await.is_err());
+            assert_eq!(std::fs::read_to_string(dir.path().join("old.toml")).unwrap(), "one");
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "{}", change.name);
+        }
     }
 
     #[test]
