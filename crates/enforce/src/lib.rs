@@ -6,7 +6,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use incident::{Journal, JournalOptions};
 use store::database::{Database, Location};
 use tokio_util::sync::CancellationToken;
@@ -46,6 +45,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0001_servers.sql"),
     include_str!("../migrations/0002_token_use.sql"),
     include_str!("../migrations/0003_fleet.sql"),
+    include_str!("../migrations/0004_order.sql"),
 ];
 
 /// Why Enforce does not start, or cannot do what it was asked.
@@ -262,7 +262,8 @@ pub async fn start(mut options: Options, stop: CancellationToken) -> Result<Runn
     let enforce = Enforce::open(options).await?;
     enforce.fleet.tell().await?;
     let options = &enforce.options;
-    let people = Router::new().merge(console::router(&enforce)).merge(api::router(&enforce));
+    let paths = api::document(&options.version).paths.paths.into_keys();
+    let people = console::router(&enforce).merge(web::Routes::described(api::router(&enforce), paths));
     let transport = people_transport(&enforce)?;
     let people = enforce.site.mount(people);
     let people = web::listen::listen(&options.listen, transport, PEOPLE, people, stop.clone()).await?;

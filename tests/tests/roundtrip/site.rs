@@ -156,8 +156,13 @@ pub(crate) fn save_plugin(
     credential: &str,
     action: &str,
 ) {
+    // As the form shows it, or a new one.
+    let form = admin.get(&format!("/response-rules?plugin={}", name.replace(' ', "%20")));
+    let was =
+        form.between("value=\"email_quarantine_connect\"><input type=\"hidden\" name=\"was\" value=\"", "\"");
     let fields = [
         ("kind", "email_quarantine_connect"),
+        ("was", was),
         ("name", name),
         ("email-gateway-server-host", host),
         ("email-gateway-server-port", port),

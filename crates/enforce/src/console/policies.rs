@@ -18,7 +18,7 @@ use web::session::Tone;
 use web::{Problem, Viewer};
 
 use super::list::see_other;
-use super::policy_files::{Files, counts, hash, named};
+use super::policy_files::{FileChange, Files, counts, hash, named};
 use super::upload::Uploaded;
 use super::{Answer, Console, actor};
 
@@ -279,11 +279,25 @@ pub(super) async fn stored(
     if let Err(diagnostics) = files.check(name, text).await? {
         return Ok(Some(shown(&diagnostics)));
     }
-    viewer.log("POLICY_SAVED", name, why).await?;
     let before = files.text(name).await.unwrap_or_default();
-    files.write(name, was, text).await?;
-    console.desk.keep_policy_version(&actor(viewer), name, &before, text, why).await?;
+    let change = FileChange { name, was, before: &before, text: Some(text) };
+    changed(console, viewer, "POLICY_SAVED", &change, why).await?;
     Ok(None)
+}
+
+/// Changes a file, with its version and its line in the audit log: all of it or nothing.
+pub(super) async fn changed(
+    console: &Console,
+    viewer: &Viewer,
+    action: &str,
+    change: &FileChange<'_>,
+    why: &str,
+) -> Answer<()> {
+    let mut transaction = console.enforce.database().begin().await?;
+    let (db, text) = (&mut *transaction, change.text.unwrap_or_default());
+    console.desk.keep_policy_version(db, &actor(viewer), change.name, change.before, text, why).await?;
+    viewer.entry(action, change.name, why).write(db).await?;
+    files(console).change(change, transaction).await
 }
 
 // ---- on, trial, off

@@ -220,7 +220,7 @@ async fn what_makes_no_sense_is_refused_and_reveals_nothing() {
 async fn a_change_is_all_or_nothing_and_names_what_it_did_not_find() {
     let server = Server::start().await;
     let id = server.record(message("M", &[1])).await[0];
-    server.enforce().desk().save_attribute("Department", "People", 1, false).await.unwrap().unwrap();
+    server.enforce().desk().save_attribute("Department", "People", 1, false, "").await.unwrap();
     let connector = Connector::new(&server, "API client").await;
     let body = json!({
         "incidentIds": [id, 4711], "incidentStatusId": 3, "severity": "LOW", "incidentNotes": [{ "note": "from outside" }],
