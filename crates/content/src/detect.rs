@@ -348,6 +348,10 @@ fn text_kind(octets: &[u8], name: Option<&str>) -> FileKind {
         FileKind::Html
     } else if head.starts_with("<?xml") && head.contains("<svg") || head.starts_with("<svg") {
         FileKind::Svg
+    } else if head.starts_with("<?xml")
+        && (head.contains("<html") || named("html") || named("xhtml") || named("htm"))
+    {
+        FileKind::Html
     } else if head.starts_with("<?xml") {
         FileKind::Xml
     } else if head.starts_with("begin:vcalendar") {
@@ -358,7 +362,7 @@ fn text_kind(octets: &[u8], name: Option<&str>) -> FileKind {
         match extension.as_deref() {
             Some("csv" | "tsv") => FileKind::Csv,
             Some("json") => FileKind::Json,
-            Some("htm" | "html") => FileKind::Html,
+            Some("htm" | "html" | "xhtml") => FileKind::Html,
             _ => FileKind::Text,
         }
     }

@@ -56,6 +56,8 @@ const BLOCKS: &[&[u8]] = &[
     b"main",
     b"nav",
     b"aside",
+    // Of drawings: each stands at a place of its own.
+    b"text",
 ];
 /// Elements without an end tag.
 const VOID: &[&[u8]] = &[
@@ -65,7 +67,7 @@ const VOID: &[&[u8]] = &[
 const READ: &[&[u8]] =
     &[b"alt", b"title", b"placeholder", b"value", b"content", b"aria-label", b"label", b"summary"];
 const LINKS: &[&[u8]] =
-    &[b"href", b"src", b"action", b"background", b"cite", b"formaction", b"poster", b"data"];
+    &[b"href", b"src", b"action", b"background", b"cite", b"formaction", b"poster", b"data", b"xlink:href"];
 
 /// Texts of one page, each kind together.
 #[derive(Debug, Default)]

@@ -16,6 +16,7 @@ pub mod fuzz;
 mod header;
 mod html;
 mod kind;
+mod notation;
 mod open;
 mod smime;
 mod text;

@@ -39,6 +39,13 @@ pub(super) fn read(package: &Package, out: &mut Output<'_>) -> Result<(), Reason
     others(package, book || show, out)
 }
 
+/// Running text of a document that is one XML file.
+pub(super) fn runs(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    let (texts, read) = text::read(octets);
+    texts.hand_on("", Kind::Text, out)?;
+    read
+}
+
 /// Parts that the readers of workbooks and presentations do not take.
 fn others(package: &Package, drawings_done: bool, out: &mut Output<'_>) -> Result<(), Reason> {
     for part in &package.parts {
