@@ -354,6 +354,27 @@ fn a_body_that_says_the_same_as_its_html_is_given_once() {
     assert_eq!(of(&opened("a.msg", &octets), Kind::Text).matches("same").count(), 1);
 }
 
+/// A body as Outlook stores RTF, not compressed.
+fn stored_rtf(text: &str) -> Vec<u8> {
+    let size = text.len() as u32;
+    [&(size + 12).to_le_bytes()[..], &size.to_le_bytes(), b"MELA", &[0; 4], text.as_bytes()].concat()
+}
+
+#[test]
+fn a_body_in_rtf_is_read_beside_one_in_html_unless_it_says_the_same() {
+    let message = |rtf: &str| {
+        compound(&[
+            ("__properties_version1.0", &[0; 32]),
+            ("__substg1.0_10130102", b"<p>Harmless <b>text</b></p>"),
+            ("__substg1.0_10090102", &stored_rtf(rtf)),
+        ])
+    };
+    let octets = message("{\\rtf1 ZEPHYR 4111\\par}");
+    assert!(of(&opened("a.msg", &octets), Kind::Text).contains("ZEPHYR 4111"));
+    let octets = message("{\\rtf1 Harmless {\\b text}\\par}");
+    assert_eq!(of(&opened("a.msg", &octets), Kind::Text).matches("Harmless").count(), 1);
+}
+
 #[test]
 fn encrypted_packages_are_named_and_dropped_files_come_out() {
     let octets = compound(&[("/EncryptedPackage", &[1; 64]), ("/EncryptionInfo", &[4; 64])]);
