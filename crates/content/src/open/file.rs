@@ -8,7 +8,7 @@ use crate::smime::Cms;
 use crate::transfer::{self, Encoding};
 use crate::{
     AmbiguityReason, Component, DocumentAnswer, DocumentItem, DocumentRequest, FileKind, Kind, Reason, Role,
-    View, detect, is_document, smime, tnef,
+    View, detect, extent, is_document, smime, tnef,
 };
 
 /// Octets of no known kind in which words are looked for.
@@ -201,7 +201,11 @@ impl<'m> Walk<'m, '_> {
             self.segment(id, "", component, Kind::Raw, place.view, words);
         }
         let opened = self.also_a_container(id, octets, place, kind);
-        if kind == FileKind::Unknown && !opened {
+        // What carries no text needs no reader, if it is all that it says.
+        let mute = extent::carries_no_text(kind)
+            && extent::end_of(kind, octets.get())
+                .is_some_and(|end| !extent::is_foreign(&octets.get()[end..]));
+        if !mute && !opened {
             self.unscannable(id, &place.path, Reason::Unsupported(kind));
         }
     }
