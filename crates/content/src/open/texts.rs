@@ -152,7 +152,7 @@ impl<'m> Walk<'m, '_> {
                 self.data_uris(id, place, std::mem::take(&mut page.data));
             }
             // Some clients show what hides inside a word.
-            let joined = page.joined.take().map_or_else(Vec::new, |joined| vec![joined]);
+            let joined: Vec<String> = page.joined.take().into_iter().chain(page.without.take()).collect();
             let renderings = self.views(view, 1 + joined.len());
             let quoted = std::mem::take(&mut page.quoted);
             for (kind, text) in page.into_texts() {
