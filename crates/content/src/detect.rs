@@ -1,6 +1,6 @@
 //! The true type of a file, by its signature and, for containers, by what is inside.
 
-use crate::documents::is_cpio;
+use crate::documents::{is_cpio, is_tape};
 use crate::open::is_start_of_mbox;
 use crate::{FileKind, charset, extent, smime};
 
@@ -45,7 +45,7 @@ pub fn detect(octets: &[u8], name: Option<&str>) -> FileKind {
     if octets.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
         return in_cfb(octets);
     }
-    if octets.get(257..262) == Some(b"ustar") {
+    if octets.get(257..262) == Some(b"ustar") || is_tape(octets) {
         return Tar;
     }
     if octets.get(..4) == Some(b"RIFF") {
@@ -81,7 +81,8 @@ const STILL_PICTURES: &[&[u8; 3]] = &[b"hei", b"hev", b"mif", b"msf", b"avi"];
 
 const MAGIC: &[(&[u8], FileKind)] = &[
     (b"%PDF-", FileKind::Pdf),
-    (b"{\\rtf", FileKind::Rtf),
+    // Word asks for no more of its name.
+    (b"{\\rt", FileKind::Rtf),
     (b"\x1f\x8b", FileKind::Gzip),
     (b"BZh", FileKind::Bzip2),
     (b"\xfd7zXZ\x00", FileKind::Xz),

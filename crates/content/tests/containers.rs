@@ -58,6 +58,7 @@ fn every_kind_that_has_a_reader_is_read_without_a_finding() {
         "names.zip",
         "dos-name.zip",
         "gnu.tar",
+        "v7.tar",
         "pax.tar",
         "ustar.tar",
         "sparse.tar",
@@ -150,6 +151,16 @@ fn encrypted_entries_are_named_with_their_file_names_and_open_with_a_password() 
         let wrong = open_with(name, &octets, &Limits::default(), &["wrong", "tulip8"]);
         assert_eq!(reasons(&wrong), [("note.txt", &Reason::Encrypted)], "{name}");
         let opened = open_with(name, &octets, &Limits::default(), &["wrong", "tulip7"]);
+        assert!(has(&opened, &format!("Amber {name}")), "{name}");
+        assert_eq!(reasons(&opened), [], "{name}");
+    }
+}
+
+#[test]
+fn passwords_are_tried_as_programs_write_them() {
+    for name in ["dos-password.zip", "windows-password.zip"] {
+        let octets = sample(name);
+        let opened = open_with(name, &octets, &Limits::default(), &["wrong", "Süß7"]);
         assert!(has(&opened, &format!("Amber {name}")), "{name}");
         assert_eq!(reasons(&opened), [], "{name}");
     }

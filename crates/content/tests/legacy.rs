@@ -231,6 +231,12 @@ fn rtf_numbers_split_by_groups_fonts_and_hidden_text_are_whole() {
 }
 
 #[test]
+fn rtf_with_half_a_name_is_rtf_as_it_is_for_word() {
+    let octets = b"{\\rt\\ansi \\'34\\'31{\\b 11} 1111\\par}";
+    assert!(of(&opened("a.doc", octets), Kind::Text).contains("4111 1111"));
+}
+
+#[test]
 fn rtf_code_pages_follow_the_font() {
     let table = "{\\fonttbl{\\f0\\fcharset0 A;}{\\f1\\fcharset204 B;}{\\f2\\fcharset128 C;}}";
     let text = shown(&format!("{table}\\f0 caf\\'e9 \\f1 \\'cc\\'e8\\'f0 \\f2 \\'93\\'fa\\'96\\'7b"));

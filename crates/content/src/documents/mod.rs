@@ -45,6 +45,7 @@ mod zip;
 pub(crate) use cpio::is_archive as is_cpio;
 pub(crate) use flat::is_one as is_flat;
 pub(crate) use output::{Output, Sink};
+pub(crate) use tar::is_archive as is_tape;
 pub(crate) use xml::reference as xml_reference;
 
 /// Opens documents in this process. The product does so in locked-in workers only.
