@@ -373,7 +373,7 @@ mod tests {
             hello(first),
             hello(later)
         );
-        let (program, args) = (PathBuf::from("/bin/sh"), vec!["-c".into(), script.into()]);
+        let (program, args) = (PathBuf::from("/bin/sh"), vec!["-c".into(), script]);
         PoolOptions { program, args, size: 2, sandbox, ..PoolOptions::default() }
     }
 

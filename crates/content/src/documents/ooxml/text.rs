@@ -64,10 +64,12 @@ pub(super) fn unseen_styles(octets: &[u8], unseen: &mut HashSet<String>) -> Resu
             Node::Start("style", attributes) => {
                 style = attributes.get("styleId").unwrap_or_default().into_owned();
             }
-            Node::Start("vanish", attributes) if !is_off(attributes.get("val").as_deref()) => {
-                if !style.is_empty() && unseen.len() < MOST_STYLES {
-                    unseen.insert(style.clone());
-                }
+            Node::Start("vanish", attributes)
+                if !style.is_empty()
+                    && unseen.len() < MOST_STYLES
+                    && !is_off(attributes.get("val").as_deref()) =>
+            {
+                unseen.insert(style.clone());
             }
             Node::End("style") => style.clear(),
             _ => {}
