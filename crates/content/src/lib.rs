@@ -11,11 +11,13 @@ use std::time::Instant;
 mod charset;
 mod detect;
 pub mod documents;
+mod extent;
 #[doc(hidden)]
 pub mod fuzz;
 mod header;
 mod html;
 mod kind;
+mod notation;
 mod open;
 mod smime;
 mod text;
@@ -510,8 +512,8 @@ pub fn is_document(kind: FileKind) -> bool {
 
 /// Whether files of a kind are pictures, or may hold some as no files of their own.
 pub(crate) fn shows_pictures(kind: FileKind) -> bool {
-    use FileKind::{Bmp, Gif, Jpeg, Pdf, Png, Tiff, Webp};
-    matches!(kind, Png | Jpeg | Gif | Tiff | Webp | Bmp | Pdf)
+    use FileKind::{Bmp, Gif, Heic, Jpeg, Pdf, Png, Tiff, Webp};
+    matches!(kind, Png | Jpeg | Gif | Tiff | Webp | Bmp | Pdf | Heic)
 }
 
 /// A message that could not be opened at all.

@@ -19,7 +19,10 @@ mod multipart;
 mod passwords;
 mod pictures;
 mod task;
+mod texts;
 
+#[cfg(test)]
+pub(crate) use effort::grows_with_lines;
 pub(crate) use mbox::is_start as is_start_of_mbox;
 use task::{Octets, Place, Task, What};
 

@@ -231,6 +231,12 @@ fn rtf_numbers_split_by_groups_fonts_and_hidden_text_are_whole() {
 }
 
 #[test]
+fn rtf_with_half_a_name_is_rtf_as_it_is_for_word() {
+    let octets = b"{\\rt\\ansi \\'34\\'31{\\b 11} 1111\\par}";
+    assert!(of(&opened("a.doc", octets), Kind::Text).contains("4111 1111"));
+}
+
+#[test]
 fn rtf_code_pages_follow_the_font() {
     let table = "{\\fonttbl{\\f0\\fcharset0 A;}{\\f1\\fcharset204 B;}{\\f2\\fcharset128 C;}}";
     let text = shown(&format!("{table}\\f0 caf\\'e9 \\f1 \\'cc\\'e8\\'f0 \\f2 \\'93\\'fa\\'96\\'7b"));
@@ -352,6 +358,27 @@ fn a_body_that_says_the_same_as_its_html_is_given_once() {
         ("/__substg1.0_10130102", b"<p>same <i>words</i></p>"),
     ]);
     assert_eq!(of(&opened("a.msg", &octets), Kind::Text).matches("same").count(), 1);
+}
+
+/// A body as Outlook stores RTF, not compressed.
+fn stored_rtf(text: &str) -> Vec<u8> {
+    let size = text.len() as u32;
+    [&(size + 12).to_le_bytes()[..], &size.to_le_bytes(), b"MELA", &[0; 4], text.as_bytes()].concat()
+}
+
+#[test]
+fn a_body_in_rtf_is_read_beside_one_in_html_unless_it_says_the_same() {
+    let message = |rtf: &str| {
+        compound(&[
+            ("__properties_version1.0", &[0; 32]),
+            ("__substg1.0_10130102", b"<p>Harmless <b>text</b></p>"),
+            ("__substg1.0_10090102", &stored_rtf(rtf)),
+        ])
+    };
+    let octets = message("{\\rtf1 ZEPHYR 4111\\par}");
+    assert!(of(&opened("a.msg", &octets), Kind::Text).contains("ZEPHYR 4111"));
+    let octets = message("{\\rtf1 Harmless {\\b text}\\par}");
+    assert_eq!(of(&opened("a.msg", &octets), Kind::Text).matches("Harmless").count(), 1);
 }
 
 #[test]
