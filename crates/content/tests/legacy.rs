@@ -203,11 +203,38 @@ fn presentations_give_slides_and_notes_by_number() {
 fn databases_give_every_row_overflow_and_tables_without_row_numbers() {
     let octets = sample("people.sqlite");
     let people = opened("people.sqlite", &octets);
-    assert_eq!(at(&people, "people!row 399"), "Person 399\t4111111111111510\txxxxxx".replace("xxxxxx", ""));
+    assert_eq!(
+        at(&people, "people!row 399"),
+        "399\tPerson 399\t4111111111111510\txxxxxx".replace("xxxxxx", "")
+    );
     assert!(at(&people, "people!row 1000").ends_with("tail word Ostro"));
     assert!(of(&people, Kind::Text).contains("key word\tvalue word Gregale"));
     assert_eq!(people.segments.iter().filter(|s| s.place.starts_with("people!")).count(), 401);
     assert_eq!(people.unscannable, []);
+}
+
+/// A card number may be the key of its table: it stands in no record then, and every program shows it.
+#[test]
+fn a_key_that_is_the_number_of_its_row_is_a_value_of_the_row() {
+    let mut octets = sample("people.sqlite");
+    let schema = b"CREATE TABLE people (id integer primary key, name text, card integer, note text)";
+    let places = octets.windows(schema.len()).filter(|window| window == schema).count();
+    assert_eq!(places, 1);
+    assert!(of(&opened("people.sqlite", &octets), Kind::Text).contains("398\tPerson 398\t"));
+    for (sql, shown) in [
+        ("CREATE TABLE people (id integer, name b(2), card, note, primary key (id, name))", false),
+        ("CREATE TABLE people (`i d` integer, n, c, o, primary key(\"i d\" autoincrement))", true),
+        ("CREATE TABLE people (id integer, n, c, o, ) primary key (", false),
+        ("CREATE TABLE people ([id] INTEGER, name text, card, note, PRIMARY KEY ( \"id\" ))", true),
+        ("CREATE TABLE people (id int primary key  , name text, card integer, note text)  ", false),
+    ] {
+        assert!(sql.len() <= schema.len(), "{sql}");
+        let at = octets.windows(19).position(|window| window == b"CREATE TABLE people").unwrap();
+        octets[at..at + schema.len()]
+            .copy_from_slice(format!("{sql:<width$}", width = schema.len()).as_bytes());
+        let people = opened("people.sqlite", &octets);
+        assert_eq!(of(&people, Kind::Text).contains("398\tPerson 398\t"), shown, "{sql}");
+    }
 }
 
 #[test]
