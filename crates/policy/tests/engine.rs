@@ -397,6 +397,55 @@ fn what_cannot_be_inspected_is_decided_by_the_built_in_policy_unless_another_doe
     assert_eq!(ids(&trial), [1, 9999]);
 }
 
+/// Three archives that cannot be opened.
+fn with_archives() -> support::Message {
+    let rar = |name: &str| {
+        format!(
+            "--b\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename={name}\r\n\r\nRar!\u{1a}\u{7}\u{1}\0xxxxxxxxxxxxxxxxxxxxxxxxxx\r\n"
+        )
+    };
+    raw(&format!(
+        "MIME-Version: 1.0\r\nSubject: red red red\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{}{}{}--b--\r\n",
+        rar("a.rar"),
+        rar("b.rar"),
+        rar("c.rar"),
+    ))
+}
+
+#[test]
+fn how_many_matches_are_kept_does_not_change_what_the_built_in_policy_decides() {
+    let of = |rules: &str, kept: usize| -> Vec<(u32, u64, usize)> {
+        let settings = format!("kept_matches = {kept}\n");
+        let text = format!("id = 1\nname = \"P\"\nmode = \"on\"\n{rules}");
+        let set = set(&[("settings.toml", &settings), ("p.toml", &text)]);
+        let found = with_archives().inspect(&set).violations;
+        found.iter().map(|one| (one.policy.id, one.match_count, one.matches.len())).collect()
+    };
+    let all = "[[rule]]\nname = \"r\"\nany = [{ keywords = \"red\" }, { unscannable = \"unsupported\" }]\n";
+    assert_eq!(of(all, 100), [(1, 6, 6)]);
+    assert_eq!(of(all, 1), [(1, 6, 1)], "all three findings are answered for, though none is kept");
+    let none = "[[rule]]\nname = \"r\"\nunscannable = \"encrypted\"\n";
+    assert_eq!(of(none, 100), [(9999, 3, 3)]);
+    assert_eq!(of(none, 1), [(9999, 3, 1)]);
+}
+
+/// The policy in its place has a threshold and tiers: they go by what is left to it.
+#[test]
+fn what_stands_in_for_the_built_in_policy_is_judged_by_what_no_other_decided() {
+    let own = "id = 9999\nname = \"Own\"\nmode = \"on\"\n[[rule]]\nname = \"r\"\nunscannable = \"any\"\nat_least = 2\nseverity = \"low\"\ntiers = [{ at_least = 3, severity = \"high\" }]\n";
+    let of = |condition: &str| -> Vec<(u32, u64, Severity)> {
+        let other = format!(
+            "id = 1\nname = \"P\"\nmode = \"on\"\n[[rule]]\nname = \"r\"\nper = \"component\"\nall = [{{ unscannable = \"any\" }}, {{ file_name = {condition} }}]\n"
+        );
+        let set = set(&[("own.toml", own), ("p.toml", &other)]);
+        let found = with_archives().inspect(&set).violations;
+        found.iter().map(|one| (one.policy.id, one.match_count, one.severity)).collect()
+    };
+    assert_eq!(of("\"x.rar\""), [(9999, 3, Severity::High)]);
+    assert_eq!(of("\"a.rar\""), [(1, 2, Severity::Medium), (9999, 2, Severity::Low)]);
+    assert_eq!(of("[\"a.rar\", \"b.rar\"]"), [(1, 4, Severity::Medium)], "one is too few for it");
+}
+
 #[test]
 fn a_policy_that_is_off_looks_at_nothing() {
     let set = set(&[(

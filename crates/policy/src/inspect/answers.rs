@@ -19,7 +19,7 @@ use crate::mail::{Direction, Mail};
 use crate::syntax::condition::Count;
 
 /// Where something is that counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum At {
     Text(Found),
     /// A row, by its probe and its place among those found.
@@ -84,6 +84,8 @@ pub(super) struct Answers<'a> {
     pub(super) unscannable: &'a [Unscannable],
     direction: Direction,
     known: HashMap<u32, Answer>,
+    /// Findings that answer no question any more.
+    left_out: HashSet<At>,
     /// Components that are like what was learned, with the name of the learned policy.
     pub(super) likenesses: Vec<(String, Likeness)>,
 }
@@ -105,6 +107,7 @@ impl<'a> Answers<'a> {
             unscannable,
             direction,
             known: HashMap::new(),
+            left_out: HashSet::new(),
             likenesses: Vec::new(),
         }
     }
@@ -140,9 +143,32 @@ impl<'a> Answers<'a> {
         }
     }
 
+    /// Whether the question is about what could not be inspected or is ambiguous.
+    pub(super) fn asks_for_findings(&self, atom: u32) -> bool {
+        matches!(
+            self.set.engine.atoms[atom as usize].test,
+            Test::Encrypted | Test::Unscannable(_) | Test::Ambiguous(_)
+        )
+    }
+
+    /// From now on these findings answer no question.
+    pub(super) fn leave_out(&mut self, findings: HashSet<At>) {
+        for answer in self.known.values_mut() {
+            if let Answer::Items(items) = answer {
+                items.retain(|item| !findings.contains(&item.at));
+            }
+        }
+        self.left_out = findings;
+    }
+
     fn answer(&mut self, atom: u32) -> &Answer {
         if !self.known.contains_key(&atom) {
-            let answer = self.work_out(atom);
+            let mut answer = self.work_out(atom);
+            if let Answer::Items(items) = &mut answer
+                && !self.left_out.is_empty()
+            {
+                items.retain(|item| !self.left_out.contains(&item.at));
+            }
             self.known.insert(atom, answer);
         }
         &self.known[&atom]

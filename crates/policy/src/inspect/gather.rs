@@ -28,7 +28,7 @@ const EQUALS_KEPT: u32 = 100;
 const MOST: usize = 1 << 22;
 
 /// A match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Found {
     pub(super) piece: u32,
     pub(super) start: u32,

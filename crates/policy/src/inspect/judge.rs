@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::answers::{Answers, Within, is_file};
+use super::answers::{Answers, At, Within, is_file};
 use super::gather::Gathered;
 use super::pieces::Scope;
 use super::report;
+use crate::compile::NOT_FULLY_INSPECTED;
 use crate::compile::model::{Compiled, Engine, Exception, Leaf, Node, Policy, Rule};
 use crate::mail::Mail;
-use crate::verdict::{RuleHit, Severity, Violation};
+use crate::verdict::{Mode, RuleHit, Severity, Violation};
 
 /// A rule that matched, before exceptions or after.
 #[derive(Debug, Clone)]
@@ -68,22 +69,33 @@ pub(super) struct Judge<'j, 'a> {
     set: &'j Compiled,
     pub(super) answers: &'j mut Answers<'a>,
     mail: &'j Mail<'j>,
+    /// Findings that acting policies answer for.
+    answered: HashSet<At>,
 }
 
 impl<'j, 'a> Judge<'j, 'a> {
     pub(super) fn new(set: &'j Compiled, answers: &'j mut Answers<'a>, mail: &'j Mail<'j>) -> Self {
-        Self { set, answers, mail }
+        Self { set, answers, mail, answered: HashSet::new() }
     }
 
-    /// The violations that these rules make, by policy number.
+    /// The violations that these rules make, by policy number. The built-in policy decides what no other policy decided:
+    /// it is judged last, without the findings that an acting policy answers for.
     pub(super) fn violations(&mut self, rules: &[u32]) -> Vec<Violation> {
-        let mut all = Vec::new();
+        let (mut all, mut last) = (Vec::new(), None);
         let mut rest = rules;
         while let Some(first) = rest.first() {
             let policy = &self.set.engine.policies[self.set.engine.rules[*first as usize].policy as usize];
-            let own = rest.partition_point(|rule| *rule < policy.rules.end);
-            all.extend(self.policy(policy, &rest[..own]));
-            rest = &rest[own..];
+            let (own, others) = rest.split_at(rest.partition_point(|rule| *rule < policy.rules.end));
+            rest = others;
+            match policy.info.id {
+                NOT_FULLY_INSPECTED => last = Some((policy, own, all.len())),
+                _ => all.extend(self.policy(policy, own)),
+            }
+        }
+        if let Some((policy, own, place)) = last {
+            let answered = std::mem::take(&mut self.answered);
+            self.answers.leave_out(answered);
+            all.splice(place..place, self.policy(policy, own));
         }
         all
     }
@@ -92,6 +104,9 @@ impl<'j, 'a> Judge<'j, 'a> {
         let held: Vec<Held> = rules.iter().filter_map(|rule| self.after_exceptions(policy, *rule)).collect();
         if held.is_empty() {
             return None;
+        }
+        if policy.info.mode == Mode::On {
+            self.answer_for(&held);
         }
         let complete = self.answers.complete();
         let hits: Vec<RuleHit> = held.iter().map(|held| self.hit(held, complete)).collect();
@@ -103,6 +118,18 @@ impl<'j, 'a> Judge<'j, 'a> {
             rules: hits,
             matches: report::matches(self.set, self.answers, self.mail, &held),
         })
+    }
+
+    /// Notes the findings that decide rules.
+    fn answer_for(&mut self, held: &[Held]) {
+        for held in held {
+            for leaf in &held.leaves {
+                if self.answers.asks_for_findings(leaf.atom) {
+                    let items = report::items(self.answers, held, leaf);
+                    self.answered.extend(items.iter().map(|item| item.at));
+                }
+            }
+        }
     }
 
     fn hit(&self, held: &Held, complete: bool) -> RuleHit {

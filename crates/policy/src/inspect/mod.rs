@@ -25,10 +25,9 @@ mod stretch;
 
 use content::{Reason, Unscannable};
 
-use crate::compile::NOT_FULLY_INSPECTED;
 use crate::compile::model::{Compiled, Settings};
 use crate::mail::{Direction, Envelope, Mail};
-use crate::verdict::{Inspection, Mode, Violation};
+use crate::verdict::Inspection;
 
 pub use explain::{
     ConditionOutcome, Effect, ExceptionOutcome, Explanation, PolicyOutcome, RuleEnd, RuleOutcome,
@@ -51,9 +50,7 @@ pub(crate) fn inspect(set: &Compiled, mail: &Mail<'_>) -> Inspection {
         None => Vec::new(),
         Some(rules) => {
             let mut answers = Answers::new(set, mail, &pieces, &gathered, &unscannable, direction);
-            let mut violations = Judge::new(set, &mut answers, mail).violations(&rules);
-            leave_to_others(&mut violations);
-            violations
+            Judge::new(set, &mut answers, mail).violations(&rules)
         }
     };
     Inspection { violations, unscannable, direction }
@@ -86,30 +83,6 @@ fn findings(mail: &Mail<'_>, pieces: &Pieces<'_>, gathered: &Gathered) -> Vec<Un
     gathered.faulty.iter().map(part_of).for_each(|part| add(part, Reason::EngineFault));
     gathered.faulty_parts.iter().for_each(|part| add(*part, Reason::EngineFault));
     all
-}
-
-/// The built-in policy decides what no other policy decided: findings that an acting policy answers for are not its
-/// business.
-fn leave_to_others(violations: &mut Vec<Violation>) {
-    let answered: Vec<(String, String)> = violations
-        .iter()
-        .filter(|violation| violation.policy.id != NOT_FULLY_INSPECTED && violation.policy.mode == Mode::On)
-        .flat_map(|violation| violation.matches.iter().filter(|found| found.kind == report::FINDING))
-        .map(|found| (found.path.clone(), found.text.clone()))
-        .collect();
-    if answered.is_empty() {
-        return;
-    }
-    if let Some(own) = violations.iter_mut().find(|violation| violation.policy.id == NOT_FULLY_INSPECTED) {
-        let before = own.matches.len();
-        own.matches.retain(|found| !answered.contains(&(found.path.clone(), found.text.clone())));
-        let gone = (before - own.matches.len()) as u64;
-        own.match_count = own.match_count.saturating_sub(gone);
-        for rule in &mut own.rules {
-            rule.count = rule.count.saturating_sub(gone);
-        }
-    }
-    violations.retain(|violation| violation.policy.id != NOT_FULLY_INSPECTED || violation.match_count > 0);
 }
 
 /// Where the message goes, seen from our domains.

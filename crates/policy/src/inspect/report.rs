@@ -12,7 +12,7 @@ use crate::mail::Mail;
 use crate::verdict::Match;
 
 /// Kind of what could not be inspected or is ambiguous.
-pub(super) const FINDING: &str = "finding";
+const FINDING: &str = "finding";
 /// Characters of a document's passage that are shown.
 const SHOWN: usize = 600;
 /// Kind of a file as a whole.
@@ -28,13 +28,7 @@ pub(super) fn matches(
     let mut all: Vec<(usize, Leaf, Item)> = Vec::new();
     for (number, held) in held.iter().enumerate() {
         for leaf in &held.leaves {
-            let items = match &held.only {
-                None => answers.items(leaf.atom, Within::All(&held.except)),
-                Some(scopes) => {
-                    scopes.iter().flat_map(|scope| answers.items(leaf.atom, Within::One(*scope))).collect()
-                }
-            };
-            all.extend(items.into_iter().map(|item| (number, *leaf, item)));
+            all.extend(items(answers, held, leaf).into_iter().map(|item| (number, *leaf, item)));
         }
     }
     all.sort_by_key(|(number, leaf, item)| (place(item, answers), *number, leaf.atom));
@@ -46,6 +40,16 @@ pub(super) fn matches(
             reporter.report(answers, rule, &set.engine.atoms[leaf.atom as usize], &item)
         })
         .collect()
+}
+
+/// What a condition of a rule that holds found, where the rule holds.
+pub(super) fn items(answers: &mut Answers<'_>, held: &Held, leaf: &Leaf) -> Vec<Item> {
+    match &held.only {
+        None => answers.items(leaf.atom, Within::All(&held.except)),
+        Some(scopes) => {
+            scopes.iter().flat_map(|scope| answers.items(leaf.atom, Within::One(*scope))).collect()
+        }
+    }
 }
 
 /// Text first, then files and findings, each in the order of the message.
