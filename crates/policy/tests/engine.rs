@@ -154,6 +154,11 @@ fn alternative_renderings_count_once_and_what_only_one_shows_counts_too() {
     assert_eq!(alternative("<p>red <b>red</b></p>").count(&set), Some(2));
     assert_eq!(alternative("<p>red red blue</p>").count(&set), Some(3));
     assert_eq!(alternative("<p>red red red</p>").count(&set), Some(3));
+    let many = "red ".repeat(140_000);
+    let both = raw(&format!(
+        "MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\n{many}\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>{many}</p>\r\n--b--\r\n"
+    ));
+    assert_eq!(both.count(&set), Some(140_000), "however many there are");
 }
 
 #[test]
@@ -477,6 +482,20 @@ fn a_match_tells_its_place_text_context_and_check() {
     assert_eq!((found.before.as_str(), found.after.as_str()), ("é: ", "!"));
     assert_eq!((found.validator.as_deref(), found.normalised.as_str()), (Some("luhn"), "4111111111111111"));
     assert_eq!(found.masked(), "**** ****-**** 1111");
+}
+
+/// Of many matches only the places are kept: which checks they passed is told all the same.
+#[test]
+fn one_of_many_matches_tells_its_check_too() {
+    let set = set(&[
+        ("identifiers/num.toml", "name = \"n\"\n[wide]\npatterns = ['\\d{4}']\nvalidators = [\"luhn\"]\n"),
+        ("p.toml", "id = 1\nname = \"P\"\n[[rule]]\nname = \"r\"\nidentifier = \"num\"\n"),
+    ]);
+    let inspection = mail(&"1230 ".repeat(500)).inspect(&set);
+    let violation = &inspection.violations[0];
+    assert_eq!((violation.match_count, violation.matches.len()), (500, 100));
+    assert!(violation.matches.iter().all(|found| found.validator.as_deref() == Some("luhn")));
+    assert_eq!((violation.matches[99].offset, violation.matches[99].text.as_str()), (495, "1230"));
 }
 
 #[test]

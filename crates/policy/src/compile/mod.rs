@@ -233,8 +233,10 @@ impl Tree {
         if depth == Depth::Check {
             whole.engine(&infos, Pick::Resting, out);
         }
-        let id = whole.id();
-        Some(Compiled { id, infos, engine: engine?, responses, settings })
+        let (id, engine) = (whole.id(), engine?);
+        let decisive = usize::try_from(engine.highest_count(&responses)).unwrap_or(usize::MAX);
+        let settings = Settings { count_limit: settings.count_limit.max(decisive), ..settings };
+        Some(Compiled { id, infos, engine, responses, settings })
     }
 }
 
@@ -295,7 +297,7 @@ impl Whole<'_> {
         let matcher = questions.collector.compile(&waiting, out)?;
         let triggers = triggers(&rules.rules, questions.collector.lists(), questions.nears.len(), &questions);
         let Questions { collector, atoms, nears, headers, envelope, probes, .. } = questions;
-        let (patterns, mut lists) = collector.finish(self.settings.count_limit);
+        let (patterns, mut lists) = collector.finish();
         for (number, near) in nears.iter().enumerate() {
             lists[near.list as usize].nears.push(number as u32);
         }

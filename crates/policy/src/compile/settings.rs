@@ -57,7 +57,7 @@ pub(crate) fn compile(file: Option<&SettingsFile>, names: &Names<'_>, out: &mut 
     };
     settings.kept_matches = number(file.kept_matches, settings.kept_matches);
     settings.context = number(file.context, settings.context);
-    settings.count_limit = file.count_limit.unwrap_or(settings.count_limit);
+    settings.count_limit = number(file.count_limit, settings.count_limit);
     for (header, to) in file.violation_headers.iter().zip(&mut settings.violation_headers) {
         let Some(header) = header else { continue };
         if header.value.is_empty()

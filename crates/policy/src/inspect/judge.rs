@@ -43,7 +43,7 @@ pub(super) fn candidates(
     let mut rules: Vec<u32> = triggers.always.clone();
     if gathered.any {
         for (source, rules_of) in gathered.sources.iter().zip(&triggers.by_source) {
-            if !source.found.is_empty() {
+            if !source.is_empty() {
                 rules.extend(rules_of);
             }
         }
@@ -108,13 +108,12 @@ impl<'j, 'a> Judge<'j, 'a> {
         if policy.info.mode == Mode::On {
             self.answer_for(&held);
         }
-        let complete = self.answers.complete();
-        let hits: Vec<RuleHit> = held.iter().map(|held| self.hit(held, complete)).collect();
+        let hits: Vec<RuleHit> = held.iter().map(|held| self.hit(held)).collect();
         Some(Violation {
             policy: policy.info.clone(),
             severity: hits.iter().fold(Severity::Info, |worst, hit| worst.worse(hit.severity)),
             match_count: hits.iter().fold(0, |sum, hit| sum.saturating_add(hit.count)),
-            count_is_complete: complete,
+            count_is_complete: hits.iter().all(|hit| hit.count_is_complete),
             rules: hits,
             matches: report::matches(self.set, self.answers, self.mail, &held),
         })
@@ -132,13 +131,13 @@ impl<'j, 'a> Judge<'j, 'a> {
         }
     }
 
-    fn hit(&self, held: &Held, complete: bool) -> RuleHit {
+    fn hit(&self, held: &Held) -> RuleHit {
         let rule = &self.set.engine.rules[held.rule as usize];
         RuleHit {
             name: rule.name.clone(),
             severity: severity(rule, held.count),
             count: held.count,
-            count_is_complete: complete,
+            count_is_complete: rule.tree.leaves().iter().all(|leaf| self.answers.is_complete(leaf.atom)),
         }
     }
 

@@ -17,17 +17,19 @@ mod joined;
 mod judge;
 mod learned;
 mod losses;
+mod matches;
 mod near;
 mod pieces;
 mod probes;
 mod report;
 mod stretch;
+mod tally;
 
 use content::{Reason, Unscannable};
 
 use crate::compile::model::{Compiled, Settings};
 use crate::mail::{Direction, Envelope, Mail};
-use crate::verdict::Inspection;
+use crate::verdict::{Inspection, Violation};
 
 pub use explain::{
     ConditionOutcome, Effect, ExceptionOutcome, Explanation, PolicyOutcome, RuleEnd, RuleOutcome,
@@ -44,16 +46,30 @@ pub(crate) fn inspect(set: &Compiled, mail: &Mail<'_>) -> Inspection {
     let direction = direction(&set.settings, mail.envelope);
     let pieces = Pieces::new(&set.engine, mail);
     let gathered = gather::gather(set, &pieces, mail);
-    let unscannable = findings(mail, &pieces, &gathered);
-    let rules = judge::candidates(&set.engine, mail, &gathered, !unscannable.is_empty());
-    let violations = match rules {
-        None => Vec::new(),
-        Some(rules) => {
-            let mut answers = Answers::new(set, mail, &pieces, &gathered, &unscannable, direction);
-            Judge::new(set, &mut answers, mail).violations(&rules)
-        }
-    };
+    let mut unscannable = findings(mail, &pieces, &gathered);
+    let answers = Answers::new(set, mail, &pieces, &gathered, &unscannable, direction);
+    let (answers, mut violations) = judged(set, mail, answers);
+    if !answers.cut().is_empty() {
+        // What could not be counted is a finding too, and rules may ask for it.
+        let mut more = unscannable.clone();
+        answers
+            .cut()
+            .iter()
+            .for_each(|(piece, reason)| add(mail, &mut more, pieces.get(*piece).part, reason.clone()));
+        violations = judged(set, mail, answers.with_findings(&more)).1;
+        unscannable = more;
+    }
     Inspection { violations, unscannable, direction }
+}
+
+fn judged<'a>(
+    set: &'a Compiled,
+    mail: &'a Mail<'a>,
+    mut answers: Answers<'a>,
+) -> (Answers<'a>, Vec<Violation>) {
+    let rules = judge::candidates(&set.engine, mail, answers.gathered, !answers.unscannable.is_empty());
+    let violations = rules.map(|rules| Judge::new(set, &mut answers, mail).violations(&rules));
+    (answers, violations.unwrap_or_default())
 }
 
 /// Why each policy is or is not violated.
@@ -61,8 +77,8 @@ pub(crate) fn explain(set: &Compiled, mail: &Mail<'_>) -> Explanation {
     let direction = direction(&set.settings, mail.envelope);
     let pieces = Pieces::new(&set.engine, mail);
     let gathered = gather::gather(set, &pieces, mail);
-    let unscannable = findings(mail, &pieces, &gathered);
     let inspection = inspect(set, mail);
+    let unscannable = inspection.unscannable.clone();
     let mut answers = Answers::new(set, mail, &pieces, &gathered, &unscannable, direction);
     explain::explain(set, &mut answers, mail, inspection)
 }
@@ -70,19 +86,21 @@ pub(crate) fn explain(set: &Compiled, mail: &Mail<'_>) -> Explanation {
 /// What opening reported, and what inspection itself had to leave.
 fn findings(mail: &Mail<'_>, pieces: &Pieces<'_>, gathered: &Gathered) -> Vec<Unscannable> {
     let mut all = mail.opened.unscannable.clone();
-    let mut add = |part: u32, reason: Reason| {
-        let path = mail.opened.parts.get(part as usize).map(|part| part.path.clone()).unwrap_or_default();
-        let found = Unscannable { part, path, reason };
-        if !all.contains(&found) {
-            all.push(found);
-        }
-    };
+    let mut add = |part: u32, reason: Reason| add(mail, &mut all, part, reason);
     let part_of = |piece: &u32| pieces.get(*piece).part;
     gathered.late.iter().map(part_of).for_each(|part| add(part, Reason::Timeout));
     gathered.overflowing.iter().map(part_of).for_each(|part| add(part, Reason::TooBig));
     gathered.faulty.iter().map(part_of).for_each(|part| add(part, Reason::EngineFault));
     gathered.faulty_parts.iter().for_each(|part| add(*part, Reason::EngineFault));
     all
+}
+
+fn add(mail: &Mail<'_>, all: &mut Vec<Unscannable>, part: u32, reason: Reason) {
+    let path = mail.opened.parts.get(part as usize).map(|part| part.path.clone()).unwrap_or_default();
+    let found = Unscannable { part, path, reason };
+    if !all.contains(&found) {
+        all.push(found);
+    }
 }
 
 /// Where the message goes, seen from our domains.
