@@ -9,6 +9,7 @@ pub(crate) mod model;
 mod names;
 pub(crate) mod patterns;
 mod policies;
+mod reach;
 pub(crate) mod responses;
 mod settings;
 mod waiting;
@@ -286,6 +287,7 @@ impl Whole<'_> {
         }
         let doubts = Doubts {
             atoms: &questions.atoms,
+            members: questions.collector.members(),
             library: self.library,
             settings: self.settings,
             today: jiff::ZonedDateTime::now().with_time_zone(self.settings.zone.clone()).date(),
@@ -333,14 +335,15 @@ impl Whole<'_> {
                 }
             }
             if let Some(default) = &identifier.default
-                && !identifier.breadths.iter().any(|(name, _)| name == default)
+                && !identifier.breadths.iter().any(|(name, _)| *name == default.value)
             {
                 let has: Vec<&str> = identifier.breadths.iter().map(|(name, _)| *name).collect();
                 out.error(
                     "E0504",
-                    &identifier.place,
-                    format!("the identifier's default breadth `{default}` is not there"),
+                    &identifier.place.at(default.span.clone()),
+                    format!("the identifier's default breadth `{}` is not there", default.value),
                 )
+                .label("not one of its breadths")
                 .remedy(format!("it has {}", has.join(", ")));
             }
         }

@@ -36,8 +36,10 @@ pub(crate) fn directory(
         } else {
             directory.add_ldif(&export.text)
         };
-        if let Err(why) = read {
-            out.error("E0319", &export.place(), format!("the directory export cannot be read: {why}"))
+        if let Err(bad) = read {
+            let place = export.place().line(bad.line);
+            out.error("E0319", &place, format!("the directory export cannot be read: {}", bad.why))
+                .label("here")
                 .remedy("export it again as LDIF (RFC 2849), or as CSV with the columns group and address");
         }
     }
