@@ -12,6 +12,7 @@ use super::joined::Joined;
 use super::matches::{Row, RowWords, SHARED, Source, Texts};
 use super::near::near_by;
 use super::pieces::Pieces;
+use super::sparse::Sparse;
 use super::{joined, probes};
 use crate::compile::model::Compiled;
 use crate::mail::Mail;
@@ -50,7 +51,7 @@ impl Found {
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     /// By list, then by near question.
-    pub(super) sources: Vec<Source>,
+    pub(super) sources: Sparse<Source>,
     /// The first text that was not looked at, for want of time.
     pub(super) late: Option<u32>,
     /// Texts with more matches than can be kept.
@@ -94,13 +95,11 @@ struct Gatherer<'g, 'm> {
     pieces: &'g Pieces<'m>,
     deadline: Instant,
     /// By list: matches in texts that go on in each other.
-    row: Vec<Row>,
+    row: Sparse<Row>,
     texts: Texts<'g, 'm>,
     /// Octets that are left for matches of all lists.
     room: usize,
     hits: usize,
-    /// Lists with matches in this row.
-    touched: Vec<u32>,
     /// By pattern: identifiers that are looked for because a word that they need is there.
     wanted: Vec<bool>,
     out: Gathered,
@@ -112,11 +111,10 @@ impl<'g, 'm> Gatherer<'g, 'm> {
             set,
             pieces,
             deadline,
-            row: Vec::new(),
+            row: Sparse::default(),
             texts: Texts::new(pieces, 0..0),
             room: SHARED,
             hits: 0,
-            touched: Vec::new(),
             wanted: Vec::new(),
             out: Gathered::default(),
         }
@@ -125,8 +123,8 @@ impl<'g, 'm> Gatherer<'g, 'm> {
     /// Most mails have no match at all: room for matches is made at the first one.
     fn make_room(&mut self) {
         let engine = &self.set.engine;
-        self.row.resize_with(engine.lists.len(), Row::default);
-        self.out.sources.resize_with(engine.lists.len() + engine.nears.len(), Source::default);
+        self.row = Sparse::new(engine.lists.len());
+        self.out.sources = Sparse::new(engine.lists.len() + engine.nears.len());
         self.out.any = true;
     }
 
@@ -202,13 +200,13 @@ impl<'g, 'm> Gatherer<'g, 'm> {
 
     /// Notes which identifiers the words found in this row ask for; tells whether there are any.
     fn want(&mut self) -> bool {
-        if self.touched.is_empty() {
+        if self.row.is_empty() {
             return false;
         }
         self.wanted.clear();
         let engine = &self.set.engine;
-        for list in &self.touched {
-            let awaited_by = &engine.lists[*list as usize].awaited_by;
+        for (list, _) in self.row.iter() {
+            let awaited_by = &engine.lists[list].awaited_by;
             if !awaited_by.is_empty() {
                 self.wanted.resize(engine.patterns.validators.len(), false);
                 awaited_by.iter().for_each(|pattern| self.wanted[*pattern as usize] = true);
@@ -247,11 +245,7 @@ impl<'g, 'm> Gatherer<'g, 'm> {
             if !piece.admitted_by(&engine.lists[index].places) {
                 continue;
             }
-            let row = &mut self.row[index];
-            if row.is_empty() {
-                self.touched.push(*list);
-            }
-            overflow |= !row.push(found, &mut self.texts, &mut self.room);
+            overflow |= !self.row.of(index).push(found, &mut self.texts, &mut self.room);
         }
         if overflow && self.out.overflowing.last() != Some(&found.piece) {
             self.out.overflowing.push(found.piece);
@@ -260,16 +254,15 @@ impl<'g, 'm> Gatherer<'g, 'm> {
 
     /// Puts the row's matches in order, drops those inside others or in ignored text, and counts words.
     fn tidy(&mut self, row: Range<u32>) -> RowWords<'m> {
-        let distances = |list: &u32| self.set.engine.lists[*list as usize].distances;
-        let words = match self.touched.iter().any(distances) {
+        let lists = &self.set.engine.lists;
+        let words = match self.row.iter().any(|(list, _)| lists[list].distances) {
             true => RowWords::new(self.pieces, row),
             false => RowWords::default(),
         };
         let mut left_out = LeftOut::new(&self.set.settings, self.pieces);
-        for list in &self.touched {
-            let row = &mut self.row[*list as usize];
+        for (list, row) in self.row.iter_mut() {
             row.tidy(&mut left_out);
-            if distances(list) {
+            if lists[list].distances {
                 row.count_words(&words);
             }
         }
@@ -281,20 +274,21 @@ impl<'g, 'm> Gatherer<'g, 'm> {
         if self.want() {
             self.look_later(row.clone());
         }
-        if self.touched.is_empty() {
+        if self.row.is_empty() {
             return;
         }
         let last = row.end.saturating_sub(1);
         let words = self.tidy(row);
         let engine = &self.set.engine;
         // Only of lists that have a match here: one that is met in every mail must not cost what all policies ask.
-        let asked = self.touched.iter().flat_map(|list| &engine.lists[*list as usize].nears);
+        let asked = self.row.iter().flat_map(|(list, _)| &engine.lists[list].nears);
         for number in asked {
             let near = &engine.nears[*number as usize];
-            let (list, others) = (&self.row[near.list as usize], &self.row[near.near as usize]);
-            if list.is_empty() || others.is_empty() {
+            let both = self.row.get(near.list as usize).zip(self.row.get(near.near as usize));
+            let Some((list, others)) = both.filter(|(list, others)| !list.is_empty() && !others.is_empty())
+            else {
                 continue;
-            }
+            };
             let (mut beside, mut room) = (Row::default(), true);
             for found in near_by(list, others, &words, near.within) {
                 room &= beside.push(found, &mut self.texts, &mut self.room);
@@ -302,11 +296,9 @@ impl<'g, 'm> Gatherer<'g, 'm> {
             if !room {
                 self.out.overflowing.push(last);
             }
-            self.out.sources[engine.lists.len() + *number as usize].take(&mut beside);
+            self.out.sources.of(engine.lists.len() + *number as usize).take(beside);
         }
-        for list in self.touched.drain(..) {
-            self.out.sources[list as usize].take(&mut self.row[list as usize]);
-        }
+        self.row.drain().for_each(|(list, row)| self.out.sources.of(list).take(row));
     }
 }
 

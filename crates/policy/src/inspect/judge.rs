@@ -42,10 +42,8 @@ pub(super) fn candidates(
     let triggers = &engine.triggers;
     let mut rules: Vec<u32> = triggers.always.clone();
     if gathered.any {
-        for (source, rules_of) in gathered.sources.iter().zip(&triggers.by_source) {
-            if !source.is_empty() {
-                rules.extend(rules_of);
-            }
+        for (number, _) in gathered.sources.iter().filter(|(_, source)| !source.is_empty()) {
+            rules.extend(&triggers.by_source[number]);
         }
     }
     for (found, rules_of) in gathered.probed.iter().zip(&triggers.by_probe) {

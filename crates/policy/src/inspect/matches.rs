@@ -279,9 +279,12 @@ pub(super) struct Source {
 
 impl Source {
     /// Takes a row's matches; rows come in order.
-    pub(super) fn take(&mut self, row: &mut Row) {
-        self.few.append(&mut row.few);
-        self.many.extend(row.many.take().filter(|many| !many.is_empty()));
+    pub(super) fn take(&mut self, mut row: Row) {
+        match self.few.is_empty() {
+            true => self.few = row.few,
+            false => self.few.append(&mut row.few),
+        }
+        self.many.extend(row.many.filter(|many| !many.is_empty()));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -328,7 +331,7 @@ mod tests {
         }
         row.tidy(&mut LeftOut::new(&Settings::default(), &pieces));
         let mut source = Source::default();
-        source.take(&mut row);
+        source.take(row);
         (source, lost)
     }
 
@@ -371,6 +374,10 @@ mod tests {
         let mut room = octets(4 * OWN);
         let (all, lost) = kept(&dense, 100_000, &mut room);
         assert_eq!((lost, all.iter().count()), (0, 100_000));
-        assert_eq!(room, octets(4 * OWN) - (200_000 - octets(OWN)), "many take two octets for each of the text");
+        assert_eq!(
+            room,
+            octets(4 * OWN) - (200_000 - octets(OWN)),
+            "many take two octets for each of the text"
+        );
     }
 }

@@ -22,6 +22,7 @@ mod near;
 mod pieces;
 mod probes;
 mod report;
+mod sparse;
 mod stretch;
 mod tally;
 
