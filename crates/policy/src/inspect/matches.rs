@@ -17,7 +17,7 @@ const FEW: usize = 64;
 /// Matches of a list in a row of texts that no other list can take the room of.
 const OWN: usize = 4096;
 /// Octets that all lists share beyond that.
-pub(super) const SHARED: usize = 512 << 20;
+pub(super) const SHARED: usize = 128 << 20;
 
 /// The texts of a row, and where each begins in it once that is asked for.
 pub(super) struct Texts<'p, 'm> {
