@@ -10,7 +10,7 @@ the reference tool prints nothing counts for silence only: a file must give text
 it and we have neither; it is empty if neither of us has anything to say. Both are listed.
 
 Small tools err, too: they take a code page for another one, part words at escapes and show dates in their own way. So for some kinds there is
-a second reader (LibreOffice Writer, or xlrd), and where it opens a file a word counts that both show. Debian packages of the references:
+a second reader (LibreOffice Writer, xlrd, Python's sqlite3), and where it opens a file a word counts that both show. Debian packages of the references:
 poppler-utils catdoc unrtf unzip w3m sqlite3 libimage-exiftool-perl libemail-outlook-message-perl
 libreoffice-writer-nogui; of PyPI: xlrd.
 """
@@ -23,6 +23,7 @@ import os
 import pathlib
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -126,8 +127,26 @@ def by_xlrd(paths):
     return texts
 
 
+def by_sqlite(paths):
+    """Texts and whole numbers; not what a program makes of octets that are no text, nor how it rounds."""
+    texts = {}
+    for path in paths:
+        try:
+            with sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True) as base:
+                base.text_factory = lambda octets: octets.decode("utf-8", "replace")
+                names = [name.replace('"', '""') for (name,) in base.execute("select name from sqlite_master where type='table'")]
+                rows = (row for name in names for row in base.execute(f'select * from "{name}"'))
+                texts[path] = "\n".join(str(value) for row in rows for value in row if isinstance(value, (int, str)))
+        except sqlite3.Error:  # As above.
+            continue
+    return texts
+
+
+SECOND = {**dict.fromkeys(WRITER, by_writer), "xls": by_xlrd, "sqlite": by_sqlite}
+
+
 def second_readers(kind, paths):
-    return by_writer(paths) if kind in WRITER else by_xlrd(paths) if kind == "xls" else {}
+    return SECOND[kind](paths) if kind in SECOND else {}
 
 
 def files_of(folders, endings, magic, most):
@@ -176,7 +195,7 @@ def measure(kind, options):
     if not files:
         return None
     reference = rows_of if command is None else (lambda path: run(["sh", "-c", command, "sh"], path))
-    ours = [str(options.extract), "--text"]
+    ours = [str(options.extract.resolve()), "--text"]
     wanted = found = compared = silent = 0
     times, octets, worst, quiet = [0.0, 0.0], 0, [], []
     second = second_readers(kind, files)
