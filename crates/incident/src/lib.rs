@@ -1,5 +1,6 @@
 //! What is kept about a violation and how: the record, its history and states, and the journal that keeps them durably.
 
+pub mod archive;
 pub mod desk;
 pub mod events;
 mod gauge;

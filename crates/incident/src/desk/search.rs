@@ -311,6 +311,21 @@ impl Desk {
         Ok(if n > COUNTED { Count::MoreThan(COUNTED) } else { Count::Exactly(n) })
     }
 
+    /// Numbers of incidents above this one, smallest first, at most `limit`.
+    pub async fn ids_after(
+        &self,
+        access: &Access,
+        condition: &Condition,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<u64>, Error> {
+        let mut writer = self.select("incident.id AS id", access, condition);
+        writer.sql.push_str(" AND incident.id > ? ORDER BY incident.id LIMIT ?");
+        writer.values.extend(values![after, limit]);
+        let rows = self.found(condition, writer).await?;
+        rows.iter().map(|row| Ok(row.get::<i64>("id")? as u64)).collect()
+    }
+
     /// Numbers of incidents, newest first, at most `limit`.
     pub async fn ids(&self, access: &Access, condition: &Condition, limit: u32) -> Result<Vec<u64>, Error> {
         let mut writer = self.select("incident.id AS id", access, condition);
