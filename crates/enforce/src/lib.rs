@@ -15,6 +15,7 @@ use web::listen::{Clients, Listening, Tls, TlsFiles, Transport};
 use web::oidc::{Settings, SingleSignOn};
 
 pub mod api;
+pub mod archives;
 pub mod certificates;
 pub mod console;
 mod fleet;

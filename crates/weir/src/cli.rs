@@ -259,6 +259,9 @@ pub(crate) enum EnforceTask {
         #[arg(value_name = "FILE")]
         to: PathBuf,
     },
+    /// Incidents in archive files: write them there, take them out of the database, look into a file, bring them back.
+    #[command(subcommand)]
+    Archive(ArchiveTask),
     /// Put a backup in the place of the embedded database, while no server runs; what was there is moved aside. The keys in the
     /// data directory must be those of the backup.
     Restore {
@@ -266,6 +269,79 @@ pub(crate) enum EnforceTask {
         #[arg(value_name = "FILE")]
         from: PathBuf,
     },
+}
+
+/// `weir enforce archive …`, beside a server that may be running.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum ArchiveTask {
+    /// Write incidents, with originals and histories, to an archive sealed by a key of its own.
+    Write {
+        /// A file that does not exist.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        key: ArchiveKey,
+        #[command(flatten)]
+        choice: ArchiveChoice,
+        /// Once the archive is whole on disk, take what is in it out of the database.
+        #[arg(long)]
+        remove: bool,
+    },
+    /// Show what an archive holds.
+    List {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        key: ArchiveKey,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Take those incidents out of the database that an archive has exactly as they are; goes on where it was stopped.
+    Remove {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        key: ArchiveKey,
+    },
+    /// Bring the incidents of an archive back under their numbers; what is in the database stays as it is.
+    Restore {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        key: ArchiveKey,
+        /// Only this incident; repeatable.
+        #[arg(long = "incident", value_name = "NUMBER")]
+        incidents: Vec<u64>,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ArchiveKey {
+    /// The key of the archive: a file with 64 hexadecimal digits. `write` makes it if it is not there: without it, nobody reads
+    /// the archive.
+    #[arg(long = "key", value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// All that is given must be met.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct ArchiveChoice {
+    /// Incidents that were not seen for so long: 365d, 36h.
+    #[arg(long, value_name = "AGE")]
+    pub(crate) older_than: Option<String>,
+    /// Of this policy, by number; repeatable.
+    #[arg(long = "policy", value_name = "NUMBER")]
+    pub(crate) policies: Vec<u32>,
+    /// In this status; repeatable.
+    #[arg(long = "status", value_name = "STATUS")]
+    pub(crate) statuses: Vec<String>,
+    /// Those of a saved report.
+    #[arg(long, value_name = "NAME", requires = "of")]
+    pub(crate) report: Option<String>,
+    /// A user who sees that report.
+    #[arg(long, value_name = "USER", requires = "report")]
+    pub(crate) of: Option<String>,
 }
 
 impl EnforceServer {

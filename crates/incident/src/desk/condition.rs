@@ -38,6 +38,7 @@ pub enum Field {
     Subject,
     ReceivedAt,
     RecordedAt,
+    LastSeen,
     Server,
     Direction,
     Matches,
@@ -152,6 +153,7 @@ impl Condition {
                     | Field::PolicyVersion
                     | Field::Recipients
                     | Field::Subject
+                    | Field::LastSeen
                     | Field::Direction
                     | Field::Outcome
                     | Field::DataOwnerName
@@ -208,6 +210,7 @@ impl Field {
             | Self::PolicyId
             | Self::ReceivedAt
             | Self::RecordedAt
+            | Self::LastSeen
             | Self::Matches => Kind::Number,
             Self::Trial | Self::Hidden => Kind::Flag,
             _ => Kind::Text,
@@ -264,6 +267,7 @@ impl Field {
             Self::Subject => "subject",
             Self::ReceivedAt => "received_at",
             Self::RecordedAt => "recorded_at",
+            Self::LastSeen => "last_seen",
             Self::Server => "server",
             Self::Direction => "direction",
             Self::Matches => "match_count",
