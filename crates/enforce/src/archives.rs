@@ -151,7 +151,7 @@ impl Enforce {
         let filter = Filter::read(&parsed(&report.ok_or_else(none)?.query));
         let filter =
             filter.map_err(|why| Error::Refused(format!("the filters of {name:?} cannot be read: {why}")))?;
-        Ok(filter.resolved(&self.desk()).await?)
+        Ok(filter.answerable(&self.desk()).await?)
     }
 }
 

@@ -177,7 +177,7 @@ impl Packed {
 
     /// Whether both are the same but for their links.
     pub(super) fn is(&self, other: &Self) -> bool {
-        self.id == other.id && self.rows == other.rows
+        (self.id, self.original, &self.rows) == (other.id, other.original, &other.rows)
     }
 
     /// As lists show it.
@@ -253,15 +253,16 @@ impl Packed {
         let unique_id = self.text("unique_id").map_err(|why| self.damaged(&why))?;
         let matches = self.rows.get("matches").ok_or_else(|| self.damaged("it has no matches"))?;
         let matches = cipher::seal(keys, &matches_context(&unique_id, policy), json(matches).as_bytes())?;
+        let pseudonym = keys.pseudonym(&self.text("sender").map_err(|why| self.damaged(&why))?);
         let names: Vec<&str> = INCIDENT.iter().map(|(name, _)| *name).collect();
         let marks = vec!["?"; INCIDENT.len()].join(", ");
         let own = if db.dialect() == Dialect::Postgres { "OVERRIDING SYSTEM VALUE " } else { "" };
         let sql = format!(
-            "INSERT INTO incident (id, original_id, matches, pending, restored_at, linked_to, {}) {own}\
-             VALUES (?, ?, ?, 0, ?, (SELECT id FROM incident WHERE id = ?), {marks})",
+            "INSERT INTO incident (id, original_id, matches, pending, restored_at, pseudonym, linked_to, {}) {own}\
+             VALUES (?, ?, ?, 0, ?, ?, (SELECT id FROM incident WHERE id = ?), {marks})",
             names.join(", ")
         );
-        let mut values = values![self.id, original, matches, restored_at, self.linked_to];
+        let mut values = values![self.id, original, matches, restored_at, pseudonym, self.linked_to];
         for (name, kind) in INCIDENT {
             values.push(value(row.get(*name), *kind).ok_or_else(|| self.damaged(&format!("its {name}")))?);
         }
@@ -297,39 +298,6 @@ impl Packed {
     fn damaged(&self, why: &str) -> Error {
         Error::Damaged { id: self.id, why: format!("in the archive: {why}") }
     }
-}
-
-/// Why an incident cannot leave yet: something is still to happen to it.
-pub(super) async fn busy(db: &mut dyn Session, id: u64) -> Result<Option<&'static str>, Error> {
-    let open = [
-        ("SELECT 1 AS one FROM incident WHERE id = ? AND pending > 0", "its message is still on its way"),
-        (
-            "SELECT 1 AS one FROM effect WHERE incident_id = ? AND done_at IS NULL LIMIT 1",
-            "a notice or log message is still to go out",
-        ),
-        (
-            "SELECT 1 AS one FROM remediation WHERE incident_id = ? AND done_at IS NULL LIMIT 1",
-            "a plug-in is still at work",
-        ),
-        (
-            "SELECT 1 AS one FROM second_person WHERE incident_id = ? AND state = 'waiting' LIMIT 1",
-            "it waits for a second person",
-        ),
-        (
-            "SELECT 1 AS one FROM lookup WHERE incident_id = ? AND done_at IS NULL LIMIT 1",
-            "its attributes are still to be looked up",
-        ),
-        (
-            "SELECT 1 AS one FROM shipped WHERE incident_id = ? AND wanted LIMIT 1",
-            "its original is still to be handed over",
-        ),
-    ];
-    for (sql, why) in open {
-        if !db.fetch(sql, values![id]).await?.is_empty() {
-            return Ok(Some(why));
-        }
-    }
-    Ok(None)
 }
 
 impl Table {

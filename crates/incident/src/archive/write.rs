@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use store::archive::Writer;
 use store::database::Session;
 use store::keys::Keys;
+use store::values;
 
-use super::rows::{Packed, busy};
+use super::rows::Packed;
 use super::{About, Archive, END, End, INCIDENT, ORIGINAL, OriginalHead};
 use crate::desk::{Access, Condition, Desk};
 use crate::retention::{Deleted, delete_one};
@@ -125,6 +126,39 @@ async fn take(journal: &Journal, id: u64) -> Result<Option<Taken>, Error> {
     };
     transaction.commit().await?;
     Ok(taken)
+}
+
+/// Why an incident cannot leave yet: something is still to happen to it.
+async fn busy(db: &mut dyn Session, id: u64) -> Result<Option<&'static str>, Error> {
+    let open = [
+        ("SELECT 1 AS one FROM incident WHERE id = ? AND pending > 0", "its message is still on its way"),
+        (
+            "SELECT 1 AS one FROM effect WHERE incident_id = ? AND done_at IS NULL LIMIT 1",
+            "a notice or log message is still to go out",
+        ),
+        (
+            "SELECT 1 AS one FROM remediation WHERE incident_id = ? AND done_at IS NULL LIMIT 1",
+            "a plug-in is still at work",
+        ),
+        (
+            "SELECT 1 AS one FROM second_person WHERE incident_id = ? AND state = 'waiting' LIMIT 1",
+            "it waits for a second person",
+        ),
+        (
+            "SELECT 1 AS one FROM lookup WHERE incident_id = ? AND done_at IS NULL LIMIT 1",
+            "its attributes are still to be looked up",
+        ),
+        (
+            "SELECT 1 AS one FROM shipped WHERE incident_id = ? AND wanted LIMIT 1",
+            "its original is still to be handed over",
+        ),
+    ];
+    for (sql, why) in open {
+        if !db.fetch(sql, values![id]).await?.is_empty() {
+            return Ok(Some(why));
+        }
+    }
+    Ok(None)
 }
 
 impl Archive {

@@ -29,6 +29,8 @@ pub enum Field {
     Policy,
     PolicyVersion,
     Sender,
+    /// The number of the name that stands for the sender.
+    Pseudonym,
     SenderDomain,
     /// An address, whole.
     Recipient,
@@ -211,6 +213,7 @@ impl Field {
             | Self::ReceivedAt
             | Self::RecordedAt
             | Self::LastSeen
+            | Self::Pseudonym
             | Self::Matches => Kind::Number,
             Self::Trial | Self::Hidden => Kind::Flag,
             _ => Kind::Text,
@@ -262,6 +265,7 @@ impl Field {
             Self::Policy => "policy",
             Self::PolicyVersion => "policy_version",
             Self::Sender => "lower(sender)",
+            Self::Pseudonym => "pseudonym",
             Self::SenderDomain => "sender_domain",
             Self::Recipients | Self::Recipient | Self::RecipientDomain => "recipients",
             Self::Subject => "subject",

@@ -196,19 +196,7 @@ fn grouped(number: u64) -> String {
     out
 }
 
-/// Senders that are looked through for one by its pseudonym.
-const SENDERS: i64 = 200_000;
-
 impl Desk {
-    /// Each sender once, in lower case: read from the index of senders by leaps, however many incidents each has.
-    pub async fn senders(&self) -> Result<Vec<String>, Error> {
-        let sql = "WITH RECURSIVE leap (sender) AS (SELECT min(lower(sender)) FROM incident UNION ALL \
-            SELECT (SELECT min(lower(incident.sender)) FROM incident WHERE lower(incident.sender) > leap.sender) FROM leap \
-            WHERE leap.sender IS NOT NULL) SELECT sender FROM leap WHERE sender IS NOT NULL LIMIT ?";
-        let rows = self.database().fetch(sql, values![SENDERS]).await?;
-        rows.iter().map(|row| Ok(row.get("sender")?)).collect()
-    }
-
     /// A page of a list.
     pub async fn page(&self, access: &Access, search: &Search) -> Result<Page, Error> {
         let index = match self.index_of(search.sort) {
