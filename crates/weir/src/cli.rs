@@ -319,7 +319,7 @@ pub(crate) enum ArchiveTask {
 pub(crate) struct ArchiveKey {
     /// The key of the archive: a file with 64 hexadecimal digits. `write` makes it if it is not there: without it, nobody reads
     /// the archive.
-    #[arg(long = "key", value_name = "FILE")]
+    #[arg(id = "key", long, value_name = "FILE")]
     pub(crate) file: PathBuf,
 }
 
@@ -473,18 +473,16 @@ pub(crate) enum Cert {
     Server(CertIssue),
     /// Make a certificate for a client.
     Client(CertIssue),
-    /// Take a certificate and its key (PEM) that somebody else made; `console` is what the Enforce console shows.
+    /// Take a certificate and its key that somebody else made, from two PEM files or one of PKCS#12; `console` is what the
+    /// Enforce console shows.
     Import {
         #[command(flatten)]
         dir: CertDir,
         /// Name of the files.
         #[arg(long = "as", default_value = "console", value_name = "NAME")]
         file: String,
-        /// The chain, its own certificate first.
-        #[arg(long, value_name = "FILE")]
-        certificate: PathBuf,
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
+        #[command(flatten)]
+        from: CertSource,
     },
     /// Show what is in use where and until when; or what stands in these files.
     Show {
@@ -496,6 +494,23 @@ pub(crate) enum Cert {
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+}
+
+/// What somebody else made.
+#[derive(Debug, Args)]
+pub(crate) struct CertSource {
+    /// The chain in PEM, its own certificate first.
+    #[arg(long, value_name = "FILE", requires = "key", required_unless_present = "pkcs12")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Its key in PEM.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub(crate) key: Option<PathBuf>,
+    /// Certificates and key in one file of PKCS#12 (.p12, .pfx).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["certificate", "key"])]
+    pub(crate) pkcs12: Option<PathBuf>,
+    /// Its password is the first line of this file; - is standard input. Without it, the terminal is asked.
+    #[arg(long, value_name = "FILE", requires = "pkcs12")]
+    pub(crate) password_file: Option<PathBuf>,
 }
 
 /// Where certificates lie.
