@@ -371,6 +371,12 @@ pub(super) fn sort_word(sort: Sort) -> &'static str {
         Sort::Sender => "sender",
         Sort::Server => "server",
         Sort::Matches => "matches",
+        Sort::Subject => "subject",
+        Sort::MessageId => "message-id",
+        Sort::PolicyVersion => "policy-version",
+        Sort::Owner => "owner",
+        Sort::DataOwnerName => "data-owner",
+        Sort::Hidden => "hidden",
     }
 }
 
