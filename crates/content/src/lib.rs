@@ -93,6 +93,15 @@ pub struct Written {
     pub path: String,
     /// The octets of its body.
     pub range: Range<usize>,
+    encoding: transfer::Encoding,
+}
+
+impl Written {
+    /// The attachment itself, decoded as a forgiving client does; `message` is the one that was opened.
+    pub fn octets(&self, message: &[u8]) -> Vec<u8> {
+        let body = message.get(self.range.clone()).unwrap_or_default();
+        self.encoding.decode(body).map_or_else(|| body.to_vec(), |decoded| decoded.octets)
+    }
 }
 
 /// A header field.

@@ -409,9 +409,7 @@ fn a_method_without_a_reader_is_named_with_its_files() {
 fn a_bomb_of_overlapping_entries_meets_a_bound_and_says_where() {
     let octets = sample("overlapping.zip");
     let limits = Limits { octets_out: 32 << 20, ..Limits::default() };
-    let began = Instant::now();
     let opened = open_with("bomb.zip", &octets, &limits, &[]);
-    assert!(began.elapsed() < Duration::from_secs(20));
     assert!(opened.unscannable.iter().any(|one| matches!(one.reason, Reason::TooBig | Reason::Ratio)));
     assert!(disagrees(&opened));
     assert!(

@@ -14,6 +14,7 @@ use web::listen::{Clients, Listening, Tls, TlsFiles, Transport};
 use web::oidc::{Settings, SingleSignOn};
 
 pub mod api;
+pub mod archives;
 pub mod certificates;
 pub mod console;
 mod fleet;
@@ -285,7 +286,8 @@ pub async fn start(mut options: Options, stop: CancellationToken) -> Result<Runn
     let reports = tokio::spawn(reports::send(enforce.clone(), stop.clone()));
     let lookups = tokio::spawn(lookup::worker::run(enforce.clone(), stop.clone()));
     let originals = tokio::spawn(originals::keep(enforce.clone(), stop.clone()));
-    let own = [keeper, originals, worker, publisher, teller, told, reports, lookups];
+    let numbers = tokio::spawn(keeper::number_senders(enforce.clone(), stop.clone()));
+    let own = [keeper, numbers, originals, worker, publisher, teller, told, reports, lookups];
     let (address, servers_address) = (people.address, servers.address);
     let tasks = vec![people, servers].into_iter().map(|one: Listening| one.task).chain(own).collect();
     Ok(Running { address, servers_address, enforce, stop, tasks })

@@ -69,6 +69,12 @@ impl Server {
         }
     }
 
+    async fn run(&self, sql: &str, values: Vec<store::database::Value>) {
+        let mut transaction = self.journal.database().begin().await.unwrap();
+        transaction.run(sql, values).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+
     async fn found(&self, condition: Condition) -> BTreeSet<u64> {
         condition.check().unwrap_or_else(|why| panic!("{condition:?}: {why}"));
         self.desk.ids(&everything(), &condition, 1_000).await.unwrap().into_iter().collect()
@@ -413,6 +419,30 @@ on_both! {
         if server.journal.database().dialect() == Dialect::Postgres {
             assert_eq!(lines("daily").await, (0, 12), "one line for each group of each day, old days too");
             assert_eq!(lines("daily_sender").await, (0, 12));
+        }
+    }
+
+    async fn a_sender_is_found_by_the_name_that_stands_for_it(server: Server) {
+        server.dozen().await;
+        let number_of = |address: &str| server.journal.keys().pseudonym(address) as i64;
+        let by = |address: &str| number(Field::Pseudonym, number_of(address));
+        assert_eq!(server.found(by("user1@company.EXAMPLE")).await, BTreeSet::from([2, 6, 10]));
+        assert_eq!(server.found(by("nobody@company.example")).await, BTreeSet::new());
+        server.journal.senders_are_numbered().await.unwrap();
+        // As one from before has it: nobody is told that there are no others until it has its number.
+        server.run("UPDATE incident SET pseudonym = NULL WHERE id < 7", Vec::new()).await;
+        let error = server.journal.senders_are_numbered().await.unwrap_err().to_string();
+        assert!(error.contains("still being indexed"), "{error}");
+        assert_eq!(server.journal.number_senders().await.unwrap(), 6);
+        assert_eq!(server.journal.number_senders().await.unwrap(), 0);
+        server.journal.senders_are_numbered().await.unwrap();
+        assert_eq!(server.found(by("User1@Company.example")).await, BTreeSet::from([2, 6, 10]));
+        if server.journal.database().dialect() == Dialect::Sqlite {
+            let sql = "EXPLAIN QUERY PLAN SELECT id FROM incident WHERE pseudonym = 5 ORDER BY received_at DESC, id DESC LIMIT 51";
+            let plan = server.journal.database().fetch(sql, Vec::new()).await.unwrap();
+            let plan: Vec<String> = plan.iter().map(|row| row.get("detail").unwrap()).collect();
+            assert_eq!(plan.len(), 1, "{plan:?}: nothing is sorted");
+            assert!(plan[0].contains("incident_by_pseudonym (pseudonym=?)"), "{plan:?}");
         }
     }
 

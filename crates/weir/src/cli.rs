@@ -271,6 +271,9 @@ pub(crate) enum EnforceTask {
         #[arg(value_name = "FILE")]
         to: PathBuf,
     },
+    /// Incidents in archive files: write them there, take them out of the database, look into a file, bring them back.
+    #[command(subcommand)]
+    Archive(ArchiveTask),
     /// Put a backup in the place of the embedded database, while no server runs; what was there is moved aside. The keys in the
     /// data directory must be those of the backup.
     Restore {
@@ -278,6 +281,79 @@ pub(crate) enum EnforceTask {
         #[arg(value_name = "FILE")]
         from: PathBuf,
     },
+}
+
+/// `weir enforce archive …`, beside a server that may be running.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum ArchiveTask {
+    /// Write incidents, with originals and histories, to an archive sealed by a key of its own.
+    Write {
+        /// A file that does not exist.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        key: ArchiveKey,
+        #[command(flatten)]
+        choice: ArchiveChoice,
+        /// Once the archive is whole on disk, take what is in it out of the database.
+        #[arg(long)]
+        remove: bool,
+    },
+    /// Show what an archive holds.
+    List {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        key: ArchiveKey,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Take those incidents out of the database that an archive has exactly as they are; goes on where it was stopped.
+    Remove {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        key: ArchiveKey,
+    },
+    /// Bring the incidents of an archive back under their numbers; what is in the database stays as it is.
+    Restore {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        key: ArchiveKey,
+        /// Only this incident; repeatable.
+        #[arg(long = "incident", value_name = "NUMBER")]
+        incidents: Vec<u64>,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ArchiveKey {
+    /// The key of the archive: a file with 64 hexadecimal digits. `write` makes it if it is not there: without it, nobody reads
+    /// the archive.
+    #[arg(id = "key", long, value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// All that is given must be met.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct ArchiveChoice {
+    /// Incidents that were not seen for so long: 365d, 36h.
+    #[arg(long, value_name = "AGE")]
+    pub(crate) older_than: Option<String>,
+    /// Of this policy, by number; repeatable.
+    #[arg(long = "policy", value_name = "NUMBER")]
+    pub(crate) policies: Vec<u32>,
+    /// In this status; repeatable.
+    #[arg(long = "status", value_name = "STATUS")]
+    pub(crate) statuses: Vec<String>,
+    /// Those of a saved report.
+    #[arg(long, value_name = "NAME", requires = "of")]
+    pub(crate) report: Option<String>,
+    /// A user who sees that report.
+    #[arg(long, value_name = "USER", requires = "report")]
+    pub(crate) of: Option<String>,
 }
 
 impl EnforceServer {
@@ -409,18 +485,16 @@ pub(crate) enum Cert {
     Server(CertIssue),
     /// Make a certificate for a client.
     Client(CertIssue),
-    /// Take a certificate and its key (PEM) that somebody else made; `console` is what the Enforce console shows.
+    /// Take a certificate and its key that somebody else made, from two PEM files or one of PKCS#12; `console` is what the
+    /// Enforce console shows.
     Import {
         #[command(flatten)]
         dir: CertDir,
         /// Name of the files.
         #[arg(long = "as", default_value = "console", value_name = "NAME")]
         file: String,
-        /// The chain, its own certificate first.
-        #[arg(long, value_name = "FILE")]
-        certificate: PathBuf,
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
+        #[command(flatten)]
+        from: CertSource,
     },
     /// Show what is in use where and until when; or what stands in these files.
     Show {
@@ -432,6 +506,23 @@ pub(crate) enum Cert {
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+}
+
+/// What somebody else made.
+#[derive(Debug, Args)]
+pub(crate) struct CertSource {
+    /// The chain in PEM, its own certificate first.
+    #[arg(long, value_name = "FILE", requires = "key", required_unless_present = "pkcs12")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Its key in PEM.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub(crate) key: Option<PathBuf>,
+    /// Certificates and key in one file of PKCS#12 (.p12, .pfx).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["certificate", "key"])]
+    pub(crate) pkcs12: Option<PathBuf>,
+    /// Its password is the first line of this file; - is standard input. Without it, the terminal is asked.
+    #[arg(long, value_name = "FILE", requires = "pkcs12")]
+    pub(crate) password_file: Option<PathBuf>,
 }
 
 /// Where certificates lie.

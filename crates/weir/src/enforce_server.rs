@@ -437,6 +437,7 @@ pub(crate) async fn task(task: &EnforceTask, config: &Enforce) -> Result<ExitCod
                 );
             }
         }
+        EnforceTask::Archive(task) => return crate::archives::run(task, &enforce, &actor).await,
         EnforceTask::Restore { .. } => {}
     }
     Ok(ExitCode::SUCCESS)

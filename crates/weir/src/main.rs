@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{Cli, Command, ConfigCommand, Global, Prevent};
 use crate::config::{Effective, Override};
 
+mod archives;
 mod cert;
 mod cli;
 mod config;

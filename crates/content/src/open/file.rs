@@ -36,7 +36,7 @@ impl<'m> Walk<'m, '_> {
         let forms = self.forms(body, meaning, text_like, id, &place.path);
         let role = if text_like { role } else { Role::Attachment };
         if role == Role::Attachment {
-            self.written(body, &place);
+            self.written(body, &place, meaning);
         }
         if forms.list.is_empty() {
             // The budget ended here: the part that findings speak of is there all the same.

@@ -45,7 +45,9 @@ use crate::respond::Responses;
 pub(crate) use bulk::parsed;
 pub(crate) use filter::Filter;
 pub(crate) use message::body_of;
+pub(crate) use policies::policies_in_force;
 pub(crate) use second::{confirm, decline};
+pub(crate) use seen::words as told_words;
 pub(crate) use seen::{access, may_remediate, plain, reach, recipient, redact_line, redact_look};
 pub(crate) use trouble::{Answer, Trouble};
 

@@ -1,5 +1,6 @@
 //! Policies: browse, read with their tests, edit with the same checks as on the command line, switch, and go back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
@@ -7,7 +8,7 @@ use axum::Form;
 use axum::extract::{Query, State};
 use axum::response::{Html as Body, IntoResponse};
 use incident::desk::PolicyVersion;
-use policy::{Diagnostic, Mode};
+use policy::{Diagnostic, Mode, PolicyInfo};
 use serde::Deserialize;
 use similar::{ChangeTag, TextDiff};
 use web::layout::{Chip, Html, Moment, Page, Tint};
@@ -100,6 +101,17 @@ pub(super) async fn list(State(console): State<Console>, viewer: Viewer) -> Answ
         wrong,
     };
     Ok(Page::new(&viewer, "Policies").wide().show(&content)?)
+}
+
+/// Which set the directory holds, and its policies.
+pub(crate) async fn policies_in_force(console: &Console) -> Answer<(String, Vec<Arc<PolicyInfo>>)> {
+    match files(console).load().await? {
+        Ok(loaded) => Ok((loaded.set.id().to_owned(), loaded.set.policies().to_vec())),
+        Err(_) => {
+            let why = "The policies in the directory cannot be used; the page Policies says why.";
+            Err(Problem::Unavailable(why.to_owned()).into())
+        }
+    }
 }
 
 pub(super) fn mode_chip(mode: Mode) -> Chip {

@@ -23,6 +23,7 @@ mod lookups;
 mod oidc;
 mod openapi;
 mod originals;
+mod overview;
 mod pages;
 mod policies;
 mod postbox;

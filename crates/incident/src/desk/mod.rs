@@ -154,7 +154,7 @@ impl Desk {
 }
 
 /// A line of the history, which is only ever added to.
-async fn tell(
+pub(crate) async fn tell(
     db: &mut dyn Session,
     incident: u64,
     actor: &Actor,
