@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
 use store::database::{Database, Dialect, Location};
 use store::values;
 
@@ -406,6 +407,23 @@ on_both! {
         let waiting = waiting.waiting_for_second(&incident::desk::Access::everything(), None).await.unwrap();
         made.other.post(&format!("/second-person/{}", waiting[0].id), &[("answer", "confirm")]).await;
         assert_eq!(made.lines().await.len(), lines);
+    }
+
+    async fn what_a_program_changes_has_its_line_and_what_it_only_asked_for_has_none(made: &Made) {
+        let connector = crate::api::Connector::new(&made.server, "API client").await;
+        let ask = async |method: Method, path: &str, body: Value| {
+            let (status, answer) = connector.ask(method, path, Some(body)).await;
+            assert_eq!(status, StatusCode::OK, "{path}: {answer}");
+        };
+        let lines = async |action: &str| made.lines().await.iter().filter(|line| line.action == action).count();
+        // The connector asks below the product's paths; this one is ours.
+        let respond = "/../../../api/v1/incidents/respond";
+        for (incident, told) in [(999, 0), (1, 1)] {
+            ask(Method::PATCH, "/incidents", json!({ "incidentIds": [incident], "severity": "LOW" })).await;
+            assert_eq!(lines("INCIDENTS_CHANGED_BY_API").await, told);
+            ask(Method::POST, respond, json!({ "incidentIds": [incident], "rule": "Note it" })).await;
+            assert_eq!(lines("SMART_RESPONSE_BY_API").await, told);
+        }
     }
 
     async fn an_index_is_replaced_with_its_line_or_stays_as_it_was(made: &Made) {
