@@ -3,4 +3,5 @@
 #![allow(clippy::missing_panics_doc)]
 
 pub mod corpus;
+pub mod inspect;
 pub mod load;

@@ -18,6 +18,17 @@ pub fn plain(size: usize) -> Vec<Vec<u8>> {
     (0..8).map(|seed| plain_mail(seed, size)).collect()
 }
 
+/// Plain mails of one size that the default policies mark: two card numbers stand in the middle of each.
+pub fn marked(size: usize) -> Vec<Vec<u8>> {
+    const CARDS: &[u8] = b"\r\nVisa 4111 1111 1111 1111, then Mastercard 5500 0055 5555 5559, please.\r\n";
+    let with_cards = |mut mail: Vec<u8>| {
+        let middle = mail.len() / 2;
+        mail.splice(middle..middle + CARDS.len(), CARDS.iter().copied());
+        mail
+    };
+    plain(size).into_iter().map(with_cards).collect()
+}
+
 /// Mixed office mail: mean about 53 KB; four in five are text or text with HTML, one in five carries office documents.
 pub fn mixed() -> Vec<Vec<u8>> {
     (0..100).map(office_mail).collect()
@@ -187,7 +198,10 @@ fn base64_lines(octets: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use policy::Set;
+
     use super::*;
+    use crate::inspect::{default_set, judge, with_opened};
 
     #[test]
     fn the_corpus_is_the_same_every_time_and_has_its_mean_size() {
@@ -199,9 +213,22 @@ mod tests {
     }
 
     #[test]
+    fn the_default_policies_say_nothing_of_the_corpus_and_mark_what_is_to_be_marked() {
+        let set = Set::load(&default_set()).expect("the default set is right").set;
+        let violated = |mail: &Vec<u8>| {
+            let inspection = with_opened(mail, |opened, deadline| judge(&set, mail, opened, deadline));
+            inspection.violations.iter().map(|violation| violation.policy.id).collect::<Vec<_>>()
+        };
+        let clean = [plain(4 << 10), html(), mixed()].concat();
+        assert!(clean.iter().all(|mail| violated(mail).is_empty()));
+        assert!(marked(4 << 10).iter().all(|mail| violated(mail) == [101]));
+    }
+
+    #[test]
     fn plain_mails_have_exactly_their_size() {
         for size in [4096, 65536] {
             assert!(plain(size).iter().all(|mail| mail.len() == size));
+            assert!(marked(size).iter().all(|mail| mail.len() == size));
         }
     }
 }

@@ -17,6 +17,8 @@ use tokio::task::LocalSet;
 pub struct Load {
     /// Messages in turn, as sent: dots stuffed, `CRLF.CRLF` at the end. See [`Load::new`].
     messages: Arc<Vec<Vec<u8>>>,
+    /// Whether no two messages are the same: a retried message would be the incident that it was.
+    distinct: bool,
     /// Connections at one time.
     pub connections: usize,
     /// Sending before this is over is not counted.
@@ -45,7 +47,12 @@ impl Load {
     pub fn new(messages: &[Vec<u8>], connections: usize, warm_up: Duration, duration: Duration) -> Load {
         let ready =
             messages.iter().map(|message| [&weir_tests::client::stuff(message)[..], b".\r\n"].concat());
-        Load { messages: Arc::new(ready.collect()), connections, warm_up, duration }
+        Load { messages: Arc::new(ready.collect()), distinct: false, connections, warm_up, duration }
+    }
+
+    /// The same load with a trace line of its own on top of each message.
+    pub fn distinct(self) -> Load {
+        Load { distinct: true, ..self }
     }
 }
 
@@ -74,8 +81,7 @@ async fn drive(addr: SocketAddr, load: &Load) -> io::Result<Measured> {
         .into_iter()
         .enumerate()
         .map(|(number, connection)| {
-            let messages = load.messages.clone();
-            tokio::task::spawn_local(connection.work(number, messages, from..until, tally.clone()))
+            tokio::task::spawn_local(connection.work(number, load.clone(), from..until, tally.clone()))
         })
         .collect();
     for task in tasks {
@@ -101,6 +107,14 @@ fn summarised(mut tally: Tally, duration: Duration) -> Measured {
     }
 }
 
+/// A trace line that no other message of the run has.
+fn trace(connection: usize, turn: usize) -> String {
+    let run = std::process::id();
+    format!(
+        "Received: by load.example with ESMTP id {run}-{connection}-{turn};\r\n\tTue, 24 Nov 2026 09:00:01 +0000\r\n"
+    )
+}
+
 struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -120,7 +134,7 @@ impl Connection {
     async fn work(
         mut self,
         number: usize,
-        messages: Arc<Vec<Vec<u8>>>,
+        load: Load,
         window: std::ops::Range<Instant>,
         tally: Rc<RefCell<Tally>>,
     ) -> io::Result<()> {
@@ -131,7 +145,12 @@ impl Connection {
             if began >= window.end {
                 return self.stream.write_all(b"QUIT\r\n").await;
             }
-            let outcome = self.transaction(&messages[turn % messages.len()]).await;
+            let message = &load.messages[turn % load.messages.len()];
+            let outcome = if load.distinct {
+                self.transaction(&[trace(number, turn).as_bytes(), message].concat()).await
+            } else {
+                self.transaction(message).await
+            };
             turn += 1;
             let now = Instant::now();
             let mut tally = tally.borrow_mut();

@@ -1,13 +1,13 @@
-//! Opens other people's mails and says what it made of them: `cargo run -p content --example mail_corpus -- FOLDER...`.
+//! Opens other people's mails and files and says what it made of them: `cargo run -p content --example mail_corpus -- FOLDER...`.
 //!
-//! One line for each mail that is ambiguous or not fully read, then counts. Clean mail should give no line.
+//! One line for each that is ambiguous or not fully read, then counts. Clean mail should give no line.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use content::documents::InProcess;
-use content::{How, Limits, Opened};
+use content::{FileKind, How, Limits, Opened};
 
 fn main() {
     let mut files = Vec::new();
@@ -17,14 +17,20 @@ fn main() {
     files.sort();
     let limits = Limits::default();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    let mut silent = 0;
+    let (mut silent, mut segments, mut readings) = (0, 0, 0);
     for file in &files {
         let Ok(octets) = std::fs::read(file) else { continue };
         let deadline = Instant::now() + Duration::from_secs(20);
         let how = How { limits: &limits, deadline, documents: &InProcess, passwords: &[], digests: false };
-        let opened = content::open(&octets, &how);
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let opened = match content::detect(&octets, Some(&name)) {
+            FileKind::Eml => content::open(&octets, &how),
+            _ => content::open_file(&name, &octets, &how),
+        };
         let findings = findings(&opened);
         silent += usize::from(opened.segments.is_empty() && opened.unscannable.is_empty());
+        segments += opened.segments.len();
+        readings += opened.segments.iter().filter(|one| one.view.is_some_and(|view| view.index > 0)).count();
         for finding in &findings {
             *counts.entry(finding.clone()).or_default() += 1;
         }
@@ -32,7 +38,10 @@ fn main() {
             println!("{}: {}", file.display(), findings.join("; "));
         }
     }
-    println!("\n{} mails, {silent} in silence", files.len());
+    println!(
+        "\n{} files, {silent} in silence, {segments} segments, {readings} of them further readings",
+        files.len()
+    );
     for (finding, count) in counts {
         println!("{count:5} {finding}");
     }

@@ -1,8 +1,8 @@
 //! The true type of a file, by its signature and, for containers, by what is inside.
 
-use crate::documents::is_cpio;
+use crate::documents::{is_cpio, is_tape};
 use crate::open::is_start_of_mbox;
-use crate::{FileKind, charset, smime};
+use crate::{FileKind, charset, extent, smime};
 
 /// Detects the type of `octets`; the name only tells text formats apart.
 pub fn detect(octets: &[u8], name: Option<&str>) -> FileKind {
@@ -45,7 +45,7 @@ pub fn detect(octets: &[u8], name: Option<&str>) -> FileKind {
     if octets.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
         return in_cfb(octets);
     }
-    if octets.get(257..262) == Some(b"ustar") {
+    if octets.get(257..262) == Some(b"ustar") || is_tape(octets) {
         return Tar;
     }
     if octets.get(..4) == Some(b"RIFF") {
@@ -57,14 +57,18 @@ pub fn detect(octets: &[u8], name: Option<&str>) -> FileKind {
         };
     }
     if octets.get(4..8) == Some(b"ftyp") {
-        return if octets.get(8..11) == Some(b"hei") || octets.get(8..11) == Some(b"mif") {
-            Heic
-        } else {
-            Mp4
-        };
+        let picture =
+            octets.get(8..11).is_some_and(|brand| STILL_PICTURES.iter().any(|still| brand == *still));
+        return if picture { Heic } else { Mp4 };
     }
-    if octets.get(32769..32774) == Some(b"CD001") {
+    if matches!(octets.get(32769..32774), Some(b"CD001" | b"BEA01")) {
         return Iso;
+    }
+    // Signs of two octets and none: only whole files are such.
+    for (start, kind) in [(&b"\xff"[..], Mp3), (b"\0\0\x01\0", Ico), (b"\0\0\x02\0", Ico)] {
+        if octets.starts_with(start) && extent::end_of(kind, octets).is_some() {
+            return kind;
+        }
     }
     if has_pdf_inside(octets) {
         return Pdf;
@@ -72,9 +76,13 @@ pub fn detect(octets: &[u8], name: Option<&str>) -> FileKind {
     text_kind(octets, name)
 }
 
+/// Brands of pictures in the form of films (HEIF, AVIF).
+const STILL_PICTURES: &[&[u8; 3]] = &[b"hei", b"hev", b"mif", b"msf", b"avi"];
+
 const MAGIC: &[(&[u8], FileKind)] = &[
     (b"%PDF-", FileKind::Pdf),
-    (b"{\\rtf", FileKind::Rtf),
+    // Word asks for no more of its name.
+    (b"{\\rt", FileKind::Rtf),
     (b"\x1f\x8b", FileKind::Gzip),
     (b"BZh", FileKind::Bzip2),
     (b"\xfd7zXZ\x00", FileKind::Xz),
@@ -105,6 +113,8 @@ const MAGIC: &[(&[u8], FileKind)] = &[
     (b"fLaC", FileKind::Flac),
     (b"\x1aE\xdf\xa3", FileKind::Matroska),
     (b"\0\x01\0\0\0", FileKind::Font),
+    (b"OTTO\0", FileKind::Font),
+    (b"ttcf\0", FileKind::Font),
     (b"wOFF", FileKind::Font),
     (b"wOF2", FileKind::Font),
     (b"-----BEGIN PGP", FileKind::Pgp),
@@ -158,24 +168,38 @@ fn is_lzma(octets: &[u8]) -> bool {
 }
 
 /// Archives that stand behind something that is read from its front, and where each begins: what a stub unpacks that is a
-/// program, what a script does, and zip, which is found from its end, behind anything.
+/// program, what a script does, and zip, which is found from its end. Programs for archives search for signatures, behind anything.
 pub(crate) fn containers_behind(octets: &[u8], kind: FileKind) -> Vec<(FileKind, usize)> {
     let mut found = Vec::new();
-    if may_hide_zip(kind) && has_zip_behind(octets) {
-        found.push((FileKind::Zip, 0));
+    let Some(from) = where_archives_hide(octets, kind) else { return found };
+    let behind = &octets[from..];
+    if has_zip_behind(behind) {
+        found.push((FileKind::Zip, from));
     }
-    let (signs, least): (&[Sign], usize) = match kind {
+    let (signs, least) = match kind {
         FileKind::ExecutablePe | FileKind::ExecutableElf | FileKind::ExecutableMacho => (OF_PROGRAMS, 64),
         FileKind::Script => (OF_SCRIPTS, 2),
-        _ => return found,
+        _ => (OF_PROGRAMS, 0),
     };
     for (kind, sign, fits) in signs {
-        let places = memchr::memmem::find_iter(octets, sign).filter(|at| *at >= least).take(MOST_SIGNS);
+        let places = memchr::memmem::find_iter(behind, sign).filter(|at| *at >= least).take(MOST_SIGNS);
         // In a script the sign of an archive begins with the end of the line before it.
         let line = usize::from(sign.starts_with(b"\n"));
-        found.extend(places.into_iter().find(|at| fits(&octets[*at..])).map(|at| (*kind, at + line)));
+        found.extend(places.into_iter().find(|at| fits(&behind[*at..])).map(|at| (*kind, from + at + line)));
     }
     found
+}
+
+/// From where on an archive is hidden: behind the end of what holds archives as a matter of course, anywhere else.
+fn where_archives_hide(octets: &[u8], kind: FileKind) -> Option<usize> {
+    use FileKind::*;
+    match kind {
+        SevenZip | Cab | Iso | Sqlite | Tar => extent::behind(kind, octets),
+        // Files attached to it stand before its last end.
+        Pdf => Some(memchr::memmem::rfind(octets, b"%%EOF").unwrap_or(0)),
+        Png | Jpeg | Gif | Tiff | Heic | Webp | Bmp | Rtf => Some(0),
+        _ => (!crate::is_document(kind)).then_some(0),
+    }
 }
 
 /// Signatures of one kind that are looked at in one file.
@@ -213,12 +237,6 @@ const OF_SCRIPTS: &[Sign] = &[
 
 fn behind_a_line(_: &[u8]) -> bool {
     true
-}
-
-/// Kinds that hold no archive as a matter of course.
-fn may_hide_zip(kind: FileKind) -> bool {
-    use FileKind::{Bmp, Gif, Heic, Jpeg, Pdf, Png, Rtf, Tiff, Webp};
-    !crate::is_document(kind) || matches!(kind, Png | Jpeg | Gif | Tiff | Heic | Webp | Bmp | Pdf | Rtf)
 }
 
 /// A record that ends a directory, and the directory where it says.
@@ -348,6 +366,10 @@ fn text_kind(octets: &[u8], name: Option<&str>) -> FileKind {
         FileKind::Html
     } else if head.starts_with("<?xml") && head.contains("<svg") || head.starts_with("<svg") {
         FileKind::Svg
+    } else if head.starts_with("<?xml")
+        && (head.contains("<html") || named("html") || named("xhtml") || named("htm"))
+    {
+        FileKind::Html
     } else if head.starts_with("<?xml") {
         FileKind::Xml
     } else if head.starts_with("begin:vcalendar") {
@@ -358,7 +380,7 @@ fn text_kind(octets: &[u8], name: Option<&str>) -> FileKind {
         match extension.as_deref() {
             Some("csv" | "tsv") => FileKind::Csv,
             Some("json") => FileKind::Json,
-            Some("htm" | "html") => FileKind::Html,
+            Some("htm" | "html" | "xhtml") => FileKind::Html,
             _ => FileKind::Text,
         }
     }

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    DocumentAnswer, DocumentRequest, Documents, How, Limits, charset as charsets, detect, header as headers,
-    html as pages, smime as cms, tnef as winmail, transfer as encodings,
+    DocumentAnswer, DocumentRequest, Documents, FileKind, How, Limits, charset as charsets, detect,
+    header as headers, html as pages, notation as notations, smime as cms, tnef as winmail,
+    transfer as encodings,
 };
 
 /// Documents are fuzzed on their own.
@@ -75,6 +76,18 @@ pub fn html(octets: &[u8]) {
     pages::declared_charset(octets);
     let page = pages::read(&String::from_utf8_lossy(octets));
     assert!(page.into_texts().all(|(_, text)| !text.trim().is_empty()));
+}
+
+/// A text in each notation: what it shows is bounded by what it is.
+pub fn notation(octets: &[u8]) {
+    let text = String::from_utf8_lossy(octets);
+    for kind in [FileKind::Ics, FileKind::Json, FileKind::Xml] {
+        let read = notations::read(kind, &text);
+        let files = read.files.iter().map(|(_, octets)| octets.len()).sum::<usize>();
+        assert!(
+            files <= text.len() && read.shown.is_none_or(|shown| shown.len() <= text.len() * 5 + (65 << 10))
+        );
+    }
 }
 
 /// A text under a label: the first line is the label.

@@ -8,8 +8,10 @@ use html5gum::{DefaultEmitter, Token, Tokenizer};
 
 use crate::Kind;
 use quote::Quote;
+use style::Sheet;
 
 mod quote;
+mod style;
 
 /// Elements that begin a new word; all others may stand inside one: `4<b>1</b>11`.
 const BLOCKS: &[&[u8]] = &[
@@ -56,6 +58,8 @@ const BLOCKS: &[&[u8]] = &[
     b"main",
     b"nav",
     b"aside",
+    // Of drawings: each stands at a place of its own.
+    b"text",
 ];
 /// Elements without an end tag.
 const VOID: &[&[u8]] = &[
@@ -64,8 +68,10 @@ const VOID: &[&[u8]] = &[
 ];
 const READ: &[&[u8]] =
     &[b"alt", b"title", b"placeholder", b"value", b"content", b"aria-label", b"label", b"summary"];
+/// Pages in an attribute.
+const PAGE: &[u8] = b"srcdoc";
 const LINKS: &[&[u8]] =
-    &[b"href", b"src", b"action", b"background", b"cite", b"formaction", b"poster", b"data"];
+    &[b"href", b"src", b"action", b"background", b"cite", b"formaction", b"poster", b"data", b"xlink:href"];
 
 /// Texts of one page, each kind together.
 #[derive(Debug, Default)]
@@ -76,6 +82,8 @@ pub(crate) struct Page {
     pub(crate) hidden: String,
     /// Shown and hidden in one, if hidden text stands inside a word: some clients show it.
     pub(crate) joined: Option<String>,
+    /// Shown text without what a rule of a style sheet hides, if that stands inside a word.
+    pub(crate) without: Option<String>,
     pub(crate) attributes: String,
     pub(crate) links: String,
     pub(crate) comments: String,
@@ -102,7 +110,9 @@ impl Page {
 
 /// Reads a page.
 pub(crate) fn read(html: &str) -> Page {
-    let mut reader = Reader::default();
+    let sheet = Sheet::of(html);
+    let ruled = (!sheet.is_empty()).then(Ruled::default);
+    let mut reader = Reader { sheet, ruled, ..Reader::default() };
     reader.read(html);
     // What only some clients take for HTML is read once more as such, but not what is in it again.
     for again in std::mem::take(&mut reader.again) {
@@ -110,7 +120,8 @@ pub(crate) fn read(html: &str) -> Page {
         reader.hide_all = true;
         reader.read(&again);
     }
-    let Reader { mut page, all, inside_a_word, quote, .. } = reader;
+    let Reader { mut page, all, inside_a_word, quote, ruled, .. } = reader;
+    page.without = ruled.filter(|ruled| ruled.inside_a_word).map(|ruled| ruled.text);
     page.quoted = quote.into_ranges(&page.shown);
     page.joined = inside_a_word.then_some(all).flatten();
     page
@@ -135,6 +146,9 @@ struct Reader {
     inside_a_word: bool,
     /// The text before was hidden.
     was_hidden: bool,
+    sheet: Sheet,
+    /// The text without what a rule hides, where there are such rules.
+    ruled: Option<Ruled>,
     quote: Quote,
     /// How many elements deep we are inside one that is not shown.
     hidden: u32,
@@ -143,6 +157,46 @@ struct Reader {
     raw: Option<Vec<u8>>,
     /// Conditional comments, which Outlook reads, and `noscript`, which readers without scripts do.
     again: Vec<String>,
+}
+
+/// Text without what a rule of a style sheet hides.
+#[derive(Default)]
+struct Ruled {
+    text: String,
+    /// How many elements deep we are inside one that a rule means, and which that is.
+    depth: u32,
+    root: Vec<u8>,
+    /// Text was left out since the last one that was not.
+    left_out: bool,
+    inside_a_word: bool,
+}
+
+impl Ruled {
+    fn start(&mut self, name: &[u8], meant: bool, closes_itself: bool) {
+        // Many elements end where another begins.
+        if self.depth > 0 && BLOCKS.contains(&name) && (self.root == name || self.root == b"p") {
+            self.depth = 0;
+        }
+        if closes_itself || self.depth == 0 && !meant {
+            return;
+        }
+        if self.depth == 0 {
+            self.root = name.to_vec();
+        }
+        self.depth += 1;
+    }
+
+    fn text(&mut self, text: &str) {
+        if self.depth > 0 {
+            self.left_out = true;
+            return;
+        }
+        let inside = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        self.inside_a_word |=
+            self.left_out && inside(self.text.chars().next_back()) && inside(text.chars().next());
+        self.left_out = false;
+        self.text.push_str(text);
+    }
 }
 
 impl Reader {
@@ -180,7 +234,13 @@ impl Reader {
             }
             self.was_hidden = hidden;
         }
-        if hidden { self.page.hidden.push_str(text) } else { self.page.shown.push_str(text) }
+        if hidden {
+            return self.page.hidden.push_str(text);
+        }
+        self.page.shown.push_str(text);
+        if let Some(ruled) = &mut self.ruled {
+            ruled.text(text);
+        }
     }
 
     fn last(&self) -> Option<char> {
@@ -193,6 +253,9 @@ impl Reader {
         if let Some(all) = &mut self.all {
             separate(all);
         }
+        if let Some(ruled) = &mut self.ruled {
+            separate(&mut ruled.text);
+        }
     }
 
     fn start<S: html5gum::SpanBound>(&mut self, tag: &html5gum::StartTag<S>) {
@@ -203,14 +266,27 @@ impl Reader {
         if !self.hide_all && !tag.self_closing {
             self.quote.start(tag, self.page.shown.len());
         }
-        let mut conceals = false;
+        let (mut conceals, mut class, mut id) = (false, None, None);
         for (key, value) in &tag.attributes {
             let key: &[u8] = key;
             let value = String::from_utf8_lossy(value).into_owned();
-            conceals |= key == b"hidden" || key == b"style" && conceals_by_style(&value);
-            note_attribute(&mut self.page, key, value);
+            match key {
+                b"class" => class = Some(value.clone()),
+                b"id" => id = Some(value.clone()),
+                _ => {}
+            }
+            conceals |= key == b"hidden" || key == b"style" && style::conceals(&value);
+            if key == PAGE && !self.hide_all {
+                self.again.push(value);
+            } else {
+                note_attribute(&mut self.page, key, value);
+            }
         }
-        if !tag.self_closing && !VOID.contains(&name) && (self.hidden > 0 || conceals) {
+        let closes_itself = tag.self_closing || VOID.contains(&name);
+        if let Some(ruled) = &mut self.ruled {
+            ruled.start(name, self.sheet.means(name, class.as_deref(), id.as_deref()), closes_itself);
+        }
+        if !closes_itself && (self.hidden > 0 || conceals) {
             self.hidden += 1;
         }
         if matches!(name, b"script" | b"style" | b"noscript") {
@@ -230,6 +306,9 @@ impl Reader {
             self.quote.end(name, self.page.shown.len());
         }
         if !VOID.contains(&name) {
+            if let Some(ruled) = &mut self.ruled {
+                ruled.depth = ruled.depth.saturating_sub(1);
+            }
             self.hidden = self.hidden.saturating_sub(1).max(u32::from(self.hide_all));
         }
     }
@@ -273,31 +352,6 @@ fn note_link(page: &mut Page, value: &str) {
     }
 }
 
-/// Whether the last word on a property hides the element.
-fn conceals_by_style(style: &str) -> bool {
-    let (mut display, mut visible, mut size, mut opacity, mut height, mut outlook) =
-        (true, true, true, true, true, true);
-    for declaration in style.to_ascii_lowercase().split(';') {
-        let Some((name, value)) = declaration.split_once(':') else { continue };
-        let value = value.trim().trim_end_matches("!important").trim_end();
-        let zero = value
-            .trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '%')
-            .trim_matches(['0', '.'])
-            .is_empty()
-            && value.starts_with(['0', '.']);
-        match name.trim() {
-            "display" => display = value != "none",
-            "visibility" => visible = !matches!(value, "hidden" | "collapse"),
-            "font-size" => size = !zero,
-            "opacity" => opacity = !zero,
-            "max-height" => height = !zero,
-            "mso-hide" => outlook = value != "all",
-            _ => {}
-        }
-    }
-    !(display && visible && size && opacity && height && outlook)
-}
-
 fn separate(text: &mut String) {
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
@@ -328,20 +382,57 @@ mod tests {
     }
 
     #[test]
-    fn only_what_hides_counts_as_hidden() {
-        for style in ["background-color:#fff", "display:none;display:block", "font-size:0.9em", "opacity:.5"]
-        {
-            assert_eq!(read(&format!("<p style='{style}'>a</p>")).hidden, "", "{style}");
+    fn what_a_style_sheet_hides_inside_a_word_is_read_with_it_and_without() {
+        for sheet in [
+            ".x{display:none}",
+            "i{font-size:0}",
+            "@media screen{p i.x{visibility:hidden}}",
+            "*{display:none}",
+        ] {
+            for page in [
+                format!("<style>{sheet}</style><p>4111<i class=x>q</i>11<i class=x>q<u>r</u></i>11</p>"),
+                format!("<p class=y>a<p>4111<i class=x>q</i>1<i class=x>s</i>111</p><style>{sheet}</style>"),
+            ] {
+                let page = read(&page);
+                assert!(page.shown.contains("4111q1"), "{sheet}");
+                assert!(
+                    page.without.as_deref().is_some_and(|text| text.contains("41111111")),
+                    "{sheet}: {page:?}"
+                );
+            }
         }
-        for style in ["DISPLAY : none !important", "font-size:0px", "opacity:0.0", "mso-hide:all;color:red"] {
-            assert_eq!(read(&format!("<b style='{style}'>a</b>")).hidden, "a", "{style}");
+        for page in [
+            "<style>.x{display:none}</style>preview <i class=x>q</i> text<p class=x>hidden</p>4111",
+            "<style>.x{color:red}</style>4111<i class=x>q</i>1111",
+        ] {
+            assert_eq!(read(page).without, None, "{page}");
         }
+    }
+
+    #[test]
+    fn a_hidden_paragraph_without_an_end_ends_at_the_next() {
+        let page = read(
+            "<style>.x{display:none}</style><p class=x>junk<p>4111<b class=x>q</b>1111<li class=x>a<li>5<b class=x>q</b>5",
+        );
+        let without = page.without.expect("a reading");
+        assert!(
+            without.contains("41111111") && without.contains("55") && !without.contains("junk"),
+            "{without:?}"
+        );
     }
 
     #[test]
     fn what_only_some_clients_read_is_read_as_html() {
         let page = read("<!--[if mso]><b>4</b>111<![endif]--><noscript>5<i>5</i></noscript><!-- c -->");
         assert_eq!((page.hidden.as_str(), page.comments.as_str()), ("4111\n55", "c\n"));
+    }
+
+    #[test]
+    fn a_page_in_an_attribute_is_read_as_html() {
+        let page = read(
+            "<iframe srcdoc='&lt;b&gt;4&lt;/b&gt;111 <a href=http://x/>z</a>'></iframe><use xlink:href='http://y/'/>",
+        );
+        assert_eq!((page.hidden.trim(), page.links.as_str()), ("4111 z", "http://y/\nhttp://x/\n"));
     }
 
     #[test]

@@ -11,11 +11,13 @@ use std::time::Instant;
 mod charset;
 mod detect;
 pub mod documents;
+mod extent;
 #[doc(hidden)]
 pub mod fuzz;
 mod header;
 mod html;
 mod kind;
+mod notation;
 mod open;
 mod smime;
 mod text;
@@ -91,6 +93,15 @@ pub struct Written {
     pub path: String,
     /// The octets of its body.
     pub range: Range<usize>,
+    encoding: transfer::Encoding,
+}
+
+impl Written {
+    /// The attachment itself, decoded as a forgiving client does; `message` is the one that was opened.
+    pub fn octets(&self, message: &[u8]) -> Vec<u8> {
+        let body = message.get(self.range.clone()).unwrap_or_default();
+        self.encoding.decode(body).map_or_else(|| body.to_vec(), |decoded| decoded.octets)
+    }
 }
 
 /// A header field.
@@ -510,8 +521,8 @@ pub fn is_document(kind: FileKind) -> bool {
 
 /// Whether files of a kind are pictures, or may hold some as no files of their own.
 pub(crate) fn shows_pictures(kind: FileKind) -> bool {
-    use FileKind::{Bmp, Gif, Jpeg, Pdf, Png, Tiff, Webp};
-    matches!(kind, Png | Jpeg | Gif | Tiff | Webp | Bmp | Pdf)
+    use FileKind::{Bmp, Gif, Heic, Jpeg, Pdf, Png, Tiff, Webp};
+    matches!(kind, Png | Jpeg | Gif | Tiff | Webp | Bmp | Pdf | Heic)
 }
 
 /// A message that could not be opened at all.

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::header;
+use crate::transfer::Encoding;
 use crate::{
     Ambiguity, AmbiguityReason, Component, FileKind, Header, How, Kind, Opened, Part, Reason, Role, Segment,
     Text, Unscannable, View, Written,
@@ -19,7 +20,11 @@ mod multipart;
 mod passwords;
 mod pictures;
 mod task;
+mod texts;
 
+#[cfg(test)]
+pub(crate) use effort::grows_with_lines;
+use entity::Meaning;
 pub(crate) use mbox::is_start as is_start_of_mbox;
 use task::{Octets, Place, Task, What};
 
@@ -169,12 +174,15 @@ impl<'m, 'h> Walk<'m, 'h> {
     }
 
     /// Notes where an attachment stands, if that is in the message itself and this is how it is read first.
-    fn written(&mut self, body: &Octets<'m>, place: &Place) {
+    fn written(&mut self, body: &Octets<'m>, place: &Place, meaning: &Meaning) {
         let (Some(message), Octets::Borrowed(body)) = (self.message, body) else { return };
         if place.view.is_none_or(|view| view.index == 0)
             && let Some(start) = body.as_ptr().addr().checked_sub(message.as_ptr().addr())
         {
-            self.opened.written.push(Written { path: place.path.clone(), range: start..start + body.len() });
+            let named = |name: &String| Encoding::by_name(name).or_else(|| Encoding::nearly(name));
+            let encoding = meaning.encodings.first().and_then(named).unwrap_or(Encoding::Identity);
+            let range = start..start + body.len();
+            self.opened.written.push(Written { path: place.path.clone(), range, encoding });
         }
     }
 

@@ -58,6 +58,7 @@ fn every_kind_that_has_a_reader_is_read_without_a_finding() {
         "names.zip",
         "dos-name.zip",
         "gnu.tar",
+        "v7.tar",
         "pax.tar",
         "ustar.tar",
         "sparse.tar",
@@ -156,6 +157,16 @@ fn encrypted_entries_are_named_with_their_file_names_and_open_with_a_password() 
 }
 
 #[test]
+fn passwords_are_tried_as_programs_write_them() {
+    for name in ["dos-password.zip", "windows-password.zip"] {
+        let octets = sample(name);
+        let opened = open_with(name, &octets, &Limits::default(), &["wrong", "Süß7"]);
+        assert!(has(&opened, &format!("Amber {name}")), "{name}");
+        assert_eq!(reasons(&opened), [], "{name}");
+    }
+}
+
+#[test]
 fn an_encrypted_directory_is_named_and_opens_with_a_password() {
     let octets = sample("encrypted-header.7z");
     assert_eq!(reasons(&open("x.7z", &octets)), [("", &Reason::Encrypted)]);
@@ -225,6 +236,131 @@ fn an_archive_behind_what_unpacks_it_is_opened() {
 }
 
 #[test]
+fn an_archive_behind_any_other_kind_is_opened() {
+    let database = std::fs::read(format!("{}/tests/samples/people.sqlite", env!("CARGO_MANIFEST_DIR")));
+    let letter = std::fs::read(format!("{}/tests/samples/letter.doc", env!("CARGO_MANIFEST_DIR")));
+    let page = [b"<html><body>".as_slice(), &b"words and words ".repeat(400)].concat();
+    let picture = b"GIF89a\x01\0\x01\0\0\0\0;".to_vec();
+    let report = b"%PDF-1.4\n1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n2 0 obj\n<</Type/Pages/Kids[3 0 R]/Count 1>>\nendobj\n3 0 obj\n<</Type/Page/Parent 2 0 R>>\nendobj\ntrailer<</Root 1 0 R>>\n%%EOF\n".to_vec();
+    for (front, name) in [
+        (sample("lzma2.7z"), "deflated.zip"),
+        (sample("mszip.cab"), "deflated.zip"),
+        (sample("joliet.iso"), "deflated.zip"),
+        (sample("gnu.tar"), "zip64.zip"),
+        (database.expect("a sample"), "deflated.zip"),
+        (letter.expect("a sample"), "deflated.zip"),
+        (page.clone(), "deflated.zip"),
+        (page, "lzma2.7z"),
+        (report.clone(), "lzma2.7z"),
+        (report, "mszip.cab"),
+        (picture, "lzma2.7z"),
+        (b"ID3\x04\0\0\0\0\0\0".to_vec(), "mszip.cab"),
+    ] {
+        let octets = [front.as_slice(), &sample(name)].concat();
+        let opened = open("file", &octets);
+        let kind = opened.parts[0].kind;
+        assert!(has(&opened, &format!("Amber {name}")), "{name} behind {kind}: {:?}", reasons(&opened));
+        assert!(disagrees(&opened), "{name} behind {kind}");
+    }
+}
+
+#[test]
+fn a_tree_of_an_image_that_is_not_read_is_named() {
+    let octets = sample("joliet.iso");
+    let sector = |number: usize| number * 2048 + 1..number * 2048 + 6;
+    let terminator = (16..30).find(|number| octets[number * 2048] == 255).expect("the last descriptor");
+    let mut bridge = octets.clone();
+    bridge[sector(terminator + 1)].copy_from_slice(b"NSR02");
+    let opened = open("a.iso", &bridge);
+    assert!(has(&opened, "Amber joliet.iso"));
+    assert_eq!(reasons(&opened), [("", &Reason::Unsupported(FileKind::Iso))]);
+    let mut alone = vec![0; 20 * 2048];
+    alone[sector(16)].copy_from_slice(b"BEA01");
+    alone[sector(17)].copy_from_slice(b"NSR03");
+    assert_eq!(reasons(&open("a.img", &alone)), [("", &Reason::Unsupported(FileKind::Iso))]);
+}
+
+#[test]
+fn an_archive_in_another_that_holds_it_is_no_disagreement() {
+    for name in ["ustar.tar", "plain.iso", "gnu.tar", "bzip2.7z", "stored.cab", "nested.zip"] {
+        let octets = sample(name);
+        assert_eq!(open(name, &octets).ambiguous, [], "{name}");
+    }
+    let inner = sample("deflated.zip");
+    let mut header = [b"a.zip".as_slice(), &[0; 95], b"0000644\x000000000\x000000000\0"].concat();
+    header.extend(format!("{:011o}\0", inner.len()).bytes());
+    header.extend(b"00000000000\0        0");
+    header.resize(257, 0);
+    header.extend(b"ustar\x0000");
+    header.resize(512, 0);
+    let sum: u32 = header.iter().map(|octet| u32::from(*octet)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let mut tape = [header, inner].concat();
+    tape.resize(tape.len().next_multiple_of(512) + 1024, 0);
+    let opened = open("a.tar", &tape);
+    assert!(has(&opened, "Amber deflated.zip"));
+    assert_eq!((reasons(&opened), &opened.ambiguous[..]), (vec![], &[][..]));
+}
+
+/// What looks like nothing that anybody wrote, the same in every run.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 1_u32;
+    let next = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    });
+    next.take(length).collect()
+}
+
+#[test]
+fn octets_that_only_begin_like_a_kind_without_text_are_named() {
+    for start in [
+        b"ID3\x04".as_slice(),
+        b"OggS",
+        b"fLaC",
+        b"8BPS",
+        b"\0\x01\0\0\0",
+        b"\0\0\0\x18ftypmp42",
+        b"MZ",
+        b"\x7fELF",
+        b"#!/bin/sh\n",
+    ] {
+        let octets = [start, &noise(20_000)].concat();
+        let opened = open("file", &octets);
+        let named = matches!(&opened.unscannable[..], [one] if matches!(one.reason, Reason::Unsupported(_)));
+        assert!(named, "{start:?}: {:?}", opened.unscannable);
+    }
+}
+
+#[test]
+fn sound_film_and_pictures_are_no_finding_but_what_hangs_on_behind_them_is() {
+    // Frames of 417 octets at 128 kbit/s, pages, chunks, boxes.
+    let frame = [b"\xff\xfb\x90\0".as_slice(), &[0; 413]].concat();
+    let page = [b"OggS\0".as_slice(), &[0; 21], &[1, 10], &[7; 10]].concat();
+    let wave =
+        b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data\0\0\0\0";
+    let film = b"\0\0\0\x10ftypmp42\0\0\0\0\0\0\0\x10moovabcdefgh\0\0\0\x0cmdatabcd";
+    let icon = [b"\0\0\x01\0\x01\0\x01\x01\0\0\x01\0\x20\0\x08\0\0\0\x16\0\0\0".as_slice(), &[1; 8]].concat();
+    for (kind, octets) in [
+        (FileKind::Mp3, frame.repeat(20)),
+        (FileKind::Mp3, [b"ID3\x04\0\0\0\0\0\0".as_slice(), &frame.repeat(20), b"TAG", &[0; 125]].concat()),
+        (FileKind::Ogg, page.repeat(3)),
+        (FileKind::Wav, wave.to_vec()),
+        (FileKind::Mp4, film.to_vec()),
+        (FileKind::Ico, icon),
+    ] {
+        let opened = open("file", &octets);
+        assert_eq!((opened.parts[0].kind, reasons(&opened)), (kind, vec![]));
+        let more = [octets, noise(5_000)].concat();
+        assert_eq!(reasons(&open("file", &more)).len(), 1, "{kind}");
+    }
+    let picture = b"GIF89a\x01\0\x01\0\0\0\0;";
+    assert_eq!(reasons(&open("a.gif", picture)), []);
+    let more = [picture.as_slice(), &noise(5_000)].concat();
+    assert_eq!(reasons(&open("a.gif", &more)), [("appended data", &Reason::Unsupported(FileKind::Unknown))]);
+}
+
+#[test]
 fn archives_one_behind_the_other_are_one_and_what_else_follows_is_said() {
     let (first, second) = (sample("newc.cpio"), sample("odc.cpio"));
     let octets = [first.as_slice(), &second].concat();
@@ -273,9 +409,7 @@ fn a_method_without_a_reader_is_named_with_its_files() {
 fn a_bomb_of_overlapping_entries_meets_a_bound_and_says_where() {
     let octets = sample("overlapping.zip");
     let limits = Limits { octets_out: 32 << 20, ..Limits::default() };
-    let began = Instant::now();
     let opened = open_with("bomb.zip", &octets, &limits, &[]);
-    assert!(began.elapsed() < Duration::from_secs(20));
     assert!(opened.unscannable.iter().any(|one| matches!(one.reason, Reason::TooBig | Reason::Ratio)));
     assert!(disagrees(&opened));
     assert!(

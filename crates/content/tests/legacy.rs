@@ -71,6 +71,53 @@ fn what_a_fast_save_deleted_from_a_word_document_is_read_as_an_earlier_version()
     assert_eq!(letter.unscannable, []);
 }
 
+/// The one piece begins late, as in LibreOffice's `ww8/pass/hang-9.doc`: its text stands in the file, and antiword shows it.
+#[test]
+fn text_that_a_damaged_table_of_pieces_leaves_out_is_read_and_the_damage_is_named() {
+    const LOST: u32 = 40;
+    let mut file = cfb::CompoundFile::open(Cursor::new(sample("letter.doc"))).unwrap();
+    let mut table = file.open_stream("/1Table").unwrap();
+    table.seek(SeekFrom::Start(9074 + 5)).unwrap();
+    table.write_all(&LOST.to_le_bytes()).unwrap();
+    drop(table);
+    let octets = file.into_inner().into_inner();
+    let letter = opened("letter.doc", &octets);
+    let all = [of(&letter, Kind::Text), at(&letter, "earlier version")].concat();
+    assert!(all.contains("The card is 4111 1111 1111 1111"), "{all}");
+    // The piece ends that much earlier, in the middle of the footer.
+    let tail = at(&letter, "earlier version");
+    assert!(tail.contains("Footer word Borealis"), "{tail}");
+    assert_eq!(
+        letter.unscannable.iter().map(|found| found.reason.clone()).collect::<Vec<_>>(),
+        [Reason::Corrupt]
+    );
+}
+
+/// As in LibreOffice's `ww6/pass/ooo17498-2.doc`: the language says English, the characters are Korean.
+#[test]
+fn word_documents_of_the_far_east_before_unicode_are_read() {
+    const TEXT: &str = "새 문서를 만들려면 [파일] 메뉴에서 [새로 만들기]를 클릭합니다. 4111 1111 1111 1111\r";
+    let characters: Vec<u8> = TEXT
+        .chars()
+        .flat_map(|c| match encoding_rs::EUC_KR.encode(&c.to_string()).0.as_ref() {
+            [first, second] => [*second, *first],
+            [one] => [*one, 0],
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let mut main = vec![0; 0x300];
+    let end = 0x300 + characters.len() as u32;
+    main[..12].copy_from_slice(&[0x98, 0xa6, 101, 0, 0, 0, 0x09, 0x04, 0, 0, 0, 0x10]);
+    main[24..28].copy_from_slice(&0x300_u32.to_le_bytes());
+    main[28..32].copy_from_slice(&end.to_le_bytes());
+    main[0x34..0x38].copy_from_slice(&(TEXT.chars().count() as u32).to_le_bytes());
+    main.extend(characters);
+    let octets = compound(&[("/WordDocument", &main)]);
+    let found = opened("korean.doc", &octets);
+    assert_eq!(of(&found, Kind::Text).trim(), TEXT.trim());
+    assert_eq!(found.unscannable, []);
+}
+
 #[test]
 fn rtf_gives_text_headers_and_properties() {
     let octets = sample("letter.rtf");
@@ -156,11 +203,38 @@ fn presentations_give_slides_and_notes_by_number() {
 fn databases_give_every_row_overflow_and_tables_without_row_numbers() {
     let octets = sample("people.sqlite");
     let people = opened("people.sqlite", &octets);
-    assert_eq!(at(&people, "people!row 399"), "Person 399\t4111111111111510\txxxxxx".replace("xxxxxx", ""));
+    assert_eq!(
+        at(&people, "people!row 399"),
+        "399\tPerson 399\t4111111111111510\txxxxxx".replace("xxxxxx", "")
+    );
     assert!(at(&people, "people!row 1000").ends_with("tail word Ostro"));
     assert!(of(&people, Kind::Text).contains("key word\tvalue word Gregale"));
     assert_eq!(people.segments.iter().filter(|s| s.place.starts_with("people!")).count(), 401);
     assert_eq!(people.unscannable, []);
+}
+
+/// A card number may be the key of its table: it stands in no record then, and every program shows it.
+#[test]
+fn a_key_that_is_the_number_of_its_row_is_a_value_of_the_row() {
+    let mut octets = sample("people.sqlite");
+    let schema = b"CREATE TABLE people (id integer primary key, name text, card integer, note text)";
+    let places = octets.windows(schema.len()).filter(|window| window == schema).count();
+    assert_eq!(places, 1);
+    assert!(of(&opened("people.sqlite", &octets), Kind::Text).contains("398\tPerson 398\t"));
+    for (sql, shown) in [
+        ("CREATE TABLE people (id integer, name b(2), card, note, primary key (id, name))", false),
+        ("CREATE TABLE people (`i d` integer, n, c, o, primary key(\"i d\" autoincrement))", true),
+        ("CREATE TABLE people (id integer, n, c, o, ) primary key (", false),
+        ("CREATE TABLE people ([id] INTEGER, name text, card, note, PRIMARY KEY ( \"id\" ))", true),
+        ("CREATE TABLE people (id int primary key  , name text, card integer, note text)  ", false),
+    ] {
+        assert!(sql.len() <= schema.len(), "{sql}");
+        let at = octets.windows(19).position(|window| window == b"CREATE TABLE people").unwrap();
+        octets[at..at + schema.len()]
+            .copy_from_slice(format!("{sql:<width$}", width = schema.len()).as_bytes());
+        let people = opened("people.sqlite", &octets);
+        assert_eq!(of(&people, Kind::Text).contains("398\tPerson 398\t"), shown, "{sql}");
+    }
 }
 
 #[test]
@@ -228,6 +302,12 @@ fn rtf_numbers_split_by_groups_fonts_and_hidden_text_are_whole() {
     ] {
         assert_eq!(shown(split).lines().next(), Some("4111"), "{split}");
     }
+}
+
+#[test]
+fn rtf_with_half_a_name_is_rtf_as_it_is_for_word() {
+    let octets = b"{\\rt\\ansi \\'34\\'31{\\b 11} 1111\\par}";
+    assert!(of(&opened("a.doc", octets), Kind::Text).contains("4111 1111"));
 }
 
 #[test]
@@ -352,6 +432,27 @@ fn a_body_that_says_the_same_as_its_html_is_given_once() {
         ("/__substg1.0_10130102", b"<p>same <i>words</i></p>"),
     ]);
     assert_eq!(of(&opened("a.msg", &octets), Kind::Text).matches("same").count(), 1);
+}
+
+/// A body as Outlook stores RTF, not compressed.
+fn stored_rtf(text: &str) -> Vec<u8> {
+    let size = text.len() as u32;
+    [&(size + 12).to_le_bytes()[..], &size.to_le_bytes(), b"MELA", &[0; 4], text.as_bytes()].concat()
+}
+
+#[test]
+fn a_body_in_rtf_is_read_beside_one_in_html_unless_it_says_the_same() {
+    let message = |rtf: &str| {
+        compound(&[
+            ("__properties_version1.0", &[0; 32]),
+            ("__substg1.0_10130102", b"<p>Harmless <b>text</b></p>"),
+            ("__substg1.0_10090102", &stored_rtf(rtf)),
+        ])
+    };
+    let octets = message("{\\rtf1 ZEPHYR 4111\\par}");
+    assert!(of(&opened("a.msg", &octets), Kind::Text).contains("ZEPHYR 4111"));
+    let octets = message("{\\rtf1 Harmless {\\b text}\\par}");
+    assert_eq!(of(&opened("a.msg", &octets), Kind::Text).matches("Harmless").count(), 1);
 }
 
 #[test]

@@ -83,6 +83,8 @@ proptest! {
     fn noise_behind_a_signature_never_panics(noise in prop::collection::vec(any::<u8>(), 0..4096)) {
         fuzz_docs::ppt(&noise);
         fuzz_docs::xls(&noise);
+        fuzz_docs::xlsb(&noise);
+        fuzz_docs::flat(&noise);
         fuzz_docs::encrypted(&noise);
         fuzz_docs::encrypted(&[b"\x40\x00\x03\0\x02\0\x24\0\0\0", noise.as_slice()].concat());
         fuzz_docs::pixels(&[b"GIF89a", noise.as_slice()].concat());

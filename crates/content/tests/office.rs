@@ -285,6 +285,67 @@ fn strings_that_no_cell_shows_any_more_are_read_as_hidden() {
     assert_eq!(left, [("strings of no cell", "deleted Amber\n")]);
 }
 
+/// Place, kind and text of what a package of these parts holds.
+fn in_package(kind: FileKind, parts: &[(&str, &str)]) -> Vec<(String, Kind, String)> {
+    let all = [
+        &[("[Content_Types].xml", "<Types><Default Extension='xml' ContentType='application/xml'/></Types>")],
+        parts,
+    ]
+    .concat();
+    let answer = ask(kind, &stored_zip(&all), &Limits::default());
+    let texts = answer.items.into_iter().filter_map(|item| match item {
+        DocumentItem::Text { place, kind, text } => Some((place.to_string(), kind, text.to_string())),
+        DocumentItem::File { .. } => None,
+    });
+    texts.collect()
+}
+
+#[test]
+fn diagrams_of_workbooks_and_presentations_are_read() {
+    let diagram = "<dgm:dataModel><dgm:ptLst><dgm:pt><dgm:t><a:p><a:r><a:t>4111</a:t></a:r><a:r><a:t> 1111</a:t></a:r></a:p></dgm:t></dgm:pt></dgm:ptLst></dgm:dataModel>";
+    for (kind, main, text, name) in [
+        (FileKind::Xlsx, "xl/workbook.xml", "<workbook/>", "xl/diagrams/data1.xml"),
+        (FileKind::Pptx, "ppt/presentation.xml", "<presentation/>", "ppt/diagrams/data1.xml"),
+        (FileKind::Docx, "word/document.xml", "<document/>", "word/diagrams/data1.xml"),
+    ] {
+        let texts = in_package(kind, &[(main, text), (name, diagram)]);
+        assert!(
+            texts.iter().any(|found| found.1 == Kind::Text && found.2.contains("4111 1111")),
+            "{kind}: {texts:?}"
+        );
+    }
+}
+
+#[test]
+fn text_whose_style_hides_it_does_not_split_a_number() {
+    let styles = "<w:styles><w:style w:styleId='Ghost'><w:rPr><w:vanish/></w:rPr></w:style><w:style w:styleId='Seen'><w:rPr><w:vanish w:val='0'/></w:rPr></w:style></w:styles>";
+    let run = |style: &str, text: &str| {
+        format!("<w:r><w:rPr><w:rStyle w:val='{style}'/></w:rPr><w:t>{text}</w:t></w:r>")
+    };
+    let document = format!(
+        "<w:document><w:p>{}{}{}</w:p><w:p><w:pPr><w:pStyle w:val='Ghost'/></w:pPr>{}</w:p><w:p>{}</w:p></w:document>",
+        run("Seen", "4111"),
+        run("Ghost", "q"),
+        run("", "1111"),
+        run("", "below"),
+        run("", "shown")
+    );
+    let texts = in_package(FileKind::Docx, &[("word/document.xml", &document), ("word/styles.xml", styles)]);
+    holds(&texts, "", Kind::Text, "41111111\n\nshown\n");
+    holds(&texts, "", Kind::Hidden, "q\nbelow\n");
+}
+
+#[test]
+fn words_that_number_a_list_are_read_and_plain_numbers_are_nothing() {
+    let numbering =
+        "<w:numbering><w:lvlText w:val='%1.%2.'/><w:lvlText w:val='Zephyr 4111 %1'/></w:numbering>";
+    let texts = in_package(
+        FileKind::Docx,
+        &[("word/document.xml", "<w:document/>"), ("word/numbering.xml", numbering)],
+    );
+    assert_eq!(texts, [("numbering".to_owned(), Kind::Text, "Zephyr 4111 %1\n".to_owned())]);
+}
+
 #[test]
 fn damage_in_one_part_is_named_and_the_others_are_read() {
     let parts = [

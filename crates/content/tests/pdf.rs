@@ -156,3 +156,80 @@ fn garbage_behind_the_mark_is_corrupt_and_not_silent() {
     let closed = opened(b"%PDF-1.7\n\xff\xfe nothing here", &[]);
     assert_eq!(closed.unscannable.iter().map(|u| &u.reason).collect::<Vec<_>>(), [&Reason::Corrupt]);
 }
+
+/// Reasons with their places.
+fn named(opened: &Opened<'_>) -> Vec<String> {
+    opened.unscannable.iter().map(|one| format!("{} {}", one.path, one.reason)).collect()
+}
+
+/// A stream that maps the digits to letters.
+const LIE: &str = "5 0 obj<</Length 61>>stream\n1 begincodespacerange<00><ff>endcodespacerange 1 beginbfrange<30><39><0041>endbfrange\nendstream endobj";
+
+#[test]
+fn a_table_of_texts_that_lies_is_read_and_so_is_what_is_drawn() {
+    let font = |more: &str| {
+        format!("/Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica{more}/ToUnicode 5 0 R>>>>")
+    };
+    let content = "BT /F 12 Tf 72 700 Td (4111 1111) Tj ET";
+    for more in ["", "/Encoding/WinAnsiEncoding"] {
+        let octets = page(content, &font(more), LIE);
+        let page = opened(&octets, &[]);
+        let text = at(&page, "page 1");
+        assert!(text.contains("EBBB BBBB") && text.contains("4111 1111"), "{text}");
+        assert_eq!(page.ambiguous.len(), 1);
+    }
+    // The glyphs of a font that came along, and does not say how it is encoded, have no names.
+    let own = font("/FontDescriptor<</Flags 4/FontFile2 5 0 R>>").replace("Type1", "TrueType");
+    let octets = page(content, &own, LIE);
+    let page = opened(&octets, &[]);
+    assert_eq!((at(&page, "page 1").as_str(), page.ambiguous.len()), ("EBBB BBBB", 0));
+}
+
+const SILENT: &str = "/Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>/S<</Type/Font/Subtype/Type0/Encoding/Identity-H/DescendantFonts[<</Subtype/CIDFontType2>>]>>>>";
+
+#[test]
+fn a_word_of_glyphs_that_say_nothing_is_named_on_a_page_full_of_text() {
+    let filler = "(words and words and words) Tj ".repeat(200);
+    let content = |silent: &str| format!("BT /F 12 Tf 72 700 Td {filler} /S 12 Tf <{silent}> Tj ET");
+    let octets = page(&content("01230124012501260127012801290130"), SILENT, "");
+    assert_eq!(named(&opened(&octets, &[])), ["page 1 unsupported type font"]);
+    // A row of boxes, and a few signs.
+    for silent in ["0123".repeat(30), "0123012401250126".to_owned()] {
+        let octets = page(&content(&silent), SILENT, "");
+        assert_eq!(named(&opened(&octets, &[])), Vec::<String>::new(), "{silent}");
+    }
+}
+
+#[test]
+fn pages_that_are_pictures_or_outlines_are_named() {
+    let image = "5 0 obj<</Type/XObject/Subtype/Image/Width 1/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray/Length 1>>stream\nx\nendstream endobj";
+    let resources = format!("{FONT}/XObject<</X 5 0 R>>");
+    let content = |size: &str, text: &str| format!("q {size} cm /X Do Q BT /F 9 Tf 9 9 Td ({text}) Tj ET");
+    let boxed = |octets: Vec<u8>| {
+        let text = String::from_utf8(octets).expect("ASCII");
+        text.replace("/Parent 2 0 R", "/Parent 2 0 R/MediaBox[0 0 600 800]").into_bytes()
+    };
+    for (size, text, names) in [
+        ("600 0 0 800 0 0", "Page 1", true),
+        ("600 0 0 800 0 0", "A whole sentence that stands beside the picture", false),
+        ("60 0 0 80 0 0", "Page 1", false),
+    ] {
+        let octets = boxed(page(&content(size, text), &resources, image));
+        let found = named(&opened(&octets, &[]));
+        assert_eq!(found, if names { vec!["page 1 unsupported type pdf"] } else { vec![] }, "{size} {text}");
+    }
+    let outlines = "0 0 m 1 1 2 2 3 3 c 4 4 5 5 6 6 c f ".repeat(150);
+    assert_eq!(named(&opened(&boxed(page(&outlines, FONT, "")), &[])), [" unsupported type pdf"]);
+    let beside = format!("{outlines} BT /F 9 Tf 9 9 Td (A drawing) Tj ET");
+    assert_eq!(named(&opened(&boxed(page(&beside, FONT, "")), &[])), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_bound_leaves_out_of_a_page_is_named() {
+    let many = format!("BT /F 9 Tf 9 9 Td [{} (4111)] TJ ET", "0 ".repeat(20_100));
+    assert_eq!(named(&opened(&page(&many, FONT, ""), &[])), ["page 1 too big"]);
+    let damaged =
+        "5 0 obj<</Type/XObject/Subtype/Form/Filter/NonsenseDecode/Length 4>>stream\nnone\nendstream endobj";
+    let octets = page("/X Do", &format!("{FONT}/XObject<</X 5 0 R>>"), damaged);
+    assert_eq!(named(&opened(&octets, &[])), ["page 1 corrupt"]);
+}

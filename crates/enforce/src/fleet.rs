@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use store::database::{Database, Dialect, Row, Session};
+use store::database::{Database, Dialect, Row, Session, Witnessed};
 use store::values;
 
 use crate::Error;
@@ -160,11 +160,11 @@ impl Fleet {
     }
 
     /// Makes this server's policy directory the truth, because somebody says so.
-    pub(crate) async fn own_policies(&self, set: &str) -> Result<(), Error> {
+    pub(crate) async fn own_policies(&self, set: &str, witnessed: &Witnessed) -> Result<(), Error> {
         let mut transaction = self.database.begin().await?;
         transaction.lock(LEASES).await?;
         self.take(&mut *transaction, POLICIES, set).await?;
-        transaction.commit().await?;
+        witnessed.commit(transaction).await?;
         *self.policies.lock().unwrap_or_else(PoisonError::into_inner) = Policies::Ours;
         Ok(())
     }
@@ -314,7 +314,7 @@ mod tests {
         assert_eq!(b.policies(), Policies::Ours);
         b.tell().await.unwrap();
         assert_eq!(a.settle("three").await.unwrap(), Policies::Differ("b".to_owned()));
-        a.own_policies("three").await.unwrap();
+        a.own_policies("three", &Witnessed::default()).await.unwrap();
         assert_eq!(a.policies(), Policies::Ours);
         assert_eq!(b.settle("two").await.unwrap(), Policies::Differ("a".to_owned()), "somebody said so");
         let members = a.members().await.unwrap();

@@ -75,6 +75,25 @@ pub(crate) async fn keep(enforce: Arc<Enforce>, stop: CancellationToken) {
     }
 }
 
+/// Incidents from before senders were found by the names that stand for them get theirs; an older server over the same database
+/// may go on to write some without.
+pub(crate) async fn number_senders(enforce: Arc<Enforce>, stop: CancellationToken) {
+    loop {
+        let wait = match enforce.journal.number_senders().await {
+            Ok(0) => SUM_EVERY,
+            Ok(_) => Duration::ZERO,
+            Err(error) => {
+                tracing::error!(%error, "the names that stand for senders could not be indexed");
+                SUM_EVERY
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
 /// That it is there, and that it goes on doing what the clock starts; and what other servers ordered.
 async fn tell(enforce: &Enforce) {
     if let Err(error) = enforce.fleet.tell().await {

@@ -6,7 +6,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use incident::{Journal, JournalOptions};
 use store::database::{Database, Location};
 use tokio_util::sync::CancellationToken;
@@ -15,6 +14,7 @@ use web::listen::{Clients, Listening, Tls, TlsFiles, Transport};
 use web::oidc::{Settings, SingleSignOn};
 
 pub mod api;
+pub mod archives;
 pub mod certificates;
 pub mod console;
 mod fleet;
@@ -46,6 +46,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0001_servers.sql"),
     include_str!("../migrations/0002_token_use.sql"),
     include_str!("../migrations/0003_fleet.sql"),
+    include_str!("../migrations/0004_order.sql"),
 ];
 
 /// Why Enforce does not start, or cannot do what it was asked.
@@ -262,7 +263,8 @@ pub async fn start(mut options: Options, stop: CancellationToken) -> Result<Runn
     let enforce = Enforce::open(options).await?;
     enforce.fleet.tell().await?;
     let options = &enforce.options;
-    let people = Router::new().merge(console::router(&enforce)).merge(api::router(&enforce));
+    let paths = api::document(&options.version).paths.paths.into_keys();
+    let people = console::router(&enforce).merge(web::Routes::described(api::router(&enforce), paths));
     let transport = people_transport(&enforce)?;
     let people = enforce.site.mount(people);
     let people = web::listen::listen(&options.listen, transport, PEOPLE, people, stop.clone()).await?;
@@ -284,7 +286,8 @@ pub async fn start(mut options: Options, stop: CancellationToken) -> Result<Runn
     let reports = tokio::spawn(reports::send(enforce.clone(), stop.clone()));
     let lookups = tokio::spawn(lookup::worker::run(enforce.clone(), stop.clone()));
     let originals = tokio::spawn(originals::keep(enforce.clone(), stop.clone()));
-    let own = [keeper, originals, worker, publisher, teller, told, reports, lookups];
+    let numbers = tokio::spawn(keeper::number_senders(enforce.clone(), stop.clone()));
+    let own = [keeper, numbers, originals, worker, publisher, teller, told, reports, lookups];
     let (address, servers_address) = (people.address, servers.address);
     let tasks = vec![people, servers].into_iter().map(|one: Listening| one.task).chain(own).collect();
     Ok(Running { address, servers_address, enforce, stop, tasks })

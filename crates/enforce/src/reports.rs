@@ -136,7 +136,7 @@ async fn written(
         return ever("the user has not the role any more with which the report was scheduled");
     };
     let filter = match Filter::read(&parsed(&mail.report.query)) {
-        Ok(filter) => filter.resolved(&enforce.desk()).await?,
+        Ok(filter) => filter.answerable(&enforce.desk()).await?,
         Err(why) => return ever(&format!("the report's filters cannot be read: {why}")),
     };
     if !role.rights.may(Privilege::ViewNetworkIncidents) {

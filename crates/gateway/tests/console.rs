@@ -272,6 +272,8 @@ async fn how_far_a_decision_about_thousands_is_can_be_seen_and_it_can_be_stopped
             if page.body.contains("Goes on") && !page.body.contains("value=\"0\" aria-label=\"Decision 1\"") {
                 break page;
             }
+            let bulk = desk.running.gateway.bulk(1).await.unwrap();
+            assert!(bulk.is_none_or(|bulk| bulk.done_at.is_none()), "it was over before it was seen");
         };
         assert!(page.body.contains("of 4,000") && page.body.contains("<td>rita</td>"), "{}", page.body);
         let stop = "/incidents/decisions/1/stop";

@@ -9,7 +9,7 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use store::database::{Database, Dialect, Row};
+use store::database::{Database, Dialect, Row, Witnessed};
 use store::values;
 use uuid::Uuid;
 
@@ -110,12 +110,18 @@ impl Batch {
 #[derive(Debug, Clone)]
 pub struct Events {
     journal: Arc<Journal>,
+    witnessed: Witnessed,
 }
 
 impl Events {
     /// Those of this journal.
     pub fn new(journal: Arc<Journal>) -> Self {
-        Self { journal }
+        Self { journal, witnessed: Witnessed::default() }
+    }
+
+    /// The same, whose next change of a receiver is committed together with what tells of it.
+    pub fn noting(&self, witnessed: impl Into<Witnessed>) -> Self {
+        Self { witnessed: witnessed.into(), ..self.clone() }
     }
 
     /// The receivers by name.
@@ -159,16 +165,18 @@ impl Events {
             let sql = "UPDATE receiver SET told = (SELECT last FROM event_count) WHERE name = ?";
             db.run(sql, values![name]).await?;
         }
-        transaction.commit().await?;
+        self.witnessed.commit(transaction).await?;
         Ok(Ok(()))
     }
 
     /// Removes a receiver. False if there is none of this name.
     pub async fn remove_receiver(&self, name: &str) -> Result<bool, Error> {
         let mut transaction = self.database().begin().await?;
-        let gone = transaction.run("DELETE FROM receiver WHERE name = ?", values![name]).await?;
-        transaction.commit().await?;
-        Ok(gone > 0)
+        if transaction.run("DELETE FROM receiver WHERE name = ?", values![name]).await? == 0 {
+            return Ok(false);
+        }
+        self.witnessed.commit(transaction).await?;
+        Ok(true)
     }
 
     /// Makes claims void that an earlier process of this data directory left. Only where no other server may be at work.

@@ -30,6 +30,8 @@ struct Ready {
     shipped: ShippedIncident,
     matches: Vec<u8>,
     values: BTreeSet<[u8; 16]>,
+    /// The number that stands for its sender.
+    pseudonym: u64,
 }
 
 /// Whose batch it is.
@@ -134,7 +136,8 @@ impl Journal {
         let values = matches.iter().map(|found| value_hash(self.keys(), &found.text)).take(VALUES).collect();
         let context = matches_context(&shipped.unique_message_id, shipped.policy_id);
         let matches = cipher::seal(self.keys(), &context, json(&matches).as_bytes())?;
-        Ok(Ready { shipped, matches, values })
+        let pseudonym = self.keys().pseudonym(&shipped.sender);
+        Ok(Ready { shipped, matches, values, pseudonym })
     }
 }
 
@@ -408,8 +411,8 @@ async fn insert(
     let shipped = &ready.shipped;
     let sql = "INSERT INTO incident (unique_id, policy_id, policy, policy_version, policy_set, severity, status, prevent_status, \
          message_id, sender, recipients, subject, peer, direction, server, received_at, last_seen, size, match_count, \
-         count_is_complete, trial, response_rules, unscannable, linked_to, outcome, pending, matches, recorded_at, sender_domain) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?) RETURNING id";
+         count_is_complete, trial, response_rules, unscannable, linked_to, outcome, pending, matches, recorded_at, sender_domain, pseudonym) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?) RETURNING id";
     let values = values![
         shipped.unique_message_id.as_str(),
         shipped.policy_id,
@@ -439,6 +442,7 @@ async fn insert(
         ready.matches.clone(),
         jiff::Timestamp::now().as_millisecond(),
         terms::domain(&shipped.sender),
+        ready.pseudonym,
     ];
     let id = only_id(&db.fetch(sql, values).await?)?;
     terms::keep(db, id, &shipped.recipients, &shipped.unscannable).await?;

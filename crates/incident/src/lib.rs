@@ -1,5 +1,6 @@
 //! What is kept about a violation and how: the record, its history and states, and the journal that keeps them durably.
 
+pub mod archive;
 pub mod desk;
 pub mod events;
 mod gauge;
@@ -8,6 +9,7 @@ mod journal;
 mod messages;
 mod originals;
 mod outbox;
+mod pseudonyms;
 mod read;
 mod record;
 mod restore;
@@ -58,6 +60,9 @@ pub enum Error {
     /// An original lies in an object store that this server was not told of.
     #[error("the original lies in the object store {0}, which is not the one of [enforce.originals]")]
     OutOfReach(String),
+    /// What it takes to answer is still being made.
+    #[error("{0}")]
+    NotYet(&'static str),
     /// A record cannot be read.
     #[error("incident {id} is damaged: {why}")]
     Damaged {

@@ -17,7 +17,7 @@ const ROWS: u32 = 200;
 pub struct Ages {
     /// Originals; None: for ever.
     pub originals: Option<SignedDuration>,
-    /// Incidents, since they were last seen; None: for ever.
+    /// Incidents, since they were last seen, or brought back from an archive; None: for ever.
     pub incidents: Option<SignedDuration>,
 }
 
@@ -116,7 +116,8 @@ impl Journal {
         let ends = Ends::of(retention, |ages| ages.incidents);
         if let Some(latest) = ends.latest {
             let sql = format!(
-                "SELECT id FROM incident WHERE last_seen < ? AND last_seen < {} AND pending = 0 ORDER BY id LIMIT ?",
+                "SELECT id FROM incident WHERE last_seen < ? AND coalesce(restored_at, last_seen) < {} AND pending = 0 \
+                ORDER BY id LIMIT ?",
                 ends.sql
             );
             loop {

@@ -23,6 +23,8 @@ pub(crate) struct Sealed {
     pub(crate) new: NewMessage,
     pub(crate) original: Option<SealedOriginal>,
     pub(crate) violations: Vec<SealedViolation>,
+    /// The number that stands for its sender.
+    pub(crate) pseudonym: u64,
 }
 
 #[derive(Debug)]
@@ -58,7 +60,8 @@ pub(crate) fn seal(keys: &Keys, mut new: NewMessage) -> Result<Sealed, Error> {
         .into_iter()
         .map(|one| seal_violation(keys, &new.unique_id, one))
         .collect::<Result<_, _>>()?;
-    Ok(Sealed { new, original, violations })
+    let pseudonym = keys.pseudonym(&new.sender);
+    Ok(Sealed { new, original, violations, pseudonym })
 }
 
 pub(crate) fn seal_original(keys: &Keys, unique_id: &str, octets: &[u8]) -> Result<SealedOriginal, Error> {

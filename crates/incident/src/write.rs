@@ -220,8 +220,8 @@ async fn insert(
     let at = new.received_at.as_millisecond();
     let sql = "INSERT INTO incident (unique_id, policy_id, policy, policy_version, policy_set, severity, status, prevent_status, \
          message_id, sender, recipients, subject, peer, direction, server, received_at, last_seen, size, match_count, \
-         count_is_complete, trial, response_rules, unscannable, original_id, linked_to, pending, matches, recorded_at, sender_domain) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?) RETURNING id";
+         count_is_complete, trial, response_rules, unscannable, original_id, linked_to, pending, matches, recorded_at, sender_domain, pseudonym) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?) RETURNING id";
     let values = values![
         new.unique_id.as_str(),
         violation.policy_id,
@@ -251,6 +251,7 @@ async fn insert(
         sealed.matches.clone(),
         Timestamp::now().as_millisecond(),
         terms::domain(&new.sender),
+        message.pseudonym,
     ];
     let id = only_id(&db.fetch(sql, values).await?)?;
     terms::keep(db, id, &new.recipients, &new.unscannable).await?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use incident::desk::{
     Access, Actor, AgeingRow, Asked, Change, Changed, Condition, Count, Decision, Desk, Facet, Field, Order,
-    PluginRow, RemediationOrder, RemediationResult, Scalar, Search, SecretKind, Sort,
+    PluginRow, RemediationOrder, RemediationResult, Saved, Scalar, Search, SecretKind, Sort,
 };
 use incident::events::Events;
 use incident::{Journal, Severity};
@@ -67,6 +67,12 @@ impl Server {
             one.violations[0].matches[0].text = format!("DE89 3704 0044 0532 0130 {at:02}");
             self.journal.record(one).await.unwrap();
         }
+    }
+
+    async fn run(&self, sql: &str, values: Vec<store::database::Value>) {
+        let mut transaction = self.journal.database().begin().await.unwrap();
+        transaction.run(sql, values).await.unwrap();
+        transaction.commit().await.unwrap();
     }
 
     async fn found(&self, condition: Condition) -> BTreeSet<u64> {
@@ -416,6 +422,30 @@ on_both! {
         }
     }
 
+    async fn a_sender_is_found_by_the_name_that_stands_for_it(server: Server) {
+        server.dozen().await;
+        let number_of = |address: &str| server.journal.keys().pseudonym(address) as i64;
+        let by = |address: &str| number(Field::Pseudonym, number_of(address));
+        assert_eq!(server.found(by("user1@company.EXAMPLE")).await, BTreeSet::from([2, 6, 10]));
+        assert_eq!(server.found(by("nobody@company.example")).await, BTreeSet::new());
+        server.journal.senders_are_numbered().await.unwrap();
+        // As one from before has it: nobody is told that there are no others until it has its number.
+        server.run("UPDATE incident SET pseudonym = NULL WHERE id < 7", Vec::new()).await;
+        let error = server.journal.senders_are_numbered().await.unwrap_err().to_string();
+        assert!(error.contains("still being indexed"), "{error}");
+        assert_eq!(server.journal.number_senders().await.unwrap(), 6);
+        assert_eq!(server.journal.number_senders().await.unwrap(), 0);
+        server.journal.senders_are_numbered().await.unwrap();
+        assert_eq!(server.found(by("User1@Company.example")).await, BTreeSet::from([2, 6, 10]));
+        if server.journal.database().dialect() == Dialect::Sqlite {
+            let sql = "EXPLAIN QUERY PLAN SELECT id FROM incident WHERE pseudonym = 5 ORDER BY received_at DESC, id DESC LIMIT 51";
+            let plan = server.journal.database().fetch(sql, Vec::new()).await.unwrap();
+            let plan: Vec<String> = plan.iter().map(|row| row.get("detail").unwrap()).collect();
+            assert_eq!(plan.len(), 1, "{plan:?}: nothing is sorted");
+            assert!(plan[0].contains("incident_by_pseudonym (pseudonym=?)"), "{plan:?}");
+        }
+    }
+
     async fn the_median_is_of_what_was_decided(server: Server) {
         assert_eq!(server.desk.median_to_decision(&everything()).await.unwrap(), None);
         server.dozen().await;
@@ -466,13 +496,15 @@ on_both! {
 
     async fn own_statuses_are_added_used_and_removed_only_when_unused(server: Server) {
         let id = server.record("M", &[1]).await[0];
-        server.desk.save_status("Legal hold", "Open", false, 35).await.unwrap().unwrap();
-        server.desk.save_status("legal HOLD", "Parked", false, 36).await.unwrap().unwrap();
+        let save = async |name: &str, group: &str, was: &str| server.desk.save_status(name, group, false, 35, was).await.unwrap();
+        assert_eq!(save("Legal hold", "Open", "").await, Saved::Done);
+        let Saved::Stale(Some(there)) = save("legal HOLD", "Parked", "").await else { panic!("it is there already") };
+        assert_eq!(save("legal HOLD", "Parked", &there.mark()).await, Saved::Done);
         let parked = Condition::is(Field::StatusGroup, "Parked");
         assert_eq!(server.count(parked.clone()).await, 0);
         assert_eq!(server.count(Condition::is(Field::StatusGroup, "Open")).await, 1);
         for wrong in ["", " ", "a\nb", "new"] {
-            assert!(server.desk.save_status(wrong, "Open", false, 1).await.unwrap().is_err(), "{wrong:?}");
+            assert!(matches!(save(wrong, "Open", "").await, Saved::Refused(_)), "{wrong:?}");
         }
         server.desk.change(&everything(), &ann(), &[id], &[Change::Status("Legal hold".into())]).await.unwrap().unwrap();
         assert_eq!(server.found(parked).await, BTreeSet::from([id]));
@@ -490,9 +522,11 @@ on_both! {
 
     async fn an_attribute_goes_with_its_values(server: Server) {
         let id = server.record("M", &[1]).await[0];
-        server.desk.save_attribute("Department", "People", 5, false).await.unwrap().unwrap();
-        server.desk.save_attribute("Department", "Organisation", 6, false).await.unwrap().unwrap();
-        assert!(server.desk.save_attribute(" ", "People", 5, false).await.unwrap().is_err());
+        let save = async |name: &str, group: &str, was: &str| server.desk.save_attribute(name, group, 6, false, was).await.unwrap();
+        assert_eq!(save("Department", "People", "").await, Saved::Done);
+        let was = server.desk.attribute_definitions().await.unwrap()[0].mark();
+        assert_eq!(save("Department", "Organisation", &was).await, Saved::Done);
+        assert!(matches!(save(" ", "People", "").await, Saved::Refused(_)));
         let set = [Change::Attribute("Department".into(), "Sales".into())];
         server.desk.change(&everything(), &ann(), &[id], &set).await.unwrap().unwrap();
         let known = server.desk.attribute_definitions().await.unwrap();
@@ -518,7 +552,7 @@ on_both! {
             actions: "[]".into(),
             acts_on_mail: false,
         };
-        server.desk.save_ageing_rule(&ann(), &row).await.unwrap();
+        assert_eq!(server.desk.save_ageing_rule(&ann(), &row, "").await.unwrap(), Saved::Done);
         let rule = server.desk.ageing_rules().await.unwrap().remove(0);
         assert!(server.desk.too_old(&rule, 10).await.unwrap().is_empty(), "both are fresh");
         back(5, ids[0]).await;
@@ -564,8 +598,9 @@ on_both! {
     }
 
     async fn reports_rules_and_secrets_are_kept(server: Server) {
-        server.desk.save_report("ann", "mine", false, "severity=high").await.unwrap().unwrap();
-        server.desk.save_report("ann", "mine", true, "severity=low").await.unwrap().unwrap();
+        assert_eq!(server.desk.save_report("ann", "mine", false, "severity=high", "").await.unwrap(), Saved::Done);
+        let was = server.desk.reports("ann").await.unwrap()[0].mark();
+        assert_eq!(server.desk.save_report("ann", "mine", true, "severity=low", &was).await.unwrap(), Saved::Done);
         let seen = server.desk.reports("bob").await.unwrap();
         assert_eq!((seen.len(), seen[0].query.as_str()), (1, "severity=low"));
         assert!(!server.desk.remove_report("bob", seen[0].id).await.unwrap());
@@ -580,7 +615,9 @@ on_both! {
         assert!(!sealed.windows(6).any(|some| some == b"second"), "not in clear");
         assert_eq!(server.desk.remove_secret("gateway", |_| true).await.unwrap(), Ok(true));
         assert_eq!(server.desk.remove_secret("gateway", |_| true).await.unwrap(), Ok(false));
-        server.desk.keep_policy_version(&ann(), "a.toml", "", "id = 1", "new").await.unwrap();
+        let mut db = server.journal.database().begin().await.unwrap();
+        server.desk.keep_policy_version(&mut *db, &ann(), "a.toml", "", "id = 1", "new").await.unwrap();
+        db.commit().await.unwrap();
         assert_eq!(server.desk.policy_versions("a.toml").await.unwrap()[0].text, "id = 1");
     }
 
@@ -594,7 +631,7 @@ on_both! {
             let (one, other) = (format!("plug-in {round}"), format!("receiver {round}"));
             let row = plugin(&one);
             let (saved, listens, removed) = tokio::join!(
-                async { server.desk.save_plugin(&ann(), &row, Some("key")).await.unwrap() },
+                async { server.desk.save_plugin(&ann(), &row, Some("key"), "").await.unwrap() == Saved::Done },
                 async { events.save_receiver(&ann(), &other, ("needs key", Some("key")), true).await.unwrap() },
                 async { server.desk.remove_secret("key", needs).await.unwrap() },
             );
@@ -616,7 +653,8 @@ on_both! {
         }
         assert!(gone < 60, "never in use");
         assert!(server.desk.remove_secret("key", needs).await.unwrap().is_ok());
-        assert!(!server.desk.save_plugin(&ann(), &plugin("late"), Some("key")).await.unwrap());
+        let late = server.desk.save_plugin(&ann(), &plugin("late"), Some("key"), "").await.unwrap();
+        assert!(matches!(late, Saved::Refused(_)));
         let late = events.save_receiver(&ann(), "late", ("needs key", Some("key")), true).await.unwrap();
         assert_eq!(late.unwrap_err(), "there is no credential named key");
         assert!(server.desk.plugins().await.unwrap().is_empty() && events.receivers().await.unwrap().is_empty());

@@ -26,7 +26,7 @@ async fn server(at: Option<Location>) -> Server {
     let place = place(at).await;
     let journal = place.open().await;
     let desk = Desk::new(journal.clone());
-    desk.save_report("ann", "mine", false, "severity=high").await.unwrap().unwrap();
+    desk.save_report("ann", "mine", false, "severity=high", "").await.unwrap();
     Server { desk, journal, _place: place }
 }
 

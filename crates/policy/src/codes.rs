@@ -75,10 +75,11 @@ pub const CODES: &[(&str, &str)] = &[
     ("W0204", "a rule can never match"),
     ("W0205", "an exception holds whenever its rules match"),
     ("W0206", "a regular expression starts at every octet"),
-    ("W0207", "more different words are asked for than are given"),
+    ("W0207", "a count is asked for that cannot be reached"),
     ("W0208", "an exception is over"),
-    ("W0209", "two tiers begin at the same count"),
+    ("W0209", "a tier never decides"),
     ("W0210", "one recipient is enough for an exception, whoever else gets the mail"),
+    ("W0211", "an address file or a group is empty"),
     ("W0213", "a known text is too short to be known by"),
     // surely not meant: indexes
     ("W0301", "an index is older than it should be"),

@@ -115,6 +115,21 @@ impl Place {
     pub(crate) fn at(&self, span: Range<usize>) -> Self {
         Self { span: Some(span), ..self.clone() }
     }
+
+    /// The first line that says something.
+    pub(crate) fn top(&self) -> Self {
+        let start = self.source.len() - self.source.trim_start().len();
+        let line = self.source[start..].lines().next().unwrap_or_default().trim_end();
+        self.at(start..start + line.len())
+    }
+
+    /// A line by its number, from 1.
+    pub(crate) fn line(&self, number: usize) -> Self {
+        let before: usize =
+            self.source.split_inclusive('\n').take(number.saturating_sub(1)).map(str::len).sum();
+        let line = self.source[before..].lines().next().unwrap_or_default().trim_end();
+        self.at(before..before + line.len())
+    }
 }
 
 impl Diagnostics {

@@ -1,6 +1,7 @@
 //! People and groups of them from directory exports: LDIF (RFC 2849) and CSV.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use base64::Engine as _;
 
@@ -15,7 +16,8 @@ pub struct Person {
 
 /// The people of an LDIF export: entries with `mail` or `proxyAddresses`.
 pub fn people_of_ldif(text: &str) -> Result<Vec<Person>, String> {
-    let people = entries(text)?
+    let people = entries(text)
+        .map_err(|bad| bad.to_string())?
         .into_iter()
         .map(|entry| Person { addresses: entry.addresses(), values: entry.attributes });
     Ok(people.filter(|person| !person.addresses.is_empty()).collect())
@@ -46,6 +48,26 @@ fn address_column(header: &[String]) -> Result<usize, &'static str> {
     place.ok_or("the first line names no column `address` or `mail`")
 }
 
+/// Why an export cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BadExport {
+    /// Counted from 1.
+    pub(crate) line: usize,
+    pub(crate) why: &'static str,
+}
+
+impl fmt::Display for BadExport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.why)
+    }
+}
+
+impl From<&'static str> for BadExport {
+    fn from(why: &'static str) -> Self {
+        Self { line: 1, why }
+    }
+}
+
 /// Groups and their members' addresses.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Directory {
@@ -55,7 +77,7 @@ pub(crate) struct Directory {
 impl Directory {
     /// Adds an LDIF export. Groups are entries with `member`, `uniqueMember` or `memberUid`; members' addresses are
     /// their `mail` and `proxyAddresses`. Groups in groups count.
-    pub(crate) fn add_ldif(&mut self, text: &str) -> Result<(), String> {
+    pub(crate) fn add_ldif(&mut self, text: &str) -> Result<(), BadExport> {
         let entries = entries(text)?;
         let tree = Tree::new(&entries);
         for entry in entries.iter().filter(|entry| entry.is_group()) {
@@ -80,7 +102,7 @@ impl Directory {
     }
 
     /// Adds a CSV export with columns `group` and `address`, `mail` or `email`.
-    pub(crate) fn add_csv(&mut self, text: &str) -> Result<(), String> {
+    pub(crate) fn add_csv(&mut self, text: &str) -> Result<(), BadExport> {
         let mut rows = csv_rows(text);
         let header = header(&mut rows);
         let group = header.iter().position(|name| ["group", "groups"].contains(&name.as_str()));
@@ -184,8 +206,8 @@ fn plain_dn(dn: &str) -> String {
     dn.split(',').map(str::trim).collect::<Vec<_>>().join(",").to_lowercase()
 }
 
-fn entries(text: &str) -> Result<Vec<Entry>, String> {
-    let text = text.replace("\r\n", "\n").replace("\n ", "");
+fn entries(export: &str) -> Result<Vec<Entry>, BadExport> {
+    let text = export.replace("\r\n", "\n").replace("\n ", "");
     let mut all = Vec::new();
     let mut entry = Entry::default();
     for (number, line) in text.lines().enumerate() {
@@ -196,10 +218,9 @@ fn entries(text: &str) -> Result<Vec<Entry>, String> {
         if line.starts_with('#') || line == "-" {
             continue;
         }
-        let (name, value) =
-            line.split_once(':').ok_or_else(|| format!("line {} is no `attribute: value`", number + 1))?;
-        let value =
-            attribute_value(value).ok_or_else(|| format!("line {} holds broken base64", number + 1))?;
+        let bad = |why| BadExport { line: line_of(export, number), why };
+        let (name, value) = line.split_once(':').ok_or_else(|| bad("a line is no `attribute: value`"))?;
+        let value = attribute_value(value).ok_or_else(|| bad("a line holds broken base64"))?;
         let name = name.split(';').next().unwrap_or(name).to_lowercase();
         match name.as_str() {
             "version" => {}
@@ -209,6 +230,12 @@ fn entries(text: &str) -> Result<Vec<Entry>, String> {
     }
     push(&mut all, &mut entry);
     Ok(all)
+}
+
+/// Where a line begins that goes on in lines with a blank before them.
+fn line_of(export: &str, number: usize) -> usize {
+    let begins = export.lines().enumerate().filter(|(at, line)| *at == 0 || !line.starts_with(' '));
+    begins.map(|(at, _)| at + 1).nth(number).unwrap_or(1)
 }
 
 fn push(all: &mut Vec<Entry>, entry: &mut Entry) {

@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::time::Instant;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use policy::Set;
@@ -49,17 +51,102 @@ fn what_does_not_count_must_hold_and_adds_nothing() {
     );
 }
 
-/// More matches than can be kept are counted as far as they were, and the incident says so.
+/// Three policies look for a word behind more than a million others of its list.
 #[test]
-fn a_count_that_could_not_go_to_the_end_is_said_to_be_incomplete() {
-    let inspection = mail(&"a ".repeat((1 << 20) + 1_000)).inspect(&rule("keywords = \"a\""));
-    let own = inspection.violations.iter().find(|violation| violation.policy.id == 1).unwrap();
-    assert!(!own.count_is_complete && !own.rules[0].count_is_complete);
-    assert!(own.match_count >= 1 << 20, "{}", own.match_count);
-    let reasons: Vec<String> = inspection.unscannable.iter().map(|found| found.reason.to_string()).collect();
-    assert_eq!(reasons, ["too big"], "what was left is a finding too");
-    let whole = mail("a a").inspect(&rule("keywords = \"a\""));
-    assert!(whole.violations[0].count_is_complete);
+fn no_padding_hides_what_stands_behind_it() {
+    const PADDING: usize = (1 << 20) + 1_000;
+    let policy = |id: u32, rule: &str| {
+        format!(
+            "id = {id}\nname = \"P{id}\"\n[[rule]]\nname = \"r\"\nkeywords = [\"a\", \"secret\"]\n{rule}\n"
+        )
+    };
+    let set = set(&[
+        ("1.toml", &policy(1, "count = \"unique\"\nat_least = 2")),
+        ("2.toml", &policy(2, &format!("at_least = {}", PADDING + 2))),
+        ("3.toml", &policy(3, "near = { keywords = \"plan\", within = 0 }")),
+    ]);
+    let inspection = mail(&("a ".repeat(PADDING) + "b secret plan. A plan")).inspect(&set);
+    let told =
+        inspection.violations.iter().map(|one| (one.policy.id, one.match_count, one.count_is_complete));
+    assert_eq!(told.collect::<Vec<_>>(), [(1, 2, true), (2, PADDING as u64 + 2, true), (3, 2, true)]);
+    assert!(inspection.unscannable.is_empty(), "{:?}", inspection.unscannable);
+    assert_eq!(inspection.violations[2].matches[0].text, "secret");
+}
+
+/// How often each of the numbers stands in a mail that has these, and whether that is all.
+fn numbers_told(count: &str, limit: u64, numbers: &[u32]) -> Option<(u64, bool)> {
+    let policy = format!("id = 1\nname = \"P\"\n[[rule]]\nname = \"r\"\nidentifier = \"num\"\n{count}\n");
+    let set = set(&[
+        ("identifiers/num.toml", "name = \"n\"\n[wide]\npatterns = ['\\d{6}']\n"),
+        ("settings.toml", &format!("count_limit = {limit}\nkept_matches = 1\n")),
+        ("p.toml", &policy),
+    ]);
+    let body: String = numbers.iter().map(|number| format!("{} ", 100_000 + number)).collect();
+    let found = mail(&body).inspect(&set).violations;
+    found.first().map(|one| (one.match_count, one.count_is_complete))
+}
+
+#[test]
+fn counting_stops_at_so_many_different_values_and_says_so_but_never_before_nothing_can_change() {
+    let ten: Vec<u32> = (0..10).collect();
+    assert_eq!(numbers_told("", 10, &ten), Some((10, true)));
+    assert_eq!(numbers_told("", 4, &ten), Some((4, false)));
+    assert_eq!(
+        numbers_told("", 4, &[1, 2, 3, 4, 5, 1, 2]),
+        Some((6, false)),
+        "known values are counted to the end"
+    );
+    assert_eq!(numbers_told("", 4, &[7; 300]), Some((300, true)));
+    assert_eq!(numbers_told("count = \"unique\"\nat_least = 7", 4, &ten), Some((7, false)));
+    assert_eq!(numbers_told("count = \"unique\"\nat_least = 11", 4, &ten), None);
+    let tiers = "tiers = [{ at_least = 9, severity = \"high\" }]";
+    assert_eq!(numbers_told(tiers, 4, &ten), Some((9, false)));
+}
+
+/// Excluded values take no room from others.
+#[test]
+fn values_that_do_not_count_hide_none_that_do() {
+    let numbers: Vec<u32> = (0..50).chain([77_777]).collect();
+    assert_eq!(numbers_told("exclude_prefix = [\"100\"]", 4, &numbers), Some((1, true)));
+}
+
+#[test]
+fn a_response_rule_that_asks_for_a_count_is_answered_right_where_counting_stops() {
+    let with = |count: &str| {
+        let response = format!("name = \"B\"\n[when]\nmatch_count = \"{count}\"\n[block]\ntext = \"no\"\n");
+        set(&[
+            ("identifiers/num.toml", "name = \"n\"\n[wide]\npatterns = ['\\d{6}']\n"),
+            ("settings.toml", "count_limit = 2\n"),
+            ("responses/b.toml", &response),
+            (
+                "p.toml",
+                "id = 1\nname = \"P\"\nmode = \"on\"\nrespond = [\"B\"]\n[[rule]]\nname = \"r\"\nidentifier = \"num\"\n",
+            ),
+        ])
+    };
+    let blocks = |count: &str| {
+        mail("111111 222222 333333 444444").respond(&with(count), false).1.disposition.as_str() == "blocked"
+    };
+    assert!(blocks("> 3") && !blocks("> 4") && !blocks("<= 3") && blocks("<= 4"));
+}
+
+/// The rule holds by the finding; what its words would have counted nobody knows.
+#[test]
+fn a_count_that_the_deadline_cut_short_is_said_to_be_incomplete() {
+    let set = policy(
+        "[[rule]]\nname = \"r\"\nany = [{ keywords = \"red\" }, { unscannable = \"timeout\" }]\n[[rule]]\nname = \"s\"\nsender = \"@corp.example\"\n",
+    );
+    let told = |late: bool| {
+        mail("red red").asked(|mail| {
+            let deadline = if late { Instant::now() } else { mail.deadline };
+            let inspection = set.inspect(&policy::Mail { deadline, ..mail.clone() });
+            let own = &inspection.violations[0];
+            let rules = own.rules.iter().map(|rule| (rule.count, rule.count_is_complete));
+            (own.count_is_complete, rules.collect::<Vec<_>>())
+        })
+    };
+    assert_eq!(told(false), (true, vec![(2, true), (1, true)]));
+    assert_eq!(told(true), (false, vec![(1, false), (1, true)]));
 }
 
 // ---- words

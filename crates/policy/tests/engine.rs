@@ -154,6 +154,11 @@ fn alternative_renderings_count_once_and_what_only_one_shows_counts_too() {
     assert_eq!(alternative("<p>red <b>red</b></p>").count(&set), Some(2));
     assert_eq!(alternative("<p>red red blue</p>").count(&set), Some(3));
     assert_eq!(alternative("<p>red red red</p>").count(&set), Some(3));
+    let many = "red ".repeat(140_000);
+    let both = raw(&format!(
+        "MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\n{many}\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>{many}</p>\r\n--b--\r\n"
+    ));
+    assert_eq!(both.count(&set), Some(140_000), "however many there are");
 }
 
 #[test]
@@ -397,6 +402,55 @@ fn what_cannot_be_inspected_is_decided_by_the_built_in_policy_unless_another_doe
     assert_eq!(ids(&trial), [1, 9999]);
 }
 
+/// Three archives that cannot be opened.
+fn with_archives() -> support::Message {
+    let rar = |name: &str| {
+        format!(
+            "--b\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename={name}\r\n\r\nRar!\u{1a}\u{7}\u{1}\0xxxxxxxxxxxxxxxxxxxxxxxxxx\r\n"
+        )
+    };
+    raw(&format!(
+        "MIME-Version: 1.0\r\nSubject: red red red\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{}{}{}--b--\r\n",
+        rar("a.rar"),
+        rar("b.rar"),
+        rar("c.rar"),
+    ))
+}
+
+#[test]
+fn how_many_matches_are_kept_does_not_change_what_the_built_in_policy_decides() {
+    let of = |rules: &str, kept: usize| -> Vec<(u32, u64, usize)> {
+        let settings = format!("kept_matches = {kept}\n");
+        let text = format!("id = 1\nname = \"P\"\nmode = \"on\"\n{rules}");
+        let set = set(&[("settings.toml", &settings), ("p.toml", &text)]);
+        let found = with_archives().inspect(&set).violations;
+        found.iter().map(|one| (one.policy.id, one.match_count, one.matches.len())).collect()
+    };
+    let all = "[[rule]]\nname = \"r\"\nany = [{ keywords = \"red\" }, { unscannable = \"unsupported\" }]\n";
+    assert_eq!(of(all, 100), [(1, 6, 6)]);
+    assert_eq!(of(all, 1), [(1, 6, 1)], "all three findings are answered for, though none is kept");
+    let none = "[[rule]]\nname = \"r\"\nunscannable = \"encrypted\"\n";
+    assert_eq!(of(none, 100), [(9999, 3, 3)]);
+    assert_eq!(of(none, 1), [(9999, 3, 1)]);
+}
+
+/// The policy in its place has a threshold and tiers: they go by what is left to it.
+#[test]
+fn what_stands_in_for_the_built_in_policy_is_judged_by_what_no_other_decided() {
+    let own = "id = 9999\nname = \"Own\"\nmode = \"on\"\n[[rule]]\nname = \"r\"\nunscannable = \"any\"\nat_least = 2\nseverity = \"low\"\ntiers = [{ at_least = 3, severity = \"high\" }]\n";
+    let of = |condition: &str| -> Vec<(u32, u64, Severity)> {
+        let other = format!(
+            "id = 1\nname = \"P\"\nmode = \"on\"\n[[rule]]\nname = \"r\"\nper = \"component\"\nall = [{{ unscannable = \"any\" }}, {{ file_name = {condition} }}]\n"
+        );
+        let set = set(&[("own.toml", own), ("p.toml", &other)]);
+        let found = with_archives().inspect(&set).violations;
+        found.iter().map(|one| (one.policy.id, one.match_count, one.severity)).collect()
+    };
+    assert_eq!(of("\"x.rar\""), [(9999, 3, Severity::High)]);
+    assert_eq!(of("\"a.rar\""), [(1, 2, Severity::Medium), (9999, 2, Severity::Low)]);
+    assert_eq!(of("[\"a.rar\", \"b.rar\"]"), [(1, 4, Severity::Medium)], "one is too few for it");
+}
+
 #[test]
 fn a_policy_that_is_off_looks_at_nothing() {
     let set = set(&[(
@@ -428,6 +482,20 @@ fn a_match_tells_its_place_text_context_and_check() {
     assert_eq!((found.before.as_str(), found.after.as_str()), ("é: ", "!"));
     assert_eq!((found.validator.as_deref(), found.normalised.as_str()), (Some("luhn"), "4111111111111111"));
     assert_eq!(found.masked(), "**** ****-**** 1111");
+}
+
+/// Of many matches only the places are kept: which checks they passed is told all the same.
+#[test]
+fn one_of_many_matches_tells_its_check_too() {
+    let set = set(&[
+        ("identifiers/num.toml", "name = \"n\"\n[wide]\npatterns = ['\\d{4}']\nvalidators = [\"luhn\"]\n"),
+        ("p.toml", "id = 1\nname = \"P\"\n[[rule]]\nname = \"r\"\nidentifier = \"num\"\n"),
+    ]);
+    let inspection = mail(&"1230 ".repeat(500)).inspect(&set);
+    let violation = &inspection.violations[0];
+    assert_eq!((violation.match_count, violation.matches.len()), (500, 100));
+    assert!(violation.matches.iter().all(|found| found.validator.as_deref() == Some("luhn")));
+    assert_eq!((violation.matches[99].offset, violation.matches[99].text.as_str()), (495, "1230"));
 }
 
 #[test]

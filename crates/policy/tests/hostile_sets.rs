@@ -82,6 +82,22 @@ fn many_matches_with_many_words_near_by() {
     in_proportion(&set, 500, |size| mail(&("salary ".repeat(size) + "chief " + &"salary ".repeat(size))));
 }
 
+/// More matches than are kept one by one, in a few texts and in thousands.
+#[test]
+fn text_that_has_hardly_anything_but_matches() {
+    let set = policy(
+        "[[rule]]\nname = \"r\"\nkeywords = [\"ab\", \"ab cd\"]\nnear = { keywords = [\"cd\", \"ef\"], within = 3 }\n[[rule]]\nname = \"s\"\nkeywords = [\"ab\", \"cd\"]\n[[rule]]\nname = \"t\"\nregexes = ['[a-f]b', 'c[d-f]']\n",
+    );
+    in_proportion(&set, 500, |size| mail(&"ab cd ef ".repeat(size)));
+    in_proportion(&set, 500, |size| mail(&("ab ".repeat(size) + &"cd ".repeat(size))));
+    in_proportion_repeated(&set, 100, &mail("ab ef ab ef ab ef ab ef ab "), |opened, count| {
+        let mut all = opened.clone();
+        let body = opened.segments.iter().find(|segment| segment.component == Component::Body).unwrap();
+        all.segments.extend(std::iter::repeat_n(body, count).cloned());
+        all
+    });
+}
+
 #[test]
 fn words_near_each_other_in_thousands_of_pieces_of_one_text() {
     in_proportion_repeated(&policy(NEAR), 100, &mail("salary of the chief "), |opened, count| {

@@ -489,6 +489,7 @@ const ALONE: &[(&str, &[&str])] = &[
             "github_token",
             "ipv6",
             "jwt",
+            "last_word_secret",
             "letters_and_digits",
             "mixed_characters",
             "not_one_symbol",
@@ -499,6 +500,7 @@ const ALONE: &[(&str, &[&str])] = &[
             "public_ipv4",
             "three_symbols",
             "url_with_password",
+            "wireguard_private_key",
         ],
     ),
 ];

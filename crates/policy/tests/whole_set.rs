@@ -72,7 +72,7 @@ const PLACES: [&str; 3] = ["subject", "body", "attachments"];
 const NUMBER: &str = "name = \"n\"\n[wide]\npatterns = ['\\d{4}']\nvalidators = [\"luhn\"]\n";
 
 fn phrases() -> impl Strategy<Value = BTreeSet<&'static str>> {
-    prop::collection::btree_set(select(PHRASES), 1..4)
+    prop::collection::btree_set(select(PHRASES), 1..6)
 }
 
 fn leaf() -> impl Strategy<Value = Tree> {
@@ -190,11 +190,16 @@ fn leaf_text(leaf: &Leaf) -> String {
 }
 
 fn compiled<'p>(policies: impl Iterator<Item = &'p Policy>) -> Set {
+    compiled_with(policies, "")
+}
+
+fn compiled_with<'p>(policies: impl Iterator<Item = &'p Policy>, settings: &str) -> Set {
     let texts: Vec<(String, String)> =
         policies.map(|policy| (format!("p{}.toml", policy.id), written(policy))).collect();
     let mut files: Vec<(&str, &str)> =
         texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     files.push(("identifiers/num.toml", NUMBER));
+    files.push(("settings.toml", settings));
     set(&files)
 }
 
@@ -207,6 +212,8 @@ type Text = Vec<(&'static str, &'static str)>;
 struct Parts {
     subject: Text,
     body: Text,
+    /// The body as a page beside the plain one.
+    page: Option<Text>,
     files: Vec<Text>,
 }
 
@@ -218,11 +225,20 @@ fn text(most: usize) -> impl Strategy<Value = Text> {
     prop::collection::vec((select(WORDS), select(BETWEEN)), 1..most)
 }
 
+/// Some words again and again, so that there are many matches for so much text, before others.
+fn crowded() -> impl Strategy<Value = Text> {
+    let again = prop::collection::vec((select(&["red", "blue", "sky", "1230"][..]), select(BETWEEN)), 1..6);
+    (again, 30..60usize, text(10)).prop_map(|(again, times, rest)| [again.repeat(times), rest].concat())
+}
+
 fn parts() -> impl Strategy<Value = Parts> {
-    (text(5), text(20), prop::collection::vec(text(15), 0..4)).prop_map(|(subject, body, files)| {
+    let long = || prop_oneof![4 => text(20), 1 => crowded()];
+    let files = prop::collection::vec(text(15), 0..4);
+    let all = (text(5), long(), prop::option::weighted(0.3, long()), files);
+    all.prop_map(|(subject, body, page, files)| {
         let subject = subject.into_iter().map(|(word, between)| (word, between.trim_matches(['\r', '\n'])));
         let subject = subject.map(|(word, between)| (word, if between.is_empty() { " " } else { between }));
-        Parts { subject: subject.collect(), body, files }
+        Parts { subject: subject.collect(), body, page, files }
     })
 }
 
@@ -231,10 +247,17 @@ fn plain(text: &Text) -> String {
 }
 
 fn mail<'p>(parts: &'p Parts, files: impl Iterator<Item = &'p Text>) -> Message {
+    let body = match &parts.page {
+        None => format!("\r\n{}", plain(&parts.body)),
+        Some(page) => format!(
+            "Content-Type: multipart/alternative; boundary=yy\r\n\r\n--yy\r\n\r\n{}\r\n--yy\r\nContent-Type: text/html\r\n\r\n<p>{}</p>\r\n--yy--",
+            plain(&parts.body),
+            plain(page)
+        ),
+    };
     let mut text = format!(
-        "Subject: {}\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=xx\r\n\r\n--xx\r\n\r\n{}\r\n",
+        "Subject: {}\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=xx\r\n\r\n--xx\r\n{body}\r\n",
         plain(&parts.subject).trim_end(),
-        plain(&parts.body)
     );
     for file in files {
         text +=
@@ -246,12 +269,13 @@ fn mail<'p>(parts: &'p Parts, files: impl Iterator<Item = &'p Text>) -> Message 
 
 // ---- the slow judge
 
-/// Where a text stands, and its words.
-type Place<'m> = (&'static str, &'m Text);
+/// Where a text stands, and its words; of a body, as each of its renderings has it.
+type Place<'m> = (&'static str, Vec<&'m Text>);
 
 fn components(parts: &Parts) -> Vec<Place<'_>> {
-    let files = parts.files.iter().map(|file| ("attachments", file));
-    [("subject", &parts.subject), ("body", &parts.body)].into_iter().chain(files).collect()
+    let body = [&parts.body].into_iter().chain(&parts.page).collect();
+    let files = parts.files.iter().map(|file| ("attachments", vec![file]));
+    [("subject", vec![&parts.subject]), ("body", body)].into_iter().chain(files).collect()
 }
 
 /// Words from, to, and the value.
@@ -283,10 +307,7 @@ fn numbers_in(text: &Text) -> Vec<Found> {
 }
 
 impl Leaf {
-    fn found(&self, (place, text): &Place<'_>) -> Vec<Found> {
-        if !self.places.contains(place) {
-            return Vec::new();
-        }
+    fn found(&self, text: &Text) -> Vec<Found> {
         let mut found = match &self.what {
             What::Words(words) => phrases_in(words, text),
             What::Number => numbers_in(text),
@@ -303,9 +324,28 @@ impl Leaf {
         found
     }
 
+    /// How often each value stands in a component: as often as in the rendering that has it most often.
+    fn values(&self, (place, texts): &Place<'_>) -> BTreeMap<String, u64> {
+        let mut most: BTreeMap<String, u64> = BTreeMap::new();
+        for text in texts.iter().filter(|_| self.places.contains(place)) {
+            let mut here: BTreeMap<String, u64> = BTreeMap::new();
+            self.found(text).into_iter().for_each(|found| *here.entry(found.2).or_default() += 1);
+            for (value, count) in here {
+                let known = most.entry(value).or_default();
+                *known = count.max(*known);
+            }
+        }
+        most
+    }
+
     fn count(&self, components: &[Place<'_>]) -> u64 {
-        let values = components.iter().flat_map(|component| self.found(component)).map(|found| found.2);
-        if self.unique { values.collect::<BTreeSet<_>>().len() as u64 } else { values.count() as u64 }
+        let each: Vec<(String, u64)> =
+            components.iter().flat_map(|component| self.values(component)).collect();
+        if self.unique {
+            each.iter().map(|(value, _)| value).collect::<BTreeSet<_>>().len() as u64
+        } else {
+            each.iter().map(|(_, count)| count).sum()
+        }
     }
 
     /// Whether both ask the same.
@@ -382,7 +422,7 @@ fn slowly(policy: &Policy, parts: &Parts) -> Hits {
                 let one = std::slice::from_ref(*component);
                 !concerned.iter().any(|exception| !exception.whole_message && covers(exception, one))
             })
-            .copied()
+            .cloned()
             .collect();
         let before = rule.count(&all);
         if let Some(count) = before.and_then(|_| rule.count(&kept)).filter(|_| !whole) {
@@ -447,6 +487,26 @@ proptest! {
             .collect();
         let inspection = mail(&parts, parts.files.iter()).inspect(&compiled(policies.iter()));
         prop_assert_eq!(hits(&inspection), slow);
+    }
+
+    /// Neither where counting stops nor how much is kept decides anything.
+    #[test]
+    fn where_counting_stops_no_verdict_changes(policies in policies(), parts in parts()) {
+        let set = compiled_with(policies.iter(), "count_limit = 1\nkept_matches = 1\n");
+        let inspection = mail(&parts, parts.files.iter()).inspect(&set);
+        let complete = inspection.violations.iter().flat_map(|one| &one.rules).map(|rule| rule.count_is_complete);
+        let found = hits(&inspection);
+        let slow = policies.iter().map(|policy| (policy.id, slowly(policy, &parts)));
+        let slow: BTreeMap<u32, Hits> = slow.filter(|(_, hits)| !hits.is_empty()).collect();
+        let verdict = |hits: &BTreeMap<u32, Hits>| -> Vec<(u32, String, u32)> {
+            let each = hits.iter().flat_map(|(id, hits)| hits.iter().map(move |hit| (*id, hit)));
+            each.map(|(id, (name, severity, _))| (id, name.clone(), severity.score())).collect()
+        };
+        prop_assert_eq!(verdict(&found), verdict(&slow));
+        let counts = found.values().flatten().zip(slow.values().flatten());
+        for (((.., count), (.., whole)), complete) in counts.zip(complete) {
+            prop_assert!(if complete { count == whole } else { count < whole }, "{count} of {whole}");
+        }
     }
 
     #[test]

@@ -27,8 +27,9 @@ pub(crate) struct Pair {
     settings: Arc<Settings>,
     peer: SocketAddr,
     hop: Option<Hop>,
-    /// MAIL and RCPT as they came, each with its answer. Empty outside a transaction.
-    transaction: Vec<(EnvelopeCommand, Reply)>,
+    /// MAIL and RCPT that the next hop took, as they came. Empty outside a transaction. What it refused is not kept: it
+    /// counts for nothing, and there is no end to what a sender may have refused.
+    transaction: Vec<EnvelopeCommand>,
     /// This transaction's envelope was given to a second session already; there is no third.
     replayed: bool,
     xclient: Option<Attributes>,
@@ -73,21 +74,19 @@ impl Pair {
 
     /// The MAIL command that the next hop took.
     pub(crate) fn mail(&self) -> Option<&Mail> {
-        self.transaction.iter().find_map(|(command, reply)| match command {
-            EnvelopeCommand::Mail(mail) if reply.is_positive() => Some(mail),
-            _ => None,
+        self.transaction.iter().find_map(|command| match command {
+            EnvelopeCommand::Mail(mail) => Some(mail),
+            EnvelopeCommand::Rcpt(_) => None,
         })
     }
 
     /// Addresses of the recipients that the next hop took.
     pub(crate) fn recipients(&self) -> Vec<String> {
-        let taken = self.transaction.iter().filter(|(_, reply)| reply.is_positive());
-        taken
-            .filter_map(|(command, _)| match command {
-                EnvelopeCommand::Rcpt(rcpt) => Some(rcpt.path.address().to_owned()),
-                EnvelopeCommand::Mail(_) => None,
-            })
-            .collect()
+        let addresses = self.transaction.iter().filter_map(|command| match command {
+            EnvelopeCommand::Rcpt(rcpt) => Some(rcpt.path.address().to_owned()),
+            EnvelopeCommand::Mail(_) => None,
+        });
+        addresses.collect()
     }
 
     /// Forwards MAIL and RCPT; one answer each. A session that died idle is built again.
@@ -101,11 +100,20 @@ impl Pair {
         };
         match answers {
             Ok(answers) => {
-                self.transaction.extend(commands.into_iter().zip(answers.iter().cloned()));
+                self.remember_taken(commands, &answers);
                 answers
             }
             // What was taken before stays: the next command builds the session again with it.
             Err(reply) => vec![reply; commands.len()],
+        }
+    }
+
+    /// A recipient without a sender is none, whatever the next hop says of it.
+    fn remember_taken(&mut self, commands: Vec<EnvelopeCommand>, answers: &[Reply]) {
+        for (command, _) in commands.into_iter().zip(answers).filter(|(_, answer)| answer.is_positive()) {
+            if matches!(command, EnvelopeCommand::Mail(_)) || !self.transaction.is_empty() {
+                self.transaction.push(command);
+            }
         }
     }
 
@@ -137,7 +145,7 @@ impl Pair {
         Ok(hop)
     }
 
-    /// A new session with the same envelope, once; every first digit must be as it was, for the sender has heard it.
+    /// A new session with the same envelope, once; what was taken must be taken again, for the sender has heard it.
     async fn rebuild(&mut self, why: &HopError) -> Result<(), Reply> {
         if !self.transaction.is_empty() && std::mem::replace(&mut self.replayed, true) {
             return Err(why.reply());
@@ -146,14 +154,11 @@ impl Pair {
         self.shared.metrics.hop_reconnects.inc();
         let mut hop = self.open().await?;
         if !self.transaction.is_empty() {
-            let commands: Vec<_> = self.transaction.iter().map(|(command, _)| command.clone()).collect();
-            if lacks(hop.extensions(), &commands) {
+            if lacks(hop.extensions(), &self.transaction) {
                 return Err(own::processing_error());
             }
-            let answers = hop.envelope(&commands).await.map_err(|error| error.reply())?;
-            let same =
-                self.transaction.iter().zip(&answers).all(|((_, was), is)| was.code / 100 == is.code / 100);
-            if !same {
+            let answers = hop.envelope(&self.transaction).await.map_err(|error| error.reply())?;
+            if !answers.iter().all(Reply::is_positive) {
                 tracing::warn!("the new session answers the envelope otherwise than the old one");
                 return Err(own::processing_error());
             }
@@ -194,22 +199,27 @@ impl Pair {
         edits: &[smtp::spool::Edit],
     ) -> Result<Reply, SendError> {
         let outgoing = Outgoing { prefix, message, edits };
-        let hop = self.ready(&HopError::Broken).await.map_err(SendError::NotReady)?;
-        let mut answer = hop.send(&outgoing).await;
-        if let Some(error) = answer.as_ref().err().filter(|error| nothing_was_sent(error)) {
-            let hop = self.ready(error).await.map_err(SendError::NotReady)?;
-            answer = hop.send(&outgoing).await;
-        }
-        match answer {
-            Ok(reply) => {
-                self.after_the_answer(&reply).await;
-                Ok(reply)
-            }
+        let answer = self.send_twice_at_most(&outgoing).await;
+        match &answer {
+            Ok(reply) => self.after_the_answer(reply).await,
             Err(error) => {
                 self.abandon();
-                self.shared.metrics.hop_failures.inc();
-                Err(SendError::Lost(error))
+                if matches!(error, SendError::Lost(_)) {
+                    self.shared.metrics.hop_failures.inc();
+                }
             }
+        }
+        answer
+    }
+
+    async fn send_twice_at_most(&mut self, outgoing: &Outgoing<'_>) -> Result<Reply, SendError> {
+        let hop = self.ready(&HopError::Broken).await.map_err(SendError::NotReady)?;
+        match hop.send(outgoing).await {
+            Err(error) if nothing_was_sent(&error) => {
+                let hop = self.ready(&error).await.map_err(SendError::NotReady)?;
+                hop.send(outgoing).await.map_err(SendError::Lost)
+            }
+            answer => answer.map_err(SendError::Lost),
         }
     }
 

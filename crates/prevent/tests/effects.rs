@@ -145,18 +145,18 @@ impl Inbox {
 }
 
 async fn until(mut holds: impl FnMut() -> bool) {
-    for _ in 0..500 {
+    for _ in 0..3000 {
         if holds() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("it did not come to that in ten seconds");
+    panic!("it did not come to that in a minute");
 }
 
 /// The first incident, once its history has a line of this action.
 async fn told(weir: &Weir, action: &str) -> Incident {
-    for _ in 0..500 {
+    for _ in 0..3000 {
         let incidents = weir.incidents().await;
         if let Some(found) = incidents.into_iter().find(|one| !details(one, action).is_empty()) {
             return found;
@@ -367,7 +367,7 @@ async fn more_notices_than_may_go_are_dropped_and_the_history_says_so() {
     let dropped = |incidents: &[Incident]| {
         incidents.iter().map(|one| details(one, "NOTICE_DROPPED").len()).sum::<usize>()
     };
-    for _ in 0..100 {
+    for _ in 0..3000 {
         if dropped(&weir.incidents().await) == 2 {
             break;
         }

@@ -4,6 +4,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use smtp::server::{ServerConfig, Timeouts};
@@ -19,16 +20,33 @@ const ZIP_ARRIVES: &str = "C: DATA\nS: 354\nC: X-Cfilter-Loop: Reflected\nC: Mes
     C: UEsDBBQAAAAAAAAAIQAAAAAAAAAAAAAAAAABAAAAYVBLAQIUABQAAAAAAAAAIQAAAAAAAAAAAAAAAAABAAAAAAAAAAAAAAAAAAAAAABhUEsFBgAAAAABAAEALwAAAB8AAAAAAA==\nC: .\nS: 250 ok\n";
 
 fn slowly() {
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_millis(1500));
+}
+
+/// Where the one who opens a document stays until he is let on.
+struct Gate {
+    entered: AtomicBool,
+    open: AtomicBool,
+}
+
+impl Gate {
+    const fn shut() -> Self {
+        Self { entered: AtomicBool::new(false), open: AtomicBool::new(false) }
+    }
+
+    fn pass(&self) {
+        self.entered.store(true, Ordering::SeqCst);
+        while !self.open.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hop_is_kept_alive_while_a_message_is_inspected() {
-    let hop =
-        hops(&[&format!("{HOP}{HOP_ENVELOPE}C: NOOP\nS: 250 here\nC: NOOP\nS: 250 here\n{ZIP_ARRIVES}")])
-            .await;
+    let hop = hops(&[&format!("{HOP}{HOP_ENVELOPE}N 2\n{ZIP_ARRIVES}")]).await;
     let ticking = |settings: &mut prevent::Settings| {
-        let timeouts = Timeouts { tick: Duration::from_millis(120), ..Timeouts::default() };
+        let timeouts = Timeouts { tick: Duration::from_millis(50), ..Timeouts::default() };
         settings.smtp = Arc::new(ServerConfig { timeouts, ..(*settings.smtp).clone() });
     };
     let weir = weir_that_opens(&[hop.addr], ticking, slowly).await;
@@ -37,39 +55,55 @@ async fn a_hop_is_kept_alive_while_a_message_is_inspected() {
 }
 
 /// Two mails come at one time, and there is room for one.
-async fn one_of_two_waits_in_vain(narrow: fn(&mut prevent::Settings)) {
+async fn one_of_two_waits_in_vain(gate: &'static Gate, open: fn(), narrow: fn(&mut prevent::Settings)) {
     let hop = hops(&[
         &format!("{HOP}{HOP_ENVELOPE}{ZIP_ARRIVES}"),
         &format!("{HOP}{HOP_ENVELOPE}C: RSET\nS: 250 ok"),
     ])
     .await;
-    let weir = weir_that_opens(&[hop.addr], narrow, slowly).await;
+    let weir = weir_that_opens(&[hop.addr], narrow, open).await;
     let (mut first, mut second) = (weir.client().await, weir.client().await);
     play(&mut first, &format!("{HELLO}{ENVELOPE}C: NOOP\nS~ 250")).await;
     play(&mut second, &format!("{HELLO}{ENVELOPE}C: NOOP\nS~ 250")).await;
-    let (one, other) =
-        (format!("{ZIP}S: 250 ok"), format!("W 60\n{ZIP}S: 451 4.3.2 Error: Server busy, try again later."));
-    tokio::join!(play(&mut first, &one), play(&mut second, &other));
+    let one = format!("{ZIP}S: 250 ok");
+    let other = async {
+        while !gate.entered.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        play(&mut second, &format!("{ZIP}S: 451 4.3.2 Error: Server busy, try again later.")).await;
+        gate.open.store(true, Ordering::SeqCst);
+    };
+    tokio::join!(play(&mut first, &one), other);
     drop((first, second));
     assert_eq!(hop.played().await, [b"", b""]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_free_inspector_is_451_and_never_an_open_door() {
-    one_of_two_waits_in_vain(|settings| {
-        settings.inspectors = 1;
-        settings.inspection_wait = Duration::from_millis(50);
-    })
+    static GATE: Gate = Gate::shut();
+    one_of_two_waits_in_vain(
+        &GATE,
+        || GATE.pass(),
+        |settings| {
+            settings.inspectors = 1;
+            settings.inspection_wait = Duration::from_millis(50);
+        },
+    )
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_for_whose_inspection_there_is_no_memory_is_451() {
-    one_of_two_waits_in_vain(|settings| {
-        settings.inspectors = 8;
-        settings.memory_for_inspection = 1;
-        settings.inspection_wait = Duration::from_millis(50);
-    })
+    static GATE: Gate = Gate::shut();
+    one_of_two_waits_in_vain(
+        &GATE,
+        || GATE.pass(),
+        |settings| {
+            settings.inspectors = 8;
+            settings.memory_for_inspection = 1;
+            settings.inspection_wait = Duration::from_millis(50);
+        },
+    )
     .await;
 }
 

@@ -11,6 +11,11 @@ use std::time::Duration;
 use prevent::Mode;
 use smtp::server::{ServerConfig, Timeouts};
 use support::*;
+use tokio::io::AsyncBufReadExt;
+
+/// A policy that marks mail with a word in it.
+const WORDS: &str =
+    "id = 7\nname = \"Words\"\nmode = \"on\"\n[[rule]]\nname = \"the word\"\nkeywords = [\"confidential\"]\n";
 
 #[tokio::test]
 async fn a_clean_message_arrives_octet_for_octet_under_the_pass_header_and_the_hops_words_come_back() {
@@ -280,6 +285,56 @@ async fn a_hop_that_dies_meanwhile_is_called_again_with_the_same_envelope() {
 }
 
 #[tokio::test]
+async fn a_recipient_that_was_refused_is_not_asked_of_a_second_session_again() {
+    let refused = "C: RCPT TO:<c@b.example>\nS: 550 5.1.1 no";
+    let hop = hops(&[
+        &format!("{HOP}{HOP_ENVELOPE}{refused}\nX"),
+        &format!(
+            "{HOP}{HOP_ENVELOPE}C: DATA\nS: 354\nC: X-Cfilter-Loop: Reflected\nC: x\nC: .\nS: 250 saved"
+        ),
+    ])
+    .await;
+    let weir = weir(&[hop.addr]).await;
+    weir.talk(&format!(
+        "{HELLO}{ENVELOPE}C: RCPT TO:<c@b.example>\nS: 550 5.1.1 no\nW 30\nC: DATA\nS~ 354\nC: x\nC: .\nS: 250 saved"
+    ))
+    .await;
+    hop.played().await;
+}
+
+#[tokio::test]
+async fn a_recipient_that_a_hop_takes_without_a_sender_is_none() {
+    let hop = hops(&[&format!(
+        "{HOP}
+         C: MAIL FROM:<a@a.example>
+         S: 550 5.1.8 no
+         C: RCPT TO:<c@b.example>
+         S: 250 ok
+         {HOP_ENVELOPE}
+         C: DATA
+         S: 354
+         C: X-Cfilter-Loop: Reflected
+         C: confidential
+         C: .
+         S: 250 saved"
+    )])
+    .await;
+    let policies = [("p.toml", WORDS)];
+    let weir = weir_with(&[hop.addr], &policies, |_| {}).await;
+    weir.talk(&format!(
+        "{HELLO}
+         C: MAIL FROM:<a@a.example>
+         C: RCPT TO:<c@b.example>
+         S: 550 5.1.8 no
+         S~ 503
+         {ENVELOPE}C: DATA\nS~ 354\nC: confidential\nC: .\nS: 250 saved"
+    ))
+    .await;
+    hop.played().await;
+    assert_eq!(weir.incidents().await[0].summary.recipients, ["b@b.example"]);
+}
+
+#[tokio::test]
 async fn there_is_no_third_session_for_one_envelope() {
     let dying = format!("{HOP}{HOP_ENVELOPE}X");
     let second = format!("{HOP}{HOP_ENVELOPE}C: DATA\nX");
@@ -302,6 +357,24 @@ async fn a_second_session_that_answers_otherwise_leaves_the_mail_with_the_sender
     ))
     .await;
     assert_eq!(hop.played().await[1], b"");
+}
+
+#[tokio::test]
+async fn a_message_that_found_no_second_session_leaves_nothing_to_the_next_one() {
+    let arrives = "C: DATA\nS: 354\nC: X-Cfilter-Loop: Reflected\nC: x\nC: .\nS: 250 saved";
+    let hop = hops(&[
+        &format!("{HOP}{HOP_ENVELOPE}X"),
+        &format!("{HOP}C: MAIL FROM:<a@a.example>\nS: 250 ok\nC: RCPT TO:<b@b.example>\nS: 550 5.1.1 gone"),
+        &format!("{HOP}{HOP_ENVELOPE}{arrives}"),
+    ])
+    .await;
+    let weir = weir(&[hop.addr]).await;
+    let message = "C: DATA\nS~ 354\nC: x\nC: .\n";
+    weir.talk(&format!(
+        "{HELLO}{ENVELOPE}W 30\n{message}S: 451 4.3.0 Error: Processing error.\n{ENVELOPE}{message}S: 250 saved"
+    ))
+    .await;
+    hop.played().await;
 }
 
 #[tokio::test]
@@ -355,15 +428,15 @@ async fn a_hop_that_closes_in_the_middle_of_the_message_is_a_421_and_no_second_c
 #[tokio::test]
 async fn a_hop_is_kept_alive_while_a_message_comes_slowly() {
     let hop = hops(&[&format!(
-        "{HOP}{HOP_ENVELOPE}C: NOOP\nS: 250 here\nC: NOOP\nS: 250 here\nW 10\nC: DATA\nS: 354\nC: X-Cfilter-Loop: Reflected\nC: slow\nC: .\nS: 250 ok"
+        "{HOP}{HOP_ENVELOPE}N 2\nC: DATA\nS: 354\nC: X-Cfilter-Loop: Reflected\nC: slow\nC: .\nS: 250 ok"
     )])
     .await;
     let weir = weir_with(&[hop.addr], &[], |settings| {
-        let timeouts = Timeouts { tick: Duration::from_millis(80), ..Timeouts::default() };
+        let timeouts = Timeouts { tick: Duration::from_millis(50), ..Timeouts::default() };
         settings.smtp = Arc::new(ServerConfig { timeouts, ..(*settings.smtp).clone() });
     })
     .await;
-    weir.talk(&format!("{HELLO}{ENVELOPE}C: DATA\nS~ 354\nC= sl\nW 200\nC: ow\nC: .\nS: 250 ok")).await;
+    weir.talk(&format!("{HELLO}{ENVELOPE}C: DATA\nS~ 354\nC= sl\nW 1500\nC: ow\nC: .\nS: 250 ok")).await;
     hop.played().await;
 }
 
@@ -437,8 +510,15 @@ async fn strangers_hear_554_and_a_full_house_421() {
     crowd.talk("S~ 421 4.7.0\nS.").await;
     play(&mut second, "C: QUIT\nS~ 221\nS.").await;
     drop(second);
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    crowd.talk("S: 220 weir.example ESMTP").await;
+    // The place is given back once the session has ended on both sides.
+    loop {
+        let mut greeting = String::new();
+        tokio::io::BufReader::new(crowd.client().await).read_line(&mut greeting).await.unwrap();
+        if greeting == "220 weir.example ESMTP\r\n" {
+            break;
+        }
+        assert!(greeting.starts_with("421 4.7.0"), "{greeting}");
+    }
 }
 
 #[tokio::test]

@@ -167,7 +167,7 @@ pub enum ServerTls {
 /// How long we wait (RFC 5321 4.5.3.2).
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// For the next command.
+    /// For the next command, to its last octet.
     pub command: Duration,
     /// For the first octets after 354.
     pub data_init: Duration,

@@ -452,6 +452,26 @@ async fn a_silent_peer_is_told_and_left() {
 }
 
 #[tokio::test]
+async fn a_command_that_drips_is_bounded_in_all() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let timeouts = Timeouts { command: Duration::from_millis(200), ..Timeouts::default() };
+    let config = ServerConfig { timeouts, ..config() };
+    let mut server = server(config, Fake::default()).await;
+    play(&mut server.client, "S~ 220").await;
+    let (mut said, mut octets) = (String::new(), [0; 512]);
+    // Fewer than a line may have, each well before the time for a command is over.
+    for _ in 0..300 {
+        let _ = server.client.write_all(b"x").await;
+        let heard = tokio::time::timeout(Duration::from_millis(20), server.client.read(&mut octets)).await;
+        if let Ok(Ok(count)) = heard {
+            said.push_str(&String::from_utf8_lossy(&octets[..count]));
+            break;
+        }
+    }
+    assert_eq!(said, "421 4.4.2 Timeout exceeded, closing connection.\r\n");
+}
+
+#[tokio::test]
 async fn shutdown_ends_idle_sessions_at_once_and_others_after_their_message() {
     let mut idle = server(config(), Fake::default()).await;
     play(&mut idle.client, "S~ 220").await;

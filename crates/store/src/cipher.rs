@@ -99,6 +99,13 @@ impl<W: Write> Sealer<W> {
         Ok((head, Self { stream, number: 0, chunk: Vec::with_capacity(SEALED_CHUNK), out }))
     }
 
+    /// Begins an object whose head goes before its body.
+    pub(crate) fn in_one(keys: &Keys, context: &str, mut out: W) -> io::Result<Self> {
+        let (head, stream) = Stream::fresh(keys, context).map_err(io::Error::other)?;
+        out.write_all(&head)?;
+        Ok(Self { stream, number: 0, chunk: Vec::with_capacity(SEALED_CHUNK), out })
+    }
+
     /// Writes the last chunk; without it the object does not open.
     pub fn finish(mut self) -> io::Result<W> {
         self.put(true)?;

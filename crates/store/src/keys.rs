@@ -119,6 +119,13 @@ impl Keys {
         short
     }
 
+    /// The number (of 40 bits) of the name that stands for an address where it is not shown: the same in any case of letters. It
+    /// hangs on the key of hashes, which a new master key leaves as it is.
+    pub fn pseudonym(&self, address: &str) -> u64 {
+        let hash = self.hash("pseudonym", address.to_lowercase());
+        hash[..5].iter().fold(0, |number, octet| number << 8 | u64::from(*octet))
+    }
+
     pub(crate) fn newest(&self) -> Option<(u32, &Secret)> {
         self.keys.last_key_value().map(|(id, key)| (*id, key))
     }

@@ -2,8 +2,9 @@
 //!
 //! [`database`] speaks one SQL to SQLite and PostgreSQL, [`keys`] holds what seals, [`cipher`] seals, [`blobs`] keeps large sealed
 //! objects in files, [`objects`] in an S3-compatible store, [`lock`] keeps a second server out of a data directory, [`steps`] brings tables forward,
-//! [`key_check`] tells whether keys are a database's, [`sealed`] wraps what is in it by a new key.
+//! [`key_check`] tells whether keys are a database's, [`sealed`] wraps what is in it by a new key, [`archive`] keeps sealed records in a file.
 
+pub mod archive;
 pub mod blobs;
 pub mod cipher;
 pub mod database;
@@ -13,6 +14,7 @@ pub mod lock;
 pub mod objects;
 pub mod sealed;
 pub mod steps;
+mod whole;
 
 /// Why something cannot be stored or read.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,9 @@ pub enum Error {
     /// A key is missing or does not fit.
     #[error("{0}")]
     Key(String),
+    /// An archive is not one, is damaged, or cannot hold what it was given.
+    #[error("the archive {0}")]
+    Archive(String),
     /// Another process has the data directory.
     #[error("{0} is in use by another process; one server owns a data directory")]
     InUse(String),
@@ -76,7 +81,7 @@ impl Error {
             Self::Objects(failure) => {
                 matches!(failure, objects::Failure::Away(_) | objects::Failure::Refused(_))
             }
-            Self::Schema(_) | Self::Key(_) | Self::Damaged | Self::TookTooLong(_) => false,
+            Self::Schema(_) | Self::Key(_) | Self::Archive(_) | Self::Damaged | Self::TookTooLong(_) => false,
         }
     }
 }

@@ -6,7 +6,6 @@ use std::error::Error;
 use std::ops::Range;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::routing::get;
 use store::database::{self, Location, Migrations};
 use store::keys::Keys;
@@ -16,7 +15,7 @@ use web::layout::{Chip, Field, Html, Kind, Moment, Page, Pager, Size, notice};
 use web::listen::{Transport, listen};
 use web::people::{NewUser, Password};
 use web::session::Tone;
-use web::{Options, Place, Problem, Site, Viewer, mail};
+use web::{Options, Place, Problem, Routes, Site, Viewer, mail};
 
 static NONE: sqlx::migrate::Migrator =
     sqlx::migrate::Migrator { ignore_missing: true, ..sqlx::migrate::Migrator::DEFAULT };
@@ -161,7 +160,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             ..NewUser::default()
         })
         .await?;
-    let app = site.mount(Router::new().route("/parts", get(parts)));
+    let app = site.mount(Routes::new().route("/parts", get(parts)));
     let stop = CancellationToken::new();
     let listening = listen(&format!("127.0.0.1:{port}"), Transport::Plain, 200, app, stop).await?;
     println!("http://{}", listening.address);

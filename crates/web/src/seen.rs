@@ -13,14 +13,17 @@ pub const NOT_SHOWN: &str = "(not shown to your role)";
 
 /// The name that stands for an address where it is not shown: always the same, and nothing tells the address from it but the key.
 pub fn pseudonym(keys: &Keys, address: &str) -> String {
-    let hash = keys.hash("pseudonym", address.to_lowercase());
-    format!("Person {}", crate::hex(&hash[..5]).to_uppercase())
+    format!("Person {:010X}", keys.pseudonym(address))
 }
 
-/// Whether somebody wrote such a name; in that form.
-pub fn is_pseudonym(text: &str) -> Option<String> {
+/// Whether somebody wrote such a name; its number.
+pub fn is_pseudonym(text: &str) -> Option<u64> {
     let number = text.strip_prefix("Person ").filter(|number| number.len() == 10)?;
-    number.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| format!("Person {}", number.to_uppercase()))
+    number
+        .bytes()
+        .all(|digit| digit.is_ascii_hexdigit())
+        .then(|| u64::from_str_radix(number, 16).ok())
+        .flatten()
 }
 
 impl Viewer {

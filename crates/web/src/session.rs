@@ -6,10 +6,11 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use store::database::{Database, Row};
+use store::database::{Database, Row, Witnessed};
 use store::values;
 use zeroize::Zeroizing;
 
+use crate::audit::Entry;
 use crate::clock::Clock;
 use crate::people::{RoleId, UserId};
 use crate::{Error, hex, unhex};
@@ -145,12 +146,18 @@ pub struct Sessions {
     database: Arc<dyn Database>,
     clock: Clock,
     ends: Ends,
+    witnessed: Witnessed,
 }
 
 impl Sessions {
     /// Over a database with this crate's tables.
     pub fn new(database: Arc<dyn Database>, clock: Clock, ends: Ends) -> Self {
-        Self { database, clock, ends }
+        Self { database, clock, ends, witnessed: Witnessed::default() }
+    }
+
+    /// The same, whose next change is committed together with this line of the audit log.
+    pub fn noting(&self, entry: Entry) -> Self {
+        Self { witnessed: entry.into(), ..self.clone() }
     }
 
     /// Begins a session under a secret that nobody had before: one that was planted in a browser is of no use.
@@ -207,7 +214,7 @@ impl Sessions {
         let old = "DELETE FROM web_session WHERE ends_at <= ? OR seen_at <= ?";
         transaction.run(old, values![now, idle]).await?;
         transaction.run(sql, values).await?;
-        transaction.commit().await?;
+        self.witnessed.commit(transaction).await?;
         Ok(secret)
     }
 
@@ -257,9 +264,11 @@ impl Sessions {
     pub async fn end_of(&self, user: UserId, hash: &[u8]) -> Result<bool, Error> {
         let mut transaction = self.database.begin().await?;
         let sql = "DELETE FROM web_session WHERE hash = ? AND user_id = ?";
-        let ended = transaction.run(sql, values![hash, user]).await? > 0;
-        transaction.commit().await?;
-        Ok(ended)
+        if transaction.run(sql, values![hash, user]).await? == 0 {
+            return Ok(false);
+        }
+        self.witnessed.commit(transaction).await?;
+        Ok(true)
     }
 
     /// Ends all of a user but one.
@@ -272,9 +281,11 @@ impl Sessions {
         let mut transaction = self.database.begin().await?;
         let sql = "UPDATE web_session SET role_id = ? WHERE hash = ? AND user_id = ? \
             AND EXISTS (SELECT 1 FROM web_user_role WHERE user_id = ? AND role_id = ?)";
-        let chosen = transaction.run(sql, values![role, hash, user, user, role]).await? > 0;
-        transaction.commit().await?;
-        Ok(chosen)
+        if transaction.run(sql, values![role, hash, user, user, role]).await? == 0 {
+            return Ok(false);
+        }
+        self.witnessed.commit(transaction).await?;
+        Ok(true)
     }
 
     /// Leaves a message for the next page.
@@ -312,7 +323,7 @@ impl Sessions {
     async fn write(&self, sql: &str, values: Vec<store::database::Value>) -> Result<(), Error> {
         let mut transaction = self.database.begin().await?;
         transaction.run(sql, values).await?;
-        Ok(transaction.commit().await?)
+        Ok(self.witnessed.commit(transaction).await?)
     }
 
     fn now(&self) -> i64 {

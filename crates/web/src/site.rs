@@ -1,6 +1,6 @@
 //! One console: its name, its places, its people, sessions and audit log; and the way that its pages are put behind the guard.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -19,7 +19,7 @@ use crate::oidc::SingleSignOn;
 use crate::pages;
 use crate::people::{People, Privilege};
 use crate::session::{Ends, Sessions};
-use crate::{Error, Problem};
+use crate::{Error, Problem, Routes};
 
 /// What stands at the top of each page.
 #[derive(Debug, Clone)]
@@ -121,6 +121,7 @@ struct Inner {
     throttle: Throttle,
     noted: Noted,
     guests: Option<Guests>,
+    paths: OnceLock<Vec<String>>,
     /// Stands at the top of each page while it is not empty.
     alarm: RwLock<String>,
     options: Options,
@@ -143,18 +144,26 @@ impl Site {
             throttle: Throttle::new(options.clock.clone()),
             noted: Noted::new(options.clock.clone()),
             guests,
+            paths: OnceLock::new(),
             alarm: RwLock::default(),
             options,
         })))
     }
 
     /// Puts these pages behind the guard, together with the pages that both consoles have.
-    pub fn mount(&self, pages: Router) -> Router {
-        let app = pages.merge(pages::router(self.clone())).fallback(async || Problem::NotFound);
+    pub fn mount(&self, pages: Routes) -> Router {
+        let (app, paths) = pages.merge(pages::router(self.clone())).into_parts();
+        let _ = self.0.paths.set(paths);
+        let app = app.fallback(async || Problem::NotFound);
         // From the inside out. The guard has read and bounded the body before a handler sees it.
         app.layer(DefaultBodyLimit::disable())
             .layer(CatchPanicLayer::custom(guard::panicked))
             .layer(middleware::from_fn_with_state(self.clone(), guard::around))
+    }
+
+    /// Each path of the pages that were mounted, as routers write it: `/users/{id}`.
+    pub fn paths(&self) -> &[String] {
+        self.0.paths.get().map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Users, roles, tokens.

@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
-use crate::audit::Actor;
+use crate::audit::{Actor, Entry};
 use crate::guard::cookie;
 use crate::layout::Html;
 use crate::people::{Hidden, Privilege, Role, RoleId, UserId};
@@ -121,7 +121,12 @@ impl Viewer {
         Actor { who: self.name.clone(), role: self.role.name.clone(), peer: self.peer.clone() }
     }
 
-    /// Writes a line to the audit log. What cannot be logged must not be done: pass the error on.
+    /// A line of the audit log for a change: what changes something takes it along, and commits both or neither.
+    pub fn entry(&self, action: &str, subject: &str, detail: &str) -> Entry {
+        self.site.audit().entry(self.actor(), action, subject, detail)
+    }
+
+    /// Writes a line to the audit log of what changes nothing here. What cannot be logged must not be done: pass the error on.
     pub async fn log(&self, action: &str, subject: &str, detail: &str) -> Result<(), Problem> {
         Ok(self.site.audit().add(&self.actor(), action, subject, detail).await?)
     }

@@ -90,19 +90,28 @@ on_both! {
             mail: "jane@company.example".to_owned(),
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
         };
-        let admit = async |subject: &str, roles: &[&str]| place.people.admit("OIDC", &person(subject, roles)).await.unwrap();
-        assert!(matches!(admit("1", &["No such role"]).await, Admission::NoRole { lost: None }));
-        assert!(place.people.users().await.unwrap().is_empty());
-        let Admission::Welcome { user, made: true, changed: true } = admit("1", &["Reviewer", "reviewer"]).await else {
-            panic!("she is new")
+        let admit = async |subject: &str, roles: &[&str]| {
+            place.people.admit("OIDC", &person(subject, roles), (&place.audit, "192.0.2.1")).await.unwrap()
         };
+        let told = async || {
+            let line = place.audit.search(&Search { limit: 1, ..Search::default() }).await.unwrap().pop();
+            line.map(|line| (line.number, format!("{} {} {}", line.action, line.subject, line.detail))).unwrap_or_default()
+        };
+        assert!(matches!(admit("1", &["No such role"]).await, Admission::NoRole));
+        assert!(place.people.users().await.unwrap().is_empty());
+        let Admission::Welcome(user) = admit("1", &["Reviewer", "reviewer"]).await else { panic!("she is new") };
+        let made = (1, "USER_ADDED user oidc/Jane roles from OIDC: Reviewer".to_owned());
+        assert_eq!(told().await, made);
         assert_eq!((user.name.as_str(), user.roles.len(), user.home.as_str()), ("oidc/Jane", 1, "OIDC"));
-        assert!(matches!(admit("1", &["Reviewer"]).await, Admission::Welcome { made: false, changed: false, .. }));
+        assert!(matches!(admit("1", &["Reviewer"]).await, Admission::Welcome(_)));
+        assert_eq!(told().await, made, "nothing is different");
         let same_name = admit("2", &["Reviewer"]).await;
-        assert!(matches!(&same_name, Admission::Welcome { user, .. } if user.name == "oidc/Jane-2"), "{same_name:?}");
-        assert!(matches!(admit("1", &[ADMINISTRATOR]).await, Admission::Welcome { made: false, changed: true, .. }));
-        assert!(matches!(admit("1", &[]).await, Admission::NoRole { lost: Some(_) }));
-        assert!(matches!(admit("1", &[]).await, Admission::NoRole { lost: None }));
+        assert!(matches!(&same_name, Admission::Welcome(user) if user.name == "oidc/Jane-2"), "{same_name:?}");
+        assert!(matches!(admit("1", &[ADMINISTRATOR]).await, Admission::Welcome(_)));
+        assert_eq!(told().await, (3, "USER_CHANGED user oidc/Jane roles from OIDC: Administrator".to_owned()));
+        assert!(matches!(admit("1", &[]).await, Admission::NoRole));
+        assert!(matches!(admit("1", &[]).await, Admission::NoRole));
+        assert_eq!(told().await, (4, "USER_CHANGED user oidc/Jane roles from OIDC: none".to_owned()));
         assert!(place.people.user(user.id).await.unwrap().unwrap().roles.is_empty());
         place.user("root", ADMINISTRATOR).await.unwrap();
         place.people.disable(user.id, true).await.unwrap();
@@ -110,6 +119,63 @@ on_both! {
         let ends_at = place.hand.seconds() as i64 * 1_000 + 600_000;
         assert!(place.people.use_round(&[7; 32], ends_at).await.unwrap());
         assert!(!place.people.use_round(&[7; 32], ends_at).await.unwrap(), "a round counts once");
+    }
+
+    async fn a_change_is_there_with_its_line_in_the_audit_log_or_not_at_all(place: &Place) {
+        let role = place.role("Reviewer").await;
+        let jane = place.user("jane", "Reviewer").await.unwrap();
+        let sessions = Sessions::new(place.database.clone(), place.hand.clock(), Ends::default());
+        let old = sessions.begin(jane, role, "192.0.2.1", "a browser").await.unwrap();
+        let factor = SecondFactor::fresh().unwrap();
+        let code = factor.code(place.hand.seconds());
+        let joe = Person {
+            subject: "1".to_owned(),
+            name: "Joe".to_owned(),
+            full_name: String::new(),
+            mail: String::new(),
+            roles: vec!["Reviewer".to_owned()],
+        };
+        let entry = |action: &str| place.audit.entry(Actor { who: "root".into(), ..Actor::default() }, action, "it", "");
+        let rename = async |from: &str, to: &str| {
+            let mut transaction = place.database.begin().await.unwrap();
+            transaction.run(&format!("ALTER TABLE {from} RENAME TO {to}"), Vec::new()).await.unwrap();
+            transaction.commit().await.unwrap();
+        };
+        // Signed in and out, a second factor set and removed, somebody whom a provider lets in.
+        let change = async |which: usize| match which {
+            0 => sessions.noting(entry("SIGNED_IN")).begin(jane, role, "192.0.2.2", "another").await.map(|_| ()),
+            1 => sessions.noting(entry("SIGNED_OUT")).end(&old.hash()).await,
+            2 => place.people.noting(entry("SECOND_FACTOR_SET")).set_second_factor(jane, &factor, &code).await,
+            3 => place.people.noting(entry("SECOND_FACTOR_REMOVED")).clear_second_factor(jane).await,
+            _ => place.people.admit("OIDC", &joe, (&place.audit, "192.0.2.1")).await.map(|_| ()),
+        };
+        let state = async || {
+            let user = place.people.user(jane).await.unwrap().unwrap();
+            let users = place.people.users().await.unwrap().len();
+            (sessions.of(jane).await.unwrap().len(), user.version, user.has_second_factor, users)
+        };
+        let before = state().await;
+        rename("web_audit", "web_audit_away").await;
+        for which in 0..5 {
+            assert!(matches!(change(which).await, Err(Error::Store(_))), "{which}");
+            assert_eq!(state().await, before, "{which}");
+        }
+        rename("web_audit_away", "web_audit").await;
+        let mut last = before;
+        for which in 0..5 {
+            change(which).await.unwrap();
+            let now = state().await;
+            assert_ne!(now, last, "{which}");
+            last = now;
+            let lines = place.audit.search(&Search { limit: 10, ..Search::default() }).await.unwrap();
+            assert_eq!(lines.len(), which + 1);
+        }
+        // What is tried in vain is no change: the wrong password is counted, and no line tells of a new one.
+        let password = |text: &str| Password::new(text.to_owned());
+        let people = place.people.noting(entry("PASSWORD_CHANGED"));
+        let refused = people.change_password(jane, password("wrong"), password("four other words 12"), None, false).await;
+        assert!(matches!(refused, Err(Error::WrongPassword)), "{refused:?}");
+        assert_eq!(place.audit.search(&Search { limit: 10, ..Search::default() }).await.unwrap().len(), 5);
     }
 
     async fn an_administrator_is_always_left(place: &Place) {

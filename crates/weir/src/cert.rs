@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use enforce::certificates::{Directory, Issue, Seen, Use, describe};
+use zeroize::Zeroizing;
 
-use crate::cli::{Cert, CertDir, CertIssue, Format};
+use crate::cli::{Cert, CertDir, CertIssue, CertSource, Format};
 use crate::config::Effective;
 use crate::link;
-use crate::terminal::safe;
+use crate::terminal::{self, safe};
 
 /// Does what was asked. `show` ends with 1 if a certificate ends within 30 days.
 pub(crate) fn run(command: &Cert, configuration: impl FnOnce() -> Result<Effective>) -> Result<ExitCode> {
@@ -26,10 +27,8 @@ pub(crate) fn run(command: &Cert, configuration: impl FnOnce() -> Result<Effecti
         }
         Cert::Server(issue) => issued(issue, Use::Server)?,
         Cert::Client(issue) => issued(issue, Use::Client)?,
-        Cert::Import { dir, file, certificate, key } => {
-            let text = pem(certificate)?;
-            let secret = pem(key)?;
-            let seen = directory(dir).import(file, &text, &secret)?;
+        Cert::Import { dir, file, from } => {
+            let seen = import(&directory(dir), file, from)?;
             println!("{}", line(&directory(dir).certificate(file).display().to_string(), &seen));
         }
         Cert::Show { dir, format, files } => {
@@ -54,12 +53,29 @@ fn issued(command: &CertIssue, purpose: Use) -> Result<()> {
     Ok(())
 }
 
+fn import(directory: &Directory, file: &str, from: &CertSource) -> Result<Seen> {
+    if let Some(path) = &from.pkcs12 {
+        let octets = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let password = match &from.password_file {
+            Some(file) => terminal::password_from(file)?,
+            None => terminal::ask_password(&format!("Password of {}: ", path.display()))
+                .context("no terminal to ask for the password; give it by --password-file FILE")?,
+        };
+        let seen = directory.import_pkcs12(file, &octets, &password);
+        return seen.with_context(|| format!("nothing was taken from {}", path.display()));
+    }
+    let (Some(certificate), Some(key)) = (&from.certificate, &from.key) else {
+        bail!("a certificate and its key are needed");
+    };
+    Ok(directory.import(file, &pem(certificate)?, &Zeroizing::new(pem(key)?))?)
+}
+
 fn pem(path: &Path) -> Result<String> {
     let octets = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     match String::from_utf8(octets) {
         Ok(text) if text.contains("-----BEGIN") => Ok(text),
         _ => bail!(
-            "{} is not PEM; from PKCS#12 `openssl pkcs12 -in FILE -nodes` makes it, from DER `openssl x509 -inform der -in FILE`",
+            "{} is not PEM; PKCS#12 is taken by --pkcs12, from DER `openssl x509 -inform der -in FILE` makes it",
             path.display()
         ),
     }

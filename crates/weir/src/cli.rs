@@ -9,7 +9,7 @@ use crate::config::{LogFormat, Mode, Override};
 
 /// Open, self-hosted e-mail data-loss prevention.
 #[derive(Debug, Parser)]
-#[command(name = "weir", version, about, max_term_width = 110)]
+#[command(name = "weir", version, max_term_width = 110)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -20,16 +20,28 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
     /// Configuration file (TOML); flags and environment come before it.
-    #[arg(long, global = true, value_name = "FILE", env = "WEIR_CONFIG")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        value_name = "FILE",
+        env = "WEIR_CONFIG"
+    )]
     pub(crate) config: Option<PathBuf>,
     /// Logs as lines for people or as one JSON object a line.
-    #[arg(long, global = true, value_enum)]
+    #[arg(long, global = true, help_heading = "Options of every command", value_enum)]
     pub(crate) log_format: Option<LogFormat>,
     /// Directory of the keys of indexes (keys/indexes of the data directory if not given).
-    #[arg(long, global = true, value_name = "DIR", env = "WEIR_INDEX_KEYS")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        value_name = "DIR",
+        env = "WEIR_INDEX_KEYS"
+    )]
     pub(crate) index_keys: Option<PathBuf>,
     /// error, warn, info, debug, or a filter such as "info,smtp=debug".
-    #[arg(long, global = true, value_name = "LEVEL")]
+    #[arg(long, global = true, help_heading = "Options of every command", value_name = "LEVEL")]
     pub(crate) log_level: Option<String>,
 }
 
@@ -97,28 +109,28 @@ pub(crate) struct Try {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Prevent {
-    /// Where mail comes in.
+    /// Where mail comes in (127.0.0.1:10025 if not given).
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<String>,
-    /// Forward to next hops, or reflect to the sending host.
+    /// Forward to next hops (if not given), or reflect to the sending host.
     #[arg(long, value_enum)]
     mode: Option<Mode>,
-    /// HOST:PORT or mx:DOMAIN; several in order of preference.
+    /// HOST:PORT or mx:DOMAIN; several in order of preference. Without a port, that of --resubmit-port.
     #[arg(long, value_name = "HOST:PORT")]
     next_hop: Vec<String>,
-    /// Port that mail goes back to in reflecting mode.
+    /// Port that mail goes back to in reflecting mode (10026 if not given).
     #[arg(long, value_name = "PORT")]
     resubmit_port: Option<u16>,
     /// Directory of the policies (the built-in set if not given).
     #[arg(long, value_name = "DIR")]
     policies: Option<PathBuf>,
-    /// Directory of incidents and keys.
+    /// Directory of incidents and keys (`data` if not given).
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Record, but never block, redirect or mark.
     #[arg(long)]
     trial: bool,
-    /// Where MTAs ask by milter.
+    /// Where MTAs ask by milter (nowhere if not given).
     #[arg(long, value_name = "ADDR:PORT")]
     milter: Option<String>,
     /// https://HOST:8100 of the Enforce server.
@@ -127,7 +139,7 @@ pub(crate) struct Prevent {
     /// File with the token of `weir enforce enroll`, for the first connection (or the variable WEIR_ENROLL_TOKEN).
     #[arg(long, value_name = "FILE")]
     enroll_token_file: Option<PathBuf>,
-    /// Where metrics and health are served.
+    /// Where metrics and health are served (nowhere if not given).
     #[arg(long, value_name = "ADDR:PORT")]
     ops_listen: Option<String>,
 }
@@ -259,6 +271,9 @@ pub(crate) enum EnforceTask {
         #[arg(value_name = "FILE")]
         to: PathBuf,
     },
+    /// Incidents in archive files: write them there, take them out of the database, look into a file, bring them back.
+    #[command(subcommand)]
+    Archive(ArchiveTask),
     /// Put a backup in the place of the embedded database, while no server runs; what was there is moved aside. The keys in the
     /// data directory must be those of the backup.
     Restore {
@@ -266,6 +281,79 @@ pub(crate) enum EnforceTask {
         #[arg(value_name = "FILE")]
         from: PathBuf,
     },
+}
+
+/// `weir enforce archive …`, beside a server that may be running.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum ArchiveTask {
+    /// Write incidents, with originals and histories, to an archive sealed by a key of its own.
+    Write {
+        /// A file that does not exist.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        key: ArchiveKey,
+        #[command(flatten)]
+        choice: ArchiveChoice,
+        /// Once the archive is whole on disk, take what is in it out of the database.
+        #[arg(long)]
+        remove: bool,
+    },
+    /// Show what an archive holds.
+    List {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        key: ArchiveKey,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Take those incidents out of the database that an archive has exactly as they are; goes on where it was stopped.
+    Remove {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        key: ArchiveKey,
+    },
+    /// Bring the incidents of an archive back under their numbers; what is in the database stays as it is.
+    Restore {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        key: ArchiveKey,
+        /// Only this incident; repeatable.
+        #[arg(long = "incident", value_name = "NUMBER")]
+        incidents: Vec<u64>,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ArchiveKey {
+    /// The key of the archive: a file with 64 hexadecimal digits. `write` makes it if it is not there: without it, nobody reads
+    /// the archive.
+    #[arg(id = "key", long, value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// All that is given must be met.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct ArchiveChoice {
+    /// Incidents that were not seen for so long: 365d, 36h.
+    #[arg(long, value_name = "AGE")]
+    pub(crate) older_than: Option<String>,
+    /// Of this policy, by number; repeatable.
+    #[arg(long = "policy", value_name = "NUMBER")]
+    pub(crate) policies: Vec<u32>,
+    /// In this status; repeatable.
+    #[arg(long = "status", value_name = "STATUS")]
+    pub(crate) statuses: Vec<String>,
+    /// Those of a saved report.
+    #[arg(long, value_name = "NAME", requires = "of")]
+    pub(crate) report: Option<String>,
+    /// A user who sees that report.
+    #[arg(long, value_name = "USER", requires = "report")]
+    pub(crate) of: Option<String>,
 }
 
 impl EnforceServer {
@@ -397,18 +485,16 @@ pub(crate) enum Cert {
     Server(CertIssue),
     /// Make a certificate for a client.
     Client(CertIssue),
-    /// Take a certificate and its key (PEM) that somebody else made; `console` is what the Enforce console shows.
+    /// Take a certificate and its key that somebody else made, from two PEM files or one of PKCS#12; `console` is what the
+    /// Enforce console shows.
     Import {
         #[command(flatten)]
         dir: CertDir,
         /// Name of the files.
         #[arg(long = "as", default_value = "console", value_name = "NAME")]
         file: String,
-        /// The chain, its own certificate first.
-        #[arg(long, value_name = "FILE")]
-        certificate: PathBuf,
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
+        #[command(flatten)]
+        from: CertSource,
     },
     /// Show what is in use where and until when; or what stands in these files.
     Show {
@@ -420,6 +506,23 @@ pub(crate) enum Cert {
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+}
+
+/// What somebody else made.
+#[derive(Debug, Args)]
+pub(crate) struct CertSource {
+    /// The chain in PEM, its own certificate first.
+    #[arg(long, value_name = "FILE", requires = "key", required_unless_present = "pkcs12")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Its key in PEM.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub(crate) key: Option<PathBuf>,
+    /// Certificates and key in one file of PKCS#12 (.p12, .pfx).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["certificate", "key"])]
+    pub(crate) pkcs12: Option<PathBuf>,
+    /// Its password is the first line of this file; - is standard input. Without it, the terminal is asked.
+    #[arg(long, value_name = "FILE", requires = "pkcs12")]
+    pub(crate) password_file: Option<PathBuf>,
 }
 
 /// Where certificates lie.

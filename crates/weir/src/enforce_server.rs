@@ -364,7 +364,7 @@ pub(crate) async fn task(task: &EnforceTask, config: &Enforce) -> Result<ExitCod
         format!("what Enforce keeps in {} cannot be opened; name its --data directory", config.data.display())
     })?;
     let who = format!("{} (command line)", std::env::var("USER").unwrap_or_else(|_| "root".into()));
-    let actor = web::audit::Actor { who: who.clone(), role: String::new(), peer: "command line".to_owned() };
+    let actor = web::audit::Actor { who, role: String::new(), peer: "command line".to_owned() };
     let log = async |action: &str, subject: &str, detail: &str| {
         enforce.site.audit().add(&actor, action, subject, detail).await
     };
@@ -375,26 +375,23 @@ pub(crate) async fn task(task: &EnforceTask, config: &Enforce) -> Result<ExitCod
                 names: host.clone(),
                 valid: SignedDuration::from_hours(i64::from((*hours).clamp(1, 24 * 30))),
                 needs_approval: *needs_approval,
-                by: who,
             };
-            let token = enforce.make_token(&new).await?;
-            log(
-                "SERVER_TOKEN_MADE",
-                name,
-                &format!("counts once, for {hours} hours; hosts: {}", host.join(", ")),
-            )
-            .await?;
+            let token = enforce.make_token(&new, &actor).await?;
             println!("{token}");
         }
         EnforceTask::Servers { format } => print_servers(&enforce.servers().await?, *format)?,
         EnforceTask::Approve { name } => {
-            ensure!(enforce.approve_server(name, &who).await?, "no server called {name} waits for approval");
-            log("SERVER_APPROVED", name, "").await?;
+            ensure!(
+                enforce.approve_server(name, &actor).await?,
+                "no server called {name} waits for approval"
+            );
             println!("{name} is let in");
         }
         EnforceTask::Revoke { name } => {
-            ensure!(enforce.revoke_server(name, &who).await?, "there is no server called {name} to shut out");
-            log("SERVER_REVOKED", name, "").await?;
+            ensure!(
+                enforce.revoke_server(name, &actor).await?,
+                "there is no server called {name} to shut out"
+            );
             println!("{name} is shut out");
         }
         EnforceTask::Set { name, settings } => {
@@ -404,16 +401,14 @@ pub(crate) async fn task(task: &EnforceTask, config: &Enforce) -> Result<ExitCod
             for setting in settings {
                 set(&mut values, setting)?;
             }
-            let taken = enforce.set_server_settings(name, server.settings_version, &values, &who).await?;
+            let taken = enforce.set_server_settings(name, server.settings_version, &values, &actor).await?;
             ensure!(taken, "somebody else changed the settings of {name} meanwhile; try again");
-            log("SERVER_SETTINGS", name, &settings.join(" ")).await?;
             println!(
                 "{name} gets its settings with its next heartbeat; `weir enforce servers` says whether it took them"
             );
         }
         EnforceTask::RenewIds => {
-            enforce.renew_unique_id_key().await?;
-            log("UNIQUE_ID_KEY_RENEWED", "", "").await?;
+            enforce.renew_unique_id_key(&actor).await?;
             println!("all servers get the new key with their next heartbeat");
         }
         EnforceTask::RotateKeys => {
@@ -442,6 +437,7 @@ pub(crate) async fn task(task: &EnforceTask, config: &Enforce) -> Result<ExitCod
                 );
             }
         }
+        EnforceTask::Archive(task) => return crate::archives::run(task, &enforce, &actor).await,
         EnforceTask::Restore { .. } => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -536,9 +532,9 @@ pub(crate) async fn token_for(
         names: hosts.iter().map(|host| (*host).to_owned()).collect(),
         valid: SignedDuration::from_hours(1),
         needs_approval: false,
-        by: "weir up".to_owned(),
     };
-    Ok(Some(running.enforce.make_token(&new).await?))
+    let actor = web::audit::Actor { who: "weir up".to_owned(), ..Default::default() };
+    Ok(Some(running.enforce.make_token(&new, &actor).await?))
 }
 
 #[cfg(test)]

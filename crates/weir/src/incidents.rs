@@ -86,7 +86,8 @@ async fn respond(command: &IncidentsRespond) -> Result<(String, ExitCode)> {
     let actor = web::audit::Actor { who: who.clone(), role: String::new(), peer: "command line".to_owned() };
     let ids = command.ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let audit = web::audit::Audit::new(journal.database().clone(), web::Clock::real());
-    audit.add(&actor, "SMART_RESPONSE", &format!("incidents {ids}"), &rule.name).await?;
+    let responses =
+        responses.noting(audit.entry(actor, "SMART_RESPONSE", &format!("incidents {ids}"), &rule.name));
     let actor = Actor { who, origin: Some("command line".to_owned()) };
     let on = On { ids: &command.ids, note: &command.note, ..On::default() };
     let done = responses.run(&Access::everything(), &actor, &rule, on).await?.map_err(|why| anyhow!(why))?;

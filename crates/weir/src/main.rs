@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{Cli, Command, ConfigCommand, Global, Prevent};
 use crate::config::{Effective, Override};
 
+mod archives;
 mod cert;
 mod cli;
 mod config;
@@ -28,6 +29,7 @@ mod ops;
 mod policies;
 mod policy_command;
 mod prevent_server;
+mod prevent_settings;
 mod scan;
 mod terminal;
 mod up;
@@ -36,15 +38,42 @@ mod users;
 /// Something could not be done; the text on standard error says what to do.
 const ERROR: u8 = 2;
 
+/// Nobody reads what is printed any more, as after `weir ... | head`: as if the signal of that had ended it.
+const NOBODY_READS: u8 = 128 + 13;
+
 fn main() -> ExitCode {
+    end_quietly_when_nobody_reads();
     let cli = Cli::parse();
     match run(&cli) {
         Ok(code) => code,
+        Err(error) if is_unread_output(&error) => ExitCode::from(NOBODY_READS),
         Err(error) => {
             eprintln!("weir: {error:#}");
             ExitCode::from(ERROR)
         }
     }
+}
+
+/// The library's `println!` panics when it cannot write.
+fn end_quietly_when_nobody_reads() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        match panic.payload_as_str().and_then(|text| text.strip_prefix("failed printing to stdout: ")) {
+            Some(why) if why.starts_with("Broken pipe") => std::process::exit(NOBODY_READS.into()),
+            Some(why) => {
+                eprintln!("weir: the output cannot be written: {why}");
+                std::process::exit(ERROR.into());
+            }
+            None => usual(panic),
+        }
+    }));
+}
+
+/// Errors of files and connections say what they are about; one that stands alone is standard output's.
+fn is_unread_output(error: &anyhow::Error) -> bool {
+    let alone = error.chain().count() == 1;
+    let broken = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+    alone && error.downcast_ref::<std::io::Error>().is_some_and(broken)
 }
 
 fn run(cli: &Cli) -> Result<ExitCode> {
@@ -117,6 +146,7 @@ fn configuration(command: &ConfigCommand, global: &Global) -> Result<ExitCode> {
         ConfigCommand::Check => {
             on_runtime(prevent_server::check(&effective.config.prevent))?;
             enforce_server::options(&effective.config.enforce)?;
+            logs::filter(&effective.config.log.level)?;
             println!("the configuration is good");
         }
         ConfigCommand::Show => {

@@ -1,9 +1,11 @@
-//! The operations port: `/metrics` in Prometheus' form and `/healthz`. No mail, no secrets, no way to change anything.
+//! The operations port: `/metrics` in Prometheus' form and `/healthz`. No mail, no secrets, no way to change anything. And how a
+//! server's sockets are bound.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -22,9 +24,7 @@ pub(crate) struct Ops {
 
 /// Serves until `stop`; the address that was bound comes back at once.
 pub(crate) async fn serve(listen: &str, ops: Ops, stop: CancellationToken) -> Result<SocketAddr> {
-    let listener = TcpListener::bind(listen).await.with_context(|| {
-        format!("cannot listen on {listen} for metrics and health; choose another ops_listen")
-    })?;
+    let listener = self::listen(listen, "metrics and health", "ops_listen").await?;
     let address = listener.local_addr()?;
     let app = Router::new()
         .route("/metrics", get(metrics))
@@ -37,6 +37,27 @@ pub(crate) async fn serve(listen: &str, ops: Ops, stop: CancellationToken) -> Re
         }
     });
     Ok(address)
+}
+
+/// A socket of a server, or what is wrong with the address that the setting gives.
+pub(crate) async fn listen(address: &str, purpose: &str, setting: &str) -> Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| {
+        let remedy = match error.kind() {
+            ErrorKind::AddrInUse => {
+                "another program listens there: stop it, or choose another port".to_owned()
+            }
+            ErrorKind::AddrNotAvailable => {
+                "this machine has no such address; 0.0.0.0 or [::] stand for all that it has".to_owned()
+            }
+            ErrorKind::PermissionDenied => {
+                "ports below 1024 need root or CAP_NET_BIND_SERVICE: choose a higher one".to_owned()
+            }
+            ErrorKind::InvalidInput => "write ADDRESS:PORT".to_owned(),
+            _ => error.to_string(),
+        };
+        anyhow!("cannot listen on {address} for {purpose} ({setting}): {remedy}")
+    })
 }
 
 async fn metrics(State(ops): State<Arc<Ops>>) -> impl IntoResponse {

@@ -65,12 +65,23 @@ pub(crate) fn load(dir: &Path, data: &Path) -> Result<Loaded> {
 /// Loads, logs what is legal but surely wrong, and shares the set.
 pub(crate) fn load_and_warn(dir: &Path, data: &Path) -> Result<Arc<Set>> {
     let loaded = load(dir, data)?;
-    // The built-in set comes with the program: nobody here can change it.
-    let own = if dir.as_os_str().is_empty() { &[][..] } else { &loaded.warnings };
-    for warning in own {
+    for warning in loaded.warnings.iter().filter(|warning| !is_as_it_came(dir, &warning.file)) {
         tracing::warn!(code = warning.code, file = warning.file, "{}", warning.message);
     }
     Ok(Arc::new(loaded.set))
+}
+
+/// Whether the file is the program's own: nobody here wrote it, and a warning of it helps nobody.
+fn is_as_it_came(dir: &Path, file: &str) -> bool {
+    let unchanged = |octets: &[u8]| std::fs::read(dir.join(file)).is_ok_and(|here| here == octets);
+    let built_in = BUILT_IN.iter().find(|(name, _)| *name == file);
+    dir.as_os_str().is_empty() || built_in.is_some_and(|(_, octets)| unchanged(octets))
+}
+
+/// Whether the set has a policy beside the one that is always there. One without is a mistake, whoever gives it: a wrong path, a
+/// volume that is not mounted. Policies are switched off one by one, or by break-glass.
+pub(crate) fn holds_any(set: &Set) -> bool {
+    set.policies().iter().any(|policy| policy.id != policy::NOT_FULLY_INSPECTED)
 }
 
 /// The built-in files as sources.
@@ -82,4 +93,24 @@ pub(crate) fn built_in_sources() -> Vec<SourceFile> {
 fn refused(what: &str, diagnostics: &[Diagnostic]) -> anyhow::Error {
     let text: Vec<String> = diagnostics.iter().map(|diagnostic| diagnostic.render(false)).collect();
     anyhow!("the policies of {what} cannot be used:\n{}", text.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_with_the_program_warns_nobody_until_somebody_changes_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let policies = dir.path().join("policies");
+        write_built_in(&policies).unwrap();
+        let loaded = load(&policies, dir.path()).unwrap();
+        let own = |of: &Loaded| of.warnings.iter().filter(|one| !is_as_it_came(&policies, &one.file)).count();
+        assert!(!loaded.warnings.is_empty());
+        assert_eq!(own(&loaded), 0, "{:?}", loaded.warnings);
+        let file = policies.join(&loaded.warnings[0].file);
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text + "\n# ours now\n").unwrap();
+        assert!(own(&loaded) > 0);
+    }
 }

@@ -1,4 +1,4 @@
-//! `weir prevent`: settings from the configuration, the parts wired together, signals heard.
+//! `weir prevent`: the parts wired together, signals heard, configuration and policies reloaded.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -6,30 +6,26 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use content::worker::{OcrOptions, Pool, PoolOptions, Sandbox as WorkerSandbox};
 use incident::wire::{Heartbeat, ServerKind};
 use incident::{Journal, JournalOptions};
 use jiff::Timestamp;
-use prevent::{IdKey, Metrics, Mode as Way, RefusedCopy as Copies, Server, Settings};
+use policy::Set;
+use prevent::{IdKey, Metrics, Mode as Way, Server};
 use prometheus_client::registry::Registry;
-use smtp::cidr::Cidr;
-use smtp::client::{Auth, HopConfig, HopTimeouts, HopTls};
-use smtp::mx::{Resolver, Target};
-use smtp::server::{LineEndRule, LineEnds, ServerConfig, ServerTls, Timeouts};
-use smtp::tls::{Acceptor, CertificateFiles, Connector, Trust};
+use smtp::mx::Resolver;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Effective, LineEnd, Mode, Prevent, RefusedCopy, Sandbox, TlsMode};
-use crate::{effects, keys, link, ocr, ops, policies};
+use crate::config::{Effective, Prevent, Sandbox};
+use crate::prevent_settings::{checked_settings, given, or_processors, settings};
+use crate::{effects, link, ocr, ops, policies};
 
 /// A certificate that ends sooner than this is worth a warning.
 const EXPIRES_SOON: Duration = Duration::from_secs(30 * 24 * 3600);
-/// From the final dot to our reply: a sender waits for ten minutes (RFC 5321 4.5.3.2.6).
-const SENDER_PATIENCE: Duration = Duration::from_secs(570);
 /// How often certificates and the policy directory are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -69,6 +65,24 @@ fn policies_of(config: &Prevent) -> PathBuf {
     }
 }
 
+/// The policies that the configuration names, ready to be put in force.
+fn policies_in_force(config: &Prevent) -> Result<Arc<Set>> {
+    let set = policies::load_and_warn(&policies_of(config), &config.data)?;
+    any_policy(config, &set)?;
+    Ok(set)
+}
+
+/// What Enforce gives was looked at when it came.
+fn any_policy(config: &Prevent, set: &Set) -> Result<()> {
+    ensure!(
+        policies::holds_any(set) || takes_policies_from_enforce(config),
+        "the directory {} holds no policy: mail would go on uninspected. Name the directory of the policies, leave the setting out for \
+         the built-in set, or write that set to a new directory with `weir policy init DIR`",
+        config.policies.display()
+    );
+    Ok(())
+}
+
 /// A detection server that listens.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
@@ -91,15 +105,13 @@ pub(crate) async fn start(configure: Configure, stop: CancellationToken) -> Resu
     let configured = configure()?;
     let config = configured.prevent;
     let settings = settings(&config)?;
-    let loaded = policies::load_and_warn(&policies_of(&config), &config.data)?;
+    let loaded = policies_in_force(&config)?;
     effects::warn_of_orders_without_a_place(&config, &loaded);
     let pool = Arc::new(Pool::start(pool_options(&config)?).context("document workers cannot be started")?);
     let journal = Arc::new(open_journal(&config).await?);
     let metrics = Arc::new(Metrics::default());
     let resolver = system_resolver()?;
-    let listener = TcpListener::bind(&config.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}; is another server running there?", config.listen))?;
+    let listener = ops::listen(&config.listen, "mail", "listen").await?;
     let address = listener.local_addr()?;
     no_loop(&settings.mode, address, &resolver).await?;
     let milter = milter_listener(&config).await?;
@@ -160,10 +172,7 @@ async fn milter_listener(config: &Prevent) -> Result<Option<TcpListener>> {
     if address.is_empty() {
         return Ok(None);
     }
-    let listener = TcpListener::bind(address).await;
-    let listener = listener.with_context(|| {
-        format!("cannot listen on {address} for milter; is another server running there?")
-    })?;
+    let listener = ops::listen(address, "milter", "milter_listen").await?;
     tracing::info!(listen = %listener.local_addr()?, hold = config.milter_hold, "milter listens");
     Ok(Some(listener))
 }
@@ -192,123 +201,8 @@ pub(crate) async fn check(config: &Prevent) -> Result<()> {
         no_loop(&settings.mode, address, &resolver).await?;
     }
     pool_options(config)?;
-    policies::load(&policies_of(config), &config.data)?;
-    Ok(())
+    any_policy(config, &policies::load(&policies_of(config), &config.data)?.set)
 }
-
-// ---- settings
-
-/// The settings, with the data directory and the key made where they are not there yet.
-fn settings(config: &Prevent) -> Result<Settings> {
-    // Everything that can be wrong is looked at before anything is made.
-    checked_settings(config, IdKey::new([0; 32]))?;
-    let spool_dir = spool_dir(config);
-    for dir in [&config.data, &spool_dir] {
-        std::fs::create_dir_all(dir)
-            .with_context(|| format!("cannot make the directory {}", dir.display()))?;
-    }
-    let (id_key, old_id_keys) = keys::unique_id_keys(&config.data)?;
-    Ok(Settings { old_id_keys, ..checked_settings(config, id_key)? })
-}
-
-fn spool_dir(config: &Prevent) -> PathBuf {
-    config.data.join("spool")
-}
-
-fn checked_settings(config: &Prevent, id_key: IdKey) -> Result<Settings> {
-    let port = config.listen.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-    port.with_context(|| format!("listen = {:?} is not ADDRESS:PORT", config.listen))?;
-    let hostname = hostname(config);
-    let limits = &config.limits;
-    Ok(Settings {
-        server_name: hostname.clone(),
-        smtp: Arc::new(smtp_config(config, &hostname)?),
-        mode: mode(config)?,
-        hop: hop_config(config, &hostname)?,
-        allowed_hosts: cidrs("allowed_hosts", &config.allowed_hosts)?,
-        max_sessions: at_least_one("limits.sessions", limits.sessions)?,
-        max_sessions_per_address: at_least_one("limits.sessions_per_address", limits.sessions_per_address)?,
-        max_received: limits.received_lines,
-        memory_per_message: limits.memory_per_message,
-        memory_for_inspection: limits.memory_for_inspection,
-        sender_patience: SENDER_PATIENCE,
-        spool_dir: spool_dir(config),
-        inspection_deadline: config.timeouts.inspection.0,
-        inspection_wait: config.timeouts.inspection_wait.0,
-        // While a worker opens a document, its inspector waits: with one a processor, processors would wait too.
-        inspectors: if limits.inspectors > 0 { limits.inspectors } else { 2 * or_processors(0) },
-        content: content::Limits::default(),
-        passwords: config.passwords.clone(),
-        trial: config.trial,
-        break_glass: config.break_glass,
-        milter_holds: config.milter_hold,
-        pass_header: pass_header(&config.pass_header)?,
-        refused_copy: match config.refused_copy {
-            RefusedCopy::Defer => Copies::Defer,
-            RefusedCopy::PassAndRecord => Copies::PassAndRecord,
-        },
-        id_key,
-        old_id_keys: Vec::new(),
-        effects: effects::settings(config, &hostname)?,
-        shutdown_grace: config.timeouts.shutdown.0,
-    })
-}
-
-fn hostname(config: &Prevent) -> String {
-    if !config.hostname.is_empty() {
-        return config.hostname.clone();
-    }
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim();
-    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
-}
-
-fn smtp_config(config: &Prevent, hostname: &str) -> Result<ServerConfig> {
-    let times = &config.timeouts;
-    Ok(ServerConfig {
-        hostname: hostname.to_owned(),
-        banner: "ESMTP Weir".to_owned(),
-        tls: server_tls(config)?,
-        line_ends: LineEnds {
-            bare_lf: rule(config.line_ends.bare_lf),
-            bare_cr: rule(config.line_ends.bare_cr),
-            nul: rule(config.line_ends.nul),
-        },
-        max_size: config.limits.message_size,
-        max_recipients: at_least_one("limits.recipients", config.limits.recipients)?,
-        max_errors: at_least_one("limits.errors", config.limits.errors)?,
-        timeouts: Timeouts {
-            command: times.command.0,
-            data_block: times.data_block.0,
-            data_total: times.data_total.0,
-            ..Timeouts::default()
-        },
-        xclient_hosts: cidrs("xclient_hosts", &config.xclient_hosts)?,
-        xforward_hosts: cidrs("xforward_hosts", &config.xforward_hosts)?,
-        proxy_protocol_hosts: cidrs("proxy_protocol_hosts", &config.proxy_protocol_hosts)?,
-        ..ServerConfig::default()
-    })
-}
-
-fn mode(config: &Prevent) -> Result<Way> {
-    match config.mode {
-        Mode::Reflect => Ok(Way::Reflect { resubmit_port: config.resubmit_port }),
-        Mode::Forward => {
-            ensure!(
-                // An MTA that asks by milter keeps its mail: nothing needs to go on.
-                !config.next_hop.is_empty() || !config.milter_listen.is_empty(),
-                "forwarding needs a next hop: give --next-hop HOST:PORT or mx:DOMAIN, or next_hop = [\"HOST:PORT\"] in [prevent]"
-            );
-            let hops = config
-                .next_hop
-                .iter()
-                .map(|hop| target(hop, config.resubmit_port))
-                .collect::<Result<Vec<_>>>()?;
-            Ok(Way::Forward { hops })
-        }
-    }
-}
-
 /// What the configuration says is compared with where the socket is, not with what else the configuration says.
 async fn no_loop(mode: &Way, address: SocketAddr, resolver: &Resolver) -> Result<()> {
     match prevent::leads_back(mode, address, resolver).await {
@@ -319,117 +213,6 @@ async fn no_loop(mode: &Way, address: SocketAddr, resolver: &Resolver) -> Result
 
 fn system_resolver() -> Result<Resolver> {
     Resolver::from_system().context("the system's DNS settings cannot be read")
-}
-
-fn target(text: &str, default_port: u16) -> Result<Target> {
-    Target::parse(text, default_port)
-        .map_err(|why| anyhow!("next_hop {text:?}: {why}; write HOST:PORT or mx:DOMAIN"))
-}
-
-fn hop_config(config: &Prevent, hostname: &str) -> Result<HopConfig> {
-    let tls = &config.next_hop_tls;
-    let hop_tls = match tls.mode {
-        TlsMode::Off => HopTls::Off,
-        TlsMode::Opportunistic => HopTls::Opportunistic(connector(config)?),
-        TlsMode::Required => HopTls::Required(connector(config)?),
-        TlsMode::Implicit => HopTls::Implicit(connector(config)?),
-    };
-    let times = &config.timeouts;
-    Ok(HopConfig {
-        host: String::new(),
-        port: 0,
-        tls: hop_tls,
-        auth: hop_auth(config)?,
-        helo: hostname.to_owned(),
-        timeouts: HopTimeouts {
-            connect: times.connect.0,
-            greeting: times.hop_reply.0,
-            command: times.hop_reply.0,
-            data_init: times.hop_reply.0,
-            data_block: times.data_block.0,
-            data_final: times.hop_final.0,
-            ..HopTimeouts::default()
-        },
-    })
-}
-
-fn hop_auth(config: &Prevent) -> Result<Option<Auth>> {
-    let auth = &config.next_hop_auth;
-    if auth.user.is_empty() {
-        return Ok(None);
-    }
-    ensure!(
-        matches!(config.next_hop_tls.mode, TlsMode::Required | TlsMode::Implicit),
-        "next_hop_auth needs next_hop_tls.mode = \"required\" or \"implicit\": a password never travels in clear"
-    );
-    let auth = Auth::from_file(&auth.user, &auth.secret_file);
-    auth.map(Some)
-        .with_context(|| format!("cannot read the secret {}", config.next_hop_auth.secret_file.display()))
-}
-
-fn connector(config: &Prevent) -> Result<Connector> {
-    let tls = &config.next_hop_tls;
-    let trust = match (tls.verify, given(&tls.ca)) {
-        (false, _) => Trust::Anyone,
-        (true, Some(file)) => Trust::File(file),
-        (true, None) => Trust::System,
-    };
-    let certificate = given(&tls.certificate).map(|chain| CertificateFiles { chain, key: tls.key.clone() });
-    let name = (!tls.name.is_empty()).then(|| tls.name.clone());
-    Connector::load(trust, certificate, name).context("[prevent.next_hop_tls]")
-}
-
-fn server_tls(config: &Prevent) -> Result<ServerTls> {
-    let tls = &config.tls;
-    let acceptor = || -> Result<Acceptor> {
-        let chain =
-            given(&tls.certificate).context("[prevent.tls] needs a certificate and a key (PEM files)")?;
-        Acceptor::load(CertificateFiles { chain, key: tls.key.clone() }, None).context("[prevent.tls]")
-    };
-    Ok(match tls.mode {
-        TlsMode::Off => ServerTls::Off,
-        TlsMode::Opportunistic => ServerTls::Opportunistic(acceptor()?),
-        TlsMode::Required => ServerTls::Required(acceptor()?),
-        TlsMode::Implicit => {
-            bail!("[prevent.tls] mode = \"implicit\" is for next hops; senders use STARTTLS")
-        }
-    })
-}
-
-fn given(path: &Path) -> Option<PathBuf> {
-    (!path.as_os_str().is_empty()).then(|| path.to_path_buf())
-}
-
-fn rule(rule: LineEnd) -> LineEndRule {
-    match rule {
-        LineEnd::Refuse => LineEndRule::Refuse,
-        LineEnd::Repair => LineEndRule::Repair,
-        LineEnd::Pass => LineEndRule::Pass,
-    }
-}
-
-fn cidrs(key: &str, texts: &[String]) -> Result<Vec<Cidr>> {
-    texts.iter().map(|text| text.parse().map_err(|why| anyhow!("{key}: {why}"))).collect()
-}
-
-fn at_least_one(key: &str, value: usize) -> Result<usize> {
-    ensure!(value > 0, "{key} must be at least 1");
-    Ok(value)
-}
-
-fn or_processors(count: usize) -> usize {
-    if count > 0 { count } else { std::thread::available_parallelism().map_or(2, usize::from).max(2) }
-}
-
-fn pass_header(text: &str) -> Result<Option<(String, String)>> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let (name, value) =
-        text.split_once(':').with_context(|| format!("pass_header {text:?} is not \"Name: value\""))?;
-    let printable = name.bytes().all(|octet| octet.is_ascii_graphic()) && !name.is_empty();
-    ensure!(printable && !value.contains(['\r', '\n']), "pass_header {text:?} is not \"Name: value\"");
-    Ok(Some((name.to_owned(), value.trim().to_owned())))
 }
 
 // ---- parts
@@ -655,7 +438,7 @@ impl Keeper {
             let waiting = keep_until_the_next_start(&mut configured.prevent, &self.started);
             self.keep_lines_of(&waiting, &mut configured.lines);
             let config = configured.prevent;
-            let set = policies::load_and_warn(&policies_of(&config), &config.data)?;
+            let set = policies_in_force(&config)?;
             effects::warn_of_orders_without_a_place(&config, &set);
             let settings = settings(&config)?;
             no_loop(&settings.mode, self.address, &self.resolver).await?;
@@ -701,7 +484,7 @@ impl Keeper {
     }
 
     fn reload_policies(&self, config: &Prevent) {
-        match policies::load_and_warn(&policies_of(config), &config.data) {
+        match policies_in_force(config) {
             Ok(set) => {
                 tracing::info!(policy_set = set.id(), "policies reloaded");
                 self.server.replace_policy_set(set);
@@ -819,16 +602,10 @@ fn fingerprint(dir: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Mode;
 
     fn config(dir: &Path) -> Prevent {
         Prevent { data: dir.to_path_buf(), next_hop: vec!["127.0.0.1:10026".into()], ..Prevent::default() }
-    }
-
-    #[test]
-    fn forwarding_needs_a_next_hop() {
-        let dir = tempfile::tempdir().unwrap();
-        let none = Prevent { next_hop: vec![], ..config(dir.path()) };
-        assert!(settings(&none).unwrap_err().to_string().contains("--next-hop"));
     }
 
     #[tokio::test]
@@ -848,12 +625,20 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_password_never_travels_in_clear() {
+    #[tokio::test]
+    async fn a_directory_without_any_policy_is_refused_for_mail_would_go_on_uninspected() {
         let dir = tempfile::tempdir().unwrap();
-        let mut config = config(dir.path());
-        config.next_hop_auth.user = "weir".into();
-        assert!(settings(&config).unwrap_err().to_string().contains("never travels in clear"));
+        let policies = dir.path().join("policies");
+        std::fs::create_dir(&policies).unwrap();
+        let config = Prevent { policies: policies.clone(), ..config(dir.path()) };
+        let why = check(&config).await.unwrap_err().to_string();
+        assert!(why.contains("holds no policy") && why.contains("weir policy init"), "{why}");
+        std::fs::write(
+            policies.join("words.toml"),
+            "id = 1\nname = \"Words\"\n[[rule]]\nname = \"r\"\nkeywords = [\"x\"]\n",
+        )
+        .unwrap();
+        check(&config).await.unwrap();
     }
 
     #[test]

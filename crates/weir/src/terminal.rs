@@ -1,7 +1,48 @@
 //! Text of mails on a terminal: a subject or file name is an attacker's letter, and must not move the cursor, change
-//! colours or turn the line around.
+//! colours or turn the line around. And passwords from it, that nobody sees.
 
 use std::borrow::Cow;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use zeroize::Zeroizing;
+
+/// Octets of a password.
+const PASSWORD: u64 = 4_096;
+
+/// The first line of a file, or of standard input where it is `-`.
+pub(crate) fn password_from(file: &Path) -> Result<Zeroizing<String>> {
+    if file == Path::new("-") {
+        return first_line(io::stdin().lock()).context("cannot read the password from standard input");
+    }
+    let read = File::open(file).and_then(first_line);
+    read.with_context(|| format!("cannot read the password from {}", file.display()))
+}
+
+/// What somebody types at the terminal, without showing it.
+pub(crate) fn ask_password(words: &str) -> Result<Zeroizing<String>> {
+    let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+    write!(terminal, "{words}")?;
+    let before = tcgetattr(&terminal)?;
+    let mut quiet = before.clone();
+    quiet.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(&terminal, OptionalActions::Flush, &quiet)?;
+    let typed = first_line(&terminal);
+    tcsetattr(&terminal, OptionalActions::Flush, &before)?;
+    writeln!(terminal)?;
+    Ok(typed?)
+}
+
+fn first_line(from: impl Read) -> io::Result<Zeroizing<String>> {
+    let mut line = Zeroizing::new(String::with_capacity(PASSWORD as usize));
+    BufReader::new(from.take(PASSWORD)).read_line(&mut line)?;
+    let end = line.trim_end_matches(['\r', '\n']).len();
+    line.truncate(end);
+    Ok(line)
+}
 
 /// The text on one line, with everything that a terminal obeys written out as `\u{1b}`.
 pub(crate) fn safe(text: &str) -> Cow<'_, str> {

@@ -208,7 +208,7 @@ fn print_welcome(
     data: &Path,
 ) -> Result<()> {
     let operations = running.ops_address.map(|address| address.to_string()).unwrap_or_default();
-    let mut out = io::stdout().lock();
+    let (mut out, weir) = (io::stdout().lock(), program());
     writeln!(out, "Weir is up. Everything listens on this machine only.\n")?;
     writeln!(
         out,
@@ -227,7 +227,7 @@ fn print_welcome(
             writeln!(out, "             sign in as admin with the one-time password {password}")?;
         }
         None => {
-            writeln!(out, "             lost password: `weir user passwd admin --data {}`", data.display())?
+            writeln!(out, "             lost password: `{weir} user passwd admin --data {}`", data.display())?
         }
     }
     writeln!(out, "  quarantine {}", at.center)?;
@@ -235,11 +235,15 @@ fn print_welcome(
         Some(password) => {
             writeln!(out, "             sign in as admin with the one-time password {password}")?
         }
-        None => writeln!(out, "             the gateway's Control Center has users of its own")?,
+        None => writeln!(
+            out,
+            "             users of its own; lost password: `{weir} user passwd admin --data {}`",
+            data.join(GATEWAY).display()
+        )?,
     }
     writeln!(
         out,
-        "  servers    {:<22} where further detection servers and gateways belong to",
+        "  servers    {:<22} where further detection servers and gateways enrol",
         enforce.servers_address.to_string()
     )?;
     writeln!(out, "  metrics    http://{operations}/metrics and /healthz")?;
@@ -251,7 +255,7 @@ fn print_welcome(
         "  policies   {on} on, {trial} in trial (recorded only), {off} off; in {}: a change there counts at once",
         enforce.enforce.options.policies.display()
     )?;
-    writeln!(out, "  incidents  in {}: `weir incidents list --data {}`", data.display(), data.display())?;
+    writeln!(out, "  incidents  in {0}: `{weir} incidents list --data {0}`", data.display())?;
     writeln!(
         out,
         "             originals are kept for {}, incidents {}\n",
@@ -261,16 +265,23 @@ fn print_welcome(
     writeln!(out, "What to try, from a second terminal:\n")?;
     writeln!(
         out,
-        "  weir try --data {}                 sends five sample mails and tells what became of each",
+        "  {weir} try --data {}\n      sends five sample mails and tells what became of each",
         data.display()
     )?;
     writeln!(
         out,
-        "  swaks --server {} --from a@company.example --to b@partner.example --body 'Visa 4111 1111 1111 1111'\n",
+        "  swaks --server {} --from a@company.example --to b@partner.example --body 'Visa 4111 1111 1111 1111'\n      \
+         sends a mail of your own (Debian's package swaks)\n",
         at.listen
     )?;
     writeln!(out, "Ctrl-C stops it.")?;
     Ok(())
+}
+
+/// How this program was called: what is printed must work where it is typed, and `cargo run` puts nothing on the path.
+fn program() -> String {
+    let called = std::env::args().next().unwrap_or_default();
+    if called.is_empty() { "weir".to_owned() } else { called }
 }
 
 fn days(age: Option<jiff::SignedDuration>) -> String {
@@ -300,7 +311,8 @@ pub(crate) async fn try_all(data: &Path) -> Result<()> {
             let (listen, message) = (at.listen, message.text.clone());
             move || send(listen, &message)
         })
-        .await??;
+        .await?
+        .with_context(|| format!("a sample mail could not be sent to {}", at.listen))?;
         println!("   the sender was told:  {reply}");
         let incidents = handed_over(&journal, &new_incidents(&detected, before).await?).await?;
         if reply.starts_with('2') {
@@ -314,7 +326,11 @@ pub(crate) async fn try_all(data: &Path) -> Result<()> {
         println!();
     }
     println!("Look at them in the console: {}", at.console);
-    println!("Read more: weir incidents list --data {0}, weir incidents show ID --data {0}", data.display());
+    println!(
+        "Read more: {0} incidents list --data {1}, {0} incidents show ID --data {1}",
+        program(),
+        data.display()
+    );
     Ok(())
 }
 
@@ -412,8 +428,11 @@ async fn tell_incidents(journal: &Journal, incidents: &[Summary]) -> Result<()> 
     }
     for summary in incidents {
         println!(
-            "   incident {}:  {} ({}), {} matches",
-            summary.id, summary.policy, summary.severity, summary.matches
+            "   incident {}:  {} ({}), {}",
+            summary.id,
+            summary.policy,
+            summary.severity,
+            if summary.matches == 1 { "1 match".to_owned() } else { format!("{} matches", summary.matches) }
         );
         let Some(incident) = journal.show(summary.id).await? else { continue };
         for found in incident.matches.iter().take(3) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use store::database::Location;
 use web::people::command::Offline;
 use web::people::{LONGEST, Password, User};
@@ -17,27 +17,27 @@ pub(crate) async fn run(command: &UserCommand) -> Result<ExitCode> {
     match command {
         UserCommand::Add { name, role, password_stdin, place } => {
             let password = from_stdin(*password_stdin)?;
-            let made = open(place).await?.add(name, role, password).await?;
+            let made = open(place, true).await?.add(name, role, password).await?;
             tell(&format!("added {} as {}", safe(name), safe(role)), made.as_ref())?;
         }
         UserCommand::Passwd { name, password_stdin, place } => {
             let password = from_stdin(*password_stdin)?;
-            let made = open(place).await?.set_password(name, password).await?;
+            let made = open(place, false).await?.set_password(name, password).await?;
             tell(
                 &format!("the password of {} is set; their sessions have ended", safe(name)),
                 made.as_ref(),
             )?;
         }
         UserCommand::Disable { name, place } => {
-            open(place).await?.disable(name, true).await?;
+            open(place, false).await?.disable(name, true).await?;
             tell(&format!("{} is disabled; their sessions and tokens have ended", safe(name)), None)?;
         }
         UserCommand::Enable { name, place } => {
-            open(place).await?.disable(name, false).await?;
+            open(place, false).await?.disable(name, false).await?;
             tell(&format!("{} can sign in again", safe(name)), None)?;
         }
         UserCommand::List { format, place } => {
-            let users = open(place).await?.list().await?;
+            let users = open(place, false).await?.list().await?;
             let text = match format {
                 Format::Text => lines(&users),
                 Format::Json => json(&users)?,
@@ -48,8 +48,13 @@ pub(crate) async fn run(command: &UserCommand) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn open(place: &UserPlace) -> Result<Offline> {
+/// Only the first user may come before the server: whoever looks for users in a wrong place must not make one there.
+async fn open(place: &UserPlace, may_be_new: bool) -> Result<Offline> {
     let at = place.database.as_deref().map(Location::parse).transpose()?;
+    if at.is_none() && !may_be_new {
+        let there = ["incidents.db", "gateway.db"].iter().any(|name| place.data.join(name).exists());
+        ensure!(there, "no server has users in {}; name the server's --data directory", place.data.display());
+    }
     if at.is_none() {
         use std::os::unix::fs::DirBuilderExt;
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&place.data);

@@ -53,6 +53,41 @@ fn config_show_names_the_origin_of_each_value() {
 }
 
 #[test]
+fn output_that_nobody_reads_ends_the_command_quietly() {
+    let (reading, writing) = std::io::pipe().unwrap();
+    drop(reading);
+    // By `println!`, and by writing to standard output.
+    for arguments in [&["config", "show"][..], &["policy", "schema"]] {
+        let ended = weir(arguments).stdout(writing.try_clone().unwrap()).output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!((ended.status.code(), said.as_ref()), (Some(141), ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn whoever_looks_for_users_in_a_wrong_place_makes_none_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let wrong = dir.path().join("wrong");
+    let place = wrong.to_str().unwrap();
+    for arguments in [&["user", "list"][..], &["user", "passwd", "ann"], &["user", "disable", "ann"]] {
+        let (code, _, said) = run(&[arguments, &["--data", place]].concat());
+        assert_eq!(code, 2, "{arguments:?}: {said}");
+        assert!(said.contains("name the server's --data directory"), "{said}");
+    }
+    assert!(!wrong.exists());
+}
+
+#[test]
+fn a_log_level_that_is_none_is_refused_by_the_check_of_the_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "[log]\nlevel = \"loud\"\n[prevent]\nnext_hop = [\"127.0.0.1:26\"]\n";
+    let file = write(dir.path(), "weir.toml", text);
+    let (code, _, said) = run(&["config", "check", "--config", &file]);
+    assert_eq!(code, 2);
+    assert!(said.contains("\"loud\" is not understood"), "{said}");
+}
+
+#[test]
 fn each_setting_stands_in_the_documentation() {
     let page =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md")).unwrap();

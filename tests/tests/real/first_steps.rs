@@ -84,7 +84,7 @@ fn up_says_what_listens_and_try_works_from_a_second_terminal() {
     while !welcome.contains("Ctrl-C") {
         assert!(out.read_line(&mut welcome).unwrap() > 0, "{welcome}");
     }
-    assert!(welcome.contains(&format!("127.0.0.1:{port}")) && welcome.contains("weir try"), "{welcome}");
+    assert!(welcome.contains(&format!("127.0.0.1:{port}")) && welcome.contains(" try --data "), "{welcome}");
 
     let addr = ([127, 0, 0, 1], port).into();
     let answer = send(addr, "ann@corp.example", &["bob@other.example"], &mails::clean("first mail")).unwrap();

@@ -156,8 +156,13 @@ pub(crate) fn save_plugin(
     credential: &str,
     action: &str,
 ) {
+    // As the form shows it, or a new one.
+    let form = admin.get(&format!("/response-rules?plugin={}", name.replace(' ', "%20")));
+    let was =
+        form.between("value=\"email_quarantine_connect\"><input type=\"hidden\" name=\"was\" value=\"", "\"");
     let fields = [
         ("kind", "email_quarantine_connect"),
+        ("was", was),
         ("name", name),
         ("email-gateway-server-host", host),
         ("email-gateway-server-port", port),
@@ -173,11 +178,21 @@ pub(crate) fn save_rule(admin: &Console, name: &str, actions: &str) {
 }
 
 /// The number of a rule on the page of response rules.
-pub(crate) fn rule_number(admin: &Console, name: &str) -> String {
+fn rule_number(admin: &Console, name: &str) -> String {
     let page = admin.get("/response-rules");
     let row = page.body.split("<tr").find(|row| words(row).contains(name) && row.contains("?edit="));
     let row = row.unwrap_or_else(|| panic!("no rule {name:?} in {}", page.words()));
     row.split_once("?edit=").unwrap().1.split('#').next().unwrap().to_owned()
+}
+
+/// Changes what a rule does, in its form as the page shows it.
+pub(crate) fn change_rule(admin: &Console, name: &str, actions: &str) {
+    let number = rule_number(admin, name);
+    let form = admin.get(&format!("/response-rules?edit={number}"));
+    let begins = format!("name=\"id\" value=\"{number}\"><input type=\"hidden\" name=\"was\" value=\"");
+    let was = form.between(&begins, "\"");
+    let fields = [("id", &*number), ("was", was), ("name", name), ("actions", actions)];
+    admin.done("/response-rules", &fields);
 }
 
 pub(crate) fn respond(person: &Console, id: u64, rule: &str, note: &str) {

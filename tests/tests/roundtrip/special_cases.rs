@@ -10,7 +10,7 @@ use weir_tests::requirement::program;
 use weir_tests::sink::{Reaction, Sink, Stage, reply};
 use weir_tests::{mails, weir};
 
-use crate::site::{PATIENCE, Site, decide, listed, prevent_status, response, rule_number};
+use crate::site::{PATIENCE, Site, change_rule, decide, listed, prevent_status, response};
 
 const BOB: &str = "bob@other.example";
 const CYD: &str = "cyd@other.example";
@@ -80,9 +80,7 @@ fn one_action_decides_for_all_recipients_of_a_message() {
 #[test]
 fn siblings_show_the_mails_state_but_only_the_incident_acted_on_changes_its_own_status() {
     let site = Site::start();
-    let number = rule_number(&site.admin, "Approve");
-    let actions = "set-status Resolved\nflex-response SMG Approve Action";
-    site.admin.done("/response-rules", &[("id", &*number), ("name", "Approve"), ("actions", actions)]);
+    change_rule(&site.admin, "Approve", "set-status Resolved\nflex-response SMG Approve Action");
     site.send(&[BOB], &mails::doubly_marked("two policies"));
     let ids = site.held(2);
     let center = site.gateway.person("carl", "Remediator");

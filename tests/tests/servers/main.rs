@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod archive;
 mod enrolment;
 mod hand_over;
 mod object_store;
+mod pkcs12;
 #[path = "../../../crates/store/tests/s3/mod.rs"]
 mod s3;
 mod settings;

@@ -1,6 +1,6 @@
 //! A next hop that is down, slow or goes away: the sender hears 4xx, keeps the mail, and nothing is lost.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use weir_tests::client::{send, send_until_taken};
 use weir_tests::mails;
@@ -23,60 +23,59 @@ fn mail_for_a_hop_that_is_down_is_deferred_until_it_is_back() {
         "ann@corp.example",
         &["bob@other.example"],
         &message,
-        Duration::from_secs(10),
+        Duration::from_secs(60),
     )
     .unwrap();
     sink.only_message();
 }
 
-fn is_deferred_within(limit: Duration, at: Stage, reaction: Reaction) {
+/// Given up within the client's own patience, which is shorter than the waits for a next hop that nobody has set.
+fn is_deferred(at: Stage, reaction: Reaction) {
     let sink = Sink::scripted(move |asked| if asked.stage == at { reaction.clone() } else { Reaction::Good });
     let weir = Prevent::forward(&[sink.addr()]).config(QUICK).start();
     let message = mails::clean("stalled");
-    let began = Instant::now();
     let answer = send(weir.addr(), "ann@corp.example", &["bob@other.example"], &message).unwrap();
     assert!(answer.is_transient(), "{at:?}: {answer:?}");
-    assert!(began.elapsed() < limit, "{at:?} took {:?}", began.elapsed());
     sink.rescript(|_| Reaction::Good);
     send_until_taken(
         weir.addr(),
         "ann@corp.example",
         &["bob@other.example"],
         &message,
-        Duration::from_secs(10),
+        Duration::from_secs(60),
     )
     .unwrap();
 }
 
 #[test]
 fn a_hop_that_never_greets_is_given_up() {
-    is_deferred_within(Duration::from_secs(8), Stage::Connect, Reaction::Stall);
+    is_deferred(Stage::Connect, Reaction::Stall);
 }
 
 #[test]
 fn a_hop_that_stalls_at_ehlo_is_given_up() {
-    is_deferred_within(Duration::from_secs(8), Stage::Ehlo, Reaction::Stall);
+    is_deferred(Stage::Ehlo, Reaction::Stall);
 }
 
 #[test]
 fn a_hop_that_stalls_at_rcpt_is_given_up() {
-    is_deferred_within(Duration::from_secs(8), Stage::Rcpt, Reaction::Stall);
+    is_deferred(Stage::Rcpt, Reaction::Stall);
 }
 
 #[test]
 fn a_hop_that_stalls_at_data_is_given_up() {
-    is_deferred_within(Duration::from_secs(8), Stage::Data, Reaction::Stall);
+    is_deferred(Stage::Data, Reaction::Stall);
 }
 
 #[test]
 fn a_hop_that_stalls_after_the_dot_is_given_up() {
-    is_deferred_within(Duration::from_secs(8), Stage::Dot, Reaction::Stall);
+    is_deferred(Stage::Dot, Reaction::Stall);
 }
 
 #[test]
 fn a_hop_that_closes_at_any_stage_defers_the_mail() {
     for stage in [Stage::Connect, Stage::Ehlo, Stage::Mail, Stage::Rcpt, Stage::Data, Stage::Dot] {
-        is_deferred_within(Duration::from_secs(8), stage, Reaction::Close);
+        is_deferred(stage, Reaction::Close);
     }
 }
 
@@ -124,22 +123,18 @@ fn a_hop_session_that_died_between_messages_is_replaced() {
     let first = client.send("ann@corp.example", &["bob@other.example"], &mails::clean("first")).unwrap();
     assert_eq!(first.code, 250);
     sink.drop_connections();
-    let second = client.send("ann@corp.example", &["bob@other.example"], &mails::clean("second"));
-    // Deferring is as right as connecting again; losing it, or refusing it for good, is not.
-    let taken = second.as_ref().is_ok_and(|answer| answer.code == 250);
-    assert!(taken || second.is_err() || second.is_ok_and(|answer| answer.is_transient()));
-    assert_eq!(sink.count(), if taken { 2 } else { 1 });
+    let second = client.send("ann@corp.example", &["bob@other.example"], &mails::clean("second")).unwrap();
+    assert_eq!(second.code, 250, "{second:?}");
+    assert_eq!(sink.count(), 2);
 }
 
 #[test]
-fn a_hop_session_that_dies_while_the_body_comes_is_replaced_or_deferred() {
+fn a_hop_session_that_dies_while_the_body_comes_is_replaced() {
     let sink = Sink::start();
     let weir = Prevent::forward(&[sink.addr()]).start();
     let mut client = weir_tests::client::Client::greeted(weir.addr());
     assert_eq!(client.envelope("ann@corp.example", &["bob@other.example"]).unwrap().code, 354);
     sink.drop_connections();
-    std::thread::sleep(Duration::from_millis(100));
     let answer = client.body(&mails::clean("died")).unwrap();
-    assert!(answer.code == 250 || answer.is_transient(), "{answer:?}");
-    assert_eq!(sink.count(), usize::from(answer.code == 250));
+    assert_eq!((answer.code, sink.count()), (250, 1), "{answer:?}");
 }

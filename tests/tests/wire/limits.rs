@@ -1,6 +1,6 @@
 //! Each limit has its reply: 4xx where trying again helps, 5xx where it does not, never a refused connection.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use weir_tests::client::{Client, eventually, send};
 use weir_tests::mails;
@@ -11,7 +11,10 @@ fn limited(settings: &str) -> (Sink, Weir) {
     let sink = Sink::start();
     let weir = Prevent::forward(&[sink.addr()]).config(settings).start();
     // The connection by which the start was noticed must not count any more.
-    std::thread::sleep(Duration::from_millis(100));
+    let gone = || {
+        weir.metric("weir_prevent_sessions_opened_total") > 0.5 && weir.metric("weir_prevent_sessions") < 0.5
+    };
+    assert!(eventually(Duration::from_secs(60), gone), "{}", weir.log());
     (sink, weir)
 }
 
@@ -30,7 +33,7 @@ fn sessions_over_the_limit_in_all_hear_421_and_room_comes_back() {
     let mut held = vec![Client::greeted(weir.addr()), Client::greeted(weir.addr())];
     assert_eq!(Client::connect(weir.addr()).unwrap().answer().unwrap().code, 421);
     held.pop();
-    let again = weir_tests::client::eventually(Duration::from_secs(5), || {
+    let again = weir_tests::client::eventually(Duration::from_secs(60), || {
         Client::connect(weir.addr()).unwrap().answer().is_ok_and(|answer| answer.code == 220)
     });
     assert!(again);
@@ -38,7 +41,9 @@ fn sessions_over_the_limit_in_all_hear_421_and_room_comes_back() {
 
 #[test]
 fn hosts_that_are_not_allowed_hear_554_5_7_1() {
-    let (_sink, weir) = limited("[prevent]\nallowed_hosts = [\"192.0.2.0/24\"]");
+    let sink = Sink::start();
+    let weir =
+        Prevent::forward(&[sink.addr()]).config("[prevent]\nallowed_hosts = [\"192.0.2.0/24\"]").start();
     let greeting = Client::connect(weir.addr()).unwrap().answer().unwrap();
     assert_eq!(greeting.code, 554, "{greeting:?}");
     assert!(greeting.text().starts_with("5.7.1"), "{greeting:?}");
@@ -85,11 +90,10 @@ fn too_many_errors_end_the_session_with_421() {
 #[test]
 fn a_silent_sender_is_told_421_and_closed() {
     let (_sink, weir) = limited("[prevent.timeouts]\ncommand = \"1s\"");
+    // Long before the five minutes that it has without the setting: the client itself waits for half of them.
     let mut client = Client::greeted(weir.addr());
-    let began = Instant::now();
     assert_eq!(client.answer().unwrap().code, 421);
     assert!(client.is_closed());
-    assert!(began.elapsed() < Duration::from_secs(5));
 }
 
 #[test]

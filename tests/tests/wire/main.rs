@@ -20,6 +20,7 @@ mod operations;
 mod proxied_clients;
 mod reflect;
 mod reload;
+mod replaced_index;
 mod shutdown;
 mod tls_from_senders;
 mod tls_to_hop;

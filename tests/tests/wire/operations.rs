@@ -98,7 +98,7 @@ fn each_message_has_one_line_with_ids_verdict_reply_and_three_times() {
         "taken as 1",
         "receive_ms",
         "inspect_ms",
-        "23",
+        "\"policies\":\"[23]\"",
     ] {
         assert!(line.contains(word), "{word}: {line}");
     }

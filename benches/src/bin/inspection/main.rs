@@ -4,15 +4,14 @@
 //! product runs in locked-in workers: their transport is the mail path's to measure. The corpus holds no violations.
 
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use benches::corpus;
+use benches::inspect::{default_set, judge, with_opened};
 use clap::Parser;
-use content::documents::InProcess;
-use content::{How, Limits, Opened};
-use policy::{Envelope, Inspection, Mail, Set};
+use policy::Set;
 
 /// Measures MB/s of inspection.
 #[derive(Debug, Parser)]
@@ -44,9 +43,9 @@ struct Measured {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let default_set = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
     let began = Instant::now();
-    let loaded = Set::load(options.policies.as_deref().unwrap_or(&default_set)).map_err(|found| {
+    let only = options.only;
+    let loaded = Set::load(&options.policies.unwrap_or_else(default_set)).map_err(|found| {
         let all: Vec<String> = found.iter().map(|one| one.render(false)).collect();
         anyhow!("the policies cannot be used:\n{}", all.join("\n"))
     })?;
@@ -60,7 +59,7 @@ fn main() -> Result<()> {
         "| kind | mean size | open, MB/s | open and judge, MB/s | slowest mail | violations and findings |"
     );
     println!("| --- | ---: | ---: | ---: | ---: | ---: |");
-    for kind in kinds().into_iter().filter(|kind| kind.name.contains(&options.only)) {
+    for kind in kinds().into_iter().filter(|kind| kind.name.contains(&only)) {
         let mean = kind.mails.iter().map(Vec::len).sum::<usize>() / kind.mails.len();
         let measured = measure(&loaded.set, &kind.mails, time);
         println!(
@@ -121,21 +120,4 @@ fn rate(mails: &[Vec<u8>], time: Duration, mut run: impl FnMut(&[u8])) -> f64 {
         }
     }
     octets as f64 / 1e6 / began.elapsed().as_secs_f64()
-}
-
-fn with_opened<T>(mail: &[u8], then: impl FnOnce(&Opened<'_>, Instant) -> T) -> T {
-    let limits = Limits::default();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let how = How { limits: &limits, deadline, documents: &InProcess, passwords: &[], digests: false };
-    then(&content::open(mail, &how), deadline)
-}
-
-fn judge(set: &Set, mail: &[u8], opened: &Opened<'_>, deadline: Instant) -> Inspection {
-    let envelope = Envelope {
-        sender: "ann@corp.example".to_owned(),
-        recipients: vec!["client@partner.example".to_owned()],
-        peer: None,
-    };
-    let now = jiff::ZonedDateTime::now();
-    set.inspect(&Mail { envelope: &envelope, opened, size: mail.len() as u64, now, deadline })
 }

@@ -27,7 +27,7 @@ struct Options {
     /// Seconds a measurement.
     #[arg(long)]
     seconds: Option<f64>,
-    /// Only sizes whose name begins so: 4 KB, 64 KB, 1 MB, mixed.
+    /// Only kinds whose name begins so: 4 KB, 64 KB, 1 MB, mixed, marked (4 KB, an incident each).
     #[arg(long)]
     only: Option<String>,
     /// Connections, separated by commas.
@@ -56,16 +56,13 @@ fn main() -> Result<()> {
     let sink = Sink::start()?;
     let roads = open_roads(sink.addr(), &options.without, options.policies.as_deref());
     let mut rows = Vec::new();
-    for (name, messages) in mails(&options) {
+    for Mails { name, messages, distinct } in mails(&options) {
         for &connections in &connections(&options) {
             eprintln!("{name}, {connections} connections");
             let seconds = options.seconds.unwrap_or(if options.quick { 0.7 } else { 2.0 });
-            let load = Load::new(
-                &messages,
-                connections,
-                Duration::from_millis(300),
-                Duration::from_secs_f64(seconds),
-            );
+            let (warm_up, duration) = (Duration::from_millis(300), Duration::from_secs_f64(seconds));
+            let load = Load::new(&messages, connections, warm_up, duration);
+            let load = if distinct { load.distinct() } else { load };
             let results = measure(&roads, &load, if options.quick { 1 } else { options.rounds })?;
             let memory = roads.iter().find_map(Road::memory);
             rows.push(Row { name: name.to_owned(), connections, results, memory });
@@ -97,16 +94,26 @@ fn median(mut rounds: Vec<Measured>) -> Measured {
     rounds.into_iter().nth(middle).unwrap_or_default()
 }
 
-fn mails(options: &Options) -> Vec<(&'static str, Vec<Vec<u8>>)> {
+/// Mails of one kind.
+struct Mails {
+    name: &'static str,
+    messages: Vec<Vec<u8>>,
+    /// Whether each is sent with a line of its own, so that each is an incident of its own.
+    distinct: bool,
+}
+
+fn mails(options: &Options) -> Vec<Mails> {
+    let clean = |name, messages| Mails { name, messages, distinct: false };
     let all = vec![
-        ("4 KB", corpus::plain(4 << 10)),
-        ("64 KB", corpus::plain(64 << 10)),
-        ("1 MB", corpus::plain(1 << 20)),
-        ("mixed", corpus::mixed()),
+        clean("4 KB", corpus::plain(4 << 10)),
+        clean("64 KB", corpus::plain(64 << 10)),
+        clean("1 MB", corpus::plain(1 << 20)),
+        clean("mixed", corpus::mixed()),
+        Mails { name: "marked", messages: corpus::marked(4 << 10), distinct: true },
     ];
-    let quick = |name: &str| !options.quick || name == "4 KB" || name == "mixed";
+    let quick = |name: &str| !options.quick || !matches!(name, "64 KB" | "1 MB");
     let wanted = |name: &str| options.only.as_deref().map_or(quick(name), |only| name.starts_with(only));
-    all.into_iter().filter(|(name, _)| wanted(name)).collect()
+    all.into_iter().filter(|mails| wanted(mails.name)).collect()
 }
 
 fn connections(options: &Options) -> Vec<usize> {

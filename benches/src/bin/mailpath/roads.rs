@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use benches::inspect::default_set;
 use tempfile::TempDir;
 use weir_tests::client::eventually;
 use weir_tests::ports::free_port;
@@ -66,7 +67,7 @@ fn present(program: &str) -> Option<()> {
 }
 
 fn weir(sink: SocketAddr, policies: Option<&Path>) -> Weir {
-    let default_set = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
+    let default_set = default_set();
     Prevent::forward(&[sink])
         .policies(policies.unwrap_or(&default_set))
         .config("[prevent.limits]\nsessions_per_address = 1000")

@@ -303,6 +303,11 @@ pub(crate) fn utf8_or_guess(octets: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// The octets of a text in a code page of DOS; none if it has characters that the page has not.
+pub(crate) fn in_page(number: u16, text: &str) -> Option<Vec<u8>> {
+    pages::by_number(number)?.encode(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

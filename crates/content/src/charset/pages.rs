@@ -65,6 +65,15 @@ impl Page {
         matches!(self.number, 37 | 273 | 500 | 1047 | 1140)
     }
 
+    /// The octets of a text, in a page that begins as ASCII does; none if it has other characters.
+    pub(super) fn encode(self, text: &str) -> Option<Vec<u8>> {
+        let octet = |c: char| match u8::try_from(c) {
+            Ok(octet @ ..0x80) => Some(octet),
+            _ => u8::try_from(0x80 + self.characters.chars().position(|known| known == c)?).ok(),
+        };
+        text.chars().map(octet).collect()
+    }
+
     pub(super) fn decode(self, octets: &[u8]) -> String {
         let mut table = ['\u{fffd}'; 256];
         let first = if self.is_ebcdic() { 0x40 } else { 0x80 };

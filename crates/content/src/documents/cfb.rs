@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::ole::{Fields, u16_at, u32_at, wide};
 use super::{Output, doc, encrypted, msg, ole, ooxml, ppt, vba, xls, xlsb};
-use crate::{DocumentRequest, FileKind, Kind, Reason};
+use crate::{AmbiguityReason, DocumentRequest, FileKind, Kind, Reason};
 
 const SIGNATURE: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 /// Directory entries of one file.
@@ -60,6 +60,13 @@ impl<'a> Cfb<'a> {
         let (start, size) = (root.start, root.size);
         file.mini = file.chain(start, size.max(1)).into_owned();
         Some(file)
+    }
+
+    /// What stands behind the last sector that is in use.
+    fn behind(&self) -> &'a [u8] {
+        let last = self.fat.iter().rposition(|next| *next != u32::MAX);
+        let end = last.map_or(self.octets.len(), |last| (last + 2).saturating_mul(self.sector));
+        self.octets.get(end..).unwrap_or_default()
     }
 
     fn sector_at(&self, index: u32) -> Option<&'a [u8]> {
@@ -204,6 +211,11 @@ fn numbers(octets: &[u8]) -> impl Iterator<Item = u32> + '_ {
 /// Any compound file: each storage by what is in it, embedded documents included.
 pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
     let file = Cfb::parse(request.octets).ok_or(Reason::Corrupt)?;
+    let behind = file.behind();
+    if crate::extent::is_foreign(behind) || behind.starts_with(b"PK\x03\x04") {
+        out.ambiguous("", AmbiguityReason::ContainerDisagreement);
+        out.copied("appended data".to_owned(), behind)?;
+    }
     if file.find(0, "EncryptedPackage").is_some() {
         return package_inside(&file, request, out);
     }

@@ -1,6 +1,7 @@
 //! Word documents of the binary format ([MS-DOC]): the piece table says where text is, fast-saved files included; Word 6 and 95 as well.
 //!
-//! A fast save leaves deleted text in the file, between the pieces: it is read as an earlier version.
+//! A fast save leaves deleted text in the file, between the pieces: it is read as an earlier version. Where damage takes pieces away, what they
+//! held is read in the same way.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, MACINTOSH, WINDOWS_1252};
@@ -50,6 +51,7 @@ pub(super) fn read(file: &Cfb<'_>, storage: usize, place: &str, out: &mut Output
     let mut text = Characters {
         main: &main,
         encoding: header.encoding(&main, &pieces),
+        far_east: header.far_east,
         pieces,
         index: 0,
         at: 0,
@@ -66,13 +68,15 @@ pub(super) fn read(file: &Cfb<'_>, storage: usize, place: &str, out: &mut Output
     }
     // Text that no story claims is text all the same.
     emit(&text.take(u64::MAX), place, Kind::Hidden, out)?;
-    if header.complex && !broken {
-        earlier(text.between_pieces(header.first as usize), text.encoding, place, out)?;
-    }
-    authors(&header, &table, out)?;
     // A document says how much text it has: less is damage.
     let told: u64 = header.lengths.iter().map(|length| u64::from(*length)).sum();
-    if broken || text.taken < told { Err(Reason::Corrupt) } else { Ok(()) }
+    let damaged = broken || text.taken < told;
+    if (header.complex || damaged) && !broken {
+        let gaps = text.between_pieces(header.first as usize, header.end as usize);
+        earlier(gaps, text.encoding, place, out)?;
+    }
+    authors(&header, &table, out)?;
+    if damaged { Err(Reason::Corrupt) } else { Ok(()) }
 }
 
 /// What the file information block says.
@@ -83,6 +87,8 @@ struct Header {
     complex: bool,
     /// Made on a Macintosh, before Unicode.
     macintosh: bool,
+    /// Made by a Korean, Chinese or Japanese version, before Unicode: each character has two octets.
+    far_east: bool,
     language: u16,
     first: u32,
     end: u32,
@@ -102,6 +108,7 @@ impl Header {
             second_table: flags & 0x200 != 0,
             complex: flags & 4 != 0,
             macintosh: old && main.get(18) == Some(&1),
+            far_east: old && flags & 0x1000 != 0,
             language: u16_at(main, 6)?,
             first: u32_at(main, 24)?,
             end: u32_at(main, 28)?,
@@ -134,16 +141,17 @@ impl Header {
             return MACINTOSH;
         }
         let told = super::rtf::code_page(code_page_of(self.language)).unwrap_or(WINDOWS_1252);
-        let narrow = pieces.iter().filter(|piece| !piece.wide).take(64).filter_map(|piece| {
-            let rest = main.get(piece.at..)?;
-            Some(&rest[..rest.len().min(piece.length as usize).min(64 << 10)])
-        });
         if told != WINDOWS_1252 {
             return told;
         }
         let mut guess = EncodingDetector::new(Iso2022JpDetection::Deny);
-        for octets in narrow {
-            guess.feed(octets, false);
+        for piece in pieces.iter().filter(|piece| piece.wide == self.far_east).take(64) {
+            let rest = main.get(piece.at..).unwrap_or_default();
+            let octets = &rest[..rest.len().min(piece.octets()).min(64 << 10)];
+            match self.far_east {
+                true => guess.feed(&in_order(octets), false),
+                false => guess.feed(octets, false),
+            };
         }
         guess.guess(None, Utf8Detection::Deny)
     }
@@ -182,6 +190,7 @@ impl Header {
             let at = place & 0x3fff_ffff;
             let length = u64::from(to.checked_sub(from)?);
             Some(match (self.old, narrow) {
+                (true, false) if self.far_east => Piece { at: at as usize, length, wide: true },
                 (true, false) => {
                     // Before Unicode a piece says nothing about it; some writers of Word 95 had it all the same.
                     let octets = main.get(at as usize..).unwrap_or_default();
@@ -198,8 +207,8 @@ impl Header {
     }
 
     fn plain_old(&self) -> Vec<Piece> {
-        let length = u64::from(self.end.saturating_sub(self.first));
-        vec![Piece { at: self.first as usize, length, wide: false }]
+        let length = u64::from(self.end.saturating_sub(self.first)) / if self.far_east { 2 } else { 1 };
+        vec![Piece { at: self.first as usize, length, wide: self.far_east }]
     }
 
     /// Without a piece table: all of the text's place, as what it looks like.
@@ -221,12 +230,24 @@ struct Piece {
     wide: bool,
 }
 
+impl Piece {
+    /// Of a character, in octets.
+    fn size(&self) -> usize {
+        if self.wide { 2 } else { 1 }
+    }
+
+    fn octets(&self) -> usize {
+        usize::try_from(self.length).unwrap_or(usize::MAX).saturating_mul(self.size())
+    }
+}
+
 /// Takes text off the front of the pieces.
 struct Characters<'a> {
     main: &'a [u8],
     pieces: Vec<Piece>,
     /// Of text with one octet a character.
     encoding: &'static Encoding,
+    far_east: bool,
     index: usize,
     at: u64,
     /// Characters that were there.
@@ -242,7 +263,7 @@ impl Characters<'_> {
         {
             let left = piece.length - self.at;
             let count = left.min(wanted);
-            let size = if piece.wide { 2 } else { 1 };
+            let size = piece.size();
             let start = piece.at.saturating_add((self.at as usize).saturating_mul(size)).min(self.main.len());
             let octets = &self.main[start..];
             let octets = &octets[..octets.len().min((count as usize).saturating_mul(size))];
@@ -258,13 +279,12 @@ impl Characters<'_> {
         text
     }
 
-    /// What lies between the pieces, from the place where text begins.
-    fn between_pieces(&self, first: usize) -> Vec<&[u8]> {
-        let ranges = self.pieces.iter().filter(|piece| piece.length > 0).map(|piece| {
-            let size = (piece.length as usize).saturating_mul(if piece.wide { 2 } else { 1 });
-            piece.at..piece.at.saturating_add(size)
-        });
-        let mut ranges: Vec<_> = ranges.collect();
+    /// What lies between the pieces, from the place where text begins to the one where it ends.
+    fn between_pieces(&self, first: usize, end: usize) -> Vec<&[u8]> {
+        let pieces = self.pieces.iter().filter(|piece| piece.length > 0);
+        let mut ranges: Vec<_> =
+            pieces.map(|piece| piece.at..piece.at.saturating_add(piece.octets())).collect();
+        ranges.push(end..end);
         ranges.sort_by_key(|range| range.start);
         let mut at = first;
         let mut gaps = Vec::new();
@@ -276,6 +296,10 @@ impl Characters<'_> {
     }
 
     fn decode(&self, octets: &[u8], wide: bool, text: &mut String) {
+        if wide && self.far_east {
+            text.push_str(&self.encoding.decode_without_bom_handling(&in_order(octets)).0);
+            return;
+        }
         if wide {
             let units = octets.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
             text.extend(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)));
@@ -283,6 +307,11 @@ impl Characters<'_> {
         }
         text.push_str(&self.encoding.decode_without_bom_handling(octets).0);
     }
+}
+
+/// The octets of a code page, of characters that are stored as numbers of two octets.
+fn in_order(octets: &[u8]) -> Vec<u8> {
+    octets.chunks_exact(2).flat_map(|pair| [pair[1], pair[0]]).filter(|octet| *octet != 0).collect()
 }
 
 /// Runs of text in octets that also hold how text once looked.

@@ -104,3 +104,15 @@ pub fn encrypted(octets: &[u8]) {
     }
     let _clear = super::encrypted::workbook(octets, &mut out);
 }
+
+/// A document that is one XML file.
+pub fn flat(octets: &[u8]) {
+    body(FileKind::Xml, octets);
+    for start in [
+        "<a xmlns='urn:oasis:names:tc:opendocument:xmlns:office'>",
+        "<a xmlns='urn:schemas-microsoft-com:office:spreadsheet'>",
+        "<a xmlns='http://schemas.microsoft.com/office/2006/xmlPackage'>",
+    ] {
+        body(FileKind::Xml, &[start.as_bytes(), octets].concat());
+    }
+}

@@ -49,7 +49,11 @@ fn xmp_packet(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
 /// A file behind the picture's end, where it is one.
 fn appended(tail: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
     if tail.len() < 8 || matches!(crate::detect(tail, None), FileKind::Unknown | FileKind::Empty) {
-        // Some programs keep their records behind the picture.
+        // Some programs keep their records behind the picture, and Samsung's cameras what they end so.
+        let records = tail.ends_with(b"SEFT") || memchr::memmem::find(tail, b"8BIM").is_some();
+        if crate::extent::is_foreign(tail) && !records {
+            out.unscannable("appended data", Reason::Unsupported(FileKind::Unknown));
+        }
         return iptc_inside(tail, out);
     }
     out.spend(tail.len() as u64)?;

@@ -1,4 +1,4 @@
-//! ISO 9660 images: the plain tree with Rock Ridge names and the Joliet tree, the union of both.
+//! ISO 9660 images: the plain tree with Rock Ridge names and the Joliet tree, the union of both. A tree of UDF is named, not read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,10 +24,19 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
         }
         trees.push(image.tree(&descriptor[156..190], joliet));
     }
-    if trees.is_empty() {
+    if has_another_tree(request.octets) {
+        // Windows shows that one, and the two need not hold the same.
+        out.unscannable("", Reason::Unsupported(request.kind));
+    } else if trees.is_empty() {
         return Err(Reason::Corrupt);
     }
     files(&image, &trees, out)
+}
+
+/// Whether the image says that it has a tree in the other format, UDF, which is not read.
+fn has_another_tree(octets: &[u8]) -> bool {
+    let sectors = (16..64).filter_map(|number| octets.get(number * SECTOR + 1..number * SECTOR + 6));
+    sectors.into_iter().any(|sign| matches!(sign, b"NSR02" | b"NSR03"))
 }
 
 /// Files by where their octets are; the tree read last has the longer names.

@@ -12,6 +12,7 @@ mod cpio;
 mod doc;
 mod encrypted;
 mod epub;
+mod flat;
 pub mod fuzz;
 #[doc(hidden)]
 pub mod fuzz_docs;
@@ -42,7 +43,10 @@ mod xmp;
 mod zip;
 
 pub(crate) use cpio::is_archive as is_cpio;
+pub(crate) use flat::is_one as is_flat;
 pub(crate) use output::{Output, Sink};
+pub(crate) use tar::is_archive as is_tape;
+pub(crate) use xml::reference as xml_reference;
 
 /// Opens documents in this process. The product does so in locked-in workers only.
 #[derive(Debug, Clone, Copy, Default)]
@@ -105,6 +109,7 @@ fn dispatch(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), R
         Xlsb => xlsb::open(request, out),
         Odt | Ods | Odp | Odg => odf::open(request, out),
         Epub => epub::open(request, out),
+        Xml | Text => flat::open(request, out),
         // other documents
         Pdf => pdf::open(request, out),
         Rtf => rtf::open(request, out),

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::cfb::{self, Cfb};
 use super::ole::{Fields, u16_at, u32_at, wide};
 use super::{Output, rtf};
-use crate::{Kind, Reason};
+use crate::{DocumentItem, DocumentRequest, FileKind, Kind, Limits, Reason};
 
 /// Messages inside messages.
 const MAX_DEPTH: usize = 64;
@@ -152,14 +152,11 @@ impl Message<'_, '_, '_> {
             shown = crate::html::read(&crate::charset::decode(&octets, label).text).shown;
             self.out.spend(octets.len() as u64)?;
             self.out.file(self.place("body.html"), octets)?;
-        } else if let Some((index, _)) = packed {
-            let octets = self.file.read(index);
-            match unpack(&octets) {
-                Some(text) => {
-                    self.out.spend(text.len() as u64)?;
-                    let place = self.place("body");
-                    shown = rtf::read(&text, &place, self.out)?;
-                }
+        }
+        // Which of the two Outlook shows is written elsewhere: both are read.
+        if let Some((index, _)) = packed {
+            match unpack(&self.file.read(index)) {
+                Some(text) => self.rich(&text, &mut shown)?,
                 None => self.out.unscannable(&self.place("body"), Reason::Corrupt),
             }
         }
@@ -168,6 +165,32 @@ impl Message<'_, '_, '_> {
             return Ok(());
         }
         self.out.text(self.place("body"), Kind::Text, body)
+    }
+
+    /// The body as RTF, unless it only says what is shown already.
+    fn rich(&mut self, text: &[u8], shown: &mut String) -> Result<(), Reason> {
+        self.out.spend(text.len() as u64)?;
+        let place = self.place("body");
+        if shown.is_empty() {
+            *shown = rtf::read(text, &place, self.out)?;
+            return Ok(());
+        }
+        let (same, answer) = {
+            let limits = Limits { octets_out: self.out.left(), ..self.out.limits.clone() };
+            let request = DocumentRequest {
+                kind: FileKind::Rtf,
+                name: None,
+                octets: text,
+                limits: &limits,
+                deadline: self.out.deadline,
+                passwords: &[],
+            };
+            let mut aside = Output::new(&request);
+            let read = rtf::read(text, &place, &mut aside)?;
+            (squash(&read) == squash(shown), aside.finish())
+        };
+        let files = answer.items.iter().any(|item| matches!(item, DocumentItem::File { .. }));
+        if same && !files { Ok(()) } else { rtf::read(text, &place, self.out).map(drop) }
     }
 
     // ---- properties
@@ -223,7 +246,7 @@ impl Message<'_, '_, '_> {
             }
             Some((index, false)) => match cfb::storage(self.file, index, &name, self.out)? {
                 true => Ok(()),
-                false => self.out.named(&name, Reason::Unsupported(crate::FileKind::Cfb)),
+                false => self.out.named(&name, Reason::Unsupported(FileKind::Cfb)),
             },
             // A link to a file that did not come along: its name is all there is.
             None => self.out.text(name.clone(), Kind::FileName, name),

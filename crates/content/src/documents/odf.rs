@@ -30,6 +30,11 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
     Ok(())
 }
 
+/// A document that is one XML file.
+pub(super) fn flat(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    Content::new(String::new()).read(octets, out)
+}
+
 /// Names what is encrypted.
 fn locked(manifest: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
     let mut path = String::new();
@@ -189,6 +194,7 @@ impl Content {
             "creator" => self.begin(Kind::Attribute, self.here(), "creator"),
             "date" if self.flows.last().is_some_and(|flow| flow.ends == "annotation") => self.ignore("date"),
             "date-string" => self.ignore("date-string"),
+            "binary-data" => self.ignore("binary-data"),
             "note-citation" => self.ignore("note-citation"),
             "index-title-template" => self.ignore("index-title-template"),
             "index-entry-span" => self.ignore("index-entry-span"),

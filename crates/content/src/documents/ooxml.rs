@@ -1,6 +1,9 @@
 //! Office Open XML: every text of every part, each with its place. A part is what its first element says, whatever it
 //! is called and wherever it lies; so one reader serves all variants, and a part in an odd place is read all the same.
 
+use std::collections::HashSet;
+use std::rc::Rc;
+
 use super::Output;
 use super::xml::{Node, plain, walk};
 use crate::{DocumentRequest, Kind, Reason};
@@ -39,11 +42,23 @@ pub(super) fn read(package: &Package, out: &mut Output<'_>) -> Result<(), Reason
     others(package, book || show, out)
 }
 
+/// Running text of a document that is one XML file.
+pub(super) fn runs(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    let (texts, read) = text::read(octets);
+    texts.hand_on("", Kind::Text, out)?;
+    read
+}
+
 /// Parts that the readers of workbooks and presentations do not take.
 fn others(package: &Package, drawings_done: bool, out: &mut Output<'_>) -> Result<(), Reason> {
+    let mut unseen = HashSet::new();
+    for part in package.of_root("styles") {
+        report(text::unseen_styles(&part.octets, &mut unseen), &part.name, out)?;
+    }
+    let unseen = Rc::new(unseen);
     for part in &package.parts {
         out.at(&part.name);
-        let read = match other(part, drawings_done, out) {
+        let read = match other(part, &unseen, drawings_done, out) {
             // What looks like a part without text, but is none of this package, is anybody's file.
             Ok(false) if package.type_of(&part.name).is_none() && part.name != "[Content_Types].xml" => {
                 out.file(part.name.clone(), part.octets.clone())
@@ -57,10 +72,15 @@ fn others(package: &Package, drawings_done: bool, out: &mut Output<'_>) -> Resul
 }
 
 /// Parts of documents, and those that every kind of package has; false where it shows nothing by what it is.
-fn other(part: &Part, drawings_done: bool, out: &mut Output<'_>) -> Result<bool, Reason> {
+fn other(
+    part: &Part,
+    unseen: &Rc<HashSet<String>>,
+    drawings_done: bool,
+    out: &mut Output<'_>,
+) -> Result<bool, Reason> {
     let name = stem(&part.name);
     let word = |place: &str, kind: Kind, out: &mut Output<'_>| {
-        let (texts, read) = text::read(&part.octets);
+        let (texts, read) = text::read_with(unseen, &part.octets);
         texts.hand_on(place, kind, out)?;
         read
     };
@@ -71,6 +91,7 @@ fn other(part: &Part, drawings_done: bool, out: &mut Output<'_>) -> Result<bool,
         "footnotes" | "endnotes" => word(name, Kind::Note, out)?,
         "comments" if !drawings_done => word("comments", Kind::Comment, out)?,
         "settings" => settings(part, out)?,
+        "numbering" => numbering(part, out)?,
         "dataModel" | "chartSpace" | "xml" | "userShapes" | "wsDr" if !drawings_done => {
             word(name, Kind::Text, out)?;
             if part.root == "chartSpace" {
@@ -127,7 +148,6 @@ const WITHOUT_TEXT: &[&str] = &[
     "styles",
     "theme",
     "fonts",
-    "numbering",
     "webSettings",
     "calcChain",
     "tblStyleLst",
@@ -141,6 +161,24 @@ const WITHOUT_TEXT: &[&str] = &[
     "colorStyle",
     "chartStyle",
 ];
+
+/// Words that stand before each paragraph of a list; numbers and bullets are none.
+fn numbering(part: &Part, out: &mut Output<'_>) -> Result<(), Reason> {
+    const SHORTEST: usize = 4;
+    let mut all = String::new();
+    let read = walk(&part.octets, |node| {
+        if let Node::Start("lvlText", attributes) = node
+            && let Some(text) = attributes.get("val")
+            && text.split('%').flat_map(str::chars).filter(|c| c.is_alphanumeric()).count() >= SHORTEST
+        {
+            all.push_str(&text);
+            all.push('\n');
+        }
+        Ok(())
+    });
+    out.text("numbering", Kind::Text, all)?;
+    read
+}
 
 /// Variables that programs keep in a document.
 fn settings(part: &Part, out: &mut Output<'_>) -> Result<(), Reason> {

@@ -21,16 +21,68 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
             && let Ok(root) = u32::try_from(*root)
             && root > 0
         {
-            tables.push((text(1), root));
+            tables.push((text(1), root, row_number_column(&text(4))));
         }
         out.text("schema", Kind::Property, text(4))
     })?;
     let mut files = 0;
-    for (name, root) in tables {
+    for (name, root, column) in tables {
         out.at(&name);
-        whole &= file.rows(root, out, &mut |id, row, out| emit(&name, id, row, &mut files, out))?;
+        whole &= file.rows(root, out, &mut |id, mut row, out| {
+            if let Some(value @ Value::Null) = column.and_then(|column| row.get_mut(column)) {
+                *value = Value::Integer(id);
+            }
+            emit(&name, id, row, &mut files, out)
+        })?;
     }
     if whole { Ok(()) } else { Err(Reason::Corrupt) }
+}
+
+/// The column that is the number of its row: its place in the record is empty, and programs show the number there.
+fn row_number_column(sql: &str) -> Option<usize> {
+    let sql = sql.to_ascii_lowercase();
+    let columns: Vec<&str> = columns(sql.get(sql.find('(')? + 1..sql.rfind(')')?)?);
+    if sql.ends_with("without rowid") {
+        return None;
+    }
+    let is_integer = |rest: &str| rest.split_whitespace().next() == Some("integer");
+    let key = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").contains("primary key");
+    let at =
+        columns.iter().map(|column| name_and_rest(column).1).position(|rest| is_integer(rest) && key(rest));
+    at.or_else(|| {
+        // As a constraint of the table, of one column.
+        let told = columns.iter().find(|column| key(column) && column.contains('('))?;
+        let named = told.get(told.find('(')? + 1..told.rfind(')')?).filter(|named| !named.contains(','))?;
+        let named = name_and_rest(named).0;
+        columns
+            .iter()
+            .map(|column| name_and_rest(column))
+            .position(|(name, rest)| name == named && is_integer(rest))
+    })
+}
+
+/// A name, quoted or not, and what follows it.
+fn name_and_rest(column: &str) -> (&str, &str) {
+    let column = column.trim();
+    let quoted = ["\"\"", "``", "''", "[]"].into_iter().find_map(|quotes| {
+        let (open, close) = quotes.split_at(1);
+        column.strip_prefix(open)?.split_once(close)
+    });
+    quoted.or_else(|| column.split_once(char::is_whitespace)).unwrap_or((column, ""))
+}
+
+/// What stands between the commas that stand in no brackets.
+fn columns(text: &str) -> Vec<&str> {
+    let mut depth = 0_usize;
+    let parts = text.split(|c: char| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    });
+    parts.collect()
 }
 
 fn emit(

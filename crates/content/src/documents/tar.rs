@@ -151,6 +151,15 @@ fn pax(mut records: &[u8], said: &mut Said) {
     }
 }
 
+/// Whether octets begin with a header, also one of the times before headers had a sign of their own.
+pub(crate) fn is_archive(octets: &[u8]) -> bool {
+    let Some(header) = octets.get(..BLOCK) else { return false };
+    let kind = matches!(header[156], 0 | b'0'..=b'7');
+    let named = header[0].is_ascii_graphic() || header[0] >= 0x80;
+    let digits = |field: &[u8]| field.iter().all(|octet| matches!(octet, b'0'..=b'7' | b' ' | 0));
+    named && kind && digits(&header[100..136]) && valid(header)
+}
+
 /// The checksum, as the sum of octets with or without sign.
 fn valid(header: &[u8]) -> bool {
     let said = number(&header[148..156]);

@@ -255,7 +255,8 @@ fn declared(octets: &[u8]) -> Option<&str> {
     std::str::from_utf8(quoted.next()?).ok()
 }
 
-fn reference(name: &str) -> Option<char> {
+/// The character that a reference stands for, by its name or its number.
+pub(crate) fn reference(name: &str) -> Option<char> {
     match name {
         "amp" => Some('&'),
         "lt" => Some('<'),

@@ -28,7 +28,7 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
 pub(super) struct Archive<'a> {
     pub(super) octets: &'a [u8],
     pub(super) directory: Directory,
-    passwords: &'a [String],
+    passwords: Vec<Vec<u8>>,
     /// The password that opened the last entry opens the next one, usually.
     last_good: usize,
     attempts: usize,
@@ -53,7 +53,7 @@ impl<'a> Archive<'a> {
         Ok(Self {
             octets: request.octets,
             directory,
-            passwords: request.passwords,
+            passwords: spellings(request.passwords),
             last_good: 0,
             attempts: 0,
         })
@@ -111,7 +111,7 @@ impl<'a> Archive<'a> {
     }
 
     fn unlock(&mut self, entry: &Entry, out: &mut Output<'_>) -> Result<Option<Vec<u8>>, Reason> {
-        let count = self.passwords.len().min(MOST_PASSWORDS);
+        let count = self.passwords.len();
         for number in 0..count {
             let index = (self.last_good + number) % count;
             self.attempts += 1;
@@ -139,4 +139,18 @@ impl<'a> Archive<'a> {
         }
         Ok(())
     }
+}
+
+/// Passwords as programs write them into a key: some in UTF-8, others in the code page of the system or of DOS.
+fn spellings(passwords: &[String]) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for password in passwords.iter().take(MOST_PASSWORDS) {
+        all.push(password.clone().into_bytes());
+        if !password.is_ascii() {
+            let (windows, _, unknown) = encoding_rs::WINDOWS_1252.encode(password);
+            all.extend((!unknown).then(|| windows.into_owned()));
+            all.extend(crate::charset::in_page(850, password));
+        }
+    }
+    all
 }

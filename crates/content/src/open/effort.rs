@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Fails if sixteen times the lines are far more than sixteen times the work; the square would be 256 times.
 #[track_caller]
-pub(super) fn grows_with_lines(line: &str, work: impl Fn(&str)) {
+pub(crate) fn grows_with_lines(line: &str, work: impl Fn(&str)) {
     let least = |count: usize| {
         let text = line.repeat(count);
         let times = (0..3).map(|_| {

@@ -291,7 +291,7 @@ impl<'m> Walk<'m, '_> {
         if place.path.is_empty() {
             place.path = place.name.clone().unwrap_or_else(|| format!("message {}", place.number.max(1)));
         }
-        self.written(body, &place);
+        self.written(body, &place, meaning);
         let encoding = meaning.encodings.first().and_then(|name| Encoding::by_name(name));
         let decoded = encoding.and_then(|encoding| encoding.decode(body.get()));
         let id = self.part(&place, Role::Message, declared, FileKind::Eml, body.get().len() as u64);

@@ -1,21 +1,16 @@
-//! Leaves: transfer encodings undone, types told by the octets, texts in every plausible charset, the rest handed to its reader.
-
-use std::borrow::Cow;
-use std::collections::HashSet;
+//! Leaves: transfer encodings undone, types told by the octets, each handed to its reader.
 
 use super::entity::Meaning;
 use super::flowed::Labels;
-use super::task::{Octets, Place, Task, What};
+use super::task::{Octets, Place, Task};
 use super::{Walk, mbox, passwords};
 use crate::smime::Cms;
 use crate::transfer::{self, Encoding};
 use crate::{
     AmbiguityReason, Component, DocumentAnswer, DocumentItem, DocumentRequest, FileKind, Kind, Reason, Role,
-    View, charset, detect, header, html, is_document, smime, tnef,
+    View, detect, extent, is_document, smime, tnef,
 };
 
-/// `data:` URIs of one page that differ; that there are more is a finding.
-const MOST_URIS: usize = 256;
 /// Octets of no known kind in which words are looked for.
 const MOST_STRINGS: usize = 16 << 20;
 
@@ -41,7 +36,7 @@ impl<'m> Walk<'m, '_> {
         let forms = self.forms(body, meaning, text_like, id, &place.path);
         let role = if text_like { role } else { Role::Attachment };
         if role == Role::Attachment {
-            self.written(body, &place);
+            self.written(body, &place, meaning);
         }
         if forms.list.is_empty() {
             // The budget ended here: the part that findings speak of is there all the same.
@@ -179,146 +174,10 @@ impl<'m> Walk<'m, '_> {
                 self.also_a_container(id, &octets, &place, kind);
             }
             kind if says_text || !detect::looks_binary(octets.get()) => {
-                self.text(id, &octets, component, &place, labels);
+                self.plain(id, &octets, component, &place, kind, labels);
                 self.also_a_container(id, &octets, &place, kind);
             }
             kind => self.binary(id, &octets, component, &place, &declared, kind),
-        }
-    }
-
-    // ---- texts
-
-    fn text(
-        &mut self,
-        id: u32,
-        octets: &Octets<'m>,
-        component: Component,
-        place: &Place,
-        labels: Labels<'_>,
-    ) {
-        let readings = match octets {
-            Octets::Borrowed(octets) => charset::readings(octets, labels.charsets),
-            shared => {
-                let readings = charset::readings(shared.get(), labels.charsets);
-                charset::Readings { first: Cow::Owned(readings.first.into_owned()), ..readings }
-            }
-        };
-        if readings.mislabelled {
-            self.ambiguous(id, &place.path, AmbiguityReason::WrongCharset);
-        }
-        let mut mark = place.view;
-        self.embedded(id, octets, place, &mut mark);
-        if component == Component::Body {
-            self.header_in_body(id, octets, place, &mut mark);
-        }
-        let mut texts = vec![readings.first];
-        texts.extend(readings.others.into_iter().map(Cow::Owned));
-        if memchr::memchr(0, texts[0].as_bytes()).is_some() {
-            // Clients show nothing for a NUL.
-            let without = texts[0].replace('\0', "");
-            texts.insert(0, Cow::Owned(without));
-        }
-        let joined = labels.joined(&texts[0]);
-        texts.extend(joined.into_iter().map(Cow::Owned));
-        let views = self.views(mark, texts.len());
-        for (text, view) in texts.into_iter().zip(views) {
-            // What is borrowed costs no memory here, but readings of readings would cost whoever inspects them.
-            let borrowed = matches!(text, Cow::Borrowed(_));
-            let affordable = self.spend(text.len(), id, &place.path);
-            if affordable || borrowed {
-                self.segment(id, "", component, Kind::Text, view, text);
-            }
-            if !affordable {
-                return;
-            }
-        }
-    }
-
-    /// A text that begins with MIME fields: some clients go on reading the header.
-    fn header_in_body(&mut self, id: u32, octets: &Octets<'m>, place: &Place, mark: &mut Option<View>) {
-        let text = octets.get();
-        let start = text.len() - text.trim_ascii_start().len();
-        let begins =
-            |name: &[u8]| text[start..].get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name));
-        if !begins(b"content-t") && !begins(b"mime-version:") {
-            return;
-        }
-        let head = header::read(&text[start..], 64);
-        if head.values("content-type").chain(head.values("content-transfer-encoding")).next().is_none() {
-            return;
-        }
-        self.ambiguous(id, &place.path, AmbiguityReason::HeaderInBody);
-        let first = mark.unwrap_or_else(|| self.new_group());
-        *mark = Some(first);
-        let view = Some(self.another(first.group));
-        let below = Place { view, ..place.below(id) };
-        self.todo.push(Task::part(octets.slice(start..text.len()), below, false));
-    }
-
-    fn html(
-        &mut self,
-        id: u32,
-        octets: &Octets<'m>,
-        component: Component,
-        place: &Place,
-        labels: Labels<'_>,
-    ) {
-        let declared = html::declared_charset(octets.get());
-        let charsets: Vec<&str> = labels.charsets.iter().copied().chain(declared.as_deref()).collect();
-        let readings = charset::readings(octets.get(), &charsets);
-        if readings.mislabelled && !labels.charsets.is_empty() {
-            self.ambiguous(id, &place.path, AmbiguityReason::WrongCharset);
-        }
-        let mut mark = place.view;
-        self.embedded(id, octets, place, &mut mark);
-        let views = self.views(mark, 1 + readings.others.len());
-        let others = readings.others.iter().map(String::as_str);
-        for (text, view) in std::iter::once(&*readings.first).chain(others).zip(views) {
-            if !self.spend(text.len(), id, &place.path) {
-                return;
-            }
-            let mut page = html::read(text);
-            if view == mark {
-                self.data_uris(id, place, std::mem::take(&mut page.data));
-            }
-            // Some clients show what hides inside a word.
-            let joined = page.joined.take().map_or_else(Vec::new, |joined| vec![joined]);
-            let renderings = self.views(view, 1 + joined.len());
-            let quoted = std::mem::take(&mut page.quoted);
-            for (kind, text) in page.into_texts() {
-                let view = if kind == Kind::Text { renderings[0] } else { view };
-                self.segment(id, "", component, kind, view, text);
-                if kind == Kind::Text
-                    && let Some(segment) = self.opened.segments.last_mut()
-                {
-                    segment.quoted = quoted.clone();
-                }
-            }
-            for (text, view) in joined.into_iter().zip(renderings.into_iter().skip(1)) {
-                self.segment(id, "", component, Kind::Text, view, text);
-            }
-        }
-    }
-
-    fn data_uris(&mut self, id: u32, place: &Place, uris: Vec<String>) {
-        let mut seen = HashSet::new();
-        let different = uris.iter().filter(|uri| seen.insert(uri.as_str()));
-        for (number, uri) in different.enumerate() {
-            if number == MOST_URIS {
-                return self.unscannable(id, &place.path, Reason::TooManyParts);
-            }
-            let Some((kind, data)) = uri.get(5..).and_then(|uri| uri.split_once(',')) else { continue };
-            let octets = match kind.to_ascii_lowercase().trim_end().ends_with(";base64") {
-                true => transfer::base64_of_the_web(&header::percent(data)),
-                false => header::percent(data),
-            };
-            if !self.spend(octets.len(), id, &place.path) {
-                return;
-            }
-            let place = Place { path: place.path_to("data URI"), ..place.below(id) };
-            let declared = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-            let what = What::File { role: Role::Embedded, declared };
-            self.todo.push(Task { octets: Octets::owned(octets), place, what });
         }
     }
 
@@ -342,7 +201,11 @@ impl<'m> Walk<'m, '_> {
             self.segment(id, "", component, Kind::Raw, place.view, words);
         }
         let opened = self.also_a_container(id, octets, place, kind);
-        if kind == FileKind::Unknown && !opened {
+        // What carries no text needs no reader, if it is all that it says.
+        let mute = extent::carries_no_text(kind)
+            && extent::end_of(kind, octets.get())
+                .is_some_and(|end| !extent::is_foreign(&octets.get()[end..]));
+        if !mute && !opened {
             self.unscannable(id, &place.path, Reason::Unsupported(kind));
         }
     }
@@ -414,7 +277,7 @@ impl<'m> Walk<'m, '_> {
         is_one
     }
 
-    fn document(&mut self, id: u32, octets: &Octets<'m>, place: &Place, kind: FileKind) {
+    pub(super) fn document(&mut self, id: u32, octets: &Octets<'m>, place: &Place, kind: FileKind) {
         if place.depth >= self.how.limits.depth {
             return self.unscannable(id, &place.path, Reason::TooDeep);
         }

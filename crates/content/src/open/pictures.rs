@@ -63,13 +63,16 @@ impl<'m> Walk<'m, '_> {
         }
     }
 
-    /// A document of pictures alone was named as not read: now it was.
+    /// A document of pictures, or pages of it, were named as not read: now they were.
     fn was_read(&mut self, id: u32) {
         let parent = self.opened.parts.get(id as usize).and_then(|part| part.parent);
         let about_pages = Reason::Unsupported(FileKind::Pdf);
         let parts = &self.opened.parts;
         self.opened.unscannable.retain(|found| {
-            let whole = parts.get(found.part as usize).is_some_and(|part| part.path == found.path);
+            let whole = parts.get(found.part as usize).is_some_and(|part| {
+                let below = found.path.strip_prefix(&part.path).unwrap_or(&found.path);
+                below.is_empty() || below.trim_start_matches(" > ").starts_with("page ")
+            });
             found.reason != about_pages || !whole || found.part != id && Some(found.part) != parent
         });
     }

@@ -71,7 +71,7 @@ pub fn reader_of_pictures(arguments: &[String]) -> ExitCode {
     let [engine, languages, seconds, sandbox] = arguments else { return ExitCode::FAILURE };
     let Ok(seconds) = seconds.parse() else { return ExitCode::FAILURE };
     let locked = sandbox::lock_in_engine(Path::new(engine), seconds);
-    if sandbox == "required" && !locked.seccomp {
+    if sandbox == "required" && locked != sandbox::Locked::WHOLE {
         return ExitCode::FAILURE;
     }
     // One thread: no others can be started.

@@ -19,7 +19,7 @@ pub use pool::{Counts, Pool, PoolOptions};
 /// How a worker must be locked in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Sandbox {
-    /// Without seccomp the pool does not start.
+    /// Without rlimits, Landlock and seccomp no worker is used.
     #[default]
     Required,
     /// What the kernel has.

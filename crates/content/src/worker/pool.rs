@@ -10,6 +10,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::ocr::{Ocr, OcrCounts, OcrOptions};
+use super::sandbox::Locked;
 use super::until::{Until, is_late};
 use super::{Sandbox, frame};
 use crate::documents::Wanted;
@@ -110,13 +111,7 @@ enum Failure {
 impl Pool {
     /// Starts the first worker, to see that it can be locked in as asked.
     pub fn start(options: PoolOptions) -> io::Result<Self> {
-        let (worker, locked) = Worker::start(&options)?;
-        if options.sandbox == Sandbox::Required && !locked.contains("seccomp") {
-            return Err(io::Error::other(format!(
-                "the kernel cannot lock workers in as required (it has: {locked}); \
-                 use a kernel with seccomp, or set sandbox = \"best-effort\""
-            )));
-        }
+        let (worker, locked) = Worker::locked_in(&options)?;
         Ok(Self {
             ocr: options.ocr.clone().map(Ocr::start).transpose()?,
             options,
@@ -182,7 +177,7 @@ impl Pool {
             }
         }
         self.starts.fetch_add(1, Ordering::Relaxed);
-        match Worker::start(&self.options) {
+        match Worker::locked_in(&self.options) {
             Ok((worker, _)) => Some(worker),
             Err(error) => {
                 self.deaths_in_a_row.fetch_add(1, Ordering::Relaxed);
@@ -285,7 +280,26 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// Whether what locks a worker in is enough.
+fn suffices(sandbox: Sandbox, locked: &str) -> io::Result<()> {
+    if sandbox == Sandbox::BestEffort || locked == Locked::WHOLE.to_string() {
+        return Ok(());
+    }
+    Err(io::Error::other(format!(
+        "the kernel cannot lock workers in as required (it has: {locked}; needed: {}); \
+         use a kernel with seccomp and Landlock, or set sandbox = \"best-effort\"",
+        Locked::WHOLE
+    )))
+}
+
 impl Worker {
+    /// Starts a worker; one that is not locked in as asked is ended.
+    fn locked_in(options: &PoolOptions) -> io::Result<(Self, String)> {
+        let (worker, locked) = Self::start(options)?;
+        suffices(options.sandbox, &locked)?;
+        Ok((worker, locked))
+    }
+
     fn start(options: &PoolOptions) -> io::Result<(Self, String)> {
         let (socket, theirs) = UnixStream::pair()?;
         let child = Command::new(&options.program)
@@ -336,5 +350,43 @@ impl Drop for Worker {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A program that says so, once, and something else to whoever starts it again.
+    fn says(first: &str, later: &str, name: &str, sandbox: Sandbox) -> PoolOptions {
+        let hello = |locked: &str| {
+            let mut octets = Vec::new();
+            frame::write(&mut octets, locked.as_bytes(), &[]).expect("memory takes all");
+            octets.iter().map(|octet| format!("\\{octet:03o}")).collect::<String>()
+        };
+        let started = std::env::temp_dir().join(format!("weir-{name}-{}", std::process::id()));
+        // Left over from a process of the same number.
+        let _none = std::fs::remove_dir(&started);
+        let script = format!(
+            "if /bin/mkdir {0} 2>/dev/null; then printf '{1}'; else printf '{2}'; /bin/rmdir {0}; fi; read wait",
+            started.display(),
+            hello(first),
+            hello(later)
+        );
+        let (program, args) = (PathBuf::from("/bin/sh"), vec!["-c".into(), script]);
+        PoolOptions { program, args, size: 2, sandbox, ..PoolOptions::default() }
+    }
+
+    #[test]
+    fn workers_that_are_not_locked_in_as_required_are_not_used_first_or_later() {
+        let (whole, less) = ("rlimits+landlock+seccomp", "rlimits+seccomp");
+        assert_eq!(Locked::WHOLE.to_string(), whole);
+        let error = Pool::start(says(less, less, "less", Sandbox::Required)).map(drop).expect_err("refused");
+        assert!(error.to_string().contains("it has: rlimits+seccomp;"), "{error}");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let pool = Pool::start(says(whole, less, "later", Sandbox::Required)).expect("locked in");
+        assert!(pool.another(deadline).is_none());
+        let pool = Pool::start(says(less, less, "best", Sandbox::BestEffort)).expect("what there is");
+        assert!(pool.another(deadline).is_some());
     }
 }

@@ -26,6 +26,11 @@ pub(super) struct Locked {
     pub(super) seccomp: bool,
 }
 
+impl Locked {
+    /// Everything that there is.
+    pub(super) const WHOLE: Self = Self { limits: true, landlock: true, seccomp: true };
+}
+
 impl fmt::Display for Locked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [(self.limits, "rlimits"), (self.landlock, "landlock"), (self.seccomp, "seccomp")];

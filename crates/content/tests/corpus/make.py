@@ -8,11 +8,13 @@ import base64
 import binascii
 import email.header
 import email.policy
+import json
 import pathlib
 import quopri
 import struct
 import subprocess
 import tempfile
+import xml.etree.ElementTree
 from email.message import EmailMessage, Message
 from email.mime.base import MIMEBase
 from email.mime.message import MIMEMessage
@@ -94,6 +96,20 @@ def pages():
     )
 
 
+def notations():
+    """Calendars and cards are laid out by hand, folded at 75 octets as the standard has it."""
+    event = f"BEGIN:VCALENDAR\r\nDESCRIPTION:{TEXT * 3}".replace("\n", "\\n").replace("\r\\n", "\r\n")
+    folded = "\r\n ".join(event[at : at + 60] for at in range(0, len(event), 60))
+    data = base64.b64encode(TEXT.encode()).decode()
+    write("notation", "event.ics", f"{folded}\r\nATTACH;ENCODING=BASE64:{data}\r\nEND:VCALENDAR\r\n".encode())
+    quoted = quopri.encodestring(TEXT.encode()).decode()
+    write("notation", "card.vcf", f"BEGIN:VCARD\nNOTE;ENCODING=QUOTED-PRINTABLE;CHARSET=utf-8:{quoted}END:VCARD\n".encode())
+    write("notation", "text.json", json.dumps({"text": TEXT}).encode())
+    element = xml.etree.ElementTree.Element("text", {"of": "<&\"\n"})
+    element.text = TEXT
+    write("notation", "text.xml", xml.etree.ElementTree.tostring(element, encoding="us-ascii"))
+
+
 def tnef():
     def attribute(level, kind, data):
         return struct.pack("<BII", level, kind, len(data)) + data + struct.pack("<H", sum(data) & 0xFFFF)
@@ -123,5 +139,5 @@ def smime():
 
 
 if __name__ == "__main__":
-    for make in [mails, headers, charsets, transfers, pages, tnef, smime]:
+    for make in [mails, headers, charsets, transfers, pages, notations, tnef, smime]:
         make()

@@ -51,6 +51,10 @@ def zips():
         more = {"input": b"Amber comment of an entry\n"} if name == "commented.zip" else {}
         run("zip", "-q", "-X", *options, WORK / name, "note.txt", cwd=folder, **more)
         kept(WORK / name)
+    for name, page in {"dos-password.zip": "cp850", "windows-password.zip": "cp1252"}.items():
+        folder = fresh(name)
+        run("zip", "-q", "-X", b"-P", "Süß7".encode(page), WORK / name, "note.txt", cwd=folder)
+        kept(WORK / name)
     for name, method in {"deflate64.zip": "Deflate64", "lzma.zip": "LZMA", "ppmd.zip": "PPMd"}.items():
         folder = fresh(name)
         # Deflate64 differs from deflate only in what is far or long.
@@ -131,7 +135,7 @@ def tricks():
 
 def packed():
     for name, options in {
-        "gnu.tar": ["--format=gnu"], "pax.tar": ["--format=pax"], "ustar.tar": ["--format=ustar"],
+        "gnu.tar": ["--format=gnu"], "pax.tar": ["--format=pax"], "ustar.tar": ["--format=ustar"], "v7.tar": ["--format=v7"],
         "sparse.tar": ["--format=gnu", "--sparse"], "gnu.tgz": ["-z"], "gnu.tar.xz": ["-J"], "gnu.tar.bz2": ["-j"],
         "gnu.tar.zst": ["--zstd"],
     }.items():

@@ -154,3 +154,23 @@ fn text_that_only_looks_odd() {
         "Content-Type: text/plain; charset=\"windows-1252\"\nContent-Transfer-Encoding: base64\n\nVEVYVC1PRi1USEUtTUFJTCCAIDUw\n",
     ));
 }
+
+/// Written by `clean/make.py`, each by another mail program or library.
+#[test]
+fn mails_by_nine_other_programs() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mail/clean");
+    let paths = std::fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path());
+    let mails: Vec<_> = paths.filter(|path| path.extension().is_some_and(|end| end == "eml")).collect();
+    assert_eq!(mails.len(), 9);
+    for path in mails {
+        let stored = std::fs::read(&path).expect("a mail");
+        let lines: Vec<_> = stored
+            .split(|octet| *octet == b'\n')
+            .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+            .collect();
+        for message in [lines.join(&b"\n"[..]), lines.join(&b"\r\n"[..])] {
+            println!("{}", path.display());
+            is_clean(&message);
+        }
+    }
+}

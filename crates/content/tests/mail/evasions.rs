@@ -4,6 +4,7 @@ use crate::opened::{ambiguities, check, has, open, reasons};
 use crate::table::{Row, rows};
 
 const TABLE: &str = include_str!("evasions.txt");
+const CLIENTS: &str = include_str!("clients.py");
 
 #[test]
 fn the_table_is_long_and_its_rows_have_names_of_their_own() {
@@ -11,6 +12,21 @@ fn the_table_is_long_and_its_rows_have_names_of_their_own() {
     assert!(rows.len() >= 200, "{}", rows.len());
     let names: std::collections::HashSet<_> = rows.iter().map(|row| (&row.group, &row.name)).collect();
     assert_eq!(names.len(), rows.len());
+}
+
+#[test]
+fn every_row_was_read_by_a_reader_that_can_be_asked_again() {
+    for row in rows(TABLE) {
+        assert!(!row.read_by.is_empty(), "{} / {}: nobody has read it", row.group, row.name);
+        for reader in &row.read_by {
+            assert!(
+                CLIENTS.contains(&format!("(\"{reader}\", ")),
+                "{} / {}: no reader {reader}",
+                row.group,
+                row.name
+            );
+        }
+    }
 }
 
 #[test]

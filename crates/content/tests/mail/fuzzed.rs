@@ -11,6 +11,7 @@ fn all(octets: &[u8]) {
     fuzz::mail(octets);
     fuzz::header(octets);
     fuzz::html(octets);
+    fuzz::notation(octets);
     fuzz::charset(octets);
     fuzz::transfer(octets);
     fuzz::tnef(octets);
@@ -20,7 +21,7 @@ fn all(octets: &[u8]) {
 #[test]
 fn the_corpus_and_the_table_hold_together() {
     let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
-    for name in ["mail", "header", "html", "charset", "transfer", "tnef", "smime"] {
+    for name in ["mail", "header", "html", "notation", "charset", "transfer", "tnef", "smime"] {
         let seeds: Vec<_> = std::fs::read_dir(corpus.join(name)).expect(name).collect();
         assert!(!seeds.is_empty(), "{name} has no seeds");
         for seed in seeds {

@@ -8,3 +8,4 @@ mod opened;
 mod passwords;
 mod structure;
 mod table;
+mod texts;

@@ -7,6 +7,8 @@ pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) ambiguous: Vec<String>,
     pub(crate) unscannable: Vec<String>,
+    /// Who showed the text when readers.py asked.
+    pub(crate) read_by: Vec<String>,
     pub(crate) message: Vec<u8>,
 }
 
@@ -54,7 +56,8 @@ fn row_of(text: &str, group: &str) -> Row {
             ("unscannable", reason) => row.unscannable.push(reason.to_owned()),
             ("raw", _) => raw = true,
             ("lf", _) => end = "\n",
-            ("read by" | "note", _) => {}
+            ("read by", readers) => row.read_by.extend(readers.split(", ").map(str::to_owned)),
+            ("note", _) => {}
             other => panic!("{name}: unknown note {other:?}"),
         }
     }

@@ -1,13 +1,14 @@
 //! `POST /incidents`: a filter tree, an order, the fields that are wanted, and a page.
 
-use incident::desk::{Condition, Field, Listed, Order, Scalar, Search, Sort, StatusRow};
-use serde::{Deserialize, Serialize};
+use incident::desk::{Condition, Field, Order, Scalar, Search, Sort, StatusRow};
+use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use web::people::Hidden;
 use web::{Problem, Viewer};
 
-use super::told::{local, read_local};
+use super::listed::{SELECTED, selected};
+use super::told::read_local;
 use crate::console::{Answer, Console, access, redact_line};
 
 /// Incidents of a page.
@@ -77,6 +78,8 @@ struct Filter {
 #[derive(Deserialize, ToSchema)]
 struct Operand {
     name: String,
+    /// `UPPER` or `LOWER`: texts are compared in any case of letters.
+    function: Option<String>,
 }
 
 /// The lines that were asked for, with the fields that were asked for.
@@ -145,6 +148,14 @@ fn order(asked: &[OrderBy], viewer: &Viewer) -> Result<(Sort, bool), Problem> {
         "matchCount" => Sort::Matches,
         "detectionServerName" | "detectionServerId" => Sort::Server,
         "messageOriginatorID" | "sender" if !viewer.hides(Hidden::Sender) => Sort::Sender,
+        "messageId" if !viewer.hides(Hidden::Sender) => Sort::MessageId,
+        "dataOwnerName" if !viewer.hides(Hidden::Sender) => Sort::DataOwnerName,
+        "messageSubject" if !viewer.hides(Hidden::Subject) => Sort::Subject,
+        "policyVersion" => Sort::PolicyVersion,
+        "owner" => Sort::Owner,
+        "isHidden" => Sort::Hidden,
+        // The same of every incident: their numbers decide.
+        "messageSource" | "messageTypeId" | "messageType" => Sort::Id,
         other => return Err(Problem::Bad(format!("Lists are not ordered by {other:?}."))),
     };
     Ok((sort, !first.order.eq_ignore_ascii_case("DESC")))
@@ -205,11 +216,16 @@ fn test(filter: &Filter, viewer: &Viewer) -> Result<Condition, String> {
         _ => Err(format!("{name} cannot be compared by LIKE.")),
     };
     let not = |condition| Condition::Not(Box::new(condition));
+    let any_case = any_case(filter)? && kind == Kind::Text;
+    let is = |values: Vec<Scalar>| match any_case {
+        true => Condition::Any(values.iter().map(|value| in_any_case(&field, value)).collect()),
+        false => Condition::Is(field.clone(), values),
+    };
     match operator {
-        "EQ" => Ok(Condition::Is(field, vec![first()?])),
-        "NOT_EQ" => Ok(not(Condition::Is(field, vec![first()?]))),
-        "IN" => Ok(Condition::Is(field, some()?)),
-        "NOT_IN" => Ok(not(Condition::Is(field, some()?))),
+        "EQ" => Ok(is(vec![first()?])),
+        "NOT_EQ" => Ok(not(is(vec![first()?]))),
+        "IN" => Ok(is(some()?)),
+        "NOT_IN" => Ok(not(is(some()?))),
         "LT" => compared(Order::Less),
         "LTE" => compared(Order::LessOrEqual),
         "GT" => compared(Order::Greater),
@@ -219,6 +235,26 @@ fn test(filter: &Filter, viewer: &Viewer) -> Result<Condition, String> {
         "LIKE" => like(),
         "NOT_LIKE" => Ok(not(like()?)),
         other => Err(format!("There is no operator {other:?}.")),
+    }
+}
+
+/// Whether the operand goes through a function that makes letters equal.
+fn any_case(filter: &Filter) -> Result<bool, String> {
+    let function = filter.operand_one.as_ref().and_then(|operand| operand.function.as_deref());
+    match function.map(str::to_ascii_uppercase).as_deref() {
+        None => Ok(false),
+        Some("UPPER" | "LOWER") => Ok(true),
+        Some(other) => Err(format!("There is no function {other:?}; there are UPPER and LOWER.")),
+    }
+}
+
+fn in_any_case(field: &Field, value: &Scalar) -> Condition {
+    match value {
+        Scalar::Text(text) => {
+            let quoted = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+            Condition::Like(field.clone(), quoted)
+        }
+        other => Condition::Is(field.clone(), vec![other.clone()]),
     }
 }
 
@@ -311,117 +347,4 @@ fn scalar(name: &str, kind: Kind, value: &Value) -> Result<Scalar, String> {
             format!("{name} is compared with a date such as 2026-11-24T08:30:00, not {text:?}.")
         }),
     }
-}
-
-// ---- fields
-
-/// An incident of a list: of these fields those that were asked for.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ListedIncident<'l> {
-    #[schema(required = false)]
-    incident_id: u64,
-    incident_status_id: Option<u64>,
-    #[schema(required = false)]
-    incident_status_name: &'l str,
-    #[schema(required = false)]
-    creation_date: String,
-    #[schema(required = false)]
-    detection_date: String,
-    #[schema(required = false)]
-    message_date: String,
-    /// 1 is high, 4 info.
-    #[schema(required = false)]
-    severity_id: i64,
-    #[schema(required = false)]
-    message_source: &'static str,
-    #[schema(required = false)]
-    message_type_id: u8,
-    #[schema(required = false)]
-    message_type: &'static str,
-    #[schema(required = false)]
-    policy_id: u32,
-    #[schema(required = false)]
-    policy_name: &'l str,
-    #[schema(required = false)]
-    policy_version: &'l str,
-    #[schema(required = false)]
-    match_count: u64,
-    #[schema(required = false)]
-    detection_server_id: &'l str,
-    #[schema(required = false)]
-    detection_server_name: &'l str,
-    #[schema(required = false)]
-    prevent_or_protect_status_id: i64,
-    #[schema(required = false)]
-    message_subject: &'l str,
-    #[serde(rename = "messageOriginatorID")]
-    #[schema(required = false)]
-    message_originator_id: &'l str,
-    message_id: Option<&'l str>,
-    #[schema(required = false)]
-    is_hidden: bool,
-    data_owner_name: Option<&'l str>,
-    owner: Option<&'l str>,
-}
-
-const SELECTED: &[&str] = &[
-    "incidentId",
-    "incidentStatusId",
-    "incidentStatusName",
-    "creationDate",
-    "detectionDate",
-    "messageDate",
-    "severityId",
-    "messageSource",
-    "messageTypeId",
-    "messageType",
-    "policyId",
-    "policyName",
-    "policyVersion",
-    "matchCount",
-    "detectionServerId",
-    "detectionServerName",
-    "preventOrProtectStatusId",
-    "messageSubject",
-    "messageOriginatorID",
-    "messageId",
-    "isHidden",
-    "dataOwnerName",
-    "owner",
-];
-
-fn selected(line: &Listed, names: &[&str], statuses: &[StatusRow]) -> Value {
-    let summary = &line.summary;
-    let received = local(summary.received_at);
-    let whole = ListedIncident {
-        incident_id: summary.id,
-        incident_status_id: super::told::status_id(statuses, summary.status.as_str()),
-        incident_status_name: summary.status.as_str(),
-        creation_date: local(line.recorded_at),
-        detection_date: received.clone(),
-        message_date: received,
-        severity_id: summary.severity as i64,
-        message_source: "NETWORK",
-        message_type_id: 1,
-        message_type: "SMTP",
-        policy_id: summary.policy_id,
-        policy_name: &summary.policy,
-        policy_version: &line.policy_version,
-        match_count: summary.matches,
-        detection_server_id: &summary.server,
-        detection_server_name: &summary.server,
-        prevent_or_protect_status_id: summary.prevent_status,
-        message_subject: &summary.subject,
-        message_originator_id: &summary.sender,
-        message_id: summary.message_id.as_deref(),
-        is_hidden: line.hidden,
-        data_owner_name: line.data_owner_name.as_deref(),
-        owner: line.owner.as_deref(),
-    };
-    let mut told = serde_json::to_value(whole).unwrap_or_default();
-    if let Some(fields) = told.as_object_mut() {
-        fields.retain(|name, _| names.contains(&name.as_str()));
-    }
-    told
 }

@@ -78,9 +78,10 @@ pub(super) async fn change(State(console): State<Console>, viewer: Viewer, body:
             Problem::Bad("The request changes nothing: name what is to be different.".to_owned()).into()
         );
     }
-    viewer.log("INCIDENTS_CHANGED_BY_API", &format!("{} incidents", asked.incident_ids.len()), "").await?;
-    let results =
-        console.desk.change(&access(&viewer), &actor(&viewer), &asked.incident_ids, &changes).await?;
+    let count = asked.incident_ids.len();
+    let desk =
+        console.desk.noting(viewer.entry("INCIDENTS_CHANGED_BY_API", &format!("{count} incidents"), ""));
+    let results = desk.change(&access(&viewer), &actor(&viewer), &asked.incident_ids, &changes).await?;
     let results = results.map_err(Problem::Bad)?;
     let of = |wanted: &[Changed]| {
         results.iter().filter(|(_, one)| wanted.contains(one)).map(|(id, _)| *id).collect::<Vec<u64>>()

@@ -8,6 +8,10 @@
 
 mod asked;
 mod change;
+mod components;
+mod correlations;
+mod listed;
+mod overview;
 mod respond;
 mod single;
 mod told;
@@ -45,7 +49,8 @@ const OWN: &str = "/api/v1";
     components(schemas(Refusal)),
     tags(
         (name = "incidents", description = "The product's incident interface."),
-        (name = "responses", description = "Smart response rules, and what waits for a second person.")
+        (name = "responses", description = "Smart response rules, and what waits for a second person."),
+        (name = "overview", description = "Servers, policies, counts, decisions at gateways, the audit log.")
     )
 )]
 struct Description;
@@ -84,9 +89,10 @@ fn described(version: &str) -> (Router<Console>, OpenApi) {
         routes!(single::history),
         routes!(single::notes),
         routes!(single::policy_matches),
-        routes!(single::correlations),
-        routes!(single::components),
-        routes!(single::matches),
+        routes!(correlations::correlations),
+        routes!(components::components),
+        routes!(components::component),
+        routes!(components::matches),
         routes!(single::message_body),
         routes!(single::original),
         routes!(logoff),
@@ -95,6 +101,12 @@ fn described(version: &str) -> (Router<Console>, OpenApi) {
     for (schemas, paths, methods) in product {
         for path in paths.paths.keys() {
             slashes = slashes.route(&format!("{V2}{path}/"), methods.clone());
+            // Published connectors of later releases write it so.
+            if let Some(start) = path.strip_suffix("policyMatches") {
+                for end in ["policymatches", "policymatches/"] {
+                    slashes = slashes.route(&format!("{V2}{start}{end}"), methods.clone());
+                }
+            }
         }
         v2 = v2.routes((schemas, paths, methods));
     }
@@ -104,6 +116,12 @@ fn described(version: &str) -> (Router<Console>, OpenApi) {
         .routes(routes!(respond::waiting))
         .routes(routes!(respond::confirm))
         .routes(routes!(respond::decline))
+        .routes(routes!(overview::servers))
+        .routes(routes!(overview::policies))
+        .routes(routes!(overview::versions))
+        .routes(routes!(overview::summary))
+        .routes(routes!(overview::copies))
+        .routes(routes!(overview::audit))
         .routes(routes!(openapi));
     let described = OpenApiRouter::with_openapi(Description::openapi()).nest(V2, v2).nest(OWN, own);
     let (router, mut document) = described.split_for_parts();
@@ -152,7 +170,7 @@ fn read<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
 #[derive(Serialize, ToSchema)]
 struct Listed {
     /// Each with the fields that were asked for.
-    #[schema(value_type = Vec<asked::ListedIncident>)]
+    #[schema(value_type = Vec<listed::ListedIncident>)]
     incidents: Vec<serde_json::Value>,
 }
 

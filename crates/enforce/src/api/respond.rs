@@ -91,11 +91,10 @@ pub(super) async fn respond(State(console): State<Console>, viewer: Viewer, body
     let rule = console.responses.rule_named(&wish.rule).await?;
     let rule =
         rule.ok_or_else(|| Problem::Bad(format!("There is no smart response rule {:?}.", wish.rule)))?;
-    viewer
-        .log("SMART_RESPONSE_BY_API", &format!("{} incidents", wish.incident_ids.len()), &rule.name)
-        .await?;
+    let count = wish.incident_ids.len();
+    let entry = viewer.entry("SMART_RESPONSE_BY_API", &format!("{count} incidents"), &rule.name);
     let on = On { ids: &wish.incident_ids, note: &wish.note, ..On::default() };
-    let done = console.responses.run(&access(&viewer), &actor(&viewer), &rule, on).await?;
+    let done = console.responses.noting(entry).run(&access(&viewer), &actor(&viewer), &rule, on).await?;
     let done = done.map_err(Problem::Bad)?;
     let of = |wanted: fn(&crate::respond::Done) -> bool| {
         done.iter().filter(|one| wanted(one)).map(|one| one.incident).collect::<Vec<u64>>()

@@ -1,21 +1,20 @@
-//! Single incidents: attributes, history, matches, components, the message. What a role does not see is left out, as in the console.
+//! Single incidents: attributes, history, the message. What a role does not see is left out, as in the console.
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::IntoResponse;
-use incident::Match;
 use incident::desk::Look;
 use serde::Serialize;
 use utoipa::ToSchema;
-use web::people::Hidden;
 use web::{Problem, Viewer};
 
+use super::components::{Component, attachments};
 use super::may_read;
 use super::told::{local, status_id};
-use crate::console::{Answer, Console, access, recipient, redact_look};
+use crate::console::{Answer, Console, access, redact_look};
 
-async fn looked(console: &Console, viewer: &Viewer, id: u64) -> Answer<Look> {
+pub(super) async fn looked(console: &Console, viewer: &Viewer, id: u64) -> Answer<Look> {
     may_read(viewer)?;
     let look = console.desk.look(&access(viewer), id).await?.ok_or(Problem::NotFound)?;
     Ok(redact_look(viewer, look))
@@ -128,40 +127,6 @@ pub(super) async fn static_attributes(
     Ok(Json(StaticAttributes { incident_id: id, info_map }).into_response())
 }
 
-/// A file in which something was found, or that could not be opened.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Component {
-    component_type: u8,
-    message_component_name: String,
-    message_component_id: usize,
-    was_cracked: bool,
-    document_format: Option<String>,
-    mime_type: Option<String>,
-    original_size: Option<u64>,
-}
-
-fn attachments(incident: &incident::Incident) -> Vec<Component> {
-    let mut names: Vec<(&str, bool)> = Vec::new();
-    let found = incident.matches.iter().map(|one| (one.path.as_str(), true));
-    for (path, cracked) in found.chain(incident.unscannable.iter().map(|(path, _)| (path.as_str(), false))) {
-        let file = path.split(" > ").next().unwrap_or_default();
-        if !file.is_empty() && !names.iter().any(|(known, _)| *known == file) {
-            names.push((file, cracked));
-        }
-    }
-    let told = |(at, (name, was_cracked)): (usize, (&str, bool))| Component {
-        component_type: 2,
-        message_component_name: name.to_owned(),
-        message_component_id: at + 1,
-        was_cracked,
-        document_format: None,
-        mime_type: None,
-        original_size: None,
-    };
-    names.into_iter().enumerate().map(told).collect()
-}
-
 /// What people change about an incident.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -257,6 +222,8 @@ struct HistoryEntry {
     dlp_user_name: String,
     incident_history_action: String,
     incident_history_detail: String,
+    /// The action in people's words.
+    incident_history_action_string: String,
     #[serde(rename = "incidentHistoryActionI18nKey")]
     incident_history_action_key: String,
     policy_group_id: u8,
@@ -276,6 +243,7 @@ pub(super) async fn history(State(console): State<Console>, viewer: Viewer, Path
         incident_history_date: local(line.at),
         dlp_user_name: line.who,
         incident_history_action_key: format!("incident.history.action.{}", line.action.to_lowercase()),
+        incident_history_action_string: words(&line.action),
         incident_history_action: line.action,
         incident_history_detail: line.detail,
         policy_group_id: 1,
@@ -285,6 +253,15 @@ pub(super) async fn history(State(console): State<Console>, viewer: Viewer, Path
         message_date: local(summary.received_at),
     });
     Ok(Json(told.collect::<Vec<_>>()).into_response())
+}
+
+/// `SET_STATUS` as `Set status`.
+fn words(action: &str) -> String {
+    let mut words = action.replace('_', " ").to_lowercase();
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    words
 }
 
 /// What somebody noted.
@@ -330,6 +307,7 @@ struct ViolatedRule {
     matches: u64,
 }
 
+/// Connectors read these under either spelling, by the product's release.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct OtherPolicy {
@@ -337,6 +315,14 @@ struct OtherPolicy {
     incident_id: u64,
     policy_name: String,
     prevent_or_protect_status_id: i64,
+    #[serde(rename = "POLICYID")]
+    policy_id_again: u32,
+    #[serde(rename = "INCIDENTID")]
+    incident_id_again: u64,
+    #[serde(rename = "POLICYNAME")]
+    policy_name_again: String,
+    #[serde(rename = "PREVENTORPROTECTSTATUSID")]
+    prevent_or_protect_status_id_again: i64,
 }
 
 /// Which rules were violated, and which other policies by the same message.
@@ -362,8 +348,12 @@ pub(super) async fn policy_matches(
     let others = look.siblings.into_iter().map(|line| OtherPolicy {
         policy_id: line.summary.policy_id,
         incident_id: line.summary.id,
-        policy_name: line.summary.policy,
+        policy_name: line.summary.policy.clone(),
         prevent_or_protect_status_id: line.summary.prevent_status,
+        policy_id_again: line.summary.policy_id,
+        incident_id_again: line.summary.id,
+        policy_name_again: line.summary.policy,
+        prevent_or_protect_status_id_again: line.summary.prevent_status,
     });
     let summary = look.incident.summary;
     let told = PolicyMatches {
@@ -374,127 +364,6 @@ pub(super) async fn policy_matches(
         other_policies_violated: others.collect(),
     };
     Ok(Json(told).into_response())
-}
-
-/// How many other incidents share something; `10,000+` where nobody counts on.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct CorrelationsTold {
-    sender: Option<String>,
-    policy_and_sender: Option<String>,
-    recipients: Vec<RecipientCount>,
-}
-
-#[derive(Serialize, ToSchema)]
-struct RecipientCount {
-    recipient: String,
-    incidents: String,
-}
-
-/// What this incident has in common with others.
-#[utoipa::path(get, path = "/incidents/{id}/correlations", tag = "incidents", params(("id" = u64, Path)),
-    responses((status = 200, body = CorrelationsTold)))]
-pub(super) async fn correlations(
-    State(console): State<Console>,
-    viewer: Viewer,
-    Path(id): Path<u64>,
-) -> Answer {
-    may_read(&viewer)?;
-    let access = access(&viewer);
-    let look = console.desk.look(&access, id).await?.ok_or(Problem::NotFound)?;
-    let found = console.desk.correlations(&access, &look.incident).await?;
-    let sender = &look.incident.summary.sender;
-    let told = |(address, count): (String, incident::desk::Count)| RecipientCount {
-        recipient: recipient(&viewer, sender, &address),
-        incidents: count.to_string(),
-    };
-    let recipients = match viewer.hides(Hidden::Recipients) {
-        true => Vec::new(),
-        false => found.recipients.into_iter().map(told).collect(),
-    };
-    Ok(Json(CorrelationsTold {
-        sender: found.sender.map(|count| count.to_string()),
-        policy_and_sender: found.policy_and_sender.map(|count| count.to_string()),
-        recipients,
-    })
-    .into_response())
-}
-
-/// Files in which something was found, or that could not be opened.
-#[utoipa::path(get, path = "/incidents/{id}/components", tag = "incidents", params(("id" = u64, Path)),
-    responses((status = 200, body = Vec<Component>)))]
-pub(super) async fn components(
-    State(console): State<Console>,
-    viewer: Viewer,
-    Path(id): Path<u64>,
-) -> Answer {
-    let look = looked(&console, &viewer, id).await?;
-    Ok(Json(attachments(&look.incident)).into_response())
-}
-
-/// Matches of one place in the message.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct ComponentMatches {
-    message_component_id: usize,
-    message_component_name: String,
-    violations: Vec<Violation>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Violation {
-    /// What stands before it, itself, and what stands behind it.
-    violation_segments: Vec<Segment>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Segment {
-    /// `CONTEXT` or `VIOLATING_CONTENT`.
-    segment_type: &'static str,
-    text: String,
-    rule_name: String,
-    condition: String,
-}
-
-/// Matches by their places; masked, unless the role may see them.
-#[utoipa::path(get, path = "/incidents/{id}/components/matches", tag = "incidents", params(("id" = u64, Path)),
-    responses((status = 200, body = Vec<ComponentMatches>)))]
-pub(super) async fn matches(State(console): State<Console>, viewer: Viewer, Path(id): Path<u64>) -> Answer {
-    let look = looked(&console, &viewer, id).await?;
-    if viewer.may_see_matches() {
-        viewer.log("MATCHES_SEEN", &format!("incident {id}"), "matches given unmasked").await?;
-    }
-    let mut places: Vec<ComponentMatches> = Vec::new();
-    for found in &look.incident.matches {
-        let violation = violation(found);
-        match places.iter_mut().find(|place| place.message_component_name == found.path) {
-            Some(place) => place.violations.push(violation),
-            None => places.push(ComponentMatches {
-                message_component_id: places.len() + 1,
-                message_component_name: found.path.clone(),
-                violations: vec![violation],
-            }),
-        }
-    }
-    Ok(Json(places).into_response())
-}
-
-fn violation(found: &Match) -> Violation {
-    let segment = |segment_type, text: &str| Segment {
-        segment_type,
-        text: text.to_owned(),
-        rule_name: found.rule.clone(),
-        condition: found.condition.clone(),
-    };
-    Violation {
-        violation_segments: vec![
-            segment("CONTEXT", &found.before),
-            segment("VIOLATING_CONTENT", &found.text),
-            segment("CONTEXT", &found.after),
-        ],
-    }
 }
 
 /// The original message, for roles that may see it.
@@ -527,7 +396,7 @@ pub(super) async fn message_body(
     Ok(Json(MessageBody { incident_id: id, message_body }).into_response())
 }
 
-async fn message(console: &Console, viewer: &Viewer, id: u64, how: &str) -> Answer<Vec<u8>> {
+pub(super) async fn message(console: &Console, viewer: &Viewer, id: u64, how: &str) -> Answer<Vec<u8>> {
     may_read(viewer)?;
     viewer.may_see_original()?;
     let access = access(viewer);

@@ -98,6 +98,12 @@ impl Directory {
         Ok(seen)
     }
 
+    /// The same from a PKCS#12 file: its one key, and the certificates from that of the key up to the authority.
+    pub fn import_pkcs12(&self, file: &str, octets: &[u8], password: &str) -> Result<Seen, Error> {
+        let (certificate, key) = super::open_pkcs12(octets, password)?;
+        self.import(file, &certificate, &key)
+    }
+
     /// Certificate and key (PEM texts).
     pub fn read(&self, name: &str) -> Result<(String, Zeroizing<String>), Error> {
         let read =

@@ -1,18 +1,19 @@
 //! Certificates: a private authority, what it vouches for, and what is in use where and until when.
 //!
 //! All are PEM files in one directory, readable by their owner only. An authority's key signs, and is needed for nothing else:
-//! it may lie elsewhere and be brought for a moment. PKCS#12 is not read: no well-kept reader without C code was found;
-//! `openssl pkcs12 -in FILE -nodes` makes the PEM files that are.
+//! it may lie elsewhere and be brought for a moment. PKCS#12 is read and becomes PEM.
 
 mod authority;
 mod describe;
 mod files;
+mod pkcs12;
 
 pub(crate) use authority::check as check_host;
 pub use authority::{Authority, Issue, Pair, Use, request};
 pub use describe::{Seen, describe};
 pub(crate) use files::write_whole;
 pub use files::{Directory, NAME, Ours};
+pub use pkcs12::open_pkcs12;
 
 /// A certificate that ends sooner than this is worth a warning.
 pub const SOON: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);

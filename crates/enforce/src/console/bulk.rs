@@ -239,7 +239,7 @@ pub(super) async fn apply(
         Some(id) => Some(console.responses.rule(id).await?.ok_or(Problem::NotFound)?),
         None => None,
     };
-    viewer.log("INCIDENTS_CHANGED", &format!("{} incidents", wish.ids.len()), &logged(&wish)).await?;
+    let entry = viewer.entry("INCIDENTS_CHANGED", &format!("{} incidents", wish.ids.len()), &logged(&wish));
     let mut changes = wish.changes.clone();
     let said = match rule {
         None => {
@@ -248,7 +248,7 @@ pub(super) async fn apply(
             }
             let (as_of, once) = (wish.as_of, wish.once);
             let decision = Decision { ids: wish.ids.clone(), changes, as_of, once, ..Decision::default() };
-            let results = console.desk.decide(&access, &actor, decision).await?.map_err(bad)?;
+            let results = console.desk.noting(entry).decide(&access, &actor, decision).await?.map_err(bad)?;
             let count = |wanted| results.iter().filter(|(_, result)| *result == wanted).count();
             let said = match count(Changed::Repeated) {
                 0 => format!("{} of {} incidents changed.", count(Changed::Done), wish.ids.len()),
@@ -259,7 +259,7 @@ pub(super) async fn apply(
         Some(rule) => {
             let (as_of, once) = (wish.as_of, wish.once);
             let on = On { ids: &wish.ids, besides: changes, note: &wish.note, as_of, once, ..On::default() };
-            let done = console.responses.run(&access, &actor, &rule, on).await?.map_err(bad)?;
+            let done = console.responses.noting(entry).run(&access, &actor, &rule, on).await?.map_err(bad)?;
             let requested = done.iter().filter(|one| one.requested).count();
             let there = done.iter().filter(|one| one.there).count();
             let said = match requested {

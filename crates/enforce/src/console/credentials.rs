@@ -78,8 +78,8 @@ pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(ne
         SecretKind::Password => password(&new)?,
         SecretKind::Certificates => certificates(&new)?,
     };
-    viewer.log("CREDENTIAL_SAVED", name, kind.as_str()).await?;
-    console.desk.keep_secret(&actor(&viewer), name, kind, &shown, &value).await?;
+    let desk = console.desk.noting(viewer.entry("CREDENTIAL_SAVED", name, kind.as_str()));
+    desk.keep_secret(&actor(&viewer), name, kind, &shown, &value).await?;
     viewer.say(Tone::Done, format!("The credential {name} is kept. Its value is not shown again.")).await?;
     Ok(see_other("/credentials"))
 }
@@ -119,8 +119,9 @@ fn described(pem: &str) -> Option<String> {
 pub(super) async fn remove(State(console): State<Console>, viewer: Viewer, Form(gone): Form<Gone>) -> Answer {
     viewer.require(Privilege::ManageSystem)?;
     let name = gone.name.as_str();
-    match console.desk.remove_secret(name, |definition| names(definition, name)).await? {
-        Ok(true) => viewer.log("CREDENTIAL_REMOVED", name, "").await?,
+    let desk = console.desk.noting(viewer.entry("CREDENTIAL_REMOVED", name, ""));
+    match desk.remove_secret(name, |definition| names(definition, name)).await? {
+        Ok(true) => {}
         Ok(false) => return Err(Problem::NotFound.into()),
         Err(users) => return Err(Problem::Conflict(format!("It is used by {}.", users.join(", "))).into()),
     }

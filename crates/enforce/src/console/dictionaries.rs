@@ -16,10 +16,10 @@ use web::session::Tone;
 use web::{Problem, Viewer};
 
 use super::list::see_other;
-use super::policies::{files, shown, stored};
-use super::policy_files::{Files, MOST, blocking, counts, hash};
+use super::policies::{changed, files, shown, stored};
+use super::policy_files::{FileChange, Files, MOST, blocking, counts, hash};
 use super::upload::Uploaded;
-use super::{Answer, Console, actor};
+use super::{Answer, Console};
 
 /// Where dictionaries are listed and sent to.
 pub(super) const PATH: &str = "/policies/dictionaries";
@@ -158,9 +158,9 @@ pub(super) async fn remove(
     if let Err(diagnostics) = without(&files, sources, &name).await? {
         return page(&console, &viewer, shown(&diagnostics)).await;
     }
-    viewer.log("POLICY_REMOVED", &name, "").await?;
-    files.remove(&name, &hash(&text)).await?;
-    console.desk.keep_policy_version(&actor(&viewer), &name, &text, "", "removed").await?;
+    let was = hash(&text);
+    let change = FileChange { name: &name, was: &was, before: &text, text: None };
+    changed(&console, &viewer, "POLICY_REMOVED", &change, "removed").await?;
     let done = format!("{name} is removed. It can be brought back on /policies/history?name={name}");
     viewer.say(Tone::Done, done).await?;
     Ok(see_other(PATH))

@@ -27,8 +27,6 @@ pub(crate) struct Filter {
     pub(super) prevent: Vec<i64>,
     pub(super) server: String,
     pub(super) sender: String,
-    /// Whom the sender's pseudonym stands for, where it is one.
-    people: Option<Vec<String>>,
     pub(super) recipient: String,
     pub(super) subject: String,
     pub(super) value: String,
@@ -175,7 +173,7 @@ impl Filter {
 
     /// What a viewer asks for. A role cannot find out by asking what it does not see; by a pseudonym it may ask.
     pub(crate) async fn asked(desk: &Desk, viewer: &Viewer, pairs: &[(String, String)]) -> Answer<Self> {
-        let filter = Self::read(pairs).map_err(bad)?.resolved(desk).await?;
+        let filter = Self::read(pairs).map_err(bad)?.answerable(desk).await?;
         match filter.refused(&viewer.role.rights) {
             None => Ok(filter),
             Some(why) => Err(Problem::Forbidden(format!("The role {} {why}.", viewer.role.name)).into()),
@@ -192,12 +190,10 @@ impl Filter {
         guesses.then(|| "sees matches masked and cannot search by a matched value".to_owned())
     }
 
-    /// With whom a pseudonym stands for.
-    pub(crate) async fn resolved(mut self, desk: &Desk) -> Result<Self, incident::Error> {
-        if let Some(pseudonym) = web::is_pseudonym(&self.sender) {
-            let mut people = desk.senders().await?;
-            people.retain(|address| web::pseudonym(desk.journal().keys(), address) == pseudonym);
-            self.people = Some(people);
+    /// Goes on only if the question can be answered by now: one by a pseudonym takes an index.
+    pub(crate) async fn answerable(self, desk: &Desk) -> Result<Self, incident::Error> {
+        if web::is_pseudonym(&self.sender).is_some() {
+            desk.journal().senders_are_numbered().await?;
         }
         Ok(self)
     }
@@ -240,14 +236,8 @@ impl Filter {
             any(Field::Attribute(name.clone()), one(value));
         }
         any(Field::UniqueId, one(&self.message));
-        if let Some(people) = &self.people {
-            // Nobody has this pseudonym: nothing meets it.
-            let them = people.iter().cloned().map(Scalar::Text).collect::<Vec<_>>();
-            all.push(if them.is_empty() {
-                Condition::Any(Vec::new())
-            } else {
-                Condition::Is(Field::Sender, them)
-            });
+        if let Some(number) = web::is_pseudonym(&self.sender) {
+            all.push(Condition::Is(Field::Pseudonym, vec![Scalar::Number(number as i64)]));
         } else if !self.sender.is_empty() {
             all.push(address(&self.sender, Field::Sender, Field::SenderDomain, Field::Sender));
         }
@@ -381,6 +371,12 @@ pub(super) fn sort_word(sort: Sort) -> &'static str {
         Sort::Sender => "sender",
         Sort::Server => "server",
         Sort::Matches => "matches",
+        Sort::Subject => "subject",
+        Sort::MessageId => "message-id",
+        Sort::PolicyVersion => "policy-version",
+        Sort::Owner => "owner",
+        Sort::DataOwnerName => "data-owner",
+        Sort::Hidden => "hidden",
     }
 }
 

@@ -10,6 +10,7 @@ use policy::Set;
 use policy::index::{INDEX_FOLDER, IndexKeys, IndexKind, Indexes};
 use serde::Deserialize;
 use tokio::io::AsyncWriteExt;
+use web::audit::Entry;
 use web::layout::{Chip, Html, Moment, Page, Size, Tint, plot::grouped};
 use web::mail::line;
 use web::people::Privilege;
@@ -163,9 +164,9 @@ pub(super) async fn upload(State(console): State<Console>, viewer: Viewer, mut f
         return page(&console, &viewer, shown(&diagnostics)).await;
     }
     let file = format!("{name}.{}", kind.as_str());
-    viewer.log("INDEX_UPLOADED", &file, "").await?;
     let to = kind.file_in(&files.dir, &name);
-    blocking(move || replace(&part.0, &to)).await?.map_err(failed)?;
+    told(&console, viewer.entry("INDEX_UPLOADED", &file, ""), move || Aside::replaced(&to, Some(&part.0)))
+        .await?;
     viewer
         .say(Tone::Done, format!("{file} is in use. Detection servers get it with the policy set."))
         .await?;
@@ -215,13 +216,63 @@ fn compiled(files: &Files, indexes: &Indexes) -> Checked {
     Set::load_files_with(&Set::read_directory(&files.dir).0, indexes)
 }
 
-/// At each moment there is the old index or the new one.
-fn replace(part: &Path, to: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(part, std::fs::Permissions::from_mode(0o640))?;
-    std::fs::rename(part, to)?;
-    let folder = to.parent().unwrap_or(Path::new("."));
-    std::fs::File::open(folder)?.sync_all()
+/// Changes an index together with its line in the audit log: both, or it is again as it was.
+async fn told(
+    console: &Console,
+    entry: Entry,
+    change: impl FnOnce() -> std::io::Result<Aside> + Send + 'static,
+) -> Answer<()> {
+    let mut transaction = console.enforce.database().begin().await?;
+    entry.write(&mut *transaction).await?;
+    let aside = blocking(change).await?.map_err(failed)?;
+    let committed = transaction.commit().await;
+    let done = committed.is_ok();
+    blocking(move || if done { aside.forget() } else { aside.put_back() }).await?.map_err(failed)?;
+    Ok(committed?)
+}
+
+/// An index that gave way, kept until nobody needs it back.
+struct Aside {
+    place: PathBuf,
+    /// Where it is meanwhile; none: there was none.
+    old: Option<PathBuf>,
+}
+
+impl Aside {
+    /// The index in its place is this one from now on, or none. At each moment there is the old index or the new one.
+    fn replaced(place: &Path, new: Option<&Path>) -> std::io::Result<Self> {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = place.parent().unwrap_or(Path::new("."));
+        let aside = folder.join(format!(".{}.part", uuid::Uuid::now_v7()));
+        let old = match std::fs::hard_link(place, &aside) {
+            Ok(()) => Some(aside),
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => None,
+            Err(why) => return Err(why),
+        };
+        let this = Self { place: place.to_owned(), old };
+        let done = match new {
+            Some(new) => std::fs::set_permissions(new, std::fs::Permissions::from_mode(0o640))
+                .and_then(|()| std::fs::rename(new, place)),
+            None => std::fs::remove_file(place),
+        };
+        if let Err(why) = done {
+            this.forget()?;
+            return Err(why);
+        }
+        std::fs::File::open(folder)?.sync_all()?;
+        Ok(this)
+    }
+
+    fn forget(self) -> std::io::Result<()> {
+        self.old.map_or(Ok(()), std::fs::remove_file)
+    }
+
+    fn put_back(self) -> std::io::Result<()> {
+        match self.old {
+            Some(old) => std::fs::rename(old, &self.place),
+            None => std::fs::remove_file(&self.place),
+        }
+    }
 }
 
 fn broken_off(why: axum::extract::multipart::MultipartError) -> Problem {
@@ -270,8 +321,8 @@ pub(super) async fn remove(
     if let Err(diagnostics) = checked.await? {
         return page(&console, &viewer, shown(&diagnostics)).await;
     }
-    viewer.log("INDEX_REMOVED", &removed.file, "").await?;
-    blocking(move || std::fs::remove_file(path)).await?.map_err(failed)?;
+    told(&console, viewer.entry("INDEX_REMOVED", &removed.file, ""), move || Aside::replaced(&path, None))
+        .await?;
     viewer.say(Tone::Done, format!("{} is removed. Its key stays where keys are.", removed.file)).await?;
     Ok(see_other(PATH))
 }

@@ -23,6 +23,8 @@ pub(super) const LINES: u32 = 50;
 struct ListPage {
     form: Html,
     fields: Vec<Field>,
+    /// Each can be left out.
+    others: Vec<(&'static str, String, String)>,
     more: Vec<Field>,
     open: bool,
     /// Columns that can be shown: word, title, whether it is.
@@ -139,6 +141,7 @@ pub(super) async fn show(
     let content = ListPage {
         form: viewer.form(),
         fields: fields(&filter, &statuses.iter().map(|one| one.name.clone()).collect::<Vec<_>>()),
+        others: others(&filter),
         more: more_fields(&viewer, &filter, groups(&statuses)),
         open: !(filter.group.is_empty()
             && filter.server.is_empty()
@@ -225,6 +228,18 @@ fn fields(filter: &Filter, statuses: &[String]) -> Vec<Field> {
         Field::new(Kind::Date, "from", "From").value(date(filter.since)).hint(&days),
         Field::new(Kind::Date, "to", "To").value(date(filter.until)).hint(&days),
     ]
+}
+
+/// What is asked for beside what the fields show: of a filter that names several, a field shows the first. Field, value, words.
+fn others(filter: &Filter) -> Vec<(&'static str, String, String)> {
+    let status = filter.status.iter().skip(1).map(|one| ("status", one.clone(), format!("status {one}")));
+    let severity = filter.severity.iter().skip(1);
+    let severity = severity.map(|one| ("severity", one.to_string(), format!("severity {one}")));
+    let policy = filter.policy.iter().skip(1);
+    let policy = policy.map(|one| ("policy", one.to_string(), format!("policy number {one}")));
+    let prevent = filter.prevent.iter().skip(1);
+    let prevent = prevent.map(|one| ("prevent", one.to_string(), prevent_status_name(*one).to_owned()));
+    status.chain(severity).chain(policy).chain(prevent).collect()
 }
 
 /// The groups of statuses, each once, in the order of the statuses.

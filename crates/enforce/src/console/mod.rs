@@ -3,6 +3,8 @@
 //! Every handler begins with what the viewer's role may do, and reads through [`Desk`] with what the role may see. Each page is a
 //! file here with a template of the same name.
 
+mod action_lines;
+mod ageing;
 mod backtest;
 mod bulk;
 mod credentials;
@@ -13,6 +15,7 @@ mod indexes;
 mod list;
 mod message;
 mod once;
+mod plugins;
 mod policies;
 mod policy_files;
 mod receivers;
@@ -20,6 +23,7 @@ mod reports;
 mod rules;
 mod second;
 mod seen;
+mod sent;
 mod servers;
 mod snapshot;
 mod statuses;
@@ -30,11 +34,10 @@ mod upload;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::routing::{get, post};
 use incident::desk::{Actor, Desk};
 use web::people::Privilege;
-use web::{Place, Viewer};
+use web::{Place, Routes, Viewer};
 
 use crate::Enforce;
 use crate::respond::Responses;
@@ -42,7 +45,9 @@ use crate::respond::Responses;
 pub(crate) use bulk::parsed;
 pub(crate) use filter::Filter;
 pub(crate) use message::body_of;
+pub(crate) use policies::policies_in_force;
 pub(crate) use second::{confirm, decline};
+pub(crate) use seen::words as told_words;
 pub(crate) use seen::{access, may_remediate, plain, reach, recipient, redact_line, redact_look};
 pub(crate) use trouble::{Answer, Trouble};
 
@@ -108,8 +113,8 @@ pub(crate) fn site_options() -> web::Options {
 }
 
 /// Its pages.
-pub fn router(enforce: &Arc<Enforce>) -> Router {
-    Router::new()
+pub fn router(enforce: &Arc<Enforce>) -> Routes {
+    Routes::new()
         .route("/incidents", get(list::show))
         .route("/incidents/export.csv", get(export::csv))
         .route("/incidents/export.json", get(export::json))
@@ -145,10 +150,10 @@ pub fn router(enforce: &Arc<Enforce>) -> Router {
         .route("/policies/history", get(policies::history).post(policies::go_back))
         .route("/response-rules", get(rules::show).post(rules::save))
         .route("/response-rules/remove", post(rules::remove))
-        .route("/response-rules/ageing", post(rules::save_ageing))
-        .route("/response-rules/ageing/remove", post(rules::remove_ageing))
-        .route("/response-rules/plugin", post(rules::save_plugin))
-        .route("/response-rules/plugin/remove", post(rules::remove_plugin))
+        .route("/response-rules/ageing", post(ageing::save))
+        .route("/response-rules/ageing/remove", post(ageing::remove))
+        .route("/response-rules/plugin", post(plugins::save))
+        .route("/response-rules/plugin/remove", post(plugins::remove))
         .route("/credentials", get(credentials::show).post(credentials::save))
         .route("/credentials/remove", post(credentials::remove))
         .route("/receivers", get(receivers::show).post(receivers::save))

@@ -1,5 +1,6 @@
 //! Policies: browse, read with their tests, edit with the same checks as on the command line, switch, and go back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
@@ -7,7 +8,7 @@ use axum::Form;
 use axum::extract::{Query, State};
 use axum::response::{Html as Body, IntoResponse};
 use incident::desk::PolicyVersion;
-use policy::{Diagnostic, Mode};
+use policy::{Diagnostic, Mode, PolicyInfo};
 use serde::Deserialize;
 use similar::{ChangeTag, TextDiff};
 use web::layout::{Chip, Html, Moment, Page, Tint};
@@ -18,7 +19,7 @@ use web::session::Tone;
 use web::{Problem, Viewer};
 
 use super::list::see_other;
-use super::policy_files::{Files, counts, hash, named};
+use super::policy_files::{FileChange, Files, counts, hash, named};
 use super::upload::Uploaded;
 use super::{Answer, Console, actor};
 
@@ -100,6 +101,17 @@ pub(super) async fn list(State(console): State<Console>, viewer: Viewer) -> Answ
         wrong,
     };
     Ok(Page::new(&viewer, "Policies").wide().show(&content)?)
+}
+
+/// Which set the directory holds, and its policies.
+pub(crate) async fn policies_in_force(console: &Console) -> Answer<(String, Vec<Arc<PolicyInfo>>)> {
+    match files(console).load().await? {
+        Ok(loaded) => Ok((loaded.set.id().to_owned(), loaded.set.policies().to_vec())),
+        Err(_) => {
+            let why = "The policies in the directory cannot be used; the page Policies says why.";
+            Err(Problem::Unavailable(why.to_owned()).into())
+        }
+    }
 }
 
 pub(super) fn mode_chip(mode: Mode) -> Chip {
@@ -279,11 +291,25 @@ pub(super) async fn stored(
     if let Err(diagnostics) = files.check(name, text).await? {
         return Ok(Some(shown(&diagnostics)));
     }
-    viewer.log("POLICY_SAVED", name, why).await?;
     let before = files.text(name).await.unwrap_or_default();
-    files.write(name, was, text).await?;
-    console.desk.keep_policy_version(&actor(viewer), name, &before, text, why).await?;
+    let change = FileChange { name, was, before: &before, text: Some(text) };
+    changed(console, viewer, "POLICY_SAVED", &change, why).await?;
     Ok(None)
+}
+
+/// Changes a file, with its version and its line in the audit log: all of it or nothing.
+pub(super) async fn changed(
+    console: &Console,
+    viewer: &Viewer,
+    action: &str,
+    change: &FileChange<'_>,
+    why: &str,
+) -> Answer<()> {
+    let mut transaction = console.enforce.database().begin().await?;
+    let (db, text) = (&mut *transaction, change.text.unwrap_or_default());
+    console.desk.keep_policy_version(db, &actor(viewer), change.name, change.before, text, why).await?;
+    viewer.entry(action, change.name, why).write(db).await?;
+    files(console).change(change, transaction).await
 }
 
 // ---- on, trial, off

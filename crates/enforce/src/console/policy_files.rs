@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use policy::index::{IndexKeys, Indexes};
 use policy::{Diagnostic, Loaded, Set, SourceFile};
+use store::database::Transaction;
 use web::Problem;
 
 use super::{Answer, Trouble};
@@ -76,25 +77,41 @@ impl Files {
         blocking(move || Set::load_files_with(&Set::read_directory(&files.dir).0, &files.indexes())).await
     }
 
-    /// Writes a checked file; `was` is the hash of the text that the author saw, empty for a new file.
-    pub(super) async fn write(&self, name: &str, was: &str, text: &str) -> Answer<()> {
-        named(name)?;
-        let (path, text, was) = (self.dir.join(name), text.to_owned(), was.to_owned());
-        let written = blocking(move || change(&path, &was, Some(&text))).await?;
-        written.map_err(Trouble)
+    /// Makes a change that was checked, and commits what tells of it. Where that fails, the file is again as it was.
+    pub(super) async fn change(&self, change: &FileChange<'_>, told: Box<dyn Transaction>) -> Answer<()> {
+        let text = change.text.unwrap_or_default();
+        self.put(change.name, change.was, change.text).await?;
+        let Err(error) = told.commit().await else { return Ok(()) };
+        let now = if change.text.is_some() { hash(text) } else { String::new() };
+        let before = (!change.was.is_empty()).then_some(change.before);
+        if let Err(Trouble(why)) = self.put(change.name, &now, before).await {
+            tracing::error!(file = change.name, ?why, "a policy file was changed, and nothing tells of it");
+        }
+        Err(error.into())
     }
 
-    /// Removes a file that still is as its remover saw it.
-    pub(super) async fn remove(&self, name: &str, was: &str) -> Answer<()> {
+    /// The text that a file is to have; none: it goes.
+    async fn put(&self, name: &str, was: &str, text: Option<&str>) -> Answer<()> {
         named(name)?;
-        let (path, was) = (self.dir.join(name), was.to_owned());
-        blocking(move || change(&path, &was, None)).await?.map_err(Trouble)
+        let (path, was, text) = (self.dir.join(name), was.to_owned(), text.map(str::to_owned));
+        blocking(move || put(&path, &was, text.as_deref())).await?.map_err(Trouble)
     }
 
     /// The indexes on disk.
     pub(super) fn indexes(&self) -> Indexes {
         Indexes::open(&self.dir, &IndexKeys::in_dir(self.keys.clone()))
     }
+}
+
+/// A change of a file.
+pub(super) struct FileChange<'a> {
+    pub(super) name: &'a str,
+    /// The hash of the text that its author saw; empty for a new file.
+    pub(super) was: &'a str,
+    /// That text, as it stands there.
+    pub(super) before: &'a str,
+    /// The new one; none: the file is removed.
+    pub(super) text: Option<&'a str>,
 }
 
 /// Only where the policy directory counts is it written to.
@@ -139,7 +156,7 @@ pub(super) fn named(name: &str) -> Result<(), Problem> {
 }
 
 /// The file has, at each moment, the old text or the new one; without a new text it is gone.
-fn change(path: &Path, was: &str, text: Option<&str>) -> Result<(), Problem> {
+fn put(path: &Path, was: &str, text: Option<&str>) -> Result<(), Problem> {
     /// Between the look at a file and its new text nobody else writes.
     static WRITING: Mutex<()> = Mutex::new(());
     let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -189,6 +206,8 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 
 #[cfg(test)]
 mod tests {
+    use store::database::{self, Dialect, Row, Session, Value};
+
     use super::*;
 
     #[test]
@@ -213,7 +232,7 @@ mod tests {
     }
 
     fn write(path: &Path, was: &str, text: &str) -> Result<(), Problem> {
-        change(path, was, Some(text))
+        put(path, was, Some(text))
     }
 
     #[test]
@@ -224,11 +243,55 @@ mod tests {
         write(&path, &hash("one"), "two").unwrap();
         assert!(matches!(write(&path, &hash("one"), "three"), Err(Problem::Conflict(_))));
         assert!(matches!(write(&path, "", "three"), Err(Problem::Conflict(_))));
-        assert!(matches!(change(&path, &hash("one"), None), Err(Problem::Conflict(_))));
+        assert!(matches!(put(&path, &hash("one"), None), Err(Problem::Conflict(_))));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "two");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left behind");
-        change(&path, &hash("two"), None).unwrap();
+        put(&path, &hash("two"), None).unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    /// A transaction whose commit fails.
+    struct Refusing;
+
+    impl Session for Refusing {
+        fn dialect(&self) -> Dialect {
+            Dialect::Sqlite
+        }
+
+        fn fetch<'a>(&'a mut self, _: &'a str, _: Vec<Value>) -> database::Answer<'a, Vec<Row>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+
+        fn run<'a>(&'a mut self, _: &'a str, _: Vec<Value>) -> database::Answer<'a, u64> {
+            Box::pin(async { Ok(0) })
+        }
+
+        fn lock(&mut self, _: i64) -> database::Answer<'_, ()> {
+            Box::pin(async { Ok(()) })
+        }
+    }
+
+    impl Transaction for Refusing {
+        fn commit(self: Box<Self>) -> database::Answer<'static, ()> {
+            Box::pin(async { Err(store::Error::Schema("the disk is full".to_owned())) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_whose_change_cannot_be_committed_is_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files { dir: dir.path().to_owned(), keys: dir.path().join("keys") };
+        std::fs::write(dir.path().join("old.toml"), "one").unwrap();
+        let was = hash("one");
+        for change in [
+            FileChange { name: "old.toml", was: &was, before: "one", text: Some("two") },
+            FileChange { name: "old.toml", was: &was, before: "one", text: None },
+            FileChange { name: "new.toml", was: "", before: "", text: Some("two") },
+        ] {
+            assert!(files.change(&change, Box::new(Refusing)).await.is_err());
+            assert_eq!(std::fs::read_to_string(dir.path().join("old.toml")).unwrap(), "one");
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "{}", change.name);
+        }
     }
 
     #[test]

@@ -209,9 +209,10 @@ pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(ne
     definition.check(secret.as_ref().map(|secret| secret.as_str())).map_err(Problem::Unfit)?;
     let (enabled, text) = (new.paused.is_empty(), serde_json::to_string(&definition).unwrap_or_default());
     let state = if enabled { "" } else { ", paused" };
-    viewer.log("RECEIVER_SAVED", &name, &format!("{}{state}", definition.words())).await?;
+    let entry = viewer.entry("RECEIVER_SAVED", &name, &format!("{}{state}", definition.words()));
     let described = (text.as_str(), definition.credential());
-    let saved = console.enforce.events().save_receiver(&actor(&viewer), &name, described, enabled).await?;
+    let events = console.enforce.events().noting(entry);
+    let saved = events.save_receiver(&actor(&viewer), &name, described, enabled).await?;
     saved.map_err(Problem::Conflict)?;
     viewer.say(Tone::Done, format!("The receiver {name} is saved.")).await?;
     Ok(see_other("/receivers"))
@@ -224,8 +225,8 @@ pub(super) struct Gone {
 
 pub(super) async fn remove(State(console): State<Console>, viewer: Viewer, Form(gone): Form<Gone>) -> Answer {
     viewer.require(Privilege::ManageSystem)?;
-    viewer.log("RECEIVER_REMOVED", &gone.name, "").await?;
-    if !console.enforce.events().remove_receiver(&gone.name).await? {
+    let entry = viewer.entry("RECEIVER_REMOVED", &gone.name, "");
+    if !console.enforce.events().noting(entry).remove_receiver(&gone.name).await? {
         return Err(Problem::NotFound.into());
     }
     viewer.say(Tone::Done, "The receiver is removed.").await?;

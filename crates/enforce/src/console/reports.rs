@@ -3,9 +3,9 @@
 use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
-use incident::desk::{Every, Schedule, Scheduled};
-use serde::Deserialize;
-use web::layout::{Chip, Field, Html, Kind, Moment, Page, Tint};
+use incident::desk::{Every, Report, Saved, Schedule, Scheduled};
+use serde::{Deserialize, Serialize};
+use web::layout::{Chip, Field, Html, Kind, Moment, Page, Stale, Tint, facts};
 use web::people::Privilege;
 use web::session::Tone;
 use web::{Problem, Viewer};
@@ -13,6 +13,7 @@ use web::{Problem, Viewer};
 use super::bulk::parsed;
 use super::filter::Filter;
 use super::list::see_other;
+use super::sent::sent;
 use super::{Answer, Console};
 
 #[derive(Template)]
@@ -54,12 +55,14 @@ pub(super) struct Asked {
     schedule: u64,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct New {
     name: String,
     query: String,
     #[serde(default)]
     shared: String,
+    #[serde(default)]
+    was: String,
 }
 
 #[derive(Deserialize)]
@@ -211,8 +214,8 @@ pub(super) async fn schedule(
     viewer.require(Privilege::ViewNetworkIncidents)?;
     let schedule = new.read(viewer.role.id).map_err(Problem::Unfit)?;
     let said = schedule.as_ref().map_or("not sent any more".to_owned(), |one| format!("sent {}", words(one)));
-    viewer.log("REPORT_SCHEDULED", &format!("report {}", new.id), &said).await?;
-    if !console.desk.schedule_report(&viewer.name, new.id, schedule.as_ref()).await? {
+    let entry = viewer.entry("REPORT_SCHEDULED", &format!("report {}", new.id), &said);
+    if !console.desk.noting(entry).schedule_report(&viewer.name, new.id, schedule.as_ref()).await? {
         return Err(Problem::NotFound.into());
     }
     viewer.say(Tone::Done, format!("The report is {said}.")).await?;
@@ -223,15 +226,37 @@ pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(ne
     viewer.require(Privilege::ViewNetworkIncidents)?;
     // Only what this console would have written is kept: a report is opened by others.
     let query = Filter::asked(&console.desk, &viewer, &parsed(&new.query)).await?.query();
-    let saved = console.desk.save_report(&viewer.name, &new.name, !new.shared.is_empty(), &query).await?;
-    saved.map_err(Problem::Unfit)?;
+    let (name, shared) = (new.name.trim(), !new.shared.is_empty());
+    let desk = console.desk.noting(viewer.entry("REPORT_SAVED", name, if shared { "for all" } else { "" }));
+    match desk.save_report(&viewer.name, name, shared, &query, &new.was).await? {
+        Saved::Done => {}
+        Saved::Stale(now) => return Ok(stale(&new, now).show(&viewer)?),
+        Saved::Refused(why) => return Err(Problem::Unfit(why).into()),
+    }
     viewer.say(Tone::Done, "The report is saved.").await?;
     Ok(see_other("/reports"))
 }
 
+/// One's own report of that name has other filters than the form knew of: most often it is one that was forgotten.
+fn stale(new: &New, now: Option<Report>) -> Stale {
+    let shown = |report: &Report| {
+        let whom = if report.shared { "all" } else { "yourself" };
+        facts([("Filters", report.query.clone()), ("For", whom.to_owned())])
+    };
+    Stale {
+        what: format!("your report {}", new.name.trim()),
+        now: now.as_ref().map(shown).unwrap_or_default(),
+        sent: sent(new),
+        was: ("was", now.as_ref().map(Report::mark).unwrap_or_default()),
+        action: "/reports".to_owned(),
+        open: now.map_or("/reports".to_owned(), |report| format!("/incidents?{}", report.query)),
+    }
+}
+
 pub(super) async fn remove(State(console): State<Console>, viewer: Viewer, Form(gone): Form<Gone>) -> Answer {
     viewer.require(Privilege::ViewNetworkIncidents)?;
-    if !console.desk.remove_report(&viewer.name, gone.id).await? {
+    let entry = viewer.entry("REPORT_REMOVED", &format!("report {}", gone.id), "");
+    if !console.desk.noting(entry).remove_report(&viewer.name, gone.id).await? {
         return Err(Problem::NotFound.into());
     }
     viewer.say(Tone::Done, "The report is removed.").await?;

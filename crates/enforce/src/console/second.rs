@@ -111,8 +111,9 @@ pub(super) async fn answer(
 pub(crate) async fn confirm(console: &Console, viewer: &Viewer, id: u64, note: &str) -> Answer<SecondAsked> {
     let access = access(viewer);
     let asked = console.desk.second_asked(&access, id).await?.ok_or(Problem::NotFound)?;
-    viewer.log("SECOND_PERSON_CONFIRMS", &format!("incident {}", asked.incident), &asked.ask.rule).await?;
-    let confirmed = console.responses.confirm(&access, &actor(viewer), id, note).await?;
+    let entry =
+        viewer.entry("SECOND_PERSON_CONFIRMS", &format!("incident {}", asked.incident), &asked.ask.rule);
+    let confirmed = console.responses.noting(entry).confirm(&access, &actor(viewer), id, note).await?;
     Ok(confirmed.ok_or(Problem::NotFound)?.map_err(Problem::Conflict)?)
 }
 
@@ -120,8 +121,9 @@ pub(crate) async fn confirm(console: &Console, viewer: &Viewer, id: u64, note: &
 pub(crate) async fn decline(console: &Console, viewer: &Viewer, id: u64, note: &str) -> Answer<Declined> {
     let access = access(viewer);
     let asked = console.desk.second_asked(&access, id).await?.ok_or(Problem::NotFound)?;
-    viewer.log("SECOND_PERSON_DECLINES", &format!("incident {}", asked.incident), &asked.ask.rule).await?;
-    match console.desk.decline_second(&access, &actor(viewer), id, note.trim()).await? {
+    let entry =
+        viewer.entry("SECOND_PERSON_DECLINES", &format!("incident {}", asked.incident), &asked.ask.rule);
+    match console.desk.noting(entry).decline_second(&access, &actor(viewer), id, note.trim()).await? {
         Declined::NotThere => Err(Problem::NotFound.into()),
         declined => Ok(declined),
     }

@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use incident::wire::ServerKind;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
-use web::layout::{Chip, Field, Html, Kind, Moment, Page, Tint};
+use web::layout::{Chip, Field, Html, Kind, Moment, Page, Stale, Tint, facts};
 use web::pages::encoded;
 use web::people::Privilege;
 use web::session::Tone;
@@ -143,7 +143,7 @@ pub(super) async fn show(State(console): State<Console>, viewer: Viewer) -> Answ
 
 async fn list(console: &Console, viewer: &Viewer, token: Option<(String, String)>) -> Answer {
     let servers = console.enforce.servers().await?;
-    let glass = servers.iter().any(is_broken);
+    let glass = servers.iter().any(is_broken) || console.enforce.break_glass_for_all().await?;
     let mut members = console.enforce.fleet.members().await?;
     if members.len() < 2 {
         members.clear();
@@ -192,8 +192,8 @@ pub(super) async fn own_policies(State(console): State<Console>, viewer: Viewer)
         )
         .into());
     }
-    viewer.log("POLICIES_OWNED", &set, &console.enforce.console_url).await?;
-    console.enforce.fleet.own_policies(&set).await?;
+    let entry = viewer.entry("POLICIES_OWNED", &set, &console.enforce.console_url);
+    console.enforce.fleet.own_policies(&set, &entry.into()).await?;
     console.enforce.settle_policies().await?;
     viewer.say(Tone::Done, "The policies of this server are the ones that count from now on.").await?;
     Ok(see_other("/servers"))
@@ -220,10 +220,8 @@ pub(super) async fn enroll(
         names,
         valid: SignedDuration::from_hours(hours),
         needs_approval: !field("approve").is_empty(),
-        by: viewer.name.clone(),
     };
-    let token = console.enforce.make_token(&new).await?;
-    viewer.log("SERVER_TOKEN_MADE", &name, &format!("counts for {hours} hours")).await?;
+    let token = console.enforce.make_token(&new, &viewer.actor()).await?;
     list(&console, &viewer, Some((name, token))).await
 }
 
@@ -335,6 +333,25 @@ fn given(setting: &Setting, server: &ServerState, typed: Option<&BTreeMap<String
     }
 }
 
+/// Settings that somebody else saved meanwhile.
+fn stale(now: &ServerState, sent: BTreeMap<String, String>) -> Stale {
+    let address = format!("/servers/{}", encoded(&now.name));
+    let written = SETTINGS.iter().map(|one| (one.label.to_owned(), one.written(&now.settings)));
+    let mut shown: Vec<_> = written.filter(|(_, value)| !value.is_empty()).collect();
+    shown.extend(facts([
+        ("Everything else", "the server's own".to_owned()),
+        ("Changed by", plain(&now.settings_by)),
+    ]));
+    Stale {
+        what: format!("the settings of {}", now.name),
+        now: shown,
+        sent: sent.into_iter().collect(),
+        was: ("version", now.settings_version.to_string()),
+        action: format!("{address}/settings"),
+        open: address,
+    }
+}
+
 pub(super) async fn settings(
     State(console): State<Console>,
     viewer: Viewer,
@@ -358,27 +375,14 @@ pub(super) async fn settings(
         };
     }
     let version = pairs.get("version").and_then(|text| text.parse().ok()).unwrap_or(u64::MAX);
-    viewer.log("SERVER_SETTINGS", &name, &changed(&server.settings, &new)).await?;
-    if !console.enforce.set_server_settings(&name, version, &new, &viewer.name).await? {
-        return Err(Problem::Conflict(
-            "Somebody changed the settings of this server meanwhile; nothing was saved. Open the page again."
-                .to_owned(),
-        )
-        .into());
+    if !console.enforce.set_server_settings(&name, version, &new, &viewer.actor()).await? {
+        let now = console.enforce.server(&name).await?.ok_or(Problem::NotFound)?;
+        return Ok(stale(&now, pairs).show(&viewer)?);
     }
     viewer
         .say(Tone::Done, "The settings are saved; the server takes them within seconds of its next word.")
         .await?;
     Ok(see_other(&format!("/servers/{}", encoded(&name))))
-}
-
-/// What is different, for the audit log.
-fn changed(before: &Map<String, Value>, after: &Map<String, Value>) -> String {
-    let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let shown = |value: Option<&Value>| value.map_or("the server's own".to_owned(), Value::to_string);
-    let different = keys.into_iter().filter(|key| before.get(*key) != after.get(*key));
-    let told = different.map(|key| format!("{key}: {} -> {}", shown(before.get(key)), shown(after.get(key))));
-    told.collect::<Vec<_>>().join("; ")
 }
 
 pub(super) async fn approve(
@@ -387,10 +391,9 @@ pub(super) async fn approve(
     Path(name): Path<String>,
 ) -> Answer {
     viewer.require(Privilege::ManageServers)?;
-    if !console.enforce.approve_server(&name, &viewer.name).await? {
+    if !console.enforce.approve_server(&name, &viewer.actor()).await? {
         return Err(Problem::Conflict("No server of this name waits for approval.".to_owned()).into());
     }
-    viewer.log("SERVER_APPROVED", &name, "").await?;
     viewer.say(Tone::Done, format!("{name} is approved.")).await?;
     Ok(see_other("/servers"))
 }
@@ -401,10 +404,9 @@ pub(super) async fn revoke(
     Path(name): Path<String>,
 ) -> Answer {
     viewer.require(Privilege::ManageServers)?;
-    if !console.enforce.revoke_server(&name, &viewer.name).await? {
+    if !console.enforce.revoke_server(&name, &viewer.actor()).await? {
         return Err(Problem::Conflict("No server of this name is let in or waits.".to_owned()).into());
     }
-    viewer.log("SERVER_REVOKED", &name, "").await?;
     viewer.say(Tone::Done, format!("{name} is revoked: its certificate counts no more.")).await?;
     Ok(see_other("/servers"))
 }
@@ -427,7 +429,7 @@ pub(super) async fn break_glass(
         return Err(Problem::Unfit("Say why: it stands in the audit log.".to_owned()).into());
     }
     let only = only.map(String::as_str);
-    if console.enforce.break_glass(only, on, &viewer.actor(), why).await? == 0 {
+    if console.enforce.break_glass(only, on, &viewer.actor(), why).await? == 0 && only.is_some() {
         return Err(Problem::NotFound.into());
     }
     let words = if on { "on: every message passes, and is recorded" } else { "off" };

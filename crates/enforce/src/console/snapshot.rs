@@ -570,10 +570,10 @@ pub(super) async fn respond(
     let rule = console.responses.rule(rule).await?.ok_or(Problem::NotFound)?;
     let filter = Filter::asked(&console.desk, &viewer, &super::bulk::parsed(&confirmed.query)).await?;
     let to = target(&console, &viewer, &filter, id, !confirmed.advance.is_empty()).await?;
-    viewer.log("SMART_RESPONSE", &format!("incident {id}"), &rule.name).await?;
+    let entry = viewer.entry("SMART_RESPONSE", &format!("incident {id}"), &rule.name);
     let once = confirmed.once.as_deref().map(read_once).transpose().map_err(bad)?;
     let on = On { ids: &[id], note: &confirmed.note, once, ..On::default() };
-    let done = console.responses.run(&access, &actor(&viewer), &rule, on).await?;
+    let done = console.responses.noting(entry).run(&access, &actor(&viewer), &rule, on).await?;
     let done = done.map_err(bad)?;
     let said = match done.first() {
         Some(one) if one.waits => {

@@ -41,7 +41,9 @@ impl From<incident::Error> for Trouble {
                     "What is kept of incident {id} is damaged or partly lost. The server's log says what."
                 ))
             }
-            incident::Error::Busy | incident::Error::Full => Problem::Unavailable(error.to_string()),
+            incident::Error::Busy | incident::Error::Full | incident::Error::NotYet(_) => {
+                Problem::Unavailable(error.to_string())
+            }
             other => Problem::Internal(other.to_string()),
         })
     }

@@ -11,9 +11,11 @@ pub mod worker;
 use std::sync::Arc;
 
 use incident::desk::{
-    Access, Actor, AgeingRow, Ask, Change, Changed, Decision, Desk, RemediationOrder, RuleRow, SecondAsked,
+    Access, Actor, AgeingRow, Ask, Change, Changed, Decision, Desk, RemediationOrder, RuleRow, Saved,
+    SecondAsked,
 };
 use jiff::Timestamp;
+use store::database::Witnessed;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -71,6 +73,11 @@ impl Responses {
     /// Over a desk. One for each process: its worker hears of requests by it.
     pub fn new(desk: Desk, asked: Arc<Notify>) -> Self {
         Self { desk, asked }
+    }
+
+    /// The same, whose next run of a rule is committed together with what tells of it.
+    pub fn noting(&self, witnessed: impl Into<Witnessed>) -> Self {
+        Self { desk: self.desk.noting(witnessed), ..self.clone() }
     }
 
     /// The rules in order; those that cannot be read any more are left out and logged.
@@ -220,7 +227,8 @@ impl Responses {
         for (position, (plugin, rule, action)) in (1..).zip(plugins::QUARANTINE_CONNECT) {
             if !plugins.iter().any(|known| known.name == plugin) {
                 let definition = Definition::quarantine_connect(host, port, credential, remediator, action);
-                if !self.desk.save_plugin(actor, &definition.row(plugin), Some(credential)).await? {
+                let row = definition.row(plugin);
+                if self.desk.save_plugin(actor, &row, Some(credential), "").await? != Saved::Done {
                     tracing::error!(
                         plugin,
                         credential,
@@ -237,7 +245,7 @@ impl Responses {
                     position,
                     actions: vec![Action::FlexResponse { plugin: plugin.to_owned() }],
                 };
-                self.desk.save_rule(actor, &row.row()).await?;
+                self.desk.save_rule(actor, &row.row(), "").await?;
             }
         }
         Ok(())

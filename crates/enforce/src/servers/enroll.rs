@@ -37,7 +37,7 @@ pub(super) async fn enroll(
         ends: seen.until,
     };
     // Used up only now: a request that cannot be signed costs nobody a token.
-    if !enforce.enter_server(&request, &certified, &granted).await? {
+    if !enforce.enter_server(&request, &certified, &granted, &peer.address.to_string()).await? {
         return Err(no_token());
     }
     tracing::info!(name = granted.name, kind = request.kind.as_str(), address = %peer.address, waits = granted.needs_approval, "a server was enrolled");

@@ -2,6 +2,7 @@
 
 use incident::wire::{Heartbeat, ServerKind};
 use serde_json::{Map, Value};
+use store::database::Session;
 use store::values;
 use web::audit::Actor;
 
@@ -39,7 +40,54 @@ fn alarm(servers: &[ServerState]) -> String {
     )
 }
 
+/// Tells one server, which gets it with its settings.
+async fn order(db: &mut dyn Session, name: &str, on: bool, who: &str) -> Result<(), Error> {
+    let rows = db.fetch("SELECT settings FROM server WHERE name = ?", values![name]).await?;
+    let Some(row) = rows.first() else { return Ok(()) };
+    let mut settings: Map<String, Value> =
+        serde_json::from_str(&row.get::<String>("settings")?).unwrap_or_default();
+    if on {
+        settings.insert(BREAK_GLASS.to_owned(), true.into());
+    } else {
+        settings.remove(BREAK_GLASS);
+    }
+    let text = serde_json::to_string(&settings).unwrap_or_default();
+    let sql = "UPDATE server SET settings = ?, settings_version = settings_version + 1, settings_by = ? WHERE name = ?";
+    db.run(sql, values![text, who, name]).await?;
+    Ok(())
+}
+
+/// Keeps the order for servers to come, or ends it. Whether that is different from before.
+async fn order_for_all(db: &mut dyn Session, on: bool, who: &str, why: &str) -> Result<bool, Error> {
+    let changed = match on {
+        true => {
+            let sql =
+                "INSERT INTO server_order (name, why, ordered_by) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+            db.run(sql, values![BREAK_GLASS, why, who]).await?
+        }
+        false => db.run("DELETE FROM server_order WHERE name = ?", values![BREAK_GLASS]).await?,
+    };
+    Ok(changed > 0)
+}
+
+/// A detection server that comes anew gets what is ordered of all. Who ordered it, and why, if it is.
+pub(super) async fn obey(db: &mut dyn Session, name: &str) -> Result<Option<(String, String)>, Error> {
+    db.lock(SETTINGS_LOCK).await?;
+    let sql = "SELECT why, ordered_by FROM server_order WHERE name = ?";
+    let rows = db.fetch(sql, values![BREAK_GLASS]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let (who, why): (String, String) = (row.get("ordered_by")?, row.get("why")?);
+    order(db, name, true, &who).await?;
+    Ok(Some((who, why)))
+}
+
 impl Enforce {
+    /// Whether servers that are enrolled from now on pass everything.
+    pub(crate) async fn break_glass_for_all(&self) -> Result<bool, Error> {
+        let sql = "SELECT 1 AS one FROM server_order WHERE name = ?";
+        Ok(!self.database().fetch(sql, values![BREAK_GLASS]).await?.is_empty())
+    }
+
     /// Brings what pages say up to date.
     pub(crate) async fn sound_alarm(&self) -> Result<(), Error> {
         self.site.set_alarm(alarm(&self.servers().await?));
@@ -51,8 +99,8 @@ impl Enforce {
         if tells(heartbeat) || !self.site.alarm().is_empty() { self.sound_alarm().await } else { Ok(()) }
     }
 
-    /// Orders detection servers (one by name, or all) to pass and record everything, or ends that; their other settings stay. All
-    /// of them and their lines in the audit log, or none. How many there are.
+    /// Orders detection servers (one by name, or all, with those that are enrolled later) to pass and record everything, or ends
+    /// that; their other settings stay. All of them and their lines in the audit log, or none. How many there are.
     pub(crate) async fn break_glass(
         &self,
         only: Option<&str>,
@@ -71,22 +119,17 @@ impl Enforce {
         let db = &mut *transaction;
         db.lock(SETTINGS_LOCK).await?;
         for server in &reached {
-            let name = server.name.as_str();
-            let rows = db.fetch("SELECT settings FROM server WHERE name = ?", values![name]).await?;
-            let Some(row) = rows.first() else { continue };
-            let mut settings: Map<String, Value> =
-                serde_json::from_str(&row.get::<String>("settings")?).unwrap_or_default();
-            if on {
-                settings.insert(BREAK_GLASS.to_owned(), true.into());
-            } else {
-                settings.remove(BREAK_GLASS);
-            }
-            let text = serde_json::to_string(&settings).unwrap_or_default();
-            let sql = "UPDATE server SET settings = ?, settings_version = settings_version + 1, settings_by = ? WHERE name = ?";
-            db.run(sql, values![text, actor.who.as_str(), name]).await?;
+            order(db, &server.name, on, &actor.who).await?;
         }
+        let lasts = only.is_none() && order_for_all(db, on, &actor.who, why).await?;
         for server in &reached {
             self.site.audit().add_within(db, actor, action, &server.name, why).await?;
+        }
+        if lasts {
+            self.site
+                .audit()
+                .add_within(db, actor, action, "all servers that are enrolled from now on", why)
+                .await?;
         }
         transaction.commit().await?;
         self.sound_alarm().await?;

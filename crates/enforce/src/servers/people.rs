@@ -62,10 +62,11 @@ async fn welcome(
     let Some(role) = user.default_role.or(user.roles.first().map(|(role, _)| *role)) else {
         return Ok(SignInAnswer::Refused);
     };
-    let session = enforce.site.sessions().begin_through(&caller.name, user.id, role, &peer).await?;
-    let actor = Actor { who: user.name.clone(), role: String::new(), peer };
+    let actor = Actor { who: user.name.clone(), role: String::new(), peer: peer.clone() };
     let detail = format!("at the Control Center of {}", caller.name);
-    enforce.site.audit().add(&actor, "SIGNED_IN", &format!("user {}", user.name), &detail).await?;
+    let entry = enforce.site.audit().entry(actor, "SIGNED_IN", &format!("user {}", user.name), &detail);
+    let sessions = enforce.site.sessions().noting(entry);
+    let session = sessions.begin_through(&caller.name, user.id, role, &peer).await?;
     Ok(SignInAnswer::Welcome { person: person(user), session })
 }
 
@@ -90,12 +91,12 @@ async fn about(
     };
     let user = enforce.site.people().user(session.user).await?;
     if question.end {
-        sessions.end(&session.hash).await?;
         let who = user.map(|user| user.name).unwrap_or_default();
         let subject = format!("user {who}");
         let actor = Actor { who, role: String::new(), peer: session.peer };
         let detail = format!("at the Control Center of {}", caller.name);
-        enforce.site.audit().add(&actor, "SIGNED_OUT", &subject, &detail).await?;
+        let entry = enforce.site.audit().entry(actor, "SIGNED_OUT", &subject, &detail);
+        sessions.noting(entry).end(&session.hash).await?;
         return Ok(SessionAnswer { person: None });
     }
     let user = user.filter(|user| !user.disabled && !user.must_change);

@@ -1,11 +1,15 @@
 //! Which servers there are: tokens, enrolment, approval, revocation, how each is, and what each is to run with.
 
+use std::collections::BTreeSet;
+
 use incident::wire::{EnrollRequest, Heartbeat, ServerKind};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Map;
-use store::database::{Row, Session};
+use serde_json::{Map, Value};
+use store::database::{Row, Session, Transaction};
 use store::values;
+use web::audit::Actor;
 
+use super::glass::obey;
 use super::token::{Token, check_name};
 use crate::{Enforce, Error};
 
@@ -66,7 +70,7 @@ pub struct ServerState {
     /// What it said then.
     pub heartbeat: Option<Heartbeat>,
     /// What somebody set for it here.
-    pub settings: Map<String, serde_json::Value>,
+    pub settings: Map<String, Value>,
     /// Grows with each change of them.
     pub settings_version: u64,
     /// Who changed them last.
@@ -84,8 +88,6 @@ pub struct NewToken {
     pub valid: SignedDuration,
     /// The server waits until somebody approves it.
     pub needs_approval: bool,
-    /// Who makes it.
-    pub by: String,
 }
 
 /// What a token that was shown grants.
@@ -111,7 +113,7 @@ pub(super) const SETTINGS_LOCK: i64 = 0x7365_7474_696e_6773;
 
 impl Enforce {
     /// Makes a token; its text is shown once and kept nowhere.
-    pub async fn make_token(&self, new: &NewToken) -> Result<String, Error> {
+    pub async fn make_token(&self, new: &NewToken, actor: &Actor) -> Result<String, Error> {
         check_name(&new.name)?;
         for name in &new.names {
             crate::certificates::check_host(name).map_err(|why| Error::Refused(why.to_string()))?;
@@ -133,7 +135,7 @@ impl Enforce {
             new.name.as_str(),
             serde_json::to_string(&new.names).unwrap_or_default(),
             new.needs_approval,
-            new.by.as_str(),
+            actor.who.as_str(),
             now.as_millisecond(),
             expires.as_millisecond(),
         ];
@@ -141,7 +143,9 @@ impl Enforce {
         // What nobody used for a month is forgotten.
         let old = now.as_millisecond() - SignedDuration::from_hours(30 * 24).as_millis() as i64;
         transaction.run("DELETE FROM enroll_token WHERE expires_at < ?", values![old]).await?;
-        transaction.commit().await?;
+        let detail =
+            format!("counts once, for {} hours; hosts: {}", new.valid.as_hours(), new.names.join(", "));
+        self.commit(transaction, actor, ["SERVER_TOKEN_MADE", &new.name, &detail]).await?;
         Ok(token.text())
     }
 
@@ -158,21 +162,41 @@ impl Enforce {
     }
 
     /// Lets a waiting server in. False if none of this name waits.
-    pub async fn approve_server(&self, name: &str, who: &str) -> Result<bool, Error> {
-        self.set_standing(name, "approved", "state = 'waiting'", who).await
+    pub async fn approve_server(&self, name: &str, actor: &Actor) -> Result<bool, Error> {
+        self.set_standing(name, "approved", "state = 'waiting'", actor).await
     }
 
     /// Shuts a server out at once, with the certificate that it has. It can be enrolled again. False if it is not there.
-    pub async fn revoke_server(&self, name: &str, who: &str) -> Result<bool, Error> {
-        self.set_standing(name, "revoked", "state <> 'revoked'", who).await
+    pub async fn revoke_server(&self, name: &str, actor: &Actor) -> Result<bool, Error> {
+        self.set_standing(name, "revoked", "state <> 'revoked'", actor).await
     }
 
-    async fn set_standing(&self, name: &str, state: &str, only_if: &str, who: &str) -> Result<bool, Error> {
+    async fn set_standing(
+        &self,
+        name: &str,
+        state: &str,
+        only_if: &str,
+        actor: &Actor,
+    ) -> Result<bool, Error> {
         let mut transaction = self.database().begin().await?;
         let sql = format!("UPDATE server SET state = ?, changed_by = ? WHERE name = ? AND {only_if}");
-        let changed = transaction.run(&sql, values![state, who, name]).await?;
-        transaction.commit().await?;
-        Ok(changed > 0)
+        if transaction.run(&sql, values![state, actor.who.as_str(), name]).await? == 0 {
+            return Ok(false);
+        }
+        let action = format!("SERVER_{}", state.to_uppercase());
+        self.commit(transaction, actor, [&action, name, ""]).await?;
+        Ok(true)
+    }
+
+    /// Ends a change of a server, together with its line in the audit log.
+    pub(super) async fn commit(
+        &self,
+        mut transaction: Box<dyn Transaction>,
+        actor: &Actor,
+        [action, subject, detail]: [&str; 3],
+    ) -> Result<(), Error> {
+        self.site.audit().add_within(&mut *transaction, actor, action, subject, detail).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Sets what a server is to run with: dotted keys of its part of the configuration. False if somebody else changed it since
@@ -181,8 +205,8 @@ impl Enforce {
         &self,
         name: &str,
         version: u64,
-        settings: &Map<String, serde_json::Value>,
-        who: &str,
+        settings: &Map<String, Value>,
+        actor: &Actor,
     ) -> Result<bool, Error> {
         for key in settings.keys() {
             super::settings::check_key(key)?;
@@ -190,10 +214,16 @@ impl Enforce {
         let text = serde_json::to_string(settings).unwrap_or_default();
         let mut transaction = self.database().begin().await?;
         transaction.lock(SETTINGS_LOCK).await?;
+        let sql = "SELECT settings FROM server WHERE name = ? AND settings_version = ?";
+        let rows = transaction.fetch(sql, values![name, version]).await?;
+        let Some(row) = rows.first() else { return Ok(false) };
+        let before = serde_json::from_str(&row.get::<String>("settings")?).unwrap_or_default();
         let sql = "UPDATE server SET settings = ?, settings_version = settings_version + 1, settings_by = ? WHERE name = ? AND settings_version = ?";
-        let changed = transaction.run(sql, values![text, who, name, version]).await?;
-        transaction.commit().await?;
-        Ok(changed > 0)
+        if transaction.run(sql, values![text, actor.who.as_str(), name, version]).await? == 0 {
+            return Ok(false);
+        }
+        self.commit(transaction, actor, ["SERVER_SETTINGS", name, &different(&before, settings)]).await?;
+        Ok(true)
     }
 
     /// What a token grants to this request; it is not used up by that. None: there is none, or it is over, or another request used it.
@@ -221,6 +251,7 @@ impl Enforce {
         request: &EnrollRequest,
         server: &Certified<'_>,
         granted: &Granted,
+        peer: &str,
     ) -> Result<bool, Error> {
         let now = Timestamp::now().as_millisecond();
         let mut transaction = self.database().begin().await?;
@@ -248,7 +279,24 @@ impl Enforce {
             FIRST,
         ];
         transaction.run(sql, values).await?;
-        transaction.commit().await?;
+        let ordered = match server.kind {
+            ServerKind::Detection => obey(&mut *transaction, server.name).await?,
+            ServerKind::Gateway => None,
+        };
+        if let Some((who, why)) = ordered {
+            let actor = Actor { who, ..Actor::default() };
+            let audit = self.site.audit();
+            audit.add_within(&mut *transaction, &actor, "BREAK_GLASS_ON", server.name, &why).await?;
+        }
+        let actor = Actor {
+            who: server.name.to_owned(),
+            role: server.kind.as_str().to_owned(),
+            peer: peer.to_owned(),
+        };
+        let waits = if granted.needs_approval { "; it waits for approval" } else { "" };
+        let detail = format!("by a token of {}{waits}", granted.by);
+        self.commit(transaction, &actor, ["SERVER_ENROLLED", server.name, &detail]).await?;
+        self.sound_alarm().await?;
         Ok(true)
     }
 
@@ -295,6 +343,15 @@ impl Enforce {
         transaction.run(sql, values![now, address, text, name]).await?;
         Ok(transaction.commit().await?)
     }
+}
+
+/// What is different, for the audit log.
+fn different(before: &Map<String, Value>, after: &Map<String, Value>) -> String {
+    let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let shown = |value: Option<&Value>| value.map_or("the server's own".to_owned(), Value::to_string);
+    let different = keys.into_iter().filter(|key| before.get(*key) != after.get(*key));
+    let told = different.map(|key| format!("{key}: {} -> {}", shown(before.get(key)), shown(after.get(key))));
+    told.collect::<Vec<_>>().join("; ")
 }
 
 async fn forget_old(db: &mut dyn Session, name: &str, serial: &str) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use store::sealed::SealedColumn;
 use store::{cipher, values};
+use web::audit::Actor;
 
 use crate::{Enforce, Error};
 
@@ -26,13 +27,13 @@ impl Enforce {
         if !known.is_empty() {
             return Ok(known);
         }
-        self.add_key(false).await?;
+        self.add_key(None).await?;
         self.known_keys().await
     }
 
     /// A new key for all servers; the old one goes on being known for seven days.
-    pub async fn renew_unique_id_key(&self) -> Result<(), Error> {
-        self.add_key(true).await
+    pub async fn renew_unique_id_key(&self, actor: &Actor) -> Result<(), Error> {
+        self.add_key(Some(actor)).await
     }
 
     async fn known_keys(&self) -> Result<Vec<String>, Error> {
@@ -47,14 +48,15 @@ impl Enforce {
         rows.iter().map(open).collect()
     }
 
-    async fn add_key(&self, even_if_there_is_one: bool) -> Result<(), Error> {
+    /// Adds one because somebody says so, or because there is none.
+    async fn add_key(&self, because_of: Option<&Actor>) -> Result<(), Error> {
         let key = format!("{}{}", store::keys::random_name()?, store::keys::random_name()?);
         let sealed = cipher::seal(self.keys(), CONTEXT, key.as_bytes())?;
         let now = Timestamp::now().as_millisecond();
         let mut transaction = self.database().begin().await?;
         transaction.lock(LOCK).await?;
         let there = transaction.fetch("SELECT id FROM unique_id_key LIMIT 1", Vec::new()).await?;
-        if !there.is_empty() && !even_if_there_is_one {
+        if !there.is_empty() && because_of.is_none() {
             return Ok(());
         }
         transaction
@@ -63,6 +65,9 @@ impl Enforce {
         transaction
             .run("INSERT INTO unique_id_key (sealed, made_at) VALUES (?, ?)", values![sealed, now])
             .await?;
-        Ok(transaction.commit().await?)
+        match because_of {
+            Some(actor) => self.commit(transaction, actor, ["UNIQUE_ID_KEY_RENEWED", "", ""]).await,
+            None => Ok(transaction.commit().await?),
+        }
     }
 }

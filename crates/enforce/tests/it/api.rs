@@ -99,6 +99,54 @@ async fn the_list_that_connectors_fetch_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_is_ordered_by_each_name_that_can_be_selected_and_pages_cover_it_once() {
+    let server = Server::start().await;
+    for number in 0..7 {
+        let mut one = message(&format!("M{number}"), &[1]);
+        one.subject = format!("subject {}", (number * 5) % 7);
+        one.message_id = (number % 2 == 0).then(|| format!("<{}@company.example>", (number * 3) % 7));
+        server.record(one).await;
+    }
+    let connector = Connector::new(&server, "API client").await;
+    let changes = json!({ "incidentIds": [2, 5], "isHidden": true, "dataOwnerName": "Zoe" });
+    let (status, _) = connector.ask(Method::PATCH, "/incidents", Some(changes)).await;
+    assert_eq!(status, StatusCode::OK);
+    let document = serde_json::to_value(enforce::api::document("1")).unwrap();
+    let fields = document["components"]["schemas"]["ListedIncident"]["properties"].as_object().unwrap();
+    for name in fields.keys() {
+        for order in ["ASC", "DESC"] {
+            let asked = |number: u64| {
+                json!({
+                    "select": [{ "name": "incidentId" }, { "name": name }],
+                    "orderBy": [{ "order": order, "field": { "name": name } }],
+                    "page": { "type": "offset", "pageNumber": number, "pageSize": 3 },
+                })
+            };
+            let mut all = Vec::new();
+            for number in 1..=3 {
+                all.extend(connector.list(asked(number)).await);
+            }
+            let ids: std::collections::BTreeSet<u64> =
+                all.iter().map(|one| one["incidentId"].as_u64().unwrap()).collect();
+            assert_eq!((all.len(), ids.len()), (7, 7), "{name} {order}: {all:?}");
+            let mut values: Vec<String> = all
+                .iter()
+                .map(|one| match &one[name] {
+                    Value::Number(number) => format!("{:09}", number.as_u64().unwrap()),
+                    Value::String(text) => text.clone(),
+                    Value::Bool(flag) => flag.to_string(),
+                    _ => String::new(),
+                })
+                .collect();
+            if order == "DESC" {
+                values.reverse();
+            }
+            assert!(values.is_sorted(), "{name} {order}: {values:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_by_number_cover_the_list_once() {
     let server = Server::start().await;
     for number in 0..25 {
@@ -147,6 +195,12 @@ async fn every_operator_that_users_send_is_understood() {
             json!({ "filterType": "string", "operandOne": { "name": "incidentNote", "function": "UPPER" }, "operator": "IS_NOT_NULL" }),
             1,
         ),
+        (
+            json!({ "filterType": "string", "operandOne": { "name": "policyName", "function": "UPPER" }, "operator": "IN",
+                "operandTwoValues": ["POLICY 1", "POLICY%"] }),
+            1,
+        ),
+        (test("string", "policyName", "EQ", json!(["POLICY 1"])), 0),
         (test("boolean", "isHidden", "EQ", json!([false])), 2),
         (test("boolean", "isHidden", "IN", json!(["true"])), 0),
         (test("string", "messageSource", "NOT_IN", json!(["NETWORK"])), 0),
@@ -220,7 +274,7 @@ async fn what_makes_no_sense_is_refused_and_reveals_nothing() {
 async fn a_change_is_all_or_nothing_and_names_what_it_did_not_find() {
     let server = Server::start().await;
     let id = server.record(message("M", &[1])).await[0];
-    server.enforce().desk().save_attribute("Department", "People", 1, false).await.unwrap().unwrap();
+    server.enforce().desk().save_attribute("Department", "People", 1, false, "").await.unwrap();
     let connector = Connector::new(&server, "API client").await;
     let body = json!({
         "incidentIds": [id, 4711], "incidentStatusId": 3, "severity": "LOW", "incidentNotes": [{ "note": "from outside" }],
@@ -290,10 +344,13 @@ async fn each_call_about_one_incident_is_answered() {
             .iter()
             .any(|one| one["segmentType"] == "VIOLATING_CONTENT" && one["text"] == "4111 1111 1111 1111")
     );
-    assert_eq!(
-        connector.get(&format!("/incidents/{id}/components")).await[0]["messageComponentName"],
-        "offer.zip"
-    );
+    let components = connector.get(&format!("/incidents/{id}/components")).await;
+    let names = ["Body", "offer.zip", "a.zip"].map(|name| json!(name));
+    assert_eq!([0, 1, 2].map(|at| components[at]["messageComponentName"].clone()), names);
+    assert_eq!(components[0]["isComponentAvailable"], false, "this role does not see the message");
+    assert_eq!(matches[0]["messageComponentId"], components[1]["messageComponentId"]);
+    let (status, _) = connector.ask(Method::GET, &format!("/incidents/{id}/components/1"), None).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
     let statuses = connector.get("/incidents/statuses").await;
     assert_eq!(statuses[0], json!({ "id": 1, "name": "New" }));
     let prevents = connector.get("/incidents/protectOrPreventStatuses").await;

@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[macro_use]
+#[path = "../../../store/tests/postgres/mod.rs"]
+mod postgres;
+
 mod api;
+mod audited;
 mod backtest;
 mod barriers;
 mod browser;
@@ -18,11 +23,10 @@ mod lookups;
 mod oidc;
 mod openapi;
 mod originals;
+mod overview;
 mod pages;
 mod policies;
 mod postbox;
-#[path = "../../../store/tests/postgres/mod.rs"]
-mod postgres;
 mod receivers;
 mod remediation;
 mod reports;
@@ -31,5 +35,6 @@ mod roles;
 mod s3;
 mod second_person;
 mod servers;
+mod stale;
 mod support;
 mod told;

@@ -171,7 +171,11 @@ async fn every_documented_route_answers_in_the_documented_shape() {
             let waiting = admin.json("get", "/api/v1/second-person", None).await;
             let request =
                 if path.contains("second-person") { waiting[0]["id"].clone() } else { json!(ids[0]) };
-            let address = path.replace("{id}", &request.to_string());
+            let address = path.replace("{id}", &request.to_string()).replace("{component}", "1");
+            let address = match path.ends_with("/policies/versions") {
+                true => format!("{address}?file=cards.toml"),
+                false => address,
+            };
             let own = path.contains("{id}") && path.contains("second-person") && waiting[0]["isOwn"] == true;
             let program = if own { &other } else { &admin };
             let (status, kind, text) = program.ask(method, &address, body(method, path)).await;
@@ -185,7 +189,7 @@ async fn every_documented_route_answers_in_the_documented_shape() {
             asked += 1;
         }
     }
-    assert_eq!(asked, 23, "each of them was asked");
+    assert_eq!(asked, 30, "each of them was asked");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,6 +204,8 @@ async fn every_served_route_is_documented() {
         .split('"')
         .filter(|text| text.starts_with("/ProtectManager/") || text.starts_with("/api/"))
         .map(|path| path.trim_end_matches('/'))
+        // As some connectors write it.
+        .filter(|path| !path.ends_with("/policymatches"))
         .collect();
     assert!(served.len() > 15, "{router}");
     assert_eq!(served, documented);

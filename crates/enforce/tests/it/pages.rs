@@ -2,248 +2,253 @@
 
 use incident::Severity;
 use reqwest::StatusCode;
+use store::database::Location;
 
-use crate::support::{Server, assert_harmless, hostile, message};
+use crate::postgres;
+use crate::support::{Server, assert_harmless, hostile, message, server_on};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hostile_mail_is_text_on_every_page() {
-    let server = Server::start().await;
-    let id = server.record(hostile("EVIL")).await[0];
-    server.record(hostile("EVIL2")).await;
-    let admin = server.person("Administrator").await;
-    for path in [
-        "/incidents".to_owned(),
-        format!("/incidents/{id}"),
-        format!("/incidents/{id}/message"),
-        "/summary".to_owned(),
-        "/incidents?subject=%22%3E%3Cscript%3Ealert(9)%3C/script%3E".to_owned(),
-        "/incidents?sender=%3Cscript%3Ealert(9)".to_owned(),
-    ] {
-        let answer = admin.get(&path).await;
-        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
-        assert_harmless(&answer.text);
-    }
-    let preview = admin
-        .post("/incidents/bulk", &[("id", &id.to_string()), ("note", "<script>alert(1)</script>")])
-        .await;
-    assert_eq!(preview.status, StatusCode::OK);
-    assert_harmless(&preview.text);
-}
+on_both! {
+    made by server_on;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_export_for_spreadsheets_holds_no_formula() {
-    let server = Server::start().await;
-    server.record(hostile("EVIL")).await;
-    let admin = server.person("Administrator").await;
-    let csv = admin.get("/incidents/export.csv").await;
-    assert_eq!((csv.status, csv.kind.as_str()), (StatusCode::OK, "text/csv; charset=utf-8"));
-    assert!(csv.text.contains("\"'=cmd|") && csv.text.contains("\"'=HYPERLINK("), "{}", csv.text);
-    let json = admin.get("/incidents/export.json").await;
-    let lines: serde_json::Value = serde_json::from_str(&json.text).unwrap();
-    assert_eq!(lines.as_array().unwrap().len(), 1);
-    let log = server.audit_log().await;
-    assert_eq!(log.iter().filter(|line| line.action == "INCIDENTS_EXPORTED").count(), 2);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_export_is_whole_however_long_the_list_is() {
-    let server = Server::start().await;
-    let many: Vec<u32> = (1..=700).collect();
-    for name in ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P"] {
-        server.record(message(name, &many)).await;
-    }
-    let admin = server.person("Administrator").await;
-    let csv = admin.get("/incidents/export.csv?sort=policy").await.text;
-    assert_eq!(csv.lines().count(), 1 + 16 * 700);
-    let numbers: std::collections::BTreeSet<&str> =
-        csv.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
-    assert_eq!(numbers.len(), 16 * 700, "each once");
-    let json = admin.get("/incidents/export.json?policy=5").await.text;
-    let lines: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
-    assert_eq!(lines.len(), 16);
-    assert_eq!(admin.get("/incidents/export.json?policy=999").await.text, "[]");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn filters_narrow_the_list_and_pages_go_on_by_key() {
-    let server = Server::start().await;
-    for number in 0..120 {
-        let mut one = message(&format!("M{number}"), &[number % 3 + 1]);
-        if number % 2 == 0 {
-            one.violations[0].severity = Severity::Low;
+    async fn a_filter_that_names_several_is_shown_whole_and_finding_again_keeps_it(server: Server) {
+        for (number, severity) in [Severity::High, Severity::Low, Severity::Info].into_iter().enumerate() {
+            let mut one = message(&format!("M{number}"), &[1]);
+            one.violations[0].severity = severity;
+            server.record(one).await;
         }
-        if number == 7 {
-            one.sender = "Zoe@Company.Example".into();
-            one.violations[0].matches[0].text = "DE89 3704 0044 0532 0130 00".into();
+        let admin = server.person("Administrator").await;
+        let page = admin.get("/incidents?severity=high&severity=low&status=New&status=Escalated").await.text;
+        assert!(page.contains("2 shown of 2<"), "{page}");
+        // What a browser sends when the form is sent as it is: what is chosen, and what is ticked.
+        let form = page.split("role=\"search\"").nth(1).unwrap().split("</form>").next().unwrap();
+        assert!(form.contains("<option value=\"high\" selected>") && form.contains("<option value=\"New\" selected>"), "{form}");
+        for (name, value) in [("severity", "low"), ("status", "Escalated")] {
+            assert!(form.contains(&format!("name=\"{name}\" value=\"{value}\" checked")), "{name}: {form}");
         }
-        server.record(one).await;
+        let one = admin.get("/incidents?severity=high").await.text;
+        assert!(!one.contains("<legend>Or</legend>"), "{one}");
     }
-    let admin = server.person("Administrator").await;
-    let list = async |query: &str| admin.get(&format!("/incidents?{query}")).await.text;
-    let shown = |page: &str| page.matches("data-choose aria-label").count();
-    let first = list("").await;
-    assert_eq!(shown(&first), 50);
-    assert!(first.contains("50 shown of 120"), "{first}");
-    let mut seen = std::collections::BTreeSet::new();
-    let mut page = first;
-    loop {
-        for line in page.split("aria-label=\"Choose incident ").skip(1) {
-            let id: u64 = line.split('"').next().unwrap().parse().unwrap();
-            assert!(seen.insert(id), "incident {id} twice");
+
+    async fn columns_are_shown_where_somebody_asks_for_them_and_tell_a_role_nothing_that_it_must_not_know(server: Server) {
+        use web::people::{Hidden, Privilege, Rights};
+        let mut mail = message("A", &[1]);
+        mail.message_id = Some("<abc@company.example>".into());
+        server.record(mail).await;
+        let admin = server.person("Administrator").await;
+        assert!(!admin.get("/incidents").await.text.contains("abc@company.example"));
+        let asked = "/incidents?columns=message-id&columns=last-seen&columns=server";
+        let page = admin.get(asked).await.text;
+        let heads: Vec<usize> = ["Message-ID</th>", ">Last seen</th>", ">Server</a></th>"]
+            .map(|head| page.find(head).unwrap_or_else(|| panic!("{head}: {page}")))
+            .to_vec();
+        assert!(heads.is_sorted(), "in the order that was asked for");
+        assert!(page.contains(">&lt;abc@company.example&gt;<"), "{page}");
+        assert!(
+            page.contains(r#"value="message-id" checked"#)
+                && page.contains("columns=message-id&#38;columns=last-seen"),
+            "{page}"
+        );
+        let privileges = [Privilege::ViewNetworkIncidents].into();
+        let blind = Rights { privileges, access: Vec::new(), hidden: [Hidden::Sender].into() };
+        let blind = server.with_rights("Blind", blind).await;
+        let page = blind.get(asked).await.text;
+        assert!(page.contains("Message-ID</th>") && !page.contains("abc@company"), "{page}");
+        assert_eq!(admin.get("/incidents?columns=password").await.status, StatusCode::BAD_REQUEST);
+    }
+
+    async fn a_hostile_mail_is_text_on_every_page(server: Server) {
+        let id = server.record(hostile("EVIL")).await[0];
+        server.record(hostile("EVIL2")).await;
+        let admin = server.person("Administrator").await;
+        for path in [
+            "/incidents".to_owned(),
+            format!("/incidents/{id}"),
+            format!("/incidents/{id}/message"),
+            "/summary".to_owned(),
+            "/incidents?subject=%22%3E%3Cscript%3Ealert(9)%3C/script%3E".to_owned(),
+            "/incidents?sender=%3Cscript%3Ealert(9)".to_owned(),
+        ] {
+            let answer = admin.get(&path).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
+            assert_harmless(&answer.text);
         }
-        let Some(next) = page.split("rel=\"next\" href=\"").nth(1) else { break };
-        let address = next.split('"').next().unwrap().replace("&amp;", "&");
-        page = admin.get(&address).await.text;
+        let preview = admin
+            .post("/incidents/bulk", &[("id", &id.to_string()), ("note", "<script>alert(1)</script>")])
+            .await;
+        assert_eq!(preview.status, StatusCode::OK);
+        assert_harmless(&preview.text);
     }
-    assert_eq!(seen.len(), 120);
-    assert!(list("severity=low").await.contains("50 shown of 60"));
-    assert!(list("policy=2").await.contains("40 shown of 40"));
-    assert!(list("policy=2&severity=low&status=New").await.contains("20 shown of 20"));
-    assert!(list("sender=zoe@company.example").await.contains("1 shown of 1<"));
-    assert!(list("sender=@company.example").await.contains("50 shown of 120"));
-    assert!(list("recipient=BERT@partner.example").await.contains("50 shown of 120"));
-    assert!(list("recipient=carl").await.contains("50 shown of 120"));
-    assert!(list("value=DE89370400440532013000").await.contains("1 shown of 1<"), "however it was written");
-    assert!(list("unscannable=encrypted").await.contains("50 shown of 120"));
-    assert!(list("unscannable=timeout").await.contains("No incident meets these filters"));
-    assert!(list("prevent=2&server=prevent-1").await.contains("50 shown of 120"));
-    assert!(list("to=2001-01-01").await.contains("No incident meets"));
-    for sort in ["severity", "status", "prevent", "policy", "sender", "server", "matches", "id", "recorded"] {
-        for order in ["up", "down"] {
-            let page = list(&format!("sort={sort}&order={order}")).await;
-            let next = page
-                .split("rel=\"next\" href=\"")
-                .nth(1)
-                .unwrap()
-                .split('"')
-                .next()
-                .unwrap()
-                .replace("&amp;", "&");
-            assert_eq!(shown(&admin.get(&next).await.text), 50, "{sort} {order}");
+
+    async fn an_export_for_spreadsheets_holds_no_formula(server: Server) {
+        server.record(hostile("EVIL")).await;
+        let admin = server.person("Administrator").await;
+        let csv = admin.get("/incidents/export.csv").await;
+        assert_eq!((csv.status, csv.kind.as_str()), (StatusCode::OK, "text/csv; charset=utf-8"));
+        assert!(csv.text.contains("\"'=cmd|") && csv.text.contains("\"'=HYPERLINK("), "{}", csv.text);
+        let json = admin.get("/incidents/export.json").await;
+        let lines: serde_json::Value = serde_json::from_str(&json.text).unwrap();
+        assert_eq!(lines.as_array().unwrap().len(), 1);
+        let log = server.audit_log().await;
+        assert_eq!(log.iter().filter(|line| line.action == "INCIDENTS_EXPORTED").count(), 2);
+    }
+
+    async fn an_export_is_whole_however_long_the_list_is(server: Server) {
+        let many: Vec<u32> = (1..=700).collect();
+        for name in ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P"] {
+            server.record(message(name, &many)).await;
+        }
+        let admin = server.person("Administrator").await;
+        let csv = admin.get("/incidents/export.csv?sort=policy").await.text;
+        assert_eq!(csv.lines().count(), 1 + 16 * 700);
+        let numbers: std::collections::BTreeSet<&str> =
+            csv.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+        assert_eq!(numbers.len(), 16 * 700, "each once");
+        let json = admin.get("/incidents/export.json?policy=5").await.text;
+        let lines: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+        assert_eq!(lines.len(), 16);
+        assert_eq!(admin.get("/incidents/export.json?policy=999").await.text, "[]");
+    }
+
+    async fn filters_narrow_the_list_and_pages_go_on_by_key(server: Server) {
+        for number in 0..120 {
+            let mut one = message(&format!("M{number}"), &[number % 3 + 1]);
+            if number % 2 == 0 {
+                one.violations[0].severity = Severity::Low;
+            }
+            if number == 7 {
+                one.sender = "Zoe@Company.Example".into();
+                one.violations[0].matches[0].text = "DE89 3704 0044 0532 0130 00".into();
+            }
+            server.record(one).await;
+        }
+        let admin = server.person("Administrator").await;
+        let list = async |query: &str| admin.get(&format!("/incidents?{query}")).await.text;
+        let shown = |page: &str| page.matches("data-choose aria-label").count();
+        let first = list("").await;
+        assert_eq!(shown(&first), 50);
+        assert!(first.contains("50 shown of 120"), "{first}");
+        let mut seen = std::collections::BTreeSet::new();
+        let mut page = first;
+        loop {
+            for line in page.split("aria-label=\"Choose incident ").skip(1) {
+                let id: u64 = line.split('"').next().unwrap().parse().unwrap();
+                assert!(seen.insert(id), "incident {id} twice");
+            }
+            let Some(next) = page.split("rel=\"next\" href=\"").nth(1) else { break };
+            let address = next.split('"').next().unwrap().replace("&amp;", "&");
+            page = admin.get(&address).await.text;
+        }
+        assert_eq!(seen.len(), 120);
+        assert!(list("severity=low").await.contains("50 shown of 60"));
+        assert!(list("policy=2").await.contains("40 shown of 40"));
+        assert!(list("policy=2&severity=low&status=New").await.contains("20 shown of 20"));
+        assert!(list("sender=zoe@company.example").await.contains("1 shown of 1<"));
+        assert!(list("sender=@company.example").await.contains("50 shown of 120"));
+        assert!(list("recipient=BERT@partner.example").await.contains("50 shown of 120"));
+        assert!(list("recipient=carl").await.contains("50 shown of 120"));
+        assert!(list("value=DE89370400440532013000").await.contains("1 shown of 1<"), "however it was written");
+        assert!(list("unscannable=encrypted").await.contains("50 shown of 120"));
+        assert!(list("unscannable=timeout").await.contains("No incident meets these filters"));
+        assert!(list("prevent=2&server=prevent-1").await.contains("50 shown of 120"));
+        assert!(list("to=2001-01-01").await.contains("No incident meets"));
+        for sort in ["severity", "status", "prevent", "policy", "sender", "server", "matches", "id", "recorded"] {
+            for order in ["up", "down"] {
+                let page = list(&format!("sort={sort}&order={order}")).await;
+                let next = page
+                    .split("rel=\"next\" href=\"")
+                    .nth(1)
+                    .unwrap()
+                    .split('"')
+                    .next()
+                    .unwrap()
+                    .replace("&amp;", "&");
+                assert_eq!(shown(&admin.get(&next).await.text), 50, "{sort} {order}");
+            }
+        }
+        for strange in ["severity=worst", "nonsense=1", "after=AAAA", "policy=99999999999999"] {
+            let answer = admin.get(&format!("/incidents?{strange}")).await;
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{strange}");
         }
     }
-    for strange in ["severity=worst", "nonsense=1", "after=AAAA", "policy=99999999999999"] {
-        let answer = admin.get(&format!("/incidents?{strange}")).await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{strange}");
+
+    async fn a_snapshot_tells_what_happened_and_masks_for_who_must_not_see(server: Server) {
+        let ids = server.record(message("M", &[1, 2])).await;
+        let remediator = server.person("Remediator").await;
+        let page = remediator.get(&format!("/incidents/{}", ids[0])).await.text;
+        for told in [
+            "anna@company.example",
+            "carla@partner.example",
+            "offer.zip &gt; q3.xlsx &gt; Sheet2!B7",
+            "<mark>4111 1111 1111 1111</mark>",
+            "payment_card, passed luhn",
+            "Other incidents of this message",
+            "a.zip",
+            "encrypted",
+            "Detected",
+        ] {
+            assert!(page.contains(told), "{told} is missing:\n{page}");
+        }
+        let reviewer = server.person("Reviewer").await;
+        let page = reviewer.get(&format!("/incidents/{}", ids[0])).await.text;
+        assert!(page.contains("**** **** **** 1111") && !page.contains("4111 1111"), "{page}");
+        for path in ["message", "original.eml"] {
+            let answer = reviewer.get(&format!("/incidents/{}/{path}", ids[0])).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+        }
     }
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_snapshot_tells_what_happened_and_masks_for_who_must_not_see() {
-    let server = Server::start().await;
-    let ids = server.record(message("M", &[1, 2])).await;
-    let remediator = server.person("Remediator").await;
-    let page = remediator.get(&format!("/incidents/{}", ids[0])).await.text;
-    for told in [
-        "anna@company.example",
-        "carla@partner.example",
-        "offer.zip &gt; q3.xlsx &gt; Sheet2!B7",
-        "<mark>4111 1111 1111 1111</mark>",
-        "payment_card, passed luhn",
-        "Other incidents of this message",
-        "a.zip",
-        "encrypted",
-        "Detected",
-    ] {
-        assert!(page.contains(told), "{told} is missing:\n{page}");
+    async fn each_look_at_an_original_is_in_the_audit_log(server: Server) {
+        let id = server.record(message("M", &[1])).await[0];
+        let remediator = server.person("Remediator").await;
+        let original = remediator.get(&format!("/incidents/{id}/original.eml")).await;
+        assert_eq!((original.status, original.kind.as_str()), (StatusCode::OK, "message/rfc822"));
+        assert!(original.text.ends_with("<b>bold</b>\r\n"));
+        let shown = remediator.get(&format!("/incidents/{id}/message")).await;
+        assert!(shown.text.contains("&lt;b&gt;bold&lt;/b&gt;"), "{}", shown.text);
+        let log = server.audit_log().await;
+        let looks: Vec<_> = log.iter().filter(|line| line.action == "ORIGINAL_SEEN").collect();
+        assert_eq!(looks.len(), 2);
+        assert!(looks.iter().all(|line| line.subject == format!("incident {id}")));
     }
-    let reviewer = server.person("Reviewer").await;
-    let page = reviewer.get(&format!("/incidents/{}", ids[0])).await.text;
-    assert!(page.contains("**** **** **** 1111") && !page.contains("4111 1111"), "{page}");
-    for path in ["message", "original.eml"] {
-        let answer = reviewer.get(&format!("/incidents/{}/{path}", ids[0])).await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+
+    async fn a_false_positive_becomes_a_case_that_can_be_read(server: Server) {
+        let id = server.record(hostile("EVIL")).await[0];
+        let admin = server.person("Administrator").await;
+        let case = admin.get(&format!("/incidents/{id}/near-miss")).await;
+        assert_eq!(case.status, StatusCode::OK);
+        let read: toml::Table = case.text.parse().unwrap();
+        assert_eq!(read["miss"].as_array().unwrap().len(), 1);
+        let reviewer = server.person("Reviewer").await;
+        assert_eq!(reviewer.get(&format!("/incidents/{id}/near-miss")).await.status, StatusCode::FORBIDDEN);
     }
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_look_at_an_original_is_in_the_audit_log() {
-    let server = Server::start().await;
-    let id = server.record(message("M", &[1])).await[0];
-    let remediator = server.person("Remediator").await;
-    let original = remediator.get(&format!("/incidents/{id}/original.eml")).await;
-    assert_eq!((original.status, original.kind.as_str()), (StatusCode::OK, "message/rfc822"));
-    assert!(original.text.ends_with("<b>bold</b>\r\n"));
-    let shown = remediator.get(&format!("/incidents/{id}/message")).await;
-    assert!(shown.text.contains("&lt;b&gt;bold&lt;/b&gt;"), "{}", shown.text);
-    let log = server.audit_log().await;
-    let looks: Vec<_> = log.iter().filter(|line| line.action == "ORIGINAL_SEEN").collect();
-    assert_eq!(looks.len(), 2);
-    assert!(looks.iter().all(|line| line.subject == format!("incident {id}")));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_false_positive_becomes_a_case_that_can_be_read() {
-    let server = Server::start().await;
-    let id = server.record(hostile("EVIL")).await[0];
-    let admin = server.person("Administrator").await;
-    let case = admin.get(&format!("/incidents/{id}/near-miss")).await;
-    assert_eq!(case.status, StatusCode::OK);
-    let read: toml::Table = case.text.parse().unwrap();
-    assert_eq!(read["miss"].as_array().unwrap().len(), 1);
-    let reviewer = server.person("Reviewer").await;
-    assert_eq!(reviewer.get(&format!("/incidents/{id}/near-miss")).await.status, StatusCode::FORBIDDEN);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_summary_counts_and_the_trend_has_its_days() {
-    let server = Server::start().await;
-    for number in 0..7 {
-        server.record(message(&format!("M{number}"), &[1])).await;
+    async fn the_summary_counts_and_the_trend_has_its_days(server: Server) {
+        for number in 0..7 {
+            server.record(message(&format!("M{number}"), &[1])).await;
+        }
+        let admin = server.person("Administrator").await;
+        admin.post("/incidents/1/change", &[("status", "Resolved")]).await;
+        let page = admin.get("/summary").await.text;
+        assert!(page.contains("<dt>Incidents</dt><dd>7</dd>"), "{page}");
+        assert!(page.contains("policy 1") && page.contains("anna@company.example") && page.contains("Resolved"));
+        assert!(!page.contains("Median time to decision</dt><dd>—"), "one was decided");
+        assert_eq!(admin.get("/summary?from=2026-11-24&to=2026-11-01").await.status, StatusCode::BAD_REQUEST);
+        assert_eq!(admin.get("/summary?from=x").await.status, StatusCode::BAD_REQUEST);
     }
-    let admin = server.person("Administrator").await;
-    admin.post("/incidents/1/change", &[("status", "Resolved")]).await;
-    let page = admin.get("/summary").await.text;
-    assert!(page.contains("<dt>Incidents</dt><dd>7</dd>"), "{page}");
-    assert!(page.contains("policy 1") && page.contains("anna@company.example") && page.contains("Resolved"));
-    assert!(!page.contains("Median time to decision</dt><dd>—"), "one was decided");
-    assert_eq!(admin.get("/summary?from=2026-11-24&to=2026-11-01").await.status, StatusCode::BAD_REQUEST);
-    assert_eq!(admin.get("/summary?from=x").await.status, StatusCode::BAD_REQUEST);
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn reports_are_private_or_shared_and_only_ones_own_are_removed() {
-    let server = Server::start().await;
-    let (ann, bob) = (server.person("Reviewer").await, server.person("Remediator").await);
-    let saved = ann.post("/reports", &[("name", "mine"), ("query", "severity=high")]).await;
-    assert_eq!(saved.status, StatusCode::SEE_OTHER);
-    ann.post("/reports", &[("name", "ours"), ("query", "status=New&sort=severity"), ("shared", "yes")]).await;
-    let seen = bob.get("/reports").await.text;
-    assert!(seen.contains("ours") && !seen.contains("mine"));
-    for id in ["1", "2"] {
-        assert_eq!(bob.post("/reports/remove", &[("id", id)]).await.status, StatusCode::NOT_FOUND);
+    async fn reports_are_private_or_shared_and_only_ones_own_are_removed(server: Server) {
+        let (ann, bob) = (server.person("Reviewer").await, server.person("Remediator").await);
+        let saved = ann.post("/reports", &[("name", "mine"), ("query", "severity=high")]).await;
+        assert_eq!(saved.status, StatusCode::SEE_OTHER);
+        ann.post("/reports", &[("name", "ours"), ("query", "status=New&sort=severity"), ("shared", "yes")]).await;
+        let seen = bob.get("/reports").await.text;
+        assert!(seen.contains("ours") && !seen.contains("mine"));
+        for id in ["1", "2"] {
+            assert_eq!(bob.post("/reports/remove", &[("id", id)]).await.status, StatusCode::NOT_FOUND);
+        }
+        assert_eq!(ann.post("/reports/remove", &[("id", "2")]).await.status, StatusCode::SEE_OTHER);
+        assert!(!bob.get("/reports").await.text.contains("ours"));
+        let strange = ann.post("/reports", &[("name", "x"), ("query", "severity=worst")]).await;
+        assert_eq!(strange.status, StatusCode::BAD_REQUEST);
     }
-    assert_eq!(ann.post("/reports/remove", &[("id", "2")]).await.status, StatusCode::SEE_OTHER);
-    assert!(!bob.get("/reports").await.text.contains("ours"));
-    let strange = ann.post("/reports", &[("name", "x"), ("query", "severity=worst")]).await;
-    assert_eq!(strange.status, StatusCode::BAD_REQUEST);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn columns_are_shown_where_somebody_asks_for_them_and_tell_a_role_nothing_that_it_must_not_know() {
-    use web::people::{Hidden, Privilege, Rights};
-    let server = Server::start().await;
-    let mut mail = message("A", &[1]);
-    mail.message_id = Some("<abc@company.example>".into());
-    server.record(mail).await;
-    let admin = server.person("Administrator").await;
-    assert!(!admin.get("/incidents").await.text.contains("abc@company.example"));
-    let asked = "/incidents?columns=message-id&columns=last-seen&columns=server";
-    let page = admin.get(asked).await.text;
-    let heads: Vec<usize> = ["Message-ID</th>", ">Last seen</th>", ">Server</a></th>"]
-        .map(|head| page.find(head).unwrap_or_else(|| panic!("{head}: {page}")))
-        .to_vec();
-    assert!(heads.is_sorted(), "in the order that was asked for");
-    assert!(page.contains(">&lt;abc@company.example&gt;<"), "{page}");
-    assert!(
-        page.contains(r#"value="message-id" checked"#)
-            && page.contains("columns=message-id&#38;columns=last-seen"),
-        "{page}"
-    );
-    let privileges = [Privilege::ViewNetworkIncidents].into();
-    let blind = Rights { privileges, access: Vec::new(), hidden: [Hidden::Sender].into() };
-    let blind = server.with_rights("Blind", blind).await;
-    let page = blind.get(asked).await.text;
-    assert!(page.contains("Message-ID</th>") && !page.contains("abc@company"), "{page}");
-    assert_eq!(admin.get("/incidents?columns=password").await.status, StatusCode::BAD_REQUEST);
 }

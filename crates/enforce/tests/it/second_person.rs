@@ -161,7 +161,9 @@ async fn what_is_confirmed_is_what_was_asked_for() {
     let (server, admin, id) = careful().await;
     let bob = server.person("Remediator").await;
     admin.post(&format!("/incidents/{id}/respond/1"), &[]).await;
-    let changed = [("id", "1"), ("name", "Approve"), ("actions", "set-status Escalated\nlimit-retention")];
+    let was = server.enforce().desk().rules().await.unwrap()[0].mark();
+    let actions = "set-status Escalated\nlimit-retention";
+    let changed = [("id", "1"), ("was", &was), ("name", "Approve"), ("actions", actions)];
     assert_eq!(admin.post("/response-rules", &changed).await.status, StatusCode::SEE_OTHER);
     bob.post("/second-person/1", &[("answer", "confirm")]).await;
     let history = server.history(id).await;

@@ -243,7 +243,17 @@ async fn break_glass_needs_a_reason_and_shouts_while_it_is_on() {
     }
     admin.post("/servers/break-glass", &[("glass", "on"), ("why", "all of them")]).await;
     assert!(admin.get("/servers").await.text.contains("mx1, mx2 pass every message"));
+    // All of them are those too that come later, as long as it is on.
+    let late = async |name: &str| {
+        let token = token(&admin, &[("name", name), ("hours", "2")]).await;
+        let mut machine = Machine::new(&server);
+        machine.enroll(&token).await;
+        machine.settings().await.values.get("break_glass").cloned()
+    };
+    assert_eq!(late("mx3").await, Some(true.into()));
+    assert!(admin.get("/incidents").await.text.contains("mx1, mx2, mx3 pass every message"));
     admin.post("/servers/break-glass", &[("glass", "off")]).await;
+    assert_eq!(late("mx4").await, None);
     assert!(!admin.get("/incidents").await.text.contains("Break-glass is on"));
     // A server that says so of itself is believed, whoever switched it.
     let mut beat = heartbeat();
@@ -252,6 +262,6 @@ async fn break_glass_needs_a_reason_and_shouts_while_it_is_on() {
     assert!(admin.get("/incidents").await.text.contains("Break-glass is on: mx2"));
     let log = server.audit_log().await;
     let on = log.iter().filter(|line| line.action == "BREAK_GLASS_ON").count();
-    assert_eq!(on, 3, "once for each server each time");
+    assert_eq!(on, 5, "once for each server each time, and for those to come");
     assert!(log.iter().any(|line| line.detail.contains("the engine is stuck")));
 }

@@ -6,6 +6,7 @@ use enforce::{ConsoleTls, Enforce, Options, Running};
 use incident::{Disposition, Match, NewMessage, NewViolation, Severity};
 use reqwest::header::{CONTENT_TYPE, COOKIE};
 use reqwest::{Client, Method, StatusCode};
+use store::database::Location;
 use tokio_util::sync::CancellationToken;
 use web::people::{NewUser, Rights};
 use zeroize::Zeroizing;
@@ -26,6 +27,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) to: String,
     pub(crate) kind: String,
+    /// Methods that there are besides the one that was tried.
+    pub(crate) allow: String,
     pub(crate) text: String,
 }
 
@@ -36,6 +39,11 @@ pub(crate) struct Person {
     base: String,
     cookie: String,
     pub(crate) csrf: String,
+}
+
+/// Over a database that is there, or its own: for what holds on both.
+pub(crate) async fn server_on(at: Option<Location>) -> Server {
+    Server::start_with(|options| options.database = at).await
 }
 
 impl Server {
@@ -256,8 +264,9 @@ pub(crate) async fn read(answer: reqwest::Response) -> Answer {
     let header = |name: &str| {
         answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
     };
-    let (status, to, kind) = (answer.status(), header("location"), header("content-type"));
-    Answer { status, to, kind, text: answer.text().await.unwrap() }
+    let (status, to, kind, allow) =
+        (answer.status(), header("location"), header("content-type"), header("allow"));
+    Answer { status, to, kind, allow, text: answer.text().await.unwrap() }
 }
 
 /// A policy that is good.

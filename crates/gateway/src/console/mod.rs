@@ -23,7 +23,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 use web::people::Privilege;
-use web::{Place, Problem, Site};
+use web::{Place, Problem, Routes, Site};
 
 use crate::{Error, Gateway};
 
@@ -62,7 +62,7 @@ pub async fn site(gateway: &Gateway, hosts: Vec<String>) -> Result<Site, web::Er
 /// All pages, behind the site's guard.
 pub fn router(gateway: &Gateway, site: &Site) -> Router {
     let center = Arc::new(Center { gateway: gateway.clone(), site: site.clone() });
-    let pages = Router::new()
+    let pages = Routes::new()
         .route("/folders", get(folders::overview))
         .route("/configuration/folders", get(folders::list))
         .route("/configuration/folders/new", get(folders::ask_new).post(folders::add))

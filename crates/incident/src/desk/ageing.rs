@@ -4,8 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use store::database::{Row, Session};
 use store::values;
 
+use super::saved::{self, FORMS, Saved, is_as_shown};
 use super::{Actor, Desk};
 use crate::Error;
+
+const RULES: &str = "SELECT id, name, status, hours, actions, acts_on_mail FROM ageing_rule";
 
 /// A rule as kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,43 +27,65 @@ pub struct AgeingRow {
     pub acts_on_mail: bool,
 }
 
+impl AgeingRow {
+    /// What a form carries that was made from it.
+    pub fn mark(&self) -> String {
+        let (hours, acts_on_mail) = (self.hours.to_string(), self.acts_on_mail.to_string());
+        saved::mark(&[&self.name, &self.status, &hours, &self.actions, &acts_on_mail])
+    }
+}
+
+fn rule(row: &Row) -> Result<AgeingRow, Error> {
+    Ok(AgeingRow {
+        id: row.get::<i64>("id")? as u64,
+        name: row.get("name")?,
+        status: row.get("status")?,
+        hours: row.get::<i64>("hours")? as u32,
+        actions: row.get("actions")?,
+        acts_on_mail: row.get("acts_on_mail")?,
+    })
+}
+
 impl Desk {
     /// The rules by name.
     pub async fn ageing_rules(&self) -> Result<Vec<AgeingRow>, Error> {
-        let sql = "SELECT id, name, status, hours, actions, acts_on_mail FROM ageing_rule ORDER BY name";
-        let rule = |row: &Row| {
-            Ok(AgeingRow {
-                id: row.get::<i64>("id")? as u64,
-                name: row.get("name")?,
-                status: row.get("status")?,
-                hours: row.get::<i64>("hours")? as u32,
-                actions: row.get("actions")?,
-                acts_on_mail: row.get("acts_on_mail")?,
-            })
-        };
-        self.database().fetch(sql, Vec::new()).await?.iter().map(rule).collect()
+        let sql = format!("{RULES} ORDER BY name");
+        self.database().fetch(&sql, Vec::new()).await?.iter().map(rule).collect()
     }
 
-    /// Makes a rule, or changes the one of this name: it acts anew on incidents that it acted on.
-    pub async fn save_ageing_rule(&self, actor: &Actor, rule: &AgeingRow) -> Result<(), Error> {
+    /// Makes a rule, or changes the one of this name, as its maker `was` shown it: it acts anew on incidents that it acted on.
+    pub async fn save_ageing_rule(
+        &self,
+        actor: &Actor,
+        rule: &AgeingRow,
+        was: &str,
+    ) -> Result<Saved<AgeingRow>, Error> {
         let mut transaction = self.begin().await?;
+        transaction.lock(FORMS).await?;
         let name = rule.name.as_str();
+        let now = transaction.fetch(&format!("{RULES} WHERE name = ?"), values![name]).await?;
+        let now = now.first().map(self::rule).transpose()?;
+        if !is_as_shown(now.as_ref(), AgeingRow::mark, was) {
+            return Ok(Saved::Stale(now));
+        }
         transaction.run("DELETE FROM ageing_rule WHERE name = ?", values![name]).await?;
         let sql = "INSERT INTO ageing_rule (name, status, hours, actions, acts_on_mail, changed_at, changed_by) \
             VALUES (?, ?, ?, ?, ?, ?, ?)";
         let now = Timestamp::now().as_millisecond();
         let (status, actions, who) = (rule.status.as_str(), rule.actions.as_str(), actor.who.as_str());
         transaction.run(sql, values![name, status, rule.hours, actions, rule.acts_on_mail, now, who]).await?;
-        transaction.commit().await?;
-        Ok(())
+        self.commit(transaction).await?;
+        Ok(Saved::Done)
     }
 
     /// Removes a rule.
     pub async fn remove_ageing_rule(&self, id: u64) -> Result<bool, Error> {
         let mut transaction = self.begin().await?;
-        let gone = transaction.run("DELETE FROM ageing_rule WHERE id = ?", values![id]).await?;
-        transaction.commit().await?;
-        Ok(gone > 0)
+        if transaction.run("DELETE FROM ageing_rule WHERE id = ?", values![id]).await? == 0 {
+            return Ok(false);
+        }
+        self.commit(transaction).await?;
+        Ok(true)
     }
 
     /// Incidents on which the rule is to act now, at most `limit`, those first that wait longest. Hidden ones are left alone.

@@ -204,10 +204,11 @@ impl Desk {
                 Some(now) if !marked(db, ageing, id, &now).await? => Changed::Unchanged,
                 Some(now) => {
                     let mut done = Changed::Unchanged;
-                    if let Some(request) = confirms
-                        && let Err(why) = second::confirm(db, id, actor, request).await?
-                    {
-                        return Ok(Err(why));
+                    if let Some(request) = confirms {
+                        if let Err(why) = second::confirm(db, id, actor, request).await? {
+                            return Ok(Err(why));
+                        }
+                        done = Changed::Done;
                     }
                     for change in changes.iter().filter(|change| !now.is(change)) {
                         if apply(db, id, actor, &now, change).await? {
@@ -232,7 +233,11 @@ impl Desk {
             };
             results.push((id, result));
         }
-        transaction.commit().await?;
+        // What tells of a decision tells of one that changed something.
+        match results.iter().any(|(_, result)| *result == Changed::Done) {
+            true => self.commit(transaction).await?,
+            false => transaction.commit().await?,
+        }
         Ok(Ok(results))
     }
 

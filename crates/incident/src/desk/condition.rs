@@ -29,6 +29,8 @@ pub enum Field {
     Policy,
     PolicyVersion,
     Sender,
+    /// The number of the name that stands for the sender.
+    Pseudonym,
     SenderDomain,
     /// An address, whole.
     Recipient,
@@ -38,6 +40,7 @@ pub enum Field {
     Subject,
     ReceivedAt,
     RecordedAt,
+    LastSeen,
     Server,
     Direction,
     Matches,
@@ -152,6 +155,7 @@ impl Condition {
                     | Field::PolicyVersion
                     | Field::Recipients
                     | Field::Subject
+                    | Field::LastSeen
                     | Field::Direction
                     | Field::Outcome
                     | Field::DataOwnerName
@@ -208,6 +212,8 @@ impl Field {
             | Self::PolicyId
             | Self::ReceivedAt
             | Self::RecordedAt
+            | Self::LastSeen
+            | Self::Pseudonym
             | Self::Matches => Kind::Number,
             Self::Trial | Self::Hidden => Kind::Flag,
             _ => Kind::Text,
@@ -259,11 +265,13 @@ impl Field {
             Self::Policy => "policy",
             Self::PolicyVersion => "policy_version",
             Self::Sender => "lower(sender)",
+            Self::Pseudonym => "pseudonym",
             Self::SenderDomain => "sender_domain",
             Self::Recipients | Self::Recipient | Self::RecipientDomain => "recipients",
             Self::Subject => "subject",
             Self::ReceivedAt => "received_at",
             Self::RecordedAt => "recorded_at",
+            Self::LastSeen => "last_seen",
             Self::Server => "server",
             Self::Direction => "direction",
             Self::Matches => "match_count",

@@ -5,6 +5,7 @@ use store::database::{Row, Session};
 use store::values;
 use zeroize::Zeroizing;
 
+use super::saved::{FORMS, Saved, is_as_shown, mark};
 use super::{Actor, Desk};
 use crate::Error;
 use crate::seal::credential_context;
@@ -71,53 +72,74 @@ pub struct Secret {
     pub changed_by: String,
 }
 
+impl Report {
+    /// What a form carries that was made from it.
+    pub fn mark(&self) -> String {
+        mark(&[&self.name, &self.shared.to_string(), &self.query])
+    }
+}
+
+const REPORTS: &str = "SELECT id, owner, name, shared, query FROM saved_report";
+
+fn report(row: &Row) -> Result<Report, Error> {
+    Ok(Report {
+        id: row.get::<i64>("id")? as u64,
+        owner: row.get("owner")?,
+        name: row.get("name")?,
+        shared: row.get("shared")?,
+        query: row.get("query")?,
+    })
+}
+
 impl Desk {
     /// One's own reports and the shared ones.
     pub async fn reports(&self, user: &str) -> Result<Vec<Report>, Error> {
-        let sql = "SELECT id, owner, name, shared, query FROM saved_report WHERE owner = ? OR shared ORDER BY name, id LIMIT 500";
-        let report = |row: &Row| {
-            Ok(Report {
-                id: row.get::<i64>("id")? as u64,
-                owner: row.get("owner")?,
-                name: row.get("name")?,
-                shared: row.get("shared")?,
-                query: row.get("query")?,
-            })
-        };
-        self.database().fetch(sql, values![user]).await?.iter().map(report).collect()
+        let sql = format!("{REPORTS} WHERE owner = ? OR shared ORDER BY name, id LIMIT 500");
+        self.database().fetch(&sql, values![user]).await?.iter().map(report).collect()
     }
 
-    /// Saves a report, or saves over one's own of the same name.
+    /// Saves a report, or saves over one's own of the same name, as its maker `was` shown it.
     pub async fn save_report(
         &self,
         user: &str,
         name: &str,
         shared: bool,
         query: &str,
-    ) -> Result<Result<(), String>, Error> {
+        was: &str,
+    ) -> Result<Saved<Report>, Error> {
         let name = name.trim();
         if !(1..=100).contains(&name.chars().count()) || name.chars().any(char::is_control) {
-            return Ok(Err("a report has a name of 1 to 100 characters".to_owned()));
+            return Ok(Saved::Refused("A report has a name of 1 to 100 characters.".to_owned()));
         }
         if query.len() > 8_000 {
-            return Ok(Err("the filters of this report are too long to be saved".to_owned()));
+            return Ok(Saved::Refused("The filters of this report are too long to be saved.".to_owned()));
         }
         let mut transaction = self.begin().await?;
+        transaction.lock(FORMS).await?;
+        let sql = format!("{REPORTS} WHERE owner = ? AND name = ?");
+        let now = transaction.fetch(&sql, values![user, name]).await?;
+        let now = now.first().map(report).transpose()?;
+        if !is_as_shown(now.as_ref(), Report::mark, was) {
+            return Ok(Saved::Stale(now));
+        }
         let sql = "INSERT INTO saved_report (owner, name, shared, query, made_at) VALUES (?, ?, ?, ?, ?) \
             ON CONFLICT (owner, name) DO UPDATE SET shared = excluded.shared, query = excluded.query";
         let now = jiff::Timestamp::now().as_millisecond();
         transaction.run(sql, values![user, name, shared, query, now]).await?;
-        transaction.commit().await?;
-        Ok(Ok(()))
+        self.commit(transaction).await?;
+        Ok(Saved::Done)
     }
 
     /// Removes one's own report; false if it is not there or somebody else's.
     pub async fn remove_report(&self, user: &str, id: u64) -> Result<bool, Error> {
         let mut transaction = self.begin().await?;
-        let gone =
-            transaction.run("DELETE FROM saved_report WHERE id = ? AND owner = ?", values![id, user]).await?;
-        transaction.commit().await?;
-        Ok(gone > 0)
+        if transaction.run("DELETE FROM saved_report WHERE id = ? AND owner = ?", values![id, user]).await?
+            == 0
+        {
+            return Ok(false);
+        }
+        self.commit(transaction).await?;
+        Ok(true)
     }
 
     /// The credentials, without what is secret.
@@ -150,7 +172,7 @@ impl Desk {
             changed_at = excluded.changed_at, changed_by = excluded.changed_by";
         let now = jiff::Timestamp::now().as_millisecond();
         transaction.run(sql, values![name, kind.as_str(), shown, sealed, now, actor.who.as_str()]).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(())
     }
 
@@ -177,9 +199,11 @@ impl Desk {
         if !users.is_empty() {
             return Ok(Err(users));
         }
-        let gone = transaction.run("DELETE FROM credential WHERE name = ?", values![name]).await?;
-        transaction.commit().await?;
-        Ok(Ok(gone > 0))
+        if transaction.run("DELETE FROM credential WHERE name = ?", values![name]).await? == 0 {
+            return Ok(Ok(false));
+        }
+        self.commit(transaction).await?;
+        Ok(Ok(true))
     }
 
     /// The value, for a plug-in about to use it.

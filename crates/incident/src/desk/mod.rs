@@ -12,6 +12,7 @@ mod lookups;
 mod mails;
 mod remediation;
 mod rules;
+pub(crate) mod saved;
 mod schedule;
 mod search;
 mod second;
@@ -20,7 +21,7 @@ pub(crate) mod statuses;
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::database::{Database, Row, Session, Transaction};
+use store::database::{Database, Row, Session, Transaction, Witnessed};
 use store::keys::Keys;
 use store::values;
 
@@ -37,6 +38,7 @@ pub use lookups::{LookedUp, LookupDue, LookupWaits};
 pub use mails::RecordedMail;
 pub use remediation::{Asked, Order as RemediationOrder, Result as RemediationResult};
 pub use rules::{PluginRow, PolicyVersion, RuleRow};
+pub use saved::Saved;
 pub use schedule::{Every, ReportMail, Schedule, Scheduled};
 pub use search::{Count, Key, Listed, Page, Search, Sort};
 pub use second::{Ask, Declined, SecondAsked};
@@ -74,17 +76,23 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Desk {
     journal: Arc<Journal>,
     patience: Duration,
+    witnessed: Witnessed,
 }
 
 impl Desk {
     /// The desk of a journal.
     pub fn new(journal: Arc<Journal>) -> Self {
-        Self { journal, patience: PATIENCE }
+        Self { journal, patience: PATIENCE, witnessed: Witnessed::default() }
     }
 
     /// With another time that a search may take which no index answers.
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
+    }
+
+    /// The same, whose next change is committed together with what tells of it.
+    pub fn noting(&self, witnessed: impl Into<Witnessed>) -> Self {
+        Self { witnessed: witnessed.into(), ..self.clone() }
     }
 
     /// The journal.
@@ -108,6 +116,11 @@ impl Desk {
             false => db.fetch(&writer.sql, writer.values).await,
         };
         Ok(rows?)
+    }
+
+    /// Ends a change, with what tells of it.
+    async fn commit(&self, transaction: Box<dyn Transaction>) -> Result<(), Error> {
+        Ok(self.witnessed.commit(transaction).await?)
     }
 
     async fn begin(&self) -> Result<Box<dyn Transaction>, Error> {
@@ -141,7 +154,7 @@ impl Desk {
 }
 
 /// A line of the history, which is only ever added to.
-async fn tell(
+pub(crate) async fn tell(
     db: &mut dyn Session,
     incident: u64,
     actor: &Actor,

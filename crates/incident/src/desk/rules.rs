@@ -1,10 +1,14 @@
 //! Smart response rules, plug-ins and versions of policy files as rows: names, and definitions in JSON that the server reads.
 
-use store::database::Row;
+use store::database::{Row, Session};
 use store::values;
 
+use super::saved::{FORMS, Saved, is_as_shown, mark};
 use super::{Actor, Desk};
 use crate::Error;
+
+const RULES: &str = "SELECT id, name, description, actions, position FROM smart_rule";
+const PLUGINS: &str = "SELECT name, definition, second_person FROM plugin";
 
 /// A rule that people start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,22 +53,35 @@ pub struct PolicyVersion {
     pub text: String,
 }
 
+impl RuleRow {
+    /// What a form carries that was made from it.
+    pub fn mark(&self) -> String {
+        mark(&[&self.name, &self.description, &self.actions, &self.position.to_string()])
+    }
+}
+
+impl PluginRow {
+    /// What a form carries that was made from it.
+    pub fn mark(&self) -> String {
+        mark(&[&self.name, &self.definition, &self.second_person.to_string()])
+    }
+}
+
 impl Desk {
-    /// Notes a change of a policy file.
+    /// Notes a change of a policy file, in the transaction that ends with the change.
     pub async fn keep_policy_version(
         &self,
+        db: &mut dyn Session,
         actor: &Actor,
         file: &str,
         before: &str,
         text: &str,
         why: &str,
     ) -> Result<(), Error> {
-        let mut transaction = self.begin().await?;
         let sql = "INSERT INTO policy_version (file, at, who, why, before, text) VALUES (?, ?, ?, ?, ?, ?)";
         let now = jiff::Timestamp::now().as_millisecond();
         let why = crate::seal::shortened(why, 500);
-        transaction.run(sql, values![file, now, actor.who.as_str(), why, before, text]).await?;
-        transaction.commit().await?;
+        db.run(sql, values![file, now, actor.who.as_str(), why, before, text]).await?;
         Ok(())
     }
 
@@ -86,79 +103,76 @@ impl Desk {
 
     /// The rules in order.
     pub async fn rules(&self) -> Result<Vec<RuleRow>, Error> {
-        let sql = "SELECT id, name, description, actions, position FROM smart_rule ORDER BY position, name";
-        let rule = |row: &Row| {
-            Ok(RuleRow {
-                id: row.get::<i64>("id")? as u64,
-                name: row.get("name")?,
-                description: row.get("description")?,
-                actions: row.get("actions")?,
-                position: row.get("position")?,
-            })
-        };
-        self.database().fetch(sql, Vec::new()).await?.iter().map(rule).collect()
+        let sql = format!("{RULES} ORDER BY position, name");
+        self.database().fetch(&sql, Vec::new()).await?.iter().map(rule).collect()
     }
 
-    /// Makes a rule, or changes the one with its number. False: the name is taken, or the number is gone.
-    pub async fn save_rule(&self, actor: &Actor, rule: &RuleRow) -> Result<bool, Error> {
+    /// Makes a rule, or changes the one with its number, as its maker `was` shown it.
+    pub async fn save_rule(&self, actor: &Actor, rule: &RuleRow, was: &str) -> Result<Saved<RuleRow>, Error> {
         let mut transaction = self.begin().await?;
-        let taken = transaction
-            .fetch("SELECT id FROM smart_rule WHERE name = ?", values![rule.name.as_str()])
-            .await?;
-        if let Some(row) = taken.first()
-            && row.get::<i64>("id")? as u64 != rule.id
-        {
-            return Ok(false);
+        transaction.lock(FORMS).await?;
+        let now = transaction.fetch(&format!("{RULES} WHERE id = ?"), values![rule.id]).await?;
+        let now = now.first().map(self::rule).transpose()?;
+        if !is_as_shown(now.as_ref(), RuleRow::mark, was) {
+            return Ok(Saved::Stale(now));
+        }
+        let sql = "SELECT id FROM smart_rule WHERE name = ? AND id <> ?";
+        if !transaction.fetch(sql, values![rule.name.as_str(), rule.id]).await?.is_empty() {
+            return Ok(Saved::Refused(format!("There is another rule called {}.", rule.name)));
         }
         let now = jiff::Timestamp::now().as_millisecond();
         let (name, description, actions, who) =
             (rule.name.as_str(), rule.description.as_str(), rule.actions.as_str(), actor.who.as_str());
-        let touched = if rule.id == 0 {
+        if rule.id == 0 {
             let sql = "INSERT INTO smart_rule (name, description, actions, position, changed_at, changed_by) VALUES (?, ?, ?, ?, ?, ?)";
-            transaction.run(sql, values![name, description, actions, rule.position, now, who]).await?
+            transaction.run(sql, values![name, description, actions, rule.position, now, who]).await?;
         } else {
             let sql = "UPDATE smart_rule SET name = ?, description = ?, actions = ?, position = ?, changed_at = ?, changed_by = ? WHERE id = ?";
             transaction
                 .run(sql, values![name, description, actions, rule.position, now, who, rule.id])
-                .await?
-        };
-        transaction.commit().await?;
-        Ok(touched > 0)
+                .await?;
+        }
+        self.commit(transaction).await?;
+        Ok(Saved::Done)
     }
 
     /// Removes a rule.
     pub async fn remove_rule(&self, id: u64) -> Result<bool, Error> {
         let mut transaction = self.begin().await?;
-        let gone = transaction.run("DELETE FROM smart_rule WHERE id = ?", values![id]).await?;
-        transaction.commit().await?;
-        Ok(gone > 0)
+        if transaction.run("DELETE FROM smart_rule WHERE id = ?", values![id]).await? == 0 {
+            return Ok(false);
+        }
+        self.commit(transaction).await?;
+        Ok(true)
     }
 
     /// The plug-ins by name.
     pub async fn plugins(&self) -> Result<Vec<PluginRow>, Error> {
-        let sql = "SELECT name, definition, second_person FROM plugin ORDER BY name";
-        let plugin = |row: &Row| {
-            Ok(PluginRow {
-                name: row.get("name")?,
-                definition: row.get("definition")?,
-                second_person: row.get("second_person")?,
-            })
-        };
-        self.database().fetch(sql, Vec::new()).await?.iter().map(plugin).collect()
+        let sql = format!("{PLUGINS} ORDER BY name");
+        self.database().fetch(&sql, Vec::new()).await?.iter().map(plugin).collect()
     }
 
-    /// Makes or changes a plug-in that needs this credential. False: there is none of that name.
+    /// Makes a plug-in that needs this credential, or changes the one of its name, as its maker `was` shown it.
     pub async fn save_plugin(
         &self,
         actor: &Actor,
         plugin: &PluginRow,
         credential: Option<&str>,
-    ) -> Result<bool, Error> {
+        was: &str,
+    ) -> Result<Saved<PluginRow>, Error> {
         let mut transaction = self.begin().await?;
         if let Some(credential) = credential
             && !super::kept::is_kept(&mut *transaction, credential).await?
         {
-            return Ok(false);
+            let why = format!("There is no credential named {credential}: make it first, under Credentials.");
+            return Ok(Saved::Refused(why));
+        }
+        transaction.lock(FORMS).await?;
+        let now =
+            transaction.fetch(&format!("{PLUGINS} WHERE name = ?"), values![plugin.name.as_str()]).await?;
+        let now = now.first().map(self::plugin).transpose()?;
+        if !is_as_shown(now.as_ref(), PluginRow::mark, was) {
+            return Ok(Saved::Stale(now));
         }
         let sql = "INSERT INTO plugin (name, definition, second_person, changed_at, changed_by) VALUES (?, ?, ?, ?, ?) \
             ON CONFLICT (name) DO UPDATE SET definition = excluded.definition, second_person = excluded.second_person, \
@@ -167,8 +181,8 @@ impl Desk {
         let (name, definition) = (plugin.name.as_str(), plugin.definition.as_str());
         let values = values![name, definition, plugin.second_person, now, actor.who.as_str()];
         transaction.run(sql, values).await?;
-        transaction.commit().await?;
-        Ok(true)
+        self.commit(transaction).await?;
+        Ok(Saved::Done)
     }
 
     /// Removes a plug-in that nothing waits for. False if there is none; the inner error is what waits: incidents by number.
@@ -181,8 +195,28 @@ impl Desk {
         if !waiting.is_empty() {
             return Ok(Err(waiting));
         }
-        let gone = transaction.run("DELETE FROM plugin WHERE name = ?", values![name]).await?;
-        transaction.commit().await?;
-        Ok(Ok(gone > 0))
+        if transaction.run("DELETE FROM plugin WHERE name = ?", values![name]).await? == 0 {
+            return Ok(Ok(false));
+        }
+        self.commit(transaction).await?;
+        Ok(Ok(true))
     }
+}
+
+fn rule(row: &Row) -> Result<RuleRow, Error> {
+    Ok(RuleRow {
+        id: row.get::<i64>("id")? as u64,
+        name: row.get("name")?,
+        description: row.get("description")?,
+        actions: row.get("actions")?,
+        position: row.get("position")?,
+    })
+}
+
+fn plugin(row: &Row) -> Result<PluginRow, Error> {
+    Ok(PluginRow {
+        name: row.get("name")?,
+        definition: row.get("definition")?,
+        second_person: row.get("second_person")?,
+    })
 }

@@ -178,7 +178,7 @@ impl Desk {
             let values = values![report, every, day, hour, zone, schedule.role, due.as_millisecond()];
             db.run(sql, values).await?;
         }
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(true)
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use store::database::{Dialect, Row};
 use store::values;
 
+use super::condition::Writer;
 use super::{Access, Condition, Desk};
 use crate::read::{SUMMARY, summary, time};
 use crate::{Error, Summary};
@@ -28,10 +29,16 @@ pub enum Sort {
     Sender,
     Server,
     Matches,
+    Subject,
+    MessageId,
+    PolicyVersion,
+    Owner,
+    DataOwnerName,
+    Hidden,
 }
 
 impl Sort {
-    /// All of them.
+    /// Those that an index has, for lists that people look at.
     pub const ALL: [Self; 10] = [
         Self::Received,
         Self::Id,
@@ -57,11 +64,33 @@ impl Sort {
             Self::Sender => "lower(sender)",
             Self::Server => "server",
             Self::Matches => "match_count",
+            Self::Subject => "subject",
+            // What is not there comes before all that is.
+            Self::MessageId => "coalesce(message_id, '')",
+            Self::PolicyVersion => "policy_version",
+            Self::Owner => "coalesce(owner, '')",
+            Self::DataOwnerName => "coalesce(data_owner_name, '')",
+            Self::Hidden => "CASE WHEN hidden THEN 1 ELSE 0 END",
         }
     }
 
     fn is_text(self) -> bool {
-        matches!(self, Self::Status | Self::Sender | Self::Server)
+        matches!(
+            self,
+            Self::Status
+                | Self::Sender
+                | Self::Server
+                | Self::Subject
+                | Self::MessageId
+                | Self::PolicyVersion
+                | Self::Owner
+                | Self::DataOwnerName
+        )
+    }
+
+    /// No index has them in this order: all that meet the condition are read.
+    fn reads_all(self) -> bool {
+        !Self::ALL.contains(&self)
     }
 
     /// The index that has incidents so ordered, where it is not by time or number alone.
@@ -75,6 +104,12 @@ impl Sort {
             Self::Sender => Some("INDEXED BY incident_by_sender"),
             Self::Server => Some("INDEXED BY incident_by_server"),
             Self::Matches => Some("INDEXED BY incident_by_matches"),
+            Self::Subject
+            | Self::MessageId
+            | Self::PolicyVersion
+            | Self::Owner
+            | Self::DataOwnerName
+            | Self::Hidden => None,
         }
     }
 
@@ -196,19 +231,7 @@ fn grouped(number: u64) -> String {
     out
 }
 
-/// Senders that are looked through for one by its pseudonym.
-const SENDERS: i64 = 200_000;
-
 impl Desk {
-    /// Each sender once, in lower case: read from the index of senders by leaps, however many incidents each has.
-    pub async fn senders(&self) -> Result<Vec<String>, Error> {
-        let sql = "WITH RECURSIVE leap (sender) AS (SELECT min(lower(sender)) FROM incident UNION ALL \
-            SELECT (SELECT min(lower(incident.sender)) FROM incident WHERE lower(incident.sender) > leap.sender) FROM leap \
-            WHERE leap.sender IS NOT NULL) SELECT sender FROM leap WHERE sender IS NOT NULL LIMIT ?";
-        let rows = self.database().fetch(sql, values![SENDERS]).await?;
-        rows.iter().map(|row| Ok(row.get("sender")?)).collect()
-    }
-
     /// A page of a list.
     pub async fn page(&self, access: &Access, search: &Search) -> Result<Page, Error> {
         let index = match self.index_of(search.sort) {
@@ -270,7 +293,7 @@ impl Desk {
         writer.sql.push_str(&format!(" ORDER BY {} LIMIT ?", by.join(", ")));
         let limit = search.limit.clamp(1, 10_001);
         writer.values.push((limit + 1).into());
-        let found = self.found(&search.condition, writer).await?;
+        let found = self.found_in(search, writer).await?;
         let more = found.len() > limit as usize;
         let mut rows = found
             .iter()
@@ -297,8 +320,16 @@ impl Desk {
         let by: Vec<String> = search.sort.columns().iter().map(|column| format!("{column}{down}")).collect();
         writer.sql.push_str(&format!(" ORDER BY {} LIMIT 1 OFFSET ?", by.join(", ")));
         writer.values.push(place.saturating_sub(1).into());
-        let rows = self.found(&search.condition, writer).await?;
+        let rows = self.found_in(search, writer).await?;
         rows.first().map(|row| Ok(listed(row, search.sort)?.key)).transpose()
+    }
+
+    /// The rows of a list: not for ever, where its condition or its order takes reading all there is.
+    async fn found_in(&self, search: &Search, writer: Writer<'_>) -> Result<Vec<Row>, Error> {
+        if search.sort.reads_all() {
+            return Ok(self.database().search(&writer.sql, writer.values, self.patience).await?);
+        }
+        self.found(&search.condition, writer).await
     }
 
     /// How many there are.
@@ -309,6 +340,21 @@ impl Desk {
         let rows = self.found(condition, inner).await?;
         let n = rows.first().map(|row| row.get::<i64>("n")).transpose()?.unwrap_or(0) as u64;
         Ok(if n > COUNTED { Count::MoreThan(COUNTED) } else { Count::Exactly(n) })
+    }
+
+    /// Numbers of incidents above this one, smallest first, at most `limit`.
+    pub async fn ids_after(
+        &self,
+        access: &Access,
+        condition: &Condition,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<u64>, Error> {
+        let mut writer = self.select("incident.id AS id", access, condition);
+        writer.sql.push_str(" AND incident.id > ? ORDER BY incident.id LIMIT ?");
+        writer.values.extend(values![after, limit]);
+        let rows = self.found(condition, writer).await?;
+        rows.iter().map(|row| Ok(row.get::<i64>("id")? as u64)).collect()
     }
 
     /// Numbers of incidents, newest first, at most `limit`.
@@ -348,6 +394,12 @@ fn listed(row: &Row, sort: Sort) -> Result<Listed, Error> {
         Sort::Sender => Some(row.get::<String>("sender_key")?),
         Sort::Server => Some(summary.server.clone()),
         Sort::Matches => Some(summary.matches.to_string()),
+        Sort::Subject => Some(summary.subject.clone()),
+        Sort::MessageId => Some(summary.message_id.clone().unwrap_or_default()),
+        Sort::PolicyVersion => Some(row.get("policy_version")?),
+        Sort::Owner => Some(row.get::<Option<String>>("owner")?.unwrap_or_default()),
+        Sort::DataOwnerName => Some(row.get::<Option<String>>("data_owner_name")?.unwrap_or_default()),
+        Sort::Hidden => Some(i64::from(row.get::<bool>("hidden")?).to_string()),
     };
     let at = if sort == Sort::Recorded { recorded } else { summary.received_at.as_millisecond() };
     let key = Key { value, at, id: summary.id };

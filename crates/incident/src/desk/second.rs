@@ -94,7 +94,7 @@ impl Desk {
         let detail = if note.is_empty() { what } else { format!("{what}: {note}") };
         let action = if own { "SECOND_PERSON_WITHDRAWN" } else { "SECOND_PERSON_DECLINED" };
         tell(db, asked.incident, actor, action, &detail).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(if own { Declined::Withdrawn } else { Declined::Declined })
     }
 }

@@ -5,6 +5,7 @@ use store::database::{Dialect, Row, Session};
 use store::values;
 
 use super::Desk;
+use super::saved::{FORMS, Saved, is_as_shown, mark};
 use crate::Error;
 
 /// A workflow status.
@@ -41,6 +42,7 @@ pub struct AttributeDefinition {
 
 /// Names are compared without regard to case, which no index does: one after another.
 const NAMES: i64 = 0x7374_6174_7573;
+const ATTRIBUTES: &str = "SELECT id, name, attribute_group, position, is_email FROM attribute_definition";
 const ALL: &str =
     "SELECT id, name, status_group, closed, position, built_in FROM status ORDER BY position, id";
 
@@ -52,6 +54,30 @@ fn status(row: &Row) -> Result<StatusRow, Error> {
         closed: row.get("closed")?,
         position: row.get("position")?,
         built_in: row.get("built_in")?,
+    })
+}
+
+impl StatusRow {
+    /// What a form carries that was made from it.
+    pub fn mark(&self) -> String {
+        mark(&[&self.name, &self.group, &self.closed.to_string(), &self.position.to_string()])
+    }
+}
+
+impl AttributeDefinition {
+    /// What a form carries that was made from it.
+    pub fn mark(&self) -> String {
+        mark(&[&self.name, &self.group, &self.position.to_string(), &self.is_email.to_string()])
+    }
+}
+
+fn attribute(row: &Row) -> Result<AttributeDefinition, Error> {
+    Ok(AttributeDefinition {
+        id: row.get::<i64>("id")? as u64,
+        name: row.get("name")?,
+        group: row.get("attribute_group")?,
+        position: row.get("position")?,
+        is_email: row.get("is_email")?,
     })
 }
 
@@ -75,25 +101,28 @@ impl Desk {
         self.database().fetch(ALL, Vec::new()).await?.iter().map(status).collect()
     }
 
-    /// Makes a status, or changes group, meaning and place of the own one of this name. The inner error is for whoever asked.
+    /// Makes a status, or changes group, meaning and place of the own one of this name, as its maker `was` shown it.
     pub async fn save_status(
         &self,
         name: &str,
         group: &str,
         closed: bool,
         position: i64,
-    ) -> Result<Result<(), String>, Error> {
+        was: &str,
+    ) -> Result<Saved<StatusRow>, Error> {
         let (name, group) = (name.trim(), group.trim());
         if !fits(name) || !fits(group) {
-            return Ok(Err("a status and its group have names of 1 to 60 characters".to_owned()));
+            return Ok(Saved::Refused("a status and its group have names of 1 to 60 characters".to_owned()));
         }
         let mut transaction = self.begin().await?;
         transaction.lock(NAMES).await?;
         let known = kept(&mut *transaction).await?;
-        match known.iter().find(|known| known.name.to_lowercase() == name.to_lowercase()) {
+        let now = known.into_iter().find(|known| known.name.to_lowercase() == name.to_lowercase());
+        match now {
             Some(known) if known.built_in => {
-                return Ok(Err(format!("{:?} is built in and stays as it is", known.name)));
+                return Ok(Saved::Refused(format!("{:?} is built in and stays as it is", known.name)));
             }
+            now if !is_as_shown(now.as_ref(), StatusRow::mark, was) => return Ok(Saved::Stale(now)),
             Some(known) => {
                 let sql = "UPDATE status SET status_group = ?, closed = ?, position = ? WHERE id = ?";
                 transaction.run(sql, values![group, closed, position, known.id]).await?;
@@ -103,8 +132,8 @@ impl Desk {
                 transaction.run(sql, values![name, group, closed, position, false]).await?;
             }
         }
-        transaction.commit().await?;
-        Ok(Ok(()))
+        self.commit(transaction).await?;
+        Ok(Saved::Done)
     }
 
     /// Removes a status that no incident has.
@@ -124,44 +153,43 @@ impl Desk {
         if !used.is_empty() {
             return Ok(Err(format!("incidents have the status {name:?}; give them another one first")));
         }
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(Ok(()))
     }
 
     /// The custom attributes in order.
     pub async fn attribute_definitions(&self) -> Result<Vec<AttributeDefinition>, Error> {
-        let sql = "SELECT id, name, attribute_group, position, is_email FROM attribute_definition ORDER BY position, id";
-        let one = |row: &Row| {
-            Ok(AttributeDefinition {
-                id: row.get::<i64>("id")? as u64,
-                name: row.get("name")?,
-                group: row.get("attribute_group")?,
-                position: row.get("position")?,
-                is_email: row.get("is_email")?,
-            })
-        };
-        self.database().fetch(sql, Vec::new()).await?.iter().map(one).collect()
+        let sql = format!("{ATTRIBUTES} ORDER BY position, id");
+        self.database().fetch(&sql, Vec::new()).await?.iter().map(attribute).collect()
     }
 
-    /// Makes a custom attribute, or changes group, place and kind of the one of this name. The inner error is for whoever asked.
+    /// Makes a custom attribute, or changes group, place and kind of the one of this name, as its maker `was` shown it.
     pub async fn save_attribute(
         &self,
         name: &str,
         group: &str,
         position: i64,
         is_email: bool,
-    ) -> Result<Result<(), String>, Error> {
+        was: &str,
+    ) -> Result<Saved<AttributeDefinition>, Error> {
         let (name, group) = (name.trim(), group.trim());
         if !fits(name) || !fits(group) {
-            return Ok(Err("an attribute and its group have names of 1 to 60 characters".to_owned()));
+            let why = "an attribute and its group have names of 1 to 60 characters";
+            return Ok(Saved::Refused(why.to_owned()));
         }
         let mut transaction = self.begin().await?;
+        transaction.lock(FORMS).await?;
+        let now = transaction.fetch(&format!("{ATTRIBUTES} WHERE name = ?"), values![name]).await?;
+        let now = now.first().map(attribute).transpose()?;
+        if !is_as_shown(now.as_ref(), AttributeDefinition::mark, was) {
+            return Ok(Saved::Stale(now));
+        }
         let sql = "INSERT INTO attribute_definition (name, attribute_group, position, is_email) VALUES (?, ?, ?, ?) \
             ON CONFLICT (name) DO UPDATE SET attribute_group = excluded.attribute_group, position = excluded.position, \
             is_email = excluded.is_email";
         transaction.run(sql, values![name, group, position, is_email]).await?;
-        transaction.commit().await?;
-        Ok(Ok(()))
+        self.commit(transaction).await?;
+        Ok(Saved::Done)
     }
 
     /// Removes a custom attribute with its values. How many incidents had one; None: there is no such attribute.
@@ -172,7 +200,7 @@ impl Desk {
         let Some(row) = rows.first() else { return Ok(None) };
         let name: String = row.get("name")?;
         let gone = transaction.run("DELETE FROM attribute WHERE name = ?", values![name]).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(Some(gone))
     }
 }

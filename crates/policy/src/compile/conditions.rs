@@ -82,15 +82,6 @@ impl Questions {
             mode: condition.count.as_ref().map_or(cx.count, |count| count.value),
             counts: condition.counts,
         };
-        if let Some(Atom { test: Test::Content(content), .. }) = self.atoms.get(atom as usize) {
-            for source in &content.sources {
-                let list = match source {
-                    Source::List(list) => *list,
-                    Source::Near(near) => self.nears[*near as usize].list,
-                };
-                self.collector.need(list, at_least);
-            }
-        }
         Some(leaf)
     }
 

@@ -1,12 +1,15 @@
 //! Warnings for what is legal but surely wrong: rules that can never match, thresholds out of reach, exceptions that
 //! swallow their policy.
 
+use std::sync::Arc;
+
 use jiff::civil;
 
 use super::library::Library;
 use super::model::{
-    Content, DocumentsTest, ExactTest, Leaf, LearnedTest, Node, Policy, Rule, Settings, Test,
+    Content, DocumentsTest, ExactTest, Leaf, LearnedTest, Node, Policy, Rule, Settings, Source, Test,
 };
+use super::reach::{Reach, tiers};
 use crate::diagnostic::{Diagnostics, Place};
 use crate::syntax::condition::{Condition, Count, Test as Written};
 use crate::syntax::policy as syntax;
@@ -14,6 +17,8 @@ use crate::syntax::policy as syntax;
 /// A compiled policy beside what was written.
 pub(crate) struct Doubts<'d> {
     pub(crate) atoms: &'d [super::model::Atom],
+    /// The patterns of each list, in order.
+    pub(crate) members: &'d [Arc<[u32]>],
     pub(crate) library: &'d Library<'d>,
     pub(crate) settings: &'d Settings,
     pub(crate) today: civil::Date,
@@ -39,8 +44,8 @@ impl Doubts<'_> {
                     .label(why)
                     .remedy("change or remove one of its conditions");
             }
-            self.thresholds(&source.condition, source.count, &written.place, out);
-            tiers(source, &written.place, out);
+            self.reach().rule(source, rule, &written.place, out);
+            tiers(source, rule, &written.place, out);
         }
         for (exception, source) in policy.exceptions.iter().zip(&written.exceptions) {
             let place = written.place.at(source.span.clone());
@@ -55,7 +60,11 @@ impl Doubts<'_> {
             };
             let swallowed =
                 own.iter().enumerate().filter(|(number, _)| concerns(*number)).all(|(_, rule)| {
-                    exception.at_least <= rule.at_least.max(1) && self.implied(&exception.tree, &rule.tree)
+                    // What both count is the same only where the rule has nothing else to count.
+                    let enough = exception.at_least <= 1
+                        || exception.at_least <= rule.at_least && rule.tree.leaves().len() == 1;
+                    let apart = !exception.whole_message && !rule.per_component;
+                    enough && self.implied(&exception.tree, &rule.tree, apart)
                 });
             if swallowed && !own.is_empty() {
                 out.warn("W0205", &place, "this exception swallows the rules that it is for")
@@ -63,7 +72,12 @@ impl Doubts<'_> {
                     .remedy("ask for something that the rules do not ask for");
             }
             self.one_recipient(&source.condition, &written.place, out);
+            self.reach().exception(source, &exception.tree, &written.place, out);
         }
+    }
+
+    fn reach(&self) -> Reach<'_> {
+        Reach { atoms: self.atoms, library: self.library }
     }
 
     /// Why a tree can never hold.
@@ -106,17 +120,11 @@ impl Doubts<'_> {
 
     /// A condition and its opposite, or two sizes that exclude each other.
     fn contradiction(&self, nodes: &[Node]) -> Option<&'static str> {
-        let wanted: Vec<&Leaf> = nodes
-            .iter()
-            .filter_map(|node| if let Node::Leaf(leaf) = node { Some(leaf) } else { None })
-            .collect();
-        let refused = nodes
-            .iter()
-            .filter_map(|node| if let Node::None(inner) = node { Some(inner) } else { None })
-            .flatten();
+        let wanted: Vec<&Leaf> = nodes.iter().flat_map(musts).collect();
+        let refused = nodes.iter().flat_map(refused);
         for node in refused {
             if let Node::Leaf(leaf) = node
-                && wanted.iter().any(|one| one.atom == leaf.atom && one.at_least >= leaf.at_least)
+                && wanted.iter().any(|one| self.leads_to(one, leaf))
             {
                 return Some("a condition stands in `all` and in `none`");
             }
@@ -154,8 +162,42 @@ impl Doubts<'_> {
         disjoint.then_some("its conditions look in different components, but must hold in one")
     }
 
-    /// Whether `exception` holds whenever `rule` does: each of its conditions is one that the rule must have.
-    fn implied(&self, exception: &Node, rule: &Node) -> bool {
+    /// Whether the second holds wherever the first does: the same question, or one that finds all that the other finds.
+    fn leads_to(&self, one: &Leaf, other: &Leaf) -> bool {
+        if one.atom == other.atom {
+            let counts_less = one.mode == other.mode || one.mode == Count::Unique;
+            return other.at_least <= 1 || counts_less && one.at_least >= other.at_least;
+        }
+        let content = |leaf: &Leaf| match self.atoms.get(leaf.atom as usize).map(|atom| &atom.test) {
+            Some(Test::Content(content)) => Some(content),
+            _ => None,
+        };
+        let (Some(one), Some(all)) = (content(one), content(other)) else { return false };
+        let mut wider = all.places.clone();
+        wider.merge(&one.places);
+        other.at_least <= 1
+            && wider == all.places
+            && all.exclude.is_empty()
+            && one.sources.iter().all(|source| all.sources.iter().any(|wider| self.has_all(*wider, *source)))
+    }
+
+    /// Whether one source has every match that another has, or a longer one.
+    fn has_all(&self, wider: Source, narrower: Source) -> bool {
+        let (Source::List(wider), Source::List(narrower)) = (wider, narrower) else {
+            return wider == narrower;
+        };
+        let of = |list: u32| self.members.get(list as usize).map(|members| &members[..]).unwrap_or_default();
+        of(narrower).iter().all(|pattern| of(wider).binary_search(pattern).is_ok())
+    }
+
+    /// Whether `exception` holds whenever `rule` does. `apart` says that it must hold in each single component where the rule
+    /// finds something, wherever the rest of that stands.
+    fn implied(&self, exception: &Node, rule: &Node, apart: bool) -> bool {
+        let by_rule = || match rule {
+            Node::Any(nodes) => nodes.iter().all(|node| self.implied(exception, node, apart)),
+            Node::All(nodes) => nodes.iter().any(|node| self.implied(exception, node, apart)),
+            Node::Leaf(_) | Node::None(_) => false,
+        };
         match exception {
             Node::Leaf(leaf) => {
                 let everyone = match self.atoms.get(leaf.atom as usize).map(|atom| &atom.test) {
@@ -163,39 +205,13 @@ impl Doubts<'_> {
                     Some(Test::Recipients { patterns, .. }) => patterns.is_everyone(),
                     _ => false,
                 };
-                everyone
-                    || musts(rule).iter().any(|must| must.atom == leaf.atom && must.at_least >= leaf.at_least)
+                let leads = |one: &Leaf| self.leads_to(one, leaf) && (!apart || leaf.at_least <= 1);
+                everyone || matches!(rule, Node::Leaf(one) if leads(one)) || by_rule()
             }
-            Node::All(nodes) => nodes.iter().all(|node| self.implied(node, rule)),
-            Node::Any(nodes) => nodes.iter().any(|node| self.implied(node, rule)),
+            Node::All(nodes) if apart && nodes.len() > 1 => false,
+            Node::All(nodes) => nodes.iter().all(|node| self.implied(node, rule, apart)),
+            Node::Any(nodes) => nodes.iter().any(|node| self.implied(node, rule, apart)) || by_rule(),
             Node::None(_) => false,
-        }
-    }
-
-    /// A number of different words that is more than there are.
-    fn thresholds(&self, condition: &Condition, count: Count, place: &Place, out: &mut Diagnostics) {
-        match &condition.test {
-            Written::All(inner) | Written::Any(inner) | Written::None(inner) => {
-                inner.iter().for_each(|condition| self.thresholds(condition, count, place, out));
-            }
-            Written::Words { words, .. } => {
-                let unique = condition.count.as_ref().map_or(count, |count| count.value) == Count::Unique;
-                let (Some(least), Some(known), true) =
-                    (&condition.at_least, self.library.plain_words(words), unique)
-                else {
-                    return;
-                };
-                if least.value > known as u64 {
-                    out.warn(
-                        "W0207",
-                        &place.at(least.span.clone()),
-                        format!("{} different words are asked for, but only {known} are given", least.value),
-                    )
-                    .label("out of reach")
-                    .remedy("lower the number, add words, or count all matches (count = \"all\")");
-                }
-            }
-            _ => {}
         }
     }
 
@@ -234,14 +250,11 @@ fn musts(node: &Node) -> Vec<&Leaf> {
     }
 }
 
-fn tiers(source: &syntax::Rule, place: &Place, out: &mut Diagnostics) {
-    let mut seen = Vec::new();
-    for tier in &source.tiers {
-        if seen.contains(&tier.at_least.value) {
-            out.warn("W0209", &place.at(tier.at_least.span.clone()), "two tiers begin at the same count")
-                .label("the second is never used")
-                .remedy("give each tier a count of its own");
-        }
-        seen.push(tier.at_least.value);
+/// The conditions that must not hold for a tree to hold.
+fn refused(node: &Node) -> Vec<&Node> {
+    match node {
+        Node::All(nodes) => nodes.iter().flat_map(refused).collect(),
+        Node::None(nodes) => nodes.iter().collect(),
+        _ => Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::diagnostic::{Diagnostics, Place};
+use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 
 /// A file of a policy set: its name relative to the directory, with `/` between folders, and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +112,11 @@ fn read_file(name: String, path: &std::path::Path, size: u64, out: &mut Diagnost
             Ok(text) => Some(SourceFile::new(name, text)),
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
-                unreadable(&name, &format!("it is not UTF-8 (octet {at})"), out);
+                let text = String::from_utf8_lossy(error.as_bytes());
+                let place = Place { file: Arc::from(name), source: Arc::from(text), span: None };
+                // What is not UTF-8 shows as one replacement character.
+                let place = place.at(at..at + char::REPLACEMENT_CHARACTER.len_utf8());
+                unreadable_at(&place, &format!("it is not UTF-8 (octet {at})"), out).label("no character");
                 None
             }
         },
@@ -125,6 +129,10 @@ fn read_file(name: String, path: &std::path::Path, size: u64, out: &mut Diagnost
 
 fn unreadable(name: &str, why: &str, out: &mut Diagnostics) {
     let place = Place { file: Arc::from(name), source: Arc::from(""), span: None };
-    out.error("E0001", &place, format!("the file cannot be read: {why}"))
-        .remedy("give the file the right owner and encoding (UTF-8), or move it out of the policy directory");
+    unreadable_at(&place, why, out);
+}
+
+fn unreadable_at<'o>(place: &Place, why: &str, out: &'o mut Diagnostics) -> &'o mut Diagnostic {
+    out.error("E0001", place, format!("the file cannot be read: {why}"))
+        .remedy("give the file the right owner and encoding (UTF-8), or move it out of the policy directory")
 }

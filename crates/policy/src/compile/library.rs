@@ -157,8 +157,8 @@ impl Identifier {
     /// The breadth used where a condition names none.
     pub(crate) fn usual_breadth(&self) -> &str {
         let has = |name: &str| self.breadths.iter().any(|(breadth, _)| *breadth == name);
-        match self.default.as_deref() {
-            Some(default) => default,
+        match &self.default {
+            Some(default) => &default.value,
             None if has("medium") => "medium",
             None => BREADTHS.into_iter().find(|name| has(name)).unwrap_or("medium"),
         }
@@ -222,7 +222,8 @@ fn candidate(group: &Group, place: &Place, out: &mut Diagnostics) -> Option<Cand
 }
 
 fn twice(what: &str, stem: &str, place: &Place, other: &Place, out: &mut Diagnostics) {
-    out.error("E0403", place, format!("two files are called `{stem}`: {what} names must be unique"))
+    out.error("E0403", &place.top(), format!("two files are called `{stem}`: {what} names must be unique"))
+        .label("the second")
         .remedy(format!("rename this file or {}", other.file));
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod model;
 mod names;
 pub(crate) mod patterns;
 mod policies;
+mod reach;
 pub(crate) mod responses;
 mod settings;
 mod waiting;
@@ -233,8 +234,10 @@ impl Tree {
         if depth == Depth::Check {
             whole.engine(&infos, Pick::Resting, out);
         }
-        let id = whole.id();
-        Some(Compiled { id, infos, engine: engine?, responses, settings })
+        let (id, engine) = (whole.id(), engine?);
+        let decisive = usize::try_from(engine.highest_count(&responses)).unwrap_or(usize::MAX);
+        let settings = Settings { count_limit: settings.count_limit.max(decisive), ..settings };
+        Some(Compiled { id, infos, engine, responses, settings })
     }
 }
 
@@ -284,6 +287,7 @@ impl Whole<'_> {
         }
         let doubts = Doubts {
             atoms: &questions.atoms,
+            members: questions.collector.members(),
             library: self.library,
             settings: self.settings,
             today: jiff::ZonedDateTime::now().with_time_zone(self.settings.zone.clone()).date(),
@@ -295,7 +299,7 @@ impl Whole<'_> {
         let matcher = questions.collector.compile(&waiting, out)?;
         let triggers = triggers(&rules.rules, questions.collector.lists(), questions.nears.len(), &questions);
         let Questions { collector, atoms, nears, headers, envelope, probes, .. } = questions;
-        let (patterns, mut lists) = collector.finish(self.settings.count_limit);
+        let (patterns, mut lists) = collector.finish();
         for (number, near) in nears.iter().enumerate() {
             lists[near.list as usize].nears.push(number as u32);
         }
@@ -331,14 +335,15 @@ impl Whole<'_> {
                 }
             }
             if let Some(default) = &identifier.default
-                && !identifier.breadths.iter().any(|(name, _)| name == default)
+                && !identifier.breadths.iter().any(|(name, _)| *name == default.value)
             {
                 let has: Vec<&str> = identifier.breadths.iter().map(|(name, _)| *name).collect();
                 out.error(
                     "E0504",
-                    &identifier.place,
-                    format!("the identifier's default breadth `{default}` is not there"),
+                    &identifier.place.at(default.span.clone()),
+                    format!("the identifier's default breadth `{}` is not there", default.value),
                 )
+                .label("not one of its breadths")
                 .remedy(format!("it has {}", has.join(", ")));
             }
         }

@@ -95,8 +95,6 @@ pub(crate) struct List {
     pub(crate) places: Places,
     /// Whether some question asks how many words lie between its matches and others.
     pub(crate) distances: bool,
-    /// Hits that are kept; more are only counted.
-    pub(crate) room: usize,
     /// Questions which of its matches have another near by: places in the engine's `nears`.
     pub(crate) nears: Vec<u32>,
     /// Identifiers that are looked for only where it has a match, by pattern.
@@ -395,6 +393,30 @@ impl Engine {
             Source::Near(near) => self.lists.len() + near as usize,
         }
     }
+
+    /// The list whose matches a source has.
+    pub(crate) fn list_of(&self, source: Source) -> u32 {
+        match source {
+            Source::List(list) => list,
+            Source::Near(near) => self.nears[near as usize].list,
+        }
+    }
+
+    /// The highest count that something asks for: higher ones decide nothing.
+    pub(crate) fn highest_count(&self, responses: &[Response]) -> u64 {
+        let rules = self.rules.iter().flat_map(|rule| {
+            let tiers = rule.tiers.iter().map(|(at_least, _)| *at_least);
+            tiers.chain([rule.at_least, rule.tree.highest_count()])
+        });
+        let exceptions = self.policies.iter().flat_map(|policy| &policy.exceptions);
+        let exceptions = exceptions.map(|one| one.at_least.max(one.tree.highest_count()));
+        let responses = responses.iter().filter_map(|response| response.when.match_count);
+        let responses = responses.map(|amount| match amount.most {
+            u64::MAX => amount.least,
+            most => most + 1,
+        });
+        rules.chain(exceptions).chain(responses).max().unwrap_or(1)
+    }
 }
 
 impl Node {
@@ -403,6 +425,11 @@ impl Node {
         let mut all = Vec::new();
         self.collect(&mut all);
         all
+    }
+
+    /// The highest count that one of its conditions asks for.
+    fn highest_count(&self) -> u64 {
+        self.leaves().iter().map(|leaf| leaf.at_least).max().unwrap_or(1)
     }
 
     fn collect<'n>(&'n self, all: &mut Vec<&'n Leaf>) {
@@ -438,7 +465,8 @@ pub(crate) struct Settings {
     pub(crate) zone: TimeZone,
     pub(crate) kept_matches: usize,
     pub(crate) context: usize,
-    pub(crate) count_limit: u64,
+    /// Different values that are told apart in one component: never so few that more could change a verdict.
+    pub(crate) count_limit: usize,
     /// Names of the headers for number, severity, score.
     pub(crate) violation_headers: [Option<String>; 3],
     pub(crate) quoted_replies: bool,
@@ -453,7 +481,7 @@ impl Default for Settings {
             zone: TimeZone::UTC,
             kept_matches: 100,
             context: 60,
-            count_limit: 10_000,
+            count_limit: 100_000,
             violation_headers: [None, None, None],
             quoted_replies: false,
             ignored: Default::default(),

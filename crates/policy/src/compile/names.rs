@@ -7,7 +7,7 @@ use content::{AmbiguityReason, FileKind};
 use super::files::SourceFile;
 use super::model::{Places, Reasons};
 use crate::address::{Addresses, BadPattern, Odd};
-use crate::diagnostic::{Diagnostics, Place};
+use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::directory::Directory;
 use crate::index::Indexes;
 use crate::syntax::identifier::lines;
@@ -55,7 +55,12 @@ impl Names<'_> {
             };
             return;
         };
-        for line in lines(&file.text) {
+        let lines = lines(&file.text);
+        if lines.is_empty() {
+            nobody(&format!("the file `{name}` holds no address pattern"), place, out)
+                .remedy("write one pattern a line, without # before it, or take the file away");
+        }
+        for line in lines {
             add(&line.value, &file.place().at(line.span), all, out);
         }
     }
@@ -74,11 +79,19 @@ impl Names<'_> {
             };
             return;
         };
+        if members.is_empty() {
+            nobody(&format!("the group `{name}` has no member with an address"), place, out)
+                .remedy("export the directory with mail addresses, or take the group away");
+        }
         for member in members {
             // Addresses of an export are data, not patterns: one that is no pattern matches nobody.
             let _ = all.add(member);
         }
     }
+}
+
+fn nobody<'o>(what: &str, place: &Place, out: &'o mut Diagnostics) -> &'o mut Diagnostic {
+    out.warn("W0211", place, what).label("means nobody")
 }
 
 fn add(pattern: &str, place: &Place, all: &mut Addresses, out: &mut Diagnostics) {

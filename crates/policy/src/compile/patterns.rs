@@ -29,7 +29,6 @@ pub(crate) struct Collector {
     members: Vec<Arc<[u32]>>,
     places: Vec<Places>,
     distances: Vec<bool>,
-    needs: Vec<u64>,
 }
 
 /// A group of shapes ready to be a pattern.
@@ -114,7 +113,6 @@ impl Collector {
         self.members.push(members);
         self.places.push(Places::default());
         self.distances.push(false);
-        self.needs.push(0);
         number
     }
 
@@ -145,13 +143,6 @@ impl Collector {
     /// How many lists there are.
     pub(crate) fn lists(&self) -> usize {
         self.members.len()
-    }
-
-    /// Notes up to which number a list's hits decide something.
-    pub(crate) fn need(&mut self, list: u32, count: u64) {
-        if let Some(known) = self.needs.get_mut(list as usize) {
-            *known = (*known).max(count);
-        }
     }
 
     /// Compiles all; reports every pattern that cannot be. `None` if there was one.
@@ -223,8 +214,8 @@ impl Collector {
         }
     }
 
-    /// What the engine keeps of it; `count_limit` is the least room of a list.
-    pub(crate) fn finish(self, count_limit: u64) -> (Patterns, Vec<List>) {
+    /// What the engine keeps of it.
+    pub(crate) fn finish(self) -> (Patterns, Vec<List>) {
         let mut by_pattern: Vec<Vec<u32>> = vec![Vec::new(); self.patterns.len()];
         for (list, members) in self.members.iter().enumerate() {
             for pattern in members.iter() {
@@ -239,23 +230,16 @@ impl Collector {
             patterns.lists.extend(lists);
         }
         patterns.starts.push(patterns.lists.len() as u32);
-        let lists = self.places.into_iter().zip(self.distances).zip(self.needs);
-        let room = |need: u64| {
-            usize::try_from(need.saturating_mul(2).max(count_limit)).unwrap_or(usize::MAX).max(LEAST_ROOM)
-        };
-        let lists = lists.map(|((places, distances), need)| List {
+        let lists = self.places.into_iter().zip(self.distances);
+        let lists = lists.map(|(places, distances)| List {
             places,
             distances,
-            room: room(need),
             nears: Vec::new(),
             awaited_by: Vec::new(),
         });
         (patterns, lists.collect())
     }
 }
-
-/// Hits of one list that are kept with their places, whatever the settings.
-const LEAST_ROOM: usize = 1 << 18;
 
 fn first_line(message: &str) -> &str {
     let mut lines = message.lines().map(str::trim).filter(|line| !line.is_empty());

@@ -36,8 +36,10 @@ pub(crate) fn directory(
         } else {
             directory.add_ldif(&export.text)
         };
-        if let Err(why) = read {
-            out.error("E0319", &export.place(), format!("the directory export cannot be read: {why}"))
+        if let Err(bad) = read {
+            let place = export.place().line(bad.line);
+            out.error("E0319", &place, format!("the directory export cannot be read: {}", bad.why))
+                .label("here")
                 .remedy("export it again as LDIF (RFC 2849), or as CSV with the columns group and address");
         }
     }
@@ -57,7 +59,7 @@ pub(crate) fn compile(file: Option<&SettingsFile>, names: &Names<'_>, out: &mut 
     };
     settings.kept_matches = number(file.kept_matches, settings.kept_matches);
     settings.context = number(file.context, settings.context);
-    settings.count_limit = file.count_limit.unwrap_or(settings.count_limit);
+    settings.count_limit = number(file.count_limit, settings.count_limit);
     for (header, to) in file.violation_headers.iter().zip(&mut settings.violation_headers) {
         let Some(header) = header else { continue };
         if header.value.is_empty()

@@ -15,6 +15,7 @@ pub(crate) mod file;
 mod filter;
 pub(crate) mod key;
 pub(crate) mod learned;
+mod lines;
 mod sip;
 mod sort;
 mod table;

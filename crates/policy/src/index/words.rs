@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::lines::goes_on;
 use crate::matcher::Prepared;
 
 /// A word: its place among the normalised words, and in the folded text.
@@ -12,8 +13,10 @@ pub(crate) struct Token {
     pub(crate) to: u32,
     pub(crate) start: u32,
     pub(crate) end: u32,
-    /// Little, and no line end, stands between it and the word before.
+    /// Little, and no line end but of a full line, stands between it and the word before.
     pub(crate) joined: bool,
+    /// A comma stands between them.
+    pub(crate) comma: bool,
 }
 
 /// The words of a stretch of text, one space between them.
@@ -37,14 +40,15 @@ impl Tokens {
                 at += len;
                 continue;
             }
-            let joined = at - behind <= 3 && !bytes[behind..at].contains(&b'\n') && !self.all.is_empty();
-            at = self.word(bytes, at, end, joined);
+            let joined = !self.all.is_empty() && near(bytes, behind, at);
+            let comma = joined && bytes[behind..at].contains(&b',');
+            at = self.word(bytes, at, end, joined, comma);
             behind = at;
         }
     }
 
     /// Takes the word that begins here; gives where it ends.
-    fn word(&mut self, bytes: &[u8], start: usize, end: usize, joined: bool) -> usize {
+    fn word(&mut self, bytes: &[u8], start: usize, end: usize, joined: bool, comma: bool) -> usize {
         if !self.all.is_empty() {
             self.text.push(b' ');
         }
@@ -90,6 +94,7 @@ impl Tokens {
             start: start as u32,
             end: at as u32,
             joined,
+            comma,
         });
         at
     }
@@ -104,6 +109,14 @@ impl Tokens {
     pub(crate) fn words(&self, range: Range<usize>) -> &[u8] {
         let (first, last) = (self.all[range.start], self.all[range.end - 1]);
         &self.text[first.from as usize..last.to as usize]
+    }
+}
+
+/// Whether little stands between a word's end and the next one's start: three octets, or a line end that only broke the line.
+fn near(bytes: &[u8], behind: usize, at: usize) -> bool {
+    match memchr::memchr2(b'\r', b'\n', &bytes[behind..at]) {
+        None => at - behind <= 3,
+        Some(line) => line <= 3 && goes_on(bytes, behind + line) == Some(at),
     }
 }
 

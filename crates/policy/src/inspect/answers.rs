@@ -1,13 +1,17 @@
 //! Answers to questions about one message, each worked out when it is first asked for.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
+use std::time::Instant;
 
 use content::{Reason, Role, Unscannable};
 use jiff::civil::Weekday;
 
-use super::gather::{Found, Gathered, value_of};
+use super::gather::{AT_A_TIME, Found, Gathered, write_value};
 use super::learned::Likeness;
+use super::matches::Source;
 use super::pieces::{Pieces, Scope, Spot, file_scope};
+use super::tally::Tally;
 use super::{documents, exact, learned, probes};
 use crate::address::glob_matches;
 use crate::compile::model::{
@@ -19,7 +23,7 @@ use crate::mail::{Direction, Mail};
 use crate::syntax::condition::Count;
 
 /// Where something is that counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum At {
     Text(Found),
     /// A row, by its probe and its place among those found.
@@ -44,9 +48,9 @@ pub(super) struct Item {
     pub(super) scope: Scope,
     pub(super) at: At,
     /// Equal for equal values.
-    value: u32,
+    pub(super) value: u32,
     /// How often it is there; more than once where equal ones were only counted.
-    weight: u64,
+    pub(super) weight: u64,
 }
 
 /// An answer.
@@ -84,6 +88,12 @@ pub(super) struct Answers<'a> {
     pub(super) unscannable: &'a [Unscannable],
     direction: Direction,
     known: HashMap<u32, Answer>,
+    /// Questions about content of which not everything was counted.
+    stopped: HashSet<u32>,
+    /// The texts in which counting stopped where more might have changed the verdict, and why.
+    cut: Vec<(u32, Reason)>,
+    /// Findings that answer no question any more.
+    left_out: HashSet<At>,
     /// Components that are like what was learned, with the name of the learned policy.
     pub(super) likenesses: Vec<(String, Likeness)>,
 }
@@ -105,13 +115,38 @@ impl<'a> Answers<'a> {
             unscannable,
             direction,
             known: HashMap::new(),
+            stopped: HashSet::new(),
+            cut: Vec::new(),
+            left_out: HashSet::new(),
             likenesses: Vec::new(),
         }
     }
 
-    /// Whether all matches were counted.
-    pub(super) fn complete(&self) -> bool {
-        self.gathered.overflowing.is_empty()
+    /// Whether an answer counts all that there is.
+    pub(super) fn is_complete(&self, atom: u32) -> bool {
+        let cut = self.gathered.late.is_some() || !self.gathered.overflowing.is_empty();
+        match &self.set.engine.atoms[atom as usize].test {
+            Test::Content(_) => !cut && !self.stopped.contains(&atom),
+            Test::Exact(_) | Test::Documents(_) | Test::Learned(_) => {
+                !cut && self.gathered.faulty.is_empty() && self.gathered.faulty_parts.is_empty()
+            }
+            // Of the texts that there was no time for, only the first is a finding.
+            Test::Encrypted | Test::Unscannable(_) | Test::Ambiguous(_) => self.gathered.late.is_none(),
+            _ => true,
+        }
+    }
+
+    /// The texts in which counting stopped before its end though more might have changed the verdict, and why.
+    pub(super) fn cut(&self) -> &[(u32, Reason)] {
+        &self.cut
+    }
+
+    /// The same answers, but for those about findings: there are more of them.
+    pub(super) fn with_findings(self, unscannable: &'a [Unscannable]) -> Self {
+        let mut again = Self { unscannable, cut: Vec::new(), left_out: HashSet::new(), ..self };
+        let mut known = std::mem::take(&mut again.known);
+        known.retain(|atom, _| !again.asks_for_findings(*atom));
+        Self { known, ..again }
     }
 
     /// Whether the leaf holds, and how much it counts there: 0 for what is no number.
@@ -140,9 +175,32 @@ impl<'a> Answers<'a> {
         }
     }
 
+    /// Whether the question is about what could not be inspected or is ambiguous.
+    pub(super) fn asks_for_findings(&self, atom: u32) -> bool {
+        matches!(
+            self.set.engine.atoms[atom as usize].test,
+            Test::Encrypted | Test::Unscannable(_) | Test::Ambiguous(_)
+        )
+    }
+
+    /// From now on these findings answer no question.
+    pub(super) fn leave_out(&mut self, findings: HashSet<At>) {
+        for answer in self.known.values_mut() {
+            if let Answer::Items(items) = answer {
+                items.retain(|item| !findings.contains(&item.at));
+            }
+        }
+        self.left_out = findings;
+    }
+
     fn answer(&mut self, atom: u32) -> &Answer {
         if !self.known.contains_key(&atom) {
-            let answer = self.work_out(atom);
+            let mut answer = self.work_out(atom);
+            if let Answer::Items(items) = &mut answer
+                && !self.left_out.is_empty()
+            {
+                items.retain(|item| !self.left_out.contains(&item.at));
+            }
             self.known.insert(atom, answer);
         }
         &self.known[&atom]
@@ -151,7 +209,7 @@ impl<'a> Answers<'a> {
     fn work_out(&mut self, atom: u32) -> Answer {
         let (envelope, set) = (self.mail.envelope, self.set);
         match &set.engine.atoms[atom as usize].test {
-            Test::Content(content) => Answer::Items(self.content(content)),
+            Test::Content(content) => Answer::Items(self.content(atom, content)),
             Test::Exact(test) => Answer::Items(self.rows(test)),
             Test::Documents(test) => Answer::Items(self.documents(test)),
             Test::Learned(test) => Answer::Items(self.learned(test)),
@@ -190,54 +248,57 @@ impl<'a> Answers<'a> {
 
     // ---- content
 
-    fn content(&self, content: &Content) -> Vec<Item> {
-        let mut found: Vec<(Found, u64, String)> = Vec::new();
-        for source in &content.sources {
-            let Some(source) = self.gathered.sources.get(self.set.engine.index(*source)) else { continue };
-            let mut counted = source.counted.clone();
-            for one in &source.found {
-                let piece = self.pieces.get(one.piece);
-                if !piece.admitted_by(&content.places) {
-                    continue;
-                }
-                let value = value_of(piece.text, &one.span());
-                if !content.exclude.is_empty() && content.exclude.contains(&value) {
-                    continue;
-                }
-                let more = if counted.is_empty() {
-                    0
-                } else {
-                    counted.remove(&(piece.scope(), value.clone())).unwrap_or(0)
-                };
-                found.push((*one, 1 + more, value));
+    fn content(&mut self, atom: u32, content: &Content) -> Vec<Item> {
+        let settings = &self.set.settings;
+        let mut tally = Tally::new(settings.count_limit, settings.kept_matches);
+        let sources = content
+            .sources
+            .iter()
+            .filter_map(|source| self.gathered.sources.get(self.set.engine.index(*source)));
+        let (mut value, mut furthest) = (String::new(), (0, 0));
+        for (number, found) in in_order(sources.collect()).enumerate() {
+            if number % AT_A_TIME == AT_A_TIME - 1 && Instant::now() >= self.mail.deadline {
+                self.cut.push((found.piece, Reason::Timeout));
+                tally.stopped = true;
+                break;
             }
+            let piece = self.pieces.get(found.piece);
+            if !piece.admitted_by(&content.places) {
+                continue;
+            }
+            write_value(piece.text, &found.span(), &mut value);
+            if !content.exclude.is_empty() && content.exclude.contains(&value) {
+                continue;
+            }
+            // Lists that are counted together may find the same text: the outermost counts.
+            if content.sources.len() > 1 {
+                if (found.piece, found.end) <= furthest {
+                    continue;
+                }
+                furthest = (found.piece, found.end);
+            }
+            tally.add(found, piece, &value);
         }
-        found.sort_by_key(|(one, ..)| (one.piece, one.start, std::cmp::Reverse(one.end)));
-        if content.sources.len() > 1 {
-            drop_inner(&mut found);
+        self.cut.extend(tally.over.map(|piece| (piece, Reason::TooBig)));
+        if tally.stopped {
+            self.stopped.insert(atom);
         }
-        self.texts(found)
+        self.told(tally)
     }
 
-    /// Matches with their weights and values as what counts: renderings of one thing once, in the order of components.
-    fn texts(&self, found: Vec<(Found, u64, String)>) -> Vec<Item> {
-        let mut values: HashMap<String, u32> = HashMap::new();
-        let mut items: Vec<Item> = found
-            .into_iter()
-            .map(|(one, weight, value)| {
-                let next = values.len() as u32;
-                let value = *values.entry(value).or_insert(next);
-                Item { scope: self.pieces.get(one.piece).scope(), at: At::Text(one), value, weight }
-            })
-            .collect();
+    /// What counts: renderings of one thing once, in the order of components.
+    fn told(&self, tally: Tally) -> Vec<Item> {
+        let mut items = tally.into_items();
         self.once_for_each_view(&mut items);
         items.sort_by_key(|item| item.scope);
         items
     }
 
-    /// How many matches these are.
-    pub(super) fn how_many(&self, found: Vec<(Found, u64, String)>, mode: Count, within: Within<'_>) -> u64 {
-        counted(&self.texts(found), mode, within)
+    /// How many matches these are, with their values.
+    pub(super) fn how_many(&self, found: &[(Found, String)], mode: Count, within: Within<'_>) -> u64 {
+        let mut tally = Tally::new(usize::MAX, 0);
+        found.iter().for_each(|(one, value)| tally.add(*one, self.pieces.get(one.piece), value));
+        counted(&self.told(tally), mode, within)
     }
 
     /// What the mail has where a question asks for a fact, in words.
@@ -290,10 +351,7 @@ impl<'a> Answers<'a> {
         }
         let best = |group: u32, value: u32| {
             let by_index = counts.get(&(group, value))?;
-            by_index
-                .iter()
-                .max_by_key(|(index, count)| (**count, std::cmp::Reverse(**index)))
-                .map(|(index, _)| *index)
+            by_index.iter().max_by_key(|(index, count)| (**count, Reverse(**index))).map(|(index, _)| *index)
         };
         items.retain(|item| view(item).is_none_or(|view| best(view.group, item.value) == Some(view.index)));
     }
@@ -467,16 +525,22 @@ fn name_matches(name: Option<&str>, globs: &[String]) -> bool {
     globs.iter().any(|glob| glob_matches(glob, &name))
 }
 
-/// Lists that are counted together may find the same text: the outermost counts.
-fn drop_inner(found: &mut Vec<(Found, u64, String)>) {
-    let mut furthest = (0, 0);
-    found.retain(|(one, ..)| {
-        let outer = (one.piece, one.end) > furthest;
-        if outer {
-            furthest = (one.piece, one.end);
-        }
-        outer
-    });
+/// The matches of several sources in the order of the message, at one place the longest first.
+fn in_order(sources: Vec<&Source>) -> Box<dyn Iterator<Item = Found> + '_> {
+    if let [one] = sources.as_slice() {
+        return Box::new(one.iter());
+    }
+    let mut rest: Vec<_> = sources.into_iter().map(|source| source.iter()).collect();
+    let key = |found: &Found, source: usize| (found.piece, found.start, Reverse(found.end), source);
+    let mut heads = BinaryHeap::new();
+    for (source, rest) in rest.iter_mut().enumerate() {
+        heads.extend(rest.next().map(|found| Reverse((key(&found, source), found.pattern))));
+    }
+    Box::new(std::iter::from_fn(move || {
+        let Reverse(((piece, start, Reverse(end), source), pattern)) = heads.pop()?;
+        heads.extend(rest[source].next().map(|found| Reverse((key(&found, source), found.pattern))));
+        Some(Found { piece, start, end, pattern, words: (0, 0) })
+    }))
 }
 
 fn select<'i>(items: &'i [Item], within: Within<'_>) -> impl Iterator<Item = &'i Item> {

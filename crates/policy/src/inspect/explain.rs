@@ -160,14 +160,25 @@ pub(super) fn explain(
             let violated = inspection.violations.iter().any(|one| one.policy.id == policy.info.id);
             let mut rules: Vec<RuleOutcome> =
                 policy.rules.clone().map(|rule| explainer.rule(policy, rule)).collect();
-            if !violated && policy.info.id == NOT_FULLY_INSPECTED {
-                let matched = rules.iter_mut().filter(|rule| rule.end == RuleEnd::Matched);
-                matched.for_each(|rule| rule.end = RuleEnd::Answered);
+            if policy.info.id == NOT_FULLY_INSPECTED {
+                answered(&mut rules, &inspection);
             }
             PolicyOutcome { policy: policy.info.clone(), violated, rules }
         })
         .collect();
     Explanation { inspection, policies }
+}
+
+/// What is left of the built-in policy's rules once others have answered for what they found.
+fn answered(rules: &mut [RuleOutcome], inspection: &Inspection) {
+    let own = inspection.violations.iter().find(|one| one.policy.id == NOT_FULLY_INSPECTED);
+    for rule in rules.iter_mut().filter(|rule| rule.end == RuleEnd::Matched) {
+        let hit = own.and_then(|own| own.rules.iter().find(|hit| hit.name == rule.name));
+        match hit {
+            Some(hit) => rule.left = hit.count,
+            None => rule.end = RuleEnd::Answered,
+        }
+    }
 }
 
 struct Explainer<'e, 'a> {

@@ -2,17 +2,18 @@
 //! beside a word count are looked for afterwards, where such a word stands at all.
 //!
 //! Within a list a match inside another one is none of its own ("card" in "credit card"), equal texts at one place count
-//! once. Matches in ignored text are dropped. How many are kept is bounded; beyond the bound equal values are only counted.
+//! once. Matches in ignored text are dropped.
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
+use super::ignore::LeftOut;
 use super::joined::Joined;
+use super::matches::{Row, RowWords, SHARED, Source, Texts};
 use super::near::near_by;
-use super::pieces::{Pieces, Scope, Spot};
-use super::{ignore, joined, probes};
+use super::pieces::Pieces;
+use super::sparse::Sparse;
+use super::{joined, probes};
 use crate::compile::model::Compiled;
 use crate::mail::Mail;
 use crate::matcher::{Hit, Prepared};
@@ -20,15 +21,11 @@ use crate::matcher::{Hit, Prepared};
 /// Octets of small texts that are read as one.
 const AT_ONCE: usize = 64 << 10;
 
-/// Matches of one list in texts that go on in each other; more of them are a finding.
-const MOST_IN_A_ROW: usize = 1 << 20;
-/// Equal values of a component that are kept where a list has no room for all.
-const EQUALS_KEPT: u32 = 100;
-/// Matches that are kept of one source whatever happens.
-const MOST: usize = 1 << 22;
+/// Matches after which the time is looked at.
+pub(super) const AT_A_TIME: usize = 1 << 16;
 
 /// A match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Found {
     pub(super) piece: u32,
     pub(super) start: u32,
@@ -50,20 +47,11 @@ impl Found {
     }
 }
 
-/// All matches of a list, or of a list near another.
-#[derive(Debug, Default)]
-pub(super) struct Source {
-    pub(super) found: Vec<Found>,
-    /// By component and value: matches that were only counted.
-    pub(super) counted: HashMap<(Scope, String), u64>,
-    room: usize,
-}
-
 /// What one pass found.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     /// By list, then by near question.
-    pub(super) sources: Vec<Source>,
+    pub(super) sources: Sparse<Source>,
     /// The first text that was not looked at, for want of time.
     pub(super) late: Option<u32>,
     /// Texts with more matches than can be kept.
@@ -107,9 +95,11 @@ struct Gatherer<'g, 'm> {
     pieces: &'g Pieces<'m>,
     deadline: Instant,
     /// By list: matches in texts that go on in each other.
-    row: Vec<Vec<Found>>,
-    /// Lists with matches in this row.
-    touched: Vec<u32>,
+    row: Sparse<Row>,
+    texts: Texts<'g, 'm>,
+    /// Octets that are left for matches of all lists.
+    room: usize,
+    hits: usize,
     /// By pattern: identifiers that are looked for because a word that they need is there.
     wanted: Vec<bool>,
     out: Gathered,
@@ -117,23 +107,31 @@ struct Gatherer<'g, 'm> {
 
 impl<'g, 'm> Gatherer<'g, 'm> {
     fn new(set: &'g Compiled, pieces: &'g Pieces<'m>, deadline: Instant) -> Self {
-        let (row, touched, wanted) = (Vec::new(), Vec::new(), Vec::new());
-        Self { set, pieces, deadline, row, touched, wanted, out: Gathered::default() }
+        Self {
+            set,
+            pieces,
+            deadline,
+            row: Sparse::default(),
+            texts: Texts::new(pieces, 0..0),
+            room: SHARED,
+            hits: 0,
+            wanted: Vec::new(),
+            out: Gathered::default(),
+        }
     }
 
     /// Most mails have no match at all: room for matches is made at the first one.
     fn make_room(&mut self) {
         let engine = &self.set.engine;
-        self.row.resize_with(engine.lists.len(), Vec::new);
-        let lists = engine.lists.iter().map(|list| list.room);
-        let nears = engine.nears.iter().map(|near| engine.lists[near.list as usize].room);
-        self.out.sources = lists.chain(nears).map(|room| Source { room, ..Source::default() }).collect();
+        self.row = Sparse::new(engine.lists.len());
+        self.out.sources = Sparse::new(engine.lists.len() + engine.nears.len());
         self.out.any = true;
     }
 
     /// Looks through rows of texts that go on in each other; several of them are small, and are read as one.
     fn look_through(&mut self, rows: &[Range<u32>]) {
         if let [row] = rows {
+            self.texts = Texts::new(self.pieces, row.clone());
             for joined in self.joined(row.clone()) {
                 if self.is_late(joined.first()) {
                     break;
@@ -155,6 +153,7 @@ impl<'g, 'm> Gatherer<'g, 'm> {
         for row in rows {
             let (here, after) = rest.split_at(rest.partition_point(|one| one.piece < row.end));
             if !here.is_empty() {
+                self.texts = Texts::new(self.pieces, row.clone());
                 here.iter().for_each(|one| self.note(*one));
                 self.end_row(row.clone());
             }
@@ -175,15 +174,23 @@ impl<'g, 'm> Gatherer<'g, 'm> {
         late
     }
 
+    /// Looks at the time now and then.
+    fn hurries(&mut self, number: u32) -> ControlFlow<()> {
+        self.hits += 1;
+        match self.hits.is_multiple_of(AT_A_TIME) && self.is_late(number) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
     /// Tells of each match in texts that are read as one.
     fn look(&mut self, joined: &Joined<'_>, tell: &mut dyn FnMut(&mut Self, Found)) {
         let matcher = &self.set.engine.matcher;
         let text = Prepared::new(joined.text());
         let mut tell_placed = |hit: Hit| {
-            if let Some(found) = Found::in_joined(joined, &hit) {
-                tell(self, found);
-            }
-            ControlFlow::Continue(())
+            let Some(found) = Found::in_joined(joined, &hit) else { return ControlFlow::Continue(()) };
+            tell(self, found);
+            self.hurries(joined.first())
         };
         match joined.is_alone() {
             true => matcher.scan_now(&text, &mut tell_placed),
@@ -193,13 +200,13 @@ impl<'g, 'm> Gatherer<'g, 'm> {
 
     /// Notes which identifiers the words found in this row ask for; tells whether there are any.
     fn want(&mut self) -> bool {
-        if self.touched.is_empty() {
+        if self.row.is_empty() {
             return false;
         }
         self.wanted.clear();
         let engine = &self.set.engine;
-        for list in &self.touched {
-            let awaited_by = &engine.lists[*list as usize].awaited_by;
+        for (list, _) in self.row.iter() {
+            let awaited_by = &engine.lists[list].awaited_by;
             if !awaited_by.is_empty() {
                 self.wanted.resize(engine.patterns.validators.len(), false);
                 awaited_by.iter().for_each(|pattern| self.wanted[*pattern as usize] = true);
@@ -217,10 +224,9 @@ impl<'g, 'm> Gatherer<'g, 'm> {
             }
             let text = Prepared::new(joined.text());
             self.set.engine.matcher.scan_later(&text, &wanted, &mut |hit| {
-                if let Some(found) = Found::in_joined(&joined, &hit) {
-                    self.note(found);
-                }
-                ControlFlow::Continue(())
+                let Some(found) = Found::in_joined(&joined, &hit) else { return ControlFlow::Continue(()) };
+                self.note(found);
+                self.hurries(joined.first())
             });
         }
         self.wanted = wanted;
@@ -239,15 +245,7 @@ impl<'g, 'm> Gatherer<'g, 'm> {
             if !piece.admitted_by(&engine.lists[index].places) {
                 continue;
             }
-            let row = &mut self.row[index];
-            if row.len() >= MOST_IN_A_ROW {
-                overflow = true;
-                continue;
-            }
-            if row.is_empty() {
-                self.touched.push(*list);
-            }
-            row.push(found);
+            overflow |= !self.row.of(index).push(found, &mut self.texts, &mut self.room);
         }
         if overflow && self.out.overflowing.last() != Some(&found.piece) {
             self.out.overflowing.push(found.piece);
@@ -255,37 +253,20 @@ impl<'g, 'm> Gatherer<'g, 'm> {
     }
 
     /// Puts the row's matches in order, drops those inside others or in ignored text, and counts words.
-    fn tidy(&mut self, row: Range<u32>) {
-        let first = row.start;
-        let distances = |list: &u32| self.set.engine.lists[*list as usize].distances;
-        let texts: Vec<Prepared<'m>> = match self.touched.iter().any(distances) {
-            true => row.map(|number| Prepared::new(self.pieces.get(number).text)).collect(),
-            false => Vec::new(),
+    fn tidy(&mut self, row: Range<u32>) -> RowWords<'m> {
+        let lists = &self.set.engine.lists;
+        let words = match self.row.iter().any(|(list, _)| lists[list].distances) {
+            true => RowWords::new(self.pieces, row),
+            false => RowWords::default(),
         };
-        let before = words_before(&texts);
-        let mut ignored: HashMap<u32, Vec<Range<usize>>> = HashMap::new();
-        for list in &self.touched {
-            let row = &mut self.row[*list as usize];
-            row.sort_unstable_by_key(|one| (one.piece, one.start, Reverse(one.end), one.pattern));
-            let mut kept = Vec::with_capacity(row.len());
-            for found in row.chunk_by(|one, other| one.piece == other.piece) {
-                let number = found[0].piece;
-                let from = kept.len();
-                keep_outermost(found, &mut kept);
-                let ignored = ignored.entry(number).or_insert_with(|| {
-                    let piece = self.pieces.get(number);
-                    ignore::ranges(&self.set.settings, piece.text, piece.quoted, piece.spot == Spot::Body)
-                });
-                if !ignored.is_empty() {
-                    drop_ignored(&mut kept, from, ignored);
-                }
-                if distances(list) {
-                    let place = (number - first) as usize;
-                    count_words(&mut kept[from..], &texts[place], before[place]);
-                }
+        let mut left_out = LeftOut::new(&self.set.settings, self.pieces);
+        for (list, row) in self.row.iter_mut() {
+            row.tidy(&mut left_out);
+            if lists[list].distances {
+                row.count_words(&words);
             }
-            *row = kept;
         }
+        words
     }
 
     /// Looks for what the row's matches ask for, and hands them all on.
@@ -293,117 +274,49 @@ impl<'g, 'm> Gatherer<'g, 'm> {
         if self.want() {
             self.look_later(row.clone());
         }
-        if self.touched.is_empty() {
+        if self.row.is_empty() {
             return;
         }
-        self.tidy(row);
+        let last = row.end.saturating_sub(1);
+        let words = self.tidy(row);
         let engine = &self.set.engine;
         // Only of lists that have a match here: one that is met in every mail must not cost what all policies ask.
-        let asked = self.touched.iter().flat_map(|list| &engine.lists[*list as usize].nears);
+        let asked = self.row.iter().flat_map(|(list, _)| &engine.lists[list].nears);
         for number in asked {
             let near = &engine.nears[*number as usize];
-            let (list, others) = (&self.row[near.list as usize], &self.row[near.near as usize]);
-            if list.is_empty() || others.is_empty() {
+            let both = self.row.get(near.list as usize).zip(self.row.get(near.near as usize));
+            let Some((list, others)) = both.filter(|(list, others)| !list.is_empty() && !others.is_empty())
+            else {
                 continue;
+            };
+            let (mut beside, mut room) = (Row::default(), true);
+            for found in near_by(list, others, &words, near.within) {
+                room &= beside.push(found, &mut self.texts, &mut self.room);
             }
-            let source = &mut self.out.sources[engine.lists.len() + *number as usize];
-            source.found.extend(near_by(list, others, near.within));
-            source.keep_within_room(self.pieces, &mut self.out.overflowing);
-        }
-        for list in self.touched.drain(..) {
-            let source = &mut self.out.sources[list as usize];
-            source.found.append(&mut self.row[list as usize]);
-            source.keep_within_room(self.pieces, &mut self.out.overflowing);
-        }
-    }
-}
-
-/// How many words of a row stand before each of its texts.
-fn words_before(texts: &[Prepared<'_>]) -> Vec<u32> {
-    let mut words = 0u32;
-    let last = texts.len().saturating_sub(1);
-    let before = texts.iter().enumerate().map(|(place, text)| {
-        let before = words;
-        if place < last {
-            let end = text.text().len();
-            words = words.saturating_add(text.words_between(&(0..0), &(end..end)) as u32);
-        }
-        before
-    });
-    before.collect()
-}
-
-/// Keeps the outermost of one text's matches that lie in each other; they are in order.
-pub(super) fn keep_outermost(found: &[Found], kept: &mut Vec<Found>) {
-    let mut furthest = 0;
-    for one in found {
-        if one.end > furthest {
-            furthest = one.end;
-            kept.push(*one);
-        }
-    }
-}
-
-/// Both are in order.
-fn drop_ignored(row: &mut Vec<Found>, from: usize, ignored: &[Range<usize>]) {
-    let mut kept = from;
-    for at in from..row.len() {
-        if !ignore::covers(ignored, &row[at].span()) {
-            row[kept] = row[at];
-            kept += 1;
-        }
-    }
-    row.truncate(kept);
-}
-
-/// Counts the words before each match, going once through the text.
-fn count_words(row: &mut [Found], text: &Prepared<'_>, before: u32) {
-    let (mut at, mut words) = (0, before);
-    for found in row {
-        let (start, end) = (found.start as usize, found.end as usize);
-        words = words.saturating_add(text.words_between(&(at..at), &(start..start)) as u32);
-        at = at.max(start);
-        let inner = text.words_between(&(start..start), &(end..end)) as u32;
-        found.words = (words, words.saturating_add(inner));
-    }
-}
-
-impl Source {
-    /// Where there is no room for all matches, equal values of a component are only counted from the hundred and first on.
-    fn keep_within_room(&mut self, pieces: &Pieces<'_>, overflowing: &mut Vec<u32>) {
-        if self.found.len() <= self.room {
-            return;
-        }
-        let mut seen: HashMap<(Scope, String), u32> = HashMap::new();
-        let found = std::mem::take(&mut self.found);
-        for one in found {
-            let piece = pieces.get(one.piece);
-            let key = (piece.scope(), value_of(piece.text, &one.span()));
-            let count = seen.entry(key.clone()).or_default();
-            *count += 1;
-            if *count <= EQUALS_KEPT {
-                self.found.push(one);
-            } else {
-                *self.counted.entry(key).or_default() += 1;
+            if !room {
+                self.out.overflowing.push(last);
             }
+            self.out.sources.of(engine.lists.len() + *number as usize).take(beside);
         }
-        if self.found.len() > MOST {
-            overflowing.extend(self.found.last().map(|last| last.piece));
-            self.found.truncate(MOST);
-        }
-        self.room = self.room.max(self.found.len().saturating_mul(2));
+        self.row.drain().for_each(|(list, row)| self.out.sources.of(list).take(row));
     }
 }
 
 /// The value of a match: letters and digits, upper case.
 pub(super) fn value_of(text: &str, span: &Range<usize>) -> String {
+    let mut value = String::new();
+    write_value(text, span, &mut value);
+    value
+}
+
+/// Writes the value of a match in place of another.
+pub(super) fn write_value(text: &str, span: &Range<usize>, value: &mut String) {
     let text = text.get(span.clone()).unwrap_or_default();
+    value.clear();
     if text.is_ascii() {
-        return text
-            .bytes()
-            .filter(u8::is_ascii_alphanumeric)
-            .map(|octet| octet.to_ascii_uppercase() as char)
-            .collect();
+        let octets = text.bytes().filter(u8::is_ascii_alphanumeric);
+        value.extend(octets.map(|octet| octet.to_ascii_uppercase() as char));
+    } else {
+        value.push_str(&Prepared::new(text).value(&(0..text.len())));
     }
-    Prepared::new(text).value(&(0..text.len()))
 }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
+use super::pieces::{Pieces, Spot};
 use crate::compile::model::Settings;
 
 /// Known texts of a set.
@@ -167,6 +168,27 @@ pub(crate) fn ranges(
         }
     }
     merged
+}
+
+/// What is left out of the texts of a message, each worked out when it is first asked for.
+pub(super) struct LeftOut<'p, 'm> {
+    settings: &'p Settings,
+    pieces: &'p Pieces<'m>,
+    known: HashMap<u32, Vec<Range<usize>>>,
+}
+
+impl<'p, 'm> LeftOut<'p, 'm> {
+    pub(super) fn new(settings: &'p Settings, pieces: &'p Pieces<'m>) -> Self {
+        Self { settings, pieces, known: HashMap::new() }
+    }
+
+    /// The stretches of a text, in order and apart from each other.
+    pub(super) fn of(&mut self, number: u32) -> &[Range<usize>] {
+        self.known.entry(number).or_insert_with(|| {
+            let piece = self.pieces.get(number);
+            ranges(self.settings, piece.text, piece.quoted, piece.spot == Spot::Body)
+        })
+    }
 }
 
 /// Whether one of the stretches, in order and apart from each other, covers all of a span.

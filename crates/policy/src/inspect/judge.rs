@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::answers::{Answers, Within, is_file};
+use super::answers::{Answers, At, Within, is_file};
 use super::gather::Gathered;
 use super::pieces::Scope;
 use super::report;
+use crate::compile::NOT_FULLY_INSPECTED;
 use crate::compile::model::{Compiled, Engine, Exception, Leaf, Node, Policy, Rule};
 use crate::mail::Mail;
-use crate::verdict::{RuleHit, Severity, Violation};
+use crate::verdict::{Mode, RuleHit, Severity, Violation};
 
 /// A rule that matched, before exceptions or after.
 #[derive(Debug, Clone)]
@@ -41,10 +42,8 @@ pub(super) fn candidates(
     let triggers = &engine.triggers;
     let mut rules: Vec<u32> = triggers.always.clone();
     if gathered.any {
-        for (source, rules_of) in gathered.sources.iter().zip(&triggers.by_source) {
-            if !source.found.is_empty() {
-                rules.extend(rules_of);
-            }
+        for (number, _) in gathered.sources.iter().filter(|(_, source)| !source.is_empty()) {
+            rules.extend(&triggers.by_source[number]);
         }
     }
     for (found, rules_of) in gathered.probed.iter().zip(&triggers.by_probe) {
@@ -68,22 +67,33 @@ pub(super) struct Judge<'j, 'a> {
     set: &'j Compiled,
     pub(super) answers: &'j mut Answers<'a>,
     mail: &'j Mail<'j>,
+    /// Findings that acting policies answer for.
+    answered: HashSet<At>,
 }
 
 impl<'j, 'a> Judge<'j, 'a> {
     pub(super) fn new(set: &'j Compiled, answers: &'j mut Answers<'a>, mail: &'j Mail<'j>) -> Self {
-        Self { set, answers, mail }
+        Self { set, answers, mail, answered: HashSet::new() }
     }
 
-    /// The violations that these rules make, by policy number.
+    /// The violations that these rules make, by policy number. The built-in policy decides what no other policy decided:
+    /// it is judged last, without the findings that an acting policy answers for.
     pub(super) fn violations(&mut self, rules: &[u32]) -> Vec<Violation> {
-        let mut all = Vec::new();
+        let (mut all, mut last) = (Vec::new(), None);
         let mut rest = rules;
         while let Some(first) = rest.first() {
             let policy = &self.set.engine.policies[self.set.engine.rules[*first as usize].policy as usize];
-            let own = rest.partition_point(|rule| *rule < policy.rules.end);
-            all.extend(self.policy(policy, &rest[..own]));
-            rest = &rest[own..];
+            let (own, others) = rest.split_at(rest.partition_point(|rule| *rule < policy.rules.end));
+            rest = others;
+            match policy.info.id {
+                NOT_FULLY_INSPECTED => last = Some((policy, own, all.len())),
+                _ => all.extend(self.policy(policy, own)),
+            }
+        }
+        if let Some((policy, own, place)) = last {
+            let answered = std::mem::take(&mut self.answered);
+            self.answers.leave_out(answered);
+            all.splice(place..place, self.policy(policy, own));
         }
         all
     }
@@ -93,25 +103,39 @@ impl<'j, 'a> Judge<'j, 'a> {
         if held.is_empty() {
             return None;
         }
-        let complete = self.answers.complete();
-        let hits: Vec<RuleHit> = held.iter().map(|held| self.hit(held, complete)).collect();
+        if policy.info.mode == Mode::On {
+            self.answer_for(&held);
+        }
+        let hits: Vec<RuleHit> = held.iter().map(|held| self.hit(held)).collect();
         Some(Violation {
             policy: policy.info.clone(),
             severity: hits.iter().fold(Severity::Info, |worst, hit| worst.worse(hit.severity)),
             match_count: hits.iter().fold(0, |sum, hit| sum.saturating_add(hit.count)),
-            count_is_complete: complete,
+            count_is_complete: hits.iter().all(|hit| hit.count_is_complete),
             rules: hits,
             matches: report::matches(self.set, self.answers, self.mail, &held),
         })
     }
 
-    fn hit(&self, held: &Held, complete: bool) -> RuleHit {
+    /// Notes the findings that decide rules.
+    fn answer_for(&mut self, held: &[Held]) {
+        for held in held {
+            for leaf in &held.leaves {
+                if self.answers.asks_for_findings(leaf.atom) {
+                    let items = report::items(self.answers, held, leaf);
+                    self.answered.extend(items.iter().map(|item| item.at));
+                }
+            }
+        }
+    }
+
+    fn hit(&self, held: &Held) -> RuleHit {
         let rule = &self.set.engine.rules[held.rule as usize];
         RuleHit {
             name: rule.name.clone(),
             severity: severity(rule, held.count),
             count: held.count,
-            count_is_complete: complete,
+            count_is_complete: rule.tree.leaves().iter().all(|leaf| self.answers.is_complete(leaf.atom)),
         }
     }
 

@@ -7,11 +7,12 @@ use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
 use super::answers::{Answers, At, Within};
-use super::gather::{Found, keep_outermost, value_of};
+use super::gather::{Found, value_of};
+use super::matches::{Source, keep_outermost};
 use super::near::distances;
 use super::pieces::{Pieces, Scope, Spot};
 use super::{documents, exact, ignore};
-use crate::compile::model::{Compiled, Content, DocumentsTest, ExactTest, Leaf, Source, Test};
+use crate::compile::model::{self, Compiled, Content, DocumentsTest, ExactTest, Leaf, Test};
 use crate::matcher::{Hit, Matcher, Prepared};
 use crate::syntax::condition::Count;
 use crate::validators::validator;
@@ -140,8 +141,8 @@ impl Seen {
         let mut lost: BTreeMap<Why, Lost> = BTreeMap::new();
         for source in &content.sources {
             let (list, words) = match source {
-                Source::List(list) => (*list as usize, None),
-                Source::Near(near) => {
+                model::Source::List(list) => (*list as usize, None),
+                model::Source::Near(near) => {
                     let near = &set.engine.nears[*near as usize];
                     (near.list as usize, Some(Words::new(answers, near.list, near.near, near.within)))
                 }
@@ -248,17 +249,19 @@ struct Words {
 
 impl Words {
     fn new(answers: &Answers<'_>, list: u32, near: u32, within: usize) -> Self {
-        let source = |list: u32| answers.gathered.sources.get(list as usize);
-        let of = |list: u32| source(list).map_or(&[][..], |source| &source.found);
-        let whole = [list, near].into_iter().filter_map(source).all(|source| source.counted.is_empty());
+        let placed =
+            |list: u32| answers.gathered.sources.get(list as usize).map_or(Some(&[][..]), Source::placed);
+        let both = placed(list).zip(placed(near));
+        let (list, near) = both.unwrap_or_default();
         let mut known = HashMap::new();
         for row in answers.pieces.rows() {
-            let [list, others] = [of(list), of(near)].map(|all: &[Found]| {
+            let [list, others] = [list, near].map(|all: &[Found]| {
                 let at = |piece: u32| all.partition_point(|found| found.piece < piece);
-                &all[at(row.start)..at(row.end)]
+                all[at(row.start)..at(row.end)].iter().copied()
             });
-            known.extend(distances(list, others).map(|(found, words)| (key(found), words)));
+            known.extend(distances(list, others.clone(), others).map(|(found, words)| (key(&found), words)));
         }
+        let whole = both.is_some();
         Self { within, whole, distances: known }
     }
 }
@@ -266,7 +269,7 @@ impl Words {
 /// Matches that were lost for one reason.
 #[derive(Default)]
 struct Lost {
-    found: Vec<(Found, u64, String)>,
+    found: Vec<(Found, String)>,
     /// For each of them: where it is, and how far its words are.
     places: Vec<(Scope, &'static str, Option<u32>)>,
 }
@@ -274,7 +277,7 @@ struct Lost {
 impl Lost {
     fn add(&mut self, answers: &Answers<'_>, found: &Found, distance: Option<u32>) {
         let piece = answers.pieces.get(found.piece);
-        self.found.push((*found, 1, value_of(piece.text, &found.span())));
+        self.found.push((*found, value_of(piece.text, &found.span())));
         self.places.push((piece.scope(), piece.component(), distance));
     }
 
@@ -293,7 +296,7 @@ impl Lost {
             }
             why => why,
         };
-        Loss { count: answers.how_many(self.found, mode, within), why }
+        Loss { count: answers.how_many(&self.found, mode, within), why }
     }
 }
 

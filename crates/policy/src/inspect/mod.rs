@@ -17,18 +17,20 @@ mod joined;
 mod judge;
 mod learned;
 mod losses;
+mod matches;
 mod near;
 mod pieces;
 mod probes;
 mod report;
+mod sparse;
 mod stretch;
+mod tally;
 
 use content::{Reason, Unscannable};
 
-use crate::compile::NOT_FULLY_INSPECTED;
 use crate::compile::model::{Compiled, Settings};
 use crate::mail::{Direction, Envelope, Mail};
-use crate::verdict::{Inspection, Mode, Violation};
+use crate::verdict::{Inspection, Violation};
 
 pub use explain::{
     ConditionOutcome, Effect, ExceptionOutcome, Explanation, PolicyOutcome, RuleEnd, RuleOutcome,
@@ -45,18 +47,30 @@ pub(crate) fn inspect(set: &Compiled, mail: &Mail<'_>) -> Inspection {
     let direction = direction(&set.settings, mail.envelope);
     let pieces = Pieces::new(&set.engine, mail);
     let gathered = gather::gather(set, &pieces, mail);
-    let unscannable = findings(mail, &pieces, &gathered);
-    let rules = judge::candidates(&set.engine, mail, &gathered, !unscannable.is_empty());
-    let violations = match rules {
-        None => Vec::new(),
-        Some(rules) => {
-            let mut answers = Answers::new(set, mail, &pieces, &gathered, &unscannable, direction);
-            let mut violations = Judge::new(set, &mut answers, mail).violations(&rules);
-            leave_to_others(&mut violations);
-            violations
-        }
-    };
+    let mut unscannable = findings(mail, &pieces, &gathered);
+    let answers = Answers::new(set, mail, &pieces, &gathered, &unscannable, direction);
+    let (answers, mut violations) = judged(set, mail, answers);
+    if !answers.cut().is_empty() {
+        // What could not be counted is a finding too, and rules may ask for it.
+        let mut more = unscannable.clone();
+        answers
+            .cut()
+            .iter()
+            .for_each(|(piece, reason)| add(mail, &mut more, pieces.get(*piece).part, reason.clone()));
+        violations = judged(set, mail, answers.with_findings(&more)).1;
+        unscannable = more;
+    }
     Inspection { violations, unscannable, direction }
+}
+
+fn judged<'a>(
+    set: &'a Compiled,
+    mail: &'a Mail<'a>,
+    mut answers: Answers<'a>,
+) -> (Answers<'a>, Vec<Violation>) {
+    let rules = judge::candidates(&set.engine, mail, answers.gathered, !answers.unscannable.is_empty());
+    let violations = rules.map(|rules| Judge::new(set, &mut answers, mail).violations(&rules));
+    (answers, violations.unwrap_or_default())
 }
 
 /// Why each policy is or is not violated.
@@ -64,8 +78,8 @@ pub(crate) fn explain(set: &Compiled, mail: &Mail<'_>) -> Explanation {
     let direction = direction(&set.settings, mail.envelope);
     let pieces = Pieces::new(&set.engine, mail);
     let gathered = gather::gather(set, &pieces, mail);
-    let unscannable = findings(mail, &pieces, &gathered);
     let inspection = inspect(set, mail);
+    let unscannable = inspection.unscannable.clone();
     let mut answers = Answers::new(set, mail, &pieces, &gathered, &unscannable, direction);
     explain::explain(set, &mut answers, mail, inspection)
 }
@@ -73,13 +87,7 @@ pub(crate) fn explain(set: &Compiled, mail: &Mail<'_>) -> Explanation {
 /// What opening reported, and what inspection itself had to leave.
 fn findings(mail: &Mail<'_>, pieces: &Pieces<'_>, gathered: &Gathered) -> Vec<Unscannable> {
     let mut all = mail.opened.unscannable.clone();
-    let mut add = |part: u32, reason: Reason| {
-        let path = mail.opened.parts.get(part as usize).map(|part| part.path.clone()).unwrap_or_default();
-        let found = Unscannable { part, path, reason };
-        if !all.contains(&found) {
-            all.push(found);
-        }
-    };
+    let mut add = |part: u32, reason: Reason| add(mail, &mut all, part, reason);
     let part_of = |piece: &u32| pieces.get(*piece).part;
     gathered.late.iter().map(part_of).for_each(|part| add(part, Reason::Timeout));
     gathered.overflowing.iter().map(part_of).for_each(|part| add(part, Reason::TooBig));
@@ -88,28 +96,12 @@ fn findings(mail: &Mail<'_>, pieces: &Pieces<'_>, gathered: &Gathered) -> Vec<Un
     all
 }
 
-/// The built-in policy decides what no other policy decided: findings that an acting policy answers for are not its
-/// business.
-fn leave_to_others(violations: &mut Vec<Violation>) {
-    let answered: Vec<(String, String)> = violations
-        .iter()
-        .filter(|violation| violation.policy.id != NOT_FULLY_INSPECTED && violation.policy.mode == Mode::On)
-        .flat_map(|violation| violation.matches.iter().filter(|found| found.kind == report::FINDING))
-        .map(|found| (found.path.clone(), found.text.clone()))
-        .collect();
-    if answered.is_empty() {
-        return;
+fn add(mail: &Mail<'_>, all: &mut Vec<Unscannable>, part: u32, reason: Reason) {
+    let path = mail.opened.parts.get(part as usize).map(|part| part.path.clone()).unwrap_or_default();
+    let found = Unscannable { part, path, reason };
+    if !all.contains(&found) {
+        all.push(found);
     }
-    if let Some(own) = violations.iter_mut().find(|violation| violation.policy.id == NOT_FULLY_INSPECTED) {
-        let before = own.matches.len();
-        own.matches.retain(|found| !answered.contains(&(found.path.clone(), found.text.clone())));
-        let gone = (before - own.matches.len()) as u64;
-        own.match_count = own.match_count.saturating_sub(gone);
-        for rule in &mut own.rules {
-            rule.count = rule.count.saturating_sub(gone);
-        }
-    }
-    violations.retain(|violation| violation.policy.id != NOT_FULLY_INSPECTED || violation.match_count > 0);
 }
 
 /// Where the message goes, seen from our domains.

@@ -1,31 +1,36 @@
 //! Which matches of one list have a match of another at most so many words away.
 
 use super::gather::Found;
+use super::matches::{Row, RowWords};
 
-/// The matches of `list` with one of `others` near by, beside it and not inside it. Both are in order of place, none inside another
-/// of its list.
-pub(super) fn near_by(list: &[Found], others: &[Found], within: usize) -> Vec<Found> {
-    let near =
-        distances(list, others).filter(|(_, words)| words.is_some_and(|words| words as usize <= within));
-    near.map(|(found, _)| *found).collect()
+/// The matches of `list` with one of `others` near by, beside it and not inside it, in order.
+pub(super) fn near_by<'r>(
+    list: &'r Row,
+    others: &'r Row,
+    words: &'r RowWords<'_>,
+    within: usize,
+) -> impl Iterator<Item = Found> + 'r {
+    let each = distances(list.in_order(words), others.in_order(words), others.in_order(words));
+    each.filter(move |(_, words)| words.is_some_and(|words| words as usize <= within)).map(|(found, _)| found)
 }
 
-/// How many words lie between each match of `list` and the nearest of `others`; nothing where there is none beside it.
-pub(super) fn distances<'f>(
-    list: &'f [Found],
-    others: &'f [Found],
-) -> impl Iterator<Item = (&'f Found, Option<u32>)> {
-    let (mut before, mut behind) = (0, 0);
-    list.iter().map(move |found| {
+/// How many words lie between each match of a list and the nearest of another list, which is given twice; nothing where there
+/// is none beside it. All are in order of place, none inside another of its list.
+pub(super) fn distances(
+    list: impl Iterator<Item = Found>,
+    others: impl Iterator<Item = Found>,
+    others_again: impl Iterator<Item = Found>,
+) -> impl Iterator<Item = (Found, Option<u32>)> {
+    let (mut before, mut behind) = (others.peekable(), others_again.peekable());
+    let mut last: Option<Found> = None;
+    list.map(move |found| {
         // Ends are in order as starts are: the last that ends before and the first that starts behind are the nearest.
-        while before < others.len() && end(&others[before]) <= start(found) {
-            before += 1;
+        while let Some(other) = before.next_if(|other| end(other) <= start(&found)) {
+            last = Some(other);
         }
-        while behind < others.len() && start(&others[behind]) < end(found) {
-            behind += 1;
-        }
-        let last = before.checked_sub(1).map(|last| found.words.0.saturating_sub(others[last].words.1));
-        let next = others.get(behind).map(|next| next.words.0.saturating_sub(found.words.1));
+        while behind.next_if(|other| start(other) < end(&found)).is_some() {}
+        let last = last.map(|last| found.words.0.saturating_sub(last.words.1));
+        let next = behind.peek().map(|next| next.words.0.saturating_sub(found.words.1));
         (found, last.into_iter().chain(next).min())
     })
 }

@@ -125,6 +125,13 @@ impl<'m> Pieces<'m> {
         Self { all }
     }
 
+    /// A body and nothing else.
+    #[cfg(test)]
+    pub(super) fn of_text(text: &'m str) -> Self {
+        let piece = envelope("", text);
+        Self { all: vec![Piece { spot: Spot::Body, kind: "text", in_line: true, ..piece }] }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Piece<'m>> {
         self.all.iter()
     }

@@ -1,18 +1,20 @@
 //! Matches as people and incidents see them: the text, its path, what stands around it, the checks it passed.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use super::answers::{Answers, At, Item, Within};
 use super::exact::{self, CellFound};
 use super::gather::{Found, value_of};
 use super::judge::Held;
+use super::matches::ONE_OF_MANY;
 use crate::compile::model::{Atom, Compiled, Leaf, Probe, Test};
 use crate::index::Index;
 use crate::mail::Mail;
+use crate::matcher::Prepared;
 use crate::verdict::Match;
 
 /// Kind of what could not be inspected or is ambiguous.
-pub(super) const FINDING: &str = "finding";
+const FINDING: &str = "finding";
 /// Characters of a document's passage that are shown.
 const SHOWN: usize = 600;
 /// Kind of a file as a whole.
@@ -28,13 +30,7 @@ pub(super) fn matches(
     let mut all: Vec<(usize, Leaf, Item)> = Vec::new();
     for (number, held) in held.iter().enumerate() {
         for leaf in &held.leaves {
-            let items = match &held.only {
-                None => answers.items(leaf.atom, Within::All(&held.except)),
-                Some(scopes) => {
-                    scopes.iter().flat_map(|scope| answers.items(leaf.atom, Within::One(*scope))).collect()
-                }
-            };
-            all.extend(items.into_iter().map(|item| (number, *leaf, item)));
+            all.extend(items(answers, held, leaf).into_iter().map(|item| (number, *leaf, item)));
         }
     }
     all.sort_by_key(|(number, leaf, item)| (place(item, answers), *number, leaf.atom));
@@ -46,6 +42,16 @@ pub(super) fn matches(
             reporter.report(answers, rule, &set.engine.atoms[leaf.atom as usize], &item)
         })
         .collect()
+}
+
+/// What a condition of a rule that holds found, where the rule holds.
+pub(super) fn items(answers: &mut Answers<'_>, held: &Held, leaf: &Leaf) -> Vec<Item> {
+    match &held.only {
+        None => answers.items(leaf.atom, Within::All(&held.except)),
+        Some(scopes) => {
+            scopes.iter().flat_map(|scope| answers.items(leaf.atom, Within::One(*scope))).collect()
+        }
+    }
 }
 
 /// Text first, then files and findings, each in the order of the message.
@@ -79,7 +85,7 @@ struct Reporter<'r> {
 impl Reporter<'_> {
     fn report(&mut self, answers: &Answers<'_>, rule: &str, atom: &Atom, item: &Item) -> Match {
         let mut found = match item.at {
-            At::Text(found) => self.text(answers, &found),
+            At::Text(found) => self.text(answers, &found, &atom.test),
             At::Row(probe, at) => self.row(answers, &atom.test, probe, at),
             At::Document(probe, at) => self.document(answers, probe, at),
             At::DocumentFile(probe, at) => self.document_file(answers, probe, at),
@@ -179,13 +185,32 @@ impl Reporter<'_> {
         found
     }
 
-    fn text(&mut self, answers: &Answers<'_>, found: &Found) -> Match {
+    fn text(&mut self, answers: &Answers<'_>, found: &Found, test: &Test) -> Match {
         let mut reported = self.span(answers, found.piece, found.span());
+        let pattern = match found.pattern {
+            ONE_OF_MANY => self.pattern_of(test, &reported.text),
+            pattern => Some(pattern),
+        };
         let validators = &self.set.engine.patterns.validators;
-        reported.validator =
-            validators.get(found.pattern as usize).cloned().flatten().map(|name| name.to_string());
+        let names = pattern.and_then(|pattern| validators.get(pattern as usize).cloned().flatten());
+        reported.validator = names.map(|names| names.to_string());
         reported.normalised = value_of(answers.pieces.get(found.piece).text, &found.span());
         reported
+    }
+
+    /// The pattern that finds all of a text.
+    fn pattern_of(&self, test: &Test, text: &str) -> Option<u32> {
+        let (Test::Content(content), engine) = (test, &self.set.engine) else { return None };
+        let lists: Vec<u32> = content.sources.iter().map(|source| engine.list_of(*source)).collect();
+        let mut of = None;
+        engine.matcher.scan(&Prepared::new(text), &mut |hit| {
+            let listed = engine.patterns.lists_of(hit.pattern.0).iter().any(|list| lists.contains(list));
+            if listed && hit.span == (0..text.len()) {
+                of = Some(of.map_or(hit.pattern.0, |known: u32| known.min(hit.pattern.0)));
+            }
+            ControlFlow::Continue(())
+        });
+        of
     }
 
     /// A stretch of a piece with what stands around it.

@@ -13,7 +13,7 @@ pub(crate) struct Identifier {
     pub(crate) place: Place,
     /// The file's stem, by which conditions call it.
     pub(crate) stem: String,
-    pub(crate) default: Option<String>,
+    pub(crate) default: Option<At<String>>,
     /// By name: wide, medium, narrow.
     pub(crate) breadths: Vec<(&'static str, Breadth)>,
 }
@@ -63,7 +63,8 @@ pub(crate) fn read_identifier(place: &Place, stem: &str, out: &mut Diagnostics) 
         .filter_map(|name| Some((name, breadth(&view.table(name)?, view.key_span(name)))))
         .collect();
     if breadths.is_empty() {
-        out.error("E0501", place, "the identifier has no breadth")
+        out.error("E0501", &place.top(), "the identifier has no breadth")
+            .label("finds nothing")
             .remedy("add [wide], [medium] or [narrow] with `patterns`");
     }
     for (_, breadth) in &breadths {
@@ -73,12 +74,7 @@ pub(crate) fn read_identifier(place: &Place, stem: &str, out: &mut Diagnostics) 
                 .remedy("add `patterns`, `group`, or `like` with the name of another breadth");
         }
     }
-    Some(Identifier {
-        place: place.clone(),
-        stem: stem.to_owned(),
-        default: view.text("default").map(|default| default.value),
-        breadths,
-    })
+    Some(Identifier { place: place.clone(), stem: stem.to_owned(), default: view.text("default"), breadths })
 }
 
 fn breadth(view: &View<'_, '_>, span: Range<usize>) -> Breadth {

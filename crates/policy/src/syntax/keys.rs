@@ -425,7 +425,11 @@ pub(crate) static SETTINGS: Kind = Kind {
         key("directory", Texts, "Directory exports (.ldif, .csv)."),
         key("kept_matches", Integer(1, 10_000), "Matches kept with a violation. Default: 100."),
         key("context", Integer(0, 1_000), "Characters of context. Default: 60."),
-        key("count_limit", Integer(1, u64::MAX), "Counting may stop here. Default: 10000."),
+        key(
+            "count_limit",
+            Integer(1, u64::MAX),
+            "Different values of one condition that are told apart in one component; never fewer than something asks for. Default: 100000.",
+        ),
         key("violation_headers", Table(&VIOLATION_HEADERS), "Headers that sum up the violations."),
         key("ignore", Table(&IGNORE), "What is left out of matching."),
     ]],

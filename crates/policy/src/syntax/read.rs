@@ -74,8 +74,7 @@ impl Checker<'_> {
             }
         }
         for key in kind.keys().filter(|key| key.required && !table.contains_key(key.name)) {
-            let mut place = self.place.clone();
-            place.span = (!span.is_empty()).then(|| span.clone());
+            let place = if span.is_empty() { self.place.top() } else { self.place.at(span.clone()) };
             let article = if key.name == "rule" { "[[rule]]" } else { key.name };
             self.out
                 .error("E0005", &place, format!("{} needs `{article}`", kind.name))

@@ -31,7 +31,7 @@ pub(super) const TABLE: &[Validator] = &[
     compacted(
         "card_maestro",
         |c| is(c, &[Scheme::Maestro]),
-        "Maestro: 50, 56-58, 6304, 6759, 6761-6763, 12 to 19 digits, Luhn",
+        "Maestro: 50, 56-58, 6304, 6703, 6759, 6761-6763, 67677, 12 to 19 digits, Luhn",
     ),
     compacted("card_mir", |c| is(c, &[Scheme::Mir]), "Mir: 2200-2204, 16 to 19 digits, Luhn"),
     compacted(
@@ -136,7 +136,19 @@ const RANGES: &[Range] = &[
     range(Scheme::Verve, 506_099, 506_198, SIXTEEN | lengths(18, 19)),
     range(Scheme::Verve, 507_865, 507_964, SIXTEEN | lengths(18, 19)),
     range(Scheme::Verve, 650_002, 650_027, SIXTEEN | lengths(18, 19)),
+    range(Scheme::Maestro, 670_300, 670_399, MAESTRO),
+    range(Scheme::Maestro, 676_770, 676_774, MAESTRO),
+    // GPN in Indonesia, PayPak and Borica, Meeza, NPS in Pridnestrovie, UzCard and Humo, BelKart, mada, Napas, Prostir.
+    range(Scheme::Domestic, 194_600, 194_699, SIXTEEN),
+    range(Scheme::Domestic, 220_500, 220_599, SIXTEEN),
+    range(Scheme::Domestic, 507_803, 507_803, SIXTEEN),
+    range(Scheme::Domestic, 507_808, 507_810, SIXTEEN),
+    range(Scheme::Domestic, 605_474, 605_474, SIXTEEN),
     range(Scheme::Domestic, 860_000, 860_099, SIXTEEN),
+    range(Scheme::Domestic, 911_200, 911_299, SIXTEEN),
+    range(Scheme::Domestic, 968_200, 968_299, SIXTEEN),
+    range(Scheme::Domestic, 970_400, 970_499, SIXTEEN | lengths(19, 19)),
+    range(Scheme::Domestic, 980_400, 980_499, SIXTEEN),
     range(Scheme::Domestic, 986_000, 986_099, SIXTEEN),
     range(Scheme::Domestic, 637_000, 639_999, SIXTEEN),
 ];
@@ -231,6 +243,29 @@ mod tests {
             assert!(!accepts("payment_card", card), "{card}");
         }
         assert!(!accepts("card_visa", "5555555555554444"));
+    }
+
+    #[test]
+    fn domestic_schemes_are_known() {
+        for card in [
+            "1946004827163509",
+            "2205039182647500",
+            "5078034729163852",
+            "6054741826350945",
+            "8600127491836258",
+            "9860271936485017",
+            "9112783640915275",
+            "9682017364591826",
+            "9704150827364913",
+            "9704225182736409189",
+            "9804006271938454",
+            "67034819273650483",
+        ] {
+            assert!(accepts("payment_card", card), "{card}");
+        }
+        for card in ["9113003640915277", "9705000827364919"] {
+            assert!(!accepts("payment_card", card), "the range beside it is nobody's: {card}");
+        }
     }
 
     #[test]

@@ -28,6 +28,20 @@ pub(super) const TABLE: &[Validator] = &[
         assigned_secret,
         "what stands behind the first = or : has letters and digits, 2.8 bits a character, and is no placeholder",
     ),
+    verbatim(
+        "last_word_secret",
+        |t| {
+            t.split([' ', '\t', '\r', '\n'])
+                .next_back()
+                .is_some_and(|word| word.len() >= 6 && not_placeholder(word))
+        },
+        "the last word is long enough for a secret and no placeholder",
+    ),
+    verbatim(
+        "wireguard_private_key",
+        wireguard_private_key,
+        "WireGuard private key: 32 octets in base 64, clamped as RFC 7748 says",
+    ),
     verbatim("mixed_characters", mixed_characters, "at least one letter and one digit"),
     verbatim(
         "github_token",
@@ -177,24 +191,38 @@ fn jwt(text: &str) -> bool {
         return false;
     };
     let mut room = [0u8; 1024];
-    let named = base64url(header, &mut room)
+    let named = base64(header, &mut room)
         .is_some_and(|json| json.starts_with(b"{") && json.windows(5).any(|w| w == b"\"alg\""));
     let mut start = [0u8; 1024];
     let head = claims.get(..claims.len().min(64) & !3).unwrap_or("");
-    let object = base64url(head, &mut start)
+    let object = base64(head, &mut start)
         .is_some_and(|json| matches!(json, [b'{', b'"' | b' ' | b'\n' | b'\r' | b'}', ..]));
     named && object && signature.bytes().all(|o| o.is_ascii_alphanumeric() || o == b'-' || o == b'_')
 }
 
-fn base64url<'r>(text: &str, room: &'r mut [u8]) -> Option<&'r [u8]> {
+/// `PrivateKey = ` and the scalar: of its first octet the lowest three bits are clear, of its last the highest two are 01.
+fn wireguard_private_key(text: &str) -> bool {
+    let Some(key) = text.strip_suffix('=').and_then(|text| text.get(text.len().checked_sub(43)?..)) else {
+        return false;
+    };
+    let mut room = [0u8; 33];
+    let Some([first, .., last]) = base64(key, &mut room).filter(|key| key.len() == 32) else { return false };
+    // Two bits of the last character stand for nothing.
+    let whole =
+        key.ends_with(['A', 'E', 'I', 'M', 'Q', 'U', 'Y', 'c', 'g', 'k', 'o', 's', 'w', '0', '4', '8']);
+    first & 7 == 0 && last >> 6 == 1 && whole
+}
+
+/// Base 64 in either alphabet, without padding.
+fn base64<'r>(text: &str, room: &'r mut [u8]) -> Option<&'r [u8]> {
     let (mut bits, mut count, mut used) = (0u32, 0u32, 0usize);
     for octet in text.bytes() {
         let six = match octet {
             b'A'..=b'Z' => octet - b'A',
             b'a'..=b'z' => octet - b'a' + 26,
             b'0'..=b'9' => octet - b'0' + 52,
-            b'-' => 62,
-            b'_' => 63,
+            b'-' | b'+' => 62,
+            b'_' | b'/' => 63,
             _ => return None,
         };
         bits = (bits << 6 | u32::from(six)) & 0xffff;
@@ -240,7 +268,9 @@ fn url_with_password(text: &str) -> bool {
     let Some((user, host)) = authority.rsplit_once('@') else { return false };
     let Some((name, password)) = user.split_once(':') else { return false };
     let told = ["password", "pass", "pwd", "secret", "user", "username"];
-    !name.is_empty()
+    // Redis has passwords without users.
+    let named = !name.is_empty() || text.starts_with("redis");
+    named
         && password.len() >= 4
         && host.len() >= 3
         && !told.iter().any(|word| password.eq_ignore_ascii_case(word))
@@ -298,6 +328,32 @@ mod tests {
             !accepts("url_with_password", "https://user:password@example.com/")
                 && !accepts("url_with_password", "https://example.com/a:b@c")
         );
+        assert!(accepts("url_with_password", "redis://:q8Zr2LmP@cache.internal:6379/0"));
+        assert!(!accepts("url_with_password", "https://:q8Zr2LmP@cache.internal/"));
+    }
+
+    #[test]
+    fn a_private_key_of_wireguard_is_clamped() {
+        // The example of wg(8).
+        assert!(accepts(
+            "wireguard_private_key",
+            "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
+        ));
+        assert!(!accepts(
+            "wireguard_private_key",
+            "PublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
+        ));
+        assert!(!accepts(
+            "wireguard_private_key",
+            "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBml="
+        ));
+    }
+
+    #[test]
+    fn of_a_line_of_netrc_the_password_is_judged() {
+        assert!(accepts("last_word_secret", "machine api.example.com login ann password q8Zr2LmP"));
+        assert!(!accepts("last_word_secret", "machine db login ann password changeme"));
+        assert!(!accepts("last_word_secret", "machine db login ann password xxxxxx"));
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub async fn serve<S: Service>(
         hello: Greeted::Not,
         transaction: Transaction::Idle,
         end,
+        line_due: None,
     };
     session.end.why = session.run().await;
     close(session).await
@@ -84,7 +85,7 @@ async fn proxied(wire: &mut Wire, wait: Duration) -> Option<Option<std::net::Soc
                 wire.consume(header.length);
                 return Some(header.source);
             }
-            Ok(None) => wire.fill(deadline.saturating_duration_since(Instant::now()), None).await.ok()?,
+            Ok(None) => wire.fill(deadline, None).await.ok()?,
             Err(proxy::BadHeader) => return None,
         }
     }

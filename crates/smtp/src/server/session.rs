@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::fence::{Panicked, fenced};
@@ -39,6 +40,8 @@ pub(super) struct Session<'s, S> {
     pub(super) hello: Greeted,
     pub(super) transaction: Transaction,
     pub(super) end: SessionEnd,
+    /// When the line that is waited for must be whole: one that comes octet by octet must not hold a session for days.
+    pub(super) line_due: Option<Instant>,
 }
 
 /// What was agreed on by EHLO or HELO.
@@ -96,6 +99,9 @@ impl<S: Service> Session<'_, S> {
                 Ok(Some(Line::TooLong)) => Some(Err(command::Syntax::LineTooLong)),
                 Err(stop) => return Err(self.stopped(stop)),
             };
+            if parsed.is_some() {
+                self.line_due = None;
+            }
             match parsed {
                 Some(Ok(Command::Mail(mail))) => {
                     self.run_group(&mut group).await?;
@@ -130,7 +136,9 @@ impl<S: Service> Session<'_, S> {
     async fn wait(&mut self) -> Flow {
         let between = matches!(self.transaction, Transaction::Idle);
         let shutdown = between.then_some(self.shutdown.as_mut());
-        let filled = self.wire.fill(self.config.timeouts.command, shutdown).await;
+        let wait = self.config.timeouts.command;
+        let until = *self.line_due.get_or_insert_with(|| Instant::now() + wait);
+        let filled = self.wire.fill(until, shutdown).await;
         filled.map_err(|stop| self.stopped(stop))
     }
 

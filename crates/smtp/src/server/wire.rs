@@ -129,16 +129,16 @@ impl Wire {
         }
     }
 
-    /// Waits for more octets; flushes first. Stops when `shutdown` comes, if it is given.
+    /// Waits for more octets; flushes first. Stops at `until`, or when `shutdown` comes, if it is given.
     pub(super) async fn fill(
         &mut self,
-        wait: Duration,
+        until: Instant,
         shutdown: Option<Pin<&mut WaitForCancellationFutureOwned>>,
     ) -> Result<(), Stop> {
         self.flush().await?;
         self.tidy();
         let (stream, input, alarm) = (&mut self.stream, &mut self.input, &mut self.alarm);
-        let (mut shutdown, until) = (shutdown, Instant::now() + wait);
+        let mut shutdown = shutdown;
         poll_fn(|cx| {
             if let Poll::Ready(result) = poll_read_more(stream, cx, input, READ) {
                 return Poll::Ready(read_result(result));

@@ -6,7 +6,7 @@
 //! `S.` the server closes; `S- n` nothing comes for n milliseconds; `W n` waits n milliseconds; `#` is a remark.
 //!
 //! The hop's side: `S: text` the hop says the line; `S= text` octets with escapes; `C: text` the client's next line is that;
-//! `C. ` the client closes; `W n` waits; `X` the hop closes.
+//! `C. ` the client closes; `N n` the client says NOOP at least n times, and is answered; `W n` waits; `X` the hop closes.
 #![allow(dead_code, clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 use std::time::Duration;
@@ -120,6 +120,18 @@ pub async fn play_hop<T: AsyncRead + AsyncWrite + Unpin>(stream: &mut T, script:
         if let Some(text) = step.strip_prefix("C:") {
             let text = text.strip_prefix(' ').unwrap_or(text);
             assert_eq!(hop_line(stream, &mut input, text).await, text);
+        } else if let Some(least) = step.strip_prefix("N ") {
+            let mut count = 0;
+            let line = loop {
+                let line = hop_line(stream, &mut input, "NOOP").await;
+                if line != "NOOP" {
+                    break line;
+                }
+                count += 1;
+                let _ = stream.write_all(b"250 here\r\n").await;
+            };
+            assert!(count >= least.parse().unwrap(), "{count} signs of life before {line:?}");
+            input.splice(..0, (line + "\r\n").into_bytes());
         } else if step == "C." {
             while hop_more(stream, &mut input).await {}
         } else if let Some(time) = step.strip_prefix("W ") {

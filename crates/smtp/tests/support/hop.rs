@@ -43,7 +43,23 @@ S: 250-XCLIENT NAME ADDR
 S: 250 CHUNKING
 ";
 
+/// Waits that no machine is too slow for.
 pub fn hop_config() -> HopConfig {
+    let long = Duration::from_secs(20);
+    let timeouts = HopTimeouts {
+        connect: long,
+        greeting: long,
+        command: long,
+        data_init: long,
+        data_block: long,
+        data_final: long,
+        quit: Duration::from_millis(300),
+    };
+    HopConfig { timeouts, ..HopConfig::plain("localhost", 0, "weir.example") }
+}
+
+/// Where a hop is to be given up.
+pub fn impatient() -> HopConfig {
     let timeouts = HopTimeouts {
         connect: Duration::from_secs(2),
         greeting: Duration::from_millis(300),
@@ -54,6 +70,12 @@ pub fn hop_config() -> HopConfig {
         quit: Duration::from_millis(300),
     };
     HopConfig { timeouts, ..HopConfig::plain("localhost", 0, "weir.example") }
+}
+
+/// A session with a hop that is to be given up somewhere.
+pub async fn impatient_session(script: &str) -> (Result<Hop, HopError>, JoinHandle<Vec<u8>>) {
+    let (addr, task) = hop(script).await;
+    (Hop::connect(addr, &impatient()).await, task)
 }
 
 /// A session with a scripted hop.

@@ -6,6 +6,7 @@
 mod postgres;
 mod sqlite;
 mod value;
+mod witness;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migrator};
 
 pub use value::{Column, Row, Value};
+pub use witness::{Witness, Witnessed};
 
 use crate::Error;
 

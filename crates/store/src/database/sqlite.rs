@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::value::Kind;
 use super::{Answer, Database, Dialect, Row, Session, Transaction, Value, migration_failed};
 use crate::Error;
+use crate::whole::{beside, keep, sync_dir};
 
 /// Another process may hold the file for so long, a backup or a command for example.
 const BUSY: Duration = Duration::from_secs(10);
@@ -262,22 +263,4 @@ fn make_private(file: &Path) -> std::io::Result<()> {
     }
     OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(file)?;
     sync_dir(file)
-}
-
-fn keep(part: &Path, to: &Path) -> std::io::Result<()> {
-    fs::File::open(part)?.sync_all()?;
-    fs::hard_link(part, to)?;
-    fs::remove_file(part)?;
-    sync_dir(to)
-}
-
-fn sync_dir(file: &Path) -> std::io::Result<()> {
-    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::File::open(dir)?.sync_all()
-}
-
-fn beside(file: &Path, suffix: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }

@@ -3,6 +3,7 @@
 //! Who can change the database can still write the whole log anew. [`Audit::head`] is what an operator notes elsewhere (it is in
 //! every export): a log that was written anew, or cut at its end, no longer has it at that number.
 
+mod entry;
 mod export;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use store::database::{Database, Row, Session, Value};
 use store::values;
 
+pub use entry::Entry;
 pub(crate) use export::HEAD;
 pub use export::{to_csv, to_json_line};
 
@@ -105,8 +107,13 @@ impl Audit {
     /// Adds a line.
     pub async fn add(&self, actor: &Actor, action: &str, subject: &str, detail: &str) -> Result<(), Error> {
         let mut transaction = self.database.begin().await?;
-        self.add_within(&mut *transaction, actor, action, subject, detail).await?;
+        self.write(&mut *transaction, actor, action, subject, detail).await?;
         Ok(transaction.commit().await?)
+    }
+
+    /// A line to be: what it tells of is committed with it, or not at all.
+    pub fn entry(&self, actor: Actor, action: &str, subject: &str, detail: &str) -> Entry {
+        Entry::new(self.clone(), actor, [action, subject, detail])
     }
 
     /// Adds a line in the transaction of what it tells: both are there, or neither. Last before the commit: others wait for it.
@@ -118,6 +125,17 @@ impl Audit {
         subject: &str,
         detail: &str,
     ) -> Result<(), Error> {
+        Ok(self.write(db, actor, action, subject, detail).await?)
+    }
+
+    async fn write(
+        &self,
+        db: &mut dyn Session,
+        actor: &Actor,
+        action: &str,
+        subject: &str,
+        detail: &str,
+    ) -> Result<(), store::Error> {
         db.lock(LOCK).await?;
         let sql = "SELECT number, hash FROM web_audit ORDER BY number DESC LIMIT 1";
         let rows = db.fetch(sql, Vec::new()).await?;

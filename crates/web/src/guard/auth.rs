@@ -73,11 +73,11 @@ async fn goes_on(site: &Site, asked: &Asked, session: &Session) -> Result<bool, 
     match goes_on {
         Ok(true) => Ok(true),
         Ok(false) => {
-            site.sessions().end(&session.hash).await?;
             let who = site.people().user(session.user).await?.map(|user| user.name).unwrap_or_default();
             let subject = format!("user {who}");
             let actor = Actor { who, role: String::new(), peer: asked.peer.ip().to_string() };
-            site.audit().add(&actor, "SESSION_ENDED", &subject, "where the user is kept").await?;
+            let entry = site.audit().entry(actor, "SESSION_ENDED", &subject, "where the user is kept");
+            site.sessions().noting(entry).end(&session.hash).await?;
             if let Some(guests) = site.guests() {
                 guests.end(elsewhere.clone());
             }

@@ -20,6 +20,7 @@ mod html;
 mod page;
 mod parts;
 pub mod plot;
+mod stale;
 
 pub use field::{Choice, Field, Kind};
 pub(crate) use html::escape_char;
@@ -27,3 +28,4 @@ pub use html::{Html, escape};
 pub use page::Page;
 pub(crate) use page::Told;
 pub use parts::{Chip, Duration, Moment, Pager, Size, Tint, notice};
+pub use stale::{Stale, facts};

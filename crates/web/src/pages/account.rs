@@ -4,10 +4,10 @@ mod factor;
 mod tokens;
 
 use askama::Template;
+use axum::Form;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Form, Router};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -15,10 +15,10 @@ use super::local;
 use crate::layout::{Field, Html, Kind, Moment, Page};
 use crate::people::{RoleId, User};
 use crate::session::Tone;
-use crate::{Error, Means, Problem, Site, Viewer, hex, unhex};
+use crate::{Error, Means, Problem, Routes, Site, Viewer, hex, unhex};
 
-pub(super) fn router() -> Router<Site> {
-    Router::new()
+pub(super) fn router() -> Routes<Site> {
+    Routes::new()
         .route("/account", get(account))
         .route("/account/password", get(password).post(change_password))
         .route("/account/role", post(choose_role))
@@ -204,15 +204,12 @@ async fn change_password(
     if *typed.new != *typed.again {
         return unfit("", "The two new passwords differ: type the same one twice.");
     }
-    let people = site.people();
-    match people.change_password(viewer.user, typed.old, typed.new, Some(&viewer.session)).await {
+    let revokes = !typed.tokens.is_empty();
+    let how = if revokes { "by themselves, and all API tokens revoked" } else { "by themselves" };
+    let people =
+        site.people().noting(viewer.entry("PASSWORD_CHANGED", &format!("user {}", viewer.name), how));
+    match people.change_password(viewer.user, typed.old, typed.new, Some(&viewer.session), revokes).await {
         Ok(()) => {
-            let revokes = !typed.tokens.is_empty();
-            let how = if revokes { "by themselves, and all API tokens revoked" } else { "by themselves" };
-            viewer.log("PASSWORD_CHANGED", &format!("user {}", viewer.name), how).await?;
-            if revokes {
-                people.revoke_tokens(viewer.user).await?;
-            }
             viewer.say(Tone::Done, "The password is changed. Other sessions of yours have ended.").await?;
             Ok(Redirect::to(if viewer.must_change { "/" } else { "/account" }).into_response())
         }
@@ -236,10 +233,10 @@ async fn choose_role(
     person(&viewer)?;
     let name = viewer.roles.iter().find(|(id, _)| *id == chosen.role).map(|(_, name)| name.clone());
     let name = name.ok_or(Problem::NotFound)?;
-    if !site.sessions().choose_role(&viewer.session, viewer.user, chosen.role).await? {
+    let entry = viewer.entry("ROLE_CHOSEN", &format!("role {name}"), "");
+    if !site.sessions().noting(entry).choose_role(&viewer.session, viewer.user, chosen.role).await? {
         return Err(Problem::NotFound);
     }
-    viewer.log("ROLE_CHOSEN", &format!("role {name}"), "").await?;
     Ok(Redirect::to(&local(&chosen.to, &site.options().home)).into_response())
 }
 
@@ -255,17 +252,16 @@ async fn end_session(
     Form(which): Form<WhichSession>,
 ) -> Result<Response, Problem> {
     person(&viewer)?;
-    let detail = if which.session == "others" {
-        site.sessions().end_others(viewer.user, &viewer.session).await?;
-        "all others"
+    let subject = format!("user {}", viewer.name);
+    let noting = |detail| site.sessions().noting(viewer.entry("SESSION_ENDED", &subject, detail));
+    if which.session == "others" {
+        noting("all others").end_others(viewer.user, &viewer.session).await?;
     } else {
         let hash = unhex(&which.session).ok_or(Problem::NotFound)?;
-        if !site.sessions().end_of(viewer.user, &hash).await? {
+        if !noting("one").end_of(viewer.user, &hash).await? {
             return Err(Problem::NotFound);
         }
-        "one"
-    };
-    viewer.log("SESSION_ENDED", &format!("user {}", viewer.name), detail).await?;
+    }
     viewer.say(Tone::Done, "Ended.").await?;
     Ok(Redirect::to("/account").into_response())
 }

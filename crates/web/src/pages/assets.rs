@@ -1,17 +1,17 @@
 //! Files under their lasting addresses, the icon under the address that browsers guess, and the choice of light or dark.
 
+use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Form, Router};
 use serde::Deserialize;
 
 use super::local;
-use crate::{Site, Theme};
+use crate::{Routes, Site, Theme};
 
-pub(super) fn router() -> Router<Site> {
-    Router::new()
+pub(super) fn router() -> Routes<Site> {
+    Routes::new()
         .route("/assets/{file}", get(asset))
         .route("/favicon.ico", get(icon))
         .route("/theme", post(theme))

@@ -1,12 +1,12 @@
 //! The audit log: searched, checked and exported. Exporting and checking are lines of it too.
 
 use askama::Template;
+use axum::Form;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Form, Router};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -15,15 +15,15 @@ use crate::audit::{Audit, Line, Search, Verdict, to_csv, to_json_line};
 use crate::layout::{Field, Html, Kind, Moment, Page, Pager};
 use crate::people::Privilege;
 use crate::session::Tone;
-use crate::{Problem, Site, Viewer, hex, mail, piped};
+use crate::{Problem, Routes, Site, Viewer, hex, mail, piped};
 
 /// Lines on a page.
 const LINES: u32 = 100;
 /// Lines read at a time for an export.
 const STRIDE: i64 = 500;
 
-pub(super) fn router() -> Router<Site> {
-    Router::new()
+pub(super) fn router() -> Routes<Site> {
+    Routes::new()
         .route("/audit", get(list))
         .route("/audit/verify", post(verify))
         .route("/audit/export", post(export))

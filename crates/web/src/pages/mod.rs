@@ -8,7 +8,6 @@ mod roles;
 mod sign_in;
 mod users;
 
-use axum::Router;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -17,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::people::Privilege;
 use crate::site::Place;
-use crate::{Problem, Site};
+use crate::{Problem, Routes, Site};
 
 /// Their entries in the navigation.
 pub(crate) fn places() -> Vec<Place> {
@@ -28,8 +27,8 @@ pub(crate) fn places() -> Vec<Place> {
     ]
 }
 
-pub(crate) fn router(site: Site) -> Router {
-    Router::new()
+pub(crate) fn router(site: Site) -> Routes {
+    Routes::new()
         .merge(assets::router())
         .merge(sign_in::router())
         .merge(oidc::router())

@@ -1,24 +1,23 @@
 //! Signing in through the provider: the way there, and the way back with a session, or with why not on the form for signing in.
 
+use axum::Extension;
 use axum::extract::{Query, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use axum::{Extension, Router};
 use serde::Deserialize;
 
 use super::local;
 use super::sign_in::{refused, shortened, welcome, with_trouble};
-use crate::audit::Actor;
 use crate::guard::{cookie, session_cookie};
 use crate::listen::Peer;
 use crate::oidc::{self, Back, HOME, LIFE, Refusal, SingleSignOn};
 use crate::people::{Admission, User};
-use crate::{Error, Problem, Site};
+use crate::{Error, Problem, Routes, Site};
 
-pub(super) fn router() -> Router<Site> {
-    Router::new().route(oidc::BEGIN, get(begin)).route(oidc::DONE, get(done))
+pub(super) fn router() -> Routes<Site> {
+    Routes::new().route(oidc::BEGIN, get(begin)).route(oidc::DONE, get(done))
 }
 
 #[derive(Deserialize)]
@@ -85,21 +84,11 @@ async fn come_in(
         let refusal = Refusal::Stale("its round was come in by already".to_owned());
         return shut(site, provider, peer, refusal).await.map(Err);
     }
-    let person = arrival.person;
+    let (person, address) = (arrival.person, peer.ip().to_string());
     let name = format!("{}/{}", HOME.to_lowercase(), shortened(&person.name));
-    let (why, told) = match site.people().admit(HOME, &person).await {
-        Ok(Admission::Welcome { user, made, changed }) => {
-            if made || changed {
-                log_roles(site, peer, if made { "USER_ADDED" } else { "USER_CHANGED" }, &user).await?;
-            }
-            return Ok(Ok((user, arrival.to)));
-        }
-        Ok(Admission::NoRole { lost }) => {
-            if let Some(user) = lost {
-                log_roles(site, peer, "USER_CHANGED", &user).await?;
-            }
-            ("no role", "but none of your groups or roles there counts here")
-        }
+    let (why, told) = match site.people().admit(HOME, &person, (site.audit(), &address)).await {
+        Ok(Admission::Welcome(user)) => return Ok(Ok((user, arrival.to))),
+        Ok(Admission::NoRole) => ("no role", "but none of your groups or roles there counts here"),
         Ok(Admission::Disabled) => ("disabled", "but you are shut out here"),
         Err(Error::Bad(why)) => {
             let refusal = Refusal::Wrong(format!("the user: {why}"));
@@ -109,17 +98,6 @@ async fn come_in(
     };
     refused(site, peer, &name, why).await?;
     Ok(Err(format!("{} knows you, {told}: ask an administrator of this server.", provider.name())))
-}
-
-/// The roles that the provider gave somebody, for the audit log.
-async fn log_roles(site: &Site, peer: &Peer, action: &str, user: &User) -> Result<(), Problem> {
-    let actor = Actor { who: HOME.to_owned(), role: String::new(), peer: peer.ip().to_string() };
-    let roles: Vec<&str> = user.roles.iter().map(|(_, name)| name.as_str()).collect();
-    let roles = if roles.is_empty() { "none".to_owned() } else { roles.join(", ") };
-    site.audit()
-        .add(&actor, action, &format!("user {}", user.name), &format!("roles from {HOME}: {roles}"))
-        .await?;
-    Ok(())
 }
 
 /// Nobody came in. What the provider or a stranger did wrong counts as an attempt; that it is away does not.

@@ -3,19 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
+use axum::Form;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Form, Router};
 
-use crate::layout::{Field, Html, Kind, Page};
+use crate::audit::Entry;
+use crate::layout::{Field, Html, Kind, Page, Stale, facts};
 use crate::oidc::HOME;
 use crate::people::{ADMINISTRATOR, Condition, Hidden, Privilege, Rights, Role, RoleId};
 use crate::session::Tone;
-use crate::{Error, Problem, Site, Viewer};
+use crate::{Error, Problem, Routes, Site, Viewer};
 
-pub(super) fn router() -> Router<Site> {
-    Router::new()
+pub(super) fn router() -> Routes<Site> {
+    Routes::new()
         .route("/roles", get(list))
         .route("/roles/new", get(ask_new).post(add))
         .route("/roles/{id}", get(one).post(change))
@@ -85,23 +86,29 @@ async fn list(State(site): State<Site>, viewer: Viewer) -> Result<Response, Prob
     let rows = all.into_iter().map(|role| RoleRow {
         id: role.id,
         built_in: role.built_in,
-        privileges: match role.rights.privileges.len() {
-            all if all == Privilege::all().count() => "everything".to_owned(),
-            0 => "nothing".to_owned(),
-            _ => role.rights.privileges.iter().map(|one| one.title()).collect::<Vec<_>>().join(", "),
-        },
-        access: if role.rights.access.is_empty() {
-            "all incidents".to_owned()
-        } else {
-            let mut lines: Vec<_> = role.rights.access.iter().map(described).collect();
-            if !site.options().folders && names_folders(&role.rights) {
-                lines.push("reaches no incident here, for it has no folders".to_owned());
-            }
-            lines.join("; ")
+        privileges: privileges(&role.rights),
+        access: match !site.options().folders && names_folders(&role.rights) {
+            true => format!("{}; reaches no incident here, for it has no folders", access(&role.rights)),
+            false => access(&role.rights),
         },
         name: role.name,
     });
     Page::new(&viewer, "Roles").show(&RolesPage { rows: rows.collect(), homes })
+}
+
+fn privileges(rights: &Rights) -> String {
+    match rights.privileges.len() {
+        all if all == Privilege::all().count() => "everything".to_owned(),
+        0 => "nothing".to_owned(),
+        _ => rights.privileges.iter().map(|one| one.title()).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn access(rights: &Rights) -> String {
+    match rights.access.as_slice() {
+        [] => "all incidents".to_owned(),
+        conditions => conditions.iter().map(described).collect::<Vec<_>>().join("; "),
+    }
 }
 
 fn names_folders(rights: &Rights) -> bool {
@@ -338,12 +345,13 @@ async fn add(
 ) -> Result<Response, Problem> {
     viewer.require(Privilege::ManageUsers)?;
     let typed = Typed::read(pairs)?;
+    let entry = entry(&viewer, "ROLE_ADDED", typed.name.trim(), &summary(&typed));
     let added = match typed.rights_at(&site) {
-        Ok(rights) => site.people().add_role(&typed.name, &rights).await,
+        Ok(rights) => site.people().noting(entry).add_role(&typed.name, &rights).await,
         Err(error) => Err(error),
     };
     match added {
-        Ok(_) => done(&viewer, "ROLE_ADDED", typed.name.trim(), &summary(&typed)).await,
+        Ok(_) => done(&viewer, typed.name.trim(), "added").await,
         Err(error @ (Error::Bad(_) | Error::Taken(_))) => {
             show(&viewer, &typed, None, Some(&error.to_string()))
         }
@@ -368,17 +376,38 @@ async fn change(
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let role = find(&site, &viewer, id).await?;
-    let typed = Typed::read(pairs)?;
+    let typed = Typed::read(pairs.clone())?;
+    let entry = entry(&viewer, "ROLE_CHANGED", typed.name.trim(), &summary(&typed));
     let changed = match typed.rights_at(&site) {
-        Ok(rights) => site.people().change_role(id, typed.version, &typed.name, &rights).await,
+        Ok(rights) => site.people().noting(entry).change_role(id, typed.version, &typed.name, &rights).await,
         Err(error) => Err(error),
     };
     match changed {
-        Ok(()) => done(&viewer, "ROLE_CHANGED", typed.name.trim(), &summary(&typed)).await,
-        Err(error @ (Error::Bad(_) | Error::Taken(_) | Error::Stale | Error::LastAdministrator)) => {
+        Ok(()) => done(&viewer, typed.name.trim(), "changed").await,
+        Err(Error::Stale) => stale(&find(&site, &viewer, id).await?, pairs).show(&viewer),
+        Err(error @ (Error::Bad(_) | Error::Taken(_) | Error::LastAdministrator)) => {
             show(&viewer, &typed, Some(&role), Some(&error.to_string()))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+fn stale(role: &Role, sent: Vec<(String, String)>) -> Stale {
+    let rights = &role.rights;
+    let hidden: Vec<&str> = rights.hidden.iter().map(|part| part.title()).collect();
+    let address = format!("/roles/{}", role.id);
+    Stale {
+        what: format!("the role {}", role.name),
+        now: facts([
+            ("Name", role.name.clone()),
+            ("Privileges", privileges(rights)),
+            ("Incidents", access(rights)),
+            ("Hidden", hidden.join(", ")),
+        ]),
+        sent,
+        was: ("version", role.version.to_string()),
+        action: address.clone(),
+        open: address,
     }
 }
 
@@ -388,17 +417,15 @@ async fn remove(
     Path(id): Path<RoleId>,
 ) -> Result<Response, Problem> {
     let role = find(&site, &viewer, id).await?;
-    site.people().remove_role(id).await?;
-    done(&viewer, "ROLE_REMOVED", &role.name, "").await
+    site.people().noting(entry(&viewer, "ROLE_REMOVED", &role.name, "")).remove_role(id).await?;
+    done(&viewer, &role.name, "removed").await
 }
 
-async fn done(viewer: &Viewer, action: &str, name: &str, detail: &str) -> Result<Response, Problem> {
-    viewer.log(action, &format!("role {name}"), detail).await?;
-    let word = match action {
-        "ROLE_ADDED" => "added",
-        "ROLE_REMOVED" => "removed",
-        _ => "changed",
-    };
+fn entry(viewer: &Viewer, action: &str, name: &str, detail: &str) -> Entry {
+    viewer.entry(action, &format!("role {name}"), detail)
+}
+
+async fn done(viewer: &Viewer, name: &str, word: &str) -> Result<Response, Problem> {
     viewer.say(Tone::Done, format!("The role {name} is {word}.")).await?;
     Ok(Redirect::to("/roles").into_response())
 }

@@ -5,7 +5,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Form, Router};
+use axum::{Extension, Form};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -17,15 +17,15 @@ use crate::layout::{Field, Kind, Page};
 use crate::listen::Peer;
 use crate::people::{Attempt, SignIn, User};
 use crate::session::Secret;
-use crate::{Problem, Site, Theme, Viewer, oidc};
+use crate::{Problem, Routes, Site, Theme, Viewer, oidc};
 
 /// What the form says of a user who is kept at another server.
 const ELSEWHERE: &str = "elsewhere";
 const REFUSED: &str = "Name or password is wrong, or the name is locked for a while after too many attempts.";
 const REFUSED_CODE: &str = "The code is wrong or was used already. Sign in again with the next one.";
 
-pub(super) fn router() -> Router<Site> {
-    Router::new().route("/sign-in", get(ask).post(sign_in)).route("/sign-out", post(sign_out))
+pub(super) fn router() -> Routes<Site> {
+    Routes::new().route("/sign-in", get(ask).post(sign_in)).route("/sign-out", post(sign_out))
 }
 
 #[derive(Template)]
@@ -231,6 +231,9 @@ pub(super) async fn welcome(
         .or(user.roles.first())
         .cloned()
         .ok_or_else(|| Problem::Forbidden("You have no role: ask an administrator.".to_owned()))?;
+    let actor = Actor { who: user.name.clone(), role: role_name, peer: peer.ip().to_string() };
+    let detail = if user.is_guest() { format!("let in by {}", user.home) } else { String::new() };
+    let entry = site.audit().entry(actor, "SIGNED_IN", &format!("user {}", user.name), &detail);
     // Whoever signs in again leaves the old session.
     if let Some(old) = cookie(headers, &session_cookie(site, peer.secure)).and_then(Secret::parse) {
         site.sessions().end(&old.hash()).await?;
@@ -238,15 +241,12 @@ pub(super) async fn welcome(
     let agent = value(headers, header::USER_AGENT).unwrap_or_default();
     let address = peer.ip().to_string();
     let secret = match &elsewhere {
-        None => site.sessions().begin(user.id, role, &address, agent).await?,
+        None => site.sessions().noting(entry).begin(user.id, role, &address, agent).await?,
         Some(elsewhere) => {
             site.people().note_sign_in(user.id).await?;
-            site.sessions().begin_as_guest(elsewhere, (user.id, role), &address, agent).await?
+            site.sessions().noting(entry).begin_as_guest(elsewhere, (user.id, role), &address, agent).await?
         }
     };
-    let actor = Actor { who: user.name.clone(), role: role_name, peer: peer.ip().to_string() };
-    let detail = if user.is_guest() { format!("let in by {}", user.home) } else { String::new() };
-    site.audit().add(&actor, "SIGNED_IN", &format!("user {}", user.name), &detail).await?;
     let secure = if peer.secure { "; Secure" } else { "" };
     let text = secret.text();
     let name = session_cookie(site, peer.secure);
@@ -260,8 +260,8 @@ async fn sign_out(
     Extension(peer): Extension<Peer>,
     viewer: Viewer,
 ) -> Result<Response, Problem> {
-    viewer.log("SIGNED_OUT", &format!("user {}", viewer.name), "").await?;
-    site.sessions().end(&viewer.session).await?;
+    let entry = viewer.entry("SIGNED_OUT", &format!("user {}", viewer.name), "");
+    site.sessions().noting(entry).end(&viewer.session).await?;
     if let Some((guests, elsewhere)) = site.guests().zip(viewer.elsewhere.clone()) {
         guests.end(elsewhere);
     }

@@ -1,18 +1,18 @@
 //! Users for administrators: list, add, change, disable, new password, end sessions, take a lost second factor away.
 
 use askama::Template;
+use axum::Form;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Form, Router};
 
-use crate::layout::{Chip, Field, Html, Kind, Moment, Page, Tint};
+use crate::layout::{Chip, Field, Html, Kind, Moment, Page, Stale, Tint, facts};
 use crate::people::{NewUser, Privilege, RoleId, User, UserChange, UserId, random_password};
 use crate::session::Tone;
-use crate::{Error, Problem, Site, Viewer};
+use crate::{Error, Problem, Routes, Site, Viewer};
 
-pub(super) fn router() -> Router<Site> {
-    Router::new()
+pub(super) fn router() -> Routes<Site> {
+    Routes::new()
         .route("/users", get(list))
         .route("/users/new", get(ask_new).post(add))
         .route("/users/{id}", get(one).post(change))
@@ -245,14 +245,11 @@ async fn add(
         password: Some(password.clone()),
         must_change: true,
     };
-    match site.people().add_user(new).await {
-        Ok(id) => {
-            let name = typed.name.trim();
-            viewer
-                .log("USER_ADDED", &format!("user {name}"), &roles_text(&site, &typed.roles).await?)
-                .await?;
-            show_made(&viewer, id, name, &password)
-        }
+    let name = typed.name.trim();
+    let roles = roles_text(&site, &typed.roles).await?;
+    let people = site.people().noting(viewer.entry("USER_ADDED", &format!("user {name}"), &roles));
+    match people.add_user(new).await {
+        Ok(id) => show_made(&viewer, id, name, &password),
         Err(error @ (Error::Bad(_) | Error::Taken(_) | Error::Weak(_))) => {
             page_of(&site, &viewer, &typed, None, Some(&error.to_string())).await
         }
@@ -296,7 +293,7 @@ async fn change(
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let user = find(&site, &viewer, id).await?;
-    let typed = Typed::read(pairs)?;
+    let typed = Typed::read(pairs.clone())?;
     if user.is_guest() {
         return shut_out(&site, &viewer, &user, typed.disabled).await;
     }
@@ -307,27 +304,55 @@ async fn change(
         default_role: typed.default_role,
         disabled: typed.disabled,
     };
-    match site.people().change_user(id, typed.version, &change).await {
+    let roles = roles_text(&site, &typed.roles).await?;
+    let detail = if typed.disabled { format!("{roles}; disabled") } else { roles };
+    let people = site.people().noting(viewer.entry("USER_CHANGED", &format!("user {}", user.name), &detail));
+    match people.change_user(id, typed.version, &change).await {
         Ok(()) => {
-            let roles = roles_text(&site, &typed.roles).await?;
-            let detail = if typed.disabled { format!("{roles}; disabled") } else { roles };
-            viewer.log("USER_CHANGED", &format!("user {}", user.name), &detail).await?;
             // One's own session may just have ended: then there is nobody to tell.
             viewer.say(Tone::Done, format!("{} is changed.", user.name)).await?;
             Ok(Redirect::to("/users").into_response())
         }
-        Err(error @ (Error::Bad(_) | Error::LastAdministrator | Error::Stale)) => {
+        Err(Error::Stale) => stale(&site, &viewer, id, pairs).await,
+        Err(error @ (Error::Bad(_) | Error::LastAdministrator)) => {
             page_of(&site, &viewer, &typed, Some(&user), Some(&error.to_string())).await
         }
         Err(error) => Err(error.into()),
     }
 }
 
+async fn stale(
+    site: &Site,
+    viewer: &Viewer,
+    id: UserId,
+    mut sent: Vec<(String, String)>,
+) -> Result<Response, Problem> {
+    let user = find(site, viewer, id).await?;
+    let names: Vec<&str> = user.roles.iter().map(|(_, name)| name.as_str()).collect();
+    let may = if user.disabled { "disabled" } else { "may sign in" };
+    // The name is no field of the form; roles are numbers in it.
+    sent.retain(|(name, _)| name != "name");
+    let stale = Stale {
+        what: format!("the user {}", user.name),
+        now: facts([
+            ("Full name", user.full_name.clone()),
+            ("Mail address", user.mail.clone()),
+            ("Roles", names.join(", ")),
+            ("State", may.to_owned()),
+        ]),
+        sent,
+        was: ("version", user.version.to_string()),
+        action: format!("/users/{id}"),
+        open: format!("/users/{id}"),
+    };
+    stale.show(viewer)
+}
+
 /// All that can be said here of a user who is kept at another server: whether it comes in.
 async fn shut_out(site: &Site, viewer: &Viewer, user: &User, disabled: bool) -> Result<Response, Problem> {
-    site.people().disable(user.id, disabled).await?;
     let detail = if disabled { "disabled" } else { "enabled" };
-    viewer.log("USER_CHANGED", &format!("user {}", user.name), detail).await?;
+    let entry = viewer.entry("USER_CHANGED", &format!("user {}", user.name), detail);
+    site.people().noting(entry).disable(user.id, disabled).await?;
     viewer.say(Tone::Done, format!("{} is {detail} here.", user.name)).await?;
     Ok(Redirect::to("/users").into_response())
 }
@@ -342,8 +367,8 @@ async fn reset_password(
         return Err(Problem::Unfit("Change your own password under \"Your account\".".to_owned()));
     }
     user.at_home()?;
-    viewer.log("PASSWORD_RESET", &format!("user {}", user.name), "").await?;
-    let password = site.people().reset_password(id).await?;
+    let entry = viewer.entry("PASSWORD_RESET", &format!("user {}", user.name), "");
+    let password = site.people().noting(entry).reset_password(id).await?;
     show_made(&viewer, id, &user.name, &password)
 }
 
@@ -357,8 +382,8 @@ async fn clear_second_factor(
         return Err(Problem::Unfit("Remove your own second factor under \"Your account\".".to_owned()));
     }
     user.at_home()?;
-    viewer.log("SECOND_FACTOR_REMOVED", &format!("user {}", user.name), "by an administrator").await?;
-    site.people().clear_second_factor(id).await?;
+    let entry = viewer.entry("SECOND_FACTOR_REMOVED", &format!("user {}", user.name), "by an administrator");
+    site.people().noting(entry).clear_second_factor(id).await?;
     viewer
         .say(Tone::Done, format!("{} signs in with the password alone until a new one is set up.", user.name))
         .await?;
@@ -371,9 +396,9 @@ async fn end_sessions(
     Path(id): Path<UserId>,
 ) -> Result<Response, Problem> {
     let user = find(&site, &viewer, id).await?;
-    viewer.log("SESSION_ENDED", &format!("user {}", user.name), "all, by an administrator").await?;
+    let entry = viewer.entry("SESSION_ENDED", &format!("user {}", user.name), "all, by an administrator");
     let keep: &[u8] = if id == viewer.user { &viewer.session } else { &[] };
-    site.sessions().end_others(id, keep).await?;
+    site.sessions().noting(entry).end_others(id, keep).await?;
     viewer.say(Tone::Done, format!("The sessions of {} have ended.", user.name)).await?;
     Ok(Redirect::to(&format!("/users/{id}")).into_response())
 }

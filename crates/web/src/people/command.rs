@@ -80,8 +80,7 @@ impl Offline {
             password: password.or_else(|| made.clone()),
             ..NewUser::default()
         };
-        self.people.add_user(new).await?;
-        self.log("USER_ADDED", name, &format!("roles: {}", role.name)).await?;
+        self.noting("USER_ADDED", name, &format!("roles: {}", role.name)).add_user(new).await?;
         Ok(made)
     }
 
@@ -92,18 +91,18 @@ impl Offline {
         password: Option<Password>,
     ) -> Result<Option<Password>, Error> {
         let user = self.find(name).await?;
-        self.log("PASSWORD_RESET", &user.name, "").await?;
+        let people = self.noting("PASSWORD_RESET", &user.name, "");
         match password {
-            Some(password) => self.people.set_password(user.id, password, false).await.map(|()| None),
-            None => self.people.reset_password(user.id).await.map(Some),
+            Some(password) => people.set_password(user.id, password, false).await.map(|()| None),
+            None => people.reset_password(user.id).await.map(Some),
         }
     }
 
     /// Keeps a user out, or lets it in again.
     pub async fn disable(&self, name: &str, disabled: bool) -> Result<(), Error> {
         let user = self.find(name).await?;
-        self.people.disable(user.id, disabled).await?;
-        self.log("USER_CHANGED", &user.name, if disabled { "disabled" } else { "enabled" }).await
+        let detail = if disabled { "disabled" } else { "enabled" };
+        self.noting("USER_CHANGED", &user.name, detail).disable(user.id, disabled).await
     }
 
     async fn find(&self, name: &str) -> Result<User, Error> {
@@ -122,7 +121,7 @@ impl Offline {
         )))
     }
 
-    async fn log(&self, action: &str, user: &str, detail: &str) -> Result<(), Error> {
-        self.audit.add(&self.actor, action, &format!("user {user}"), detail).await
+    fn noting(&self, action: &str, user: &str, detail: &str) -> People {
+        self.people.noting(self.audit.entry(self.actor.clone(), action, &format!("user {user}"), detail))
     }
 }

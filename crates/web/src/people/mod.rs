@@ -12,7 +12,7 @@ mod user;
 
 use std::sync::Arc;
 
-use store::database::{Database, Session};
+use store::database::{Database, Session, Transaction, Witnessed};
 use store::keys::Keys;
 use store::sealed::SealedColumn;
 use store::values;
@@ -28,6 +28,7 @@ pub(crate) use token::PREFIX as TOKEN_PREFIX;
 pub use token::{NewToken, Token};
 pub use user::{Admission, NewUser, User, UserChange, UserId};
 
+use crate::audit::Entry;
 use crate::clock::Clock;
 use crate::{Error, schema};
 
@@ -48,7 +49,7 @@ pub const SEALED: SealedColumn = SealedColumn {
 
 /// Everybody who may sign in.
 #[derive(Debug, Clone)]
-pub struct People(Arc<Inner>);
+pub struct People(Arc<Inner>, Option<Entry>);
 
 #[derive(Debug)]
 struct Inner {
@@ -64,16 +65,22 @@ impl People {
     /// Makes or brings forward the tables in a database that is open already, and the built-in roles.
     pub async fn open(database: Arc<dyn Database>, keys: Arc<Keys>, clock: Clock) -> Result<Self, Error> {
         schema::prepare(&*database).await?;
-        let people = Self(Arc::new(Inner {
+        let inner = Inner {
             database,
             keys,
             clock,
             hashing: password::Hashing::new()?,
             attempts: (0..SHARDS).map(|_| Mutex::new(())).collect(),
             lately: sign_in::Lately::new()?,
-        }));
+        };
+        let people = Self(Arc::new(inner), None);
         people.make_built_in_roles().await?;
         Ok(people)
+    }
+
+    /// The same, whose next change is committed together with this line of the audit log.
+    pub fn noting(&self, entry: Entry) -> Self {
+        Self(self.0.clone(), Some(entry))
     }
 
     /// Where there is no user yet: makes `admin` with a one-time password, which comes back and must be changed at once.
@@ -105,6 +112,12 @@ impl People {
 
     pub(crate) fn keys(&self) -> &Keys {
         &self.0.keys
+    }
+
+    /// Ends a change: with its line in the audit log, where it has one.
+    async fn commit(&self, transaction: Box<dyn Transaction>) -> Result<(), Error> {
+        let witnessed = self.1.clone().map_or_else(Witnessed::default, Witnessed::from);
+        Ok(witnessed.commit(transaction).await?)
     }
 
     fn now(&self) -> i64 {

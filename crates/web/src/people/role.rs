@@ -54,7 +54,7 @@ impl People {
             ON CONFLICT DO NOTHING RETURNING id";
         let rows = transaction.fetch(sql, values![&*name, false, json(rights)]).await?;
         let id = rows.first().ok_or(Error::Taken(name))?.get("id")?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(id)
     }
 
@@ -91,7 +91,7 @@ impl People {
         let sql = "UPDATE web_role SET name = ?, rights = ?, version = version + 1 WHERE id = ?";
         db.run(sql, values![&*name, json(rights), id]).await?;
         keep_an_administrator(db).await?;
-        Ok(transaction.commit().await?)
+        self.commit(transaction).await
     }
 
     /// Removes a role that nobody has. Sessions and tokens under it end.
@@ -112,7 +112,7 @@ impl People {
         }
         db.run("UPDATE web_user SET default_role = NULL WHERE default_role = ?", values![id]).await?;
         db.run("DELETE FROM web_role WHERE id = ?", values![id]).await?;
-        Ok(transaction.commit().await?)
+        self.commit(transaction).await
     }
 
     pub(super) async fn make_built_in_roles(&self) -> Result<(), Error> {

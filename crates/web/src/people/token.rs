@@ -68,7 +68,9 @@ impl People {
             VALUES (?, ?, ?, ?, ?, ?) RETURNING id";
         let values = values![user, role, name, &hash[..], self.now(), ends_at];
         let id = transaction.fetch(sql, values).await?.first().ok_or(Error::Gone)?.get("id")?;
-        transaction.commit().await?;
+        let subject = format!("token {id} of {}", known.name);
+        let about = self.1.clone().map(|entry| entry.about(subject));
+        Self(self.0.clone(), about).commit(transaction).await?;
         Ok(NewToken { id, text })
     }
 
@@ -80,14 +82,7 @@ impl People {
 
     /// Ends a token of that user.
     pub async fn revoke_token(&self, user: UserId, id: i64) -> Result<(), Error> {
-        self.one("DELETE FROM web_token WHERE id = ? AND user_id = ?", values![id, user]).await
-    }
-
-    /// Ends all tokens of that user.
-    pub async fn revoke_tokens(&self, user: UserId) -> Result<(), Error> {
-        let mut transaction = self.database().begin().await?;
-        transaction.run("DELETE FROM web_token WHERE user_id = ?", values![user]).await?;
-        Ok(transaction.commit().await?)
+        self.change_one("DELETE FROM web_token WHERE id = ? AND user_id = ?", values![id, user]).await
     }
 
     /// Whose token this is, and in which role it acts.

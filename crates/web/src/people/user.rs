@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use store::database::{Row, Session};
+use store::database::{Row, Session, Value};
 use store::{cipher, values};
 
 use super::{
     LOCK, Password, People, RoleId, SecondFactor, check_password, keep_an_administrator, optional, plain,
 };
 use crate::Error;
+use crate::audit::{Actor, Audit};
 use crate::guests::Guest;
 use crate::oidc::Person;
 
@@ -102,19 +103,9 @@ pub struct UserChange {
 #[derive(Debug)]
 pub enum Admission {
     /// They come in as this user.
-    Welcome {
-        /// As it is now.
-        user: User,
-        /// It was made for them.
-        made: bool,
-        /// Its roles are others than last time.
-        changed: bool,
-    },
+    Welcome(User),
     /// Nothing that the provider says of them is a role here.
-    NoRole {
-        /// The user that they were until now.
-        lost: Option<User>,
-    },
+    NoRole,
     /// An administrator here shut them out.
     Disabled,
 }
@@ -181,7 +172,7 @@ impl People {
         let rows = db.fetch(sql, values).await?;
         let id = rows.first().ok_or(Error::Taken(name))?.get("id")?;
         give_roles(db, id, &known_roles).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(id)
     }
 
@@ -210,7 +201,7 @@ impl People {
             end_lost_roles(db, id).await?;
         }
         keep_an_administrator(db).await?;
-        Ok(transaction.commit().await?)
+        self.commit(transaction).await
     }
 
     /// Lets a user in or keeps it out, whatever else somebody is changing about it.
@@ -226,7 +217,7 @@ impl People {
             end_everything(db, id).await?;
         }
         keep_an_administrator(db).await?;
-        Ok(transaction.commit().await?)
+        self.commit(transaction).await
     }
 
     /// The user here of somebody who is kept at another server, with what the roles there mean here. None, and no way in, where
@@ -267,8 +258,14 @@ impl People {
     }
 
     /// Lets somebody in whom a provider knows: the user whom it knew under this subject before, whatever it is called by now, with
-    /// the roles that the provider gives it today. A new user is made for somebody with a role only.
-    pub async fn admit(&self, home: &str, person: &Person) -> Result<Admission, Error> {
+    /// the roles that the provider gives it today. A new user is made for somebody with a role only. Roles that are others than
+    /// before have their line in the audit log, from that address.
+    pub async fn admit(
+        &self,
+        home: &str,
+        person: &Person,
+        (audit, peer): (&Audit, &str),
+    ) -> Result<Admission, Error> {
         let full_name = optional("The full name", &person.full_name, 200).unwrap_or_default();
         let mail = optional("The mail address", &person.mail, 320).unwrap_or_default();
         let roles = self.roles_called(person.roles.iter()).await?;
@@ -283,7 +280,7 @@ impl People {
         };
         let (id, changed) = match known {
             Some((_, true, _)) => return Ok(Admission::Disabled),
-            None if roles.is_empty() => return Ok(Admission::NoRole { lost: None }),
+            None if roles.is_empty() => return Ok(Admission::NoRole),
             None => {
                 let name = free_name(db, home, &person.name).await?;
                 let sql = "INSERT INTO web_user (name, folded, full_name, mail, must_change, disabled, failures, locked_until, \
@@ -323,12 +320,18 @@ impl People {
         if !roles.is_empty() {
             db.run(sql, values![self.now(), id]).await?;
         }
-        transaction.commit().await?;
-        let user = self.user(id).await?.ok_or(Error::Gone)?;
-        if roles.is_empty() {
-            return Ok(Admission::NoRole { lost: changed.then_some(user) });
+        if changed {
+            let actor = Actor { who: home.to_owned(), role: String::new(), peer: peer.to_owned() };
+            let action = if known.is_none() { "USER_ADDED" } else { "USER_CHANGED" };
+            let (subject, detail) = (name_of(db, id).await?, role_names(db, id).await?);
+            let (subject, detail) = (format!("user {subject}"), format!("roles from {home}: {detail}"));
+            audit.add_within(db, &actor, action, &subject, &detail).await?;
         }
-        Ok(Admission::Welcome { user, made: known.is_none(), changed })
+        transaction.commit().await?;
+        if roles.is_empty() {
+            return Ok(Admission::NoRole);
+        }
+        Ok(Admission::Welcome(self.user(id).await?.ok_or(Error::Gone)?))
     }
 
     /// Uses up a round to a provider; false if it was used before, on whichever server.
@@ -371,7 +374,7 @@ impl People {
             version = version + 1 WHERE id = ?";
         db.run(sql, values![hash, must_change, id]).await?;
         end_everything(db, id).await?;
-        Ok(transaction.commit().await?)
+        self.commit(transaction).await
     }
 
     /// Sets a made password, which comes back and must be changed at the next sign-in.
@@ -381,13 +384,15 @@ impl People {
         Ok(password)
     }
 
-    /// Changes the own password: the old one must be right, and the new one another. All sessions end but the one named.
+    /// Changes the own password: the old one must be right, and the new one another. All sessions end but the one named, and the
+    /// tokens where that is wanted.
     pub async fn change_password(
         &self,
         id: UserId,
         old: Password,
         new: Password,
         keep: Option<&[u8]>,
+        end_tokens: bool,
     ) -> Result<(), Error> {
         let user = self.user(id).await?.ok_or(Error::Gone)?;
         self.confirm(&user, old.clone()).await?;
@@ -402,7 +407,10 @@ impl People {
         db.run(sql, values![hash, false, id]).await?;
         let sql = "DELETE FROM web_session WHERE user_id = ? AND hash <> ?";
         db.run(sql, values![id, keep.unwrap_or_default()]).await?;
-        Ok(transaction.commit().await?)
+        if end_tokens {
+            db.run("DELETE FROM web_token WHERE user_id = ?", values![id]).await?;
+        }
+        self.commit(transaction).await
     }
 
     /// Takes a second factor into use; `code` proves that the user's app has it.
@@ -420,29 +428,30 @@ impl People {
         })?;
         let sealed = cipher::seal(&self.0.keys, &context(id), factor.octets())?;
         let sql = "UPDATE web_user SET second_factor = ?, second_factor_step = ?, version = version + 1 WHERE id = ?";
-        self.one(sql, values![sealed, step, id]).await
+        self.change_one(sql, values![sealed, step, id]).await
     }
 
     /// Takes the second factor away.
     pub async fn clear_second_factor(&self, id: UserId) -> Result<(), Error> {
         let sql = "UPDATE web_user SET second_factor = NULL, version = version + 1 WHERE id = ?";
-        self.one(sql, values![id]).await
+        self.change_one(sql, values![id]).await
     }
 
-    /// Runs a statement that must touch a row.
-    pub(super) async fn one(&self, sql: &str, values: Vec<store::database::Value>) -> Result<(), Error> {
+    /// Runs a statement that must touch a row, of which nobody need be told.
+    pub(super) async fn one(&self, sql: &str, values: Vec<Value>) -> Result<(), Error> {
+        Self(self.0.clone(), None).change_one(sql, values).await
+    }
+
+    /// Changes what must be there by one statement.
+    pub(super) async fn change_one(&self, sql: &str, values: Vec<Value>) -> Result<(), Error> {
         let mut transaction = self.database().begin().await?;
         if transaction.run(sql, values).await? == 0 {
             return Err(Error::Gone);
         }
-        Ok(transaction.commit().await?)
+        self.commit(transaction).await
     }
 
-    async fn users_where(
-        &self,
-        condition: &str,
-        values: Vec<store::database::Value>,
-    ) -> Result<Vec<User>, Error> {
+    async fn users_where(&self, condition: &str, values: Vec<Value>) -> Result<Vec<User>, Error> {
         let sql = format!("{COLUMNS} {condition} ORDER BY folded");
         let rows = self.database().fetch(&sql, values).await?;
         let mut users = rows.iter().map(user).collect::<Result<Vec<_>, _>>()?;
@@ -483,6 +492,19 @@ async fn free_name(db: &mut dyn Session, home: &str, name: &str) -> Result<Strin
         }
     }
     Err(Error::Taken(name))
+}
+
+async fn name_of(db: &mut dyn Session, id: UserId) -> Result<String, Error> {
+    let rows = db.fetch("SELECT name FROM web_user WHERE id = ?", values![id]).await?;
+    Ok(rows.first().ok_or(Error::Gone)?.get("name")?)
+}
+
+/// The names of a user's roles, for the audit log.
+async fn role_names(db: &mut dyn Session, id: UserId) -> Result<String, Error> {
+    let sql = "SELECT r.name FROM web_user_role ur JOIN web_role r ON r.id = ur.role_id WHERE ur.user_id = ? ORDER BY r.name";
+    let rows = db.fetch(sql, values![id]).await?;
+    let names = rows.iter().map(|row| Ok(row.get("name")?)).collect::<Result<Vec<String>, Error>>()?;
+    Ok(if names.is_empty() { "none".to_owned() } else { names.join(", ") })
 }
 
 /// A name as it is compared.

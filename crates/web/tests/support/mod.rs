@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use axum::Router;
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use store::database::{self, Database, Location, Migrations};
@@ -19,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use web::guests::Elsewhere;
 use web::listen::{Transport, listen};
 use web::people::{NewUser, Password, Privilege};
-use web::{Clock, Options, Place, Problem, Site, Viewer};
+use web::{Clock, Options, Place, Problem, Routes, Site, Viewer};
 
 pub(crate) static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("../store/tests/migrations/sqlite");
 pub(crate) static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("../store/tests/migrations/postgres");
@@ -122,8 +121,8 @@ pub(crate) const HOSTILE: &str =
     "\"'><script>alert(document.cookie)</script><img src=x onerror=alert(1)>{{7*7}}";
 
 /// Pages as a server would have them.
-pub(crate) fn pages() -> Router {
-    Router::new()
+pub(crate) fn pages() -> Routes {
+    Routes::new()
         .route(
             "/incidents",
             get(async |viewer: Viewer| {

@@ -104,7 +104,10 @@ fn put_in_place(data: &Path, manifest: &PolicyManifest, new: &Path) -> Result<()
         fs::create_dir_all(&keys)?;
         place.write(&keys.join(name), text.as_bytes())?;
     }
-    policies::load(new, data)?;
+    ensure!(
+        policies::holds_any(&policies::load(new, data)?.set),
+        "there is no policy in the set: mail would go on uninspected. Is the policy directory of Enforce there, and what is in it?"
+    );
     let dir = place.policies().join(&manifest.etag);
     let _ = fs::remove_dir_all(&dir);
     fs::rename(new, &dir).with_context(|| format!("cannot move the policies to {}", dir.display()))?;
@@ -121,6 +124,16 @@ fn put_in_place(data: &Path, manifest: &PolicyManifest, new: &Path) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_set_without_any_policy_does_not_take_the_place_of_the_last_good_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let manifest = PolicyManifest { etag: "ab".into(), ..PolicyManifest::default() };
+        let new = Place::of(dir.path()).policies().join("ab.new");
+        let why = put_in_place(dir.path(), &manifest, &new).unwrap_err().to_string();
+        assert!(why.contains("no policy in the set"), "{why}");
+        assert_eq!((current(dir.path()), etag(dir.path())), (None, String::new()));
+    }
 
     #[test]
     fn a_list_that_would_write_elsewhere_is_refused() {

@@ -113,7 +113,7 @@ impl Book<'_> {
                 Cells::new(self, title, hidden).read(&part.octets, out)
             }
             "comments" | "ThreadedComments" => self.comments(part, out),
-            "wsDr" | "chartSpace" | "xml" | "userShapes" => {
+            "wsDr" | "dataModel" | "chartSpace" | "xml" | "userShapes" => {
                 let (texts, read) = text::read(&part.octets);
                 let place = format!("{}!{}", self.title_of_owner(&part.name), stem(&part.name));
                 texts.hand_on(&place, Kind::Text, out)?;

@@ -1,10 +1,14 @@
 //! Running text of Word and PowerPoint: runs joined, paragraphs and cells apart, and what is not shown on its own.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use crate::documents::Output;
 use crate::documents::xml::{Node, walk};
 use crate::{Kind, Reason};
+
+/// Styles of one document that show nothing.
+const MOST_STYLES: usize = 10_000;
 
 /// Texts of one part by what they are.
 #[derive(Debug, Default)]
@@ -18,6 +22,8 @@ pub(super) struct Texts {
     attributes: String,
     /// Codes of fields: `HYPERLINK "…"`.
     codes: String,
+    /// Styles that show nothing.
+    unseen: Rc<HashSet<String>>,
     state: State,
 }
 
@@ -32,6 +38,8 @@ struct State {
     boxes: usize,
     paragraph_properties: usize,
     vanished: bool,
+    /// The paragraph's style says that it is not shown.
+    paragraph_vanished: bool,
     /// A master: the sample text of its placeholders is shown on no slide.
     master: bool,
     placeholder: bool,
@@ -41,6 +49,37 @@ struct State {
 /// Reads a part. What was read before damage counts.
 pub(super) fn read(octets: &[u8]) -> (Texts, Result<(), Reason>) {
     read_into(Texts::default(), octets)
+}
+
+/// Reads a part of a document with styles that show nothing.
+pub(super) fn read_with(unseen: &Rc<HashSet<String>>, octets: &[u8]) -> (Texts, Result<(), Reason>) {
+    read_into(Texts { unseen: unseen.clone(), ..Texts::default() }, octets)
+}
+
+/// Styles whose text is not shown, by their ids.
+pub(super) fn unseen_styles(octets: &[u8], unseen: &mut HashSet<String>) -> Result<(), Reason> {
+    let mut style = String::new();
+    walk(octets, |node| {
+        match node {
+            Node::Start("style", attributes) => {
+                style = attributes.get("styleId").unwrap_or_default().into_owned();
+            }
+            Node::Start("vanish", attributes)
+                if !style.is_empty()
+                    && unseen.len() < MOST_STYLES
+                    && !is_off(attributes.get("val").as_deref()) =>
+            {
+                unseen.insert(style.clone());
+            }
+            Node::End("style") => style.clear(),
+            _ => {}
+        }
+        Ok(())
+    })
+}
+
+fn is_off(value: Option<&str>) -> bool {
+    matches!(value, Some("0" | "false" | "off"))
 }
 
 /// Reads a master or layout: what every slide shows, without the sample text of placeholders.
@@ -85,13 +124,17 @@ impl Texts {
     }
 
     fn start(&mut self, name: &str, get: impl Fn(&str) -> Option<String>) {
-        let off = || matches!(get("val").as_deref(), Some("0" | "false" | "off"));
+        let off = || is_off(get("val").as_deref());
+        let unseen = |texts: &Self| get("val").is_some_and(|style| texts.unseen.contains(&style));
         match name {
             "t" => self.state.in_text = true,
             "delText" => (self.state.in_text, self.state.deleted) = (true, self.state.deleted + 1),
             "instrText" | "delInstrText" => self.state.in_code = true,
             "fldSimple" => self.line("codes", get("instr")),
-            "r" => self.state.vanished = false,
+            "p" => (self.state.paragraph_vanished, self.state.vanished) = (false, false),
+            "pStyle" => self.state.paragraph_vanished = unseen(self),
+            "rStyle" if self.state.paragraph_properties == 0 => self.state.vanished |= unseen(self),
+            "r" => self.state.vanished = self.state.paragraph_vanished,
             "pPr" => self.state.paragraph_properties += 1,
             // Of a paragraph's mark it says nothing about the text.
             "vanish" if self.state.paragraph_properties == 0 => self.state.vanished = !off(),

@@ -66,7 +66,10 @@ fn appearance<'a>(
         }
         _ => return Ok(()),
     };
-    let content = unpack(form, MAX_STREAM).0;
+    let (content, whole) = unpack(form, MAX_STREAM);
+    if !whole {
+        runner.seen.lost = Some(Reason::Corrupt);
+    }
     out.spend(0)?;
     let resources = form.dict.get_deref(b"Resources", doc).and_then(Object::as_dict).ok();
     let (shown, ran) = runner.run(content, resources);
@@ -202,8 +205,14 @@ impl Found<'_, '_, '_> {
         }
         let is_image = name(&stream.dict, b"Subtype", self.doc).as_deref() == Some(b"Image");
         let jpeg = stream.filters().is_ok_and(|filters| filters == [b"DCTDecode".as_slice()]);
-        if is_image && jpeg && self.images < MAX_IMAGES {
+        if is_image && jpeg {
             self.images += 1;
+            if self.images > MAX_IMAGES {
+                if self.images == MAX_IMAGES + 1 {
+                    self.out.unscannable("images", Reason::TooManyParts);
+                }
+                return Ok(());
+            }
             self.out.spend(stream.content.len() as u64)?;
             self.out.file(format!("image {}.jpg", id.0), stream.content.clone())?;
         }

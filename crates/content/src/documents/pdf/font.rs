@@ -1,6 +1,7 @@
 //! Fonts: from the octets of a shown string to text and advance widths, as far as the file tells.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, SHIFT_JIS, UTF_16BE};
 use foldhash::{HashMap, HashMapExt};
@@ -22,6 +23,8 @@ pub(super) struct Font {
     to_unicode: Option<CMap>,
     widths: Widths,
     pub(super) vertical: bool,
+    /// The same font by the names of its glyphs, where its table of texts says otherwise: the names are what is drawn.
+    pub(super) by_names: Option<Rc<Font>>,
 }
 
 #[derive(Debug)]
@@ -44,6 +47,8 @@ pub(super) struct Shown<'a> {
     pub(super) advance: f64,
     /// The single octet 32, to which word spacing applies.
     pub(super) is_space: bool,
+    /// Its number in the font.
+    pub(super) code: u32,
 }
 
 /// Glyphs that each show one printable ASCII character.
@@ -85,6 +90,7 @@ impl Font {
         if let Some(list) = differences.and_then(|encoding| encoding.get_deref(b"Differences", doc).ok()) {
             apply_differences(list.as_array().map_or(&[][..], Vec::as_slice), doc, names, &mut table);
         }
+        let named = table.clone();
         if let Some(map) = &to_unicode {
             for (code, text) in table.iter_mut().enumerate() {
                 let mapped = map.text((1, code as u32)).or_else(|| map.text((2, code as u32)));
@@ -95,12 +101,14 @@ impl Font {
         }
         let unit = if drawn { matrix_scale(dict, doc) } else { 0.001 };
         let widths = simple_widths(dict, doc, unit, &base_font, &table);
-        let plain = table.iter().map(|text| match text.as_bytes() {
-            [octet @ b' '..=b'~'] => *octet,
-            _ => 0,
-        });
-        let plain = plain.collect();
-        Self { coding: Coding::Simple(table), plain, to_unicode: None, widths, vertical: false }
+        let of = |table: Vec<String>, by_names: Option<Rc<Self>>| {
+            let plain = plain(&table);
+            let (coding, widths) = (Coding::Simple(table), widths.clone());
+            Self { coding, plain, to_unicode: None, widths, vertical: false, by_names }
+        };
+        let lies = !drawn && names_are_drawn(dict, doc) && say_otherwise(&named, &table);
+        let by_names = lies.then(|| Rc::new(of(named, None)));
+        of(table, by_names)
     }
 
     fn composite(dict: &Dictionary, doc: &Document, to_unicode: Option<CMap>) -> Self {
@@ -110,7 +118,7 @@ impl Font {
         });
         let (coding, vertical) = composite_coding(dict, descendant, doc);
         let (plain, widths) = (Vec::new(), Widths::all(1.0));
-        let mut font = Self { coding, plain, to_unicode, widths, vertical };
+        let mut font = Self { coding, plain, to_unicode, widths, vertical, by_names: None };
         let Some(descendant) = descendant else { return font };
         if let Some(width) = descendant.get_deref(b"DW", doc).ok().and_then(number) {
             font.widths = Widths::all(width / 1000.0);
@@ -145,7 +153,8 @@ impl Font {
         if let Coding::Simple(table) = &self.coding {
             for octet in octets {
                 let text = table.get(usize::from(*octet)).map(String::as_str).filter(|text| !text.is_empty());
-                hear(Shown { text, advance: self.widths.get(u32::from(*octet)), is_space: *octet == 32 });
+                let code = u32::from(*octet);
+                hear(Shown { text, advance: self.widths.get(code), is_space: code == 32, code });
             }
             return;
         }
@@ -158,7 +167,7 @@ impl Font {
                 true => 1.0,
                 false => self.widths.get(self.character(code)),
             };
-            hear(Shown { text: text.as_deref(), advance, is_space: code == (1, 32) });
+            hear(Shown { text: text.as_deref(), advance, is_space: code == (1, 32), code: code.1 });
             rest = &rest[taken..];
         }
     }
@@ -202,6 +211,32 @@ impl Font {
             _ => None,
         }
     }
+}
+
+/// Of a font of one octet a glyph: the printable ASCII character that each octet shows, or 0.
+fn plain(table: &[String]) -> Vec<u8> {
+    let one = |text: &String| match text.as_bytes() {
+        [octet @ b' '..=b'~'] => *octet,
+        _ => 0,
+    };
+    table.iter().map(one).collect()
+}
+
+/// Whether a viewer finds the glyphs by their names: the font says how it is encoded, or it is the viewer's own.
+fn names_are_drawn(dict: &Dictionary, doc: &Document) -> bool {
+    let descriptor = dict.get_deref(b"FontDescriptor", doc).ok().and_then(|object| object.as_dict().ok());
+    let embedded = descriptor.is_some_and(|font| {
+        [&b"FontFile"[..], b"FontFile2", b"FontFile3"].iter().any(|program| font.has(program))
+    });
+    let flags = descriptor.and_then(|font| number(font.get_deref(b"Flags", doc).ok()?)).unwrap_or(0.0) as u32;
+    let symbolic = flags & 4 != 0;
+    !embedded || !symbolic && dict.has(b"Encoding")
+}
+
+/// Whether two tables have different letters or digits for one octet.
+fn say_otherwise(named: &[String], table: &[String]) -> bool {
+    let sign = |text: &String| text.len() == 1 && text.as_bytes()[0].is_ascii_alphanumeric();
+    named.iter().zip(table).any(|(named, text)| named != text && sign(named) && sign(text))
 }
 
 fn composite_coding(dict: &Dictionary, descendant: Option<&Dictionary>, doc: &Document) -> (Coding, bool) {
@@ -333,7 +368,7 @@ fn composite_widths(list: &[Object], doc: &Document, widths: &mut Widths) {
 }
 
 /// Advance widths in ems by character; those that text is mostly made of lie side by side.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Widths {
     near: Vec<f64>,
     far: HashMap<u32, f64>,

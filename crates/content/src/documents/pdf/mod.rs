@@ -1,13 +1,15 @@
 //! PDF: lopdf reads the objects, our own walker the text. Pages in order, then annotations, forms, properties, scripts, attachments.
 //!
-//! What is drawn in a font whose text the file does not tell is named `unsupported type font`, not passed over.
+//! What is drawn in a font whose text the file does not tell is named `unsupported type font`, pages that are pictures or outlines
+//! `unsupported type pdf`; nothing is passed over.
 
 use std::io::Read;
+use std::rc::Rc;
 
 use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId, Stream};
 
 use super::Output;
-use crate::{DocumentRequest, FileKind, Kind, Reason};
+use crate::{AmbiguityReason, DocumentRequest, FileKind, Kind, Reason};
 
 mod cmap;
 mod extras;
@@ -19,13 +21,16 @@ mod page;
 mod pictures;
 mod widths;
 
-use page::Runner;
+use page::{Runner, Seen};
 pub(super) use pictures::read as pictures;
 
 /// Octets that one stream may unpack to while the file is read.
 const MAX_STREAM: u64 = 64 << 20;
 /// Parents of a page that are asked for what it inherits.
 const MAX_PARENTS: usize = 64;
+/// Pages of a file, and content streams of a page.
+const MOST_PAGES: usize = 200_000;
+const MOST_STREAMS: usize = 10_000;
 
 /// Every text of the file, and the files attached to it.
 pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
@@ -40,17 +45,54 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
     };
     let left = out.left();
     let mut runner = Runner::new(&doc, left, request.deadline);
-    let shown = pages(&doc, &mut runner, out);
-    let (known, unknown) = (runner.known, runner.unknown);
-    if unknown >= 16 && unknown > known / 4 {
-        out.unscannable("", Reason::Unsupported(FileKind::Font));
-    }
-    if known == 0 && runner.pictures > 0 {
-        // Pages that are pictures of text: nothing of them was read.
-        out.unscannable("", Reason::Unsupported(FileKind::Pdf));
-    }
+    let mut unread = Unread::default();
+    let shown = pages(&doc, &mut runner, &mut unread, out);
+    unread.name(&runner, out);
     let more = extras::read(&doc, out);
     shown.and(more)
+}
+
+/// Pages of which nothing, or not all, was read.
+#[derive(Default)]
+struct Unread {
+    /// Words in a font whose text the file does not tell.
+    fonts: Vec<String>,
+    /// Pictures of text, or text that became outlines.
+    pictures: Vec<String>,
+}
+
+/// Letters of a page number and a heading: with no more of them, a picture of the page is the page.
+const FEW_LETTERS: u64 = 20;
+/// The part of a page that such a picture covers at least.
+const COVERED: f64 = 0.7;
+/// Curves of a line of text in outlines, and of drawings that may be one.
+const CURVES: u64 = 200;
+
+impl Unread {
+    fn page(&mut self, seen: &Seen, area: f64, place: &str) {
+        if seen.unread {
+            self.fonts.push(place.to_owned());
+        }
+        let scanned = seen.letters < FEW_LETTERS && seen.picture >= area * COVERED;
+        if scanned || seen.letters == 0 && seen.curves >= CURVES {
+            self.pictures.push(place.to_owned());
+        }
+    }
+
+    /// Names the whole file where nothing of it was read, and otherwise the pages.
+    fn name(self, runner: &Runner<'_>, out: &mut Output<'_>) {
+        let (known, unknown) = (runner.known, runner.unknown);
+        let whole = || vec![String::new()];
+        let fonts = if unknown >= 16 && unknown > known / 4 { whole() } else { self.fonts };
+        let silent = known == 0 && (runner.pictures > 0 || !self.pictures.is_empty());
+        let pictures = if silent { whole() } else { self.pictures };
+        for place in fonts {
+            out.unscannable(&place, Reason::Unsupported(FileKind::Font));
+        }
+        for place in pictures {
+            out.unscannable(&place, Reason::Unsupported(FileKind::Pdf));
+        }
+    }
 }
 
 fn load(request: &DocumentRequest<'_>, limit: usize) -> Result<Document, Reason> {
@@ -87,8 +129,13 @@ fn text_is_clear(doc: &Document) -> bool {
     version >= 4.0 && spared(b"StmF") && spared(b"StrF")
 }
 
-fn pages<'a>(doc: &'a Document, runner: &mut Runner<'a>, out: &mut Output<'_>) -> Result<(), Reason> {
-    let mut ids: Vec<ObjectId> = doc.page_iter().take(200_000).collect();
+fn pages<'a>(
+    doc: &'a Document,
+    runner: &mut Runner<'a>,
+    unread: &mut Unread,
+    out: &mut Output<'_>,
+) -> Result<(), Reason> {
+    let mut ids: Vec<ObjectId> = doc.page_iter().take(MOST_PAGES).collect();
     if ids.is_empty() {
         // A page tree that leads nowhere: the pages are there all the same.
         let is_page = |object: &Object| object.as_dict().is_ok_and(|dict| dict.has_type(b"Page"));
@@ -100,27 +147,77 @@ fn pages<'a>(doc: &'a Document, runner: &mut Runner<'a>, out: &mut Output<'_>) -
     for (index, id) in ids.into_iter().enumerate() {
         let place = format!("page {}", index + 1);
         out.at(&place);
-        let Ok(page) = doc.get_dictionary(id) else { continue };
+        let Ok(page) = doc.get_dictionary(id) else {
+            out.unscannable(&place, Reason::Corrupt);
+            continue;
+        };
         let limit = usize::try_from(out.left()).unwrap_or(usize::MAX);
         let (content, whole) = contents(doc, id, limit.min(MAX_STREAM as usize));
         out.spend(0)?;
-        let (shown, ran) = runner.run(content, resources(doc, page));
-        out.text(&place, Kind::Text, layout::text(&shown.runs))?;
-        out.text(&place, Kind::Hidden, shown.replacements.join("\n"))?;
+        (runner.seen, runner.lies) = (Seen::default(), false);
+        let ran = drawn(content.into(), resources(doc, page), &place, runner, out);
         if !whole {
             out.unscannable(&place, Reason::Corrupt);
         }
         ran?;
         extras::annotations(doc, page, &place, runner, out)?;
+        if let Some(reason) = runner.seen.lost.take() {
+            out.unscannable(&place, reason);
+        }
+        unread.page(&runner.seen, area(doc, page), &place);
     }
     Ok(())
+}
+
+/// What a page draws, also by the names of its glyphs where the file tells another text for them.
+fn drawn<'a>(
+    content: Rc<Vec<u8>>,
+    resources: Option<&'a Dictionary>,
+    place: &str,
+    runner: &mut Runner<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Reason> {
+    let (shown, ran) = runner.run(content.clone(), resources);
+    let text = layout::text(&shown.runs);
+    out.text(place, Kind::Text, text.as_str())?;
+    out.text(place, Kind::Hidden, shown.replacements.join("\n"))?;
+    ran?;
+    if !runner.lies {
+        return Ok(());
+    }
+    let seen = std::mem::take(&mut runner.seen);
+    runner.by_names = true;
+    let (shown, ran) = runner.run(content, resources);
+    (runner.by_names, runner.seen) = (false, seen);
+    let named = layout::text(&shown.runs);
+    let signs = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
+    if signs(&named) != signs(&text) {
+        out.ambiguous(place, AmbiguityReason::WrongCharset);
+        out.text(place, Kind::Text, named)?;
+    }
+    ran
+}
+
+/// The area of a page, as its nearest box says; endless where none does.
+fn area(doc: &Document, page: &Dictionary) -> f64 {
+    let sides = inherited(doc, page, b"MediaBox").and_then(|object| object.as_array().ok());
+    let side = |index: usize| {
+        let entry = sides.and_then(|sides| sides.get(index));
+        entry.and_then(|entry| doc.dereference(entry).ok()).and_then(|(_, object)| font::number(object))
+    };
+    match (side(0), side(1), side(2), side(3)) {
+        (Some(left), Some(low), Some(right), Some(high)) => ((right - left) * (high - low)).abs(),
+        _ => f64::INFINITY,
+    }
 }
 
 /// The page's content streams as one.
 fn contents(doc: &Document, id: ObjectId, limit: usize) -> (Vec<u8>, bool) {
     let mut content = Vec::new();
     let mut whole = true;
-    for id in doc.get_page_contents(id).into_iter().take(10_000) {
+    let streams = doc.get_page_contents(id);
+    whole &= streams.len() <= MOST_STREAMS;
+    for id in streams.into_iter().take(MOST_STREAMS) {
         if let Ok(Object::Stream(stream)) = doc.get_object(id) {
             let (octets, ok) = unpack(stream, limit.saturating_sub(content.len()));
             whole &= ok;
@@ -133,10 +230,14 @@ fn contents(doc: &Document, id: ObjectId, limit: usize) -> (Vec<u8>, bool) {
 
 /// What the page or the nearest of its parents has for resources.
 fn resources<'a>(doc: &'a Document, page: &'a Dictionary) -> Option<&'a Dictionary> {
+    inherited(doc, page, b"Resources").and_then(|object| object.as_dict().ok())
+}
+
+fn inherited<'a>(doc: &'a Document, page: &'a Dictionary, key: &[u8]) -> Option<&'a Object> {
     let mut node = page;
     for _ in 0..MAX_PARENTS {
-        if let Ok(Object::Dictionary(resources)) = node.get_deref(b"Resources", doc) {
-            return Some(resources);
+        if let Ok(object @ (Object::Dictionary(_) | Object::Array(_))) = node.get_deref(key, doc) {
+            return Some(object);
         }
         node = node.get_deref(b"Parent", doc).ok()?.as_dict().ok()?;
     }

@@ -47,6 +47,53 @@ pub(super) struct Runner<'a> {
     pub(super) known: u64,
     /// Pictures drawn.
     pub(super) pictures: u64,
+    /// Glyphs are read by their names, whatever text the file tells for them; whether that makes a difference.
+    pub(super) by_names: bool,
+    pub(super) lies: bool,
+    pub(super) seen: Seen,
+}
+
+/// What was seen on one page beside its text.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Why something of it was left out.
+    pub(super) lost: Option<Reason>,
+    /// Letters and digits.
+    pub(super) letters: u64,
+    /// Curves of painted outlines.
+    pub(super) curves: u64,
+    /// The largest picture, as an area of the page.
+    pub(super) picture: f64,
+    /// Glyphs one behind the other whose text the file does not tell, and which they are.
+    streak: Vec<u32>,
+    /// There were so many that they are words.
+    pub(super) unread: bool,
+}
+
+/// Glyphs without text that are a word, not a row of boxes, dots or arrows: so many, and so many different ones.
+const WORD: usize = 8;
+const WORD_OF: usize = 5;
+
+impl Seen {
+    fn glyph(&mut self, text: Option<&str>, code: u32) {
+        match text {
+            Some(text) if text.chars().any(char::is_alphanumeric) => {
+                self.letters += 1;
+                self.streak.clear();
+            }
+            Some(_) => {}
+            None => {
+                if self.streak.len() == 4 * WORD {
+                    self.streak.clear();
+                }
+                self.streak.push(code);
+                if self.streak.len() >= WORD && !self.unread {
+                    let different: std::collections::BTreeSet<_> = self.streak.iter().collect();
+                    self.unread = different.len() >= WORD_OF;
+                }
+            }
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -100,13 +147,16 @@ impl<'a> Runner<'a> {
             unknown: 0,
             known: 0,
             pictures: 0,
+            by_names: false,
+            lies: false,
+            seen: Seen::default(),
         }
     }
 
     /// Runs one content stream. What was shown before a bound was met comes with the reason.
     pub(super) fn run(
         &mut self,
-        content: Vec<u8>,
+        content: impl Into<Rc<Vec<u8>>>,
         resources: Option<&'a Dictionary>,
     ) -> (Shown, Result<(), Reason>) {
         let state = State {
@@ -119,7 +169,7 @@ impl<'a> Runner<'a> {
             leading: 0.0,
             rise: 0.0,
         };
-        let frame = Frame { content: Rc::new(content), at: 0, resources, form: None, saved: 0 };
+        let frame = Frame { content: content.into(), at: 0, resources, form: None, saved: 0 };
         let mut page = Page {
             runner: self,
             frames: vec![frame],
@@ -160,6 +210,8 @@ impl<'a> Page<'_, 'a> {
                 let Token::Operator(operator) = token else {
                     if operands.len() < MAX_OPERANDS {
                         operands.push(token);
+                    } else {
+                        self.runner.seen.lost = Some(Reason::TooBig);
                     }
                     continue;
                 };
@@ -255,6 +307,7 @@ impl<'a> Page<'_, 'a> {
             b"cm" => self.state.matrix = multiply(&std::array::from_fn(value), &self.state.matrix),
             b"Do" => self.form(operands),
             b"gs" => self.graphics_state(operands),
+            b"c" | b"v" | b"y" => self.runner.seen.curves += 1,
             b"BDC" | b"BMC" => self.begin_marked(operands),
             b"EMC" => self.end_marked(),
             _ => {}
@@ -300,10 +353,19 @@ impl<'a> Page<'_, 'a> {
             return;
         };
         let subtype = name(&form.dict, b"Subtype", doc);
-        self.runner.pictures += u64::from(subtype.as_deref() == Some(b"Image"));
+        if subtype.as_deref() == Some(b"Image") {
+            let [a, b, c, d, ..] = self.state.matrix;
+            let seen = &mut self.runner.seen;
+            seen.picture = seen.picture.max((a * d - b * c).abs());
+            self.runner.pictures += 1;
+        }
         let is_form = subtype.as_deref() == Some(b"Form");
         let running = id.is_some() && self.frames.iter().any(|frame| frame.form == id);
-        if !is_form || running || self.frames.len() >= MAX_FORMS {
+        if !is_form || running {
+            return;
+        }
+        if self.frames.len() >= MAX_FORMS {
+            self.runner.seen.lost = Some(Reason::TooDeep);
             return;
         }
         self.enter(form, id);
@@ -315,7 +377,11 @@ impl<'a> Page<'_, 'a> {
             Some(content) => content.clone(),
             None => {
                 let limit = usize::try_from(self.runner.octets).unwrap_or(usize::MAX);
-                let content = Rc::new(unpack(form, limit).0);
+                let (content, whole) = unpack(form, limit);
+                if !whole {
+                    self.runner.seen.lost = Some(Reason::Corrupt);
+                }
+                let content = Rc::new(content);
                 self.runner.octets = self.runner.octets.saturating_sub(content.len() as u64);
                 if let Some(id) = id {
                     self.runner.forms.insert(id, content.clone());
@@ -386,6 +452,13 @@ impl<'a> Page<'_, 'a> {
             Some(font) => font.clone(),
             None => Rc::new(Font::fallback(doc, &mut self.runner.names)),
         };
+        let font = match &font.by_names {
+            Some(named) => {
+                self.runner.lies = true;
+                if self.runner.by_names { named.clone() } else { font }
+            }
+            None => font,
+        };
         let mut run = self.begin_run(font.vertical);
         let mut gap = 0.0;
         for operand in operands {
@@ -422,11 +495,17 @@ impl<'a> Page<'_, 'a> {
             + plain.glyphs as f64 * self.state.character_space
             + plain.spaces as f64 * self.state.word_space;
         let (mut known, mut unknown) = (plain.glyphs as u64, 0);
+        let seen = &mut self.runner.seen;
+        if text[before..].bytes().any(|octet| octet.is_ascii_alphanumeric()) {
+            seen.letters += plain.glyphs as u64;
+            seen.streak.clear();
+        }
         font.read(&octets[plain.glyphs..], |glyph| {
             total += glyph.advance * self.state.size + self.state.character_space;
             if glyph.is_space {
                 total += self.state.word_space;
             }
+            seen.glyph(glyph.text, glyph.code);
             match glyph.text {
                 Some(shown) => {
                     known += 1;

@@ -52,12 +52,12 @@ fn checksum(octets: &[u8]) -> u32 {
 pub(super) fn unlock(
     octets: &[u8],
     entry: &Entry,
-    password: &str,
+    password: &[u8],
     out: &mut Output<'_>,
 ) -> Result<Option<Vec<u8>>, Reason> {
     let archive = alone(octets, entry);
     let Ok(mut archive) = zip::ZipArchive::new(Cursor::new(archive)) else { return Ok(None) };
-    let Ok(file) = archive.by_index_decrypt(0, password.as_bytes()) else { return Ok(None) };
+    let Ok(file) = archive.by_index_decrypt(0, password) else { return Ok(None) };
     // The old cipher tells a wrong password only by chance: the checksum at the end tells for sure.
     let (unpacked, read) = out.read(file.take(out.left().saturating_add(1)));
     match read {

@@ -140,9 +140,7 @@ impl Cells {
 
     fn date_words(&self) -> Vec<Word<'_>> {
         let words = self.tokens.all.iter().enumerate();
-        words
-            .map(|(at, token)| Word { text: day_before_time(self.tokens.word_at(at)), joined: token.joined })
-            .collect()
+        words.map(|(at, token)| Word { text: self.tokens.word_at(at), joined: token.joined }).collect()
     }
 
     /// In which of the orders the cell is a date.
@@ -170,14 +168,6 @@ impl Cells {
             len if len > LONGEST => Err(Skip::TooLong),
             _ => Ok(Value::Mixed(all)),
         }
-    }
-}
-
-/// In "1980-02-03T00:00:00" the word `03t00` is a day; the time is not of interest.
-fn day_before_time(word: &[u8]) -> &[u8] {
-    match word {
-        [a, b, b't', _, _] if a.is_ascii_digit() && b.is_ascii_digit() => &word[..2],
-        _ => word,
     }
 }
 

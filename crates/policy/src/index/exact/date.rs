@@ -82,14 +82,14 @@ pub(crate) struct Word<'w> {
 pub(crate) fn starting(words: &[Word<'_>], found: &mut Vec<(Date, usize)>) {
     let Some(first) = words.first() else { return };
     if first.text[0].is_ascii_digit() {
-        if first.text.len() == 8 {
-            for order in [Order::Ymd, Order::Dmy, Order::Mdy] {
-                found.extend(packed(first.text, order).map(|date| (date, 1)));
-            }
-            return;
-        }
         if first.text.len() > 4 {
-            return;
+            return one_word(first.text, found);
+        }
+        if let [year, of_year, month, of_month, day, ..] = words
+            && of_year.text == "年".as_bytes()
+            && of_month.text == "月".as_bytes()
+        {
+            return found.extend(years(&[year.text, month.text, day.text], Order::Ymd).map(|date| (date, 5)));
         }
     } else if !matches!(first.text.len(), 3..=10) || month_named(first.text).is_none() {
         return;
@@ -113,6 +113,23 @@ pub(crate) fn starting(words: &[Word<'_>], found: &mut Vec<(Date, usize)>) {
     }
 }
 
+/// Dates without anything between their parts: `19800203`, `03FEB1980`.
+fn one_word(word: &[u8], found: &mut Vec<(Date, usize)>) {
+    let word = day_alone(word);
+    if word.len() == 8 && word.iter().all(u8::is_ascii_digit) {
+        let orders = [Order::Ymd, Order::Dmy, Order::Mdy];
+        return found.extend(orders.iter().filter_map(|order| packed(word, *order)).map(|date| (date, 1)));
+    }
+    let is_letter = |octet: &u8| !octet.is_ascii_digit();
+    let (Some(from), Some(last)) = (word.iter().position(is_letter), word.iter().rposition(is_letter)) else {
+        return;
+    };
+    let parts = [&word[..from], &word[from..=last], &word[last + 1..]];
+    if from <= 2 && month_named(parts[1]).is_some() && matches!(parts[2].len(), 2 | 4) {
+        found.extend(years(&parts, Order::Dmy).map(|date| (date, 1)));
+    }
+}
+
 /// Three parts in an order; a year of two digits may be of either century.
 fn years(parts: &[&[u8]; 3], order: Order) -> impl Iterator<Item = Date> {
     let [year_text, month_text, day_text] = arranged(parts, order);
@@ -123,7 +140,8 @@ fn years(parts: &[&[u8]; 3], order: Order) -> impl Iterator<Item = Date> {
     } else {
         month_named(month_text).map(u16::from)
     };
-    let day_of = plain(ordinal(day_text)).filter(|_| ordinal(day_text).len() <= 2);
+    let day_text = ordinal(day_alone(day_text));
+    let day_of = plain(day_text).filter(|_| day_text.len() <= 2);
     // A name of a month tells the order: day and month first differ in nothing then.
     let named = !month_text[0].is_ascii_digit();
     let candidates = [four, two.map(|year| 1900 + year), two.map(|year| 2000 + year)];
@@ -161,9 +179,18 @@ fn plain(text: &[u8]) -> Option<u16> {
         .try_fold(0u16, |all, octet| octet.is_ascii_digit().then(|| all * 10 + u16::from(octet - b'0')))
 }
 
-/// `1st` is `1`.
+/// `1st` is `1`, and so are `1er`, `1e` and `1º`.
 fn ordinal(text: &[u8]) -> &[u8] {
-    [b"st", b"nd", b"rd", b"th"].iter().find_map(|end| text.strip_suffix(*end)).unwrap_or(text)
+    let ends: [&[u8]; 7] = [b"st", b"nd", b"rd", b"th", b"er", b"e", b"o"];
+    ends.iter().find_map(|end| text.strip_suffix(*end)).unwrap_or(text)
+}
+
+/// `03T00` is `03`: a time of day behind it is left out.
+fn day_alone(text: &[u8]) -> &[u8] {
+    let Some(at) = text.iter().rposition(|octet| *octet == b't') else { return text };
+    let (day, time) = (&text[..at], text[at + 1..].strip_suffix(b"z").unwrap_or(&text[at + 1..]));
+    let digits = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    if digits(day) && digits(time) { day } else { text }
 }
 
 /// Whether the words begin with a date in that order.
@@ -232,6 +259,13 @@ mod tests {
             "19800203",
             "03021980",
             "3-feb-80",
+            "1980-02-03t00",
+            "19800203t000000z",
+            "03feb1980",
+            "3feb80",
+            "3e februari 1980",
+            "3er fevrier 1980",
+            "3o de febrero de 1980",
         ] {
             assert!(dates(text).contains(&day), "{text}: {:?}", dates(text));
         }

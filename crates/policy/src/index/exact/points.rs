@@ -6,6 +6,7 @@ use std::ops::{Range, RangeInclusive};
 
 use super::phone::{self, Written};
 use super::value::{Value, length};
+use crate::index::lines::goes_on;
 
 /// What an index holds, so that nothing else is looked up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -272,6 +273,10 @@ fn separated(bytes: &[u8], from: usize, end: usize) -> Option<usize> {
     let mut at = from;
     while at < end && at - from < 3 && is_separator(bytes[at]) {
         at += 1;
+    }
+    // The line was full, and the number goes on in the next.
+    if let Some(next) = goes_on(bytes, at).filter(|next| *next < end) {
+        return bytes[next].is_ascii_alphanumeric().then_some(next);
     }
     // Dashes of print, and a comma between thousands.
     let rest = bytes.get(at..end)?;

@@ -286,24 +286,33 @@ struct Common {
     word: u32,
     short: u64,
     date: Option<date::Date>,
-    /// Two names in the other order.
-    turned: bool,
+    /// The word with which it begins, if another stands before it: `Lee, Ann`.
+    turned: Option<usize>,
+}
+
+impl Common {
+    /// Its words as the table has them.
+    fn text(&self, tokens: &Tokens) -> Vec<u8> {
+        match self.turned {
+            Some(split) => turned(tokens, self.words.start, split, self.words.end),
+            None => tokens.words(self.words.clone()).to_vec(),
+        }
+    }
+}
+
+/// What stands behind a comma, and what stands before it.
+fn turned(tokens: &Tokens, from: usize, split: usize, to: usize) -> Vec<u8> {
+    [tokens.words(split..to), b" ", tokens.words(from..split)].concat()
 }
 
 /// Hands on the words, groups of words and dates that pass the filter.
 fn common(index: &ExactIndex, tokens: &Tokens, each: &mut impl FnMut(Common)) {
     let mut buffer: Vec<u8> = Vec::with_capacity(128);
-    let short = |buffer: &mut Vec<u8>, text: &[u8]| {
-        buffer.clear();
-        words_of(text, buffer);
-        index.hashes.short(buffer)
-    };
     let count = tokens.all.len();
     let mut dates = Vec::new();
     for at in 0..count {
-        let one = short(&mut buffer, tokens.word_at(at));
-        if index.words.contains(one) {
-            each(Common { words: at..at + 1, word: at as u32, short: one, date: None, turned: false });
+        if let Some(short) = known(index, tokens.word_at(at), &mut buffer) {
+            each(Common { words: at..at + 1, word: at as u32, short, date: None, turned: None });
         }
         if index.shape.words > 1 && at + 1 < count {
             groups(index, tokens, at, &mut buffer, each);
@@ -322,7 +331,7 @@ fn common(index: &ExactIndex, tokens: &Tokens, each: &mut impl FnMut(Common)) {
                         word: at as u32,
                         short,
                         date: Some(*date),
-                        turned: false,
+                        turned: None,
                     });
                 }
             }
@@ -342,39 +351,51 @@ fn groups(
     buffer: &mut Vec<u8>,
     each: &mut impl FnMut(Common),
 ) {
-    let count = tokens.all.len();
-    let two = tokens.words(at..at + 2);
-    let opens = |index: &ExactIndex, text: &[u8], buffer: &mut Vec<u8>| {
-        words_of(text, buffer_cleared(buffer));
-        buffer[0] = 2;
-        index.words.contains(index.hashes.short(buffer))
-    };
-    let short = |text: &[u8], buffer: &mut Vec<u8>| {
-        words_of(text, buffer_cleared(buffer));
-        index.hashes.short(buffer)
-    };
-    if opens(index, two, buffer) {
-        for end in at + 2..=count.min(at + index.shape.words as usize) {
-            let short = short(tokens.words(at..end), buffer);
-            if index.words.contains(short) {
-                each(Common { words: at..end, word: at as u32, short, date: None, turned: false });
+    let most = tokens.all.len().min(at + index.shape.words as usize);
+    if opens(index, tokens.words(at..at + 2), buffer) {
+        for end in at + 2..=most {
+            if let Some(short) = known(index, tokens.words(at..end), buffer) {
+                each(Common { words: at..end, word: at as u32, short, date: None, turned: None });
             }
         }
     }
-    // "Lee, Ann" where the table has "Ann Lee".
-    let (first, second) = (tokens.word_at(at), tokens.word_at(at + 1));
-    let turned = [second, b" ", first].concat();
-    if opens(index, &turned, buffer) {
-        let short = short(&turned, buffer);
-        if index.words.contains(short) {
-            each(Common { words: at..at + 2, word: at as u32, short, date: None, turned: true });
+    // "Lee, Ann" where the table has "Ann Lee". Of two words the comma may be missing, of more it says where to turn.
+    let comma = (at + 1..most.min(at + MOST_BEFORE + 1)).find(|next| tokens.all[*next].comma);
+    let further = comma.into_iter().flat_map(|split| {
+        let same_list = move |end: &usize| *end == split + 1 || !tokens.all[end - 1].comma;
+        (split + 1..=most).take_while(same_list).filter(move |end| end - at > 2).map(move |end| (split, end))
+    });
+    for (split, end) in [(at + 1, at + 2)].into_iter().chain(further) {
+        let text = turned(tokens, at, split, end);
+        if opens(index, first_two(&text), buffer)
+            && let Some(short) = known(index, &text, buffer)
+        {
+            each(Common { words: at..end, word: at as u32, short, date: None, turned: Some(split) });
         }
     }
 }
 
-fn buffer_cleared(buffer: &mut Vec<u8>) -> &mut Vec<u8> {
+/// Words of a family name that may stand before the comma.
+const MOST_BEFORE: usize = 4;
+
+fn first_two(text: &[u8]) -> &[u8] {
+    memchr::memchr_iter(b' ', text).nth(1).map_or(text, |end| &text[..end])
+}
+
+/// Whether some value of the index begins with these two words.
+fn opens(index: &ExactIndex, two: &[u8], buffer: &mut Vec<u8>) -> bool {
     buffer.clear();
-    buffer
+    words_of(two, buffer);
+    buffer[0] = 2;
+    index.words.contains(index.hashes.short(buffer))
+}
+
+/// The short hash of a value that the index may have.
+fn known(index: &ExactIndex, text: &[u8], buffer: &mut Vec<u8>) -> Option<u64> {
+    buffer.clear();
+    words_of(text, buffer);
+    let short = index.hashes.short(buffer);
+    index.words.contains(short).then_some(short)
 }
 
 /// Finds the rows of a slice in which something was found.
@@ -454,13 +475,7 @@ impl<'f, 's, 't> Finder<'f, 's, 't> {
                 tokens.all[value.words.start].start as usize..tokens.all[value.words.end - 1].end as usize;
             let held = match value.date {
                 Some(date) => Value::Date(date),
-                None if value.turned => {
-                    let both =
-                        [tokens.word_at(value.words.start + 1), b" ", tokens.word_at(value.words.start)]
-                            .concat();
-                    Value::Words(String::from_utf8_lossy(&both).into_owned())
-                }
-                None => Value::Words(String::from_utf8_lossy(tokens.words(value.words.clone())).into_owned()),
+                None => Value::Words(String::from_utf8_lossy(&value.text(&tokens)).into_owned()),
             };
             candidates.push(Candidate {
                 value: Held::Value(held),
@@ -632,7 +647,9 @@ impl<'f, 's, 't> Finder<'f, 's, 't> {
         let here = &self.candidates[anchor.first];
         let within = self.slice.wants.within;
         let distance = |other: &Candidate| {
-            if self.one_line(other.span.start.min(here.span.start), other.span.end.max(here.span.end)) {
+            // Where a value begins counts: its end may be on the next line.
+            let (one, two) = (other.span.start, here.span.start);
+            if self.one_line(one.min(two), one.max(two)) {
                 return 0;
             }
             other.word.abs_diff(here.word).saturating_sub(1)

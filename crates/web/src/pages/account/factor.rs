@@ -1,10 +1,10 @@
 //! Setting up and taking away one's second factor; both take the password again.
 
 use askama::Template;
+use axum::Form;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use axum::{Form, Router};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -12,10 +12,10 @@ use super::{at_home, user_of};
 use crate::layout::{Field, Html, Kind, Page};
 use crate::people::SecondFactor;
 use crate::session::Tone;
-use crate::{Error, Problem, Site, Viewer};
+use crate::{Error, Problem, Routes, Site, Viewer};
 
-pub(super) fn router() -> Router<Site> {
-    Router::new()
+pub(super) fn router() -> Routes<Site> {
+    Routes::new()
         .route("/account/second-factor", get(offer).post(take))
         .route("/account/second-factor/remove", get(ask_remove).post(remove))
 }
@@ -104,11 +104,11 @@ async fn take(
         Err(error @ Error::WrongPassword) => return unfit("", &error.to_string()),
         other => other?,
     }
-    match site.people().set_second_factor(user.id, &factor, &typed.code).await {
+    let entry = viewer.entry("SECOND_FACTOR_SET", &format!("user {}", viewer.name), "");
+    match site.people().noting(entry).set_second_factor(user.id, &factor, &typed.code).await {
         Err(Error::Bad(text)) => return unfit(&text, ""),
         other => other?,
     }
-    viewer.log("SECOND_FACTOR_SET", &format!("user {}", viewer.name), "").await?;
     viewer.say(Tone::Done, "From now on, signing in takes a code too.").await?;
     Ok(Redirect::to("/account").into_response())
 }
@@ -143,8 +143,8 @@ async fn remove(
         Err(error @ Error::WrongPassword) => return show_remove(&viewer, &error.to_string()),
         other => other?,
     }
-    site.people().clear_second_factor(user.id).await?;
-    viewer.log("SECOND_FACTOR_REMOVED", &format!("user {}", viewer.name), "by themselves").await?;
+    let entry = viewer.entry("SECOND_FACTOR_REMOVED", &format!("user {}", viewer.name), "by themselves");
+    site.people().noting(entry).clear_second_factor(user.id).await?;
     viewer.say(Tone::Done, "The second factor is removed: the password alone opens this account.").await?;
     Ok(Redirect::to("/account").into_response())
 }

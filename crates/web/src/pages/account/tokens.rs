@@ -1,22 +1,22 @@
 //! One's own API tokens: made (shown once) and revoked.
 
 use askama::Template;
+use axum::Form;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
-use axum::{Form, Router};
 use serde::Deserialize;
 
 use super::at_home;
 use crate::layout::Page;
 use crate::people::RoleId;
 use crate::session::Tone;
-use crate::{Problem, Site, Viewer};
+use crate::{Problem, Routes, Site, Viewer};
 
 const DAY: i64 = 86_400_000;
 
-pub(super) fn router() -> Router<Site> {
-    Router::new().route("/account/tokens", post(make)).route("/account/tokens/revoke", post(revoke))
+pub(super) fn router() -> Routes<Site> {
+    Routes::new().route("/account/tokens", post(make)).route("/account/tokens/revoke", post(revoke))
 }
 
 #[derive(Template)]
@@ -50,8 +50,9 @@ async fn make(
             Some(site.clock().now().as_millisecond() + i64::from(days) * DAY)
         }
     };
-    let token = site.people().make_token(viewer.user, wanted.role, &wanted.name, ends_at).await?;
-    viewer.log("TOKEN_MADE", &format!("token {} of {}", token.id, viewer.name), wanted.name.trim()).await?;
+    let entry = viewer.entry("TOKEN_MADE", &format!("token of {}", viewer.name), wanted.name.trim());
+    let token =
+        site.people().noting(entry).make_token(viewer.user, wanted.role, &wanted.name, ends_at).await?;
     let content = TokenPage { name: wanted.name.trim(), text: &token.text, user: &viewer.name };
     Page::new(&viewer, "New API token").below("Your account", "/account").show(&content)
 }
@@ -67,8 +68,8 @@ async fn revoke(
     Form(which): Form<Which>,
 ) -> Result<Response, Problem> {
     at_home(&viewer)?;
-    site.people().revoke_token(viewer.user, which.token).await?;
-    viewer.log("TOKEN_REVOKED", &format!("token {} of {}", which.token, viewer.name), "").await?;
+    let entry = viewer.entry("TOKEN_REVOKED", &format!("token {} of {}", which.token, viewer.name), "");
+    site.people().noting(entry).revoke_token(viewer.user, which.token).await?;
     viewer.say(Tone::Done, "The token is revoked: whoever uses it is refused from now on.").await?;
     Ok(Redirect::to("/account").into_response())
 }

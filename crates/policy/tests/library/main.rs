@@ -3,13 +3,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod patterns;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use policy::{Diagnostic, Set, SourceFile, run_cases, validators};
 use toml::{Table, Value};
 
-const README: &str = include_str!("../../../policies/README.md");
+const README: &str = include_str!("../../../../policies/README.md");
 
 fn library() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies")
@@ -98,183 +100,6 @@ fn everything_names_its_source() {
     let without: Vec<&str> =
         all.iter().filter(|entry| !sourced(entry)).map(|entry| entry.name.as_str()).collect();
     assert_eq!(without, Vec::<&str>::new());
-}
-
-// ---- every pattern
-
-/// One pattern of one breadth of an identifier, as an identifier of its own.
-struct Pattern<'e> {
-    of: &'e Entry,
-    breadth: &'static str,
-    /// The breadth's keys, with this pattern only.
-    keys: Table,
-}
-
-impl Pattern<'_> {
-    fn told(&self) -> String {
-        format!("{} {} {}", self.of.stem, self.breadth, self.keys["patterns"])
-    }
-
-    /// Cases of this kind that are meant for this breadth, each text one case that must be found.
-    fn cases(&self, kind: &str) -> Vec<Value> {
-        let empty = Vec::new();
-        let all = self.of.cases.get(kind).and_then(Value::as_array).unwrap_or(&empty);
-        let meant = |case: &&Value| match case.get("breadth").and_then(Value::as_array) {
-            Some(breadths) => breadths.iter().any(|breadth| breadth.as_str() == Some(self.breadth)),
-            None => true,
-        };
-        let each = all.iter().filter(meant).flat_map(|case| {
-            let mut plain = case.as_table().unwrap().clone();
-            for key in ["breadth", "count", "severity", "rule", "name"] {
-                plain.remove(key);
-            }
-            let texts = plain.remove("texts").and_then(|texts| texts.as_array().cloned());
-            let one = |text: Value| {
-                let mut one = plain.clone();
-                one.insert("text".to_owned(), text);
-                one
-            };
-            match texts {
-                Some(texts) => texts.into_iter().map(one).collect(),
-                None => vec![plain.clone()],
-            }
-        });
-        each.map(Value::Table).collect()
-    }
-
-    /// Whether the pattern has such a key that can refuse what has its shape.
-    fn has(&self, key: &str) -> bool {
-        match self.keys.get(key).and_then(Value::as_array) {
-            Some(names) => names.iter().any(|name| !CLEANING.contains(&name.as_str().unwrap_or(""))),
-            None => self.keys.contains_key(key),
-        }
-    }
-}
-
-/// Validators that are for no format, and those that say what the shapes that they stand beside say already.
-const CLEANING: &[&str] = &[
-    "in_ifsc",
-    "in_pan",
-    "ke_pin",
-    "letters_and_digits",
-    "mixed_characters",
-    "nl_document",
-    "not_one_symbol",
-    "not_sequence",
-    "pk_cnic",
-    "sa_vat",
-    "three_symbols",
-    "us_atin",
-    "us_mbi",
-    "us_ptin",
-];
-
-/// What a breadth says, with what it takes over from another.
-fn breadth_keys(of: &Entry, breadth: &str) -> Option<Table> {
-    let mut own = of.table.get(breadth)?.as_table()?.clone();
-    let Some(like) = own.remove("like") else { return Some(own) };
-    let mut all = breadth_keys(of, like.as_str()?)?;
-    all.extend(own);
-    Some(all)
-}
-
-fn patterns(identifiers: &[Entry]) -> Vec<Pattern<'_>> {
-    let mut out = Vec::new();
-    for of in identifiers {
-        for breadth in ["wide", "medium", "narrow"] {
-            let Some(mut shared) = breadth_keys(of, breadth) else { continue };
-            let groups =
-                shared.remove("group").and_then(|groups| groups.as_array().cloned()).unwrap_or_default();
-            let plain = shared.contains_key("patterns").then(|| shared.clone());
-            for group in plain.into_iter().chain(groups.iter().filter_map(Value::as_table).cloned()) {
-                for pattern in group["patterns"].as_array().unwrap() {
-                    let mut keys = group.clone();
-                    keys.insert("patterns".to_owned(), Value::Array(vec![pattern.clone()]));
-                    if let Some(near) = shared.get("near") {
-                        keys.insert("near".to_owned(), near.clone());
-                    }
-                    out.push(Pattern { of, breadth, keys });
-                }
-            }
-        }
-    }
-    out
-}
-
-/// The patterns that find none of the cases given for them; `loosened` may take away what a pattern asks for.
-fn finding_nothing<'p, 'e>(
-    patterns: &'p [Pattern<'e>],
-    cases: impl Fn(&Pattern) -> Vec<Value>,
-    loosened: impl Fn(&mut Table),
-) -> Vec<&'p Pattern<'e>> {
-    patterns.chunks(TOGETHER).flat_map(|some| finding_nothing_in_one_set(some, &cases, &loosened)).collect()
-}
-
-/// A set of many patterns is slow to make, and each case looks for all of them.
-const TOGETHER: usize = 24;
-
-fn finding_nothing_in_one_set<'p, 'e>(
-    patterns: &'p [Pattern<'e>],
-    cases: &impl Fn(&Pattern) -> Vec<Value>,
-    loosened: &impl Fn(&mut Table),
-) -> Vec<&'p Pattern<'e>> {
-    let mut set = Vec::new();
-    let mut found = Vec::new();
-    for (at, pattern) in patterns.iter().enumerate() {
-        let mut identifier = Table::new();
-        let mut keys = pattern.keys.clone();
-        loosened(&mut keys);
-        identifier.insert("name".to_owned(), Value::String(format!("pattern {at}")));
-        identifier.insert("default".to_owned(), Value::String(pattern.breadth.to_owned()));
-        identifier.insert(pattern.breadth.to_owned(), Value::Table(keys));
-        let cases = cases(pattern);
-        found.push(cases.len());
-        let file = Table::from_iter([("find".to_owned(), Value::Array(cases))]);
-        set.push(SourceFile::new(format!("identifiers/p{at}.toml"), identifier.to_string()));
-        set.push(SourceFile::new(format!("identifiers/p{at}.cases.toml"), file.to_string()));
-    }
-    for failed in failures(&set) {
-        let at = failed.strip_prefix("identifiers/p").and_then(|rest| rest.split_once('.')).unwrap().0;
-        found[at.parse::<usize>().unwrap()] -= 1;
-    }
-    patterns.iter().zip(found).filter(|(_, found)| *found == 0).map(|(pattern, _)| pattern).collect()
-}
-
-#[test]
-fn every_pattern_finds_a_case_of_its_own() {
-    let identifiers = identifiers();
-    let patterns = patterns(&identifiers);
-    let idle: Vec<String> =
-        finding_nothing(&patterns, |one| one.cases("find"), |_| {}).iter().map(|one| one.told()).collect();
-    assert!(
-        idle.is_empty(),
-        "{} of {} patterns find no case:\n{}",
-        idle.len(),
-        patterns.len(),
-        idle.join("\n")
-    );
-}
-
-/// A near miss is one for the sake of what the pattern asks for beyond its shape: without the validators, or without the
-/// words, it would be found.
-#[test]
-fn every_pattern_has_a_near_miss_for_each_thing_it_asks_for() {
-    let identifiers = identifiers();
-    let mut lacking = Vec::new();
-    for key in ["validators", "near"] {
-        let asking: Vec<Pattern> = patterns(&identifiers).into_iter().filter(|one| one.has(key)).collect();
-        assert!(asking.len() > 100, "{} ask for {key}", asking.len());
-        let without = |keys: &mut Table| drop(keys.remove(key));
-        let nothing = finding_nothing(&asking, |one| one.cases("miss"), without);
-        lacking.extend(nothing.iter().map(|one| format!("{key}: {}", one.told())));
-    }
-    assert!(lacking.is_empty(), "{} patterns have no near miss:\n{}", lacking.len(), lacking.join("\n"));
-    let none: Vec<&str> = identifiers
-        .iter()
-        .filter(|entry| !entry.cases.contains_key("miss"))
-        .map(|entry| entry.name.as_str())
-        .collect();
-    assert_eq!(none, Vec::<&str>::new());
 }
 
 // ---- every rule
@@ -457,6 +282,71 @@ fn words_of_the_unions_laws_are_there_in_each_of_its_languages() {
     }
 }
 
+// ---- countries
+
+/// Members of the G20, and of the European Union, as the files name them.
+const G20: [&str; 19] = [
+    "ar", "au", "br", "ca", "cn", "de", "fr", "gb", "id", "in", "it", "jp", "kr", "mx", "ru", "sa", "tr",
+    "us", "za",
+];
+const UNION: [&str; 27] = [
+    "at", "be", "bg", "cy", "cz", "de", "dk", "ee", "es", "fi", "fr", "gr", "hr", "hu", "ie", "it", "lt",
+    "lu", "lv", "mt", "nl", "pl", "pt", "ro", "se", "si", "sk",
+];
+
+#[test]
+fn each_country_of_the_g20_and_of_the_union_has_a_number_with_its_check() {
+    let all = identifiers();
+    let without: Vec<&str> = G20
+        .into_iter()
+        .chain(UNION)
+        .filter(|country| {
+            let own = |name: &&str| name.starts_with(&format!("{country}_"));
+            !all.iter().filter(|entry| entry.name.starts_with("identifiers/national/")).any(|entry| {
+                let mut checks = BTreeSet::new();
+                entry.table.values().for_each(|value| named(value, &["validators"], &mut checks));
+                own(&entry.stem.as_str()) && checks.iter().any(own)
+            })
+        })
+        .collect();
+    assert_eq!(without, Vec::<&str>::new());
+}
+
+/// Larger countries, and what each has: an account, social insurance, a passport, a driving licence, a health number. `=` where
+/// there is no number of its own, and why.
+const PAPERS: [[&str; 5]; 15] = [
+    ["au_bank_account", "au_tfn", "au_passport", "au_driving_licence", "au_medicare"],
+    ["br_bank_account", "br_pis", "br_passport", "br_cnh", "br_cns"],
+    ["ca_bank_account", "ca_sin", "ca_passport", "ca_driving_licence", "ca_health_card"],
+    ["cn_bank_card", "cn_ric", "cn_passport", "= cn_ric", "= cn_ric"],
+    ["iban", "de_rvnr", "de_passport", "de_driving_licence", "de_kvnr"],
+    ["es_ccc", "es_nss", "es_passport", "es_driving_licence", "= of the region, in forms of its own"],
+    ["fr_rib", "fr_nir", "fr_passport", "fr_driving_licence", "= fr_nir"],
+    ["gb_bank_account", "gb_nino", "gb_passport", "gb_driving_licence", "gb_nhs"],
+    ["in_bank_account", "in_aadhaar", "in_passport", "in_driving_licence", "in_abha"],
+    ["iban", "it_codice_fiscale", "it_passport", "it_driving_licence", "ehic"],
+    ["jp_bank_account", "jp_my_number", "jp_passport", "jp_driving_licence", "jp_health_insurance"],
+    ["kr_bank_account", "kr_rrn", "kr_passport", "kr_driving_licence", "= kr_rrn"],
+    ["mx_clabe", "mx_nss", "mx_passport", "= of the state, in forms of its own", "= mx_nss"],
+    [
+        "ru_bank_account",
+        "ru_snils",
+        "ru_passport",
+        "ru_driving_licence",
+        "= sixteen digits whose check is not published",
+    ],
+    ["us_bank_account", "us_ssn", "us_passport", "us_driving_licence", "us_mbi"],
+];
+
+#[test]
+fn the_larger_countries_have_accounts_insurance_passports_licences_and_health_numbers() {
+    let all = identifiers();
+    let there: BTreeSet<&str> = all.iter().map(|entry| entry.stem.as_str()).collect();
+    let meant = PAPERS.iter().flatten().filter(|stem| !stem.starts_with('='));
+    let lacking: Vec<&&str> = meant.filter(|stem| !there.contains(**stem)).collect();
+    assert_eq!(lacking, Vec::<&&str>::new());
+}
+
 // ---- the README
 
 /// The number that stands before these words, where one does.
@@ -479,8 +369,8 @@ fn the_readmes_count_what_there_is() {
     assert_eq!(counted(README, " data identifiers"), identifiers.len());
     assert_eq!(counted(README, " countries"), nations.len());
     assert_eq!(counted(README, " word lists"), dictionaries.len());
-    assert_eq!(counted(include_str!("../../../README.md"), " data identifiers"), identifiers.len());
-    let changes = include_str!("../../../CHANGELOG.md");
+    assert_eq!(counted(include_str!("../../../../README.md"), " data identifiers"), identifiers.len());
+    let changes = include_str!("../../../../CHANGELOG.md");
     assert_eq!(counted(changes, " data identifiers"), identifiers.len());
     assert_eq!(counted(changes, " policies"), policies().len());
 }

@@ -1,0 +1,207 @@
+//! What hides an element: its own style, and rules of the page's style sheets, as far as a tag, a class or an id tells whom they mean.
+
+use std::collections::HashSet;
+
+/// Rules that hide, of one page.
+const MOST_RULES: usize = 4_096;
+/// Octets of a selector that are looked at.
+const LONGEST_SELECTOR: usize = 1_024;
+
+/// Whom some rule of the page hides. Whether it does so here and now (on paper, on small screens, after other rules) is not asked.
+#[derive(Debug, Default)]
+pub(super) struct Sheet {
+    /// `i`, `.class`, `#id`; of several parts, the last one that says whom it means.
+    hidden: HashSet<String>,
+    /// A rule means elements by something else.
+    anybody: bool,
+}
+
+impl Sheet {
+    /// Reads the style sheets in a page, wherever they stand.
+    pub(super) fn of(page: &str) -> Self {
+        let mut sheet = Self::default();
+        let begins = |at: usize| {
+            page.as_bytes().get(at + 1..at + 6).is_some_and(|name| name.eq_ignore_ascii_case(b"style"))
+        };
+        if !memchr::memchr_iter(b'<', page.as_bytes()).any(begins) {
+            return sheet;
+        }
+        let lower = page.to_ascii_lowercase();
+        let mut rest = lower.as_str();
+        while let Some(at) = memchr::memmem::find(rest.as_bytes(), b"<style") {
+            rest = &rest[at + 6..];
+            let end = memchr::memmem::find(rest.as_bytes(), b"</style").unwrap_or(rest.len());
+            sheet.rules(rest[..end].split_once('>').map_or("", |(_, rules)| rules));
+            rest = &rest[end..];
+        }
+        sheet
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.hidden.is_empty() && !self.anybody
+    }
+
+    /// Rules inside others, as for small screens, are rules as well: what stands before a brace is a selector if a block follows.
+    fn rules(&mut self, rules: &str) {
+        let rules = without_comments(rules);
+        let mut from = 0;
+        let mut selector = "";
+        for (at, sign) in rules.match_indices(['{', '}']) {
+            let piece = &rules[from..at];
+            match sign {
+                "{" => selector = piece,
+                _ if conceals(piece) => self.hide(selector),
+                _ => {}
+            }
+            from = at + 1;
+        }
+    }
+
+    fn hide(&mut self, selectors: &str) {
+        for selector in selectors.split(',') {
+            if self.hidden.len() >= MOST_RULES || selector.len() > LONGEST_SELECTOR {
+                self.anybody = true;
+                return;
+            }
+            let last =
+                selector.split([' ', '>', '+', '~', '\n', '\r', '\t', ';']).rfind(|part| !part.is_empty());
+            let Some(last) = last.filter(|last| !last.starts_with('@')) else { continue };
+            let known = last.find([':', '[', '*']).map_or(last, |end| &last[..end]);
+            match known.rfind(['.', '#']).map_or(known, |at| &known[at..]) {
+                "" => self.anybody = true,
+                whom => drop(self.hidden.insert(whom.to_owned())),
+            }
+        }
+    }
+
+    /// Whether a rule means an element; one that does not say whom it means may mean any within a line.
+    pub(super) fn means(&self, tag: &[u8], class: Option<&str>, id: Option<&str>) -> bool {
+        let has =
+            |sign: &str, name: &str| self.hidden.contains(&format!("{sign}{}", name.to_ascii_lowercase()));
+        !self.is_empty()
+            && (self.anybody && !super::BLOCKS.contains(&tag)
+                || has("", &String::from_utf8_lossy(tag))
+                || class.is_some_and(|all| all.split_ascii_whitespace().any(|class| has(".", class)))
+                || id.is_some_and(|id| has("#", id.trim())))
+    }
+}
+
+fn without_comments(rules: &str) -> String {
+    let mut out = String::with_capacity(rules.len());
+    let mut rest = rules;
+    while let Some(at) = memchr::memmem::find(rest.as_bytes(), b"/*") {
+        out.push_str(&rest[..at]);
+        let comment = &rest[at + 2..];
+        rest = memchr::memmem::find(comment.as_bytes(), b"*/").map_or("", |end| &comment[end + 2..]);
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Whether the last word on a property hides the element.
+pub(super) fn conceals(style: &str) -> bool {
+    let mut hides = [false; 10];
+    let (mut flat, mut cut, mut colour, mut behind) = (false, false, String::new(), String::new());
+    for declaration in style.to_ascii_lowercase().split(';') {
+        let Some((name, value)) = declaration.split_once(':') else { continue };
+        let value = value.trim().trim_end_matches("!important").trim_end();
+        match name.trim() {
+            "display" => hides[0] = value == "none",
+            "visibility" => hides[1] = matches!(value, "hidden" | "collapse"),
+            "font-size" => hides[2] = is_zero(value),
+            "font" => hides[2] = value.split([' ', '/']).any(is_zero),
+            "opacity" => hides[3] = is_zero(value),
+            "max-height" => hides[4] = is_zero(value),
+            "mso-hide" => hides[5] = value == "all",
+            "left" | "right" | "top" | "text-indent" | "margin-left" => hides[6] |= is_far_out(value),
+            "clip" | "clip-path" => hides[7] = value.split(['(', ',', ' ']).nth(1).is_some_and(is_zero),
+            "transform" => {
+                hides[8] = value.split(['(', ')', ',']).nth(1).is_some_and(is_zero) && value.contains("scale")
+            }
+            "width" | "height" | "max-width" => flat |= is_zero(value),
+            "overflow" => cut = value == "hidden",
+            "color" => value.clone_into(&mut colour),
+            "background-color" | "background" => value.clone_into(&mut behind),
+            _ => {}
+        }
+    }
+    hides[9] = flat && cut || colour == "transparent" || !colour.is_empty() && colour == behind;
+    hides.contains(&true)
+}
+
+fn is_zero(value: &str) -> bool {
+    let number = value.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '%');
+    number.trim_matches(['0', '.']).is_empty() && number.starts_with(['0', '.'])
+}
+
+/// Outside of any window.
+fn is_far_out(value: &str) -> bool {
+    let number = value.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '%');
+    number.parse::<f64>().is_ok_and(|number| number <= -400.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_hides_counts_as_hidden() {
+        for style in [
+            "background-color:#fff",
+            "display:none;display:block",
+            "font-size:0.9em",
+            "opacity:.5",
+            "font: 10px/1.0 Arial",
+            "left:-10px",
+            "height:0",
+            "color:#fff;background:#000",
+            "transform:rotate(0)",
+            "clip:auto",
+        ] {
+            assert!(!conceals(style), "{style}");
+        }
+        for style in [
+            "DISPLAY : none !important",
+            "font-size:0px",
+            "font:0/0 a",
+            "opacity:0.0",
+            "mso-hide:all;color:red",
+            "position:absolute;left:-9999px",
+            "text-indent: -999em",
+            "width:0;overflow:hidden",
+            "clip:rect(0,0,0,0)",
+            "transform: scale(0)",
+            "color:#fff;background-color:#FFF",
+            "color:transparent",
+        ] {
+            assert!(conceals(style), "{style}");
+        }
+    }
+
+    #[test]
+    fn rules_say_whom_they_hide() {
+        let sheet = Sheet::of(
+            "<STYLE type='a'>/* .no{display:none} */ p{color:red} div .X:hover, b > i#Y {display:none} \
+             @media all { u { font-size:0 } s{} } </STYLE><p><style>.late{visibility:hidden}",
+        );
+        for (tag, class, id) in
+            [("b", Some("a x"), None), ("a", None, Some("y")), ("u", None, None), ("p", Some("LATE"), None)]
+        {
+            assert!(sheet.means(tag.as_bytes(), class, id), "{tag} {class:?} {id:?}");
+        }
+        for (tag, class, id) in [("p", None, None), ("s", Some("no"), Some("x")), ("div", None, None)] {
+            assert!(!sheet.means(tag.as_bytes(), class, id), "{tag} {class:?} {id:?}");
+        }
+        assert!(Sheet::of("<style>[x]{display:none}</style>").means(b"a", None, None));
+        assert!(Sheet::of("<style>p{color:red}</style>").is_empty());
+    }
+
+    #[test]
+    fn sheets_cost_what_they_have_octets() {
+        for line in ["<style>", "/*", "{", ".a{display:none}\n"] {
+            crate::open::grows_with_lines(line, |text| {
+                std::hint::black_box((Sheet::of(text), Sheet::of(&format!("<style>{text}"))));
+            });
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Texts that programs show otherwise than they are written: calendars, cards, JSON, XML, drawings, documents that are one XML file.
+
+use content::{FileKind, Kind, Limits, Opened, open_file};
+
+use crate::opened::{count_shown, has, how, reasons};
+use crate::table::base64;
+
+fn file<'m>(name: &str, text: &'m str) -> Opened<'m> {
+    open_file(name, text.as_bytes(), &how(&Limits::default()))
+}
+
+#[track_caller]
+fn shows(name: &str, text: &str) {
+    let opened = file(name, text);
+    assert!(has(&opened, "4111 1111"), "{name}: {:?}", opened.segments);
+    assert_eq!(reasons(&opened), Vec::<String>::new(), "{name}");
+    assert_eq!(count_shown(&opened, "4111 1111"), 1, "{name}: one thing in two readings counts once");
+}
+
+#[test]
+fn an_invitation_whose_lines_are_folded_is_read_as_it_is_shown() {
+    shows("a.ics", "BEGIN:VCALENDAR\r\nDESCRIPTION:Card 4111 11\r\n 11 1111 1111\r\nEND:VCALENDAR\r\n");
+    let mail =
+        "Content-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR\r\nSUMMARY:4111 \r\n 1111\r\n";
+    assert!(has(&crate::opened::open(mail.as_bytes()), "4111 1111"));
+}
+
+#[test]
+fn files_in_calendars_and_cards_are_opened() {
+    let data = String::from_utf8(base64(b"a,b\nZEPHYR,1\n")).expect("base64");
+    for text in [
+        format!("BEGIN:VCALENDAR\r\nATTACH;FILENAME=list.csv;ENCODING=BASE64;VALUE=BINARY:{data}\r\n"),
+        format!("BEGIN:VCARD\r\nPHOTO;BASE64:\r\n {data}\r\n\r\nEND:VCARD\r\n"),
+        format!("BEGIN:VCARD\r\nKEY:data:text/csv;base64,{data}\r\nEND:VCARD\r\n"),
+    ] {
+        let opened = file("a.vcf", &text);
+        let found = opened.segments.iter().find(|segment| segment.text.contains("ZEPHYR"));
+        assert!(found.is_some_and(|segment| segment.part == 1), "{text}: {:?}", opened.segments);
+    }
+}
+
+#[test]
+fn characters_by_their_numbers_are_read() {
+    shows("a.xml", "<?xml version='1.0'?><a>&#52;&#49;11 1111</a>");
+    shows("a.json", r#"{"a": "\u0034\u0031\u0031\u0031 1111"}"#);
+    shows("a.txt", r#"[{"a": "\u0034111 1111"}]"#);
+}
+
+#[test]
+fn a_drawing_is_read_as_it_is_shown_with_the_files_in_it() {
+    shows(
+        "a.svg",
+        "<svg xmlns='http://www.w3.org/2000/svg'><text><tspan>4</tspan><tspan>111</tspan> 1111</text></svg>",
+    );
+    let picture = String::from_utf8(base64(b"ZEPHYR in a file")).expect("base64");
+    let image =
+        format!("<?xml version='1.0'?><svg><image xlink:href='data:text/plain;base64,{picture}'/></svg>");
+    let opened = file("a.svg", &image);
+    assert!(has(&opened, "ZEPHYR"));
+    let axis = file("a.svg", "<svg><text x='1'>4111 11</text><text x='2'>11</text></svg>");
+    assert!(!has(&axis, "4111 1111"), "texts at places of their own are no number");
+}
+
+#[test]
+fn documents_that_are_one_xml_file_are_read_as_documents() {
+    let word = "<?xml version='1.0'?><?mso-application progid='Word.Document'?><w:wordDocument xmlns:w='http://schemas.microsoft.com/office/word/2003/wordml'><w:body><w:p><w:r><w:t>4111</w:t></w:r><w:r><w:t> 1111</w:t></w:r></w:p></w:body></w:wordDocument>";
+    shows("a.doc", word);
+    shows("a.bin", word.trim_start_matches("<?xml version='1.0'?>"));
+    shows(
+        "a.xml",
+        "<?xml version='1.0'?><pkg:package xmlns:pkg='http://schemas.microsoft.com/office/2006/xmlPackage'><pkg:part pkg:name='/word/document.xml'><pkg:xmlData><w:document><w:p><w:r><w:t>4111</w:t></w:r><w:r><w:t> 1111</w:t></w:r></w:p></w:document></pkg:xmlData></pkg:part></pkg:package>",
+    );
+    shows(
+        "a.xls",
+        "<?xml version='1.0'?><Workbook xmlns='urn:schemas-microsoft-com:office:spreadsheet'><Worksheet Name='S'><Table><Row><Cell><Data><B>4111</B> <I>1111</I></Data></Cell></Row></Table></Worksheet></Workbook>",
+    );
+    let odf = "<?xml version='1.0'?><office:document xmlns:office='urn:oasis:names:tc:opendocument:xmlns:office:1.0'><office:body><office:text><text:p><text:span>4111</text:span><text:s/><text:span>1111</text:span></text:p></office:text></office:body></office:document>";
+    shows("a.fodt", odf);
+    assert_eq!(file("a.fodt", odf).parts[0].kind, FileKind::Xml);
+}
+
+#[test]
+fn files_in_documents_that_are_one_xml_file_are_opened() {
+    let data = String::from_utf8(base64(b"a,b\nZEPHYR,1\n")).expect("base64");
+    for text in [
+        format!(
+            "<?xml version='1.0'?><w:wordDocument xmlns:w='http://schemas.microsoft.com/office/word/2003/wordml'><w:binData w:name='wordml://1.csv'>\n{data}\n</w:binData></w:wordDocument>"
+        ),
+        format!(
+            "<?xml version='1.0'?><pkg:package xmlns:pkg='http://schemas.microsoft.com/office/2006/xmlPackage'><pkg:part pkg:name='/word/embeddings/1.csv'><pkg:binaryData>{data}</pkg:binaryData></pkg:part></pkg:package>"
+        ),
+        format!(
+            "<?xml version='1.0'?><office:document xmlns:office='urn:oasis:names:tc:opendocument:xmlns:office:1.0'><draw:image><office:binary-data>{data}</office:binary-data></draw:image></office:document>"
+        ),
+    ] {
+        let opened = file("a.xml", &text);
+        let found = opened.segments.iter().find(|segment| segment.text.contains("ZEPHYR"));
+        assert!(found.is_some_and(|segment| segment.part == 1), "{text}: {:?}", opened.segments);
+    }
+}
+
+#[test]
+fn a_page_that_begins_as_xml_is_a_page() {
+    for (name, text) in [
+        (
+            "a",
+            "<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'><p>4<b>111</b> 1111</p></html>",
+        ),
+        ("a.xhtml", "<?xml version='1.0'?><!-- long --><p>4<b>111</b> 1111</p>"),
+    ] {
+        let opened = file(name, text);
+        assert_eq!(opened.parts[0].kind, FileKind::Html, "{name}");
+        assert!(has(&opened, "4111 1111"));
+    }
+}
+
+#[test]
+fn texts_that_are_shown_as_they_are_written_have_one_reading() {
+    for (name, text) in [
+        ("a.xml", "<?xml version='1.0' encoding='utf-8'?>\n<a b='c'>d</a>\n"),
+        ("a.json", "{\"a\": \"b\\n\"}"),
+        ("a.ics", "BEGIN:VCALENDAR\r\nSUMMARY:Soup\r\nEND:VCALENDAR\r\n"),
+        ("a.csv", "a,b\n1,2\n"),
+        ("a.txt", "<b> is a tag and [1] a note\n"),
+    ] {
+        let opened = file(name, text);
+        let shown = opened.segments.iter().filter(|segment| segment.kind != Kind::FileName);
+        assert_eq!(shown.count(), 1, "{name}");
+    }
+}
