@@ -58,8 +58,10 @@ impl Desk {
     ) -> Result<Vec<SecondAsked>, Error> {
         let condition = incident.map_or_else(Condition::everything, one);
         let mut visible = self.select("incident.id", access, &condition);
+        // Few wait, and there may be millions of incidents: each is looked up by its number.
         let sql = format!(
-            "SELECT * FROM second_person WHERE state = 'waiting' AND incident_id IN ({}) ORDER BY id LIMIT ?",
+            "SELECT * FROM second_person WHERE state = 'waiting' AND EXISTS \
+             (SELECT 1 FROM ({}) AS visible WHERE visible.id = second_person.incident_id) ORDER BY id LIMIT ?",
             visible.sql
         );
         visible.values.push(MOST.into());
