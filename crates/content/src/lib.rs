@@ -230,6 +230,22 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: &'static [Self] = &[
+        Self::Text,
+        Self::Hidden,
+        Self::Attribute,
+        Self::Link,
+        Self::Script,
+        Self::Comment,
+        Self::Note,
+        Self::Property,
+        Self::FileName,
+        Self::Preamble,
+        Self::Epilogue,
+        Self::Raw,
+    ];
+
     /// Stable lower-case name.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -156,7 +156,7 @@ pub(super) fn encode_answer(answer: &DocumentAnswer, last: bool) -> Vec<u8> {
         strings(item).for_each(|text| out.number(text.len() as u64));
         match item {
             DocumentItem::Text { kind, .. } => {
-                out.number(KINDS.iter().position(|known| known == kind).unwrap_or(0) as u64);
+                out.number(Kind::ALL.iter().position(|known| known == kind).unwrap_or(0) as u64);
             }
             DocumentItem::File { octets, encrypted, .. } => {
                 out.number(if *encrypted { LOCKED_FILE } else { FILE });
@@ -225,7 +225,7 @@ fn item(from: &mut Reader<'_>, texts: &Arc<str>, at: &mut u32) -> Option<Documen
             encrypted: what == LOCKED_FILE,
         });
     }
-    let kind = *KINDS.get(usize::try_from(what).ok()?)?;
+    let kind = *Kind::ALL.get(usize::try_from(what).ok()?)?;
     Some(DocumentItem::Text { place: Text::shared(texts, first), kind, text: Text::shared(texts, second) })
 }
 
@@ -239,21 +239,6 @@ fn stretch(length: u64, texts: &str, at: &mut u32) -> Option<Range<u32>> {
 /// What an item is: a file, one that is encrypted, or a kind of text.
 const FILE: u64 = 1 << 32;
 const LOCKED_FILE: u64 = 1 + FILE;
-
-const KINDS: &[Kind] = &[
-    Kind::Text,
-    Kind::Hidden,
-    Kind::Attribute,
-    Kind::Link,
-    Kind::Script,
-    Kind::Comment,
-    Kind::Note,
-    Kind::Property,
-    Kind::FileName,
-    Kind::Preamble,
-    Kind::Epilogue,
-    Kind::Raw,
-];
 
 const AMBIGUITIES: &[AmbiguityReason] = &[AmbiguityReason::ContainerDisagreement];
 
