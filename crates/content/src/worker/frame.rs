@@ -174,7 +174,7 @@ pub(super) fn encode_answer(answer: &DocumentAnswer, last: bool) -> Vec<u8> {
     out.number(answer.ambiguous.len() as u64);
     for (path, reason) in &answer.ambiguous {
         out.octets(path.as_bytes());
-        out.number(AMBIGUITIES.iter().position(|known| known == reason).unwrap_or(0) as u64);
+        out.number(AmbiguityReason::ALL.iter().position(|known| known == reason).unwrap_or(0) as u64);
     }
     out.0
 }
@@ -197,7 +197,7 @@ pub(super) fn decode_answer(octets: &[u8]) -> Option<(DocumentAnswer, bool)> {
     let ambiguous = (0..from.count(16)?)
         .map(|_| {
             let path = from.text()?;
-            Some((path, *AMBIGUITIES.get(usize::try_from(from.number()?).ok()?)?))
+            Some((path, *AmbiguityReason::ALL.get(usize::try_from(from.number()?).ok()?)?))
         })
         .collect::<Option<_>>()?;
     Some((DocumentAnswer { items, unscannable, ambiguous }, last))
@@ -240,8 +240,6 @@ fn stretch(length: u64, texts: &str, at: &mut u32) -> Option<Range<u32>> {
 const FILE: u64 = 1 << 32;
 const LOCKED_FILE: u64 = 1 + FILE;
 
-const AMBIGUITIES: &[AmbiguityReason] = &[AmbiguityReason::ContainerDisagreement];
-
 const REASONS: &[Reason] = &[
     Reason::Encrypted,
     Reason::Corrupt,
@@ -253,6 +251,8 @@ const REASONS: &[Reason] = &[
     Reason::Ratio,
     Reason::ParserFailed,
     Reason::EngineFault,
+    Reason::TooManyViews,
+    Reason::Fragment,
 ];
 
 fn number_of(reason: &Reason) -> (u64, &'static str) {
@@ -290,6 +290,19 @@ mod tests {
             ambiguous: vec![("z".into(), AmbiguityReason::ContainerDisagreement)],
         };
         assert_eq!(decode_answer(&encode_answer(&answer, false)), Some((answer, false)));
+    }
+
+    #[test]
+    fn every_kind_of_text_reason_and_ambiguity_comes_back_as_it_went() {
+        let text = |kind: &Kind| DocumentItem::Text { place: "p".into(), kind: *kind, text: "t".into() };
+        let unsupported = FileKind::ALL.iter().copied().map(Reason::Unsupported);
+        let reasons = REASONS.iter().cloned().chain(unsupported);
+        let answer = DocumentAnswer {
+            items: Kind::ALL.iter().map(text).collect(),
+            unscannable: reasons.map(|reason| ("x".into(), reason)).collect(),
+            ambiguous: AmbiguityReason::ALL.iter().map(|reason| ("z".into(), *reason)).collect(),
+        };
+        assert_eq!(decode_answer(&encode_answer(&answer, true)), Some((answer, true)));
     }
 
     proptest! {
