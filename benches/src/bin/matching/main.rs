@@ -1,7 +1,8 @@
 //! Bench of the pattern engine on one core: prose, logs, text full of matches and prose outside ASCII, next to
 //! aho-corasick and regex in the same run; then the curve of policies, compile time and memory.
 //!
-//! `cargo run --release -p benches --bin matching [-- --mb N] [--only WORD]`
+//! `cargo run --release -p benches --bin matching [-- --mb N] [--only TABLE] [--set WORD] [--text WORD] [--repeats N]`: one table
+//! only, sets and texts whose names hold a word only, more repeats for a profiler to look at.
 
 mod library;
 mod rivals;
@@ -10,25 +11,33 @@ mod texts;
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use policy::matcher::{Matcher, Pattern, Prepared};
 use texts::Text;
 
 /// Repetitions of each measurement; the best counts.
-const REPEATS: usize = 5;
+static REPEATS: AtomicUsize = AtomicUsize::new(5);
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let after = |name: &str| arguments.iter().position(|a| a == name).and_then(|at| arguments.get(at + 1));
     let megabytes = after("--mb").map_or(Ok(14), |n| n.parse())?;
     let only = after("--only").map_or("", String::as_str);
-    let texts = texts::all(megabytes << 20);
+    if let Some(repeats) = after("--repeats") {
+        REPEATS.store(repeats.parse()?, Ordering::Relaxed);
+    }
+    let set = after("--set").map_or("", String::as_str);
+    let mut texts = texts::all(megabytes << 20);
+    if let Some(word) = after("--text") {
+        texts.retain(|text| text.name.contains(word.as_str()));
+    }
     if "engine".contains(only) {
-        engine(&texts)?;
+        engine(&texts, set)?;
     }
     if "sets".contains(only) {
-        sets::table(&texts)?;
+        sets::table(&texts, set)?;
     }
     if "policies".contains(only) {
         sets::curve(&texts)?;
@@ -47,7 +56,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// The engine with libraries of growing size over every text.
-fn engine(texts: &[Text]) -> anyhow::Result<()> {
+fn engine(texts: &[Text], set: &str) -> anyhow::Result<()> {
     println!("## Engine, MB/s (hits per MB)\n");
     heading("patterns", texts);
     let sets: Vec<(&str, Vec<Pattern>)> = vec![
@@ -61,8 +70,7 @@ fn engine(texts: &[Text]) -> anyhow::Result<()> {
         ("120 identifiers + 2,000 keywords + 20 regexes", library::whole(120, 2_000)),
         ("120 identifiers + 20,000 keywords + 20 regexes", library::whole(120, 20_000)),
     ];
-    let set = std::env::var("SET").unwrap_or_default();
-    for (name, patterns) in sets.into_iter().filter(|(name, _)| name.contains(&set)) {
+    for (name, patterns) in sets.into_iter().filter(|(name, _)| name.contains(set)) {
         let matcher = Matcher::compile(&patterns)?;
         let cells = texts.iter().map(|text| {
             let mut hits = 0u64;
@@ -95,7 +103,7 @@ fn engine(texts: &[Text]) -> anyhow::Result<()> {
 /// regular expression.
 fn curve(texts: &[Text]) -> anyhow::Result<()> {
     println!("## Curve\n");
-    heading("policies (patterns), compiled in, memory", &texts[..2]);
+    heading("policies (patterns), compiled in, memory", &texts[..texts.len().min(2)]);
     for policies in [10, 30, 100, 300, 1_000] {
         let patterns = library::of_policies(policies);
         let start = Instant::now();
@@ -106,7 +114,7 @@ fn curve(texts: &[Text]) -> anyhow::Result<()> {
             start.elapsed().as_secs_f64() * 1e3,
             matcher.memory() / 1024
         );
-        row(&name, texts[..2].iter().map(|text| format!("{:.0}", scan_rate(&matcher, text))));
+        row(&name, texts.iter().take(2).map(|text| format!("{:.0}", scan_rate(&matcher, text))));
     }
     println!();
     for (name, patterns) in [
@@ -160,7 +168,7 @@ fn scan_rate(matcher: &Matcher, text: &Text) -> f64 {
 
 /// Megabytes a second of processor time, of the best of several runs.
 fn rate(text: &Text, mut run: impl FnMut()) -> f64 {
-    let best = (0..REPEATS).map(|_| timed(&mut run).as_secs_f64());
+    let best = (0..REPEATS.load(Ordering::Relaxed)).map(|_| timed(&mut run).as_secs_f64());
     text.text.len() as f64 / 1e6 / best.fold(f64::INFINITY, f64::min)
 }
 
