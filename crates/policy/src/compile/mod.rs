@@ -295,8 +295,11 @@ impl Whole<'_> {
         for ((written, _), policy) in picked.iter().zip(&rules.policies) {
             doubts.policy(written, policy, &rules.rules, out);
         }
-        let waiting = questions.waiting();
-        let matcher = questions.collector.compile(&waiting, out)?;
+        let exceptions = rules.policies.iter().flat_map(|policy| &policy.exceptions);
+        let (late_lists, delayed) = questions.delayed(&rules.rules, exceptions.map(|one| &one.tree));
+        let waiting = questions.waiting(&late_lists);
+        let later = waiting.iter().map(|one| &one.patterns).chain(delayed.iter().map(|one| &one.patterns));
+        let matcher = questions.collector.compile(later.flatten().copied(), out)?;
         let triggers = triggers(&rules.rules, questions.collector.lists(), questions.nears.len(), &questions);
         let Questions { collector, atoms, nears, headers, envelope, probes, .. } = questions;
         let (patterns, mut lists) = collector.finish();
@@ -306,11 +309,13 @@ impl Whole<'_> {
         for waiting in waiting {
             lists[waiting.words as usize].awaited_by = waiting.patterns;
         }
+        late_lists.iter().for_each(|list| lists[*list as usize].delayed = true);
         Some(Engine {
             matcher,
             patterns,
             lists,
             nears,
+            delayed,
             atoms,
             probes,
             policies: rules.policies,

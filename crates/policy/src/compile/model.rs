@@ -34,6 +34,8 @@ pub(crate) struct Engine {
     pub(crate) lists: Vec<List>,
     /// Matches of one list that have a match of another near by.
     pub(crate) nears: Vec<Near>,
+    /// What is looked for when all else has been.
+    pub(crate) delayed: Vec<Delayed>,
     pub(crate) atoms: Vec<Atom>,
     /// Indexes that some question asks.
     pub(crate) probes: Vec<Probe>,
@@ -99,6 +101,8 @@ pub(crate) struct List {
     pub(crate) nears: Vec<u32>,
     /// Identifiers that are looked for only where it has a match, by pattern.
     pub(crate) awaited_by: Vec<u32>,
+    /// Whether its matches are looked for when all else has been: see [`Delayed`].
+    pub(crate) delayed: bool,
 }
 
 /// Components in which to look.
@@ -269,6 +273,13 @@ pub(crate) struct Near {
 pub(crate) struct Waiting {
     /// A list.
     pub(crate) words: u32,
+    pub(crate) patterns: Vec<u32>,
+}
+
+/// Identifiers of which no rule makes anything in a message in which none of the companions has a match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Delayed {
+    pub(crate) companions: Vec<Source>,
     pub(crate) patterns: Vec<u32>,
 }
 

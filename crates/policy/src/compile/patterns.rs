@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::model::{List, Patterns, Places, Waiting};
+use super::model::{List, Patterns, Places};
 use crate::diagnostic::{Diagnostics, Place};
 use crate::matcher::{Boundary, IdentifierPattern, Matcher, Pattern, ValidatorFn};
 use crate::syntax::condition::Exclude;
@@ -146,12 +146,11 @@ impl Collector {
     }
 
     /// Compiles all; reports every pattern that cannot be. `None` if there was one.
-    pub(crate) fn compile(&self, waiting: &[Waiting], out: &mut Diagnostics) -> Option<Matcher> {
-        let mut later = vec![false; self.patterns.len()];
-        for pattern in waiting.iter().flat_map(|waiting| &waiting.patterns) {
-            later[*pattern as usize] = true;
-        }
-        match Matcher::compile_with(&self.patterns, &later) {
+    /// Those of `later` are not looked for with all others.
+    pub(crate) fn compile(&self, later: impl Iterator<Item = u32>, out: &mut Diagnostics) -> Option<Matcher> {
+        let mut is_later = vec![false; self.patterns.len()];
+        later.for_each(|pattern| is_later[pattern as usize] = true);
+        match Matcher::compile_with(&self.patterns, &is_later) {
             Ok(matcher) => {
                 self.warn_of_slow_ones(&matcher, out);
                 Some(matcher)
@@ -236,6 +235,7 @@ impl Collector {
             distances,
             nears: Vec::new(),
             awaited_by: Vec::new(),
+            delayed: false,
         });
         (patterns, lists.collect())
     }

@@ -167,6 +167,30 @@ fn needed(node: &Node, questions: &Questions) -> Option<Vec<Needed>> {
     }
 }
 
+/// Sources of which one must have a match for a tree to hold, if there are some of which all are `quick`.
+pub(crate) fn needed_matches(
+    node: &Node,
+    questions: &Questions,
+    quick: &impl Fn(&Source) -> bool,
+) -> Option<Vec<Source>> {
+    match node {
+        Node::Leaf(leaf) => match &questions.atoms.get(leaf.atom as usize)?.test {
+            Test::Content(content) if content.sources.iter().all(quick) => Some(content.sources.clone()),
+            _ => None,
+        },
+        Node::All(nodes) => {
+            let each = nodes.iter().filter_map(|node| needed_matches(node, questions, quick));
+            each.min_by_key(Vec::len)
+        }
+        Node::Any(nodes) => {
+            let all: Option<Vec<Vec<Source>>> =
+                nodes.iter().map(|node| needed_matches(node, questions, quick)).collect();
+            Some(all?.concat())
+        }
+        Node::None(_) => None,
+    }
+}
+
 /// Files are in every other mail; a match of a pattern is rare.
 fn cost(needed: &[Needed]) -> usize {
     let each = needed.iter().map(|one| match one {

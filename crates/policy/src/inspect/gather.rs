@@ -14,7 +14,7 @@ use super::near::near_by;
 use super::pieces::Pieces;
 use super::sparse::Sparse;
 use super::{joined, probes};
-use crate::compile::model::Compiled;
+use crate::compile::model::{self, Compiled};
 use crate::mail::Mail;
 use crate::matcher::{Hit, Prepared};
 
@@ -66,25 +66,24 @@ pub(super) struct Gathered {
     pub(super) any: bool,
 }
 
+/// How much is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// What some rule may make something of.
+    Needed,
+    /// Every list, for explaining.
+    Everything,
+}
+
 /// Looks through all texts until the deadline.
-pub(super) fn gather(set: &Compiled, pieces: &Pieces<'_>, mail: &Mail<'_>) -> Gathered {
+pub(super) fn gather(set: &Compiled, pieces: &Pieces<'_>, mail: &Mail<'_>, depth: Depth) -> Gathered {
     let deadline = mail.deadline;
     let mut gatherer = Gatherer::new(set, pieces, deadline);
-    let mut rows: Vec<Range<u32>> = Vec::new();
-    let mut size = 0;
-    for row in pieces.rows() {
-        let length = joined::length(pieces, &row);
-        if !rows.is_empty() && size + length > AT_ONCE {
-            gatherer.look_through(&rows);
-            (size, rows) = (0, Vec::new());
-        }
-        size += length;
-        rows.push(row);
-        if gatherer.out.late.is_some() {
-            break;
-        }
+    gatherer.pass();
+    if gatherer.delayed(depth) {
+        gatherer.late_lists = true;
+        gatherer.pass();
     }
-    gatherer.look_through(&rows);
     let mut gathered = gatherer.out;
     probes::ask(&set.engine, pieces, &mail.opened.parts, deadline, &mut gathered);
     gathered
@@ -102,6 +101,8 @@ struct Gatherer<'g, 'm> {
     hits: usize,
     /// By pattern: identifiers that are looked for because a word that they need is there.
     wanted: Vec<bool>,
+    /// Whether this is the pass for the lists that were delayed; [`Self::wanted`] stays as it is.
+    late_lists: bool,
     out: Gathered,
 }
 
@@ -116,8 +117,49 @@ impl<'g, 'm> Gatherer<'g, 'm> {
             room: SHARED,
             hits: 0,
             wanted: Vec::new(),
+            late_lists: false,
             out: Gathered::default(),
         }
+    }
+
+    /// Looks through all texts once, several small ones at a time.
+    fn pass(&mut self) {
+        let mut rows: Vec<Range<u32>> = Vec::new();
+        let mut size = 0;
+        for row in self.pieces.rows() {
+            let length = joined::length(self.pieces, &row);
+            if !rows.is_empty() && size + length > AT_ONCE {
+                self.look_through(&rows);
+                (size, rows) = (0, Vec::new());
+            }
+            size += length;
+            rows.push(row);
+            if self.out.late.is_some() {
+                break;
+            }
+        }
+        self.look_through(&rows);
+    }
+
+    /// Notes which of the identifiers that were delayed are wanted; tells whether there are any.
+    fn delayed(&mut self, depth: Depth) -> bool {
+        let engine = &self.set.engine;
+        let has_match = |source: &model::Source| {
+            let source = self.out.sources.get(engine.index(*source));
+            source.is_some_and(|source| !source.is_empty())
+        };
+        let wanted = engine
+            .delayed
+            .iter()
+            .filter(|one| depth == Depth::Everything || self.out.any && one.companions.iter().any(has_match));
+        let wanted: Vec<u32> = wanted.flat_map(|one| one.patterns.iter().copied()).collect();
+        self.wanted.clear();
+        if wanted.is_empty() || self.out.late.is_some() {
+            return false;
+        }
+        self.wanted.resize(engine.patterns.validators.len(), false);
+        wanted.iter().for_each(|pattern| self.wanted[*pattern as usize] = true);
+        true
     }
 
     /// Most mails have no match at all: room for matches is made at the first one.
@@ -187,20 +229,24 @@ impl<'g, 'm> Gatherer<'g, 'm> {
     fn look(&mut self, joined: &Joined<'_>, tell: &mut dyn FnMut(&mut Self, Found)) {
         let matcher = &self.set.engine.matcher;
         let text = Prepared::new(joined.text());
+        let wanted = std::mem::take(&mut self.wanted);
+        let late_lists = self.late_lists;
         let mut tell_placed = |hit: Hit| {
             let Some(found) = Found::in_joined(joined, &hit) else { return ControlFlow::Continue(()) };
             tell(self, found);
             self.hurries(joined.first())
         };
         match joined.is_alone() {
+            _ if late_lists => matcher.scan_later(&text, &wanted, &mut tell_placed),
             true => matcher.scan_now(&text, &mut tell_placed),
             false => matcher.scan_joined(&text, joined.begins(), &mut tell_placed),
         }
+        self.wanted = wanted;
     }
 
     /// Notes which identifiers the words found in this row ask for; tells whether there are any.
     fn want(&mut self) -> bool {
-        if self.row.is_empty() {
+        if self.row.is_empty() || self.late_lists {
             return false;
         }
         self.wanted.clear();
@@ -242,7 +288,8 @@ impl<'g, 'm> Gatherer<'g, 'm> {
         let mut overflow = false;
         for list in engine.patterns.lists_of(found.pattern) {
             let index = *list as usize;
-            if !piece.admitted_by(&engine.lists[index].places) {
+            let list = &engine.lists[index];
+            if list.delayed != self.late_lists || !piece.admitted_by(&list.places) {
                 continue;
             }
             overflow |= !self.row.of(index).push(found, &mut self.texts, &mut self.room);

@@ -38,7 +38,7 @@ pub use explain::{
 pub use losses::{Loss, Why};
 
 use answers::Answers;
-use gather::Gathered;
+use gather::{Depth, Gathered};
 use judge::Judge;
 use pieces::Pieces;
 
@@ -46,7 +46,7 @@ use pieces::Pieces;
 pub(crate) fn inspect(set: &Compiled, mail: &Mail<'_>) -> Inspection {
     let direction = direction(&set.settings, mail.envelope);
     let pieces = Pieces::new(&set.engine, mail);
-    let gathered = gather::gather(set, &pieces, mail);
+    let gathered = gather::gather(set, &pieces, mail, Depth::Needed);
     let mut unscannable = findings(mail, &pieces, &gathered);
     let answers = Answers::new(set, mail, &pieces, &gathered, &unscannable, direction);
     let (answers, mut violations) = judged(set, mail, answers);
@@ -77,7 +77,7 @@ fn judged<'a>(
 pub(crate) fn explain(set: &Compiled, mail: &Mail<'_>) -> Explanation {
     let direction = direction(&set.settings, mail.envelope);
     let pieces = Pieces::new(&set.engine, mail);
-    let gathered = gather::gather(set, &pieces, mail);
+    let gathered = gather::gather(set, &pieces, mail, Depth::Everything);
     let inspection = inspect(set, mail);
     let unscannable = inspection.unscannable.clone();
     let mut answers = Answers::new(set, mail, &pieces, &gathered, &unscannable, direction);
