@@ -114,10 +114,13 @@ pub(super) struct Before {
     pub(super) least: usize,
     pub(super) most: usize,
     pub(super) octets: Octets,
+    /// Whether it begins where a line does.
+    begins_line: bool,
 }
 
 impl Before {
     pub(super) fn add(&mut self, hir: &Hir) {
+        self.begins_line |= self.most == 0 && begins_line(hir);
         self.least += hir.properties().minimum_len().unwrap_or(0);
         self.most = self.most.saturating_add(hir.properties().maximum_len().unwrap_or(REACH)).min(REACH);
         self.octets.add_all(hir);
@@ -125,6 +128,7 @@ impl Before {
 
     /// This, and another after it.
     pub(super) fn then(mut self, other: &Self) -> Self {
+        self.begins_line |= self.most == 0 && other.begins_line;
         self.least += other.least;
         self.most = self.most.saturating_add(other.most).min(REACH);
         self.octets.join(&other.octets);
@@ -133,6 +137,7 @@ impl Before {
 
     /// This or another.
     pub(super) fn or(mut self, other: &Self) -> Self {
+        self.begins_line &= other.begins_line;
         self.least = self.least.min(other.least);
         self.most = self.most.max(other.most);
         self.octets.join(&other.octets);
@@ -140,7 +145,23 @@ impl Before {
     }
 }
 
+/// Whether an expression matches only where a line begins. Recursion is bounded by the parser's limit on nesting.
+fn begins_line(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Look(look) => matches!(look, Look::Start | Look::StartLF),
+        HirKind::Capture(capture) => begins_line(&capture.sub),
+        HirKind::Concat(all) => all.first().is_some_and(begins_line),
+        HirKind::Alternation(all) => all.iter().all(begins_line),
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Repetition(_) => false,
+    }
+}
+
 impl Need {
+    /// Whether a match can begin at the first of the octets that may stand before the literal only, and only where a line begins.
+    pub(super) fn begins_line(&self) -> bool {
+        self.before.begins_line && !self.before.octets.has(b'\n')
+    }
+
     fn new(literal: Vec<u8>, before: Before, apart: Apart) -> Self {
         let in_word = |octet: Option<&u8>| octet.is_some_and(u8::is_ascii_alphanumeric);
         let place = if apart.before && in_word(literal.first()) {
@@ -342,6 +363,23 @@ mod tests {
             (r"\dsecret[^x]", &[false]),
         ] {
             assert_eq!(at_ends(pattern), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn literals_of_matches_that_begin_lines_are_known() {
+        for (pattern, expected) in [
+            (r"(?m)^[ \t]*(?:import \d|(?:pub )?fn \d)", true),
+            (r"(?m)(?:^import|^ fn) \d", true),
+            (r"^import \d", true),
+            (r"(?m)^\s*import \d", false),
+            (r"(?m)(?:^import|x?fn) \d", false),
+            (r"(?m)[a-z]?^import \d", false),
+            (r"(?m)(?:^x)?import \d", false),
+            (r"import \d", false),
+        ] {
+            let needs = needs(&parse(pattern, false).unwrap()).unwrap();
+            assert_eq!(needs.iter().all(Need::begins_line), expected, "{pattern}");
         }
     }
 

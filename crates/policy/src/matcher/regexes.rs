@@ -142,6 +142,9 @@ impl Regexes {
                 let least = texts[of].start + need.before.least;
                 if at >= least && end <= texts[of].end {
                     let back = seen[number as usize].back(prepared.kept(), need, texts[of].start, at);
+                    if need.begins_line() && back > texts[of].start && prepared.kept()[back - 1] != b'\n' {
+                        return true;
+                    }
                     let starts = back..at + 1 - need.before.least;
                     if !starts.is_empty() {
                         note(&mut regions[*regex as usize], Region { regex: *regex, of, starts });
