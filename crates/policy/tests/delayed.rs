@@ -6,6 +6,8 @@
 mod support;
 
 use policy::explanation::RuleEnd;
+use proptest::prelude::*;
+use proptest::sample::select;
 use support::{mail, policy, set, with_files};
 
 const NUMBER: &str = "name = \"n\"\n[wide]\npatterns = ['\\d{4}']\nvalidators = [\"luhn\"]\n";
@@ -87,4 +89,29 @@ fn explaining_says_how_many_numbers_there_are_where_the_word_is_missing() {
     assert_eq!(rule.end, RuleEnd::Conditions);
     let counts: Vec<u64> = rule.conditions.inner.iter().map(|one| one.count).collect();
     assert_eq!(counts, [2, 0]);
+}
+
+/// Lines of words, of numbers and of what lies between them.
+fn lines() -> impl Strategy<Value = Vec<&'static str>> {
+    let line = select(vec![
+        "account",
+        "0018",
+        "the account of somebody",
+        "a 0026 b",
+        "x",
+        "",
+        "one two three",
+        "naïve é—b 机密",
+        "we are sorry that the delivery came late and that some of the boxes were open when they arrived",
+    ]);
+    prop::collection::vec(line, 0..60)
+}
+
+proptest! {
+    /// Only lines near the words are looked at; text in one line is looked at as a whole.
+    #[test]
+    fn numbers_near_words_are_the_same_in_many_lines_and_in_one(lines in lines()) {
+        let set = one("[[rule]]\nname = \"near\"\nidentifier = \"m\"\n");
+        prop_assert_eq!(mail(&lines.join("\n")).count(&set), mail(&lines.join(" ")).count(&set));
+    }
 }

@@ -305,6 +305,8 @@ impl Whole<'_> {
         let (patterns, mut lists) = collector.finish();
         for (number, near) in nears.iter().enumerate() {
             lists[near.list as usize].nears.push(number as u32);
+            let words = &mut lists[near.near as usize];
+            words.awaited_within = words.awaited_within.max(near.within);
         }
         for waiting in waiting {
             lists[waiting.words as usize].awaited_by = waiting.patterns;

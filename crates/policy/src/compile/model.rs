@@ -101,6 +101,8 @@ pub(crate) struct List {
     pub(crate) nears: Vec<u32>,
     /// Identifiers that are looked for only where it has a match, by pattern.
     pub(crate) awaited_by: Vec<u32>,
+    /// Words that may lie between a match of it and one of these.
+    pub(crate) awaited_within: usize,
     /// Whether its matches are looked for when all else has been: see [`Delayed`].
     pub(crate) delayed: bool,
 }

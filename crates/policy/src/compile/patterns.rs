@@ -235,6 +235,7 @@ impl Collector {
             distances,
             nears: Vec::new(),
             awaited_by: Vec::new(),
+            awaited_within: 0,
             delayed: false,
         });
         (patterns, lists.collect())

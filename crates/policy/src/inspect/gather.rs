@@ -13,7 +13,7 @@ use super::matches::{Row, RowWords, SHARED, Source, Texts};
 use super::near::near_by;
 use super::pieces::Pieces;
 use super::sparse::Sparse;
-use super::{joined, probes};
+use super::{joined, lines, probes};
 use crate::compile::model::{self, Compiled};
 use crate::mail::Mail;
 use crate::matcher::{Hit, Prepared};
@@ -268,14 +268,40 @@ impl<'g, 'm> Gatherer<'g, 'm> {
             if self.is_late(joined.first()) {
                 break;
             }
-            let text = Prepared::new(joined.text());
-            self.set.engine.matcher.scan_later(&text, &wanted, &mut |hit| {
-                let Some(found) = Found::in_joined(&joined, &hit) else { return ControlFlow::Continue(()) };
-                self.note(found);
-                self.hurries(joined.first())
-            });
+            for lines in self.lines_to_look_at(&joined) {
+                let text = Prepared::new(joined.text().get(lines.clone()).unwrap_or_default());
+                self.set.engine.matcher.scan_later(&text, &wanted, &mut |hit| {
+                    let span = lines.start + hit.span.start..lines.start + hit.span.end;
+                    let hit = Hit { span, ..hit };
+                    let Some(found) = Found::in_joined(&joined, &hit) else {
+                        return ControlFlow::Continue(());
+                    };
+                    self.note(found);
+                    self.hurries(joined.first())
+                });
+            }
         }
         self.wanted = wanted;
+    }
+
+    /// The lines in which matches near the row's words can be; all where the words are many or stand in other texts.
+    fn lines_to_look_at(&self, joined: &Joined<'_>) -> Vec<Range<usize>> {
+        let engine = &self.set.engine;
+        let whole = || std::iter::once(0..joined.text().len()).collect();
+        if !joined.is_alone() || !engine.matcher.by_line() {
+            return whole();
+        }
+        let mut places: Vec<(Range<usize>, usize)> = Vec::new();
+        for (list, row) in self.row.iter().filter(|(list, _)| !engine.lists[*list].awaited_by.is_empty()) {
+            let within = engine.lists[list].awaited_within;
+            let Some(few) = row.few().filter(|few| few.iter().all(|one| one.piece == joined.first())) else {
+                return whole();
+            };
+            places.extend(few.iter().map(|one| (one.span(), within)));
+        }
+        let lines = lines::around(joined.text(), places.into_iter());
+        let octets: usize = lines.iter().map(Range::len).sum();
+        if octets > joined.text().len() / 2 { whole() } else { lines }
     }
 
     /// Puts a match into the lists of its pattern.

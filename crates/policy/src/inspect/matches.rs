@@ -94,6 +94,11 @@ impl Row {
         true
     }
 
+    /// The matches by their places, where they are few.
+    pub(super) fn few(&self) -> Option<&[Found]> {
+        (self.many.is_none() && self.few.len() <= FEW).then_some(&self.few)
+    }
+
     /// Puts the matches in order and drops those inside others or in ignored text.
     pub(super) fn tidy(&mut self, left_out: &mut LeftOut<'_, '_>) {
         if let Some(many) = &mut self.many {

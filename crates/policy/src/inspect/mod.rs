@@ -16,6 +16,7 @@ pub(crate) mod ignore;
 mod joined;
 mod judge;
 mod learned;
+mod lines;
 mod losses;
 mod matches;
 mod near;

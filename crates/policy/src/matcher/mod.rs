@@ -234,6 +234,7 @@ pub struct Matcher {
     waiting: Identifiers,
     regexes: regexes::Regexes,
     divided: bool,
+    by_line: bool,
 }
 
 impl fmt::Debug for Matcher {
@@ -261,8 +262,9 @@ impl Matcher {
         let waiting = Identifiers::new(parsed.waiting).map_err(refused)?;
         let takes = |octet: u8| identifiers.takes(octet) || waiting.takes(octet);
         let divided = !phrases.takes(DIVIDER) && !takes(DIVIDER as u8);
+        let by_line = !waiting.takes(b'\n');
         let regexes = regexes::Regexes::new(parsed.regexes).map_err(refused)?;
-        Ok(Self { phrases, identifiers, waiting, regexes, divided })
+        Ok(Self { phrases, identifiers, waiting, regexes, divided, by_line })
     }
 
     /// Tells `hits` of every hit. Hits of one pattern come in ascending order of their starts; the order of
@@ -289,6 +291,12 @@ impl Matcher {
     /// Whether texts may be joined by [`DIVIDER`]s and scanned as one: no keyword and no identifier has it in it.
     pub fn divided(&self) -> bool {
         self.divided
+    }
+
+    /// Whether [`Self::scan_later`] tells the same of whole lines of a text as of all of it: no identifier that it looks for has
+    /// the end of a line in it.
+    pub fn by_line(&self) -> bool {
+        self.by_line
     }
 
     /// As [`Self::scan_now`] of each of the texts that are joined in this one and begin at these places.
