@@ -465,3 +465,12 @@ fn encrypted_packages_are_named_and_dropped_files_come_out() {
     let octets = compound(&[("/ObjectPool/_1/\u{1}Ole10Native", package)]);
     assert!(of(&opened("a.doc", &octets), Kind::Text).contains("secret"));
 }
+
+#[test]
+fn words_that_a_list_puts_before_its_paragraphs_are_read_in_rtf() {
+    let rtf =
+        br"{\rtf1\ansi{\*\listtable{\list{\listlevel{\leveltext\'0cCard 4111 \'00;}{\levelnumbers\'0c;}}\
+        {\listlevel{\leveltext\'02\'00.;}{\levelnumbers\'01;}}\listid1}}\pard\ls1 one\par}";
+    let list = opened("list.rtf", rtf);
+    assert_eq!((at(&list, "numbering").trim(), at(&list, "").trim()), ("Card 4111", "list.rtf\none"));
+}
