@@ -71,7 +71,10 @@ fn tree(opened: &Opened<'_>, out: &mut impl Write) -> Io<()> {
                 if finding.place.is_empty() { String::new() } else { format!("{}: ", safe(finding.place)) };
             writeln!(out, "{inner}{}: {place}{}", finding.what, finding.reason)?;
         }
-        for segment in branch.segments {
+        let named = |segment: &&&Segment<'_>| {
+            segment.kind == Kind::FileName && part.name.as_deref() == Some(&*segment.text)
+        };
+        for segment in branch.segments.iter().filter(|segment| !named(segment)) {
             text(segment, inner, out)?;
         }
         todo.extend(branch.parts.into_iter().rev().map(|part| (part, (depth + 1).min(DEEPEST))));
@@ -123,6 +126,7 @@ fn label<'a>(part: &'a Part, above: Option<&Part>) -> Cow<'a, str> {
     }
     match (part.role, step(&part.path, above.map_or("", |above| above.path.as_str()))) {
         (_, step) if !step.is_empty() => step.into(),
+        _ if part.parent.is_none() => "message".into(),
         (Role::Message, _) => "message".into(),
         (Role::Body, _) => "body".into(),
         (Role::Multipart, _) => "parts".into(),
@@ -148,12 +152,11 @@ impl fmt::Display for Facts<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let part = self.0;
         match part.role {
-            Role::Multipart => f.write_str("[")?,
+            Role::Multipart => write!(f, "[{} octets", part.size)?,
             _ => write!(f, "[{}, {} octets", part.kind, part.size)?,
         }
         if !part.declared.is_empty() {
-            let comma = if part.role == Role::Multipart { "" } else { ", " };
-            write!(f, "{comma}{}", safe(&part.declared))?;
+            write!(f, ", {}", safe(&part.declared))?;
         }
         f.write_str(if part.encrypted { ", encrypted]" } else { "]" })
     }

@@ -221,15 +221,18 @@ fn extract_prints_a_tree_of_parts_with_what_is_in_them() {
         let line = line.unwrap_or_else(|| panic!("{start} in {out}"));
         line.len() - line.trim_start().len()
     };
-    assert_eq!(depth("message  [eml, "), 0);
+    assert_eq!(depth("message  ["), 0);
     assert_eq!(depth("subject: "), 2);
     let archive = depth("auditor.zip  [zip, ");
     assert_eq!(
-        (depth("payroll.xlsx  [xlsx, "), depth("Payroll!B2: 536-90-4399")),
+        (depth("export/payroll.xlsx  [xlsx, "), depth("Payroll!B2: 536-90-4399")),
         (archive + 2, archive + 4)
     );
     let (_, flat, _) = run(&["extract", "--flat", sample]);
-    assert!(flat.contains("--- auditor.zip > payroll.xlsx > Payroll!B2 [text]\n536-90-4399\n"), "{flat}");
+    assert!(
+        flat.contains("--- auditor.zip > export/payroll.xlsx > Payroll!B2 [text]\n536-90-4399\n"),
+        "{flat}"
+    );
 }
 
 #[test]
