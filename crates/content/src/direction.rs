@@ -169,18 +169,16 @@ impl Levels {
         let mut shown = Vec::with_capacity(line.len());
         (self.stretch, self.stretches) = (0, 1);
         for (at, c) in line.iter().enumerate() {
-            let (level, stretch) = (self.level(), self.stretch);
+            let before = (self.level(), self.stretch);
             let forces = self.open.last().and_then(|open| open.forces);
-            match self.command(*c, &line[at + 1..]) {
-                Some(false) => {}
-                Some(true) => shown.push(Character { c: *c, class: Class::Neutral, level, stretch }),
-                None => shown.push(Character {
-                    c: *c,
-                    class: forces.unwrap_or_else(|| Class::of(*c)),
-                    level,
-                    stretch,
-                }),
-            }
+            let ((level, stretch), class) = match self.command(*c, &line[at + 1..]) {
+                Some(false) => continue,
+                // Both ends of an isolate stand outside of it.
+                Some(true) if *c == POP_ISOLATE => ((self.level(), self.stretch), Class::Neutral),
+                Some(true) => (before, Class::Neutral),
+                None => (before, forces.unwrap_or_else(|| Class::of(*c))),
+            };
+            shown.push(Character { c: *c, class, level, stretch });
         }
         // The end of the line stays where it is.
         let end =
@@ -197,7 +195,7 @@ impl Levels {
         self.open.last().map_or(0, |open| open.level)
     }
 
-    /// Obeys a character that is a command; says whether it stands for what it isolates. Nothing if it is no command.
+    /// Obeys a character that is a command; says whether it begins or ends an isolate. Nothing if it is no command.
     fn command(&mut self, c: char, rest: &[char]) -> Option<bool> {
         let of = |two: [char; 2]| two.iter().position(|one| *one == c).map(|at| at == 1);
         let forced = |rightward: bool| Some(if rightward { Class::Right } else { Class::Left });
@@ -220,6 +218,7 @@ impl Levels {
                 self.stretch = self.open[at].around.unwrap_or_default();
                 self.open.truncate(at);
             }
+            return Some(true);
         } else {
             return None;
         }
@@ -255,7 +254,8 @@ impl Levels {
             let level = embedded[*first];
             let beside = |at: Option<usize>| at.and_then(|at| embedded.get(at)).copied().unwrap_or(0);
             let start = direction(level.max(beside(first.checked_sub(1))));
-            let end = direction(level.max(beside(Some(last + 1))));
+            let cut_off = matches!(line[*last].c, '\u{2066}'..='\u{2068}');
+            let end = direction(level.max(if cut_off { 0 } else { beside(Some(last + 1)) }));
             let mut run: Vec<Class> = stretch.iter().map(|at| line[*at].class).collect();
             numbers(&mut run, start);
             neutrals(&mut run, direction(level), start, end);
