@@ -109,7 +109,7 @@ mod tests {
     fn strings_are_found_wherever_they_stand_in_a_record() {
         let record = [&[1, 2, 3][..], &stored("4111 größe"), &[0; 5], &stored("b"), &[9]].concat();
         assert_eq!(anywhere(&record), ["4111 größe", "b"]);
-        assert_eq!(of_formula(b"\x1e\x01\0\x17\x02\04\01\0\x08"), ["41"]);
+        assert_eq!(of_formula(&[30, 1, 0, 23, 2, 0, b'4', 0, b'1', 0, 8]), ["41"]);
     }
 
     #[test]
