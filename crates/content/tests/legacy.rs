@@ -434,6 +434,20 @@ fn a_body_that_says_the_same_as_its_html_is_given_once() {
     assert_eq!(of(&opened("a.msg", &octets), Kind::Text).matches("same").count(), 1);
 }
 
+#[test]
+fn what_stands_behind_a_nul_in_a_message_of_outlook_is_read() {
+    let octets = compound(&[
+        ("/__properties_version1.0", &[0; 32]),
+        ("/__substg1.0_0037001F", &wide("Subject\0 word Tivano\0")),
+        ("/__substg1.0_1000001F", &wide("Plain\0 body word Ora")),
+        ("/__substg1.0_1013001F", &wide("<p>HTML</p>\0<p>body word Breva</p>")),
+    ]);
+    let found = opened("a.msg", &octets);
+    assert_eq!(at(&found, "subject"), "Subject word Tivano");
+    let text = of(&found, Kind::Text);
+    assert!(text.contains("body word Ora") && text.contains("body word Breva"), "{text}");
+}
+
 /// A body as Outlook stores RTF, not compressed.
 fn stored_rtf(text: &str) -> Vec<u8> {
     let size = text.len() as u32;
