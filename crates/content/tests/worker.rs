@@ -262,7 +262,8 @@ fn survives() {
     ];
     for name in deadly {
         let before = pool.counts().deaths;
-        let answer = ask_for(&pool, Some(name), FileKind::Zip, b"PK", Duration::from_secs(20));
+        // A machine with much else to do takes long to fill a gigabyte.
+        let answer = ask_for(&pool, Some(name), FileKind::Zip, b"PK", Duration::from_secs(600));
         assert_eq!(answer.unscannable, [(String::new(), Reason::ParserFailed)], "{name}");
         assert!(answer.items.is_empty(), "{name}: the lock did not hold");
         assert_eq!(pool.counts().deaths, before + 1, "{name}");
