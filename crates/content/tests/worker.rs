@@ -321,6 +321,7 @@ fn orphan() {
     use std::io::{Read, Write};
     use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixStream;
+    use std::os::unix::process::ExitStatusExt;
     let (mut ours, theirs) = UnixStream::pair().unwrap();
     let mut worker = std::process::Command::new(std::env::current_exe().unwrap())
         .arg("bad")
@@ -333,7 +334,6 @@ fn orphan() {
     let frame = content::worker::request_for_tests("spin", Duration::from_millis(1));
     ours.write_all(&frame).unwrap();
     drop(ours);
-    let began = Instant::now();
     let status = worker.wait().unwrap();
-    assert!(!status.success() && began.elapsed() < Duration::from_secs(30));
+    assert!(status.signal().is_some(), "{status}");
 }
