@@ -58,10 +58,14 @@ EXIF = " ".join(
 CELLS = r"""unzip -p "$1" 'xl/worksheets/*.xml' 2>/dev/null | perl -0777 -ne 'while (/<(?:\w+:)?c\b([^>]*)(?<!\/)>(.*?)<\/(?:\w+:)?c>/gs) {
 my ($kind, $cell) = ($1, $2); next if $kind =~ /\bt="[sbe]"/; $cell =~ s/<(?:\w+:)?f\b.*?(?:<\/(?:\w+:)?f>|\/>)//gs; $cell =~ s/<[^>]*>//g;
 print "$cell\n" if $kind =~ /\bt="/ || $cell =~ /^\d+$/ }'"""
-# The header lines and texts of the mail that a message of Outlook is turned into.
+# The header lines and texts of the mail that a message of Outlook is turned into; not the reports that msgconvert encodes and Python then shows so.
 MAIL = """msgconvert --outfile - "$1" 2>/dev/null | python3 -c '
 import email, email.policy, sys
-for part in email.message_from_binary_file(sys.stdin.buffer, policy=email.policy.default).walk():
+def parts(part):
+    yield part
+    if part.is_multipart() and part.get_content_type() != "message/delivery-status":
+        for inner in part.iter_parts() if part.get_content_maintype() == "multipart" else part.get_payload(): yield from parts(inner)
+for part in parts(email.message_from_binary_file(sys.stdin.buffer, policy=email.policy.default)):
     print(*(part[name] or "" for name in ("subject", "from", "to", "cc")), part.get_filename() or "")
     if part.get_content_type() == "text/plain" and not part.is_attachment(): print(part.get_content())'"""
 

@@ -7,11 +7,14 @@ use std::ops::Range;
 use html5gum::{DefaultEmitter, Token, Tokenizer};
 
 use crate::Kind;
+use crate::direction::Shown;
 use quote::Quote;
 use style::Sheet;
+use turned::Turned;
 
 mod quote;
 mod style;
+mod turned;
 
 /// Elements that begin a new word; all others may stand inside one: `4<b>1</b>11`.
 const BLOCKS: &[&[u8]] = &[
@@ -84,6 +87,8 @@ pub(crate) struct Page {
     pub(crate) joined: Option<String>,
     /// Shown text without what a rule of a style sheet hides, if that stands inside a word.
     pub(crate) without: Option<String>,
+    /// Shown text where elements turn its direction round.
+    pub(crate) turned: Option<Shown>,
     pub(crate) attributes: String,
     pub(crate) links: String,
     pub(crate) comments: String,
@@ -120,8 +125,9 @@ pub(crate) fn read(html: &str) -> Page {
         reader.hide_all = true;
         reader.read(&again);
     }
-    let Reader { mut page, all, inside_a_word, quote, ruled, .. } = reader;
+    let Reader { mut page, all, inside_a_word, quote, ruled, turned, .. } = reader;
     page.without = ruled.filter(|ruled| ruled.inside_a_word).map(|ruled| ruled.text);
+    page.turned = turned.into_shown();
     page.quoted = quote.into_ranges(&page.shown);
     page.joined = inside_a_word.then_some(all).flatten();
     page
@@ -149,6 +155,7 @@ struct Reader {
     sheet: Sheet,
     /// The text without what a rule hides, where there are such rules.
     ruled: Option<Ruled>,
+    turned: Turned,
     quote: Quote,
     /// How many elements deep we are inside one that is not shown.
     hidden: u32,
@@ -238,6 +245,7 @@ impl Reader {
             return self.page.hidden.push_str(text);
         }
         self.page.shown.push_str(text);
+        self.turned.text(text);
         if let Some(ruled) = &mut self.ruled {
             ruled.text(text);
         }
@@ -250,6 +258,7 @@ impl Reader {
     fn separate(&mut self) {
         separate(&mut self.page.shown);
         separate(&mut self.page.hidden);
+        self.turned.separate();
         if let Some(all) = &mut self.all {
             separate(all);
         }
@@ -283,6 +292,10 @@ impl Reader {
             }
         }
         let closes_itself = tag.self_closing || VOID.contains(&name);
+        if !self.hide_all && !closes_itself {
+            let sheet = self.sheet.turns(name, class.as_deref(), id.as_deref());
+            self.turned.start(tag, sheet, &self.page.shown);
+        }
         if let Some(ruled) = &mut self.ruled {
             ruled.start(name, self.sheet.means(name, class.as_deref(), id.as_deref()), closes_itself);
         }
@@ -304,6 +317,7 @@ impl Reader {
         }
         if !self.hide_all {
             self.quote.end(name, self.page.shown.len());
+            self.turned.end(name);
         }
         if !VOID.contains(&name) {
             if let Some(ruled) = &mut self.ruled {

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 mod charset;
 mod detect;
+mod direction;
 pub mod documents;
 mod extent;
 #[doc(hidden)]
@@ -394,6 +395,7 @@ ambiguities! {
     EncodedMultipart = "encoded multipart";
     HeaderInBody = "header in body";
     ConflictingNames = "conflicting names";
+    TurnedText = "turned text";
 }
 
 /// The seam to documents and containers.

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::direction;
 use crate::header;
 use crate::transfer::Encoding;
 use crate::{
@@ -209,6 +210,7 @@ impl<'m, 'h> Walk<'m, 'h> {
         }
     }
 
+    /// A text; where characters in it turn its direction round, also as it is shown.
     fn segment(
         &mut self,
         part: u32,
@@ -218,10 +220,41 @@ impl<'m, 'h> Walk<'m, 'h> {
         view: Option<View>,
         text: impl Into<Text<'m>>,
     ) {
-        let text = text.into();
-        if !text.is_empty() {
-            let (place, quoted) = (place.into(), Vec::new());
-            self.opened.segments.push(Segment { part, place, component, kind, view, text, quoted });
+        let (place, text) = (place.into(), text.into());
+        if text.is_empty() {
+            return;
+        }
+        let Some(shown) = direction::shown(&text) else {
+            return self.one_segment(part, place, component, kind, view, text);
+        };
+        let views = self.views(view, 2);
+        self.one_segment(part, place.clone(), component, kind, views[0], text);
+        let path = self.opened.parts.get(part as usize).map_or_else(String::new, |part| part.path.clone());
+        self.turned(part, &path, &shown);
+        if kind == Kind::FileName {
+            self.ambiguous(part, &path, AmbiguityReason::ConflictingNames);
+        }
+        if self.spend(shown.text.len(), part, &path) {
+            self.one_segment(part, place, component, kind, views[1], shown.text.into());
+        }
+    }
+
+    fn one_segment(
+        &mut self,
+        part: u32,
+        place: Text<'m>,
+        component: Component,
+        kind: Kind,
+        view: Option<View>,
+        text: Text<'m>,
+    ) {
+        self.opened.segments.push(Segment { part, place, component, kind, view, text, quoted: Vec::new() });
+    }
+
+    /// Text that is forced into a direction that its letters do not have is nobody's way of writing.
+    fn turned(&mut self, part: u32, path: &str, shown: &direction::Shown) {
+        if shown.overridden {
+            self.ambiguous(part, path, AmbiguityReason::TurnedText);
         }
     }
 
@@ -267,15 +300,10 @@ impl<'m, 'h> Walk<'m, 'h> {
                 range: field.start..field.end,
                 text: text.clone(),
             });
-            self.opened.segments.push(Segment {
-                part: 0,
-                place,
-                component,
-                kind: Kind::Text,
-                view: None,
-                text: text.into(),
-                quoted: Vec::new(),
-            });
+            match text.is_empty() {
+                true => self.one_segment(0, place, component, Kind::Text, None, text.into()),
+                false => self.segment(0, place, component, Kind::Text, None, text),
+            }
         }
         if head.cut {
             let path = String::new();

@@ -434,6 +434,20 @@ fn a_body_that_says_the_same_as_its_html_is_given_once() {
     assert_eq!(of(&opened("a.msg", &octets), Kind::Text).matches("same").count(), 1);
 }
 
+#[test]
+fn what_stands_behind_a_nul_in_a_message_of_outlook_is_read() {
+    let octets = compound(&[
+        ("/__properties_version1.0", &[0; 32]),
+        ("/__substg1.0_0037001F", &wide("Subject\0 word Tivano\0")),
+        ("/__substg1.0_1000001F", &wide("Plain\0 body word Ora")),
+        ("/__substg1.0_1013001F", &wide("<p>HTML</p>\0<p>body word Breva</p>")),
+    ]);
+    let found = opened("a.msg", &octets);
+    assert_eq!(at(&found, "subject"), "Subject word Tivano");
+    let text = of(&found, Kind::Text);
+    assert!(text.contains("body word Ora") && text.contains("body word Breva"), "{text}");
+}
+
 /// A body as Outlook stores RTF, not compressed.
 fn stored_rtf(text: &str) -> Vec<u8> {
     let size = text.len() as u32;
@@ -464,4 +478,13 @@ fn encrypted_packages_are_named_and_dropped_files_come_out() {
     let package = b"\x2a\0\0\0\x02\0a.txt\0C:\\a.txt\0\0\0\x03\0\x05\0\0\0temp\0\x06\0\0\0secret";
     let octets = compound(&[("/ObjectPool/_1/\u{1}Ole10Native", package)]);
     assert!(of(&opened("a.doc", &octets), Kind::Text).contains("secret"));
+}
+
+#[test]
+fn words_that_a_list_puts_before_its_paragraphs_are_read_in_rtf() {
+    let rtf =
+        br"{\rtf1\ansi{\*\listtable{\list{\listlevel{\leveltext\'0cCard 4111 \'00;}{\levelnumbers\'0c;}}\
+        {\listlevel{\leveltext\'02\'00.;}{\levelnumbers\'01;}}\listid1}}\pard\ls1 one\par}";
+    let list = opened("list.rtf", rtf);
+    assert_eq!((at(&list, "numbering").trim(), at(&list, "").trim()), ("Card 4111", "list.rtf\none"));
 }

@@ -508,7 +508,7 @@ fn a_binary_workbook_is_read_by_its_relations_wherever_its_parts_lie() {
         })
         .collect();
     for (place, text) in [
-        ("sheet title", "Pay"),
+        ("sheet name", "Pay"),
         ("Pay!C5", "4111 1111 1111 1111"),
         ("Pay!D5", "beside"),
         ("properties", "Alice"),
@@ -545,4 +545,18 @@ fn what_is_no_part_of_a_package_is_a_file_in_it() {
     let answer = ask(FileKind::Docx, &octets, &Limits::default());
     let has = |item: &DocumentItem| matches!(item, DocumentItem::Text { text, .. } if text.contains("4111"));
     assert!(answer.items.iter().any(has), "{answer:?}");
+}
+
+#[test]
+fn what_a_document_turns_round_is_read_as_it_is_shown_too() {
+    let document = "<document><p><r><t>card </t></r><bdo val='rtl'><r><t>1111 1111 </t></r><r><t>1111 1114</t></r></bdo><r><t> end</t></r></p></document>";
+    let octets = stored_zip(&[("[Content_Types].xml", "<Types/>"), ("word/document.xml", document)]);
+    let limits = Limits::default();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let how = How { limits: &limits, deadline, documents: &InProcess, passwords: &[], digests: false };
+    let opened = open_file("turned.docx", &octets, &how);
+    let texts: Vec<_> = opened.segments.iter().filter(|segment| segment.kind == Kind::Text).collect();
+    assert!(texts[1].text.contains("card 4111 1111 1111 1111 end"), "{texts:?}");
+    assert_eq!(texts[0].view.map(|view| view.group), texts[1].view.map(|view| view.group));
+    assert_eq!(opened.ambiguous.len(), 1);
 }

@@ -233,3 +233,92 @@ fn what_a_bound_leaves_out_of_a_page_is_named() {
     let octets = page("/X Do", &format!("{FONT}/XObject<</X 5 0 R>>"), damaged);
     assert_eq!(named(&opened(&octets, &[])), ["page 1 corrupt"]);
 }
+
+/// The page as it is seen, then everything that is drawn.
+fn readings(octets: &[u8]) -> Vec<String> {
+    let page = opened(octets, &[]);
+    assert_eq!(page.unscannable, []);
+    let on_page: Vec<_> = page.segments.iter().filter(|segment| segment.place == "page 1").collect();
+    let groups: std::collections::BTreeSet<_> =
+        on_page.iter().map(|segment| segment.view.map(|view| view.group)).collect();
+    assert_eq!(groups.len(), 1, "readings of one page count once");
+    on_page.iter().map(|segment| segment.text.to_string()).collect()
+}
+
+#[test]
+fn a_page_is_read_without_what_nobody_sees_and_with_it() {
+    let resources = format!("{FONT}/ExtGState<</G<</ca 0>>/H<</ca 1>>>>");
+    for content in [
+        "BT /F 12 Tf 72 700 Td (4111) Tj 3 Tr [(q) 556] TJ 0 Tr (1111) Tj ET",
+        "BT /F 12 Tf 72 700 Td (4111) Tj 1 g [(q) 556] TJ 0 0 1 rg (1111) Tj ET",
+        "BT /F 12 Tf 72 700 Td (4111) Tj 0 0 0 0 k [(q) 556] TJ 0 0 0 1 k (1111) Tj ET",
+        "BT /F 12 Tf 72 700 Td (4111) Tj q /G gs [(q) 556] TJ /H gs (1111) Tj ET",
+        "BT /F 12 Tf 72 700 Td (4111) Tj /F 0.1 Tf (q) Tj /F 12 Tf (1111) Tj ET",
+        "BT /F 12 Tf 72 700 Td (4111) Tj ET q 0 0 9 9 re W n BT /F 12 Tf 98 700 Td (q) Tj ET Q BT /F 12 Tf 98.7 700 Td (1111) Tj ET",
+    ] {
+        let readings = readings(&page(content, &resources, ""));
+        assert_eq!(readings.len(), 2, "{content}: {readings:?}");
+        assert_eq!(readings[0], "41111111", "{content}");
+        assert!(readings[1].contains('q'), "{content}: {readings:?}");
+    }
+}
+
+#[test]
+fn text_outside_of_the_page_is_not_seen() {
+    let content = "BT /F 12 Tf 72 700 Td (seen) Tj ET BT /F 12 Tf 900 700 Td (unseen) Tj ET";
+    let octets = String::from_utf8(page(content, FONT, "")).expect("ASCII");
+    let boxed = octets.replace("/Parent 2 0 R", "/Parent 2 0 R/MediaBox[0 0 600 800]").into_bytes();
+    assert_eq!(readings(&boxed), ["seen", "seen unseen"]);
+    let whole = page(content, FONT, "");
+    assert_eq!(readings(&whole), ["seen unseen"]);
+}
+
+#[test]
+fn text_that_is_clipped_to_its_cell_or_stands_under_a_scan_is_seen() {
+    let cell =
+        "q 70 690 100 20 re W n BT /F 12 Tf 72 700 Td (4111) Tj ET Q BT /F 12 Tf 98.7 700 Td (1111) Tj ET";
+    assert_eq!(readings(&page(cell, FONT, "")), ["41111111"]);
+    let image = "5 0 obj<</Type/XObject/Subtype/Image/Width 1/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray/Length 1>>stream\nx\nendstream endobj";
+    let resources = format!("{FONT}/XObject<</X 5 0 R>>");
+    let scan = "q 600 0 0 800 0 0 cm /X Do Q BT /F 9 Tf 9 9 Td (Page 1) Tj 3 Tr 0 90 Td (4111 1111 as the picture of the page shows) Tj ET";
+    let octets = String::from_utf8(page(scan, &resources, image)).expect("ASCII");
+    let boxed = octets.replace("/Parent 2 0 R", "/Parent 2 0 R/MediaBox[0 0 600 800]").into_bytes();
+    let readings = readings(&boxed);
+    assert!(readings[0].contains("4111 1111") && readings[1] == "Page 1", "{readings:?}");
+}
+
+/// A TrueType program that has nothing but a table of characters: ten digits on glyphs from 20.
+fn digits() -> String {
+    let sub: [u16; 16] = [4, 32, 0, 4, 0, 0, 0, 57, 0xffff, 0, 48, 0xffff, 20_u16.wrapping_sub(48), 1, 0, 0];
+    let table: Vec<u8> = [0_u16, 1, 3, 1, 0, 12].into_iter().chain(sub).flat_map(u16::to_be_bytes).collect();
+    let head = b"\0\x01\0\0\0\x01\0\0\0\0\0\0cmap\0\0\0\0\0\0\0\x1c\0\0\0\x2c";
+    head.iter().chain(&table).map(|octet| format!("{octet:02x}")).collect()
+}
+
+#[test]
+fn what_an_embedded_program_draws_is_read_also_where_the_table_of_texts_is_silent_or_lies() {
+    let program = digits();
+    let program = format!(
+        "6 0 obj<</Filter/ASCIIHexDecode/Length {}>>stream\n{program}\nendstream endobj",
+        program.len()
+    );
+    let font = |more: &str| {
+        format!(
+            "/Font<</F<</Type/Font/Subtype/Type0/Encoding/Identity-H{more}/DescendantFonts[<</Subtype/CIDFontType2/FontDescriptor<</FontFile2 6 0 R>>>>]>>>>"
+        )
+    };
+    // 4111 on the glyphs of its digits.
+    let content = "BT /F 12 Tf 72 700 Td <0018001500150015> Tj ET";
+    let octets = page(content, &font(""), &program);
+    assert_eq!(readings(&octets), ["4111"]);
+
+    let lie = "5 0 obj<</Length 79>>stream\n2 beginbfchar <0018> <0045> <0015> <0042> endbfchar                            \nendstream endobj";
+    let octets = page(content, &font("/ToUnicode 5 0 R"), &format!("{program}\n{lie}"));
+    assert_eq!(readings(&octets), ["4111", "EBBB"]);
+    assert_eq!(opened(&octets, &[]).ambiguous.len(), 1);
+
+    let truth = lie.replace("<0045>", "<0034>").replace("<0042>", "<0031>");
+    let octets = page(content, &font("/ToUnicode 5 0 R"), &format!("{program}\n{truth}"));
+    assert_eq!(readings(&octets), ["4111"]);
+    assert_eq!(opened(&octets, &[]).ambiguous, []);
+}

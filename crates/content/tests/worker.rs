@@ -262,7 +262,8 @@ fn survives() {
     ];
     for name in deadly {
         let before = pool.counts().deaths;
-        let answer = ask_for(&pool, Some(name), FileKind::Zip, b"PK", Duration::from_secs(20));
+        // A machine with much else to do takes long to fill a gigabyte.
+        let answer = ask_for(&pool, Some(name), FileKind::Zip, b"PK", Duration::from_secs(600));
         assert_eq!(answer.unscannable, [(String::new(), Reason::ParserFailed)], "{name}");
         assert!(answer.items.is_empty(), "{name}: the lock did not hold");
         assert_eq!(pool.counts().deaths, before + 1, "{name}");
@@ -320,6 +321,7 @@ fn orphan() {
     use std::io::{Read, Write};
     use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixStream;
+    use std::os::unix::process::ExitStatusExt;
     let (mut ours, theirs) = UnixStream::pair().unwrap();
     let mut worker = std::process::Command::new(std::env::current_exe().unwrap())
         .arg("bad")
@@ -332,7 +334,6 @@ fn orphan() {
     let frame = content::worker::request_for_tests("spin", Duration::from_millis(1));
     ours.write_all(&frame).unwrap();
     drop(ours);
-    let began = Instant::now();
     let status = worker.wait().unwrap();
-    assert!(!status.success() && began.elapsed() < Duration::from_secs(30));
+    assert!(status.signal().is_some(), "{status}");
 }

@@ -596,6 +596,9 @@ pub(crate) struct Scan {
 pub(crate) struct Extract {
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
+    /// One heading with its whole path for each text, for scripts, in place of a tree.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) flat: bool,
     /// Read the text in pictures, too, in these languages (tesseract's names).
     #[arg(long, value_name = "LANGUAGES", num_args = 0..=1, require_equals = true, default_missing_value = "eng")]
     pub(crate) ocr: Option<String>,

@@ -17,6 +17,7 @@ mod cli;
 mod config;
 mod effects;
 mod enforce_server;
+mod extract;
 mod gateway_server;
 mod incidents;
 mod index_command;
@@ -83,7 +84,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Worker => Ok(content::worker::main()),
         Command::Ocr { arguments } => Ok(content::worker::reader_of_pictures(arguments)),
         Command::Scan(command) => scan::scan(command),
-        Command::Extract(command) => scan::extract(command),
+        Command::Extract(command) => extract::extract(command),
         Command::Policy(command) => policy_command::run(command),
         Command::Index(command) => index_command::run(command),
         Command::Incidents(command) => on_runtime(incidents::run(command)),

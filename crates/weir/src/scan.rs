@@ -1,6 +1,5 @@
-//! `weir scan` and `weir extract`: the inspection of the server, from the command line.
+//! `weir scan`: the inspection of the server, from the command line; and what opens mails and documents for other commands.
 
-use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use content::{How, Limits, Opened};
 use policy::{Envelope, Inspection, Mail, Match, Set};
 use serde::Serialize;
 
-use crate::cli::{Extract, Format, Scan};
+use crate::cli::{Format, Scan};
 use crate::mailbox::{self, Item};
 use crate::terminal::safe;
 use crate::{ocr, policies};
@@ -21,7 +20,7 @@ use crate::{ocr, policies};
 const DEADLINE: Duration = Duration::from_secs(60);
 
 const VIOLATIONS: u8 = 1;
-const UNSCANNABLE: u8 = 3;
+pub(crate) const UNSCANNABLE: u8 = 3;
 
 /// Opens mails and documents as the server does, with workers.
 pub(crate) struct Opener {
@@ -201,72 +200,4 @@ fn print(line: &Line<'_>, format: Format) -> Result<()> {
         println!("{}: not inspected: {}: {}", safe(line.file), safe(place), found.reason);
     }
     Ok(())
-}
-
-#[derive(Serialize)]
-struct Extracted<'a> {
-    segments: Vec<SegmentLine<'a>>,
-    unscannable: Vec<UnscannableLine>,
-    ambiguous: Vec<UnscannableLine>,
-}
-
-#[derive(Serialize)]
-struct SegmentLine<'a> {
-    path: String,
-    kind: &'a str,
-    text: &'a str,
-}
-
-/// `weir extract`
-pub(crate) fn extract(command: &Extract) -> Result<ExitCode> {
-    let opener = Opener::reading_pictures(command.ocr.as_deref())?;
-    let mut unscannable = false;
-    mailbox::each(&command.path, &mut |item| {
-        opener.open(&item, |opened, _| {
-            unscannable |= !opened.unscannable.is_empty();
-            print_opened(opened, command.format)
-        })
-    })?;
-    Ok(if unscannable { ExitCode::from(UNSCANNABLE) } else { ExitCode::SUCCESS })
-}
-
-fn print_opened(opened: &Opened<'_>, format: Format) -> Result<()> {
-    let segments = opened.segments.iter().map(|segment| SegmentLine {
-        path: opened.path_of(segment),
-        kind: segment.kind.as_str(),
-        text: &segment.text,
-    });
-    let unscannable = opened
-        .unscannable
-        .iter()
-        .map(|found| UnscannableLine { path: found.path.clone(), reason: found.reason.to_string() });
-    let ambiguous = opened
-        .ambiguous
-        .iter()
-        .map(|found| UnscannableLine { path: found.path.clone(), reason: found.reason.as_str().to_owned() });
-    let extracted = Extracted {
-        segments: segments.collect(),
-        unscannable: unscannable.collect(),
-        ambiguous: ambiguous.collect(),
-    };
-    // A system call for each line would cost more than the reading.
-    let mut out = BufWriter::with_capacity(64 << 10, std::io::stdout().lock());
-    if format == Format::Json {
-        serde_json::to_writer(&mut out, &extracted)?;
-        writeln!(out)?;
-        return Ok(out.flush()?);
-    }
-    for segment in &extracted.segments {
-        writeln!(out, "--- {} [{}]", safe(&segment.path), segment.kind)?;
-        for line in segment.text.lines() {
-            writeln!(out, "{}", safe(line))?;
-        }
-    }
-    for found in &extracted.ambiguous {
-        writeln!(out, "--- ambiguous: {}: {}", safe(&found.path), found.reason)?;
-    }
-    for found in &extracted.unscannable {
-        writeln!(out, "--- not opened: {}: {}", safe(&found.path), found.reason)?;
-    }
-    Ok(out.flush()?)
 }

@@ -212,6 +212,58 @@ fn extract_shows_what_inspection_sees() {
 }
 
 #[test]
+fn extract_prints_a_tree_of_parts_with_what_is_in_them() {
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/4-spreadsheet-in-zip.eml");
+    let (code, out, err) = run(&["extract", sample]);
+    assert_eq!(code, 0, "{err}");
+    let depth = |start: &str| {
+        let line = out.lines().find(|line| line.trim_start().starts_with(start));
+        let line = line.unwrap_or_else(|| panic!("{start} in {out}"));
+        line.len() - line.trim_start().len()
+    };
+    assert_eq!(depth("message  ["), 0);
+    assert_eq!(depth("subject: "), 2);
+    let archive = depth("auditor.zip  [zip, ");
+    assert_eq!(
+        (depth("export/payroll.xlsx  [xlsx, "), depth("Payroll!B2: 536-90-4399")),
+        (archive + 2, archive + 4)
+    );
+    let (_, flat, _) = run(&["extract", "--flat", sample]);
+    assert!(
+        flat.contains("--- auditor.zip > export/payroll.xlsx > Payroll!B2 [text]\n536-90-4399\n"),
+        "{flat}"
+    );
+}
+
+#[test]
+fn extract_tells_of_parts_without_text_and_of_what_was_not_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let mail = "From: a@company.example\r\nTo: b@partner.example\r\nSubject: \u{202e}x1\r\nMIME-Version: 1.0\r\n\
+        Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\none\r\ntwo\r\n\
+        --b\r\nContent-Type: application/octet-stream; name=empty.bin\r\n\r\n\r\n\
+        --b\r\nContent-Type: application/octet-stream; name=noise.bin\r\nContent-Transfer-Encoding: base64\r\n\r\nAAGBgoP+\r\n\
+        --b\r\nContent-Type: application/pgp-encrypted; name=m.asc\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMAw==\r\n-----END PGP MESSAGE-----\r\n--b--\r\n";
+    let path = write(dir.path(), "m.eml", mail);
+    let (code, out, _) = run(&["extract", &path]);
+    assert_eq!(code, 3, "{out}");
+    for line in [
+        "  empty.bin  [empty, 0 octets, application/octet-stream]",
+        "  noise.bin  [unknown, 6 octets, application/octet-stream]",
+        "    not opened: unsupported type unknown",
+        "    | one\n    | two",
+        "    not opened: encrypted",
+        "  ambiguous: turned text",
+        "\\u{202e}x1",
+    ] {
+        assert!(out.contains(line), "{line:?} in {out}");
+    }
+    let (_, json, _) = run(&["extract", "--format", "json", &path]);
+    let all: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let empty = all["parts"].as_array().unwrap().iter().find(|part| part["name"] == "empty.bin").unwrap();
+    assert_eq!((&empty["kind"], &empty["size"]), (&"empty".into(), &0.into()), "{all}");
+}
+
+#[test]
 fn the_built_in_policies_pass_their_own_cases_from_the_command_line() {
     let policies = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies");
     let (code, out, err) = run(&["policy", "test", policies]);

@@ -76,6 +76,7 @@ pub(super) fn read(file: &Cfb<'_>, storage: usize, place: &str, out: &mut Output
         earlier(gaps, text.encoding, place, out)?;
     }
     authors(&header, &table, out)?;
+    shapes(&header, &table, out)?;
     if damaged { Err(Reason::Corrupt) } else { Ok(()) }
 }
 
@@ -95,6 +96,7 @@ struct Header {
     lengths: [u32; 8],
     piece_table: (u32, u32),
     authors: (u32, u32),
+    drawings: (u32, u32),
 }
 
 impl Header {
@@ -115,6 +117,7 @@ impl Header {
             lengths: [0; 8],
             piece_table: (0, 0),
             authors: (0, 0),
+            drawings: (0, 0),
         };
         if old {
             header.lengths = std::array::from_fn(|index| u32_at(main, 0x34 + 4 * index).unwrap_or(0));
@@ -128,6 +131,7 @@ impl Header {
             |index: usize| Some((u32_at(main, pairs + 8 * index)?, u32_at(main, pairs + 8 * index + 4)?));
         header.piece_table = pair(33)?;
         header.authors = pair(36).unwrap_or((0, 0));
+        header.drawings = pair(50).unwrap_or((0, 0));
         Some(header)
     }
 
@@ -432,6 +436,13 @@ fn plain(c: char) -> Option<char> {
         '\u{f020}'..='\u{f07e}' => char::from_u32(c as u32 - 0xf000),
         c => Some(c),
     }
+}
+
+/// Words that shapes draw, and what is read out for them.
+fn shapes(header: &Header, table: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    let (at, length) = (header.drawings.0 as usize, header.drawings.1 as usize);
+    let drawings = table.get(at..at.saturating_add(length).min(table.len())).unwrap_or_default();
+    super::shape::in_drawings(drawings).into_iter().try_for_each(|(kind, text)| out.text("shape", kind, text))
 }
 
 /// Who wrote comments.

@@ -32,6 +32,7 @@ mod ppt;
 mod rpm;
 mod rtf;
 mod sevenzip;
+mod shape;
 mod shared_strings;
 mod sqlite;
 mod tar;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::cfb::{self, Cfb};
-use super::ole::{Fields, u16_at, u32_at, wide};
+use super::ole::{Fields, u16_at, u32_at};
 use super::{Output, rtf};
 use crate::{DocumentItem, DocumentRequest, FileKind, Kind, Limits, Reason};
 
@@ -57,6 +57,13 @@ struct Message<'f, 'o, 'l> {
     inner: Vec<(usize, String)>,
 }
 
+/// UTF-16 as text. A NUL ends it for some programs, and is nothing to others.
+fn without_nul(octets: &[u8]) -> String {
+    let units = octets.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    let units = units.filter(|unit| *unit != 0);
+    char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+}
+
 /// `__substg1.0_` with the number and type of a property.
 fn property(name: &str) -> Option<(u16, u16)> {
     let start = name.get(..12)?;
@@ -107,7 +114,7 @@ impl Message<'_, '_, '_> {
 
     fn decode(&self, octets: &[u8], kind: u16) -> String {
         match (kind & 0x0fff, rtf::code_page(self.page)) {
-            (0x1f, _) => wide(octets),
+            (0x1f, _) => without_nul(octets),
             (_, Some(encoding)) if self.page != 1200 => {
                 encoding.decode_without_bom_handling(octets).0.trim_end_matches('\0').to_owned()
             }
@@ -147,7 +154,7 @@ impl Message<'_, '_, '_> {
         let (html, packed) = (find(id::HTML), find(id::RTF));
         if let Some((index, (_, kind))) = html {
             let octets = self.file.read(index).into_owned();
-            let octets = if kind & 0xfff == 0x1f { wide(&octets).into_bytes() } else { octets };
+            let octets = if kind & 0xfff == 0x1f { without_nul(&octets).into_bytes() } else { octets };
             let label = rtf::code_page(self.page).map(encoding_rs::Encoding::name);
             shown = crate::html::read(&crate::charset::decode(&octets, label).text).shown;
             self.out.spend(octets.len() as u64)?;

@@ -16,8 +16,9 @@ mod slides;
 mod text;
 
 pub(super) use format::{Formats, at_most_15_digits, plain as plain_number};
-pub(super) use package::{Package, report};
-use package::{Part, stem};
+use package::Part;
+pub(super) use package::{Package, report, stem};
+pub(super) use sheet::header_text;
 
 /// Opens a document, workbook or presentation.
 pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {

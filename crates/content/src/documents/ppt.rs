@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::Output;
 use super::cfb::Cfb;
 use super::ole::{u16_at, u32_at, wide};
+use super::shape;
 use crate::{Kind, Reason};
 
 /// Edits whose directories are followed.
@@ -213,6 +214,7 @@ impl Reader<'_, '_, '_> {
             id::TEXT_CHARS | id::C_STRING => wide(data),
             id::TEXT_BYTES => data.iter().map(|octet| char::from(*octet)).collect(),
             id::OLE_STORAGE => return self.object(record, data),
+            kind if shape::is_table(kind) => return self.shape(record.instance, data),
             _ => return Ok(()),
         };
         let string = record.kind == id::C_STRING;
@@ -226,6 +228,18 @@ impl Reader<'_, '_, '_> {
         };
         let text = text.chars().map(|c| if matches!(c, '\r' | '\u{b}') { '\n' } else { c }).collect();
         self.text(place, kind, text)
+    }
+
+    /// Words that a shape draws, and what is read out for it.
+    fn shape(&mut self, count: u16, data: &[u8]) -> Result<(), Reason> {
+        for (kind, text) in shape::texts(count, data) {
+            let (place, kind) = match self.old {
+                true => ("earlier version".to_owned(), Kind::Hidden),
+                false => self.place(kind != Kind::Text),
+            };
+            self.text(place, kind, text)?;
+        }
+        Ok(())
     }
 
     fn place(&self, string: bool) -> (String, Kind) {

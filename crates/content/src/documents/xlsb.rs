@@ -1,133 +1,176 @@
-//! Excel's binary workbooks in a zip ([MS-XLSB]): cells with their places, comments, names; record by record.
+//! Excel's binary workbooks in a zip ([MS-XLSB]): read as the other workbooks are, part by part by their relations, record by record.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use super::Output;
-use super::ole::{Fields, u32_at, wide};
+use super::ole::{Fields, u32_at};
 use super::ooxml::{self, Package};
 use super::shared_strings::SharedStrings;
-use super::xls::column_name;
-use super::xls::number::{Formats, float, rk};
+use super::xls::number::{Formats, float, plain};
 use crate::{DocumentRequest, Kind, Reason};
+
+mod records;
+mod sheet;
+
+use records::{Records, anywhere, of_formula, string, take_string};
+
+/// Sheets of a workbook.
+const MOST_SHEETS: usize = 65_536;
 
 /// Every text of the workbook, and the files in it. Parts are what their relations say, and what they are called where none says it.
 pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
     let mut package = Package::read(request, out)?;
-    let mut parts: BTreeMap<&str, Vec<(String, Vec<u8>)>> = BTreeMap::new();
+    let mut parts: BTreeMap<Role, Vec<(String, Vec<u8>)>> = BTreeMap::new();
     for (name, octets) in package.take_binaries() {
-        let role = role(package.type_of(&name), &name.to_ascii_lowercase());
+        let role = Role::of(package.type_of(&name), &name.to_ascii_lowercase());
         parts.entry(role).or_default().push((name, octets));
     }
     let mut book = Book::default();
-    let nothing = BTreeMap::new();
-    for (name, octets) in parts.remove("workbook").unwrap_or_default() {
-        book.workbook(&octets, package.relations(&name).unwrap_or(&nothing));
+    let mut take = |role: Role| parts.remove(&role).unwrap_or_default();
+    for (name, octets) in take(Role::Workbook) {
+        out.at(&name);
+        book.workbook(&octets, package.relations(&name).unwrap_or(&BTreeMap::new()), out)?;
     }
-    let mut titles: Vec<&String> = book.sheets.values().map(|(title, _)| title).collect();
-    titles.sort();
-    for title in titles {
-        out.text("sheet title", Kind::Attribute, title.clone())?;
-    }
-    for (_, octets) in parts.remove("styles").unwrap_or_default() {
+    for (_, octets) in take(Role::Styles) {
         book.styles(&octets);
     }
-    for (_, octets) in parts.remove("strings").unwrap_or_default() {
+    for (name, octets) in take(Role::Strings) {
+        out.at(&name);
         book.shared(&octets)?;
     }
-    for (name, octets) in parts.remove("sheet").unwrap_or_default() {
+    for (name, octets) in take(Role::Sheet) {
         out.at(&name);
-        book.sheet(&octets, &name, out)?;
+        sheet::read(&book, &book.title(&name), &octets, out)?;
     }
-    for (name, octets) in parts.remove("comments").unwrap_or_default() {
+    for (name, octets) in take(Role::Comments) {
         out.at(&name);
-        comments(&octets, out)?;
+        let title = package.owners(&name).find_map(|owner| book.sheets.get(owner));
+        sheet::comments(title.map_or("", |title| title.name.as_str()), &octets, out)?;
     }
-    for (name, octets) in parts.into_values().flatten() {
+    for (name, octets) in take(Role::Cache) {
+        out.at(&name);
+        cached(&name, &octets, out)?;
+    }
+    for (name, octets) in take(Role::Other) {
         package.unread(&name, octets, out)?;
     }
+    out.at("");
     book.strings.left_over("strings of no cell", out)?;
     ooxml::read(&package, out)
 }
 
 /// Which of the readers takes a part.
-fn role(kind: Option<&str>, lower: &str) -> &'static str {
-    match kind {
-        Some("officeDocument") => "workbook",
-        Some("styles") => "styles",
-        Some("sharedStrings") => "strings",
-        Some("worksheet" | "chartsheet" | "dialogsheet" | "xlMacrosheet" | "xlIntlMacrosheet") => "sheet",
-        Some("comments") => "comments",
-        Some(_) => "",
-        None if !lower.ends_with(".bin") => "",
-        None if lower.ends_with("workbook.bin") => "workbook",
-        None if lower.ends_with("styles.bin") => "styles",
-        None if lower.ends_with("sharedstrings.bin") => "strings",
-        None if lower.contains("sheets/") && !lower.contains("index") => "sheet",
-        None if lower.contains("comments") => "comments",
-        None => "",
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Role {
+    Workbook,
+    Styles,
+    Strings,
+    Sheet,
+    Comments,
+    /// Values of other workbooks, tables and databases, and what says where they come from.
+    Cache,
+    Other,
 }
 
-/// Records from the front.
-struct Records<'a>(Fields<'a>);
-
-impl<'a> Iterator for Records<'a> {
-    type Item = (u16, &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let low = self.0.u8()?;
-        let id = match low & 0x80 {
-            0 => u16::from(low),
-            _ => u16::from(low & 0x7f) | u16::from(self.0.u8()? & 0x7f) << 7,
-        };
-        let mut length = 0_usize;
-        for index in 0..4 {
-            let octet = self.0.u8()?;
-            length |= usize::from(octet & 0x7f) << (7 * index);
-            if octet & 0x80 == 0 {
-                break;
+impl Role {
+    fn of(kind: Option<&str>, lower: &str) -> Self {
+        match kind {
+            Some("officeDocument") => Self::Workbook,
+            Some("styles") => Self::Styles,
+            Some("sharedStrings") => Self::Strings,
+            Some("worksheet" | "chartsheet" | "dialogsheet" | "xlMacrosheet" | "xlIntlMacrosheet") => {
+                Self::Sheet
             }
+            Some("comments") => Self::Comments,
+            Some(
+                "externalLink"
+                | "pivotCacheDefinition"
+                | "pivotCacheRecords"
+                | "pivotTable"
+                | "connections"
+                | "queryTable"
+                | "table"
+                | "slicer"
+                | "slicerCache"
+                | "tableSingleCells"
+                | "sheetMetadata"
+                | "volatileDependencies"
+                | "usernames"
+                | "revisionLog"
+                | "revisionHeaders",
+            ) => Self::Cache,
+            Some(_) => Self::Other,
+            None if !lower.ends_with(".bin") => Self::Other,
+            None if lower.ends_with("workbook.bin") => Self::Workbook,
+            None if lower.ends_with("styles.bin") => Self::Styles,
+            None if lower.ends_with("sharedstrings.bin") => Self::Strings,
+            None if lower.contains("sheets/") && !lower.contains("index") => Self::Sheet,
+            None if lower.contains("comments") => Self::Comments,
+            None => Self::Other,
         }
-        // A last record that is cut off is given as far as it goes.
-        self.0.take(length.min(self.0.0.len())).map(|data| (id, data))
     }
 }
 
-/// A string with its length in characters before it.
-fn string(octets: &[u8]) -> String {
-    let count = u32_at(octets, 0).filter(|count| *count != u32::MAX).unwrap_or(0) as usize;
-    let rest = octets.get(4..).unwrap_or_default();
-    wide(&rest[..count.saturating_mul(2).min(rest.len())])
+/// What a sheet is called.
+#[derive(Debug, Clone)]
+struct Title {
+    name: String,
+    hidden: bool,
 }
 
 #[derive(Default)]
 struct Book {
     strings: SharedStrings,
     formats: Formats,
-    /// Title and whether hidden, by part.
-    sheets: HashMap<String, (String, bool)>,
+    /// By part.
+    sheets: HashMap<String, Title>,
 }
 
 impl Book {
-    fn workbook(&mut self, octets: &[u8], links: &BTreeMap<String, String>) {
-        for (id, data) in Records(Fields(octets)) {
-            if id == 153 && u32_at(data, 0).unwrap_or(0) & 1 != 0 {
-                self.formats.counts_from_1904();
-            }
-            if id == 156 && self.sheets.len() < 65_536 {
-                let rest = data.get(8..).unwrap_or_default();
-                let link = string(rest);
-                let name = string(rest.get(4 + 2 * link.encode_utf16().count()..).unwrap_or_default());
-                if let Some(target) = links.get(&link) {
-                    self.sheets.insert(target.clone(), (name, u32_at(data, 0).unwrap_or(0) & 3 != 0));
+    fn title(&self, part: &str) -> Title {
+        let unknown = || Title { name: ooxml::stem(part).to_owned(), hidden: false };
+        self.sheets.get(part).cloned().unwrap_or_else(unknown)
+    }
+
+    /// Sheet names and states, and what names are defined for.
+    fn workbook(
+        &mut self,
+        octets: &[u8],
+        links: &BTreeMap<String, String>,
+        out: &mut Output<'_>,
+    ) -> Result<(), Reason> {
+        for (id, data) in Records::of(octets) {
+            match id {
+                153 if u32_at(data, 0).unwrap_or(0) & 1 != 0 => self.formats.counts_from_1904(),
+                156 if self.sheets.len() < MOST_SHEETS => {
+                    let hidden = u32_at(data, 0).unwrap_or(0) & 3 != 0;
+                    let mut fields = Fields(data.get(8..).unwrap_or_default());
+                    let link = take_string(&mut fields).unwrap_or_default();
+                    let name = take_string(&mut fields).unwrap_or_default();
+                    out.text("sheet name", if hidden { Kind::Hidden } else { Kind::Text }, name.as_str())?;
+                    if let Some(target) = links.get(&link) {
+                        self.sheets.insert(target.clone(), Title { name, hidden });
+                    }
                 }
+                // A name, what it stands for, and a comment.
+                39 => {
+                    let mut fields = Fields(data.get(9..).unwrap_or_default());
+                    let mut defined = take_string(&mut fields).unwrap_or_default();
+                    for text in of_formula(fields.0).into_iter().chain(anywhere(fields.0)) {
+                        defined.push('=');
+                        defined.push_str(&text);
+                    }
+                    out.text("defined names", Kind::Property, defined)?;
+                }
+                _ => {}
             }
         }
+        Ok(())
     }
 
     fn styles(&mut self, octets: &[u8]) {
         let mut in_cells = false;
-        for (id, data) in Records(Fields(octets)) {
+        for (id, data) in Records::of(octets) {
             let mut fields = Fields(data);
             match id {
                 44 => {
@@ -147,7 +190,7 @@ impl Book {
     }
 
     fn shared(&mut self, octets: &[u8]) -> Result<(), Reason> {
-        for (id, data) in Records(Fields(octets)) {
+        for (id, data) in Records::of(octets) {
             if id == 19 {
                 self.strings.push(&string(data.get(1..).unwrap_or_default()));
                 self.strings.end()?;
@@ -155,61 +198,26 @@ impl Book {
         }
         Ok(())
     }
-
-    fn sheet(&self, octets: &[u8], part: &str, out: &mut Output<'_>) -> Result<(), Reason> {
-        let (title, hidden) = self.sheets.get(part).cloned().unwrap_or_else(|| (part.to_owned(), false));
-        let (mut row, mut row_hidden) = (0, false);
-        let mut columns: HashSet<u32> = HashSet::new();
-        for (id, data) in Records(Fields(octets)) {
-            match id {
-                0 => {
-                    row = u32_at(data, 0).unwrap_or(0);
-                    row_hidden = data.get(11).is_some_and(|flags| flags & 0x10 != 0);
-                }
-                60 if data.get(16).is_some_and(|flags| flags & 1 != 0) => {
-                    let last = u32_at(data, 4).unwrap_or(0).min(16_383);
-                    columns.extend(u32_at(data, 0).unwrap_or(0)..=last);
-                }
-                2..=11 => {
-                    let column = u32_at(data, 0).unwrap_or(0);
-                    let kind = if hidden || row_hidden || columns.contains(&column) {
-                        Kind::Hidden
-                    } else {
-                        Kind::Text
-                    };
-                    let name = column_name(u16::try_from(column).unwrap_or(u16::MAX));
-                    let text = self.cell(id, data);
-                    out.text(format!("{title}!{name}{}", u64::from(row) + 1), kind, text)?;
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn cell(&self, id: u16, data: &[u8]) -> String {
-        let style = (u32_at(data, 4).unwrap_or(0) & 0x00ff_ffff) as u16;
-        let value = data.get(8..).unwrap_or_default();
-        match id {
-            2 => u32_at(value, 0).map_or_else(String::new, |value| self.formats.show(style, rk(value))),
-            5 | 9 if value.len() >= 8 => self.formats.show(style, float(&value[..8])),
-            6 | 8 => string(value),
-            7 => {
-                let index = u32_at(value, 0).map_or(usize::MAX, |index| index as usize);
-                self.strings.get(index).unwrap_or_default().to_owned()
-            }
-            _ => String::new(),
-        }
-    }
 }
 
-fn comments(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
-    for (id, data) in Records(Fields(octets)) {
-        match id {
-            637 => out.text("comments", Kind::Comment, string(data.get(1..).unwrap_or_default()))?,
-            632 => out.text("comment author", Kind::Attribute, string(data))?,
-            _ => {}
+/// Values that a cache keeps: shown by no cell, but there.
+fn cached(name: &str, octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+    let mut all = String::new();
+    for (id, data) in Records::of(octets) {
+        // Numbers of a cell of another workbook, and of items of a pivot table.
+        let number = match id {
+            368 => data.get(4..12),
+            21 | 28 => data.get(..8),
+            _ => None,
+        };
+        let texts = match number {
+            Some(number) => vec![plain(float(number))],
+            None => anywhere(data),
+        };
+        for text in texts {
+            all.push_str(&text);
+            all.push('\n');
         }
     }
-    Ok(())
+    out.text(ooxml::stem(name), Kind::Hidden, all)
 }

@@ -1,19 +1,95 @@
-//! What hides an element: its own style, and rules of the page's style sheets, as far as a tag, a class or an id tells whom they mean.
+//! What hides an element or turns its text round: its own style, and rules of the page's style sheets, as far as a tag, a class or an id tells
+//! whom they mean.
 
 use std::collections::HashSet;
+
+use html5gum::{SpanBound, StartTag};
 
 /// Rules that hide, of one page.
 const MOST_RULES: usize = 4_096;
 /// Octets of a selector that are looked at.
 const LONGEST_SELECTOR: usize = 1_024;
 
-/// Whom some rule of the page hides. Whether it does so here and now (on paper, on small screens, after other rules) is not asked.
+/// What some rule of the page does to whom. Whether it does so here and now (on paper, on small screens, after other rules) is not asked.
 #[derive(Debug, Default)]
 pub(super) struct Sheet {
+    hides: Whom,
+    forces: Whom,
+    rightward: Whom,
+    leftward: Whom,
+}
+
+/// Elements that rules mean.
+#[derive(Debug, Default)]
+struct Whom {
     /// `i`, `.class`, `#id`; of several parts, the last one that says whom it means.
-    hidden: HashSet<String>,
+    known: HashSet<String>,
     /// A rule means elements by something else.
     anybody: bool,
+}
+
+/// What an element does to the direction of its text.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Turn {
+    /// From right to left, or from left to right.
+    pub(super) rightward: Option<bool>,
+    /// Whatever its letters are.
+    pub(super) forces: bool,
+    /// Within a line, too.
+    pub(super) embeds: bool,
+    /// Without a say in what stands around it.
+    pub(super) isolates: bool,
+}
+
+impl Turn {
+    /// By the element's attributes.
+    pub(super) fn of<S: SpanBound>(tag: &StartTag<S>) -> Self {
+        let attribute = |name: &[u8]| {
+            let found = tag.attributes.iter().find(|(key, _)| key.as_slice() == name);
+            found.map(|(_, value)| String::from_utf8_lossy(value).trim().to_ascii_lowercase())
+        };
+        let own = attribute(b"style").map_or(Self::default(), |style| Self::of_style(&style));
+        let rightward = match attribute(b"dir").as_deref() {
+            Some("rtl") => Some(true),
+            Some("ltr") => Some(false),
+            _ => None,
+        };
+        let isolates = rightward.is_some();
+        own.or(Self { rightward, forces: isolates && tag.name.as_slice() == b"bdo", embeds: false, isolates })
+    }
+
+    /// By declarations, in lower case.
+    fn of_style(style: &str) -> Self {
+        let mut turn = Self::default();
+        for declaration in style.split(';') {
+            let Some((name, value)) = declaration.split_once(':') else { continue };
+            match (name.trim(), value.split(['!', ' ']).find(|word| !word.is_empty()).unwrap_or_default()) {
+                ("direction", "rtl") => turn.rightward = Some(true),
+                ("direction", "ltr") => turn.rightward = Some(false),
+                ("unicode-bidi" | "-webkit-unicode-bidi", value) => {
+                    turn.forces = value.ends_with("-override");
+                    turn.isolates = value.starts_with("isolate");
+                    turn.embeds = value == "embed";
+                }
+                _ => {}
+            }
+        }
+        turn
+    }
+
+    pub(super) fn is_none(self) -> bool {
+        self == Self::default()
+    }
+
+    /// Both, this one first.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            rightward: self.rightward.or(other.rightward),
+            forces: self.forces || other.forces,
+            embeds: self.embeds || other.embeds,
+            isolates: self.isolates || other.isolates,
+        }
+    }
 }
 
 impl Sheet {
@@ -37,8 +113,9 @@ impl Sheet {
         sheet
     }
 
+    /// Whether it hides nothing.
     pub(super) fn is_empty(&self) -> bool {
-        self.hidden.is_empty() && !self.anybody
+        self.hides.is_empty()
     }
 
     /// Rules inside others, as for small screens, are rules as well: what stands before a brace is a selector if a block follows.
@@ -50,16 +127,52 @@ impl Sheet {
             let piece = &rules[from..at];
             match sign {
                 "{" => selector = piece,
-                _ if conceals(piece) => self.hide(selector),
-                _ => {}
+                _ => self.rule(selector, piece),
             }
             from = at + 1;
         }
     }
 
-    fn hide(&mut self, selectors: &str) {
+    fn rule(&mut self, selector: &str, style: &str) {
+        if conceals(style) {
+            self.hides.add(selector);
+        }
+        let turn = Turn::of_style(style);
+        if turn.forces {
+            self.forces.add(selector);
+        }
+        match turn.rightward {
+            Some(true) => self.rightward.add(selector),
+            Some(false) => self.leftward.add(selector),
+            None => {}
+        }
+    }
+
+    /// Whether a rule hides an element; one that does not say whom it means may mean any within a line.
+    pub(super) fn means(&self, tag: &[u8], class: Option<&str>, id: Option<&str>) -> bool {
+        self.hides.has(tag, class, id)
+    }
+
+    /// What rules do to the direction of an element's text.
+    pub(super) fn turns(&self, tag: &[u8], class: Option<&str>, id: Option<&str>) -> Turn {
+        let forces = self.forces.has(tag, class, id);
+        let rightward = match () {
+            () if self.rightward.has(tag, class, id) => Some(true),
+            () if self.leftward.has(tag, class, id) => Some(false),
+            () => None,
+        };
+        Turn { rightward, forces, ..Turn::default() }
+    }
+}
+
+impl Whom {
+    fn is_empty(&self) -> bool {
+        self.known.is_empty() && !self.anybody
+    }
+
+    fn add(&mut self, selectors: &str) {
         for selector in selectors.split(',') {
-            if self.hidden.len() >= MOST_RULES || selector.len() > LONGEST_SELECTOR {
+            if self.known.len() >= MOST_RULES || selector.len() > LONGEST_SELECTOR {
                 self.anybody = true;
                 return;
             }
@@ -69,15 +182,14 @@ impl Sheet {
             let known = last.find([':', '[', '*']).map_or(last, |end| &last[..end]);
             match known.rfind(['.', '#']).map_or(known, |at| &known[at..]) {
                 "" => self.anybody = true,
-                whom => drop(self.hidden.insert(whom.to_owned())),
+                whom => drop(self.known.insert(whom.to_owned())),
             }
         }
     }
 
-    /// Whether a rule means an element; one that does not say whom it means may mean any within a line.
-    pub(super) fn means(&self, tag: &[u8], class: Option<&str>, id: Option<&str>) -> bool {
+    fn has(&self, tag: &[u8], class: Option<&str>, id: Option<&str>) -> bool {
         let has =
-            |sign: &str, name: &str| self.hidden.contains(&format!("{sign}{}", name.to_ascii_lowercase()));
+            |sign: &str, name: &str| self.known.contains(&format!("{sign}{}", name.to_ascii_lowercase()));
         !self.is_empty()
             && (self.anybody && !super::BLOCKS.contains(&tag)
                 || has("", &String::from_utf8_lossy(tag))

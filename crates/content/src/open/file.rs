@@ -343,9 +343,11 @@ impl<'m> Walk<'m, '_> {
                     if !self.spend(text.len(), id, &place.path) {
                         break;
                     }
-                    let view = self.view_of_stored(kind, &spot, shown.take(), place.view);
-                    if kind == Kind::Text {
-                        shown = Some(self.opened.segments.len());
+                    let view = self.view_of_stored(kind, &spot, shown, place.view);
+                    match kind {
+                        Kind::Text => shown = Some(self.opened.segments.len()),
+                        Kind::Hidden => {}
+                        _ => shown = None,
                     }
                     self.segment(id, spot, Component::Attachment, kind, view, text);
                 }
@@ -365,7 +367,7 @@ impl<'m> Walk<'m, '_> {
         self.todo.extend(tasks.into_iter().rev());
     }
 
-    /// A number as it is stored stands right behind the number as it is shown, at the same place: one thing in two renderings.
+    /// What is stored stands right behind what is shown, at the same place: one thing in several renderings.
     fn view_of_stored(
         &mut self,
         kind: Kind,
@@ -378,7 +380,7 @@ impl<'m> Walk<'m, '_> {
         let same =
             |segment: &usize| self.opened.segments.get(*segment).is_some_and(|shown| shown.place == spot);
         let Some(segment) = segment.filter(same) else { return outer };
-        let first = self.new_group();
+        let first = self.opened.segments[segment].view.unwrap_or_else(|| self.new_group());
         self.opened.segments[segment].view = Some(first);
         Some(self.another(first.group))
     }

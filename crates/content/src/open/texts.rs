@@ -152,14 +152,19 @@ impl<'m> Walk<'m, '_> {
                 self.data_uris(id, place, std::mem::take(&mut page.data));
             }
             // Some clients show what hides inside a word.
-            let joined: Vec<String> = page.joined.take().into_iter().chain(page.without.take()).collect();
+            let mut joined: Vec<String> = page.joined.take().into_iter().chain(page.without.take()).collect();
+            if let Some(turned) = page.turned.take() {
+                self.turned(id, &place.path, &turned);
+                joined.push(turned.text);
+            }
             let renderings = self.views(view, 1 + joined.len());
             let quoted = std::mem::take(&mut page.quoted);
             for (kind, text) in page.into_texts() {
                 let view = if kind == Kind::Text { renderings[0] } else { view };
+                let at = self.opened.segments.len();
                 self.segment(id, "", component, kind, view, text);
                 if kind == Kind::Text
-                    && let Some(segment) = self.opened.segments.last_mut()
+                    && let Some(segment) = self.opened.segments.get_mut(at)
                 {
                     segment.quoted = quoted.clone();
                 }

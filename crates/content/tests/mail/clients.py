@@ -8,6 +8,7 @@ import base64
 import email
 import email.header
 import email.policy
+import html
 import importlib.util
 import os
 import pty
@@ -267,6 +268,71 @@ def by_lxml(octets):
     return lxml.html.fromstring(octets).text_content()
 
 
+# ---- what is seen on a screen or on paper, read off it
+
+
+def read_off(picture):
+    """Once for words wherever they stand, and once for lines."""
+    ways = [subprocess.run(["tesseract", str(picture), "-", "--psm", way], capture_output=True, timeout=60) for way in ("11", "6")]
+    return "\n".join(done.stdout.decode() for done in ways)
+
+
+def on_screen(address, folder):
+    """What Chromium draws."""
+    shot = Path(folder) / "shot.png"
+    line = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}/profile", "--force-device-scale-factor=3"]
+    subprocess.run([*line, f"--screenshot={shot}", "--window-size=800,500", address], capture_output=True, timeout=60, env=dict(os.environ, LC_ALL="C.UTF-8"))
+    return read_off(shot)
+
+
+TURNS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def by_chromium(octets):
+    """Pages as they are; of texts, those with characters that turn them round, as a page for mail shows them; and names of files, in a folder."""
+    shown = []
+    for part in email.message_from_bytes(octets, policy=email.policy.default).walk():
+        page, name = None, part.get_filename() or ""
+        if part.get_content_type() == "text/html":
+            page = part.get_payload(decode=True)
+        elif part.get_content_type() == "text/plain" and TURNS.search(text := part.get_content()):
+            page = ("<meta charset=utf-8><pre>" + html.escape(text)).encode()
+        with tempfile.TemporaryDirectory() as folder:
+            if page is not None:
+                (Path(folder) / "page.html").write_bytes(page)
+                shown.append(on_screen(f"file://{folder}/page.html", folder))
+            if TURNS.search(name):
+                (Path(folder) / "saved").mkdir()
+                (Path(folder) / "saved" / name).write_bytes(b"")
+                shown.append(on_screen(f"file://{folder}/saved/", folder))
+    return "\n".join(shown)
+
+
+def by_paper(octets):
+    """A document as it is printed."""
+    texts = []
+    for kind, file in files_of(octets):
+        if kind == "application/pdf":
+            with tempfile.TemporaryDirectory() as folder:
+                (Path(folder) / "file.pdf").write_bytes(file)
+                subprocess.run(["pdftoppm", "-r", "200", "-png", f"{folder}/file.pdf", f"{folder}/page"], capture_output=True, timeout=60)
+                texts += [read_off(page) for page in sorted(Path(folder).glob("page*.png"))]
+    return "\n".join(texts)
+
+
+def by_writer(octets):
+    """Documents with lists, as LibreOffice shows them; a start takes seconds."""
+    texts = []
+    for kind, file in files_of(octets):
+        if kind == "application/rtf" and b"listtable" in file:
+            with tempfile.TemporaryDirectory() as folder:
+                (Path(folder) / "file.rtf").write_bytes(file)
+                line = ["soffice", f"-env:UserInstallation=file://{folder}/office", "--headless", "--convert-to", "txt:Text (encoded):UTF8"]
+                subprocess.run([*line, "--outdir", folder, f"{folder}/file.rtf"], capture_output=True, timeout=120)
+                texts.append((Path(folder) / "file.txt").read_text("utf-8", "replace"))
+    return "\n".join(texts)
+
+
 # ---- tools on the octets of the body
 
 
@@ -339,6 +405,9 @@ EACH = [
     ("saved and opened by asn1crypto", lambda: module("asn1crypto"), by_opening(by_asn1crypto)),
     ("saved and opened by charset_normalizer", lambda: module("charset_normalizer"), by_opening(by_charset_normalizer)),
     ("saved and opened by chardet", lambda: module("chardet"), by_opening(by_chardet)),
+    ("saved and opened by chromium", lambda: program("chromium") and program("tesseract"), by_chromium),
+    ("saved and printed by pdftoppm", lambda: program("pdftoppm") and program("tesseract"), by_paper),
+    ("saved and opened by libreoffice", lambda: program("soffice"), by_writer),
     ("by hand: base64 -d", lambda: program("base64"), by_hand(ran(["base64", "-d", "-i"]))),
     ("by hand: python quopri", lambda: True, lambda octets: by_hand(by_quopri)(octets) + quopri.decodestring(octets).decode("latin-1")),
     ("by hand: strings", lambda: program("strings"), by_opening(ran(["strings", "-e", "l"]))),

@@ -142,7 +142,9 @@ impl Package {
     ) -> Result<(), Reason> {
         out.at(name);
         match self.type_of(name) {
-            Some(kind) if FURNITURE.contains(&kind) => Ok(()),
+            Some(kind) if FURNITURE.contains(&kind) && crate::detect(&octets, None) == FileKind::Unknown => {
+                Ok(())
+            }
             _ => out.file(base_name(name).to_owned(), octets),
         }
     }

@@ -447,7 +447,7 @@ fn address(text: &str) -> Option<(u32, u32)> {
 }
 
 /// `&L`, `&C`, `&R` and other codes are not text.
-fn header_text(codes: &str) -> String {
+pub(in crate::documents) fn header_text(codes: &str) -> String {
     let mut text = String::new();
     let mut rest = codes.chars().peekable();
     while let Some(c) = rest.next() {

@@ -147,6 +147,9 @@ impl Texts {
             }
             "tab" | "ptab" if self.state.paragraph_properties == 0 => self.push("\t"),
             "br" | "cr" => self.push("\n"),
+            // The letters in it are turned round, or the order of words.
+            "bdo" => self.push(if get("val").as_deref() == Some("ltr") { "\u{202d}" } else { "\u{202e}" }),
+            "dir" => self.push(if get("val").as_deref() == Some("ltr") { "\u{202a}" } else { "\u{202b}" }),
             "noBreakHyphen" => self.push("-"),
             "sym" => {
                 let code = get("char").and_then(|code| u32::from_str_radix(&code, 16).ok()).unwrap_or(0);
@@ -179,6 +182,7 @@ impl Texts {
             "instrText" | "delInstrText" => state.in_code = false,
             "fldChar" => self.codes.push('\n'),
             "pPr" => state.paragraph_properties = state.paragraph_properties.saturating_sub(1),
+            "bdo" | "dir" => self.push("\u{202c}"),
             "moveFrom" => state.moved_away = state.moved_away.saturating_sub(1),
             "Fallback" => state.fallback = state.fallback.saturating_sub(1),
             "txbxContent" | "rt" => state.boxes = state.boxes.saturating_sub(1),

@@ -13,7 +13,7 @@ const MAX_ENTRIES: usize = 400_000;
 pub(super) type Code = (u8, u32);
 
 /// A parsed CMap.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct CMap {
     spaces: Vec<(u8, u32, u32)>,
     texts: HashMap<Code, String>,

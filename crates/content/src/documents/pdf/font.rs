@@ -9,13 +9,13 @@ use lopdf::{Dictionary, Document, Object};
 
 use super::cmap::{CMap, Code};
 use super::names::{self, Names};
-use super::widths;
+use super::{program, widths};
 
 /// Octets of one CMap or font program.
 const MAX_STREAM: usize = 8 << 20;
 
 /// A font, ready to read strings.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Font {
     coding: Coding,
     /// Of a font of one octet a glyph: the printable ASCII character that an octet shows, or 0.
@@ -27,16 +27,30 @@ pub(super) struct Font {
     pub(super) by_names: Option<Rc<Font>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Coding {
     /// One octet, one glyph.
     Simple(Vec<String>),
-    /// Two octets are the glyph's number.
-    Identity { latin_collection: bool },
+    /// Two octets are the glyph's number; the program may tell what glyphs stand for.
+    Identity { latin_collection: bool, drawn: HashMap<u32, char> },
     /// The file's own CMap.
     Own(Box<CMap>),
     /// A CMap that Adobe defined, as a character set.
     Charset(&'static Encoding),
+}
+
+impl Coding {
+    /// Whether the program has another letter or digit for a glyph than the table of texts.
+    fn denies(&self, map: &CMap) -> bool {
+        let Self::Identity { drawn, .. } = self else { return false };
+        drawn.iter().filter(|(_, c)| c.is_ascii_alphanumeric()).any(|(glyph, c)| {
+            map.text((2, *glyph)).is_some_and(|text| {
+                let mut text = text.chars();
+                let first = text.next().filter(char::is_ascii_alphanumeric);
+                first.is_some_and(|first| first != *c) && text.next().is_none()
+            })
+        })
+    }
 }
 
 /// One glyph of a shown string.
@@ -118,6 +132,7 @@ impl Font {
         });
         let (coding, vertical) = composite_coding(dict, descendant, doc);
         let (plain, widths) = (Vec::new(), Widths::all(1.0));
+        let lies = to_unicode.as_ref().is_some_and(|map| coding.denies(map));
         let mut font = Self { coding, plain, to_unicode, widths, vertical, by_names: None };
         let Some(descendant) = descendant else { return font };
         if let Some(width) = descendant.get_deref(b"DW", doc).ok().and_then(number) {
@@ -125,6 +140,9 @@ impl Font {
         }
         if let Ok(Object::Array(list)) = descendant.get_deref(b"W", doc) {
             composite_widths(list, doc, &mut font.widths);
+        }
+        if lies {
+            font.by_names = Some(Rc::new(Self { to_unicode: None, by_names: None, ..font.clone() }));
         }
         font
     }
@@ -205,10 +223,11 @@ impl Font {
             }
             Coding::Own(map) => map.text(code).filter(|text| names::is_text(text)),
             // Adobe's collections for Chinese, Japanese and Korean begin with ASCII.
-            Coding::Identity { latin_collection: true } if (1..=95).contains(&code.1) => {
+            Coding::Identity { latin_collection: true, .. } if (1..=95).contains(&code.1) => {
                 char::from_u32(code.1 + 31).map(|c| c.to_string().into())
             }
-            _ => None,
+            Coding::Identity { drawn, .. } => drawn.get(&code.1).map(|c| c.to_string().into()),
+            Coding::Simple(_) => None,
         }
     }
 }
@@ -266,9 +285,24 @@ fn composite_coding(dict: &Dictionary, descendant: Option<&Dictionary>, doc: &Do
     } else if has(b"EUC") {
         Coding::Charset(EUC_JP)
     } else {
-        Coding::Identity { latin_collection }
+        let drawn = descendant.map(|font| drawn_characters(font, doc)).unwrap_or_default();
+        Coding::Identity { latin_collection, drawn }
     };
     (coding, name.ends_with(b"-V"))
+}
+
+/// Characters by the numbers that strings have for glyphs, as the embedded program tells them.
+fn drawn_characters(descendant: &Dictionary, doc: &Document) -> HashMap<u32, char> {
+    let descriptor =
+        descendant.get_deref(b"FontDescriptor", doc).ok().and_then(|object| object.as_dict().ok());
+    let file = descriptor.and_then(|font| stream(font.get_deref(b"FontFile2", doc).ok()?));
+    let by_glyph = file.map(|octets| program::characters(&octets)).unwrap_or_default();
+    if by_glyph.is_empty() {
+        return by_glyph;
+    }
+    let Some(map) = descendant.get_deref(b"CIDToGIDMap", doc).ok().and_then(stream) else { return by_glyph };
+    let glyphs = map.chunks_exact(2).map(|two| u32::from(u16::from_be_bytes([two[0], two[1]])));
+    glyphs.zip(0..).filter_map(|(glyph, number)| Some((number, *by_glyph.get(&glyph)?))).collect()
 }
 
 fn base_table(dict: &Dictionary, doc: &Document, names: &mut Names, base_font: &[u8]) -> Vec<String> {

@@ -17,6 +17,8 @@ pub(super) struct Run {
     pub(super) direction: (f64, f64),
     /// One em along it.
     pub(super) size: f64,
+    /// Somebody who looks at the page sees it.
+    pub(super) seen: bool,
 }
 
 /// Whether a gap of so many ems stands for a space.
@@ -76,9 +78,11 @@ impl<'r> Piece<'r> {
 }
 
 /// The text of a page.
-pub(super) fn text(runs: &[Run]) -> String {
-    let mut pieces: Vec<Piece<'_>> = Vec::with_capacity(runs.len());
-    let mut seen: Seen<'_> = HashMap::with_capacity(runs.len().min(1 << 16));
+pub(super) fn text<'r>(runs: impl IntoIterator<Item = &'r Run>) -> String {
+    let runs = runs.into_iter();
+    let count = runs.size_hint().0;
+    let mut pieces: Vec<Piece<'_>> = Vec::with_capacity(count);
+    let mut seen: Seen<'_> = HashMap::with_capacity(count.min(1 << 16));
     for run in runs {
         if overprinted(run, &mut seen) {
             continue;
@@ -226,7 +230,7 @@ mod tests {
 
     fn run(text: &str, x: f64, y: f64) -> Run {
         let end = (x + 5.0 * text.chars().count() as f64, y);
-        Run { text: text.into(), start: (x, y), end, direction: (1.0, 0.0), size: 10.0 }
+        Run { text: text.into(), start: (x, y), end, direction: (1.0, 0.0), size: 10.0, seen: true }
     }
 
     #[test]

@@ -19,10 +19,13 @@ mod lexer;
 mod names;
 mod page;
 mod pictures;
+mod program;
+mod sight;
 mod widths;
 
-use page::{Runner, Seen};
+use page::{Runner, Seen, Shown};
 pub(super) use pictures::read as pictures;
+use sight::Window;
 
 /// Octets that one stream may unpack to while the file is read.
 const MAX_STREAM: u64 = 64 << 20;
@@ -155,7 +158,10 @@ fn pages<'a>(
         let (content, whole) = contents(doc, id, limit.min(MAX_STREAM as usize));
         out.spend(0)?;
         (runner.seen, runner.lies) = (Seen::default(), false);
-        let ran = drawn(content.into(), resources(doc, page), &place, runner, out);
+        let size = area(doc, page);
+        runner.window = window(doc, page);
+        let ran = drawn(content.into(), resources(doc, page), (&place, size), runner, out);
+        runner.window = None;
         if !whole {
             out.unscannable(&place, Reason::Corrupt);
         }
@@ -164,51 +170,78 @@ fn pages<'a>(
         if let Some(reason) = runner.seen.lost.take() {
             out.unscannable(&place, reason);
         }
-        unread.page(&runner.seen, area(doc, page), &place);
+        unread.page(&runner.seen, size, &place);
     }
     Ok(())
 }
 
-/// What a page draws, also by the names of its glyphs where the file tells another text for them.
+/// What a page draws: first as it is seen, then in the other readings, with what nobody sees, or by the texts that the file tells for its glyphs.
 fn drawn<'a>(
     content: Rc<Vec<u8>>,
     resources: Option<&'a Dictionary>,
-    place: &str,
+    (place, size): (&str, f64),
     runner: &mut Runner<'a>,
     out: &mut Output<'_>,
 ) -> Result<(), Reason> {
-    let (shown, ran) = runner.run(content.clone(), resources);
-    let text = layout::text(&shown.runs);
-    out.text(place, Kind::Text, text.as_str())?;
-    out.text(place, Kind::Hidden, shown.replacements.join("\n"))?;
-    ran?;
-    if !runner.lies {
-        return Ok(());
+    let (mut shown, mut ran) = runner.run(content.clone(), resources);
+    let mut readings = readings(&shown, runner.seen.picture >= size * COVERED);
+    if runner.lies && ran.is_ok() {
+        let seen = std::mem::take(&mut runner.seen);
+        runner.by_names = true;
+        let (named, ran_again) = runner.run(content, resources);
+        (runner.by_names, runner.seen, ran) = (false, seen, ran_again);
+        let named = layout::text(&named.runs);
+        if signs(&named) != signs(&layout::text(&shown.runs)) {
+            out.ambiguous(place, AmbiguityReason::WrongCharset);
+            readings.insert(0, named);
+        }
     }
-    let seen = std::mem::take(&mut runner.seen);
-    runner.by_names = true;
-    let (shown, ran) = runner.run(content, resources);
-    (runner.by_names, runner.seen) = (false, seen);
-    let named = layout::text(&shown.runs);
-    let signs = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
-    if signs(&named) != signs(&text) {
-        out.ambiguous(place, AmbiguityReason::WrongCharset);
-        out.text(place, Kind::Text, named)?;
+    readings.append(&mut shown.replacements);
+    for (number, text) in readings.into_iter().enumerate() {
+        out.text(place, if number == 0 { Kind::Text } else { Kind::Hidden }, text)?;
     }
     ran
 }
 
+fn signs(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+/// The text that is seen, and all of it where there is more. Under the picture of a page stands what the picture shows.
+fn readings(shown: &Shown, pictured: bool) -> Vec<String> {
+    let all = layout::text(&shown.runs);
+    let seen = shown.runs.iter().filter(|run| run.seen).count();
+    if seen == 0 || seen == shown.runs.len() {
+        return vec![all];
+    }
+    let seen = layout::text(shown.runs.iter().filter(|run| run.seen));
+    match signs(&seen) == signs(&all) {
+        true => vec![all],
+        false if pictured || seen.trim().is_empty() => vec![all, seen],
+        false => vec![seen, all],
+    }
+}
+
 /// The area of a page, as its nearest box says; endless where none does.
 fn area(doc: &Document, page: &Dictionary) -> f64 {
-    let sides = inherited(doc, page, b"MediaBox").and_then(|object| object.as_array().ok());
-    let side = |index: usize| {
-        let entry = sides.and_then(|sides| sides.get(index));
-        entry.and_then(|entry| doc.dereference(entry).ok()).and_then(|(_, object)| font::number(object))
-    };
-    match (side(0), side(1), side(2), side(3)) {
-        (Some(left), Some(low), Some(right), Some(high)) => ((right - left) * (high - low)).abs(),
-        _ => f64::INFINITY,
-    }
+    let area = |[left, low, right, high]: Window| ((right - left) * (high - low)).abs();
+    corners(doc, page, b"MediaBox").map_or(f64::INFINITY, area)
+}
+
+/// What of a page is shown.
+fn window(doc: &Document, page: &Dictionary) -> Option<Window> {
+    let given = corners(doc, page, b"CropBox").or_else(|| corners(doc, page, b"MediaBox"));
+    let [left, low, right, high] = given?;
+    let window = [left.min(right), low.min(high), left.max(right), low.max(high)];
+    // A box of nothing is a mistake that programs mend.
+    (window[2] - window[0] > 1.0 && window[3] - window[1] > 1.0).then_some(window)
+}
+
+fn corners(doc: &Document, page: &Dictionary, key: &[u8]) -> Option<Window> {
+    let sides = inherited(doc, page, key)?.as_array().ok()?;
+    let side =
+        |index: usize| doc.dereference(sides.get(index)?).ok().and_then(|(_, side)| font::number(side));
+    Some([side(0)?, side(1)?, side(2)?, side(3)?])
 }
 
 /// The page's content streams as one.

@@ -10,6 +10,7 @@ use super::font::{Font, name, number};
 use super::layout::{Run, is_word_gap};
 use super::lexer::{Lexer, Token};
 use super::names::Names;
+use super::sight::{Sight, Window};
 use super::{text_string, unpack};
 use crate::Reason;
 
@@ -50,6 +51,8 @@ pub(super) struct Runner<'a> {
     /// Glyphs are read by their names, whatever text the file tells for them; whether that makes a difference.
     pub(super) by_names: bool,
     pub(super) lies: bool,
+    /// What the page shows of what is drawn.
+    pub(super) window: Option<Window>,
     pub(super) seen: Seen,
 }
 
@@ -106,6 +109,7 @@ struct State {
     stretch: f64,
     leading: f64,
     rise: f64,
+    sight: Sight,
 }
 
 struct Frame<'a> {
@@ -149,6 +153,7 @@ impl<'a> Runner<'a> {
             pictures: 0,
             by_names: false,
             lies: false,
+            window: None,
             seen: Seen::default(),
         }
     }
@@ -168,6 +173,7 @@ impl<'a> Runner<'a> {
             stretch: 1.0,
             leading: 0.0,
             rise: 0.0,
+            sight: Sight::through(self.window),
         };
         let frame = Frame { content: content.into(), at: 0, resources, form: None, saved: 0 };
         let mut page = Page {
@@ -312,6 +318,7 @@ impl<'a> Page<'_, 'a> {
             b"EMC" => self.end_marked(),
             _ => {}
         }
+        self.state.sight.operate(operator, operands, &self.state.matrix);
     }
 
     fn next_line(&mut self) {
@@ -333,7 +340,11 @@ impl<'a> Page<'_, 'a> {
     fn graphics_state(&mut self, operands: &[Token<'_>]) {
         let doc = self.runner.doc;
         let entry = self.resource(b"ExtGState", operands).and_then(|entry| doc.dereference(entry).ok());
-        let font = entry.and_then(|(_, state)| state.as_dict().ok()?.get_deref(b"Font", doc).ok());
+        let state = entry.and_then(|(_, state)| state.as_dict().ok());
+        if let Some(alpha) = state.and_then(|state| number(state.get_deref(b"ca", doc).ok()?)) {
+            self.state.sight.clear = alpha <= 0.0;
+        }
+        let font = state.and_then(|state| state.get_deref(b"Font", doc).ok());
         if let Some(Object::Array(pair)) = font
             && let [font, size] = pair.as_slice()
             && let Ok((_, Object::Dictionary(font))) = doc.dereference(font)
@@ -547,10 +558,12 @@ impl<'a> Page<'_, 'a> {
         let sign = if turned { -1.0 } else { 1.0 };
         let direction = if length > 0.0 { (sign * x / length, sign * y / length) } else { (1.0, 0.0) };
         let start = (whole[4], whole[5]);
-        Run { text: String::new(), start, end: start, direction, size: length * self.state.size * stretch }
+        let size = length * self.state.size * stretch;
+        Run { text: String::new(), start, end: start, direction, size, seen: true }
     }
 
-    fn end_run(&mut self, run: Run) {
+    fn end_run(&mut self, mut run: Run) {
+        run.seen = self.state.sight.sees(&run);
         if !run.text.is_empty() || self.marked.iter().any(|marked| marked.actual.is_some()) {
             self.shown.runs.push(run);
         }

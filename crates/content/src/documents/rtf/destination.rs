@@ -17,6 +17,8 @@ pub(super) enum Destination {
     /// What a field does.
     Instruction,
     HtmlTag,
+    /// What stands before each paragraph of a list, behind its length.
+    LevelText,
     /// The half of `\upr` that old readers take; the other goes where this was.
     Upper(Box<Destination>),
     /// Its own text at a place.
@@ -27,7 +29,7 @@ impl Destination {
     /// What a control word begins; nothing if it begins no destination.
     pub(super) fn of(word: &str, ignorable: bool, around: &Self) -> Option<Self> {
         use Destination::*;
-        if matches!(around, Skip | FontTable) && !matches!(word, "objdata" | "pict") {
+        if matches!(around, Skip | FontTable) && !matches!(word, "objdata" | "pict" | "leveltext") {
             return None;
         }
         Some(match word {
@@ -38,6 +40,7 @@ impl Destination {
             "sv" => ShapeValue,
             "fldinst" => Instruction,
             "htmltag" => HtmlTag,
+            "leveltext" => LevelText,
             "upr" => Upper(Box::new(around.clone())),
             "ud" => match around {
                 Upper(outer) => (**outer).clone(),
@@ -75,7 +78,7 @@ impl Destination {
             | "tblstyles" | "ftnsep" | "ftnsepc" | "ftncn" | "aftnsep" | "aftnsepc" | "aftncn"
             | "passwordhash" | "protusertbl" | "template" | "atrfstart" | "atrfend" | "atnref"
             | "atndate" | "expandedcolortbl" | "defchp" | "defpap" | "mmathPr" | "levelnumbers"
-            | "leveltext" | "atntime" | "private" | "hlloc" | "hlfr" | "factoidname" => Skip,
+            | "atntime" | "private" | "hlloc" | "hlfr" | "factoidname" => Skip,
             // What a reader that does not know it must not show.
             _ if ignorable => Named("ignored group", Kind::Hidden),
             _ => return None,

@@ -18,6 +18,8 @@ use tokens::{Token, Tokens};
 const MAX_DEPTH: usize = 4_096;
 /// Pieces beside the body: notes, comments, properties.
 const MAX_PIECES: usize = 100_000;
+/// Letters and digits of what stands before each paragraph of a list; numbers and bullets are none.
+const SHORTEST_LEVEL_TEXT: usize = 4;
 
 /// What a group's end restores.
 #[derive(Debug, Clone)]
@@ -241,6 +243,13 @@ impl Reader<'_, '_> {
                 }
             }
             Destination::Instruction => return self.instruction(&text),
+            Destination::LevelText => {
+                // Control characters stand for the numbers of the levels.
+                let words: String = text.chars().skip(1).filter(|c| !c.is_control()).collect();
+                if words.chars().filter(|c| c.is_alphanumeric()).count() >= SHORTEST_LEVEL_TEXT {
+                    return self.piece("numbering", Kind::Text, words.trim_end_matches(';').to_owned());
+                }
+            }
             Destination::HtmlTag => self.html.push_str(&text),
             Destination::Named(place, kind) => return self.piece(place, kind, text),
         }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::ole::{Fields, u16_at, u32_at, wide};
 use super::shared_strings::SharedStrings;
-use super::{Output, encrypted, rtf};
+use super::{Output, encrypted, rtf, shape};
 use crate::{Kind, Reason};
 
 pub(super) mod number;
@@ -29,6 +29,7 @@ pub(super) mod id {
     pub(in crate::documents) const MULRK: u16 = 0xbd;
     pub(in crate::documents) const RSTRING: u16 = 0xd6;
     pub(in crate::documents) const XF: u16 = 0xe0;
+    pub(in crate::documents) const DRAWING: u16 = 0xec;
     pub(in crate::documents) const SST: u16 = 0xfc;
     pub(in crate::documents) const LABELSST: u16 = 0xfd;
     pub(in crate::documents) const TXO: u16 = 0x1b6;
@@ -175,6 +176,7 @@ impl Book<'_, '_> {
                     return self.cell(row, column, text);
                 }
             }
+            id::DRAWING => return self.shapes(segments),
             _ => return self.beside(kind, segments),
         }
         Ok(())
@@ -290,6 +292,12 @@ impl Book<'_, '_> {
     }
 
     // ---- what stands beside the cells
+
+    fn shapes(&mut self, segments: &[&[u8]]) -> Result<(), Reason> {
+        let place = format!("{}{} shape", self.prefix, self.sheet.name);
+        let texts = shape::in_drawings(&segments.concat());
+        texts.into_iter().try_for_each(|(kind, text)| self.out.text(&place, kind, text))
+    }
 
     fn beside(&mut self, kind: u16, segments: &[&[u8]]) -> Result<(), Reason> {
         let data = segments[0];

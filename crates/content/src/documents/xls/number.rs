@@ -36,10 +36,18 @@ impl Formats {
 
     /// What a cell of a style shows, with what it holds where that differs.
     pub(in crate::documents) fn show(&self, style: u16, value: f64) -> String {
+        match self.shown_and_stored(style, value) {
+            (shown, Some(stored)) => format!("{shown} {stored}"),
+            (shown, None) => shown,
+        }
+    }
+
+    /// What a cell of a style shows, and apart what it holds where that differs.
+    pub(in crate::documents) fn shown_and_stored(&self, style: u16, value: f64) -> (String, Option<String>) {
         let stored = plain(value);
         match self.known.show(style.into(), &stored) {
-            Some(shown) if shown != stored => format!("{shown} {stored}"),
-            _ => stored,
+            Some(shown) if shown != stored => (shown, Some(stored)),
+            _ => (stored, None),
         }
     }
 }
