@@ -220,8 +220,8 @@ impl<'m, 'h> Walk<'m, 'h> {
     ) {
         let text = text.into();
         if !text.is_empty() {
-            let (place, quoted) = (place.into(), Vec::new());
-            self.opened.segments.push(Segment { part, place, component, kind, view, text, quoted });
+            let (place, quoted, rows) = (place.into(), Vec::new(), Vec::new());
+            self.opened.segments.push(Segment { part, place, component, kind, view, text, quoted, rows });
         }
     }
 
@@ -275,6 +275,7 @@ impl<'m, 'h> Walk<'m, 'h> {
                 view: None,
                 text: text.into(),
                 quoted: Vec::new(),
+                rows: Vec::new(),
             });
         }
         if head.cut {

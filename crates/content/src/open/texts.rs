@@ -7,6 +7,7 @@ use super::Walk;
 use super::flowed::Labels;
 use super::task::{Octets, Place, Task, What};
 use crate::documents::is_flat;
+use crate::rows::ROW_COST;
 use crate::{
     AmbiguityReason, Component, FileKind, Kind, Reason, Role, View, charset, header, html, notation, transfer,
 };
@@ -154,7 +155,8 @@ impl<'m> Walk<'m, '_> {
             // Some clients show what hides inside a word.
             let joined: Vec<String> = page.joined.take().into_iter().chain(page.without.take()).collect();
             let renderings = self.views(view, 1 + joined.len());
-            let quoted = std::mem::take(&mut page.quoted);
+            let (quoted, rows) = (std::mem::take(&mut page.quoted), std::mem::take(&mut page.rows));
+            let affordable = self.spend(rows.len() * ROW_COST as usize, id, &place.path);
             for (kind, text) in page.into_texts() {
                 let view = if kind == Kind::Text { renderings[0] } else { view };
                 self.segment(id, "", component, kind, view, text);
@@ -162,6 +164,7 @@ impl<'m> Walk<'m, '_> {
                     && let Some(segment) = self.opened.segments.last_mut()
                 {
                     segment.quoted = quoted.clone();
+                    segment.rows = if affordable { rows.clone() } else { Vec::new() };
                 }
             }
             for (text, view) in joined.into_iter().zip(renderings.into_iter().skip(1)) {
