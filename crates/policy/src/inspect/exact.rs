@@ -45,7 +45,10 @@ pub(super) fn look(
             return;
         }
         let mut hits = Hits::default();
-        trouble.fault |= scan(index, &Prepared::new(&stretch.text), wants, deadline, &mut hits).is_err();
+        trouble.fault |= {
+            let text = Prepared::new(&stretch.text);
+            scan(index, &text, &stretch.table_rows, wants, deadline, &mut hits).is_err()
+        };
         trouble.overflow |= hits.overflow;
         trouble.late |= hits.late;
         found.extend(hits.rows.into_iter().map(|hit| {
