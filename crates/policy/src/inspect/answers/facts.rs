@@ -1,9 +1,12 @@
 //! Questions that a message answers with yes or no: its size, its people, its headers, the time.
 
+use std::collections::HashSet;
+
 use content::Role;
 use jiff::civil::Weekday;
 
 use super::{Answers, is_file};
+use crate::address::Addresses;
 use crate::compile::model::{Need, Test, TimeTest};
 
 impl Answers<'_> {
@@ -14,13 +17,15 @@ impl Answers<'_> {
             Test::AttachmentCount(amount) => amount.holds(self.attachments()),
             Test::MessageSize(amount) => amount.holds(self.mail.size),
             Test::Sender(addresses) => addresses.contains(&envelope.sender),
-            Test::Recipients { patterns, need } => {
-                let matching =
-                    envelope.recipients.iter().filter(|recipient| patterns.contains(recipient)).count();
-                match need {
-                    Need::All => matching == envelope.recipients.len() && matching > 0,
-                    Need::AtLeast(least) => matching as u64 >= *least,
-                }
+            Test::Recipients { patterns, need: Need::All } => {
+                let all = &envelope.recipients;
+                !all.is_empty() && all.iter().all(|recipient| patterns.contains(recipient))
+            }
+            Test::Recipients { patterns, need: Need::AtLeast(1) } => {
+                envelope.recipients.iter().any(|recipient| patterns.contains(recipient))
+            }
+            Test::Recipients { patterns, need: Need::AtLeast(least) } => {
+                self.different(Some(patterns)) as u64 >= *least
             }
             Test::HeaderPresent { name, present } => self.headers(name).next().is_some() == *present,
             Test::HeaderEquals { name, values } => {
@@ -39,6 +44,13 @@ impl Answers<'_> {
         }
     }
 
+    /// How many different recipients there are, of those that are meant: one that is named twice is one.
+    fn different(&self, meant: Option<&Addresses>) -> usize {
+        let recipients = self.mail.envelope.recipients.iter();
+        let recipients = recipients.filter(|one| meant.is_none_or(|meant| meant.contains(one)));
+        recipients.map(|one| one.to_lowercase()).collect::<HashSet<String>>().len()
+    }
+
     fn headers<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s str> {
         let fields = self.mail.opened.headers.iter();
         fields
@@ -48,13 +60,11 @@ impl Answers<'_> {
 
     /// What the mail has where a question asks for a fact, in words.
     pub(in crate::inspect) fn fact(&self, test: &Test) -> Option<String> {
-        let envelope = self.mail.envelope;
         Some(match test {
             Test::AttachmentCount(_) => format!("it has {}", self.attachments()),
             Test::MessageSize(_) => format!("it has {} octets", self.mail.size),
             Test::Recipients { patterns, .. } => {
-                let matching = envelope.recipients.iter().filter(|one| patterns.contains(one)).count();
-                format!("{matching} of {} recipients", envelope.recipients.len())
+                format!("{} of {} recipients", self.different(Some(patterns)), self.different(None))
             }
             Test::Direction(_) => format!("it is {}", self.direction),
             Test::Time(test) => {

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use content::Reason;
 
 use super::{Answers, At, Item, is_file, item};
-use crate::address::glob_matches;
 use crate::compile::model::{FileTest, Reasons};
+use crate::glob::{glob_matches, plain_name};
 use crate::inspect::pieces::file_scope;
 
 impl Answers<'_> {
@@ -71,6 +71,6 @@ impl Answers<'_> {
 
 fn name_matches(name: Option<&str>, globs: &[String]) -> bool {
     let Some(name) = name else { return false };
-    let name = name.to_lowercase();
+    let name = plain_name(name);
     globs.iter().any(|glob| glob_matches(glob, &name))
 }
