@@ -9,7 +9,7 @@ mod support;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use exact::{TABLE, build, column, customers, indexed, set};
+use exact::{TABLE, build, column, customers, indexed, set, set_with};
 use policy::index::{IndexKeys, IndexKind, Indexes, Kind, Skip};
 use policy::{Set, SourceFile};
 use support::{Message, mail, with_files};
@@ -107,6 +107,24 @@ fn a_required_column_must_be_there() {
     let dir = indexed();
     let set = set(dir.path(), "exact = \"customers\"\ncolumns = 2\nrequire = [\"ssn\"]");
     assert_eq!(counts(&set, &["Ann O'Brien ann.obrien@shop.example", "O'Brien 123456789"]), [0, 1]);
+}
+
+#[test]
+fn values_in_ignored_text_do_not_count() {
+    let dir = indexed();
+    let set = set_with(
+        dir.path(),
+        "exact = \"customers\"\ncolumns = 2\nrequire = [\"ssn\"]",
+        "[ignore]\nquoted_replies = true\n[[ignore.text]]\nname = \"Sample\"\ntext = \"For instance O'Brien with 123-45-6789 as number\"\n",
+    );
+    let texts = [
+        "Thanks.\r\n> O'Brien 123-45-6789\r\n",
+        "Write it so: for instance O'Brien,\r\nwith 123-45-6789 as number. Bye",
+        "O'Brien again.\r\n> 123-45-6789\r\n",
+        "O'Brien 123-45-6789\r\n> O'Brien 123-45-6789\r\n",
+        "For instance O'Brien with 123-45-6789",
+    ];
+    assert_eq!(counts(&set, &texts), [0, 0, 0, 1, 1]);
 }
 
 #[test]

@@ -86,7 +86,7 @@ pub(super) fn gather(set: &Compiled, pieces: &Pieces<'_>, mail: &Mail<'_>) -> Ga
     }
     gatherer.look_through(&rows);
     let mut gathered = gatherer.out;
-    probes::ask(&set.engine, pieces, &mail.opened.parts, deadline, &mut gathered);
+    probes::ask(set, pieces, &mail.opened.parts, deadline, &mut gathered);
     gathered
 }
 

@@ -61,9 +61,15 @@ pub fn indexed() -> tempfile::TempDir {
 }
 
 pub fn set(dir: &Path, condition: &str) -> Set {
+    set_with(dir, condition, "")
+}
+
+/// With settings of the set.
+pub fn set_with(dir: &Path, condition: &str, settings: &str) -> Set {
     let indexes = Indexes::open(dir, &IndexKeys::in_dir(dir.join("keys")));
     let policy = format!("id = 1\nname = \"P\"\nmode = \"on\"\n[[rule]]\nname = \"R\"\n{condition}");
-    match Set::load_files_with(&[SourceFile::new("p.toml", policy)], &indexes) {
+    let files = [SourceFile::new("p.toml", policy), SourceFile::new("settings.toml", settings)];
+    match Set::load_files_with(&files, &indexes) {
         Ok(loaded) => loaded.set,
         Err(told) => panic!("{}", told.iter().map(ToString::to_string).collect::<String>()),
     }

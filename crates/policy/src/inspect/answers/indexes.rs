@@ -63,7 +63,7 @@ impl<'a> Answers<'a> {
             return Vec::new();
         };
         let mut items = Vec::new();
-        for likeness in learned::judge(test, index, self.pieces) {
+        for likeness in learned::judge(test, index, &self.set.settings, self.pieces) {
             items.push(item(likeness.scope, At::Like(self.likenesses.len() as u32), items.len()));
             self.likenesses.push((name.clone(), likeness));
         }
