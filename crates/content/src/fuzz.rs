@@ -40,6 +40,7 @@ pub fn mail(octets: &[u8]) {
         for segment in &opened.segments {
             assert!(known(segment.part));
             assert!(opened.path_of(segment).ends_with(&*segment.place));
+            rows_lie_in(&segment.text, &segment.rows);
         }
         assert!(opened.unscannable.iter().all(|found| known(found.part)));
         assert!(opened.ambiguous.iter().all(|found| known(found.part)));
@@ -65,6 +66,12 @@ pub fn header(octets: &[u8]) {
     value(octets);
 }
 
+/// Rows of tables lie in their text, in order and apart.
+pub(crate) fn rows_lie_in(text: &str, rows: &[std::ops::Range<usize>]) {
+    assert!(rows.iter().all(|row| text.get(row.clone()).is_some_and(|row| !row.is_empty())));
+    assert!(rows.windows(2).all(|two| two[0].end <= two[1].start));
+}
+
 fn value(octets: &[u8]) {
     headers::text(octets);
     let parameters = headers::parameters(octets);
@@ -75,6 +82,7 @@ fn value(octets: &[u8]) {
 pub fn html(octets: &[u8]) {
     pages::declared_charset(octets);
     let page = pages::read(&String::from_utf8_lossy(octets));
+    rows_lie_in(&page.shown, &page.rows);
     assert!(page.into_texts().all(|(_, text)| !text.trim().is_empty()));
 }
 

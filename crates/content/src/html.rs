@@ -8,6 +8,7 @@ use html5gum::{DefaultEmitter, Token, Tokenizer};
 
 use crate::Kind;
 use crate::direction::Shown;
+use crate::rows::Rows;
 use quote::Quote;
 use style::Sheet;
 use turned::Turned;
@@ -82,6 +83,8 @@ pub(crate) struct Page {
     pub(crate) shown: String,
     /// Octets of what is shown that quote an earlier mail, in order and apart.
     pub(crate) quoted: Vec<Range<usize>>,
+    /// Octets of what is shown that are each one row of a table, in order and apart.
+    pub(crate) rows: Vec<Range<usize>>,
     pub(crate) hidden: String,
     /// Shown and hidden in one, if hidden text stands inside a word: some clients show it.
     pub(crate) joined: Option<String>,
@@ -125,10 +128,11 @@ pub(crate) fn read(html: &str) -> Page {
         reader.hide_all = true;
         reader.read(&again);
     }
-    let Reader { mut page, all, inside_a_word, quote, ruled, turned, .. } = reader;
+    let Reader { mut page, all, inside_a_word, quote, rows, ruled, turned, .. } = reader;
     page.without = ruled.filter(|ruled| ruled.inside_a_word).map(|ruled| ruled.text);
     page.turned = turned.into_shown();
     page.quoted = quote.into_ranges(&page.shown);
+    page.rows = rows.into_ranges(&page.shown);
     page.joined = inside_a_word.then_some(all).flatten();
     page
 }
@@ -157,6 +161,7 @@ struct Reader {
     ruled: Option<Ruled>,
     turned: Turned,
     quote: Quote,
+    rows: Rows,
     /// How many elements deep we are inside one that is not shown.
     hidden: u32,
     hide_all: bool,
@@ -275,6 +280,7 @@ impl Reader {
         if !self.hide_all && !tag.self_closing {
             self.quote.start(tag, self.page.shown.len());
         }
+        self.start_of_table(name);
         let (mut conceals, mut class, mut id) = (false, None, None);
         for (key, value) in &tag.attributes {
             let key: &[u8] = key;
@@ -319,11 +325,32 @@ impl Reader {
             self.quote.end(name, self.page.shown.len());
             self.turned.end(name);
         }
+        self.end_of_table(name);
         if !VOID.contains(&name) {
             if let Some(ruled) = &mut self.ruled {
                 ruled.depth = ruled.depth.saturating_sub(1);
             }
             self.hidden = self.hidden.saturating_sub(1).max(u32::from(self.hide_all));
+        }
+    }
+
+    fn start_of_table(&mut self, name: &[u8]) {
+        match name {
+            _ if self.hide_all => {}
+            b"table" => self.rows.start_table(),
+            b"tr" => self.rows.start_row(&self.page.shown),
+            b"td" | b"th" => self.rows.start_cell(&self.page.shown),
+            _ => {}
+        }
+    }
+
+    fn end_of_table(&mut self, name: &[u8]) {
+        match name {
+            _ if self.hide_all => {}
+            b"table" => self.rows.end_table(&self.page.shown),
+            b"tr" => self.rows.end_row(&self.page.shown),
+            b"td" | b"th" => self.rows.end_cell(&self.page.shown),
+            _ => {}
         }
     }
 
@@ -447,6 +474,27 @@ mod tests {
             "<iframe srcdoc='&lt;b&gt;4&lt;/b&gt;111 <a href=http://x/>z</a>'></iframe><use xlink:href='http://y/'/>",
         );
         assert_eq!((page.hidden.trim(), page.links.as_str()), ("4111 z", "http://y/\nhttp://x/\n"));
+    }
+
+    #[test]
+    fn rows_of_tables_are_told_and_what_lays_out_is_none() {
+        let rows = |html: &str| -> Vec<String> {
+            let page = read(html);
+            page.rows.iter().map(|row| page.shown[row.clone()].replace('\n', "|")).collect()
+        };
+        let table =
+            "<table><thead><tr><th>Who<th>What<tbody><tr><td><p>Ann</p><td><b>1</b>2<tr><td>Bea<td>3</table>";
+        assert_eq!(
+            rows(&format!("<td>x<tr>y{table}z<table><td>u<td>v")),
+            ["Who|What", "Ann|12", "Bea|3", "u|v"]
+        );
+        let layout = format!("<table><tr><td>menu</td><td>{table}</td></tr><tr><td>foot</td></tr></table>");
+        assert_eq!(rows(&layout), ["Who|What", "Ann|12", "Bea|3"]);
+        assert_eq!(rows("<table><tr><td>a</td><td hidden>b</td></tr></table>"), Vec::<String>::new());
+        assert_eq!(
+            rows("x<!--[if mso]><table><tr><td>a<td>b<tr><td>c<td>d</table><![endif]-->"),
+            Vec::<String>::new()
+        );
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod html;
 mod kind;
 mod notation;
 mod open;
+mod rows;
 mod smime;
 mod text;
 mod tnef;
@@ -176,7 +177,9 @@ pub struct Segment<'m> {
     /// The text.
     pub text: Text<'m>,
     /// Octets of a page's text that the page says are an earlier mail's, in order and apart.
-    pub quoted: Vec<std::ops::Range<usize>>,
+    pub quoted: Vec<Range<usize>>,
+    /// Octets that are each one row of a table, in order and apart.
+    pub rows: Vec<Range<usize>>,
 }
 
 /// Segments of one `group` with different `index` render the same thing: count a group once.
@@ -466,6 +469,8 @@ pub enum DocumentItem {
         kind: Kind,
         /// The text.
         text: Text<'static>,
+        /// Octets of it that are each one row of a table, in order and apart.
+        rows: Vec<Range<usize>>,
     },
     /// A file inside.
     File {

@@ -248,7 +248,8 @@ impl<'m, 'h> Walk<'m, 'h> {
         view: Option<View>,
         text: Text<'m>,
     ) {
-        self.opened.segments.push(Segment { part, place, component, kind, view, text, quoted: Vec::new() });
+        let (quoted, rows) = (Vec::new(), Vec::new());
+        self.opened.segments.push(Segment { part, place, component, kind, view, text, quoted, rows });
     }
 
     /// Text that is forced into a direction that its letters do not have is nobody's way of writing.

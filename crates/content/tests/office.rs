@@ -278,7 +278,9 @@ fn strings_that_no_cell_shows_any_more_are_read_as_hidden() {
         .items
         .iter()
         .filter_map(|item| match item {
-            DocumentItem::Text { place, kind: Kind::Hidden, text } => Some((place.as_ref(), text.as_ref())),
+            DocumentItem::Text { place, kind: Kind::Hidden, text, .. } => {
+                Some((place.as_ref(), text.as_ref()))
+            }
             _ => None,
         })
         .collect();
@@ -294,7 +296,7 @@ fn in_package(kind: FileKind, parts: &[(&str, &str)]) -> Vec<(String, Kind, Stri
     .concat();
     let answer = ask(kind, &stored_zip(&all), &Limits::default());
     let texts = answer.items.into_iter().filter_map(|item| match item {
-        DocumentItem::Text { place, kind, text } => Some((place.to_string(), kind, text.to_string())),
+        DocumentItem::Text { place, kind, text, .. } => Some((place.to_string(), kind, text.to_string())),
         DocumentItem::File { .. } => None,
     });
     texts.collect()

@@ -63,7 +63,12 @@ fn do_as_the_name_says(
     send: &mut dyn FnMut(DocumentAnswer),
 ) -> DocumentAnswer {
     let said = |text: &str| DocumentAnswer {
-        items: vec![DocumentItem::Text { place: "".into(), kind: Kind::Text, text: text.to_owned().into() }],
+        items: vec![DocumentItem::Text {
+            place: "".into(),
+            kind: Kind::Text,
+            text: text.to_owned().into(),
+            rows: vec![],
+        }],
         ..DocumentAnswer::default()
     };
     match request.name.unwrap_or_default() {

@@ -62,7 +62,7 @@ pub enum Error {
     #[error(transparent)]
     Web(#[from] web::Error),
     /// A port cannot be had.
-    #[error("{0}; is another server running there?")]
+    #[error(transparent)]
     Listen(#[from] web::listen::Error),
     /// A certificate is missing or wrong.
     #[error(transparent)]

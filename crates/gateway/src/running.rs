@@ -222,7 +222,7 @@ fn shared(
 
 async fn bind(what: &str, listen: &str) -> Result<TcpListener, Error> {
     TcpListener::bind(listen).await.map_err(|why| {
-        Error::Setup(format!("cannot listen on {listen} ({what}): {why}; is another server running there?"))
+        Error::Setup(format!("cannot listen on {listen} ({what}): {}", web::listen::remedy(&why)))
     })
 }
 

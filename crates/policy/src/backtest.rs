@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Disposition, Inspection, Mail, Response, Set, respond};
+use crate::{Disposition, Inspection, Mail, Response, Set, Severity, respond};
 
 /// What a set makes of a mail.
 #[derive(Debug)]
@@ -28,6 +28,12 @@ impl Judged {
         self.inspection.violations.iter().map(|violation| violation.policy.id).collect()
     }
 
+    /// How bad the violation of a policy is.
+    fn severity(&self, policy: u32) -> Option<Severity> {
+        let mut violations = self.inspection.violations.iter();
+        violations.find(|violation| violation.policy.id == policy).map(|violation| violation.severity)
+    }
+
     /// What becomes of the mail.
     pub fn disposition(&self) -> &Disposition {
         &self.response.disposition
@@ -45,6 +51,8 @@ pub struct Compared<E> {
     pub no_longer: u64,
     /// Mails that both find.
     pub unchanged: u64,
+    /// Those among them that are worse or less bad than they were.
+    pub other_severity: u64,
     /// The first of those that only the later set finds.
     pub newly_examples: Vec<E>,
     /// The first of those that only the earlier set finds.
@@ -75,6 +83,7 @@ impl<E: Clone> Comparison<E> {
     pub fn add(&mut self, example: &E, before: &Judged, after: &Judged) -> bool {
         self.mails += 1;
         let (was, is) = (before.policies(), after.policies());
+        let mut differs = was != is || before.disposition() != after.disposition();
         let (from, to) = (before.disposition().as_str(), after.disposition().as_str());
         if from != to {
             *self.dispositions.entry((from, to)).or_default() += 1;
@@ -86,7 +95,12 @@ impl<E: Clone> Comparison<E> {
         let most = self.examples;
         for (id, compared) in &mut self.policies {
             match (was.contains(id), is.contains(id)) {
-                (true, true) => compared.unchanged += 1,
+                (true, true) => {
+                    let other = before.severity(*id) != after.severity(*id);
+                    differs |= other;
+                    compared.unchanged += 1;
+                    compared.other_severity += u64::from(other);
+                }
                 (false, true) => {
                     compared.newly += 1;
                     keep(&mut compared.newly_examples, example, most);
@@ -98,7 +112,6 @@ impl<E: Clone> Comparison<E> {
                 (false, false) => {}
             }
         }
-        let differs = was != is || from != to;
         self.different += u64::from(differs);
         differs
     }
@@ -111,6 +124,7 @@ impl<E> Compared<E> {
             newly: 0,
             no_longer: 0,
             unchanged: 0,
+            other_severity: 0,
             newly_examples: Vec::new(),
             no_longer_examples: Vec::new(),
         }

@@ -78,7 +78,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("W0207", "a count is asked for that cannot be reached"),
     ("W0208", "an exception is over"),
     ("W0209", "a tier never decides"),
-    ("W0210", "one recipient is enough for an exception, whoever else gets the mail"),
+    (
+        "W0210",
+        "one recipient is enough for an exception, or to keep a rule from matching, whoever else gets the mail",
+    ),
     ("W0211", "an address file or a group is empty"),
     ("W0213", "a known text is too short to be known by"),
     // surely not meant: indexes

@@ -207,7 +207,7 @@ fn plain_dn(dn: &str) -> String {
 }
 
 fn entries(export: &str) -> Result<Vec<Entry>, BadExport> {
-    let text = export.replace("\r\n", "\n").replace("\n ", "");
+    let text = export.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace("\n ", "");
     let mut all = Vec::new();
     let mut entry = Entry::default();
     for (number, line) in text.lines().enumerate() {

@@ -17,6 +17,7 @@ mod compile;
 mod diagnostic;
 pub mod directory;
 pub mod fuzz;
+mod glob;
 pub mod index;
 mod inspect;
 mod mail;

@@ -125,8 +125,12 @@ fn a_number_in_a_cell_counts_once_and_stands_beside_the_words_of_its_row() {
         ("D1", Kind::Text, "4111 1111 1111 1111"),
         ("D1", Kind::Hidden, "4111111111111111"),
     ];
-    let items =
-        cells.map(|(place, kind, text)| DocumentItem::Text { place: place.into(), kind, text: text.into() });
+    let items = cells.map(|(place, kind, text)| DocumentItem::Text {
+        place: place.into(),
+        kind,
+        text: text.into(),
+        rows: vec![],
+    });
     let answer = DocumentAnswer { items: items.to_vec(), ..DocumentAnswer::default() };
     assert_eq!(with_files("x", &[("a.zip", "PK\u{3}\u{4}")]).count_answered(&set, answer), Some(1));
 }

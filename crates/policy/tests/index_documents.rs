@@ -63,9 +63,15 @@ fn contracts() -> Vec<(String, String)> {
 }
 
 fn set(dir: &Path, condition: &str) -> Set {
+    set_with(dir, condition, "")
+}
+
+/// With settings of the set.
+fn set_with(dir: &Path, condition: &str, settings: &str) -> Set {
     let indexes = Indexes::open(dir, &IndexKeys::in_dir(dir.join("keys")));
     let policy = format!("id = 1\nname = \"P\"\nmode = \"on\"\n[[rule]]\nname = \"R\"\n{condition}");
-    match Set::load_files_with(&[SourceFile::new("p.toml", policy)], &indexes) {
+    let files = [SourceFile::new("p.toml", policy), SourceFile::new("settings.toml", settings)];
+    match Set::load_files_with(&files, &indexes) {
         Ok(loaded) => loaded.set,
         Err(told) => panic!("{}", told.iter().map(ToString::to_string).collect::<String>()),
     }
@@ -219,6 +225,34 @@ fn a_file_that_is_found_by_its_text_counts_once() {
     files(dir.path(), &all);
     let set = set(dir.path(), "documents = \"own\"");
     assert_eq!(with_octets("x.txt", texts[3].1.as_bytes()).count(&set), Some(1));
+}
+
+#[test]
+fn what_is_quoted_of_an_earlier_mail_is_no_passage_where_the_set_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let texts = contracts();
+    documents(dir.path(), &texts);
+    let settings = "[ignore]\nquoted_replies = true\n";
+    let set = set_with(dir.path(), "documents = \"own\"", settings);
+    let quoted = excerpt(&texts[7].1, 0, 300);
+    assert!(!mail(&format!("Thanks.\r\n{quoted}")).violates(&set));
+    let inspection = mail(&format!("{quoted}{}\r\n{quoted}", quoted.replace("> ", ""))).inspect(&set);
+    let found = &inspection.violations[0].matches[0];
+    assert!(
+        (quoted.len()..2 * quoted.len()).contains(&found.offset) && !found.text.contains('>'),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn what_is_quoted_of_an_earlier_mail_is_not_what_a_mail_is_like_where_the_set_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(learn(dir.path(), false, sided).written);
+    let set = set_with(dir.path(), "learned = \"own\"", "[ignore]\nquoted_replies = true\n");
+    let text = sided(1_000, true);
+    let quoted: String =
+        text.split(". ").map(|line| format!("> {}\r\n", line.replace("\r\n", " "))).collect();
+    assert!(mail(&text).violates(&set) && !mail(&quoted).violates(&set));
 }
 
 #[test]

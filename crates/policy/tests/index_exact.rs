@@ -2,76 +2,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/exact.rs"]
+mod exact;
 mod support;
 
 use std::path::Path;
 use std::sync::LazyLock;
 
-use policy::index::{
-    BuildError, ColumnOption, ExactOptions, ExactReport, IndexKey, IndexKeys, IndexKind, Indexes, Kind, Skip,
-    build_exact,
-};
+use exact::{TABLE, build, column, customers, indexed, set, set_with};
+use policy::index::{IndexKeys, IndexKind, Indexes, Kind, Skip};
 use policy::{Set, SourceFile};
 use support::{Message, mail, with_files};
-
-const TABLE: &str = "\
-customer_no;First Name;Last Name;SSN;E-Mail;Mobile;Birthday
-100001;Ann;O'Brien;123-45-6789;Ann.OBrien@Shop.example;+49 30 1234567;1980-02-03
-100002;José;Müller-Lüdenscheidt;987-65-4321;jose@shop.example;+1 (555) 123-4567;1975-12-31
-100003;Mary Ann;Smith;555-44-3333;mary@shop.example;+44 20 7946 0958;1990-07-14
-100004;Will;May;012-34-5678;will@shop.example;+33 1 42 68 53 00;2001-01-30
-100005;太郎;山田;222-33-4444;taro@shop.example;+81 3 1234 5678;1969-05-05
-";
-
-fn column(name: &str, kind: Kind) -> ColumnOption {
-    ColumnOption { name: name.into(), kind, order: None, home: None }
-}
-
-fn customers() -> Vec<ColumnOption> {
-    vec![
-        column("first_name", Kind::Name),
-        column("last_name", Kind::Name),
-        column("ssn", Kind::Number),
-        column("e-mail", Kind::Email),
-        column("mobile", Kind::Phone),
-        column("birthday", Kind::Date),
-    ]
-}
-
-fn options(columns: Vec<ColumnOption>) -> ExactOptions {
-    ExactOptions {
-        columns,
-        separator: None,
-        no_header: false,
-        stop: vec![],
-        source: "customers.csv".into(),
-        max_age_days: 30,
-        size: None,
-    }
-}
-
-fn build(dir: &Path, table: &str, columns: Vec<ColumnOption>) -> Result<ExactReport, BuildError> {
-    let path = IndexKind::Exact.file_in(dir, "customers");
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let key = IndexKey::read_or_make(&dir.join("keys/customers.key")).unwrap();
-    build_exact(table.as_bytes(), &options(columns), &key, &path, &|_| ())
-}
-
-/// A directory with the table's index.
-fn indexed() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    build(dir.path(), TABLE, customers()).unwrap();
-    dir
-}
-
-fn set(dir: &Path, condition: &str) -> Set {
-    let indexes = Indexes::open(dir, &IndexKeys::in_dir(dir.join("keys")));
-    let policy = format!("id = 1\nname = \"P\"\nmode = \"on\"\n[[rule]]\nname = \"R\"\n{condition}");
-    match Set::load_files_with(&[SourceFile::new("p.toml", policy)], &indexes) {
-        Ok(loaded) => loaded.set,
-        Err(told) => panic!("{}", told.iter().map(ToString::to_string).collect::<String>()),
-    }
-}
 
 fn counts(set: &Set, texts: &[&str]) -> Vec<u64> {
     texts.iter().map(|text| mail(text).count(set).unwrap_or(0)).collect()
@@ -166,6 +107,24 @@ fn a_required_column_must_be_there() {
     let dir = indexed();
     let set = set(dir.path(), "exact = \"customers\"\ncolumns = 2\nrequire = [\"ssn\"]");
     assert_eq!(counts(&set, &["Ann O'Brien ann.obrien@shop.example", "O'Brien 123456789"]), [0, 1]);
+}
+
+#[test]
+fn values_in_ignored_text_do_not_count() {
+    let dir = indexed();
+    let set = set_with(
+        dir.path(),
+        "exact = \"customers\"\ncolumns = 2\nrequire = [\"ssn\"]",
+        "[ignore]\nquoted_replies = true\n[[ignore.text]]\nname = \"Sample\"\ntext = \"For instance O'Brien with 123-45-6789 as number\"\n",
+    );
+    let texts = [
+        "Thanks.\r\n> O'Brien 123-45-6789\r\n",
+        "Write it so: for instance O'Brien,\r\nwith 123-45-6789 as number. Bye",
+        "O'Brien again.\r\n> 123-45-6789\r\n",
+        "O'Brien 123-45-6789\r\n> O'Brien 123-45-6789\r\n",
+        "For instance O'Brien with 123-45-6789",
+    ];
+    assert_eq!(counts(&set, &texts), [0, 0, 0, 1, 1]);
 }
 
 #[test]

@@ -215,7 +215,8 @@ pub struct ServerConfig {
     pub max_drain: u64,
     /// Recipients accepted in one transaction.
     pub max_recipients: usize,
-    /// Commands answered with an error of our own before the session is ended.
+    /// Errors before the session is ended, since it began or a message was accepted: commands answered with an error of our own,
+    /// and what the service refuses for good.
     pub max_errors: usize,
     /// Lengths of lines and paths.
     pub limits: Limits,
@@ -261,7 +262,7 @@ pub struct SessionEnd {
     pub accepted: u64,
     /// Messages that were answered otherwise, our own refusals included.
     pub refused: u64,
-    /// Errors of our own, as `ServerConfig::max_errors` counts them.
+    /// All errors that [`ServerConfig::max_errors`] counts.
     pub errors: usize,
     /// The session was encrypted at its end.
     pub tls: bool,

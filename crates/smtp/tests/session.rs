@@ -331,6 +331,120 @@ async fn too_many_errors_end_the_session() {
 }
 
 #[tokio::test]
+async fn what_the_service_refuses_for_good_is_an_error() {
+    let config = ServerConfig { max_errors: 2, ..config() };
+    let script = "C: MAIL FROM:<a@a.example>
+         C: RCPT TO:<refused@b.example>
+         C: RCPT TO:<b@b.example>
+         C: RCPT TO:<refused@b.example>
+         C: RCPT TO:<refused@b.example>
+         C: RCPT TO:<c@b.example>
+         S: 250 2.1.0 Sender ok.
+         S: 550 5.1.1 No such user.
+         S: 250 2.1.5 Recipient ok.
+         S: 550 5.1.1 No such user.
+         S: 550 5.1.1 No such user.
+         S: 421 4.7.0 Too many errors, closing connection.
+         S.";
+    let fake = talk_with(config, Fake::default(), &format!("{HELLO}{script}")).await;
+    assert_eq!(fake.messages(), 0);
+}
+
+#[tokio::test]
+async fn what_the_service_refuses_for_now_is_none() {
+    let config = ServerConfig { max_errors: 1, ..config() };
+    let script = "C: MAIL FROM:<a@a.example>
+         C: RCPT TO:<later@b.example>
+         C: RCPT TO:<later@b.example>
+         C: RCPT TO:<later@b.example>
+         C: RCPT TO:<b@b.example>
+         C: DATA
+         S: 250 2.1.0 Sender ok.
+         S: 450 4.2.1 Later.
+         S: 450 4.2.1 Later.
+         S: 450 4.2.1 Later.
+         S: 250 2.1.5 Recipient ok.
+         S~ 354";
+    talk_with(config, Fake::default(), &format!("{HELLO}{script}")).await;
+}
+
+#[tokio::test]
+async fn recipients_behind_a_refused_sender_are_one_error_with_it() {
+    let config = ServerConfig { max_errors: 1, ..config() };
+    let script = "C: MAIL FROM:<refused@a.example>
+         C: RCPT TO:<b@b.example>
+         C: RCPT TO:<refused@b.example>
+         C: RCPT TO:<c@b.example>
+         S: 550 5.1.1 No such user.
+         S: 503 5.5.1 Need MAIL before RCPT.
+         S: 550 5.1.1 No such user.
+         S: 503 5.5.1 Need MAIL before RCPT.
+         C: NOOP
+         S: 250 2.0.0 Ok: Carry on.";
+    talk_with(config, Fake::default(), &format!("{HELLO}{script}")).await;
+}
+
+#[tokio::test]
+async fn errors_are_counted_anew_from_each_message_that_is_taken() {
+    let config = ServerConfig { max_errors: 2, ..config() };
+    let errors = "C: WRONG
+         S~ 500
+         C: WRONG
+         S~ 500
+         ";
+    let message = "C: MAIL FROM:<a@a.example>
+         S~ 250
+         C: RCPT TO:<b@b.example>
+         S~ 250
+         C: DATA
+         S~ 354
+         C: x
+         C: .
+         S~ 250
+         ";
+    let script = format!(
+        "{HELLO}{errors}{message}{errors}{message}{errors}C: WRONG
+         S~ 500
+         S: 421 4.7.0 Too many errors, closing connection.
+         S."
+    );
+    let fake = talk_with(config, Fake::default(), &script).await;
+    assert_eq!(fake.messages(), 2);
+}
+
+#[tokio::test]
+async fn recipients_over_the_limit_do_not_keep_the_message_from_the_others() {
+    let config = ServerConfig { max_recipients: 1, max_errors: 1, ..config() };
+    let over = "C: RCPT TO:<c@b.example>
+         S: 452 4.5.3 Too many recipients.
+         ";
+    let script = format!(
+        "{HELLO}C: MAIL FROM:<a@a.example>
+         S~ 250
+         C: RCPT TO:<b@b.example>
+         S~ 250
+         {}C: DATA
+         S~ 354
+         C: x
+         C: .
+         S~ 250",
+        over.repeat(1_000)
+    );
+    let fake = talk_with(config.clone(), Fake::default(), &script).await;
+    assert_eq!(fake.messages(), 1);
+    let script = format!(
+        "{HELLO}C: MAIL FROM:<a@a.example>
+         S~ 250
+         C: RCPT TO:<b@b.example>
+         S~ 250
+         {}S: 421 4.7.0 Too many errors, closing connection.
+         S.",
+        over.repeat(1_002)
+    );
+    talk_with(config, Fake::default(), &script).await;
+}
+
+#[tokio::test]
 async fn lines_that_are_too_long_or_not_clean_are_refused_and_the_next_is_a_command_again() {
     let long = "x".repeat(5000);
     let endless = "y".repeat(100_000);

@@ -54,7 +54,9 @@ pub enum Error {
     #[error("the archive {0}")]
     Archive(String),
     /// Another process has the data directory.
-    #[error("{0} is in use by another process; one server owns a data directory")]
+    #[error(
+        "the data directory {0} is in use by another process: stop that one, or choose another directory"
+    )]
     InUse(String),
     /// Sealed octets were changed, cut or sealed by another key.
     #[error("stored data is damaged or was sealed by another key")]

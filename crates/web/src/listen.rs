@@ -99,6 +99,22 @@ pub struct Listening {
     pub task: tokio::task::JoinHandle<()>,
 }
 
+/// What is wrong with the address of a socket, and what to do.
+pub fn remedy(why: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    match why.kind() {
+        ErrorKind::AddrInUse => "another program listens there: stop it, or choose another port".to_owned(),
+        ErrorKind::AddrNotAvailable => {
+            "this machine has no such address; 0.0.0.0 or [::] stand for all that it has".to_owned()
+        }
+        ErrorKind::PermissionDenied => {
+            "ports below 1024 need root or CAP_NET_BIND_SERVICE: choose a higher one".to_owned()
+        }
+        ErrorKind::InvalidInput => "write ADDRESS:PORT".to_owned(),
+        _ => why.to_string(),
+    }
+}
+
 /// Why it does not listen.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -108,7 +124,7 @@ pub enum Error {
     )]
     NotLoopback(SocketAddr),
     /// The address is taken or is not ours.
-    #[error("cannot listen on {address}: {why}")]
+    #[error("cannot listen on {address}: {}", remedy(why))]
     Bind {
         /// Which.
         address: String,

@@ -1,7 +1,6 @@
 //! The operations port: `/metrics` in Prometheus' form and `/healthz`. No mail, no secrets, no way to change anything. And how a
 //! server's sockets are bound.
 
-use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -43,19 +42,7 @@ pub(crate) async fn serve(listen: &str, ops: Ops, stop: CancellationToken) -> Re
 pub(crate) async fn listen(address: &str, purpose: &str, setting: &str) -> Result<TcpListener> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|error| {
-        let remedy = match error.kind() {
-            ErrorKind::AddrInUse => {
-                "another program listens there: stop it, or choose another port".to_owned()
-            }
-            ErrorKind::AddrNotAvailable => {
-                "this machine has no such address; 0.0.0.0 or [::] stand for all that it has".to_owned()
-            }
-            ErrorKind::PermissionDenied => {
-                "ports below 1024 need root or CAP_NET_BIND_SERVICE: choose a higher one".to_owned()
-            }
-            ErrorKind::InvalidInput => "write ADDRESS:PORT".to_owned(),
-            _ => error.to_string(),
-        };
+        let remedy = web::listen::remedy(&error);
         anyhow!("cannot listen on {address} for {purpose} ({setting}): {remedy}")
     })
 }

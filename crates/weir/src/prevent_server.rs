@@ -1,36 +1,38 @@
-//! `weir prevent`: the parts wired together, signals heard, configuration and policies reloaded.
+//! `weir prevent`: the parts wired together and started; nothing is accepted unless all of them work.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use content::worker::{OcrOptions, Pool, PoolOptions, Sandbox as WorkerSandbox};
-use incident::wire::{Heartbeat, ServerKind};
 use incident::{Journal, JournalOptions};
-use jiff::Timestamp;
 use policy::Set;
 use prevent::{IdKey, Metrics, Mode as Way, Server};
 use prometheus_client::registry::Registry;
 use smtp::mx::Resolver;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Effective, Prevent, Sandbox};
 use crate::prevent_settings::{checked_settings, given, or_processors, settings};
 use crate::{effects, link, ocr, ops, policies};
+use linked::Linked;
+use reload::Keeper;
 
-/// A certificate that ends sooner than this is worth a warning.
-const EXPIRES_SOON: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How often certificates and the policy directory are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+mod linked;
+mod reload;
+mod watched;
 
 /// Where the effective configuration comes from; asked again at each reload.
 pub(crate) type Configure = Box<dyn Fn() -> Result<Configured> + Send + Sync>;
+
+/// Where each effective value came from.
+type Lines = Arc<Mutex<Vec<(String, String, String)>>>;
+/// Asks for a reload.
+type Reloads = mpsc::Receiver<oneshot::Sender<Result<(), String>>>;
 
 /// The configuration, and where each value came from.
 pub(crate) struct Configured {
@@ -203,6 +205,7 @@ pub(crate) async fn check(config: &Prevent) -> Result<()> {
     pool_options(config)?;
     any_policy(config, &policies::load(&policies_of(config), &config.data)?.set)
 }
+
 /// What the configuration says is compared with where the socket is, not with what else the configuration says.
 async fn no_loop(mode: &Way, address: SocketAddr, resolver: &Resolver) -> Result<()> {
     match prevent::leads_back(mode, address, resolver).await {
@@ -272,96 +275,6 @@ async fn serve_ops(
     ops::serve(&config.ops_listen, ops, stop).await.map(Some)
 }
 
-// ---- Enforce
-
-/// Where each effective value came from.
-type Lines = Arc<Mutex<Vec<(String, String, String)>>>;
-/// Asks for a reload.
-type Reloads = mpsc::Receiver<oneshot::Sender<Result<(), String>>>;
-
-/// What Enforce hears of this server.
-struct Linked {
-    journal: Arc<Journal>,
-    server: Server,
-    metrics: Arc<Metrics>,
-    lines: Lines,
-}
-
-impl Linked {
-    /// Heartbeat and hand-over, if this server belongs to an Enforce server.
-    fn begin(
-        self,
-        config: &Prevent,
-        listen: SocketAddr,
-        reload: link::Reload,
-        stop: &CancellationToken,
-    ) -> Result<()> {
-        if config.enforce.is_empty() {
-            return Ok(());
-        }
-        let token = enroll_token(&config.enroll_token_file)?;
-        let waiting = Arc::new(AtomicU64::new(0));
-        let shipper = link::Shipper {
-            journal: self.journal.clone(),
-            place: link::Place::of(&config.data),
-            waiting: waiting.clone(),
-        };
-        tokio::spawn(shipper.run(stop.clone()));
-        let heart = link::Heart {
-            kind: ServerKind::Detection,
-            url: config.enforce.clone(),
-            data: config.data.clone(),
-            token,
-            pulse: self.pulse(config, listen, waiting),
-            reload,
-            wants_settings: true,
-            wants_policies: takes_policies_from_enforce(config),
-        };
-        tokio::spawn(heart.run(stop.clone()));
-        Ok(())
-    }
-
-    fn pulse(self, config: &Prevent, listen: SocketAddr, waiting: Arc<AtomicU64>) -> link::Pulse {
-        let started = Timestamp::now();
-        let last = Mutex::new((0_u64, 0_u64));
-        let config = config.clone();
-        Box::new(move || {
-            let (count, micros) = self.metrics.inspections();
-            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-            let mean = (micros - last.1).checked_div(count - last.0).unwrap_or(0);
-            *last = (count, micros);
-            let state = self.journal.state();
-            let origin = match takes_policies_from_enforce(&config) {
-                true if link::current_policies(&config.data).is_some() => "enforce".to_owned(),
-                true => "built in".to_owned(),
-                false => config.policies.display().to_string(),
-            };
-            let heartbeat = Heartbeat {
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                started_at: Some(started),
-                listen: listen.to_string(),
-                policy_set: self.server.policy_set().id().to_owned(),
-                policy_origin: origin,
-                waiting: waiting.load(Ordering::Relaxed),
-                octets: state.octets,
-                max_octets: state.max_octets,
-                messages: count,
-                inspection_micros: mean,
-                other_certificates: self
-                    .server
-                    .settings()
-                    .certificates()
-                    .into_iter()
-                    .map(|(end, file)| (file.display().to_string(), end))
-                    .collect(),
-                effective: self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-                ..Heartbeat::default()
-            };
-            Box::pin(async move { heartbeat })
-        })
-    }
-}
-
 /// The token, from its file or the environment; it is needed once.
 pub(crate) fn enroll_token(file: &Path) -> Result<Option<String>> {
     if let Ok(token) = std::env::var("WEIR_ENROLL_TOKEN") {
@@ -375,228 +288,6 @@ pub(crate) fn enroll_token(file: &Path) -> Result<Option<String>> {
             .with_context(|| format!("cannot read the enrolment token {}", file.display())),
         None => Ok(None),
     }
-}
-
-// ---- reload
-
-/// Reloads at SIGHUP and when a policy file changes; warns of certificates that end soon.
-struct Keeper {
-    configure: Configure,
-    server: Server,
-    metrics: Arc<Metrics>,
-    /// Where the socket is.
-    address: SocketAddr,
-    resolver: Resolver,
-    /// What the server was started with.
-    started: Prevent,
-    lines: Lines,
-    /// Keeps the channel open where nobody asks by it.
-    _reload: link::Reload,
-}
-
-impl Keeper {
-    async fn keep(
-        self,
-        mut config: Prevent,
-        mut hangups: Signal,
-        mut asked: Reloads,
-        stop: CancellationToken,
-    ) {
-        let mut policies = Watched::new(&policies_of(&config));
-        let mut warned = None;
-        loop {
-            self.look_at_certificates(&config, &mut warned);
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = hangups.recv() => {
-                    if let Ok(new) = self.reload().await {
-                        config = new;
-                    }
-                    policies = Watched::new(&policies_of(&config));
-                }
-                Some(done) = asked.recv() => {
-                    let reloaded = self.reload().await;
-                    let _ = done.send(reloaded.as_ref().map(|_| ()).map_err(Clone::clone));
-                    if let Ok(new) = reloaded {
-                        config = new;
-                    }
-                    policies = Watched::new(&policies_of(&config));
-                }
-                () = tokio::time::sleep(LOOK_EVERY) => {
-                    if policies.changed() {
-                        self.reload_policies(&config);
-                    }
-                }
-            }
-        }
-    }
-
-    /// All or nothing: configuration, certificates and policies are read first, and only then put in force.
-    async fn reload(&self) -> Result<Prevent, String> {
-        let read = async {
-            let mut configured = (self.configure)()?;
-            let waiting = keep_until_the_next_start(&mut configured.prevent, &self.started);
-            self.keep_lines_of(&waiting, &mut configured.lines);
-            let config = configured.prevent;
-            let set = policies_in_force(&config)?;
-            effects::warn_of_orders_without_a_place(&config, &set);
-            let settings = settings(&config)?;
-            no_loop(&settings.mode, self.address, &self.resolver).await?;
-            anyhow::Ok((settings, set, config, configured.lines, waiting))
-        };
-        match read.await {
-            Ok((settings, set, config, lines, waiting)) => {
-                *self.lines.lock().unwrap_or_else(PoisonError::into_inner) = lines;
-                if !waiting.is_empty() {
-                    tracing::warn!(
-                        settings = waiting.join(", "),
-                        "changed in the configuration; takes effect at the next start, until then the old value counts"
-                    );
-                }
-                self.server.replace_settings(settings);
-                tracing::info!(policy_set = set.id(), "configuration, certificates and policies reloaded");
-                self.server.replace_policy_set(set);
-                self.metrics.reloaded(true);
-                Ok(config)
-            }
-            Err(error) => {
-                self.metrics.reloaded(false);
-                tracing::error!("reload refused, nothing was changed: {error:#}");
-                Err(format!("{error:#}"))
-            }
-        }
-    }
-
-    /// What is said to be effective is what is.
-    fn keep_lines_of(&self, waiting: &[&str], lines: &mut [(String, String, String)]) {
-        let before = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_setting = |key: &str| {
-            let key = key.strip_prefix("prevent.").unwrap_or(key);
-            waiting
-                .iter()
-                .any(|one| key.strip_prefix(one).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
-        };
-        for line in lines.iter_mut().filter(|(key, ..)| of_setting(key)) {
-            if let Some(old) = before.iter().find(|(key, ..)| *key == line.0) {
-                line.clone_from(old);
-            }
-        }
-    }
-
-    fn reload_policies(&self, config: &Prevent) {
-        match policies_in_force(config) {
-            Ok(set) => {
-                tracing::info!(policy_set = set.id(), "policies reloaded");
-                self.server.replace_policy_set(set);
-                self.metrics.reloaded(true);
-            }
-            Err(error) => {
-                self.metrics.reloaded(false);
-                tracing::error!("changed policies refused, the old ones stay in force: {error:#}");
-            }
-        }
-    }
-
-    fn look_at_certificates(&self, config: &Prevent, warned: &mut Option<Timestamp>) {
-        let mut ends = self.server.settings().certificates();
-        let place = link::Place::of(&config.data);
-        ends.extend(
-            place
-                .certificate_ends()
-                .filter(|_| !config.enforce.is_empty())
-                .map(|end| (end, place.certificate())),
-        );
-        let Some((first, file)) = ends.into_iter().min_by_key(|(end, _)| *end) else { return };
-        self.metrics.certificate_expires(first.as_second() as f64);
-        let soon = first.as_second() - Timestamp::now().as_second() < EXPIRES_SOON.as_secs() as i64;
-        if soon && *warned != Some(first) {
-            *warned = Some(first);
-            tracing::warn!(certificate = %file.display(), expires = %first, "certificate expires within 30 days; renew it and send SIGHUP");
-        }
-    }
-}
-
-/// Sockets, stores and processes are made once: what they were made with stays in force, and is named if it was changed.
-/// docs/configuration.md lists the same settings.
-fn keep_until_the_next_start(new: &mut Prevent, started: &Prevent) -> Vec<&'static str> {
-    let mut waiting = Vec::new();
-    macro_rules! keep {
-        ($($($field:ident).+),+ $(,)?) => {
-            $(if new.$($field).+ != started.$($field).+ {
-                new.$($field).+.clone_from(&started.$($field).+);
-                waiting.push(stringify!($($field).+));
-            })+
-        };
-    }
-    keep!(
-        listen,
-        ops_listen,
-        milter_listen,
-        data,
-        sandbox,
-        enforce,
-        enroll_token_file,
-        ocr,
-        limits.inspectors,
-        limits.workers,
-        limits.memory_for_inspection,
-        limits.journal_size,
-    );
-    // Whether policies are fetched from Enforce is agreed at the start; which directory is read is not.
-    if takes_policies_from_enforce(new) != takes_policies_from_enforce(started) {
-        new.policies.clone_from(&started.policies);
-        waiting.push("policies");
-    }
-    waiting
-}
-
-/// A directory whose change is seen by names, sizes and times; taken only when it has come to rest.
-struct Watched {
-    dir: PathBuf,
-    seen: Vec<(PathBuf, u64, Option<SystemTime>)>,
-    moving: Option<Vec<(PathBuf, u64, Option<SystemTime>)>>,
-}
-
-impl Watched {
-    fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_path_buf(), seen: fingerprint(dir), moving: None }
-    }
-
-    /// True once after a change, when two looks in a row see the same.
-    fn changed(&mut self) -> bool {
-        if self.dir.as_os_str().is_empty() {
-            return false;
-        }
-        let now = fingerprint(&self.dir);
-        if now == self.seen {
-            self.moving = None;
-            return false;
-        }
-        if self.moving.as_ref() == Some(&now) {
-            self.seen = now;
-            self.moving = None;
-            return true;
-        }
-        self.moving = Some(now);
-        false
-    }
-}
-
-fn fingerprint(dir: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
-    let mut found = Vec::new();
-    let mut dirs = vec![dir.to_path_buf()];
-    while let Some(dir) = dirs.pop() {
-        for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
-            let Ok(meta) = entry.metadata() else { continue };
-            if meta.is_dir() {
-                dirs.push(entry.path());
-            } else {
-                found.push((entry.path(), meta.len(), meta.modified().ok()));
-            }
-        }
-    }
-    found.sort();
-    found
 }
 
 #[cfg(test)]
@@ -639,18 +330,5 @@ mod tests {
         )
         .unwrap();
         check(&config).await.unwrap();
-    }
-
-    #[test]
-    fn a_change_counts_when_it_has_come_to_rest() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut watched = Watched::new(dir.path());
-        assert!(!watched.changed());
-        std::fs::write(dir.path().join("a.toml"), "1").unwrap();
-        assert!(!watched.changed());
-        std::fs::write(dir.path().join("a.toml"), "12").unwrap();
-        assert!(!watched.changed());
-        assert!(watched.changed());
-        assert!(!watched.changed());
     }
 }

@@ -17,7 +17,9 @@ fn run(args: &[&str]) -> (i32, String, String) {
 fn dir(files: &[(&str, &str)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, text) in files {
-        std::fs::write(dir.path().join(name), text).unwrap();
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
     }
     dir
 }
@@ -138,6 +140,39 @@ fn backtest_counts_what_two_sets_do_differently() {
     assert_eq!(code, 1, "{err}");
     assert!(out.contains("2 mails") && out.contains("1 mails would have been judged differently"), "{out}");
     assert!(out.contains("found only by the first set: 1"), "{out}");
+}
+
+#[test]
+fn backtest_sees_another_severity_and_another_way() {
+    let set = |severity: &str, to: &str| {
+        let policy = format!(
+            "id = 7\nname = \"Red\"\nmode = \"on\"\nseverity = \"{severity}\"\nrespond = [\"Away\"]\n[[rule]]\nname = \"r\"\nkeywords = \"red\"\n"
+        );
+        dir(&[
+            ("p.toml", &policy),
+            ("responses/away.toml", &format!("name = \"Away\"\n[redirect]\nto = [\"{to}\"]\n")),
+        ])
+    };
+    let mails = dir(&[("m.eml", "From: a@b.example\nTo: c@d.example\nSubject: 1\n\nred\n")]);
+    let mail = mails.path().join("m.eml");
+    let (now, worse, elsewhere) =
+        (set("low", "x@y.example"), set("high", "x@y.example"), set("low", "z@y.example"));
+    let told = |new: &Path| {
+        let args =
+            ["policy", "backtest", "--policies", path(new), "--against", path(now.path()), path(&mail)];
+        run(&args).1
+    };
+    let same = told(now.path());
+    assert!(same.contains("0 mails would have been judged differently"), "{same}");
+    let out = told(worse.path());
+    assert!(out.contains("1 mails would have been judged differently"), "{out}");
+    assert!(out.contains("by both with another severity: 1"), "{out}");
+    assert!(
+        out.contains("redirected to x@y.example [7 high] instead of redirected to x@y.example [7 low]"),
+        "{out}"
+    );
+    let out = told(elsewhere.path());
+    assert!(out.contains("redirected to z@y.example [7 low] instead of redirected to x@y.example"), "{out}");
 }
 
 #[test]

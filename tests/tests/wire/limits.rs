@@ -88,6 +88,35 @@ fn too_many_errors_end_the_session_with_421() {
 }
 
 #[test]
+fn what_the_next_hop_refuses_for_good_counts_as_an_error_until_a_message_is_taken() {
+    let sink = Sink::with_faults();
+    let weir = Prevent::forward(&[sink.addr()]).config("[prevent.limits]\nerrors = 3").start();
+    let mut client = Client::greeted(weir.addr());
+    for round in 0..3 {
+        assert_eq!(client.command("MAIL FROM:<ann@corp.example>").unwrap().code, 250, "{round}");
+        for (to, code) in
+            [("rcpt-550", 550), ("rcpt-452", 452), ("rcpt-550", 550), ("rcpt-452", 452), ("bob", 250)]
+        {
+            assert_eq!(
+                client.command(&format!("RCPT TO:<{to}@other.example>")).unwrap().code,
+                code,
+                "{round}"
+            );
+        }
+        assert_eq!(client.command("DATA").unwrap().code, 354, "{round}");
+        assert_eq!(client.body(&mails::clean("some are refused")).unwrap().code, 250, "{round}");
+    }
+    assert_eq!(client.command("MAIL FROM:<ann@corp.example>").unwrap().code, 250);
+    assert_eq!(client.command("RCPT TO:<bob@other.example>").unwrap().code, 250);
+    for _ in 0..4 {
+        assert_eq!(client.command("RCPT TO:<rcpt-550@other.example>").unwrap().code, 550);
+    }
+    assert_eq!(client.answer().unwrap().code, 421);
+    assert!(client.is_closed());
+    assert_eq!(sink.count(), 3, "what was not taken is not delivered");
+}
+
+#[test]
 fn a_silent_sender_is_told_421_and_closed() {
     let (_sink, weir) = limited("[prevent.timeouts]\ncommand = \"1s\"");
     // Long before the five minutes that it has without the setting: the client itself waits for half of them.

@@ -121,6 +121,10 @@ fn keeps_to(limits: &Limits, answer: &DocumentAnswer) {
         DocumentItem::File { octets, .. } => octets.len() as u64,
     };
     assert!(answer.items.iter().map(size).sum::<u64>() <= limits.octets_out);
+    for item in &answer.items {
+        let DocumentItem::Text { text, rows, .. } = item else { continue };
+        crate::fuzz::rows_lie_in(text, rows);
+    }
     let files = answer.items.iter().filter(|item| matches!(item, DocumentItem::File { .. })).count();
     assert!(files <= limits.parts as usize);
 }

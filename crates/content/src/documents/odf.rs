@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::place::push_cell;
 use super::xml::{self, Attributes, Node, walk};
 use super::{Output, picture, zip};
+use crate::rows::Rows;
 use crate::{DocumentRequest, FileKind, Kind, Reason};
 
 /// A cell that is repeated is text as often as this.
@@ -96,6 +97,8 @@ struct Flow {
     kind: Kind,
     place: String,
     text: String,
+    /// Rows of tables in it; cells of sheets have places instead.
+    rows: Rows,
     /// Times that the text stands there, one cell beside the other.
     repeats: u32,
     stored: Option<String>,
@@ -159,8 +162,16 @@ impl Content {
     }
 
     fn begin(&mut self, kind: Kind, place: String, ends: &'static str) {
-        let flow = Flow { kind, place, text: String::new(), repeats: 1, stored: None, ignored: false, ends };
-        self.flows.push(flow);
+        self.flows.push(Flow {
+            kind,
+            place,
+            text: String::new(),
+            rows: Rows::default(),
+            repeats: 1,
+            stored: None,
+            ignored: false,
+            ends,
+        });
     }
 
     fn here(&self) -> String {
@@ -170,6 +181,13 @@ impl Content {
     fn push(&mut self, text: &str) {
         if let Some(flow) = self.flows.last_mut().filter(|flow| !flow.ignored) {
             flow.text.push_str(text);
+        }
+    }
+
+    /// An element of a table, in the text in which it stands.
+    fn rows(&mut self, element: impl FnOnce(&mut Rows, &str)) {
+        if let Some(flow) = self.flows.last_mut().filter(|flow| !flow.ignored) {
+            element(&mut flow.rows, &flow.text);
         }
     }
 
@@ -261,6 +279,14 @@ impl Content {
         if name == "table" {
             self.tables += 1;
         }
+        if !self.in_spreadsheet {
+            match name {
+                "table" => self.rows(|rows, _| rows.start_table()),
+                "table-row" => self.rows(Rows::start_row),
+                "table-cell" | "covered-table-cell" => self.rows(Rows::start_cell),
+                _ => {}
+            }
+        }
         if !self.in_spreadsheet || self.tables != 1 {
             return Ok(());
         }
@@ -331,8 +357,17 @@ impl Content {
     fn end(&mut self, name: &str, out: &mut Output<'_>) -> Result<(), Reason> {
         match name {
             "p" | "h" => self.push("\n"),
-            "table-cell" | "covered-table-cell" | "table-row" if !self.in_spreadsheet => self.push("\n"),
-            "table" => self.tables = self.tables.saturating_sub(1),
+            "table-cell" | "covered-table-cell" if !self.in_spreadsheet => self.push("\n"),
+            "table-row" if !self.in_spreadsheet => {
+                self.rows(Rows::end_row);
+                self.push("\n");
+            }
+            "table" => {
+                self.tables = self.tables.saturating_sub(1);
+                if !self.in_spreadsheet {
+                    self.rows(Rows::end_table);
+                }
+            }
             _ => {}
         }
         if self.flows.len() > 1
@@ -345,12 +380,13 @@ impl Content {
 }
 
 fn hand_on(flow: Flow, out: &mut Output<'_>) -> Result<(), Reason> {
-    let Flow { kind, place, text, repeats, stored, ignored, ends } = flow;
+    let Flow { kind, place, text, rows, repeats, stored, ignored, ends } = flow;
     if ignored {
         return Ok(());
     }
     if !ends.ends_with("table-cell") {
-        return out.text(place, kind, text);
+        let rows = rows.into_ranges(&text);
+        return out.text_with_rows(&place, kind, text, rows);
     }
     let shown = text.trim_end_matches('\n');
     let stored = stored.as_deref().map(super::ooxml::plain_number).unwrap_or_default();

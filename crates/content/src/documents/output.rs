@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::rows::ROW_COST;
 use crate::{AmbiguityReason, DocumentAnswer, DocumentItem, DocumentRequest, Kind, Limits, Reason, Text};
 
 /// What an item costs beside its octets, so that millions of tiny ones are bounded too.
@@ -84,12 +85,35 @@ impl<'a> Output<'a> {
             let text = self.keep(&text);
             self.stretches.push((place, kind, text));
         } else {
-            self.settle();
-            let (place, text) = (place.to_owned().into(), text.into_owned().into());
-            self.answer.items.push(DocumentItem::Text { place, kind, text });
+            self.alone(place, kind, text.into_owned(), Vec::new());
         }
         self.grown(size);
         Ok(())
+    }
+
+    /// Running text, and which octets of it are rows of tables. Empty text is nothing.
+    pub(crate) fn text_with_rows(
+        &mut self,
+        place: &str,
+        kind: Kind,
+        text: String,
+        rows: Vec<Range<usize>>,
+    ) -> Result<(), Reason> {
+        if rows.is_empty() {
+            return self.text(place, kind, text);
+        }
+        let size = text.len() + place.len() + rows.len() * ROW_COST as usize;
+        self.spend(size as u64 + ITEM_COST)?;
+        self.alone(place, kind, text, rows);
+        self.grown(size);
+        Ok(())
+    }
+
+    /// A text with memory of its own.
+    fn alone(&mut self, place: &str, kind: Kind, text: String, rows: Vec<Range<usize>>) {
+        self.settle();
+        let (place, text) = (place.to_owned().into(), text.into());
+        self.answer.items.push(DocumentItem::Text { place, kind, text, rows });
     }
 
     /// A number as it is stored has the place of the number as it is shown.
@@ -116,6 +140,7 @@ impl<'a> Output<'a> {
             place: Text::shared(&all, place),
             kind,
             text: Text::shared(&all, text),
+            rows: Vec::new(),
         }));
     }
 

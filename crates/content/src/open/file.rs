@@ -4,6 +4,7 @@ use super::entity::Meaning;
 use super::flowed::Labels;
 use super::task::{Octets, Place, Task};
 use super::{Walk, mbox, passwords};
+use crate::rows::ROW_COST;
 use crate::smime::Cms;
 use crate::transfer::{self, Encoding};
 use crate::{
@@ -339,8 +340,8 @@ impl<'m> Walk<'m, '_> {
         self.opened.segments.reserve(answer.items.len());
         for item in answer.items {
             match item {
-                DocumentItem::Text { place: spot, kind, text } => {
-                    if !self.spend(text.len(), id, &place.path) {
+                DocumentItem::Text { place: spot, kind, text, rows } => {
+                    if !self.spend(text.len() + rows.len() * ROW_COST as usize, id, &place.path) {
                         break;
                     }
                     let view = self.view_of_stored(kind, &spot, shown, place.view);
@@ -349,7 +350,12 @@ impl<'m> Walk<'m, '_> {
                         Kind::Hidden => {}
                         _ => shown = None,
                     }
+                    let first = self.opened.segments.len();
                     self.segment(id, spot, Component::Attachment, kind, view, text);
+                    // A text that is turned round is followed by the one that is shown: the ranges are of the first.
+                    if let Some(segment) = self.opened.segments.get_mut(first).filter(|_| !rows.is_empty()) {
+                        segment.rows = rows;
+                    }
                 }
                 DocumentItem::File { name, encrypted: true, .. } => {
                     self.segment(id, "", Component::Attachment, Kind::FileName, None, name);

@@ -120,6 +120,7 @@ mod tests {
             view: None,
             text: text.into(),
             quoted: Vec::new(),
+            rows: Vec::new(),
         }])
     }
 

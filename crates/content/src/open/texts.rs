@@ -7,6 +7,7 @@ use super::Walk;
 use super::flowed::Labels;
 use super::task::{Octets, Place, Task, What};
 use crate::documents::is_flat;
+use crate::rows::ROW_COST;
 use crate::{
     AmbiguityReason, Component, FileKind, Kind, Reason, Role, View, charset, header, html, notation, transfer,
 };
@@ -158,7 +159,8 @@ impl<'m> Walk<'m, '_> {
                 joined.push(turned.text);
             }
             let renderings = self.views(view, 1 + joined.len());
-            let quoted = std::mem::take(&mut page.quoted);
+            let (quoted, rows) = (std::mem::take(&mut page.quoted), std::mem::take(&mut page.rows));
+            let affordable = self.spend(rows.len() * ROW_COST as usize, id, &place.path);
             for (kind, text) in page.into_texts() {
                 let view = if kind == Kind::Text { renderings[0] } else { view };
                 let at = self.opened.segments.len();
@@ -167,6 +169,7 @@ impl<'m> Walk<'m, '_> {
                     && let Some(segment) = self.opened.segments.get_mut(at)
                 {
                     segment.quoted = quoted.clone();
+                    segment.rows = if affordable { rows.clone() } else { Vec::new() };
                 }
             }
             for (text, view) in joined.into_iter().zip(renderings.into_iter().skip(1)) {

@@ -69,6 +69,14 @@ impl Writer {
         self.number(octets.len() as u64);
         self.0.extend_from_slice(octets);
     }
+
+    fn rows(&mut self, rows: &[Range<usize>]) {
+        self.number(rows.len() as u64);
+        for row in rows {
+            self.number(row.start as u64);
+            self.number(row.end as u64);
+        }
+    }
 }
 
 /// Takes values apart; `None` where the octets are not what they should be.
@@ -90,6 +98,22 @@ impl<'a> Reader<'a> {
 
     fn text(&mut self) -> Option<String> {
         String::from_utf8(self.octets()?.to_vec()).ok()
+    }
+
+    /// Rows of a text, which lie in it, in order and apart.
+    fn rows(&mut self, text: &str) -> Option<Vec<Range<usize>>> {
+        let count = self.count(16)?;
+        let mut rows = Vec::with_capacity(count);
+        let mut from = 0;
+        for _ in 0..count {
+            let row = usize::try_from(self.number()?).ok()?..usize::try_from(self.number()?).ok()?;
+            if row.start < from || text.get(row.clone())?.is_empty() {
+                return None;
+            }
+            from = row.end;
+            rows.push(row);
+        }
+        Some(rows)
     }
 
     /// A count of things that take at least `least` octets each.
@@ -155,8 +179,12 @@ pub(super) fn encode_answer(answer: &DocumentAnswer, last: bool) -> Vec<u8> {
     for item in &answer.items {
         strings(item).for_each(|text| out.number(text.len() as u64));
         match item {
-            DocumentItem::Text { kind, .. } => {
-                out.number(Kind::ALL.iter().position(|known| known == kind).unwrap_or(0) as u64);
+            DocumentItem::Text { kind, rows, .. } => {
+                let kind = Kind::ALL.iter().position(|known| known == kind).unwrap_or(0) as u64;
+                out.number(if rows.is_empty() { kind } else { kind + WITH_ROWS });
+                if !rows.is_empty() {
+                    out.rows(rows);
+                }
             }
             DocumentItem::File { octets, encrypted, .. } => {
                 out.number(if *encrypted { LOCKED_FILE } else { FILE });
@@ -225,8 +253,11 @@ fn item(from: &mut Reader<'_>, texts: &Arc<str>, at: &mut u32) -> Option<Documen
             encrypted: what == LOCKED_FILE,
         });
     }
-    let kind = *Kind::ALL.get(usize::try_from(what).ok()?)?;
-    Some(DocumentItem::Text { place: Text::shared(texts, first), kind, text: Text::shared(texts, second) })
+    let with_rows = what >= WITH_ROWS;
+    let kind = *Kind::ALL.get(usize::try_from(if with_rows { what - WITH_ROWS } else { what }).ok()?)?;
+    let text = Text::shared(texts, second);
+    let rows = if with_rows { from.rows(&text)? } else { Vec::new() };
+    Some(DocumentItem::Text { place: Text::shared(texts, first), kind, text, rows })
 }
 
 /// The next so many octets, if a string can end there.
@@ -239,6 +270,8 @@ fn stretch(length: u64, texts: &str, at: &mut u32) -> Option<Range<u32>> {
 /// What an item is: a file, one that is encrypted, or a kind of text.
 const FILE: u64 = 1 << 32;
 const LOCKED_FILE: u64 = 1 + FILE;
+/// Added to a kind of text: which octets of it are rows of tables follows.
+const WITH_ROWS: u64 = 1 << 33;
 
 const REASONS: &[Reason] = &[
     Reason::Encrypted,
@@ -274,11 +307,26 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn row(start: usize, end: usize) -> Range<usize> {
+        start..end
+    }
+
     #[test]
     fn an_answer_comes_back_as_it_went() {
         let answer = DocumentAnswer {
             items: vec![
-                DocumentItem::Text { place: "Sheet1!A1".into(), kind: Kind::Hidden, text: "é".into() },
+                DocumentItem::Text {
+                    place: "Sheet1!A1".into(),
+                    kind: Kind::Hidden,
+                    text: "é".into(),
+                    rows: vec![],
+                },
+                DocumentItem::Text {
+                    place: "".into(),
+                    kind: Kind::Note,
+                    text: "a é\nb c\nd e".into(),
+                    rows: vec![0..4, 5..8, 9..12],
+                },
                 DocumentItem::File {
                     name: "a".into(),
                     place: "b".into(),
@@ -294,7 +342,12 @@ mod tests {
 
     #[test]
     fn every_kind_of_text_reason_and_ambiguity_comes_back_as_it_went() {
-        let text = |kind: &Kind| DocumentItem::Text { place: "p".into(), kind: *kind, text: "t".into() };
+        let text = |kind: &Kind| DocumentItem::Text {
+            place: "p".into(),
+            kind: *kind,
+            text: "a b".into(),
+            rows: vec![row(0, 3)],
+        };
         let unsupported = FileKind::ALL.iter().copied().map(Reason::Unsupported);
         let reasons = REASONS.iter().cloned().chain(unsupported);
         let answer = DocumentAnswer {
@@ -303,6 +356,45 @@ mod tests {
             ambiguous: AmbiguityReason::ALL.iter().map(|reason| ("z".into(), *reason)).collect(),
         };
         assert_eq!(decode_answer(&encode_answer(&answer, true)), Some((answer, true)));
+    }
+
+    #[test]
+    fn rows_that_do_not_lie_in_their_text_in_order_and_apart_are_refused() {
+        let sent = |rows: Vec<Range<usize>>| {
+            let text =
+                DocumentItem::Text { place: "".into(), kind: Kind::Text, text: "a é\nb c".into(), rows };
+            let answer = DocumentAnswer { items: vec![text], ..DocumentAnswer::default() };
+            decode_answer(&encode_answer(&answer, true)).is_some()
+        };
+        assert!(sent(vec![0..4, 5..8]));
+        for rows in [
+            vec![row(0, 9)],
+            vec![row(0, 3)],
+            vec![5..8, 0..4],
+            vec![0..5, 4..8],
+            vec![row(4, 4)],
+            vec![row(4, 0)],
+            vec![row(usize::MAX - 1, usize::MAX)],
+        ] {
+            assert!(!sent(rows.clone()), "{rows:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_of_rows_that_cannot_be_there_asks_for_no_memory() {
+        let text = DocumentItem::Text {
+            place: "".into(),
+            kind: Kind::ALL[0],
+            text: "a b".into(),
+            rows: vec![row(0, 3)],
+        };
+        let answer = DocumentAnswer { items: vec![text], ..DocumentAnswer::default() };
+        let mut octets = encode_answer(&answer, true);
+        let count = octets.windows(8).rposition(|number| number == (WITH_ROWS).to_le_bytes()).unwrap() + 8;
+        octets[count..count + 8].copy_from_slice(&u64::MAX.to_le_bytes());
+        assert_eq!(decode_answer(&octets), None);
+        octets[count..count + 8].copy_from_slice(&(1_u64 << 40).to_le_bytes());
+        assert_eq!(decode_answer(&octets), None);
     }
 
     proptest! {

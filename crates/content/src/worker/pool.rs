@@ -238,7 +238,8 @@ impl Documents for Pool {
                     let place =
                         if name.is_empty() { "picture".to_owned() } else { format!("{name} picture") };
                     let (place, text) = (place.into(), text.into());
-                    answer.items.push(DocumentItem::Text { place, kind: Kind::Text, text });
+                    let rows = Vec::new();
+                    answer.items.push(DocumentItem::Text { place, kind: Kind::Text, text, rows });
                 }
                 Err(reason) => answer.unscannable.push((name, reason)),
             }

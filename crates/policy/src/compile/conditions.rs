@@ -12,6 +12,7 @@ use super::model::{
 use super::names::{Names, ambiguities, file_kinds, header_places, places, reasons, usual_places};
 use super::patterns::{Collector, compact};
 use crate::diagnostic::{Diagnostics, Place};
+use crate::glob::plain_name;
 use crate::mail::Direction;
 use crate::syntax::condition::{self as syntax, Condition, Count, Exclude, HeaderTest, Words};
 use crate::syntax::read::{At, nearest};
@@ -39,11 +40,32 @@ pub(crate) struct Context<'c> {
     /// Where conditions look that do not say.
     pub(crate) places: Places,
     pub(crate) count: Count,
-    /// Recipients of exceptions must all match unless a number is given.
-    pub(crate) exception: bool,
+    /// Which recipients must match unless a condition says so.
+    pub(crate) usual_need: UsualNeed,
+}
+
+/// Which recipients must match unless a condition says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UsualNeed {
+    /// One: of rules.
+    One,
+    /// All of them: of exceptions.
+    All,
+    /// One: under `none` of exceptions, for what must not be there is there with a single one.
+    NotOne,
 }
 
 impl<'c> Context<'c> {
+    /// The context of what must not hold.
+    fn turned(&self) -> Self {
+        let usual_need = match self.usual_need {
+            UsualNeed::One => UsualNeed::One,
+            UsualNeed::All => UsualNeed::NotOne,
+            UsualNeed::NotOne => UsualNeed::All,
+        };
+        Self { usual_need, places: self.places.clone(), ..*self }
+    }
+
     /// The context of a rule whose conditions look in `names` unless they say otherwise.
     pub(crate) fn looking_in(mut self, names: &[At<String>], out: &mut Diagnostics) -> Self {
         self.places = if names.is_empty() { usual_places() } else { places(names, self.place, out) };
@@ -59,17 +81,22 @@ impl Questions {
         cx: &Context<'_>,
         out: &mut Diagnostics,
     ) -> Option<Node> {
-        let mut all = |questions: &mut Self, conditions: &[Condition]| {
-            let nodes: Vec<Option<Node>> =
-                conditions.iter().map(|inner| questions.node(inner, cx, out)).collect();
-            nodes.into_iter().collect::<Option<Vec<Node>>>()
-        };
         match &condition.test {
-            syntax::Test::All(conditions) => Some(Node::All(all(self, conditions)?)),
-            syntax::Test::Any(conditions) => Some(Node::Any(all(self, conditions)?)),
-            syntax::Test::None(conditions) => Some(Node::None(all(self, conditions)?)),
+            syntax::Test::All(conditions) => Some(Node::All(self.nodes(conditions, cx, out)?)),
+            syntax::Test::Any(conditions) => Some(Node::Any(self.nodes(conditions, cx, out)?)),
+            syntax::Test::None(conditions) => Some(Node::None(self.nodes(conditions, &cx.turned(), out)?)),
             _ => self.leaf(condition, cx, out).map(Node::Leaf),
         }
+    }
+
+    fn nodes(
+        &mut self,
+        conditions: &[Condition],
+        cx: &Context<'_>,
+        out: &mut Diagnostics,
+    ) -> Option<Vec<Node>> {
+        let nodes: Vec<Option<Node>> = conditions.iter().map(|inner| self.node(inner, cx, out)).collect();
+        nodes.into_iter().collect()
     }
 
     fn leaf(&mut self, condition: &Condition, cx: &Context<'_>, out: &mut Diagnostics) -> Option<Leaf> {
@@ -110,7 +137,7 @@ impl Questions {
             syntax::Test::Learned { name, score } => self.learned(name, score.as_ref(), condition, cx, out),
             syntax::Test::File { types, names, size } => {
                 let kinds = file_kinds(types, cx.place, out);
-                let names: Vec<String> = names.iter().map(|name| name.value.to_lowercase()).collect();
+                let names: Vec<String> = names.iter().map(|name| plain_name(&name.value)).collect();
                 let size = size.as_ref().map(|size| size.value);
                 let mut said = Vec::new();
                 said.extend(
@@ -166,8 +193,10 @@ impl Questions {
                     .map(|time| time.value.as_str())
                     .chain(weekdays.iter().map(|day| day.value.as_str()));
                 let label = format!("time {}", joined(said, ""));
-                let zone = test.zone.iana_name().unwrap_or("UTC").to_owned();
-                Some(self.ask(format!("{label} {zone}"), label, Test::Time(test)))
+                // The label names a few days only.
+                let zone = test.zone.iana_name().unwrap_or("UTC");
+                let key = format!("time {:?} {} {zone}", test.of_day, test.days);
+                Some(self.ask(key, label, Test::Time(test)))
             }
             syntax::Test::Direction(names) => {
                 let bits = names
@@ -334,7 +363,8 @@ impl Questions {
         out: &mut Diagnostics,
     ) -> u32 {
         let addresses = cx.names.addresses(patterns, cx.place, out);
-        let every = all.map_or(cx.exception && condition.at_least.is_none(), |all| all.value);
+        let every =
+            all.map_or(cx.usual_need == UsualNeed::All && condition.at_least.is_none(), |all| all.value);
         let need = if every {
             Need::All
         } else {

@@ -44,6 +44,7 @@ impl Doubts<'_> {
                     .label(why)
                     .remedy("change or remove one of its conditions");
             }
+            self.one_recipient(&source.condition, Aside::Rule, &written.place, out);
             self.reach().rule(source, rule, &written.place, out);
             tiers(source, rule, &written.place, out);
         }
@@ -71,7 +72,7 @@ impl Doubts<'_> {
                     .label("holds whenever they match")
                     .remedy("ask for something that the rules do not ask for");
             }
-            self.one_recipient(&source.condition, &written.place, out);
+            self.one_recipient(&source.condition, Aside::Exception, &written.place, out);
             self.reach().exception(source, &exception.tree, &written.place, out);
         }
     }
@@ -215,27 +216,72 @@ impl Doubts<'_> {
         }
     }
 
-    /// An exception for one recipient of ours lets the mail go to outsiders as well.
-    fn one_recipient(&self, condition: &Condition, place: &Place, out: &mut Diagnostics) {
+    /// An exception for one recipient of ours lets the mail go to outsiders as well, and so does a rule that one such recipient
+    /// keeps from matching.
+    fn one_recipient(&self, condition: &Condition, is: Aside, place: &Place, out: &mut Diagnostics) {
         match &condition.test {
             Written::All(inner) | Written::Any(inner) => {
-                inner.iter().for_each(|condition| self.one_recipient(condition, place, out))
+                inner.iter().for_each(|condition| self.one_recipient(condition, is, place, out));
+            }
+            Written::None(inner) => {
+                inner.iter().for_each(|condition| self.one_recipient(condition, is.turned(), place, out));
             }
             Written::Recipient { all, .. } => {
-                let some = all.as_ref().is_some_and(|all| !all.value) || condition.at_least.is_some();
-                if some {
-                    out.warn(
-                        "W0210",
-                        &place.at(condition.span.clone()),
-                        "one such recipient is enough for this exception, whoever else gets the mail",
-                    )
+                let all = all.as_ref().map(|all| all.value);
+                let Some((what, remedy)) =
+                    is.doubt(all, condition.at_least.as_ref().map(|least| least.value))
+                else {
+                    return;
+                };
+                out.warn("W0210", &place.at(condition.span.clone()), what)
                     .label("others may be among the recipients")
-                    .remedy(
-                        "leave `at_least` and `all_recipients = false` out: then every recipient must match",
-                    );
-                }
+                    .remedy(remedy);
             }
             _ => {}
+        }
+    }
+}
+
+/// What follows for the mail where a condition on recipients holds.
+#[derive(Clone, Copy)]
+enum Aside {
+    /// A rule may match.
+    Rule,
+    /// A rule does not match.
+    NotRule,
+    /// An exception may hold.
+    Exception,
+    /// An exception does not hold.
+    NotException,
+}
+
+impl Aside {
+    /// Under `none`.
+    fn turned(self) -> Self {
+        match self {
+            Self::Rule => Self::NotRule,
+            Self::NotRule => Self::Rule,
+            Self::Exception => Self::NotException,
+            Self::NotException => Self::Exception,
+        }
+    }
+
+    /// What is surely not meant by `all_recipients` and `at_least`, and what to write instead.
+    fn doubt(self, all: Option<bool>, at_least: Option<u64>) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::NotRule if all.is_none() && at_least.is_none() => Some((
+                "one such recipient keeps this rule from matching, whoever else gets the mail",
+                "say `all_recipients = true`: then the rule matches unless every recipient is one of these (`false` if one is enough)",
+            )),
+            Self::Exception if all == Some(false) || at_least.is_some() => Some((
+                "one such recipient is enough for this exception, whoever else gets the mail",
+                "leave `at_least` and `all_recipients = false` out: then every recipient must match",
+            )),
+            Self::NotException if all == Some(true) || at_least.is_some_and(|least| least > 1) => Some((
+                "this exception holds although such a recipient gets the mail",
+                "leave `at_least` and `all_recipients = true` out: then one such recipient is enough to rule the exception out",
+            )),
+            _ => None,
         }
     }
 }

@@ -14,9 +14,10 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
-    /// A file.
+    /// A file. A byte order mark before its text is none of it: editors of Windows write one.
     pub fn new(name: impl Into<String>, text: impl AsRef<str>) -> Self {
-        Self { name: name.into(), text: Arc::from(text.as_ref()) }
+        let text = text.as_ref();
+        Self { name: name.into(), text: Arc::from(text.strip_prefix('\u{feff}').unwrap_or(text)) }
     }
 
     pub(crate) fn place(&self) -> Place {

@@ -271,14 +271,14 @@ impl Whole<'_> {
             .filter(|(policy, _)| (policy.mode == Mode::Off) == (pick == Pick::Resting))
             .collect();
         for (policy, info) in &picked {
-            let context = |exception| Context {
+            let context = |usual_need| Context {
                 library: self.library,
                 names: self.names,
                 place: &policy.place,
                 zone: &self.settings.zone,
                 places: usual_places(),
                 count: USUAL_COUNT,
-                exception,
+                usual_need,
             };
             rules.add(policy, (*info).clone(), &mut questions, &context, out);
         }

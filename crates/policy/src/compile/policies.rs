@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::conditions::{Context, Questions};
+use super::conditions::{Context, Questions, UsualNeed};
 use super::model::{DocumentsTest, ExactTest, Exception, Leaf, Node, Policy, Rule, Source, Test, Triggers};
 use crate::diagnostic::Diagnostics;
 use crate::syntax::condition::Count;
@@ -24,13 +24,13 @@ impl Rules {
         policy: &syntax::Policy,
         info: Arc<PolicyInfo>,
         questions: &mut Questions,
-        context: &dyn Fn(bool) -> Context<'c>,
+        context: &dyn Fn(UsualNeed) -> Context<'c>,
         out: &mut Diagnostics,
     ) {
         let first = self.rules.len() as u32;
         let number = self.policies.len() as u32;
         for rule in &policy.rules {
-            let cx = Context { count: rule.count, ..context(false) }.looking_in(&rule.places, out);
+            let cx = Context { count: rule.count, ..context(UsualNeed::One) }.looking_in(&rule.places, out);
             if let Some(tree) = questions.node(&rule.condition, &cx, out) {
                 self.rules.push(compiled(rule, policy, number, tree, questions));
             }
@@ -40,8 +40,8 @@ impl Rules {
             .exceptions
             .iter()
             .filter_map(|exception| {
-                let cx =
-                    Context { count: exception.count, ..context(true) }.looking_in(&exception.places, out);
+                let cx = Context { count: exception.count, ..context(UsualNeed::All) }
+                    .looking_in(&exception.places, out);
                 let tree = questions.node(&exception.condition, &cx, out)?;
                 Some(self.exception(exception, policy, rules.clone(), tree, questions, out))
             })

@@ -1,26 +1,20 @@
 //! Answers to questions about one message, each worked out when it is first asked for.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
-use std::time::Instant;
+use std::collections::{HashMap, HashSet};
 
 use content::{Reason, Role, Unscannable};
-use jiff::civil::Weekday;
 
-use super::gather::{AT_A_TIME, Found, Gathered, write_value};
+use super::gather::{Found, Gathered};
 use super::learned::Likeness;
-use super::matches::Source;
 use super::pieces::{Pieces, Scope, Spot, file_scope};
-use super::tally::Tally;
-use super::{documents, exact, learned, probes};
-use crate::address::glob_matches;
-use crate::compile::model::{
-    Compiled, Content, DocumentsTest, ExactTest, FileTest, Leaf, LearnedTest, Need, Probe, Reasons, Test,
-    TimeTest,
-};
-use crate::index::Index;
+use crate::compile::model::{Compiled, Leaf, Test};
 use crate::mail::{Direction, Mail};
 use crate::syntax::condition::Count;
+
+mod facts;
+mod files;
+mod indexes;
+mod texts;
 
 /// Where something is that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -207,7 +201,7 @@ impl<'a> Answers<'a> {
     }
 
     fn work_out(&mut self, atom: u32) -> Answer {
-        let (envelope, set) = (self.mail.envelope, self.set);
+        let set = self.set;
         match &set.engine.atoms[atom as usize].test {
             Test::Content(content) => Answer::Items(self.content(atom, content)),
             Test::Exact(test) => Answer::Items(self.rows(test)),
@@ -217,106 +211,8 @@ impl<'a> Answers<'a> {
             Test::Encrypted => Answer::Items(self.encrypted()),
             Test::Unscannable(reasons) => Answer::Items(self.unscannable(reasons)),
             Test::Ambiguous(names) => Answer::Items(self.ambiguous(names)),
-            Test::AttachmentCount(amount) => Answer::Fact(amount.holds(self.attachments())),
-            Test::MessageSize(amount) => Answer::Fact(amount.holds(self.mail.size)),
-            Test::Sender(addresses) => Answer::Fact(addresses.contains(&envelope.sender)),
-            Test::Recipients { patterns, need } => {
-                let matching =
-                    envelope.recipients.iter().filter(|recipient| patterns.contains(recipient)).count();
-                Answer::Fact(match need {
-                    Need::All => matching == envelope.recipients.len() && matching > 0,
-                    Need::AtLeast(least) => matching as u64 >= *least,
-                })
-            }
-            Test::HeaderPresent { name, present } => {
-                Answer::Fact(self.headers(name).next().is_some() == *present)
-            }
-            Test::HeaderEquals { name, values } => {
-                Answer::Fact(self.headers(name).any(|text| values.contains(&text.trim().to_lowercase())))
-            }
-            Test::Time(test) => Answer::Fact(is_time(test, &self.mail.now)),
-            Test::Direction(bits) => Answer::Fact(bits >> self.direction as u8 & 1 == 1),
+            test => Answer::Fact(self.holds(test)),
         }
-    }
-
-    fn headers<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s str> {
-        let fields = self.mail.opened.headers.iter();
-        fields
-            .filter(|header| header.name.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|header| header.text.as_ref())
-    }
-
-    // ---- content
-
-    fn content(&mut self, atom: u32, content: &Content) -> Vec<Item> {
-        let settings = &self.set.settings;
-        let mut tally = Tally::new(settings.count_limit, settings.kept_matches);
-        let sources = content
-            .sources
-            .iter()
-            .filter_map(|source| self.gathered.sources.get(self.set.engine.index(*source)));
-        let (mut value, mut furthest) = (String::new(), (0, 0));
-        for (number, found) in in_order(sources.collect()).enumerate() {
-            if number % AT_A_TIME == AT_A_TIME - 1 && Instant::now() >= self.mail.deadline {
-                self.cut.push((found.piece, Reason::Timeout));
-                tally.stopped = true;
-                break;
-            }
-            let piece = self.pieces.get(found.piece);
-            if !piece.admitted_by(&content.places) {
-                continue;
-            }
-            write_value(piece.text, &found.span(), &mut value);
-            if !content.exclude.is_empty() && content.exclude.contains(&value) {
-                continue;
-            }
-            // Lists that are counted together may find the same text: the outermost counts.
-            if content.sources.len() > 1 {
-                if (found.piece, found.end) <= furthest {
-                    continue;
-                }
-                furthest = (found.piece, found.end);
-            }
-            tally.add(found, piece, &value);
-        }
-        self.cut.extend(tally.over.map(|piece| (piece, Reason::TooBig)));
-        if tally.stopped {
-            self.stopped.insert(atom);
-        }
-        self.told(tally)
-    }
-
-    /// What counts: renderings of one thing once, in the order of components.
-    fn told(&self, tally: Tally) -> Vec<Item> {
-        let mut items = tally.into_items();
-        self.once_for_each_view(&mut items);
-        items.sort_by_key(|item| item.scope);
-        items
-    }
-
-    /// How many matches these are, with their values.
-    pub(super) fn how_many(&self, found: &[(Found, String)], mode: Count, within: Within<'_>) -> u64 {
-        let mut tally = Tally::new(usize::MAX, 0);
-        found.iter().for_each(|(one, value)| tally.add(*one, self.pieces.get(one.piece), value));
-        counted(&self.told(tally), mode, within)
-    }
-
-    /// What the mail has where a question asks for a fact, in words.
-    pub(super) fn fact(&self, test: &Test) -> Option<String> {
-        let envelope = self.mail.envelope;
-        Some(match test {
-            Test::AttachmentCount(_) => format!("it has {}", self.attachments()),
-            Test::MessageSize(_) => format!("it has {} octets", self.mail.size),
-            Test::Recipients { patterns, .. } => {
-                let matching = envelope.recipients.iter().filter(|one| patterns.contains(one)).count();
-                format!("{matching} of {} recipients", envelope.recipients.len())
-            }
-            Test::Direction(_) => format!("it is {}", self.direction),
-            Test::Time(test) => {
-                format!("it is {}", self.mail.now.with_time_zone(test.zone.clone()).strftime("%a %H:%M"))
-            }
-            _ => return None,
-        })
     }
 
     /// A component as people know it.
@@ -333,176 +229,9 @@ impl<'a> Answers<'a> {
         }
     }
 
-    /// Renderings of one thing count once: of each value, those of the rendering that has it most often.
-    fn once_for_each_view(&self, items: &mut Vec<Item>) {
-        let view = |item: &Item| match item.at {
-            At::Text(found) => self.pieces.get(found.piece).view,
-            _ => None,
-        };
-        let mut counts: BTreeMap<(u32, u32), BTreeMap<u16, u64>> = BTreeMap::new();
-        for item in items.iter() {
-            if let Some(view) = view(item) {
-                *counts.entry((view.group, item.value)).or_default().entry(view.index).or_default() +=
-                    item.weight;
-            }
-        }
-        if counts.is_empty() {
-            return;
-        }
-        let best = |group: u32, value: u32| {
-            let by_index = counts.get(&(group, value))?;
-            by_index.iter().max_by_key(|(index, count)| (**count, Reverse(**index))).map(|(index, _)| *index)
-        };
-        items.retain(|item| view(item).is_none_or(|view| best(view.group, item.value) == Some(view.index)));
-    }
-
-    // ---- indexes
-
-    pub(super) fn probed(&self, probe: u32) -> &'a probes::Found {
-        self.gathered.probed.get(probe as usize).unwrap_or(&probes::Found::Later)
-    }
-
-    /// What an index found about a question of exact data: the row and its values.
-    pub(super) fn row(&self, probe: u32, at: u32) -> Option<&'a exact::RowFound> {
-        self.probed(probe).rows().get(at as usize)
-    }
-
-    pub(super) fn document(&self, probe: u32, at: u32) -> Option<&'a documents::DocumentFound> {
-        self.probed(probe).documents().get(at as usize)
-    }
-
-    /// The document that a file is, by its probe and its place among those found.
-    pub(super) fn document_file(&self, probe: u32, at: u32) -> Option<documents::FileFound> {
-        self.probed(probe).files().get(at as usize).copied()
-    }
-
-    fn rows(&self, test: &ExactTest) -> Vec<Item> {
-        let found = exact::sufficing(test, self.probed(test.probe).rows(), self.pieces);
-        found
-            .into_iter()
-            .map(|(scope, at, row)| Item { scope, at: At::Row(test.probe, at), value: row, weight: 1 })
-            .collect()
-    }
-
-    fn documents(&self, test: &DocumentsTest) -> Vec<Item> {
-        let found = documents::sufficing(test, self.probed(test.probe).documents(), self.pieces);
-        let texts = found.into_iter().map(|(scope, at, document)| Item {
-            scope,
-            at: At::Document(test.probe, at),
-            value: document,
-            weight: 1,
-        });
-        let mut items: Vec<Item> = texts.collect();
-        // A document that is known by its text is not counted again by its octets.
-        for (at, file) in self.probed(test.probe).files().iter().enumerate() {
-            let scope = self.scope_of_part(file.part);
-            let admitted = if scope == Spot::BODY_SCOPE { test.places.body } else { test.places.attachments };
-            let known = items.iter().any(|item| (item.scope, item.value) == (scope, file.document));
-            if admitted && !known {
-                let at = At::DocumentFile(test.probe, at as u32);
-                items.push(Item { scope, at, value: file.document, weight: 1 });
-            }
-        }
-        items.sort_by_key(|item| item.scope);
-        items
-    }
-
-    fn learned(&mut self, test: &LearnedTest) -> Vec<Item> {
-        let Some(Probe { index: Index::Learned(index), name, .. }) =
-            self.set.engine.probes.get(test.probe as usize)
-        else {
-            return Vec::new();
-        };
-        let mut items = Vec::new();
-        for likeness in learned::judge(test, index, self.pieces) {
-            items.push(item(likeness.scope, At::Like(self.likenesses.len() as u32), items.len()));
-            self.likenesses.push((name.clone(), likeness));
-        }
-        items
-    }
-
-    // ---- files and findings
-
-    fn files(&self, test: &FileTest) -> Vec<Item> {
-        let parts = self.mail.opened.parts.iter().filter(|part| is_file(part.role));
-        let matching = parts.filter(|part| {
-            let kind = test.kinds.is_empty() || test.kinds.contains(&part.kind);
-            let size = test.size.is_none_or(|size| size.holds(part.size));
-            kind && size && (test.names.is_empty() || name_matches(part.name.as_deref(), &test.names))
-        });
-        matching
-            .enumerate()
-            .map(|(value, part)| item(file_scope(part.id), At::File(part.id), value))
-            .collect()
-    }
-
-    fn encrypted(&self) -> Vec<Item> {
-        let encrypted = Reasons { any: false, words: vec![Reason::Encrypted.to_string()] };
-        let mut items = self.unscannable(&encrypted);
-        let named: HashSet<u32> = self
-            .unscannable
-            .iter()
-            .filter(|found| found.reason == Reason::Encrypted)
-            .map(|found| found.part)
-            .collect();
-        let parts = self.mail.opened.parts.iter().filter(|part| part.encrypted && !named.contains(&part.id));
-        let from = items.len();
-        items.extend(
-            parts.enumerate().map(|(value, part)| item(file_scope(part.id), At::File(part.id), from + value)),
-        );
-        items.sort_by_key(|item| item.scope);
-        items
-    }
-
-    fn unscannable(&self, reasons: &Reasons) -> Vec<Item> {
-        let matching = self.unscannable.iter().enumerate().filter(|(_, found)| {
-            reasons.any || {
-                let said = found.reason.to_string();
-                let unsupported = matches!(found.reason, Reason::Unsupported(_));
-                reasons.words.iter().any(|word| *word == said || unsupported && word == "unsupported")
-            }
-        });
-        let mut items: Vec<Item> = matching
-            .map(|(at, found)| item(self.scope_of_part(found.part), At::Unscannable(at as u32), at))
-            .collect();
-        items.sort_by_key(|item| item.scope);
-        items
-    }
-
-    fn ambiguous(&self, names: &[String]) -> Vec<Item> {
-        let any = names.iter().any(|name| name == "any");
-        let matching = self.mail.opened.ambiguous.iter().enumerate();
-        let matching =
-            matching.filter(|(_, found)| any || names.iter().any(|name| name == found.reason.as_str()));
-        let mut items: Vec<Item> = matching
-            .map(|(at, found)| item(self.scope_of_part(found.part), At::Ambiguous(at as u32), at))
-            .collect();
-        items.sort_by_key(|item| item.scope);
-        items
-    }
-
     fn scope_of_part(&self, part: u32) -> Scope {
         let file = self.mail.opened.parts.get(part as usize).is_some_and(|part| is_file(part.role));
         if file { file_scope(part) } else { Spot::BODY_SCOPE }
-    }
-
-    /// Files that the mail's reader sees attached: not those inside other files or attached mails.
-    fn attachments(&self) -> u64 {
-        let parts = &self.mail.opened.parts;
-        let inside = |mut parent: Option<u32>| {
-            while let Some(part) = parent.and_then(|parent| parts.get(parent as usize)) {
-                if is_file(part.role) || part.role == Role::Message && part.parent.is_some() {
-                    return true;
-                }
-                parent = part.parent;
-            }
-            false
-        };
-        let attached = |role| matches!(role, Role::Attachment | Role::Message);
-        parts
-            .iter()
-            .filter(|part| attached(part.role) && part.parent.is_some() && !inside(part.parent))
-            .count() as u64
     }
 }
 
@@ -517,30 +246,6 @@ impl Spot {
 
 fn item(scope: Scope, at: At, value: usize) -> Item {
     Item { scope, at, value: value as u32, weight: 1 }
-}
-
-fn name_matches(name: Option<&str>, globs: &[String]) -> bool {
-    let Some(name) = name else { return false };
-    let name = name.to_lowercase();
-    globs.iter().any(|glob| glob_matches(glob, &name))
-}
-
-/// The matches of several sources in the order of the message, at one place the longest first.
-fn in_order(sources: Vec<&Source>) -> Box<dyn Iterator<Item = Found> + '_> {
-    if let [one] = sources.as_slice() {
-        return Box::new(one.iter());
-    }
-    let mut rest: Vec<_> = sources.into_iter().map(|source| source.iter()).collect();
-    let key = |found: &Found, source: usize| (found.piece, found.start, Reverse(found.end), source);
-    let mut heads = BinaryHeap::new();
-    for (source, rest) in rest.iter_mut().enumerate() {
-        heads.extend(rest.next().map(|found| Reverse((key(&found, source), found.pattern))));
-    }
-    Box::new(std::iter::from_fn(move || {
-        let Reverse(((piece, start, Reverse(end), source), pattern)) = heads.pop()?;
-        heads.extend(rest[source].next().map(|found| Reverse((key(&found, source), found.pattern))));
-        Some(Found { piece, start, end, pattern, words: (0, 0) })
-    }))
 }
 
 fn select<'i>(items: &'i [Item], within: Within<'_>) -> impl Iterator<Item = &'i Item> {
@@ -561,24 +266,4 @@ fn counted(items: &[Item], mode: Count, within: Within<'_>) -> u64 {
         Count::All => select(items, within).map(|item| item.weight).sum(),
         Count::Unique => select(items, within).map(|item| item.value).collect::<HashSet<u32>>().len() as u64,
     }
-}
-
-fn is_time(test: &TimeTest, now: &jiff::ZonedDateTime) -> bool {
-    let local = now.with_time_zone(test.zone.clone());
-    let day = match local.weekday() {
-        Weekday::Monday => 0,
-        Weekday::Tuesday => 1,
-        Weekday::Wednesday => 2,
-        Weekday::Thursday => 3,
-        Weekday::Friday => 4,
-        Weekday::Saturday => 5,
-        Weekday::Sunday => 6,
-    };
-    if test.days >> day & 1 == 0 {
-        return false;
-    }
-    let time = local.time();
-    test.of_day.is_none_or(
-        |(from, to)| if from < to { from <= time && time < to } else { time >= from || time < to },
-    )
 }

@@ -1,7 +1,10 @@
 //! Documents in the texts of a message, whole or in part.
 
+use std::borrow::Cow;
+
 use content::Part;
 
+use super::ignore::LeftOut;
 use super::pieces::{Pieces, Scope};
 use super::probes::Trouble;
 use crate::compile::model::DocumentsTest;
@@ -47,6 +50,7 @@ pub(super) fn look_at_files(
 pub(super) fn look(
     index: &DocumentsIndex,
     pieces: &Pieces<'_>,
+    left_out: &mut LeftOut<'_, '_>,
     row: &[u32],
     found: &mut Vec<DocumentFound>,
 ) -> Trouble {
@@ -57,8 +61,8 @@ pub(super) fn look(
         if numbers.is_empty() {
             return;
         }
-        let texts: Vec<Prepared<'_>> =
-            numbers.iter().map(|number| Prepared::new(pieces.get(*number).text)).collect();
+        let texts: Vec<Cow<'_, str>> = numbers.iter().map(|number| left_out.blanked(*number)).collect();
+        let texts: Vec<Prepared<'_>> = texts.iter().map(|text| Prepared::new(text)).collect();
         let texts: Vec<&Prepared<'_>> = texts.iter().collect();
         let mut hits = Hits::default();
         trouble.fault |= index.scan(&texts, &mut hits).is_err();

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use super::ignore::{LeftOut, covers};
 use super::pieces::{Pieces, Scope};
 use super::probes::Trouble;
 use super::stretch;
@@ -35,6 +36,7 @@ pub(super) fn look(
     index: &ExactIndex,
     wants: Wants,
     pieces: &Pieces<'_>,
+    left_out: &mut LeftOut<'_, '_>,
     row: &[u32],
     deadline: Instant,
     found: &mut Vec<RowFound>,
@@ -45,16 +47,25 @@ pub(super) fn look(
             return;
         }
         let mut hits = Hits::default();
-        trouble.fault |= scan(index, &Prepared::new(&stretch.text), wants, deadline, &mut hits).is_err();
+        trouble.fault |= {
+            let text = Prepared::new(&stretch.text);
+            scan(index, &text, &stretch.table_rows, wants, deadline, &mut hits).is_err()
+        };
         trouble.overflow |= hits.overflow;
         trouble.late |= hits.late;
         found.extend(hits.rows.into_iter().map(|hit| {
-            let cells = hit.cells.into_iter().map(|cell| {
-                let (piece, start, end) = stretch.place(pieces, &cell.span);
-                CellFound { column: cell.column, piece, start, end, distance: cell.distance }
-            });
-            RowFound { row: hit.row, cells: cells.collect() }
+            let mut cells: Vec<CellFound> = hit
+                .cells
+                .into_iter()
+                .map(|cell| {
+                    let (piece, start, end) = stretch.place(pieces, &cell.span);
+                    CellFound { column: cell.column, piece, start, end, distance: cell.distance }
+                })
+                .collect();
+            cells.retain(|cell| !covers(left_out.of(cell.piece), &(cell.start as usize..cell.end as usize)));
+            RowFound { row: hit.row, cells }
         }));
+        found.retain(|row| !row.cells.is_empty());
     });
     trouble
 }

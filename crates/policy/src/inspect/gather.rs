@@ -85,7 +85,7 @@ pub(super) fn gather(set: &Compiled, pieces: &Pieces<'_>, mail: &Mail<'_>, depth
         gatherer.pass();
     }
     let mut gathered = gatherer.out;
-    probes::ask(&set.engine, pieces, &mail.opened.parts, deadline, &mut gathered);
+    probes::ask(set, pieces, &mail.opened.parts, deadline, &mut gathered);
     gathered
 }
 

@@ -3,6 +3,7 @@
 //!
 //! A known text is found by its words, however it is wrapped, quoted or spaced, in time linear in the text.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
@@ -182,6 +183,12 @@ impl<'p, 'm> LeftOut<'p, 'm> {
         Self { settings, pieces, known: HashMap::new() }
     }
 
+    /// A text without them, as indexes of whole texts look at it.
+    pub(super) fn blanked(&mut self, number: u32) -> Cow<'m, str> {
+        let text = self.pieces.get(number).text;
+        blanked(text, self.of(number))
+    }
+
     /// The stretches of a text, in order and apart from each other.
     pub(super) fn of(&mut self, number: u32) -> &[Range<usize>] {
         self.known.entry(number).or_insert_with(|| {
@@ -189,6 +196,22 @@ impl<'p, 'm> LeftOut<'p, 'm> {
             ranges(self.settings, piece.text, piece.quoted, piece.spot == Spot::Body)
         })
     }
+}
+
+/// The text with blanks where it is left out: what stands behind keeps its place.
+fn blanked<'t>(text: &'t str, ignored: &[Range<usize>]) -> Cow<'t, str> {
+    if ignored.is_empty() {
+        return text.into();
+    }
+    let mut all = String::with_capacity(text.len());
+    let mut from = 0;
+    for range in ignored {
+        all.push_str(&text[from..range.start]);
+        all.extend(std::iter::repeat_n(' ', range.len()));
+        from = range.end;
+    }
+    all.push_str(&text[from..]);
+    all.into()
 }
 
 /// Whether one of the stretches, in order and apart from each other, covers all of a span.
@@ -265,6 +288,12 @@ mod tests {
             known.add(text).unwrap();
         }
         known
+    }
+
+    #[test]
+    fn what_is_left_out_leaves_the_rest_in_its_place() {
+        assert_eq!(blanked("one zwö three", &[0..3, 9..11]), "    zwö   ree");
+        assert!(matches!(blanked("one", &[]), Cow::Borrowed("one")));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Learned policies: each component of a message is judged by its words.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::ignore::LeftOut;
 use super::pieces::{Pieces, Scope};
-use crate::compile::model::LearnedTest;
+use crate::compile::model::{LearnedTest, Settings};
 use crate::index::learned::LearnedIndex;
 
 /// A component that is like what was learned.
@@ -17,7 +19,13 @@ pub(super) struct Likeness {
 }
 
 /// The components that reach the score.
-pub(super) fn judge(test: &LearnedTest, index: &LearnedIndex, pieces: &Pieces<'_>) -> Vec<Likeness> {
+pub(super) fn judge(
+    test: &LearnedTest,
+    index: &LearnedIndex,
+    settings: &Settings,
+    pieces: &Pieces<'_>,
+) -> Vec<Likeness> {
+    let mut left_out = LeftOut::new(settings, pieces);
     let mut components: BTreeMap<(Scope, Option<u16>), Vec<u32>> = BTreeMap::new();
     for (number, piece) in pieces.iter().enumerate() {
         if piece.kind == "text" && piece.admitted_by(&test.places) {
@@ -30,8 +38,12 @@ pub(super) fn judge(test: &LearnedTest, index: &LearnedIndex, pieces: &Pieces<'_
     }
     let mut all: Vec<Likeness> = Vec::new();
     for ((scope, _), numbers) in components {
-        let texts = numbers.iter().map(|number| pieces.get(*number).text);
-        let Some(judged) = index.judge(texts).filter(|judged| judged.score >= test.score) else { continue };
+        let texts: Vec<Cow<'_, str>> = numbers.iter().map(|number| left_out.blanked(*number)).collect();
+        let Some(judged) =
+            index.judge(texts.iter().map(|text| &**text)).filter(|judged| judged.score >= test.score)
+        else {
+            continue;
+        };
         if all.last().is_some_and(|last| last.scope == scope) {
             continue;
         }

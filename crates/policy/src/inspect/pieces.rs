@@ -30,6 +30,8 @@ pub(super) struct Piece<'m> {
     pub(super) text: &'m str,
     /// Octets of it that quote an earlier mail, as far as its format says so.
     pub(super) quoted: &'m [Range<usize>],
+    /// Octets of it that are each one row of a table, in order and apart.
+    pub(super) table_rows: &'m [Range<usize>],
     pub(super) part: u32,
     /// `Sheet2!B7`, a header's name, `sender`.
     pub(super) place: &'m str,
@@ -113,6 +115,7 @@ impl<'m> Pieces<'m> {
             all.push(Piece {
                 text: &segment.text,
                 quoted: &segment.quoted,
+                table_rows: &segment.rows,
                 part: segment.part,
                 place: &segment.place,
                 spot,
@@ -155,6 +158,7 @@ fn envelope<'m>(place: &'m str, text: &'m str) -> Piece<'m> {
     Piece {
         text,
         quoted: &[],
+        table_rows: &[],
         part: 0,
         place,
         spot: Spot::Envelope,

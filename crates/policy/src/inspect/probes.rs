@@ -7,9 +7,10 @@ use content::Part;
 use super::documents::{self, DocumentFound, FileFound};
 use super::exact::{self, RowFound};
 use super::gather::Gathered;
+use super::ignore::LeftOut;
 use super::pieces::Pieces;
 use super::stretch;
-use crate::compile::model::{Engine, Probe};
+use crate::compile::model::{Compiled, Probe};
 use crate::index::Index;
 
 /// What an index found.
@@ -56,14 +57,15 @@ pub(super) struct Trouble {
 
 /// Asks every index.
 pub(super) fn ask(
-    engine: &Engine,
+    set: &Compiled,
     pieces: &Pieces<'_>,
     parts: &[Part],
     deadline: Instant,
     gathered: &mut Gathered,
 ) {
-    for probe in &engine.probes {
-        let found = ask_one(probe, pieces, parts, deadline, gathered);
+    let mut left_out = LeftOut::new(&set.settings, pieces);
+    for probe in &set.engine.probes {
+        let found = ask_one(probe, pieces, &mut left_out, parts, deadline, gathered);
         gathered.probed.push(found);
     }
 }
@@ -71,6 +73,7 @@ pub(super) fn ask(
 fn ask_one(
     probe: &Probe,
     pieces: &Pieces<'_>,
+    left_out: &mut LeftOut<'_, '_>,
     parts: &[Part],
     deadline: Instant,
     gathered: &mut Gathered,
@@ -91,10 +94,10 @@ fn ask_one(
         }
         let trouble = match (&probe.index, &mut found) {
             (Index::Exact(index), Found::Rows(found)) => {
-                exact::look(index, probe.wants, pieces, &row, deadline, found)
+                exact::look(index, probe.wants, pieces, left_out, &row, deadline, found)
             }
             (Index::Documents(index), Found::Documents(found, _)) => {
-                documents::look(index, pieces, &row, found)
+                documents::look(index, pieces, left_out, &row, found)
             }
             _ => Trouble::default(),
         };

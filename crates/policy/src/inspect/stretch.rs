@@ -13,6 +13,8 @@ const OVERLAP: usize = 8 << 10;
 /// A text put together from pieces, and where each begins in it.
 pub(super) struct Stretch<'m> {
     pub(super) text: Cow<'m, str>,
+    /// Octets that are each one row of a table, in order and apart.
+    pub(super) table_rows: Cow<'m, [Range<usize>]>,
     /// Where it begins in the text, and its number.
     starts: Vec<(usize, u32)>,
 }
@@ -25,8 +27,11 @@ pub(super) fn rows(pieces: &Pieces<'_>, places: &Places) -> Vec<Vec<u32>> {
         if !piece.admitted_by(places) || piece.text.is_empty() || piece.text.len() > u32::MAX as usize {
             continue;
         }
-        let same =
-            |last: &Piece<'_>| (last.part, last.spot, last.view) == (piece.part, piece.spot, piece.view);
+        let same = |last: &Piece<'_>| {
+            // A number as it is stored stands in its row like the number as it is shown.
+            let rendering = last.view == piece.view || cell(last.place).and(cell(piece.place)).is_some();
+            rendering && (last.part, last.spot) == (piece.part, piece.spot)
+        };
         match (last.is_some_and(same), all.last_mut()) {
             (true, Some(row)) => row.push(number as u32),
             _ => all.push(vec![number as u32]),
@@ -39,7 +44,12 @@ pub(super) fn rows(pieces: &Pieces<'_>, places: &Places) -> Vec<Vec<u32>> {
 /// The texts of a row of pieces, some at a time.
 pub(super) fn stretches<'m>(pieces: &Pieces<'m>, row: &[u32], each: &mut dyn FnMut(&Stretch<'m>)) {
     if let [one] = row {
-        return each(&Stretch { text: Cow::Borrowed(pieces.get(*one).text), starts: vec![(0, *one)] });
+        let piece = pieces.get(*one);
+        return each(&Stretch {
+            text: Cow::Borrowed(piece.text),
+            table_rows: Cow::Borrowed(piece.table_rows),
+            starts: vec![(0, *one)],
+        });
     }
     let mut from = 0;
     while from < row.len() {
@@ -64,31 +74,41 @@ pub(super) fn stretches<'m>(pieces: &Pieces<'m>, row: &[u32], each: &mut dyn FnM
 
 fn together<'m>(pieces: &Pieces<'m>, row: &[u32]) -> Stretch<'m> {
     let mut text = String::new();
+    let mut table_rows: Vec<Range<usize>> = Vec::new();
     let mut starts = Vec::with_capacity(row.len());
-    let mut before: Option<&Piece<'_>> = None;
-    for number in row {
-        let piece = pieces.get(*number);
-        if let Some(before) = before {
-            text.push(if same_row(before.place, piece.place) { '\t' } else { '\n' });
+    for cells in row.chunk_by(|one, other| same_row(pieces.get(*one).place, pieces.get(*other).place)) {
+        let from = text.len();
+        for number in cells {
+            if !text.is_empty() {
+                text.push(if text.len() > from { '\t' } else { '\n' });
+            }
+            starts.push((text.len(), *number));
+            text.push_str(pieces.get(*number).text);
         }
-        starts.push((text.len(), *number));
-        text.push_str(piece.text);
-        before = Some(piece);
+        match cells {
+            [one] => {
+                let from = text.len() - pieces.get(*one).text.len();
+                let own = pieces.get(*one).table_rows.iter();
+                table_rows.extend(own.map(|row| row.start + from..row.end + from));
+            }
+            _ => table_rows.push(from..text.len()),
+        }
     }
-    Stretch { text: Cow::Owned(text), starts }
+    Stretch { text: Cow::Owned(text), table_rows: Cow::Owned(table_rows), starts }
 }
 
 /// Whether two places are cells of one row of a sheet: `Sheet2!B7` and `Sheet2!D7`.
 fn same_row(one: &str, other: &str) -> bool {
-    fn row(place: &str) -> Option<(&str, &str)> {
-        let (sheet, cell) = place.rsplit_once('!')?;
-        let number = cell.trim_start_matches(|c: char| c.is_ascii_uppercase());
-        let cell = number.len() < cell.len()
-            && !number.is_empty()
-            && number.bytes().all(|octet| octet.is_ascii_digit());
-        cell.then_some((sheet, number))
-    }
-    row(one).is_some_and(|one| row(other) == Some(one))
+    cell(one).is_some_and(|one| cell(other) == Some(one))
+}
+
+/// The sheet and the row of a cell's place.
+fn cell(place: &str) -> Option<(&str, &str)> {
+    let (sheet, cell) = place.rsplit_once('!')?;
+    let number = cell.trim_start_matches(|c: char| c.is_ascii_uppercase());
+    let is_cell =
+        number.len() < cell.len() && !number.is_empty() && number.bytes().all(|octet| octet.is_ascii_digit());
+    is_cell.then_some((sheet, number))
 }
 
 impl Stretch<'_> {

@@ -1,6 +1,7 @@
 //! Small documents of office programs, made by hand.
 
-#![allow(unreachable_pub, clippy::unwrap_used)]
+// Each test file uses some of it.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use crate::support::{Message, raw};
 use base64::Engine;
@@ -21,7 +22,7 @@ pub fn xlsx(rows: &[&[&str]]) -> Message {
     workbook(
         rows,
         &|text, _| format!(" t=\"inlineStr\"><is><t xml:space=\"preserve\">{}</t></is>", xml(text)),
-        "",
+        ("", ""),
     )
 }
 
@@ -30,11 +31,27 @@ pub fn xlsx_of_shared_strings(rows: &[&[&str]]) -> Message {
     let texts: String = rows.concat().iter().map(|text| format!("<si><t>{}</t></si>", xml(text))).collect();
     let shared =
         format!("<sst xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\">{texts}</sst>");
-    workbook(rows, &|_, number| format!(" t=\"s\"><v>{number}</v>"), &shared)
+    workbook(rows, &|_, number| format!(" t=\"s\"><v>{number}</v>"), ("sharedStrings", &shared))
 }
 
-fn workbook(rows: &[&[&str]], cell: &dyn Fn(&str, usize) -> String, shared: &str) -> Message {
-    const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+/// A sheet whose numbers look otherwise than they are stored: with a comma behind thousands, and two decimals.
+pub fn xlsx_with_formats(rows: &[&[&str]]) -> Message {
+    let styles = format!(
+        "<styleSheet xmlns=\"{MAIN}\"><cellXfs count=\"2\"><xf numFmtId=\"0\"/><xf numFmtId=\"4\"/></cellXfs></styleSheet>"
+    );
+    workbook(
+        rows,
+        &|text, _| match text.parse::<f64>() {
+            Ok(_) => format!(" s=\"1\"><v>{text}</v>"),
+            Err(_) => format!(" t=\"inlineStr\"><is><t xml:space=\"preserve\">{}</t></is>", xml(text)),
+        },
+        ("styles", &styles),
+    )
+}
+
+const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+
+fn workbook(rows: &[&[&str]], cell: &dyn Fn(&str, usize) -> String, beside: (&str, &str)) -> Message {
     let (mut data, mut number) = (String::new(), 0);
     for (at, row) in rows.iter().enumerate() {
         data += &format!("<row r=\"{}\">", at + 1);
@@ -51,9 +68,11 @@ fn workbook(rows: &[&[&str]], cell: &dyn Fn(&str, usize) -> String, shared: &str
     );
     let mut links = vec![("rId1", "worksheet", "worksheets/sheet1.xml")];
     let mut parts = vec![("xl/workbook.xml", book), ("xl/worksheets/sheet1.xml", sheet)];
-    if !shared.is_empty() {
-        links.push(("rId2", "sharedStrings", "sharedStrings.xml"));
-        parts.push(("xl/sharedStrings.xml", shared.to_owned()));
+    let (what, text) = beside;
+    let (file, path) = (format!("{what}.xml"), format!("xl/{what}.xml"));
+    if !text.is_empty() {
+        links.push(("rId2", what, &file));
+        parts.push((&path, text.to_owned()));
     }
     parts.push(("xl/_rels/workbook.xml.rels", relations(&links)));
     parts.push(("_rels/.rels", relations(&[("rId1", "officeDocument", "xl/workbook.xml")])));

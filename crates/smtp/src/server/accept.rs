@@ -55,6 +55,7 @@ pub async fn serve<S: Service>(
         hello: Greeted::Not,
         transaction: Transaction::Idle,
         end,
+        errors: 0,
         line_due: None,
     };
     session.end.why = session.run().await;

@@ -24,6 +24,9 @@ mod tls;
 
 /// Most commands of the envelope in one call of the service.
 const MAX_GROUP: usize = 200;
+/// Recipients over the limit of one transaction that are no errors: a sender hears 452 for each of them, sends the message to the
+/// others, and comes again for these (RFC 5321 4.5.3.1.10).
+const MAX_OVERSHOOT: usize = 1_000;
 
 /// A session that is over: why, and whether the peer may still be talking.
 pub(super) struct Over(pub(super) EndReason);
@@ -40,6 +43,8 @@ pub(super) struct Session<'s, S> {
     pub(super) hello: Greeted,
     pub(super) transaction: Transaction,
     pub(super) end: SessionEnd,
+    /// Errors since the last message that was accepted.
+    pub(super) errors: usize,
     /// When the line that is waited for must be whole: one that comes octet by octet must not hold a session for days.
     pub(super) line_due: Option<Instant>,
 }
@@ -70,6 +75,8 @@ pub(super) struct Envelope {
     expected: u64,
     accepted: usize,
     refused: usize,
+    /// Recipients over the limit.
+    overshot: usize,
 }
 
 /// MAIL and RCPT that lie together in the buffer and wait for their answers.
@@ -167,8 +174,20 @@ impl<S: Service> Session<'_, S> {
     /// Queues a refusal of our own and counts it.
     fn error(&mut self, reply: Reply) -> Flow {
         self.wire.reply(&reply);
+        self.count_error()
+    }
+
+    /// Queues the service's answer; what it refuses for good counts. What it refuses for now does not: the sender comes again,
+    /// and would be cut off each time before those recipients that are accepted have their message.
+    fn pass_on(&mut self, reply: &Reply) -> Flow {
+        self.say(reply)?;
+        if reply.is_permanent() { self.count_error() } else { Ok(()) }
+    }
+
+    fn count_error(&mut self) -> Flow {
         self.end.errors += 1;
-        if self.end.errors > self.config.max_errors {
+        self.errors += 1;
+        if self.errors > self.config.max_errors {
             self.wire.reply(&own::too_many_errors());
             return Err(Over(EndReason::TooManyErrors));
         }
@@ -371,7 +390,7 @@ impl<S: Service> Session<'_, S> {
             return Err(self.stopped(Stop::Shutdown));
         }
         let expected = mail.size().unwrap_or(0);
-        group.mail = Some(Envelope { utf8: mail.is_utf8(), expected, accepted: 0, refused: 0 });
+        group.mail = Some(Envelope { utf8: mail.is_utf8(), expected, accepted: 0, refused: 0, overshot: 0 });
         group.commands.push(EnvelopeCommand::Mail(mail));
         Ok(())
     }
@@ -426,11 +445,22 @@ impl<S: Service> Session<'_, S> {
     async fn rcpt(&mut self, rcpt: Rcpt, group: &mut Group) -> Flow {
         if let Some(refusal) = self.rcpt_refusal(&rcpt, group) {
             self.run_group(group).await?;
-            return self.error(refusal);
+            return if refusal.is_transient() && self.may_overshoot() {
+                self.say(&refusal)
+            } else {
+                self.error(refusal)
+            };
         }
         group.recipients += 1;
         group.commands.push(EnvelopeCommand::Rcpt(rcpt));
         Ok(())
+    }
+
+    /// Takes note of a recipient over the limit.
+    fn may_overshoot(&mut self) -> bool {
+        let Transaction::Open(envelope) = &mut self.transaction else { return false };
+        envelope.overshot += 1;
+        envelope.overshot <= MAX_OVERSHOOT
     }
 
     fn rcpt_refusal(&self, rcpt: &Rcpt, group: &Group) -> Option<Reply> {
@@ -479,17 +509,19 @@ impl<S: Service> Session<'_, S> {
             if reply.is_positive() {
                 self.transaction = Transaction::Open(envelope);
             }
-            self.say(&reply)?;
+            self.pass_on(&reply)?;
         }
-        for mut reply in replies {
+        for reply in replies {
             match &mut self.transaction {
-                Transaction::Open(envelope) if reply.is_positive() => envelope.accepted += 1,
-                Transaction::Open(envelope) => envelope.refused += 1,
-                // The MAIL before it was refused: whatever was said, nothing can be accepted.
-                _ if reply.is_positive() => reply = own::mail_first(),
-                _ => {}
+                Transaction::Open(envelope) => {
+                    envelope.accepted += usize::from(reply.is_positive());
+                    envelope.refused += usize::from(!reply.is_positive());
+                    self.pass_on(&reply)?;
+                }
+                // The MAIL before it was refused, and counted: whatever was said, nothing can be accepted.
+                _ if reply.is_positive() => self.say(&own::mail_first())?,
+                _ => self.say(&reply)?,
             }
-            self.say(&reply)?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use policy::backtest::{Comparison, Judged};
-use policy::{Envelope, Mail, Sent, Set};
+use policy::{Disposition, Envelope, Mail, Sent, Set};
 
 use super::FOUND;
 use crate::cli::Backtest;
@@ -157,9 +157,12 @@ impl Tally {
 /// The first set is the later one.
 fn print(differences: &Comparison<()>, examples: &[String]) {
     println!("\n{} mails would have been judged differently", differences.different);
-    let changed = |of: &policy::backtest::Compared<()>| of.newly + of.no_longer > 0;
+    let changed = |of: &policy::backtest::Compared<()>| of.newly + of.no_longer + of.other_severity > 0;
     for (id, of) in differences.policies.iter().filter(|(_, of)| changed(of)) {
-        println!("{id:>6}  found only by the first set: {}, only by the second: {}", of.newly, of.no_longer);
+        println!(
+            "{id:>6}  found only by the first set: {}, only by the second: {}, by both with another severity: {}",
+            of.newly, of.no_longer, of.other_severity
+        );
     }
     for example in examples {
         println!("        {}", safe(example));
@@ -167,5 +170,12 @@ fn print(differences: &Comparison<()>, examples: &[String]) {
 }
 
 fn said(judged: &Judged) -> String {
-    format!("{} {:?}", judged.disposition().as_str(), judged.policies())
+    let to = match judged.disposition() {
+        Disposition::Redirect { recipients } => format!(" to {}", recipients.join(", ")),
+        Disposition::Block { code, text, .. } => format!(" ({code} {text})"),
+        Disposition::Pass | Disposition::Modify => String::new(),
+    };
+    let found = judged.inspection.violations.iter();
+    let found: Vec<String> = found.map(|one| format!("{} {}", one.policy.id, one.severity)).collect();
+    format!("{}{to} [{}]", judged.disposition().as_str(), found.join(", "))
 }

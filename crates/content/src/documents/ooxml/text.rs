@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::documents::Output;
 use crate::documents::xml::{Node, walk};
+use crate::rows::Rows;
 use crate::{Kind, Reason};
 
 /// Styles of one document that show nothing.
@@ -14,9 +15,11 @@ const MOST_STYLES: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     shown: String,
+    rows: Rows,
     hidden: String,
     /// Text boxes: apart, or they would stand in the middle of a paragraph.
     boxes: String,
+    rows_of_boxes: Rows,
     /// What a program shows that does not know the newer form: nearly always the same again.
     fallback: String,
     attributes: String,
@@ -105,9 +108,13 @@ fn read_into(mut texts: Texts, octets: &[u8]) -> (Texts, Result<(), Reason>) {
 impl Texts {
     /// Hands the texts on; those of the part itself as `kind`.
     pub(super) fn hand_on(self, place: &str, kind: Kind, out: &mut Output<'_>) -> Result<(), Reason> {
-        let Self { mut shown, hidden, boxes, fallback, attributes, codes, .. } = self;
+        let Self { mut shown, rows, hidden, boxes, rows_of_boxes, fallback, attributes, codes, .. } = self;
+        let mut rows = rows.into_ranges(&shown);
         if !boxes.trim().is_empty() {
             shown.push('\n');
+            let from = shown.len();
+            let of_boxes = rows_of_boxes.into_ranges(&boxes);
+            rows.extend(of_boxes.into_iter().map(|row| row.start + from..row.end + from));
             shown.push_str(&boxes);
         }
         let lines: HashSet<&str> = shown.lines().map(str::trim).collect();
@@ -115,7 +122,7 @@ impl Texts {
         let (links, codes): (Vec<_>, Vec<_>) =
             codes.lines().filter(|code| !code.trim().is_empty()).partition(|code| code.contains("HYPERLINK"));
         let (links, codes) = (links.join("\n"), codes.join("\n"));
-        out.text(place, kind, shown)?;
+        out.text_with_rows(place, kind, shown, rows)?;
         out.text(place, Kind::Hidden, hidden)?;
         out.text(place, Kind::Hidden, codes)?;
         out.text(place, Kind::Link, links)?;
@@ -170,6 +177,9 @@ impl Texts {
             "comment" | "cm" => self.line("attributes", get("author")),
             "sp" => (self.state.placeholder, self.state.shape_start) = (false, self.shown.len()),
             "ph" => self.state.placeholder = true,
+            "tbl" => self.table(|rows, _| rows.start_table()),
+            "tr" => self.table(Rows::start_row),
+            "tc" => self.table(Rows::start_cell),
             _ => {}
         }
     }
@@ -186,7 +196,12 @@ impl Texts {
             "moveFrom" => state.moved_away = state.moved_away.saturating_sub(1),
             "Fallback" => state.fallback = state.fallback.saturating_sub(1),
             "txbxContent" | "rt" => state.boxes = state.boxes.saturating_sub(1),
-            "sp" if state.master && state.placeholder => self.shown.truncate(state.shape_start),
+            "sp" if state.master && state.placeholder => {
+                self.shown.truncate(state.shape_start);
+                self.rows.cut(self.shown.len());
+            }
+            "tbl" => self.table(Rows::end_table),
+            "tr" => self.table(Rows::end_row),
             "p" | "tc" => {
                 self.push("\n");
                 if !self.hidden.is_empty() && !self.hidden.ends_with('\n') {
@@ -205,6 +220,15 @@ impl Texts {
                 true => self.hidden.push_str(text),
                 false => self.push(text),
             }
+        }
+    }
+
+    /// An element of a table, in the text in which it stands.
+    fn table(&mut self, element: impl FnOnce(&mut Rows, &str)) {
+        match (self.state.fallback > 0, self.state.boxes > 0) {
+            (true, _) => {}
+            (_, true) => element(&mut self.rows_of_boxes, &self.boxes),
+            _ => element(&mut self.rows, &self.shown),
         }
     }
 

@@ -11,9 +11,12 @@
 
 pub(crate) mod build;
 pub(crate) mod cell;
+mod common;
 pub(crate) mod csv;
 pub(crate) mod date;
+mod finder;
 pub(crate) mod hashes;
+mod near;
 pub(crate) mod phone;
 pub(crate) mod points;
 pub(crate) mod scan;

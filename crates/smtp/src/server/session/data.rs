@@ -114,15 +114,15 @@ impl<S: Service> Session<'_, S> {
                 self.tell_not_received(&refused).await?;
                 let reset = fenced(self.service.reset()).await;
                 self.survive(reset)?;
-                self.end.errors += 1;
-                refused.reply.unwrap_or_else(own::processing_error)
+                self.end.refused += 1;
+                return self.error(refused.reply.unwrap_or_else(own::processing_error));
             }
         };
         match reply.is_positive() {
-            true => self.end.accepted += 1,
+            true => (self.end.accepted, self.errors) = (self.end.accepted + 1, 0),
             false => self.end.refused += 1,
         }
-        self.say(&reply)
+        self.pass_on(&reply)
     }
 
     // ---- BDAT (RFC 3030)
