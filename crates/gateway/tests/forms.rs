@@ -356,7 +356,7 @@ async fn routes_with_a_form(center: &Center) -> Vec<String> {
     let mut found = Vec::new();
     for template in center.site.paths() {
         let shared = |one: &&str| template == *one || template.starts_with(&format!("{one}/"));
-        if SHARED.iter().any(|one| shared(&one)) {
+        if SHARED.iter().any(shared) {
             continue;
         }
         let path = some_path(template);
