@@ -140,8 +140,13 @@ impl Enforce {
         };
         let actor = incident::desk::Actor { who: "set-up".to_owned(), origin: None };
         let value = serde_json::to_vec(&certificates).map_err(|why| Error::Refused(why.to_string()))?;
-        let kind = incident::desk::SecretKind::Certificates;
-        self.desk().keep_secret(&actor, credential, kind, "Enforce's own certificate", &value).await?;
+        let new = incident::desk::NewSecret {
+            name: credential,
+            kind: incident::desk::SecretKind::Certificates,
+            shown: "Enforce's own certificate",
+            value: &value,
+        };
+        self.desk().keep_secret(&actor, new).await?;
         self.responses().install_quarantine_connect(&actor, host, port, credential, "enforce").await?;
         Ok(())
     }

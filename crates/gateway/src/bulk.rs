@@ -97,7 +97,7 @@ impl Gateway {
         let (action, filter) = (State::after(action).as_str(), json(&filter)?);
         let values = values![action, filter, view, name, origin, note, now(), total, newest + 1];
         let id = only_id(&db.fetch(sql, values).await?)?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         tracing::info!(bulk = id, action, total, who = who.words(), "a decision about many begins");
         self.inner.bulk_bell.notify_one();
         Ok(id)
@@ -194,7 +194,9 @@ impl Gateway {
         let mut transaction = self.database().begin().await?;
         let sql = "UPDATE bulk SET done_at = ?, broken = ? WHERE id = ? AND done_at IS NULL";
         let ended = transaction.run(sql, values![now(), why, id]).await? > 0;
-        transaction.commit().await?;
+        if ended {
+            self.commit(transaction).await?;
+        }
         Ok(ended)
     }
 }

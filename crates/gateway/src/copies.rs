@@ -259,7 +259,7 @@ impl Gateway {
             let mut transaction = self.database().begin().await?;
             tell(&mut *transaction, message, Some(id), &who.words(), "MAIL_VIEWED", "the mail was looked at")
                 .await?;
-            transaction.commit().await?;
+            self.commit(transaction).await?;
         }
         Ok(octets)
     }

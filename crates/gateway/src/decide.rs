@@ -15,8 +15,8 @@ use crate::updates;
 use crate::vault::release_octets;
 use crate::{Error, FolderKind, Gateway};
 
-/// Copies decided in one transaction.
-const AT_ONCE: usize = 200;
+/// Copies decided in one transaction: others get their turn between two.
+pub(crate) const AT_ONCE: usize = 200;
 
 /// Who decides, for the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,7 +118,7 @@ impl Gateway {
         tell(db, copy.message, Some(id), &who.words(), "HELD_BY_REVIEWER", &detail).await?;
         let event = updates::Event { copy: id, state: State::Held, who: &who.name, note, request: None };
         updates::put(db, self, &event).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         self.inner.update_bell.notify_one();
         Ok(())
     }
@@ -130,8 +130,10 @@ impl Gateway {
         for id in ids {
             decided.push(self.decide_one(&mut *transaction, *id, decision, &mut files).await?);
         }
-        transaction.commit().await?;
-        self.after_decisions(files).await;
+        if decided.iter().any(|one| one.result == done(decision.action)) {
+            self.commit(transaction).await?;
+            self.after_decisions(files).await;
+        }
         Ok(decided)
     }
 

@@ -155,7 +155,7 @@ impl Gateway {
             }
         }
         let id = save(db, Kind::Folder, &folder.name, folder, known, who).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(id)
     }
 
@@ -173,17 +173,23 @@ impl Gateway {
         let folders = stored::<Folder>(db, "folder").await?;
         filter.check(&folders).map_err(Error::Invalid)?;
         let id = save(db, Kind::Filter, &filter.name, filter, known, who).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         self.load_filters().await?;
         Ok(id)
     }
 
-    /// Puts the filters into this order.
-    pub async fn order_filters(&self, ids: &[u64], who: &str) -> Result<(), Error> {
+    /// Puts the filters into this order, if they still are in the order that they had.
+    pub async fn order_filters(&self, was: &[u64], ids: &[u64], who: &str) -> Result<(), Error> {
         self.may_change()?;
         let mut transaction = self.database().begin().await?;
         let db = &mut *transaction;
         db.lock(lock_name(DEFINITIONS)).await?;
+        let now = db.fetch("SELECT id FROM filter ORDER BY position, id", Vec::new()).await?;
+        let now =
+            now.iter().map(|row| Ok(row.get::<i64>("id")? as u64)).collect::<Result<Vec<_>, Error>>()?;
+        if now != was {
+            return Err(Error::Changed("the order of the filters".to_owned()));
+        }
         for (position, id) in ids.iter().enumerate() {
             let sql = "UPDATE filter SET position = ? WHERE id = ?";
             if db.run(sql, values![position as i64, *id]).await? == 0 {
@@ -192,7 +198,7 @@ impl Gateway {
         }
         let order = serde_json::to_string(ids).unwrap_or_default();
         note(db, Kind::Filter, 0, 0, "(order)", Some(&order), who).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         self.load_filters().await
     }
 
@@ -224,7 +230,7 @@ impl Gateway {
         }
         db.run("DELETE FROM folder WHERE id = ?", values![id]).await?;
         note(db, Kind::Folder, id, 0, &folder.name, None, who).await?;
-        Ok(transaction.commit().await?)
+        self.commit(transaction).await
     }
 
     /// Deletes a filter by which nothing is held.
@@ -240,7 +246,7 @@ impl Gateway {
         }
         db.run("DELETE FROM filter WHERE id = ?", values![id]).await?;
         note(db, Kind::Filter, id, 0, &filter.name, None, who).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         self.load_filters().await
     }
 

@@ -296,7 +296,7 @@ impl Gateway {
         let words = put(db, self, &notice, &copy.about(""), &mut files).await?;
         tell(db, copy.message, Some(id), &who.words(), "SENDER_WRITTEN_TO", &format!("{words}: {subject}"))
             .await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         self.inner.queue_bell.notify_one();
         Ok(())
     }

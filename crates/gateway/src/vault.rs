@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use smtp::spool::Spooled;
 use store::blobs::{Blob, Blobs};
-use store::database::{self, Database, Location, Migrations, Row, Session};
+use store::database::{self, Database, Location, Migrations, Row, Session, Transaction, Witnessed};
 use store::key_check;
 use store::keys::Keys;
 use store::lock::Lock;
@@ -34,6 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone)]
 pub struct Gateway {
     pub(crate) inner: Arc<Inner>,
+    witnessed: Witnessed,
 }
 
 #[derive(Debug)]
@@ -100,7 +101,17 @@ impl Gateway {
             to_enforce: OnceLock::new(),
             _lock: lock,
         };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), witnessed: Witnessed::default() }
+    }
+
+    /// The same, whose next change that a person asked for is committed together with what tells of it.
+    pub fn noting(&self, witnessed: impl Into<Witnessed>) -> Self {
+        Self { witnessed: witnessed.into(), ..self.clone() }
+    }
+
+    /// Ends a change that a person asked for, with what tells of it.
+    pub(crate) async fn commit(&self, transaction: Box<dyn Transaction>) -> Result<(), Error> {
+        Ok(self.witnessed.commit(transaction).await?)
     }
 
     /// The settings.

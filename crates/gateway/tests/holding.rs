@@ -185,7 +185,7 @@ on_both! {
         let folder = gw.save_folder(&legal, None, "rita").await.unwrap();
         let filter = Filter { name: "Legal".into(), when: Condition::Sender(Test::EndsWith("@legal.example".into())), ..Filter::standard("Legal") };
         let id = gw.save_filter(&filter, None, "rita").await.unwrap();
-        gw.order_filters(&[id, 1], "rita").await.unwrap();
+        gw.order_filters(&[1, id], &[id, 1], "rita").await.unwrap();
         send(running.mail, "ann@legal.example", &["bob@partner.example"], "Subject: x\r\n\r\nplain\r\n").await;
         assert_eq!(held(gw).await[0].folder, "Legal");
         let error = gw.delete_folder(folder, "rita").await.unwrap_err();
@@ -214,7 +214,7 @@ on_both! {
         let board = gw.save_folder(&Folder { name: "Board".into(), ..Folder::standard() }, None, "rita").await.unwrap();
         let filter = Filter { name: "Board".into(), when: Condition::Recipient(Test::EndsWith("@board.example".into())), ..Filter::standard("Board") };
         let id = gw.save_filter(&filter, None, "rita").await.unwrap();
-        gw.order_filters(&[id, 1], "rita").await.unwrap();
+        gw.order_filters(&[1, id], &[id, 1], "rita").await.unwrap();
         for (mail, to) in [("A1", &["temp1@x.example"][..]), ("A2", &["temp2@board.example"]), ("A3", &["temp3@x.example", "temp3@board.example"])] {
             send(running.mail, FROM, to, &marked(mail, mail)).await;
         }
@@ -252,7 +252,7 @@ on_both! {
         ];
         let filter = Filter { name: "Encrypt".into(), custom, ..Filter::standard("Data Loss Prevention") };
         let id = gw.save_filter(&filter, None, "rita").await.unwrap();
-        gw.order_filters(&[id, 1], "rita").await.unwrap();
+        gw.order_filters(&[1, id], &[id, 1], "rita").await.unwrap();
         send(running.mail, FROM, &["bob@partner.example"], &marked("E1", "offer")).await;
         gw.decide(&[held(gw).await[0].id], ReviewAction::Custom, &rita(), None).await.unwrap();
         let mails = encrypts.wait_for(1).await;

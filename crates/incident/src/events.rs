@@ -13,8 +13,9 @@ use store::database::{Database, Dialect, Row, Witnessed};
 use store::values;
 use uuid::Uuid;
 
-use crate::desk::Actor;
 use crate::desk::kept::is_kept;
+use crate::desk::saved::{FORMS, is_as_shown, mark};
+use crate::desk::{Actor, Saved};
 use crate::read::{alone, time};
 use crate::seal::shortened;
 use crate::{Error, Incident, Journal};
@@ -54,6 +55,16 @@ pub struct Receiver {
     /// What failed last, and when.
     pub error: Option<(Timestamp, String)>,
 }
+
+impl Receiver {
+    /// What a form carries that was made from it.
+    pub fn mark(&self) -> String {
+        mark(&[&self.name, &self.definition, &self.enabled.to_string()])
+    }
+}
+
+const SELECTED: &str = "SELECT receiver.*, (SELECT count(*) FROM event WHERE receiver.enabled AND (place > told OR place IS NULL)) AS waiting \
+    FROM receiver";
 
 /// A receiver that nobody else tells anything now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,34 +137,39 @@ impl Events {
 
     /// The receivers by name.
     pub async fn receivers(&self) -> Result<Vec<Receiver>, Error> {
-        let sql = "SELECT receiver.*, (SELECT count(*) FROM event WHERE receiver.enabled AND (place > told OR place IS NULL)) AS waiting \
-            FROM receiver ORDER BY name";
-        self.database().fetch(sql, Vec::new()).await?.iter().map(receiver).collect()
+        let sql = format!("{SELECTED} ORDER BY name");
+        self.database().fetch(&sql, Vec::new()).await?.iter().map(receiver).collect()
     }
 
-    /// Makes a receiver that needs this credential, or changes the one of this name. One that begins to listen is told what
-    /// happens from now on. The inner error is for whoever saves it.
+    /// Makes a receiver that needs this credential, or changes the one of this name, as its maker `was` shown it. One that
+    /// begins to listen is told what happens from now on.
     pub async fn save_receiver(
         &self,
         actor: &Actor,
         name: &str,
         (definition, credential): (&str, Option<&str>),
         enabled: bool,
-    ) -> Result<Result<(), String>, Error> {
+        was: &str,
+    ) -> Result<Saved<Receiver>, Error> {
         let mut transaction = self.database().begin().await?;
         let db = &mut *transaction;
         if let Some(credential) = credential
             && !is_kept(db, credential).await?
         {
-            return Ok(Err(format!("there is no credential named {credential}")));
+            return Ok(Saved::Refused(format!("there is no credential named {credential}")));
         }
+        db.lock(FORMS).await?;
         db.lock(PLACING).await?;
-        let known = db.fetch("SELECT enabled FROM receiver WHERE name = ?", values![name]).await?;
-        let listened = known.first().map(|row| row.get::<bool>("enabled")).transpose()?.unwrap_or(false);
+        let known = db.fetch(&format!("{SELECTED} WHERE name = ?"), values![name]).await?;
+        let known = known.first().map(receiver).transpose()?;
+        if !is_as_shown(known.as_ref(), Receiver::mark, was) {
+            return Ok(Saved::Stale(known));
+        }
+        let listened = known.as_ref().is_some_and(|known| known.enabled);
         let count = db.fetch("SELECT count(*) AS n FROM receiver", Vec::new()).await?;
         let count = count.first().map(|row| row.get::<i64>("n")).transpose()?.unwrap_or(0);
-        if known.is_empty() && count >= RECEIVERS {
-            return Ok(Err(format!("there are {RECEIVERS} receivers already: remove one first")));
+        if known.is_none() && count >= RECEIVERS {
+            return Ok(Saved::Refused(format!("there are {RECEIVERS} receivers already: remove one first")));
         }
         let now = Timestamp::now().as_millisecond();
         let sql = "INSERT INTO receiver (name, definition, enabled, told, changed_at, changed_by) \
@@ -166,7 +182,7 @@ impl Events {
             db.run(sql, values![name]).await?;
         }
         self.witnessed.commit(transaction).await?;
-        Ok(Ok(()))
+        Ok(Saved::Done)
     }
 
     /// Removes a receiver. False if there is none of this name.

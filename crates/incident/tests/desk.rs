@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use incident::desk::{
-    Access, Actor, AgeingRow, Asked, Change, Changed, Condition, Count, Decision, Desk, Facet, Field, Order,
-    PluginRow, RemediationOrder, RemediationResult, Saved, Scalar, Search, SecretKind, Sort,
+    Access, Actor, AgeingRow, Asked, Change, Changed, Condition, Count, Decision, Desk, Facet, Field,
+    NewSecret, Order, PluginRow, PluginUse, RemediationOrder, RemediationResult, RuleRow, Saved, Scalar,
+    Search, SecretKind, Sort,
 };
 use incident::events::Events;
 use incident::{Journal, Severity};
@@ -36,6 +37,10 @@ async fn server(at: Option<Location>) -> Server {
 
 fn everything() -> Access {
     Access::everything()
+}
+
+fn secret<'a>(name: &'a str, value: &'a [u8]) -> NewSecret<'a> {
+    NewSecret { name, kind: SecretKind::Password, shown: "user u", value }
 }
 
 fn ann() -> Actor {
@@ -552,7 +557,7 @@ on_both! {
             actions: "[]".into(),
             acts_on_mail: false,
         };
-        assert_eq!(server.desk.save_ageing_rule(&ann(), &row, "").await.unwrap(), Saved::Done);
+        assert_eq!(server.desk.save_ageing_rule(&ann(), &row, &[], "").await.unwrap(), Saved::Done);
         let rule = server.desk.ageing_rules().await.unwrap().remove(0);
         assert!(server.desk.too_old(&rule, 10).await.unwrap().is_empty(), "both are fresh");
         back(5, ids[0]).await;
@@ -605,9 +610,13 @@ on_both! {
         assert_eq!((seen.len(), seen[0].query.as_str()), (1, "severity=low"));
         assert!(!server.desk.remove_report("bob", seen[0].id).await.unwrap());
         assert!(server.desk.remove_report("ann", seen[0].id).await.unwrap());
-        let kind = SecretKind::Password;
-        server.desk.keep_secret(&ann(), "gateway", kind, "user u", b"first").await.unwrap();
-        server.desk.keep_secret(&ann(), "gateway", kind, "user u", b"second").await.unwrap();
+        server.desk.keep_secret(&ann(), secret("gateway", b"first")).await.unwrap();
+        server.desk.keep_secret(&ann(), secret("gateway", b"second")).await.unwrap();
+        let seen = server.desk.secrets().await.unwrap().remove(0);
+        let save = async |value, was: &str| server.desk.save_secret(&ann(), secret("gateway", value), was).await.unwrap();
+        assert!(matches!(save(b"first", "").await, Saved::Stale(Some(now)) if now == seen));
+        assert_eq!(save(b"second", &seen.mark).await, Saved::Done);
+        assert!(matches!(save(b"first", &seen.mark).await, Saved::Stale(Some(_))), "the same value, kept anew, is another one");
         let (_, value) = server.desk.open_secret("gateway").await.unwrap().unwrap();
         assert_eq!(value.as_slice(), b"second");
         let rows = server.journal.database().fetch("SELECT sealed FROM credential", Vec::new()).await.unwrap();
@@ -621,23 +630,73 @@ on_both! {
         assert_eq!(server.desk.policy_versions("a.toml").await.unwrap()[0].text, "id = 1");
     }
 
+    async fn a_plugin_never_goes_while_a_rule_that_runs_it_is_saved(server: Server) {
+        let plugin = PluginRow { name: "Release".into(), definition: "{}".into(), second_person: false };
+        let runs = |actions: &str| actions == "run Release";
+        let mut gone = 0;
+        for round in 0..40 {
+            let there = !server.desk.plugins().await.unwrap().is_empty();
+            if !there {
+                assert_eq!(server.desk.save_plugin(&ann(), &plugin, None, "").await.unwrap(), Saved::Done);
+            }
+            let rule = RuleRow {
+                id: 0,
+                name: format!("rule {round}"),
+                description: String::new(),
+                actions: "run Release".into(),
+                position: 1,
+            };
+            let ageing = AgeingRow {
+                id: 0,
+                name: format!("ageing {round}"),
+                status: "New".into(),
+                hours: 1,
+                actions: "run Release".into(),
+                acts_on_mail: true,
+            };
+            let (one, other, removed) = tokio::join!(
+                async { server.desk.save_rule(&ann(), &rule, &["Release"], "").await.unwrap() },
+                async { server.desk.save_ageing_rule(&ann(), &ageing, &["Release"], "").await.unwrap() },
+                async { server.desk.remove_plugin("Release", runs).await.unwrap() },
+            );
+            let users = [one == Saved::Done, other == Saved::Done].iter().filter(|saved| **saved).count();
+            match removed {
+                Ok(was) => {
+                    assert!(was && users == 0, "removed beside {users} rules");
+                    let none = "There is no plug-in named Release.";
+                    assert!(matches!(one, Saved::Refused(why) if why == none));
+                    gone += 1;
+                }
+                Err(PluginUse::Rules(named)) => assert!(!named.is_empty() && named.len() <= users, "{named:?}"),
+                Err(PluginUse::Incidents(_)) => panic!("nothing waits"),
+            }
+            for row in server.desk.rules().await.unwrap() {
+                assert!(server.desk.remove_rule(row.id).await.unwrap());
+            }
+            for row in server.desk.ageing_rules().await.unwrap() {
+                assert!(server.desk.remove_ageing_rule(row.id).await.unwrap());
+            }
+        }
+        assert!(gone < 40, "no rule was ever saved first");
+    }
+
     async fn a_credential_never_goes_while_something_that_needs_it_is_saved(server: Server) {
         let events = Events::new(server.journal.clone());
         let plugin = |name: &str| PluginRow { name: name.into(), definition: "needs key".into(), second_person: false };
         let needs = |definition: &str| definition == "needs key";
         let mut gone = 0;
         for round in 0..60 {
-            server.desk.keep_secret(&ann(), "key", SecretKind::Password, "user u", b"secret").await.unwrap();
+            server.desk.keep_secret(&ann(), secret("key", b"secret")).await.unwrap();
             let (one, other) = (format!("plug-in {round}"), format!("receiver {round}"));
             let row = plugin(&one);
             let (saved, listens, removed) = tokio::join!(
                 async { server.desk.save_plugin(&ann(), &row, Some("key"), "").await.unwrap() == Saved::Done },
-                async { events.save_receiver(&ann(), &other, ("needs key", Some("key")), true).await.unwrap() },
+                async { events.save_receiver(&ann(), &other, ("needs key", Some("key")), true, "").await.unwrap() == Saved::Done },
                 async { server.desk.remove_secret("key", needs).await.unwrap() },
             );
             let mut users: Vec<&str> = Vec::new();
             users.extend(saved.then_some(one.as_str()));
-            users.extend(listens.is_ok().then_some(other.as_str()));
+            users.extend(listens.then_some(other.as_str()));
             match removed {
                 Ok(was) => {
                     assert!(was && users.is_empty(), "removed beside {users:?}");
@@ -648,15 +707,15 @@ on_both! {
                     assert!(server.desk.open_secret("key").await.unwrap().is_some());
                 }
             }
-            server.desk.remove_plugin(&one).await.unwrap().unwrap();
+            server.desk.remove_plugin(&one, |_| false).await.unwrap().unwrap();
             events.remove_receiver(&other).await.unwrap();
         }
         assert!(gone < 60, "never in use");
         assert!(server.desk.remove_secret("key", needs).await.unwrap().is_ok());
         let late = server.desk.save_plugin(&ann(), &plugin("late"), Some("key"), "").await.unwrap();
         assert!(matches!(late, Saved::Refused(_)));
-        let late = events.save_receiver(&ann(), "late", ("needs key", Some("key")), true).await.unwrap();
-        assert_eq!(late.unwrap_err(), "there is no credential named key");
+        let late = events.save_receiver(&ann(), "late", ("needs key", Some("key")), true, "").await.unwrap();
+        assert_eq!(late, Saved::Refused("there is no credential named key".to_owned()));
         assert!(server.desk.plugins().await.unwrap().is_empty() && events.receivers().await.unwrap().is_empty());
     }
 

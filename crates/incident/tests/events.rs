@@ -7,8 +7,8 @@ mod support;
 use std::sync::Arc;
 
 use incident::Journal;
-use incident::desk::{Access, Actor, Change, Desk};
-use incident::events::{Event, Events, Turn};
+use incident::desk::{Access, Actor, Change, Desk, Saved};
+use incident::events::{Event, Events, Receiver, Turn};
 use jiff::{SignedDuration, Timestamp};
 use store::database::{Dialect, Location};
 use store::values;
@@ -46,7 +46,10 @@ impl Server {
     }
 
     async fn listen(&self, name: &str, enabled: bool) {
-        self.events.save_receiver(&ann(), name, ("{}", None), enabled).await.unwrap().unwrap();
+        let known = self.events.receivers().await.unwrap();
+        let was = known.iter().find(|one| one.name == name).map(Receiver::mark).unwrap_or_default();
+        let saved = self.events.save_receiver(&ann(), name, ("{}", None), enabled, &was).await.unwrap();
+        assert_eq!(saved, Saved::Done);
     }
 
     async fn claim(&self) -> Turn {

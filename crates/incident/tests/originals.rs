@@ -6,107 +6,25 @@ mod support;
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use incident::{Ages, Error, Journal, JournalOptions, Unneeded};
 use jiff::SignedDuration;
-use reqwest::Client;
-use store::database::{Location, Value};
-use store::objects::{ObjectSettings, Objects};
+use store::database::Location;
+use store::objects::ObjectSettings;
 use store::values;
-use support::message;
-use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 #[macro_use]
 #[path = "../../store/tests/postgres/mod.rs"]
 mod postgres;
+#[path = "support/kept.rs"]
+mod kept;
 #[path = "../../store/tests/s3/mod.rs"]
 mod s3;
 
-use s3::S3;
-
-struct Kept {
-    s3: &'static S3,
-    bucket: String,
-    prevent: Journal,
-    enforce: Journal,
-    at: Location,
-    dirs: [TempDir; 2],
-}
-
-/// None if there is no object store to be had, and such tests may be left out.
-async fn kept(at: Option<Location>) -> Option<Kept> {
-    let s3 = s3::shared().await?;
-    let dirs = [TempDir::new().unwrap(), TempDir::new().unwrap()];
-    let prevent = Journal::open(dirs[0].path(), JournalOptions::default()).await.unwrap();
-    let at = at.unwrap_or_else(|| Location::File(dirs[1].path().join("incidents.db")));
-    let bucket = s3.bucket().await;
-    let enforce = Journal::open_at(dirs[1].path(), &at, JournalOptions::default()).await.unwrap();
-    let enforce = enforce.with_objects(Some(objects(s3.settings(&bucket))));
-    Some(Kept { s3, bucket, prevent, enforce, at, dirs })
-}
-
-fn objects(settings: ObjectSettings) -> Arc<Objects> {
-    let client = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
-    Arc::new(Objects::new(settings, client).unwrap())
-}
-
-impl Kept {
-    /// Records a message and hands its incidents over; the names of the originals that are wanted.
-    async fn hand_over(&self, unique_id: &str, policies: &[u32]) -> (String, Vec<String>) {
-        self.prevent.record(message(unique_id, policies)).await.unwrap();
-        self.prevent.flush().await;
-        let name = self.prevent.name().await.unwrap();
-        let cursor = self.enforce.taken("mx1", &name).await.unwrap().unwrap().cursor;
-        let batch = self.prevent.changes(cursor).await.unwrap().unwrap();
-        (name, self.enforce.take("mx1", batch).await.unwrap().wanted)
-    }
-
-    async fn take(&self, journal: &str, name: &str) -> Result<bool, Error> {
-        let octets = self.prevent.original_by_name(name).await.unwrap().unwrap();
-        self.enforce.take_original(journal, name, octets).await
-    }
-
-    /// Records a message and hands it over with its original.
-    async fn ship(&self, unique_id: &str, policies: &[u32]) {
-        let (journal, wanted) = self.hand_over(unique_id, policies).await;
-        for name in wanted {
-            assert!(self.take(&journal, &name).await.unwrap());
-        }
-    }
-
-    /// The same data, opened by another server with this object store.
-    async fn other(&self, objects: Option<Arc<Objects>>) -> Journal {
-        Journal::open_beside(self.dirs[1].path(), &self.at).await.unwrap().with_objects(objects)
-    }
-
-    async fn here(&self) -> Journal {
-        self.other(Some(objects(self.s3.settings(&self.bucket)))).await
-    }
-
-    async fn keys(&self) -> Vec<String> {
-        self.s3.keys(&self.bucket).await
-    }
-
-    async fn count(&self, table: &str) -> i64 {
-        let sql = format!("SELECT count(*) AS rows FROM {table}");
-        self.enforce.database().fetch(&sql, Vec::new()).await.unwrap()[0].get("rows").unwrap()
-    }
-
-    async fn run(&self, sql: &str, values: Vec<Value>) {
-        let mut transaction = self.enforce.database().begin().await.unwrap();
-        transaction.run(sql, values).await.unwrap();
-        transaction.commit().await.unwrap();
-    }
-
-    async fn reads(&self, id: u64) -> bool {
-        let original = self.enforce.original(id).await.unwrap();
-        original.is_some_and(|octets| octets.ends_with(b"SECRET-ORIGINAL"))
-    }
-}
+use kept::{Kept, kept, objects};
 
 /// An original on its way to a store that takes what is put when it is told to.
 struct Putting {

@@ -75,27 +75,27 @@ on_both! {
 
     async fn what_somebody_changed_meanwhile_is_not_saved_over(server: Server) {
         let desk = &server.desk;
-        done(desk.save_rule(&ann(), &rule(0, "one"), "").await);
+        done(desk.save_rule(&ann(), &rule(0, "one"), &[], "").await);
         let shown = desk.rules().await.unwrap().remove(0);
-        done(desk.save_rule(&ann(), &rule(shown.id, "two"), &shown.mark()).await);
-        let now = stale(desk.save_rule(&ann(), &rule(shown.id, "three"), &shown.mark()).await).unwrap();
+        done(desk.save_rule(&ann(), &rule(shown.id, "two"), &[], &shown.mark()).await);
+        let now = stale(desk.save_rule(&ann(), &rule(shown.id, "three"), &[], &shown.mark()).await).unwrap();
         assert_eq!((now.description.as_str(), desk.rules().await.unwrap().len()), ("two", 1));
-        done(desk.save_rule(&ann(), &rule(shown.id, "three"), &now.mark()).await);
-        assert!(matches!(desk.save_rule(&ann(), &rule(0, "four"), "").await.unwrap(), Saved::Refused(_)));
+        done(desk.save_rule(&ann(), &rule(shown.id, "three"), &[], &now.mark()).await);
+        assert!(matches!(desk.save_rule(&ann(), &rule(0, "four"), &[], "").await.unwrap(), Saved::Refused(_)));
         assert!(desk.remove_rule(shown.id).await.unwrap());
-        assert_eq!(stale(desk.save_rule(&ann(), &rule(shown.id, "five"), &now.mark()).await), None);
+        assert_eq!(stale(desk.save_rule(&ann(), &rule(shown.id, "five"), &[], &now.mark()).await), None);
         assert!(desk.rules().await.unwrap().is_empty());
 
-        done(desk.save_ageing_rule(&ann(), &ageing(1), "").await);
-        assert_eq!(stale(desk.save_ageing_rule(&ann(), &ageing(2), "").await).unwrap().hours, 1);
+        done(desk.save_ageing_rule(&ann(), &ageing(1), &[], "").await);
+        assert_eq!(stale(desk.save_ageing_rule(&ann(), &ageing(2), &[], "").await).unwrap().hours, 1);
         let shown = desk.ageing_rules().await.unwrap().remove(0);
-        done(desk.save_ageing_rule(&ann(), &ageing(2), &shown.mark()).await);
-        assert_eq!(stale(desk.save_ageing_rule(&ann(), &ageing(3), &shown.mark()).await).unwrap().hours, 2);
+        done(desk.save_ageing_rule(&ann(), &ageing(2), &[], &shown.mark()).await);
+        assert_eq!(stale(desk.save_ageing_rule(&ann(), &ageing(3), &[], &shown.mark()).await).unwrap().hours, 2);
 
         done(desk.save_plugin(&ann(), &plugin("1"), None, "").await);
         assert_eq!(stale(desk.save_plugin(&ann(), &plugin("2"), None, "").await).unwrap().definition, "1");
         let shown = desk.plugins().await.unwrap().remove(0);
-        assert!(desk.remove_plugin("Release").await.unwrap().unwrap());
+        assert!(desk.remove_plugin("Release", |_| false).await.unwrap().unwrap());
         assert_eq!(stale(desk.save_plugin(&ann(), &plugin("2"), None, &shown.mark()).await), None);
 
         done(desk.save_status("Parked", "Open", false, 1, "").await);
@@ -128,7 +128,7 @@ on_both! {
     async fn a_change_is_there_with_what_tells_of_it_or_not_at_all(server: Server) {
         let desk = &server.desk;
         let silent = desk.noting(Witnessed::by(Teller(false)));
-        silent.save_rule(&ann(), &rule(0, "one"), "").await.unwrap_err();
+        silent.save_rule(&ann(), &rule(0, "one"), &[], "").await.unwrap_err();
         silent.save_status("Parked", "Open", false, 1, "").await.unwrap_err();
         assert!(desk.rules().await.unwrap().is_empty());
         assert!(!desk.statuses().await.unwrap().iter().any(|one| one.name == "Parked"));
@@ -139,10 +139,10 @@ on_both! {
             rows[0].get::<i64>("n").unwrap()
         };
         assert!(!told.remove_rule(7).await.unwrap());
-        assert!(!told.remove_plugin("none").await.unwrap().unwrap());
+        assert!(!told.remove_plugin("none", |_| false).await.unwrap().unwrap());
         assert!(!told.remove_report("ann", 7).await.unwrap());
         assert_eq!(lines().await, 0, "nothing changed, and nothing is told");
-        done(told.save_rule(&ann(), &rule(0, "one"), "").await);
+        done(told.save_rule(&ann(), &rule(0, "one"), &[], "").await);
         assert_eq!((lines().await, desk.rules().await.unwrap().len()), (1, 1));
     }
 }

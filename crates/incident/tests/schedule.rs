@@ -7,7 +7,7 @@ mod support;
 use std::sync::Arc;
 
 use incident::Journal;
-use incident::desk::{Desk, Every, ReportMail, Schedule};
+use incident::desk::{Desk, Every, ReportMail, Saved, Schedule};
 use jiff::{SignedDuration, Timestamp};
 use store::database::{Dialect, Location};
 use support::{Place, place};
@@ -42,7 +42,8 @@ fn in_three_days() -> Timestamp {
 impl Server {
     async fn schedule(&self) {
         let report = self.desk.reports("ann").await.unwrap()[0].id;
-        assert!(self.desk.schedule_report("ann", report, Some(&daily())).await.unwrap());
+        let saved = self.desk.schedule_report("ann", report, Some(&daily()), "").await.unwrap();
+        assert_eq!(saved, Some(Saved::Done));
     }
 
     async fn claim(&self, now: Timestamp) -> Option<ReportMail> {
@@ -119,11 +120,12 @@ async fn two_servers_make_one_mail_of_one_time(server: Server) {
 
 async fn a_report_is_scheduled_by_its_owner_only_and_goes_with_it(server: Server) {
     let report = server.desk.reports("ann").await.unwrap()[0].id;
-    assert!(!server.desk.schedule_report("bob", report, Some(&daily())).await.unwrap());
+    assert!(server.desk.schedule_report("bob", report, Some(&daily()), "").await.unwrap().is_none());
     server.schedule().await;
     assert!(server.desk.schedules("bob").await.unwrap().is_empty());
     server.desk.make_due_reports(in_three_days()).await.unwrap();
-    assert!(server.desk.schedule_report("ann", report, None).await.unwrap());
+    let stopped = server.desk.schedule_report("ann", report, None, &daily().mark()).await.unwrap();
+    assert_eq!(stopped, Some(Saved::Done));
     assert!(server.claim(in_three_days()).await.is_none(), "what waited is not sent any more");
     server.schedule().await;
     server.desk.make_due_reports(in_three_days()).await.unwrap();

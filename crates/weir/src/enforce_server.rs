@@ -296,12 +296,18 @@ async fn serve_ops(config: &Enforce, running: &Running, stop: CancellationToken)
     let mut registry = Registry::default();
     let enforce_registry = registry.sub_registry_with_prefix("weir_enforce");
     let (expires, servers) = (Family::<Place, Gauge>::default(), Family::<Presence, Gauge>::default());
+    let refused = Gauge::<i64>::default();
     enforce_registry.register(
         "certificate_expires_seconds",
         "When a certificate ends (Unix time)",
         expires.clone(),
     );
     enforce_registry.register("servers", "Servers by whether they are heard from", servers.clone());
+    enforce_registry.register(
+        "policies_refused",
+        "1 while the policy directory holds no set that can be published: servers are told the last good one",
+        refused.clone(),
+    );
     running.enforce.effect_metrics.register(enforce_registry);
     if let Some(objects) = running.enforce.journal.objects() {
         objects.register(enforce_registry);
@@ -311,7 +317,11 @@ async fn serve_ops(config: &Enforce, running: &Running, stop: CancellationToken)
     let stopped = stop.clone();
     tokio::spawn(async move {
         loop {
-            let now = look(&enforce, &expires, &servers).await;
+            let mut now = look(&enforce, &expires, &servers).await;
+            refused.set(enforce.policies_refused().is_some().into());
+            now.extend(
+                enforce.policies_refused().map(|why| format!("the policy directory is refused: {why}")),
+            );
             *told.lock().unwrap_or_else(PoisonError::into_inner) = now;
             tokio::select! {
                 () = stopped.cancelled() => return,

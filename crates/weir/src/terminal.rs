@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 /// Octets of a password.
@@ -24,16 +24,39 @@ pub(crate) fn password_from(file: &Path) -> Result<Zeroizing<String>> {
 
 /// What somebody types at the terminal, without showing it.
 pub(crate) fn ask_password(words: &str) -> Result<Zeroizing<String>> {
-    let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
-    write!(terminal, "{words}")?;
-    let before = tcgetattr(&terminal)?;
-    let mut quiet = before.clone();
-    quiet.local_modes.remove(LocalModes::ECHO);
-    tcsetattr(&terminal, OptionalActions::Flush, &quiet)?;
-    let typed = first_line(&terminal);
-    tcsetattr(&terminal, OptionalActions::Flush, &before)?;
-    writeln!(terminal)?;
-    Ok(typed?)
+    let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+    let typed = {
+        // Before it asks: whoever sees the words may type.
+        let _quiet = Quiet::begin(&terminal)?;
+        write!(&terminal, "{words}")?;
+        first_line(&terminal)?
+    };
+    writeln!(&terminal)?;
+    Ok(typed)
+}
+
+/// A terminal that does not show what is typed, until this ends.
+struct Quiet<'t> {
+    terminal: &'t File,
+    before: Termios,
+}
+
+impl<'t> Quiet<'t> {
+    fn begin(terminal: &'t File) -> io::Result<Self> {
+        let before = tcgetattr(terminal)?;
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(terminal, OptionalActions::Flush, &quiet)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Quiet<'_> {
+    fn drop(&mut self) {
+        if let Err(why) = tcsetattr(self.terminal, OptionalActions::Flush, &self.before) {
+            eprintln!("the terminal goes on showing nothing of what is typed ({why}): `stty echo` mends it");
+        }
+    }
 }
 
 fn first_line(from: impl Read) -> io::Result<Zeroizing<String>> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use weir_tests::client::{Answer, insist, send};
-use weir_tests::console::{Console, words};
+use weir_tests::console::{Console, Page, encoded, words};
 use weir_tests::enforce::Enforce;
 use weir_tests::gateway::{Gateway, Setup};
 use weir_tests::weir::{Prevent, Weir, fixture, run};
@@ -133,18 +133,22 @@ pub(crate) fn keep_certificates(enforce: &Enforce, admin: &Console, credential: 
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let file = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
     let (certificate, key, authority) = (file("enforce.pem"), file("enforce.key"), file("authority.pem"));
-    admin
-        .done(
-            "/credentials",
-            &[
-                ("kind", "certificates"),
-                ("name", credential),
-                ("certificate", &certificate),
-                ("key", &key),
-                ("authority", &authority),
-            ],
-        )
-        .shows(credential);
+    let fields = [
+        ("kind", "certificates"),
+        ("name", credential),
+        ("certificate", &certificate),
+        ("key", &key),
+        ("authority", &authority),
+    ];
+    put_certificates(admin, &fields).shows(credential);
+}
+
+/// Keeps certificates, in the place of those of the same name as the page shows them.
+pub(crate) fn put_certificates(admin: &Console, fields: &[(&str, &str)]) -> Page {
+    let (_, name) = fields.iter().find(|(field, _)| *field == "name").unwrap();
+    let page = admin.get(&format!("/credentials?replace={}", encoded(name)));
+    let form = "value=\"certificates\"><input type=\"hidden\" name=\"was\" value=\"";
+    admin.done("/credentials", &[fields, &[("was", page.between(form, "\""))]].concat())
 }
 
 /// The guide's Table 2-2, filled in.

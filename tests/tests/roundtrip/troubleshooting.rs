@@ -10,7 +10,9 @@ use weir_tests::gateway::Setup;
 use weir_tests::mails;
 use weir_tests::weir::run;
 
-use crate::site::{ACTIONS, PATIENCE, Site, keep_certificates, prevent_status, save_plugin};
+use crate::site::{
+    ACTIONS, PATIENCE, Site, keep_certificates, prevent_status, put_certificates, save_plugin,
+};
 
 const BOB: &str = "bob@other.example";
 
@@ -90,7 +92,7 @@ fn a_gateway_whose_certificate_is_of_a_strange_authority_is_told_nothing() {
         ("key", &*client.key),
         ("authority", strange.pem()),
     ];
-    site.admin.done("/credentials", &fields);
+    put_certificates(&site.admin, &fields);
     plugins(&site, "127.0.0.1", "strange");
     site.respond(id, "Approve", "");
     let line = site.told(id, "could not be sent");
@@ -117,7 +119,7 @@ fn a_gateway_lets_nobody_in_whose_certificate_it_does_not_know() {
         ("key", &*client.key),
         ("authority", &*authority),
     ];
-    site.admin.done("/credentials", &fields);
+    put_certificates(&site.admin, &fields);
     plugins(&site, "127.0.0.1", "strange");
     site.respond(id, "Approve", "");
     let line = site.told(id, "could not be sent");
@@ -135,7 +137,7 @@ fn a_gateway_lets_nobody_in_whose_certificate_it_does_not_know() {
         ("key", &*key),
         ("authority", &*authority),
     ];
-    site.admin.done("/credentials", &fields);
+    put_certificates(&site.admin, &fields);
     site.gateway.wait_for_log("a client's certificate has none of the names that get in");
     assert!(site.gateway.delivered().is_empty());
     keep_certificates(&site.enforce, &site.admin, "strange");

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use weir_tests::client::python_with;
 use weir_tests::requirement::program;
 use weir_tests::weir::binary;
 
@@ -145,6 +146,72 @@ fn what_openssl_writes_today_and_what_it_wrote_before_is_taken_with_its_chain() 
     child.stdin.take().unwrap().write_all(format!("{PASSWORD}\n").as_bytes()).unwrap();
     assert!(child.wait().unwrap().success());
     made.is_taken("piped");
+}
+
+/// Types a password into a terminal of its own once it is asked for. All that the terminal shows, then how the command ended
+/// and whether the terminal shows again what is typed.
+const AT_A_TERMINAL: &str = r#"
+import os, pty, sys, termios
+password, command = sys.argv[1].encode(), sys.argv[2:]
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(command[0], command)
+shown = b""
+while b"Password of " not in shown or not shown.endswith(b": "):
+    shown += os.read(terminal, 1024)
+os.write(terminal, password + b"\n")
+while True:
+    try:
+        more = os.read(terminal, 1024)
+    except OSError:
+        break
+    if not more:
+        break
+    shown += more
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+echoes = bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+sys.stdout.buffer.write(shown + b"\nended %d, echo %s" % (status, b"on" if echoes else b"off"))
+"#;
+
+impl Made {
+    /// What a terminal shows while somebody types this password there.
+    fn typed(&self, name: &str, password: &str) -> Option<String> {
+        let file = |name: &str| self.file(name).to_str().unwrap().to_owned();
+        let (binary, dir, p12) = (binary(), file("certificates"), file("modern.p12"));
+        let import = ["cert", "import", "--dir", &dir, "--as", name, "--pkcs12", &p12];
+        let words = [&[password, binary.to_str().unwrap()], &import[..]].concat();
+        let output = python_with(AT_A_TERMINAL, &words)?;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Some(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
+
+#[test]
+fn a_password_is_asked_for_at_the_terminal_and_never_shown_there() {
+    let Some(made) = made() else { return };
+    made.export("modern.p12", "");
+    let Some(shown) = made.typed("typed", PASSWORD) else { return };
+    assert!(shown.contains("Password of ") && shown.contains("console.example"), "{shown}");
+    assert!(shown.ends_with("ended 0, echo on"), "{shown}");
+    assert!(!shown.contains("otter"), "the terminal shows the password: {shown}");
+    made.is_taken("typed");
+    let wrong = made.typed("refused", "wrong otter").unwrap();
+    assert!(wrong.contains("the password does not open"), "{wrong}");
+    assert!(wrong.ends_with("echo on") && !wrong.contains("ended 0") && !wrong.contains("otter"), "{wrong}");
+    assert!(!made.file("certificates/refused.pem").exists());
+}
+
+#[test]
+fn without_a_terminal_it_is_said_how_the_password_comes() {
+    let Some(made) = made() else { return };
+    let Some(setsid) = program("setsid", "util-linux") else { return };
+    made.export("modern.p12", "");
+    let mut command = Command::new(setsid);
+    command.arg("--wait").arg(binary()).args(["cert", "import", "--dir", "certificates", "--as", "x"]);
+    command.args(["--pkcs12", "modern.p12"]).current_dir(made.dir.path()).stdin(Stdio::null());
+    let output = command.output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && error.contains("--password-file FILE"), "{error}");
 }
 
 #[test]

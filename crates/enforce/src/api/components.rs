@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use content::{Closed, How, Limits, Opened};
 use incident::{Incident, Match};
@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use web::pages::encoded;
 use web::{Problem, Viewer};
 
+use super::Refusal;
 use super::single::{looked, message};
 use crate::console::{Answer, Console, access, body_of};
 
@@ -164,6 +165,28 @@ pub(super) async fn component(
     let kind = (header::CONTENT_TYPE, "application/octet-stream".to_owned());
     let headers = [kind, (header::CONTENT_DISPOSITION, disposition)];
     Ok((headers, octets).into_response())
+}
+
+/// The picture of a form in which something was found. Forms are not recognised here, so no incident has one.
+#[utoipa::path(get, path = "/incidents/{id}/message/{message}/violation/{violation}/image", tag = "incidents",
+    params(("id" = u64, Path), ("message" = u64, Path), ("violation" = u64, Path)),
+    responses((status = 404, body = Refusal)))]
+pub(super) async fn form_image(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Path((id, _, _)): Path<(u64, u64, u64)>,
+) -> Answer {
+    // Whether there is such an incident is told to those only who may see it.
+    looked(&console, &viewer, id).await?;
+    viewer.may_see_original()?;
+    let refusal = Refusal {
+        status: StatusCode::NOT_FOUND.as_u16(),
+        error: "There is no such picture".to_owned(),
+        detail: format!(
+            "Incident {id} has no picture of a form: nothing in it was found by recognising a form."
+        ),
+    };
+    Ok((StatusCode::NOT_FOUND, Json(refusal)).into_response())
 }
 
 /// Matches of one place in the message.

@@ -93,6 +93,7 @@ fn described(version: &str) -> (Router<Console>, OpenApi) {
         routes!(components::components),
         routes!(components::component),
         routes!(components::matches),
+        routes!(components::form_image),
         routes!(single::message_body),
         routes!(single::original),
         routes!(logoff),

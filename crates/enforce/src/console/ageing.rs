@@ -92,7 +92,9 @@ pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(ne
     let status = statuses.iter().find(|one| one.name.eq_ignore_ascii_case(new.status.trim()));
     let status = status.ok_or_else(|| Problem::Unfit("Choose a status that there is.".to_owned()))?;
     let acts_on_mail = !new.acts_on_mail.is_empty();
-    let plugins: Vec<&str> = actions.iter().filter_map(Action::plugin).collect();
+    let as_rule = Rule { id: 0, name: name.clone(), description: String::new(), position: 0, actions };
+    let row = as_rule.row();
+    let plugins = as_rule.plugins();
     if !plugins.is_empty() && !acts_on_mail {
         return Err(Problem::Unfit(format!(
             "{} may release or delete held mail without anybody looking at it: say that this is meant.",
@@ -100,7 +102,6 @@ pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(ne
         ))
         .into());
     }
-    let row = Rule { id: 0, name: name.clone(), description: String::new(), position: 0, actions }.row();
     let rule = AgeingRow {
         id: 0,
         name: row.name,
@@ -111,7 +112,7 @@ pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(ne
     };
     let detail = format!("{} for {hours} hours: {}", rule.status, rule.actions);
     let desk = console.desk.noting(viewer.entry("AGEING_RULE_SAVED", &name, &detail));
-    match desk.save_ageing_rule(&actor(&viewer), &rule, &new.was).await? {
+    match desk.save_ageing_rule(&actor(&viewer), &rule, &plugins, &new.was).await? {
         Saved::Done => {}
         Saved::Stale(now) => return Ok(stale(&new, now).show(&viewer)?),
         Saved::Refused(why) => return Err(Problem::Conflict(why).into()),

@@ -2,10 +2,11 @@
 
 use askama::Template;
 use axum::Form;
-use axum::extract::State;
-use incident::desk::{Secret, SecretKind};
+use axum::extract::{Query, State};
+use incident::desk::{NewSecret, Saved, Secret, SecretKind};
 use serde::Deserialize;
-use web::layout::{Field, Html, Kind, Page};
+use web::layout::{Field, Html, Kind, Page, Stale, facts};
+use web::pages::encoded;
 use web::people::Privilege;
 use web::session::Tone;
 use web::{Problem, Viewer};
@@ -19,9 +20,24 @@ use crate::plugins::Certificates;
 #[template(path = "credentials.html")]
 struct Credentials {
     form: Html,
-    rows: Vec<Secret>,
+    rows: Vec<(Secret, String)>,
+    /// The one that is replaced, and what its form carries.
+    replaced: Option<(SecretKind, String)>,
     password_fields: Vec<Field>,
     certificate_fields: Vec<Field>,
+}
+
+impl Credentials {
+    /// What the form of this kind carries.
+    fn was(&self, kind: SecretKind) -> &str {
+        self.replaced.as_ref().filter(|(replaced, _)| *replaced == kind).map_or("", |(_, mark)| mark)
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    replace: String,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +54,8 @@ pub(super) struct New {
     key: Zeroizing<String>,
     #[serde(default)]
     authority: String,
+    #[serde(default)]
+    was: String,
 }
 
 #[derive(Deserialize)]
@@ -45,23 +63,39 @@ pub(super) struct Gone {
     name: String,
 }
 
-pub(super) async fn show(State(console): State<Console>, viewer: Viewer) -> Answer {
+/// Where a credential is replaced.
+fn address(secret: &Secret) -> String {
+    format!("/credentials?replace={}#{}", encoded(&secret.name), secret.kind.as_str())
+}
+
+pub(super) async fn show(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Query(asked): Query<Asked>,
+) -> Answer {
     viewer.require(Privilege::ManageSystem)?;
-    let name = || Field::new(Kind::Text, "name", "Credential name").required().with("maxlength", "100");
+    let secrets = console.desk.secrets().await?;
+    let replaced = secrets.iter().find(|one| one.name == asked.replace && !asked.replace.is_empty()).cloned();
+    let name = |kind: SecretKind| {
+        let name = replaced.as_ref().filter(|one| one.kind == kind).map_or("", |one| one.name.as_str());
+        let field = Field::new(Kind::Text, "name", "Credential name").value(name);
+        field.required().with("maxlength", "100")
+    };
     let content = Credentials {
         form: viewer.form(),
-        rows: console.desk.secrets().await?,
         password_fields: vec![
-            name(),
+            name(SecretKind::Password),
             Field::new(Kind::Text, "user", "Access username").with("autocomplete", "off"),
             Field::new(Kind::Password, "password", "Access password").with("autocomplete", "new-password"),
         ],
         certificate_fields: vec![
-            name(),
+            name(SecretKind::Certificates),
             Field::new(Kind::Lines(4), "certificate", "Client certificate (PEM)"),
             Field::new(Kind::Lines(4), "key", "Its private key (PEM)"),
             Field::new(Kind::Lines(4), "authority", "Authority of the far end (PEM)"),
         ],
+        rows: secrets.into_iter().map(|one| (one.clone(), address(&one))).collect(),
+        replaced: replaced.map(|one| (one.kind, one.mark)),
     };
     Ok(Page::new(&viewer, "Credentials").show(&content)?)
 }
@@ -79,9 +113,30 @@ pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(ne
         SecretKind::Certificates => certificates(&new)?,
     };
     let desk = console.desk.noting(viewer.entry("CREDENTIAL_SAVED", name, kind.as_str()));
-    desk.keep_secret(&actor(&viewer), name, kind, &shown, &value).await?;
+    let secret = NewSecret { name, kind, shown: &shown, value: &value };
+    match desk.save_secret(&actor(&viewer), secret, &new.was).await? {
+        Saved::Done => {}
+        Saved::Stale(now) => return Ok(stale(secret, now).show(&viewer)?),
+        Saved::Refused(why) => return Err(Problem::Unfit(why).into()),
+    }
     viewer.say(Tone::Done, format!("The credential {name} is kept. Its value is not shown again.")).await?;
     Ok(see_other("/credentials"))
+}
+
+/// One of this name is there, or was changed meanwhile, or removed. What was sent is secret: it is not shown, and not sent again
+/// from here.
+fn stale(new: NewSecret<'_>, now: Option<Secret>) -> Stale {
+    let shown = |now: &Secret| {
+        let (kind, by) = (now.kind.as_str().to_owned(), now.changed_by.clone());
+        facts([("Kind", kind), ("Shows", now.shown.clone()), ("Changed by", by)])
+    };
+    Stale {
+        what: format!("the credential {}", new.name),
+        now: now.as_ref().map(shown).unwrap_or_default(),
+        sent: facts([("Kind", new.kind.as_str().to_owned()), ("Shows", new.shown.to_owned())]),
+        open: now.as_ref().map_or_else(|| "/credentials".to_owned(), address),
+        ..Stale::default()
+    }
 }
 
 fn password(new: &New) -> Result<(String, Zeroizing<Vec<u8>>), Problem> {

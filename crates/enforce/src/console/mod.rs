@@ -8,18 +8,23 @@ mod ageing;
 mod backtest;
 mod bulk;
 mod credentials;
+mod decision;
 mod dictionaries;
 mod export;
 mod filter;
 mod indexes;
 mod list;
 mod message;
+mod near_miss;
 mod once;
 mod plugins;
 mod policies;
 mod policy_files;
+mod policy_stale;
+mod policy_versions;
 mod receivers;
 mod reports;
+mod respond;
 mod rules;
 mod second;
 mod seen;
@@ -121,12 +126,13 @@ pub fn router(enforce: &Arc<Enforce>) -> Routes {
         .route("/incidents/bulk", post(bulk::preview))
         .route("/incidents/bulk/apply", post(bulk::apply))
         .route("/incidents/{id}", get(snapshot::show))
-        .route("/incidents/{id}/change", post(snapshot::change))
-        .route("/incidents/{id}/look-up", post(snapshot::look_up))
+        .route("/incidents/{id}/change", post(decision::change))
+        .route("/incidents/{id}/look-up", post(decision::look_up))
         .route("/incidents/{id}/message", get(message::show))
         .route("/incidents/{id}/original.eml", get(message::download))
-        .route("/incidents/{id}/near-miss", get(snapshot::near_miss))
-        .route("/incidents/{id}/respond/{rule}", get(snapshot::confirm).post(snapshot::respond))
+        .route("/incidents/{id}/near-miss", get(near_miss::download))
+        .route("/incidents/{id}/near-miss/edit", get(near_miss::edit))
+        .route("/incidents/{id}/respond/{rule}", get(respond::confirm).post(respond::respond))
         .route("/second-person", get(second::show))
         .route("/second-person/{id}", post(second::answer))
         .route("/summary", get(summary::show))
@@ -147,7 +153,7 @@ pub fn router(enforce: &Arc<Enforce>) -> Routes {
         .route("/policies/backtest/{id}", get(backtest::show))
         .route("/policies/backtest/{id}/state", get(backtest::state))
         .route("/policies/backtest/{id}/stop", post(backtest::stop))
-        .route("/policies/history", get(policies::history).post(policies::go_back))
+        .route("/policies/history", get(policy_versions::history).post(policy_versions::go_back))
         .route("/response-rules", get(rules::show).post(rules::save))
         .route("/response-rules/remove", post(rules::remove))
         .route("/response-rules/ageing", post(ageing::save))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use axum::Form;
 use axum::extract::State;
-use incident::desk::{PluginRow, Saved};
+use incident::desk::{PluginRow, PluginUse, Saved};
 use incident::wire::ReviewAction;
 use serde::Deserialize;
 use web::layout::{Stale, facts};
@@ -19,6 +19,7 @@ use super::rules::named;
 use super::trouble::bad;
 use super::{Answer, Console, actor};
 use crate::plugins::Definition;
+use crate::respond::Action;
 
 /// A plug-in in its form; with a name and what it is made from only where it is changed.
 #[derive(Default)]
@@ -178,15 +179,14 @@ pub(super) struct Gone {
 
 pub(super) async fn remove(State(console): State<Console>, viewer: Viewer, Form(gone): Form<Gone>) -> Answer {
     viewer.require(Privilege::ManageSystem)?;
-    let users = console.responses.users_of(|action| action.plugin() == Some(gone.name.as_str())).await?;
-    if !users.is_empty() {
-        return Err(Problem::Conflict(format!("Rules use it: {}.", users.join(", "))).into());
-    }
     let desk = console.desk.noting(viewer.entry("PLUGIN_REMOVED", &gone.name, ""));
-    match desk.remove_plugin(&gone.name).await? {
+    match desk.remove_plugin(&gone.name, |actions| Action::any_asks(actions, &gone.name)).await? {
         Ok(true) => {}
         Ok(false) => return Err(Problem::NotFound.into()),
-        Err(waiting) => return Err(Problem::Conflict(waited_for(&waiting)).into()),
+        Err(PluginUse::Rules(names)) => {
+            return Err(Problem::Conflict(format!("Rules use it: {}.", names.join(", "))).into());
+        }
+        Err(PluginUse::Incidents(waiting)) => return Err(Problem::Conflict(waited_for(&waiting)).into()),
     }
     viewer.say(Tone::Done, "The plug-in is removed.").await?;
     Ok(see_other("/response-rules"))

@@ -1,18 +1,15 @@
 //! Policies: browse, read with their tests, edit with the same checks as on the command line, switch, and go back.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::response::{Html as Body, IntoResponse};
-use incident::desk::PolicyVersion;
 use policy::{Diagnostic, Mode, PolicyInfo};
-use serde::Deserialize;
-use similar::{ChangeTag, TextDiff};
-use web::layout::{Chip, Html, Moment, Page, Tint};
-use web::mail::{line, passage};
+use serde::{Deserialize, Serialize};
+use web::layout::{Chip, Html, Page, Stale, Tint, facts};
+use web::mail::passage;
 use web::pages::encoded;
 use web::people::Privilege;
 use web::session::Tone;
@@ -20,15 +17,10 @@ use web::{Problem, Viewer};
 
 use super::list::see_other;
 use super::policy_files::{FileChange, Files, counts, hash, named};
+use super::policy_stale::stale;
+use super::sent::sent;
 use super::upload::Uploaded;
 use super::{Answer, Console, actor};
-
-/// Lines around a change.
-const AROUND: usize = 2;
-/// Lines of a difference.
-const MOST_LINES: usize = 400;
-/// How long the shortest difference is looked for.
-const DIFFERENCE_TIME: Duration = Duration::from_millis(50);
 
 pub(super) fn files(console: &Console) -> Files {
     let options = &console.enforce.options;
@@ -45,6 +37,9 @@ struct Policies {
     families: Vec<(String, Vec<Row>)>,
     others: Vec<String>,
     wrong: Vec<Html>,
+    /// Why what the directory holds is not published, and the set that is.
+    refused: Option<String>,
+    published: String,
 }
 
 struct Row {
@@ -53,6 +48,8 @@ struct Row {
     description: String,
     file: String,
     mode: Chip,
+    /// The mode, for the form that switches it.
+    was: &'static str,
     off: bool,
     severity: Chip,
     version: String,
@@ -76,6 +73,7 @@ pub(super) async fn list(State(console): State<Console>, viewer: Viewer) -> Answ
                     description: info.description.clone(),
                     file: info.file.clone(),
                     mode: mode_chip(info.mode),
+                    was: info.mode.as_str(),
                     off: info.mode == Mode::Off,
                     severity: Chip::severity(info.severity.as_str()),
                     version: info.version.clone(),
@@ -99,6 +97,8 @@ pub(super) async fn list(State(console): State<Console>, viewer: Viewer) -> Answ
         others: others.map(str::to_owned).filter(|name| named(name).is_ok()).collect(),
         families,
         wrong,
+        refused: console.enforce.policies_refused(),
+        published: console.enforce.published_set(),
     };
     Ok(Page::new(&viewer, "Policies").wide().show(&content)?)
 }
@@ -146,7 +146,7 @@ struct PolicyPage {
 #[derive(Deserialize)]
 pub(super) struct Named {
     #[serde(default)]
-    name: String,
+    pub(super) name: String,
 }
 
 pub(super) async fn show(
@@ -189,7 +189,7 @@ async fn cases_of(files: &Files, name: &str) -> Answer<Option<String>> {
 }
 
 /// A text that is being edited.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, Serialize)]
 pub(super) struct Edit {
     pub(super) name: String,
     pub(super) text: String,
@@ -244,8 +244,13 @@ pub(super) async fn edit_again(
         was: asked.take("was"),
         why: asked.take("why"),
     };
-    let cases = cases_of(&files(&console), &edit.name).await?;
-    page(&viewer, PolicyPage { cases, ..unsaved(&viewer, edit, Vec::new()) })
+    editor(&console, &viewer, edit).await
+}
+
+/// The editor with a text that somebody may save.
+pub(super) async fn editor(console: &Console, viewer: &Viewer, edit: Edit) -> Answer {
+    let cases = cases_of(&files(console), &edit.name).await?;
+    page(viewer, PolicyPage { cases, ..unsaved(viewer, edit, Vec::new()) })
 }
 
 /// The editor with a text that cannot be used, and why.
@@ -269,6 +274,9 @@ fn unsaved(viewer: &Viewer, edit: Edit, wrong: Vec<Html>) -> PolicyPage {
 
 pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(edit): Form<Edit>) -> Answer {
     viewer.require(Privilege::AuthorPolicies)?;
+    if let Some(stale) = stale(&console, (&edit.name, &edit.was), "/policies/file", sent(&edit)).await? {
+        return Ok(stale.show(&viewer)?);
+    }
     let text = edit.text();
     if let Some(wrong) = stored(&console, &viewer, &edit.name, &edit.was, &text, &edit.why).await? {
         return unfit(&viewer, edit, wrong);
@@ -314,10 +322,13 @@ pub(super) async fn changed(
 
 // ---- on, trial, off
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct Switch {
     name: String,
     mode: String,
+    /// The mode that the form showed.
+    #[serde(default)]
+    was: String,
 }
 
 pub(super) async fn mode(
@@ -335,6 +346,11 @@ pub(super) async fn mode(
     if !document.contains_key("id") {
         return Err(Problem::Unfit("This file is no policy.".to_owned()).into());
     }
+    counts(&console)?;
+    let now = document.get("mode").and_then(|mode| mode.as_str()).unwrap_or(Mode::Trial.as_str());
+    if now != switch.was {
+        return Ok(switched_meanwhile(&switch, now).show(&viewer)?);
+    }
     document["mode"] = toml_edit::value(switch.mode.as_str());
     let why = format!("mode {}", switch.mode);
     let changed = document.to_string();
@@ -348,140 +364,13 @@ pub(super) async fn mode(
     Ok(see_other("/policies"))
 }
 
-// ---- versions
-
-#[derive(Template)]
-#[template(path = "policy_history.html")]
-struct History {
-    form: Html,
-    name: String,
-    was: String,
-    versions: Vec<Version>,
-}
-
-struct Version {
-    id: u64,
-    at: Moment,
-    who: String,
-    why: Html,
-    difference: Vec<(&'static str, String)>,
-}
-
-pub(super) async fn history(
-    State(console): State<Console>,
-    viewer: Viewer,
-    Query(asked): Query<Named>,
-) -> Answer {
-    viewer.require(Privilege::AuthorPolicies)?;
-    let sources = files(&console).sources().await?;
-    let now = sources.iter().find(|source| source.name == asked.name);
-    let versions = console.desk.policy_versions(&asked.name).await?;
-    // A file that was removed has versions still.
-    if now.is_none() && versions.is_empty() {
-        return Err(Problem::NotFound.into());
-    }
-    let content = History {
-        form: viewer.form(),
-        was: now.map(|source| hash(&source.text)).unwrap_or_default(),
-        versions: versions.iter().map(version).collect(),
-        name: asked.name.clone(),
-    };
-    let page = Page::new(&viewer, format!("Versions of {}", asked.name)).within("/policies");
-    let back = format!("/policies/file?name={}", encoded(&asked.name));
-    Ok(page.below("Policies", "/policies").below(asked.name, back).show(&content)?)
-}
-
-fn version(version: &PolicyVersion) -> Version {
-    Version {
-        id: version.id,
-        at: Moment(version.at.as_millisecond()),
-        who: version.who.clone(),
-        why: line(&version.why, 300),
-        difference: difference(&version.before, &version.text),
-    }
-}
-
-/// Lines that went and came, with some that stayed around them, and where a piece begins.
-fn difference(before: &str, after: &str) -> Vec<(&'static str, String)> {
-    // Two long files without a common line: what was found by then is shown.
-    let difference = TextDiff::configure().timeout(DIFFERENCE_TIME).diff_lines(before, after);
-    let mut lines = Vec::new();
-    for (number, group) in difference.grouped_ops(AROUND).iter().enumerate() {
-        let changes = group.iter().flat_map(|op| difference.iter_changes(op));
-        if number > 0 {
-            lines.push(("", "…".to_owned()));
-        }
-        lines.extend(changes.map(|change| {
-            let sign = match change.tag() {
-                ChangeTag::Delete => "-",
-                ChangeTag::Insert => "+",
-                ChangeTag::Equal => " ",
-            };
-            (sign, change.value().trim_end_matches(['\r', '\n']).to_owned())
-        }));
-    }
-    if lines.len() > MOST_LINES {
-        lines.truncate(MOST_LINES);
-        lines.push(("", "… and more".to_owned()));
-    }
-    lines
-}
-
-#[derive(Deserialize)]
-pub(super) struct Back {
-    name: String,
-    was: String,
-    version: u64,
-}
-
-pub(super) async fn go_back(
-    State(console): State<Console>,
-    viewer: Viewer,
-    Form(back): Form<Back>,
-) -> Answer {
-    viewer.require(Privilege::AuthorPolicies)?;
-    let versions = console.desk.policy_versions(&back.name).await?;
-    let version = versions.iter().find(|one| one.id == back.version).ok_or(Problem::NotFound)?;
-    let why = format!("back to what stood there before {}", version.at);
-    if stored(&console, &viewer, &back.name, &back.was, &version.before, &why).await?.is_some() {
-        return Err(Problem::Conflict(
-            "The set would not be good with that text: open the file and look.".to_owned(),
-        )
-        .into());
-    }
-    viewer.say(Tone::Done, format!("{} is as it was before that change.", back.name)).await?;
-    Ok(see_other(&format!("/policies/history?name={}", encoded(&back.name))))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{MOST_LINES, difference};
-
-    fn shown(before: &str, after: &str) -> String {
-        let lines = difference(before, after);
-        lines.iter().map(|(sign, line)| format!("{sign}{line}\n")).collect()
-    }
-
-    #[test]
-    fn a_difference_shows_the_lines_that_changed_each_in_its_place() {
-        assert_eq!(shown("a\nb\nc\n", "a\nx\ny\nc\n"), " a\n-b\n+x\n+y\n c\n");
-        assert_eq!(shown("a\n", "a\n"), "");
-        assert_eq!(shown("a\na\n", "a\n"), " a\n-a\n");
-        let before: Vec<String> = (0..20).map(|line| line.to_string()).collect();
-        let mut after = before.clone();
-        after[1] = "one".to_owned();
-        after[18] = "eighteen".to_owned();
-        let said = shown(&before.join("\n"), &after.join("\n"));
-        assert_eq!(
-            said, " 0\n-1\n+one\n 2\n 3\n…\n 16\n 17\n-18\n+eighteen\n 19\n",
-            "what stayed is left out"
-        );
-    }
-
-    #[test]
-    fn a_difference_of_long_files_without_a_common_line_is_bounded() {
-        let file = |from: u32| (from..from + 60_000).map(|line| format!("{line}\n")).collect::<String>();
-        let lines = difference(&file(0), &file(100_000));
-        assert_eq!((lines.len(), lines.last().unwrap().1.as_str()), (MOST_LINES + 1, "… and more"));
+fn switched_meanwhile(switch: &Switch, now: &str) -> Stale {
+    Stale {
+        what: format!("the mode of {}", switch.name),
+        now: facts([("Mode", now.to_owned())]),
+        sent: sent(switch),
+        was: ("was", now.to_owned()),
+        action: "/policies/mode".to_owned(),
+        open: "/policies".to_owned(),
     }
 }

@@ -3,10 +3,10 @@
 use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
-use incident::desk::SecretKind;
+use incident::desk::{Saved, SecretKind};
 use incident::events::Receiver;
-use serde::Deserialize;
-use web::layout::{Chip, Html, Moment, Page, Tint};
+use serde::{Deserialize, Serialize};
+use web::layout::{Chip, Html, Moment, Page, Stale, Tint, facts};
 use web::pages::encoded;
 use web::people::Privilege;
 use web::session::Tone;
@@ -14,6 +14,7 @@ use web::{Problem, Viewer};
 
 use super::list::see_other;
 use super::rules::named;
+use super::sent::sent;
 use super::trouble::bad;
 use super::{Answer, Console, actor};
 use crate::receivers::{Definition, Format, Protocol, Shown, secret};
@@ -53,6 +54,8 @@ struct Edited {
     matches: &'static str,
     paused: bool,
     is_webhook: bool,
+    /// What the form carries.
+    was: String,
 }
 
 #[derive(Deserialize)]
@@ -86,14 +89,9 @@ fn row(receiver: Receiver) -> Row {
         _ if receiver.waiting > 0 => Chip::new("under way", Tint::Info),
         _ => Chip::new("up to date", Tint::Good),
     };
-    let (words, form) = match serde_json::from_str::<Definition>(&receiver.definition) {
-        Ok(definition) => {
-            (definition.words(), if definition.credential().is_some() { "webhook" } else { "syslog" })
-        }
-        Err(why) => (format!("cannot be read: {why}"), "syslog"),
-    };
+    let (words, form) = described(&receiver);
     Row {
-        change: format!("/receivers?edit={}#{form}", encoded(&receiver.name)),
+        change: address(&receiver.name, form),
         name: receiver.name,
         words,
         state,
@@ -104,8 +102,27 @@ fn row(receiver: Receiver) -> Row {
     }
 }
 
+/// What a receiver gets, in words, and which form it is changed by.
+fn described(receiver: &Receiver) -> (String, &'static str) {
+    match serde_json::from_str::<Definition>(&receiver.definition) {
+        Ok(definition) => {
+            (definition.words(), if definition.credential().is_some() { "webhook" } else { "syslog" })
+        }
+        Err(why) => (format!("cannot be read: {why}"), "syslog"),
+    }
+}
+
+fn address(name: &str, form: &str) -> String {
+    format!("/receivers?edit={}#{form}", encoded(name))
+}
+
 fn edited(receiver: &Receiver) -> Edited {
-    let base = Edited { name: receiver.name.clone(), paused: !receiver.enabled, ..Edited::default() };
+    let base = Edited {
+        name: receiver.name.clone(),
+        paused: !receiver.enabled,
+        was: receiver.mark(),
+        ..Edited::default()
+    };
     let word = |shown: Shown| match shown {
         Shown::Count => "count",
         Shown::Masked => "masked",
@@ -132,7 +149,7 @@ fn edited(receiver: &Receiver) -> Edited {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct New {
     name: String,
     kind: String,
@@ -155,6 +172,8 @@ pub(super) struct New {
     matches: String,
     #[serde(default)]
     paused: String,
+    #[serde(default)]
+    was: String,
 }
 
 impl New {
@@ -212,10 +231,29 @@ pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(ne
     let entry = viewer.entry("RECEIVER_SAVED", &name, &format!("{}{state}", definition.words()));
     let described = (text.as_str(), definition.credential());
     let events = console.enforce.events().noting(entry);
-    let saved = events.save_receiver(&actor(&viewer), &name, described, enabled).await?;
-    saved.map_err(Problem::Conflict)?;
+    match events.save_receiver(&actor(&viewer), &name, described, enabled, &new.was).await? {
+        Saved::Done => {}
+        Saved::Stale(now) => return Ok(stale(&new, now).show(&viewer)?),
+        Saved::Refused(why) => return Err(Problem::Conflict(why).into()),
+    }
     viewer.say(Tone::Done, format!("The receiver {name} is saved.")).await?;
     Ok(see_other("/receivers"))
+}
+
+/// One of this name is there, or was changed meanwhile, or removed.
+fn stale(new: &New, now: Option<Receiver>) -> Stale {
+    let shown = |now: &Receiver| {
+        facts([("Gets", described(now).0), ("Paused", if now.enabled { "no" } else { "yes" }.to_owned())])
+    };
+    let open = now.as_ref().map(|now| address(&now.name, described(now).1));
+    Stale {
+        what: format!("the receiver {}", new.name.trim()),
+        now: now.as_ref().map(shown).unwrap_or_default(),
+        sent: sent(new),
+        was: ("was", now.as_ref().map(Receiver::mark).unwrap_or_default()),
+        action: "/receivers".to_owned(),
+        open: open.unwrap_or_else(|| "/receivers".to_owned()),
+    }
 }
 
 #[derive(Deserialize)]

@@ -29,6 +29,8 @@ struct ScheduleForm {
     id: u64,
     name: String,
     fields: Vec<Field>,
+    /// What it was made from.
+    was: String,
     /// Where it goes; none, if the user has no address.
     mail: String,
     /// Whether mail can be sent at all.
@@ -86,6 +88,7 @@ pub(super) async fn show(
                 id: report.id,
                 name: report.name.clone(),
                 fields: fields(of(report.id)),
+                was: of(report.id).map(|one| one.schedule.mark()).unwrap_or_default(),
                 mail: user.map(|user| user.mail).unwrap_or_default(),
                 possible: console.enforce.options.effects.notices.is_some(),
             })
@@ -165,7 +168,7 @@ fn fields(now: Option<&Scheduled>) -> Vec<Field> {
     ]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct NewSchedule {
     id: u64,
     #[serde(default)]
@@ -178,6 +181,8 @@ pub(super) struct NewSchedule {
     hour: String,
     #[serde(default)]
     zone: String,
+    #[serde(default)]
+    was: String,
 }
 
 impl NewSchedule {
@@ -215,11 +220,28 @@ pub(super) async fn schedule(
     let schedule = new.read(viewer.role.id).map_err(Problem::Unfit)?;
     let said = schedule.as_ref().map_or("not sent any more".to_owned(), |one| format!("sent {}", words(one)));
     let entry = viewer.entry("REPORT_SCHEDULED", &format!("report {}", new.id), &said);
-    if !console.desk.noting(entry).schedule_report(&viewer.name, new.id, schedule.as_ref()).await? {
-        return Err(Problem::NotFound.into());
+    let desk = console.desk.noting(entry);
+    match desk.schedule_report(&viewer.name, new.id, schedule.as_ref(), &new.was).await? {
+        None => return Err(Problem::NotFound.into()),
+        Some(Saved::Done) => {}
+        Some(Saved::Stale(now)) => return Ok(stale_schedule(&new, now).show(&viewer)?),
+        Some(Saved::Refused(why)) => return Err(Problem::Unfit(why).into()),
     }
     viewer.say(Tone::Done, format!("The report is {said}.")).await?;
     Ok(see_other("/reports"))
+}
+
+/// The report goes out at other times, or not at all, than the form knew.
+fn stale_schedule(new: &NewSchedule, now: Option<Schedule>) -> Stale {
+    let sends = now.as_ref().map_or_else(|| "not at all".to_owned(), words);
+    Stale {
+        what: "when the report is sent".to_owned(),
+        now: facts([("Sent", sends)]),
+        sent: sent(new),
+        was: ("was", now.as_ref().map(Schedule::mark).unwrap_or_default()),
+        action: "/reports/schedule".to_owned(),
+        open: format!("/reports?schedule={}#schedule", new.id),
+    }
 }
 
 pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(new): Form<New>) -> Answer {

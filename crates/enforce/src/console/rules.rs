@@ -128,7 +128,7 @@ pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(ne
     let description: String = new.description.chars().take(1_000).collect();
     let rule = Rule { id: new.id, name: name.clone(), description, position: new.position, actions };
     let desk = console.desk.noting(viewer.entry("RESPONSE_RULE_SAVED", &name, &rule.words()));
-    match desk.save_rule(&actor(&viewer), &rule.row(), &new.was).await? {
+    match desk.save_rule(&actor(&viewer), &rule.row(), &rule.plugins(), &new.was).await? {
         Saved::Done => {}
         Saved::Stale(now) => return Ok(stale_rule(&new, now).show(&viewer)?),
         Saved::Refused(why) => return Err(Problem::Conflict(why).into()),

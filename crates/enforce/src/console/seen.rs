@@ -141,8 +141,11 @@ pub(crate) fn redact_look(viewer: &Viewer, look: Look) -> Look {
         if line.action == "ATTRIBUTES_SET" {
             line.detail = line.detail.split_once('=').map_or("", |(name, _)| name).to_owned();
         }
-        // What a directory or a program said of somebody.
-        if matches!(line.action.as_str(), "ATTRIBUTES_LOOKED_UP" | "LOOKUP_FAILED") {
+        // Who somebody is, and what a directory or a program said of them.
+        if matches!(
+            line.action.as_str(),
+            "ATTRIBUTES_LOOKED_UP" | "LOOKUP_FAILED" | "SET_DATAOWNER_NAME" | "SET_DATAOWNER_EMAIL"
+        ) {
             NOT_SHOWN.clone_into(&mut line.detail);
         }
         rename(viewer, &people, &mut line.detail);

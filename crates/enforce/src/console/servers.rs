@@ -42,6 +42,9 @@ struct Servers {
     certificates: Vec<(String, Moment, bool)>,
     /// Whose policies count, where those here are different ones.
     differ_from: Option<String>,
+    /// Why what the policy directory holds is not published, and the set that is.
+    refused: Option<String>,
+    published: String,
 }
 
 struct Row {
@@ -153,6 +156,8 @@ async fn list(console: &Console, viewer: &Viewer, token: Option<(String, String)
         members,
         certificates: certificates.into_iter().map(certificate).collect(),
         differ_from: console.enforce.policies_differ_from(),
+        refused: console.enforce.policies_refused(),
+        published: console.enforce.published_set(),
         form: viewer.form(),
         rows: servers.iter().map(row).collect(),
         fields: vec![
@@ -186,9 +191,10 @@ pub(super) async fn own_policies(State(console): State<Console>, viewer: Viewer)
     viewer.require(Privilege::ManageServers)?;
     viewer.require(Privilege::AuthorPolicies)?;
     let set = console.enforce.published.set();
-    if set.is_empty() {
+    if set.is_empty() || console.enforce.policies_refused().is_some() {
         return Err(Problem::Conflict(
-            "The policy directory here holds no set that compiles; the page Policies says why.".to_owned(),
+            "The policy directory here holds no set that can be published; the page Policies says why."
+                .to_owned(),
         )
         .into());
     }

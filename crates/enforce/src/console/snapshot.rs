@@ -1,31 +1,23 @@
 //! One incident on one page: what happened and why, what belongs to it, who did what, and what can be done.
 
 use askama::Template;
-use axum::Form;
 use axum::extract::{Path, Query, State};
-use axum::http::header;
-use axum::response::IntoResponse;
-use incident::desk::{self, Change, Changed, Correlations, Look};
+use incident::desk::{Correlations, Look};
 use incident::wire::CopyState;
 use incident::{Match, MessageState, Severity};
-use serde::Deserialize;
 use web::layout::{Chip, Html, Moment, Page, Size, Tint};
 use web::mail::{line, passage};
 use web::pages::encoded;
 use web::people::{Hidden, Privilege};
-use web::session::Tone;
 use web::{Problem, Viewer};
 
 use super::filter::Filter;
-use super::list::{Row, next, prevent_chip, see_other};
-use super::once::{new_once, read_once};
+use super::list::{Row, next, prevent_chip};
+use super::near_miss::{is_false_positive, may_make};
+use super::once::new_once;
 use super::second::{self, Waiting};
-use super::seen::{
-    access, correlated, may_remediate, plain, recipient, redact, redact_look, sees_history, severity, words,
-};
-use super::trouble::bad;
-use super::{Answer, Console, actor};
-use crate::respond::On;
+use super::seen::{access, correlated, plain, recipient, redact_look, sees_history, words};
+use super::{Answer, Console};
 
 /// Matches shown of one place.
 const MATCHES: usize = 200;
@@ -35,6 +27,8 @@ const MATCHES: usize = 200;
 struct Snapshot {
     form: Html,
     once: String,
+    /// For the form that hides it.
+    once_hidden: String,
     id: u64,
     query: String,
     severity: Chip,
@@ -76,6 +70,14 @@ struct Snapshot {
     /// What is to be said of a lookup that waits.
     lookup: Option<Waits>,
     owner: String,
+    /// The data owner's name and address.
+    data_owner: (String, String),
+    /// Whether the role sees who that is.
+    sees_people: bool,
+    remediation_location: String,
+    /// It stands in no list that does not ask for it.
+    hidden: bool,
+    false_positive: bool,
     statuses: Vec<String>,
     severity_name: String,
     severities: Vec<(String, bool)>,
@@ -167,7 +169,10 @@ pub(super) async fn show(
         true => Vec::new(),
         false => console.enforce.journal.message_states(&look.incident.summary.unique_message_id).await?,
     };
+    let statuses = console.desk.statuses().await?;
+    let now = look.incident.summary.status.to_string();
     let content = Snapshot {
+        false_positive: statuses.iter().any(|one| one.name == now && is_false_positive(one)),
         copies: states
             .iter()
             .take(500)
@@ -179,7 +184,7 @@ pub(super) async fn show(
             .collect(),
         waiting: second::waiting(&console, &viewer, Some(id)).await?,
         next: next.map(|id| format!("/incidents/{id}?{query}")),
-        statuses: console.desk.statuses().await?.into_iter().map(|one| one.name).collect(),
+        statuses: statuses.into_iter().map(|one| one.name).collect(),
         rules: rules(&console, &viewer).await?,
         correlations: correlations(&viewer, &look.incident.summary.sender, found),
         looks_up: !console.enforce.lookups.is_empty(),
@@ -230,6 +235,7 @@ fn content(viewer: &Viewer, look: Look, query: String) -> Snapshot {
     Snapshot {
         form: viewer.form(),
         once: new_once(),
+        once_hidden: new_once(),
         id: summary.id,
         query,
         severity: Chip::severity(&summary.severity.to_string()),
@@ -276,6 +282,11 @@ fn content(viewer: &Viewer, look: Look, query: String) -> Snapshot {
         looks_up: false,
         lookup: None,
         owner: text(&look.owner),
+        data_owner: (text(&look.data_owner.0), text(&look.data_owner.1)),
+        sees_people: !viewer.hides(Hidden::Sender),
+        remediation_location: text(&look.remediation_location),
+        hidden: look.hidden,
+        false_positive: false,
         statuses: Vec::new(),
         severity_name: summary.severity.to_string(),
         severities: [Severity::High, Severity::Medium, Severity::Low, Severity::Info]
@@ -285,7 +296,7 @@ fn content(viewer: &Viewer, look: Look, query: String) -> Snapshot {
         remediates: viewer.may(Privilege::RemediateIncidents),
         sees_original: viewer.may_see_original().is_ok(),
         original_kept: incident.original_kept,
-        authors: viewer.may(Privilege::AuthorPolicies) && viewer.may_see_matches(),
+        authors: may_make(viewer),
         next: None,
     }
 }
@@ -356,277 +367,6 @@ fn correlations(viewer: &Viewer, sender: &str, found: Correlations) -> Vec<(Html
         }));
     }
     rows
-}
-
-// ---- decisions
-
-#[derive(Deserialize)]
-pub(super) struct Decision {
-    #[serde(default)]
-    query: String,
-    once: Option<String>,
-    /// What the person saw, if the form says so: of these only what is different now was decided.
-    was: Option<String>,
-    was_severity: Option<String>,
-    was_owner: Option<String>,
-    #[serde(default)]
-    status: String,
-    #[serde(default)]
-    severity: String,
-    owner: Option<String>,
-    #[serde(default)]
-    note: String,
-    #[serde(default)]
-    attribute: String,
-    #[serde(default)]
-    value: String,
-    #[serde(default)]
-    advance: String,
-}
-
-impl Decision {
-    /// The changes, and what they were made from.
-    fn read(&self) -> Result<(Vec<Change>, Vec<Change>), String> {
-        let (mut changes, mut seen) = (Vec::new(), Vec::new());
-        let owner = |name: &str| Change::Owner(Some(name.trim().to_owned()).filter(|name| !name.is_empty()));
-        let rated = |name: &str| {
-            severity(name).map(Change::Severity).ok_or("A severity is high, medium, low or info.".to_owned())
-        };
-        let status = |name: &str| Change::Status(name.to_owned());
-        let mut decide = |change: Change, was: Option<Change>| {
-            if was.as_ref() != Some(&change) {
-                changes.push(change);
-                seen.extend(was);
-            }
-        };
-        if !self.status.is_empty() {
-            decide(status(&self.status), self.was.as_deref().map(status));
-        }
-        if !self.severity.is_empty() {
-            decide(rated(&self.severity)?, self.was_severity.as_deref().map(rated).transpose()?);
-        }
-        if let Some(name) = &self.owner {
-            decide(owner(name), self.was_owner.as_deref().map(owner));
-        }
-        if !self.note.trim().is_empty() {
-            changes.push(Change::Note(self.note.trim().to_owned()));
-        }
-        if !self.attribute.trim().is_empty() {
-            changes.push(Change::Attribute(self.attribute.trim().to_owned(), self.value.clone()));
-        }
-        Ok((changes, seen))
-    }
-}
-
-pub(super) async fn change(
-    State(console): State<Console>,
-    viewer: Viewer,
-    Path(id): Path<u64>,
-    Form(decision): Form<Decision>,
-) -> Answer {
-    may_remediate(&viewer)?;
-    let access = access(&viewer);
-    let (changes, seen) = decision.read().map_err(bad)?;
-    let filter = Filter::asked(&console.desk, &viewer, &super::bulk::parsed(&decision.query)).await?;
-    let to = target(&console, &viewer, &filter, id, !decision.advance.is_empty()).await?;
-    let once = decision.once.as_deref().map(read_once).transpose().map_err(bad)?;
-    let wish = desk::Decision { ids: vec![id], changes, seen, once, ..desk::Decision::default() };
-    let results = console.desk.decide(&access, &actor(&viewer), wish).await?.map_err(bad)?;
-    let said = match results.first() {
-        Some((_, Changed::Done | Changed::Repeated)) => "Saved.",
-        Some((_, Changed::NotThere)) => return Err(Problem::NotFound.into()),
-        Some((_, Changed::Stale)) => {
-            let look = console.desk.look(&access, id).await?.ok_or(Problem::NotFound)?;
-            let summary = &look.incident.summary;
-            return Err(Problem::Conflict(format!(
-                "Somebody decided on this incident meanwhile; nothing was changed. It is {} and {} now, and {}. Look at it again and \
-                decide once more.",
-                summary.status,
-                summary.severity,
-                look.owner.as_deref().map_or("nobody's".to_owned(), |owner| format!("{owner}'s")),
-            ))
-            .into());
-        }
-        _ => "It was so already: nothing changed.",
-    };
-    viewer.say(Tone::Done, format!("Incident {id}: {said}")).await?;
-    Ok(see_other(&to))
-}
-
-/// Has the custom attributes looked up again: what is found then replaces what is there.
-pub(super) async fn look_up(
-    State(console): State<Console>,
-    viewer: Viewer,
-    Path(id): Path<u64>,
-    Form(back): Form<Back>,
-) -> Answer {
-    may_remediate(&viewer)?;
-    let filter = Filter::asked(&console.desk, &viewer, &super::bulk::parsed(&back.query)).await?;
-    let can = !console.enforce.lookups.is_empty();
-    if !can || !console.desk.ask_lookup(&access(&viewer), &actor(&viewer), id).await? {
-        return Err(Problem::NotFound.into());
-    }
-    console.enforce.look_up.notify_one();
-    viewer
-        .say(
-            Tone::Done,
-            format!("The attributes of incident {id} are looked up; the history says what was found."),
-        )
-        .await?;
-    Ok(see_other(&format!("/incidents/{id}?{}", filter.query())))
-}
-
-#[derive(Deserialize)]
-pub(super) struct Back {
-    #[serde(default)]
-    query: String,
-}
-
-/// Where to go after a decision: back here, or on to the next of the list.
-async fn target(
-    console: &Console,
-    viewer: &Viewer,
-    filter: &Filter,
-    id: u64,
-    advance: bool,
-) -> Answer<String> {
-    let query = filter.query();
-    if !advance {
-        return Ok(format!("/incidents/{id}?{query}"));
-    }
-    Ok(match next(console, viewer, filter, id).await? {
-        Some(next) => format!("/incidents/{next}?{query}"),
-        None => format!("/incidents?{query}"),
-    })
-}
-
-#[derive(Template)]
-#[template(path = "respond.html")]
-struct Confirm {
-    form: Html,
-    once: String,
-    id: u64,
-    rule: u64,
-    name: String,
-    description: String,
-    words: String,
-    acts_on_mail: bool,
-    second_person: bool,
-    siblings: usize,
-    recipients: usize,
-    query: String,
-}
-
-pub(super) async fn confirm(
-    State(console): State<Console>,
-    viewer: Viewer,
-    Path((id, rule)): Path<(u64, u64)>,
-    Query(pairs): Query<Vec<(String, String)>>,
-) -> Answer {
-    may_remediate(&viewer)?;
-    let filter = Filter::asked(&console.desk, &viewer, &pairs).await?;
-    let look = console.desk.look(&access(&viewer), id).await?.ok_or(Problem::NotFound)?;
-    let rule = console.responses.rule(rule).await?.ok_or(Problem::NotFound)?;
-    let content = Confirm {
-        form: viewer.form(),
-        once: new_once(),
-        id,
-        rule: rule.id,
-        words: rule.words(),
-        second_person: console.responses.needs_second_person(&rule).await?,
-        acts_on_mail: rule.actions.iter().any(|action| action.plugin().is_some()),
-        name: rule.name.clone(),
-        description: rule.description,
-        siblings: look.siblings.len(),
-        recipients: look.incident.summary.recipients.len(),
-        query: filter.query(),
-    };
-    let page = Page::new(&viewer, rule.name).within("/incidents").below("Incidents", "/incidents");
-    Ok(page.below(format!("Incident {id}"), format!("/incidents/{id}?{}", filter.query())).show(&content)?)
-}
-
-#[derive(Deserialize)]
-pub(super) struct Confirmed {
-    #[serde(default)]
-    query: String,
-    once: Option<String>,
-    #[serde(default)]
-    note: String,
-    #[serde(default)]
-    advance: String,
-}
-
-pub(super) async fn respond(
-    State(console): State<Console>,
-    viewer: Viewer,
-    Path((id, rule)): Path<(u64, u64)>,
-    Form(confirmed): Form<Confirmed>,
-) -> Answer {
-    may_remediate(&viewer)?;
-    let access = access(&viewer);
-    if !console.desk.may_see(&access, id).await? {
-        return Err(Problem::NotFound.into());
-    }
-    let rule = console.responses.rule(rule).await?.ok_or(Problem::NotFound)?;
-    let filter = Filter::asked(&console.desk, &viewer, &super::bulk::parsed(&confirmed.query)).await?;
-    let to = target(&console, &viewer, &filter, id, !confirmed.advance.is_empty()).await?;
-    let entry = viewer.entry("SMART_RESPONSE", &format!("incident {id}"), &rule.name);
-    let once = confirmed.once.as_deref().map(read_once).transpose().map_err(bad)?;
-    let on = On { ids: &[id], note: &confirmed.note, once, ..On::default() };
-    let done = console.responses.noting(entry).run(&access, &actor(&viewer), &rule, on).await?;
-    let done = done.map_err(bad)?;
-    let said = match done.first() {
-        Some(one) if one.waits => {
-            format!("{} waits for a second person, who has to confirm it for incident {id}.", rule.name)
-        }
-        Some(one) if one.requested => {
-            format!("{} was requested for incident {id}; the history says what comes of it.", rule.name)
-        }
-        _ => format!("{} was done for incident {id}.", rule.name),
-    };
-    viewer.say(Tone::Done, said).await?;
-    Ok(see_other(&to))
-}
-
-// ---- false positives
-
-/// A case for the policy's tests: what was found here must not be found again.
-pub(super) async fn near_miss(State(console): State<Console>, viewer: Viewer, Path(id): Path<u64>) -> Answer {
-    viewer.require(Privilege::AuthorPolicies)?;
-    viewer.require(Privilege::ViewNetworkIncidents)?;
-    viewer.may_see_matches().then_some(()).ok_or_else(|| {
-        Problem::Forbidden("A case holds matches in clear, and your role sees them masked only.".to_owned())
-    })?;
-    let look = console.desk.look(&access(&viewer), id).await?.ok_or(Problem::NotFound)?;
-    viewer.log("CASE_MADE", &format!("incident {id}"), "a case was made from its matches").await?;
-    let text = case(&redact(&viewer, look.incident));
-    let disposition = format!("attachment; filename=\"incident-{id}.cases.toml\"");
-    Ok((
-        [(header::CONTENT_TYPE, "application/toml".to_owned()), (header::CONTENT_DISPOSITION, disposition)],
-        text,
-    )
-        .into_response())
-}
-
-fn case(incident: &incident::Incident) -> String {
-    let mut texts: Vec<String> = incident
-        .matches
-        .iter()
-        .take(50)
-        .map(|found| format!("{}{}{}", found.before, found.text, found.after))
-        .collect();
-    texts.dedup();
-    let id = incident.summary.id;
-    let mut out = format!(
-        "# From incident {id}, policy {}: a false positive. Put the cases into the file of cases beside the policy, take out what\n\
-        # must not be kept there, and run `weir policy test`.\n",
-        incident.summary.policy_id
-    );
-    for (number, text) in (1..).zip(texts) {
-        let name = toml::Value::String(format!("false positive of incident {id}, {number}"));
-        out.push_str(&format!("\n[[miss]]\nname = {name}\nbody = {}\n", toml::Value::String(text)));
-    }
-    out
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ const NAMED: usize = 50;
 /// Characters of a detail, and of each text of a match.
 const DETAIL: usize = 1_000;
 /// Lines whose words people wrote.
-const WORDS_OF_PEOPLE: [&str; 2] = ["NOTE_ADDED", "ATTRIBUTES_SET"];
+const WORDS_OF_PEOPLE: [&str; 5] =
+    ["NOTE_ADDED", "ATTRIBUTES_SET", "SET_DATAOWNER_NAME", "SET_DATAOWNER_EMAIL", "SET_REMEDIATION_LOCATION"];
 
 /// An event as programs read it.
 #[derive(Debug, Serialize)]

@@ -124,6 +124,12 @@ impl Action {
         }
     }
 
+    /// Whether any of these, as a row has them, asks this plug-in.
+    pub fn any_asks(actions: &str, plugin: &str) -> bool {
+        let actions: Vec<Self> = serde_json::from_str(actions).unwrap_or_default();
+        actions.iter().any(|action| action.plugin() == Some(plugin))
+    }
+
     /// The plug-in that it asks.
     pub fn plugin(&self) -> Option<&str> {
         match self {
@@ -176,6 +182,11 @@ impl Rule {
             actions: serde_json::to_string(&self.actions).unwrap_or_default(),
             position: self.position,
         }
+    }
+
+    /// The plug-ins that it asks.
+    pub fn plugins(&self) -> Vec<&str> {
+        self.actions.iter().filter_map(Action::plugin).collect()
     }
 
     /// All that it does, in words.

@@ -245,7 +245,7 @@ impl Responses {
                     position,
                     actions: vec![Action::FlexResponse { plugin: plugin.to_owned() }],
                 };
-                self.desk.save_rule(actor, &row.row(), "").await?;
+                self.desk.save_rule(actor, &row.row(), &row.plugins(), "").await?;
             }
         }
         Ok(())

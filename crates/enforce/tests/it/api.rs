@@ -364,6 +364,15 @@ async fn each_call_about_one_incident_is_answered() {
     let (status, original) = admin.ask(Method::GET, &format!("/incidents/{id}/originalMessage"), None).await;
     assert_eq!(status, StatusCode::OK);
     assert!(original.as_str().unwrap().starts_with("From: anna@company.example"));
+    // No mail's incident has a picture of a form: connectors are told so in JSON, those who may not look are told nothing of it.
+    let picture = |id: u64| format!("/incidents/{id}/message/{id}/violation/1/image");
+    let (status, told) = admin.ask(Method::GET, &picture(id), None).await;
+    assert_eq!((status, &told["status"]), (StatusCode::NOT_FOUND, &json!(404)), "{told}");
+    assert!(told["detail"].as_str().unwrap().contains("no picture of a form"), "{told}");
+    let (status, told) = admin.ask(Method::GET, &picture(999), None).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "{told}");
+    assert!(!told["detail"].as_str().unwrap().contains("picture"), "{told}");
+    assert_eq!(connector.ask(Method::GET, &picture(id), None).await.0, StatusCode::FORBIDDEN);
     let body = admin.get(&format!("/incidents/{id}/messageBody")).await;
     assert!(body["messageBody"].as_str().unwrap().contains("<b>bold</b>"));
 }

@@ -1,13 +1,14 @@
 //! Each change and its line in the audit log: both, or neither. One table of all kinds of changes, on both databases.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use store::database::{Database, Dialect, Location};
+use store::database::{Database, Location};
 use store::values;
 
+use crate::changes::{carried, fits, kept, some_path};
 use crate::indexes::{TABLE, index, take_in};
 use crate::postgres;
 use crate::support::{Person, Server, message, server_on};
@@ -27,7 +28,6 @@ fn kind(action: &'static str, path: impl Into<String>, fields: &[(&'static str, 
 /// Those whose forms change nothing, or nothing that the log tells of, and why.
 const NOT_IN_THE_TABLE: &[(&str, &str)] = &[
     ("/incidents/bulk", "shows what would happen"),
-    ("/incidents/{id}/change", "the incident's own history tells of it"),
     ("/incidents/{id}/look-up", "the incident's own history tells of it"),
     ("/policies/check", "changes nothing"),
     ("/policies/edit", "changes nothing"),
@@ -58,15 +58,7 @@ async fn fields_of(person: &Person, path: &str, fields: &[(&str, &str)]) {
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}: {}", answer.text);
 }
 
-/// The value of a hidden field of a page, behind some words of it.
-fn hidden(page: &str, behind: &str, name: &str) -> String {
-    let from = page.find(behind).unwrap_or_else(|| panic!("{behind} is missing: {page}"));
-    let begins = format!("name=\"{name}\" value=\"");
-    let at = page[from..].find(&begins).map(|at| from + at + begins.len()).unwrap();
-    page[at..].split('"').next().unwrap().to_owned()
-}
-
-const POLICY_TEXT: &str = "id = 17\nname = \"Cards\"\nmode = \"off\"\n\n[[rule]]\nname = \"w\"\nall = [ { keywords = [\"zebra\"] } ]\n";
+const POLICY_TEXT: &str = "id = 17\nname = \"Cards\"\nmode = \"on\"\n\n[[rule]]\nname = \"w\"\nall = [ { keywords = [\"zebra\"] } ]\n";
 
 async fn made(at: Option<Location>) -> Made {
     let server = server_on(at).await;
@@ -153,7 +145,7 @@ async fn kinds(server: &Server, admin: &Person, rule: &impl Fn(&str) -> u64) -> 
     let me = people.user_named("administrator").await.unwrap().unwrap();
     let token = people.make_token(me.id, me.roles[0].0, "old", None).await.unwrap().id.to_string();
     let me_role = role("Administrator");
-    let was = hidden(&admin.get("/policies/file?name=cards.toml").await.text, "<form", "was");
+    let was = carried(&admin.get("/policies/file?name=cards.toml").await.text, "<form", "was");
     let waiting = desk.waiting_for_second(&incident::desk::Access::everything(), None).await.unwrap();
     let (user_path, version) = (format!("/users/{}", user.id), user.version.to_string());
     let remediator = role("Remediator");
@@ -203,7 +195,7 @@ async fn kinds(server: &Server, admin: &Person, rule: &impl Fn(&str) -> u64) -> 
             "/policies/file",
             &[("name", "cards.toml"), ("text", POLICY_TEXT), ("was", &was), ("why", "test")],
         ),
-        kind("POLICY_SAVED", "/policies/mode", &[("name", "cards.toml"), ("mode", "trial")]),
+        kind("POLICY_SAVED", "/policies/mode", &[("name", "cards.toml"), ("mode", "trial"), ("was", "on")]),
         kind("POLICY_REMOVED", "/policies/dictionaries/remove", &[("file", "dictionaries/words.txt")]),
         kind("SERVER_TOKEN_MADE", "/servers", &[("name", "mx3"), ("hours", "2")]),
         kind("SERVER_SETTINGS", "/servers/mx2/settings", &[("version", "0"), ("trial", "true")]),
@@ -215,6 +207,7 @@ async fn kinds(server: &Server, admin: &Person, rule: &impl Fn(&str) -> u64) -> 
             &[("server", "mx2"), ("glass", "on"), ("why", "test")],
         ),
         kind("SERVER_REVOKED", "/servers/mx2/revoke", &[]),
+        kind("INCIDENT_CHANGED", "/incidents/1/change", &[("data_owner", "Ann"), ("place", "//files/q3")]),
         kind("INCIDENTS_CHANGED", "/incidents/bulk/apply", &[("ids", "1"), ("status", "Escalated")]),
         kind("SMART_RESPONSE", format!("/incidents/1/respond/{}", rule("Note it")), &[("note", "")]),
         kind("SECOND_PERSON_CONFIRMS", format!("/second-person/{}", waiting[0].id), &[("answer", "confirm")]),
@@ -250,45 +243,6 @@ async fn kinds(server: &Server, admin: &Person, rule: &impl Fn(&str) -> u64) -> 
 
 /// Tables that go on by themselves, or tell of nothing that people change.
 const MOVING: &[&str] = &["enforce_server", "enforce_lease", "web_audit", "web_audit_away"];
-
-/// All that is kept, by table.
-async fn kept(db: &dyn Database) -> BTreeMap<String, BTreeSet<String>> {
-    let sqlite = db.dialect() == Dialect::Sqlite;
-    let tables = match sqlite {
-        true => {
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_%' ESCAPE '\\'"
-        }
-        false => {
-            "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '\\_%'"
-        }
-    };
-    let mut all = BTreeMap::new();
-    for row in db.fetch(tables, Vec::new()).await.unwrap() {
-        let table: String = row.get("name").unwrap();
-        // Counts are folded now and then.
-        if MOVING.contains(&table.as_str()) || table.contains("count") {
-            continue;
-        }
-        let whole = match (table.as_str(), sqlite) {
-            ("web_session", true) => "hex(hash) || '|' || role_id".to_owned(),
-            ("web_session", false) => "encode(hash, 'hex') || '|' || role_id::text".to_owned(),
-            (_, true) => {
-                let sql = "SELECT name FROM pragma_table_info(?)";
-                let columns = db.fetch(sql, values![table.as_str()]).await.unwrap();
-                let quoted: Vec<String> = columns
-                    .iter()
-                    .map(|row| format!("quote(\"{}\")", row.get::<String>("name").unwrap()))
-                    .collect();
-                quoted.join(" || '|' || ")
-            }
-            (_, false) => format!("{table}::text"),
-        };
-        let rows = db.fetch(&format!("SELECT {whole} AS whole FROM {table}"), Vec::new()).await.unwrap();
-        let rows = rows.iter().map(|row| row.get::<String>("whole").unwrap());
-        all.insert(table, rows.collect());
-    }
-    all
-}
 
 /// The files of the policy directory, with what is in them.
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -339,25 +293,25 @@ on_both! {
     async fn a_change_whose_line_cannot_be_written_is_not_made_and_one_that_is_made_has_its_line(made: &Made) {
         // No line can be written.
         made.run("ALTER TABLE web_audit RENAME TO web_audit_away").await;
-        let (before, files) = (kept(made.database()).await, made.policies());
+        let (before, files) = (kept(made.database(), MOVING).await, made.policies());
         for kind in &made.kinds {
             let answer = made.change(kind).await;
             // Deletions go on in the background, and say on the next page what came of them.
             let fails = answer.status.is_server_error() || kind.action == "INCIDENTS_DELETED";
             assert!(fails, "{} {}: {} {}", kind.action, kind.path, answer.status, answer.text);
-            assert_eq!(kept(made.database()).await, before, "{} {}", kind.action, kind.path);
+            assert_eq!(kept(made.database(), MOVING).await, before, "{} {}", kind.action, kind.path);
             assert_eq!(made.policies(), files, "{} {}", kind.action, kind.path);
         }
         made.run("ALTER TABLE web_audit_away RENAME TO web_audit").await;
         for kind in &made.kinds {
-            let (lines, before, files) = (made.lines().await, kept(made.database()).await, made.policies());
+            let (lines, before, files) = (made.lines().await, kept(made.database(), MOVING).await, made.policies());
             let answer = made.change(kind).await;
             let fine = answer.status == StatusCode::SEE_OTHER || answer.status == StatusCode::OK;
             assert!(fine, "{} {}: {} {}", kind.action, kind.path, answer.status, answer.text);
             let now = made.lines().await;
             let told: Vec<&str> = now[..now.len() - lines.len()].iter().map(|line| line.action.as_str()).collect();
             assert_eq!(told, [kind.action], "{}", kind.path);
-            let same = kept(made.database()).await == before && made.policies() == files;
+            let same = kept(made.database(), MOVING).await == before && made.policies() == files;
             // These end as they began: there is no second factor, the role is the same, and the policies counted before.
             assert!(!same || ["SECOND_FACTOR_REMOVED", "ROLE_CHOSEN", "SESSION_ENDED", "POLICIES_OWNED"].contains(&kind.action), "{} changed nothing", kind.action);
         }
@@ -390,6 +344,10 @@ on_both! {
             ("/servers/mx2/approve", vec![]),
             ("/servers/none/revoke", vec![]),
             ("/incidents/bulk/apply", vec![("ids", "1"), ("status", "Nonsense")]),
+            ("/incidents/1/change", vec![("hidden", "perhaps")]),
+            ("/incidents/1/change", vec![("hidden", "no")]),
+            ("/incidents/1/change", vec![("data_owner", "Ann"), ("was_data_owner", "Bob")]),
+            ("/incidents/999/change", vec![("hidden", "yes")]),
             ("/incidents/bulk/apply", vec![("ids", "999"), ("status", "Resolved")]),
             ("/users/new", vec![("name", "administrator"), ("role", "1")]),
             ("/roles/new", vec![("name", "Reviewer")]),
@@ -457,11 +415,9 @@ async fn every_form_of_the_console_is_in_the_table_or_said_to_change_nothing() {
         if ["/api/", "/ProtectManager/"].iter().any(|prefix| template.starts_with(prefix)) {
             continue;
         }
-        let path: Vec<&str> =
-            template.split('/').map(|step| if step.starts_with('{') { "1" } else { step }).collect();
-        let allow = made.admin.ask(reqwest::Method::OPTIONS, &path.join("/"), None).await.allow;
+        let allow = made.admin.ask(Method::OPTIONS, &some_path(template), None).await.allow;
         let known = NOT_IN_THE_TABLE.iter().any(|(path, _)| path == template)
-            || made.kinds.iter().any(|kind| crate::roles::fits(&kind.path, template))
+            || made.kinds.iter().any(|kind| fits(&kind.path, template))
             || *template == "/policies/indexes/remove"
             || *template == "/policies/history";
         if allow.contains("POST") && !known {

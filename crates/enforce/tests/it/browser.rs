@@ -45,7 +45,7 @@ pub(crate) async fn worked() -> (Server, Person) {
     server.record(hostile("EVIL")).await;
     let actor = Actor { who: "set-up".into(), origin: None };
     let desk = server.enforce().desk();
-    desk.keep_secret(&actor, "gateway", incident::desk::SecretKind::Password, "", b"secret").await.unwrap();
+    desk.keep_secret(&actor, crate::support::secret("gateway", b"secret")).await.unwrap();
     server
         .enforce()
         .responses()
@@ -100,7 +100,7 @@ pub(crate) async fn worked() -> (Server, Person) {
     (server, admin)
 }
 
-async fn sign_in(window: &Window, server: &Server, to: &str) {
+pub(crate) async fn sign_in(window: &Window, server: &Server, to: &str) {
     window.go(&format!("{}{to}", server.base())).await;
     window.keys("[name=name]", "administrator").await;
     window.keys("[name=password]", PASSWORD).await;

@@ -248,7 +248,7 @@ on_both! {
         let admin = server.person("Administrator").await;
         let actor = incident::desk::Actor { who: "test".into(), origin: None };
         let desk = server.enforce().desk();
-        desk.keep_secret(&actor, "gateway", incident::desk::SecretKind::Password, "", b"secret").await.unwrap();
+        desk.keep_secret(&actor, crate::support::secret("gateway", b"secret")).await.unwrap();
         let responses = server.enforce().responses();
         responses.install_quarantine_connect(&actor, "127.0.0.1", 1, "gateway", "dlp").await.unwrap();
         let rule = responses.rule_named("Approve").await.unwrap().unwrap().id;
@@ -302,7 +302,7 @@ on_both! {
         responses.install_quarantine_connect(&actor, "127.0.0.1", 1, "gateway", "dlp").await.unwrap();
         let none = (desk.plugins().await.unwrap().is_empty(), responses.rules().await.unwrap().is_empty());
         assert_eq!(none, (true, true), "without the credential there is nothing that would always fail");
-        desk.keep_secret(&actor, "gateway", incident::desk::SecretKind::Password, "", b"secret").await.unwrap();
+        desk.keep_secret(&actor, crate::support::secret("gateway", b"secret")).await.unwrap();
         responses.install_quarantine_connect(&actor, "127.0.0.1", 1, "gateway", "dlp").await.unwrap();
         let rule = [
             ("name", "Late"),

@@ -40,7 +40,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Switches the policy of the tests, as a person does.
-const TRIAL: [(&str, &str); 2] = [("name", "cards.toml"), ("mode", "trial")];
+const TRIAL: [(&str, &str); 3] = [("name", "cards.toml"), ("mode", "trial"), ("was", "on")];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn policies_are_changed_at_one_of_two_servers_and_both_publish_them() {

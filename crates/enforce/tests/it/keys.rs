@@ -1,7 +1,7 @@
 //! A new master key: whatever the old one sealed opens as before.
 
 use enforce::rotate_keys;
-use incident::desk::{Actor, SecretKind};
+use incident::desk::Actor;
 use jiff::Timestamp;
 use web::Clock;
 use web::people::{Attempt, NewUser, Password, People, SecondFactor, SignIn};
@@ -22,7 +22,7 @@ async fn after_a_rotation_everything_opens_as_before_by_the_new_key_alone() {
     let ids = server.enforce().unique_id_keys().await.unwrap();
     let desk = server.enforce().desk();
     let actor = Actor { who: "test".into(), origin: None };
-    desk.keep_secret(&actor, "proxy", SecretKind::Password, "", b"secret of a proxy").await.unwrap();
+    desk.keep_secret(&actor, crate::support::secret("proxy", b"secret of a proxy")).await.unwrap();
     let early = people(&server, 1_795_000_000).await;
     let reviewer = early.role_named("Reviewer").await.unwrap().unwrap().id;
     let password = Password::new(PASSWORD.to_owned());

@@ -11,6 +11,8 @@ mod audited;
 mod backtest;
 mod barriers;
 mod browser;
+#[path = "../../../web/tests/support/changes.rs"]
+mod changes;
 mod decisions;
 mod dictionaries;
 #[path = "../../../web/tests/support/driver.rs"]
@@ -35,6 +37,7 @@ mod roles;
 mod s3;
 mod second_person;
 mod servers;
+mod snapshot;
 mod stale;
 mod support;
 mod told;

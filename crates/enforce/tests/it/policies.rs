@@ -95,7 +95,8 @@ async fn no_name_leads_out_of_the_policy_directory() {
 async fn a_switch_changes_the_mode_and_nothing_else_of_the_file() {
     let server = Server::start().await;
     let author = server.person("Policy author").await;
-    let switched = author.post("/policies/mode", &[("name", "cards.toml"), ("mode", "trial")]).await;
+    let switched =
+        author.post("/policies/mode", &[("name", "cards.toml"), ("mode", "trial"), ("was", "on")]).await;
     assert_eq!(switched.status, StatusCode::SEE_OTHER);
     let text = std::fs::read_to_string(server.dir.path().join("policies/cards.toml")).unwrap();
     assert_eq!(text, POLICY.replace("mode = \"on\"", "mode = \"trial\""));

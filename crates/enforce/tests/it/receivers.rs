@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
 use web::listen::{Clients, Tls, TlsFiles, Transport, listen};
 
+use crate::changes::carried;
 use crate::support::{Person, Server, assert_harmless, hostile, message};
 
 const SECRET: &str = "a secret that both know";
@@ -54,7 +55,9 @@ fn frames(mut octets: &[u8]) -> Vec<String> {
 
 async fn listen_by_syslog(admin: &Person, port: u16, protocol: &str, format: &str, matches: &str) {
     let port = port.to_string();
+    let was = carried(&admin.get("/receivers?edit=siem").await.text, "value=\"syslog\"", "was");
     let fields = [
+        ("was", was.as_str()),
         ("name", "siem"),
         ("kind", "syslog"),
         ("host", "127.0.0.1"),
@@ -191,10 +194,15 @@ async fn take(State(hook): State<Arc<Mutex<Hook>>>, headers: HeaderMap, body: By
 }
 
 async fn listen_by_webhook(server: &Server, admin: &Person, port: u16, matches: &str) {
-    let secret = [("name", "siem secret"), ("kind", "password"), ("user", ""), ("password", SECRET)];
+    let page = admin.get("/credentials?replace=siem%20secret").await.text;
+    let was = carried(&page, "value=\"password\"", "was");
+    let secret =
+        [("name", "siem secret"), ("kind", "password"), ("user", ""), ("password", SECRET), ("was", &was)];
     assert_eq!(admin.post("/credentials", &secret).await.status, StatusCode::SEE_OTHER);
     let url = format!("https://localhost:{port}/weir");
+    let was = carried(&admin.get("/receivers?edit=hook").await.text, "value=\"webhook\"", "was");
     let fields = [
+        ("was", was.as_str()),
         ("name", "hook"),
         ("kind", "webhook"),
         ("url", &url),
@@ -293,7 +301,9 @@ async fn a_certificate_of_nobodys_is_not_believed() {
     let webhook = Webhook::open(&server, 0).await;
     listen_by_webhook(&server, &admin, webhook.port, "count").await;
     let url = format!("https://localhost:{}/weir", webhook.port);
-    let fields = [("name", "hook"), ("kind", "webhook"), ("url", &url), ("credential", "siem secret")];
+    let was = carried(&admin.get("/receivers?edit=hook").await.text, "value=\"webhook\"", "was");
+    let hook = [("name", "hook"), ("kind", "webhook"), ("url", &url), ("credential", "siem secret")];
+    let fields = [&hook[..], &[("was", was.as_str())]].concat();
     assert_eq!(admin.post("/receivers", &fields).await.status, StatusCode::SEE_OTHER);
     server.record(message("M", &[17])).await;
     server

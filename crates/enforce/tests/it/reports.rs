@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use incident::desk::{Every, Schedule};
+use incident::desk::{Every, Saved, Schedule};
 use reqwest::StatusCode;
 use web::people::{Condition, Privilege, Rights, UserChange};
 
@@ -158,10 +158,9 @@ async fn nobody_schedules_the_reports_of_others_or_at_impossible_times() {
     assert!(ann.get("/reports?schedule=1").await.text.contains("Mail cannot be sent yet"));
     assert!(!bob.get("/reports?schedule=1").await.text.contains("by mail</h2>"));
     let schedule = Schedule { every: Every::Day, day: 0, hour: 8, zone: "UTC".into(), role: 1 };
-    assert!(server.enforce().desk().schedule_report("remediator", 1, Some(&schedule)).await.unwrap());
-    assert_eq!(
-        ann.post("/reports/schedule", &[("id", "1"), ("every", "")]).await.status,
-        StatusCode::SEE_OTHER
-    );
+    let saved = server.enforce().desk().schedule_report("remediator", 1, Some(&schedule), "").await.unwrap();
+    assert_eq!(saved, Some(Saved::Done));
+    let stop = [("id", "1"), ("every", ""), ("was", &schedule.mark())];
+    assert_eq!(ann.post("/reports/schedule", &stop).await.status, StatusCode::SEE_OTHER);
     assert!(server.enforce().desk().schedules("remediator").await.unwrap().is_empty());
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use reqwest::StatusCode;
 use web::people::{Condition, Hidden, Privilege, Rights};
 
+use crate::changes::{fits, some_path};
 use crate::support::{Server, message};
 
 const ROLES: [&str; 5] = ["Administrator", "Policy author", "Remediator", "Reviewer", "API client"];
@@ -26,6 +27,7 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("/incidents/1/message", &["Administrator", "Remediator"]),
     ("/incidents/1/original.eml", &["Administrator", "Remediator"]),
     ("/incidents/1/near-miss", &["Administrator", "Policy author"]),
+    ("/incidents/1/near-miss/edit", &["Administrator", "Policy author"]),
     ("POST /incidents/1/change", &["Administrator", "Remediator", "API client"]),
     ("POST /incidents/1/look-up", &["Administrator", "Remediator", "API client"]),
     ("/incidents/1/respond/1", &["Administrator", "Remediator", "API client"]),
@@ -126,6 +128,7 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("/ProtectManager/webservices/v2/incidents/1/components", &PROGRAMS),
     ("/ProtectManager/webservices/v2/incidents/1/components/matches", &PROGRAMS),
     ("/ProtectManager/webservices/v2/incidents/1/messageBody", &["Administrator"]),
+    ("/ProtectManager/webservices/v2/incidents/1/message/1/violation/1/image", &["Administrator"]),
     ("/ProtectManager/webservices/v2/incidents/1/originalMessage", &["Administrator"]),
     ("/ProtectManager/webservices/v2/logoff", &ROLES),
     ("POST /ProtectManager/webservices/v2/logoff", &ROLES),
@@ -186,18 +189,6 @@ fn split(route: &str) -> (&str, &str) {
     (method, path.split('?').next().unwrap_or_default())
 }
 
-/// Whether a path is one of those that a router writes so.
-pub(crate) fn fits(path: &str, template: &str) -> bool {
-    let (mut path, mut template) = (path.split('/'), template.split('/'));
-    loop {
-        match (path.next(), template.next()) {
-            (None, None) => return true,
-            (Some(step), Some(wanted)) if wanted.starts_with('{') || step == wanted => {}
-            _ => return false,
-        }
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_that_the_router_has_is_in_the_tables_and_the_other_way_round() {
     let server = Server::start().await;
@@ -205,9 +196,7 @@ async fn every_route_that_the_router_has_is_in_the_tables_and_the_other_way_roun
     let (mut asked, mut missing) = (BTreeSet::new(), Vec::new());
     let all = || ROUTES.iter().map(|(route, _)| *route).chain(PUBLIC.iter().copied());
     for template in server.enforce().site.paths() {
-        let path: Vec<&str> =
-            template.split('/').map(|step| if step.starts_with('{') { "1" } else { step }).collect();
-        let allow = admin.ask(reqwest::Method::OPTIONS, &path.join("/"), None).await.allow;
+        let allow = admin.ask(reqwest::Method::OPTIONS, &some_path(template), None).await.allow;
         assert!(!allow.is_empty(), "{template} tells no methods");
         for method in allow.split(',').filter(|method| *method != "HEAD") {
             // A step that a router names itself goes before one that may be anything.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use enforce::{ConsoleTls, Enforce, Options, Running};
+use incident::desk::{NewSecret, SecretKind};
 use incident::{Disposition, Match, NewMessage, NewViolation, Severity};
 use reqwest::header::{CONTENT_TYPE, COOKIE};
 use reqwest::{Client, Method, StatusCode};
@@ -39,6 +40,11 @@ pub(crate) struct Person {
     base: String,
     cookie: String,
     pub(crate) csrf: String,
+}
+
+/// A password to keep.
+pub(crate) fn secret<'a>(name: &'a str, value: &'a [u8]) -> NewSecret<'a> {
+    NewSecret { name, kind: SecretKind::Password, shown: "", value }
 }
 
 /// Over a database that is there, or its own: for what holds on both.

@@ -19,6 +19,7 @@ use super::list::{Row, Wanted, row};
 use super::reach::{Reach, lines, who};
 use super::seen::sees_words;
 use super::{Center, decide, words};
+use crate::decide::AT_ONCE;
 use crate::state::verb;
 use crate::{Bulk, CopyFilter, Gateway, State as CopyState};
 
@@ -179,18 +180,24 @@ pub(super) async fn decide(
     match &asked.all {
         Some(wanted) => {
             let filter = reach.bind(held_only(&viewer, wanted)?)?;
-            viewer.log(&action, "all that a filter shows", &asked.back).await?;
-            let gateway = &center.gateway;
+            let gateway =
+                center.gateway.noting(viewer.entry(&action, "all that a filter shows", &asked.back));
             let id = gateway.decide_all(&filter, asked.action, &who, note.as_deref(), &asked.back).await?;
-            let (tone, text) = waited_for(gateway, id, verb).await?;
+            let (tone, text) = waited_for(&center.gateway, id, verb).await?;
             viewer.say(tone, text).await?;
         }
         None => {
             let ids: Vec<u64> =
                 lines(&center.gateway, &reach, &asked.ids).await?.iter().map(|line| line.id).collect();
-            let named = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            viewer.log(&action, &format!("incidents {named}"), note.as_deref().unwrap_or_default()).await?;
-            let decided = center.gateway.decide(&ids, asked.action, &who, note.as_deref()).await?;
+            let mut decided = Vec::with_capacity(ids.len());
+            // Each transaction has its line, which names what it decided about.
+            for some in ids.chunks(AT_ONCE) {
+                let named = some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                let said = note.as_deref().unwrap_or_default();
+                let entry = viewer.entry(&action, &format!("incidents {named}"), said);
+                let gateway = center.gateway.noting(entry);
+                decided.extend(gateway.decide(some, asked.action, &who, note.as_deref()).await?);
+            }
             let all_done = decided.iter().all(|one| words::was_done(one.result));
             let tone = if all_done && ids.len() == asked.ids.len() { Tone::Done } else { Tone::Note };
             let tally = words::tally(decided.iter().map(|one| one.result));
@@ -289,10 +296,9 @@ pub(super) async fn stop(
     let reach = Reach::of(&center, &viewer).await?;
     let bulk = center.gateway.bulk(id).await?.filter(|bulk| is_of(bulk, &viewer, &reach));
     let bulk = bulk.ok_or(Problem::NotFound)?;
-    viewer
-        .log("DECISION_STOPPED", &format!("{} of all that a filter shows", verb(bulk.action)), &bulk.view)
-        .await?;
-    let text = match center.gateway.stop_bulk(id, &who(&viewer)).await? {
+    let subject = format!("{} of all that a filter shows", verb(bulk.action));
+    let gateway = center.gateway.noting(viewer.entry("DECISION_STOPPED", &subject, &bulk.view));
+    let text = match gateway.stop_bulk(id, &who(&viewer)).await? {
         true => "Stopped. What was decided stays decided; the rest is still held.",
         false => "It was over already.",
     };

@@ -49,9 +49,9 @@ pub(super) async fn decide(
     let action = words::action(&decision.action)
         .ok_or_else(|| Problem::Bad("The action is approve, reject or custom.".to_owned()))?;
     let note = note(&decision.note)?;
-    let verb = verb(action);
-    viewer.log(&verb.to_uppercase(), &format!("incident {id}"), note.as_deref().unwrap_or_default()).await?;
-    let decided = center.gateway.decide(&[id], action, &who(&viewer), note.as_deref()).await?;
+    let said = note.as_deref().unwrap_or_default();
+    let entry = viewer.entry(&verb(action).to_uppercase(), &format!("incident {id}"), said);
+    let decided = center.gateway.noting(entry).decide(&[id], action, &who(&viewer), note.as_deref()).await?;
     for one in &decided {
         let tone = if words::was_done(one.result) { Tone::Done } else { Tone::Trouble };
         let detail = if seen::sees_words(&viewer) { one.detail.as_str() } else { "" };
@@ -96,8 +96,8 @@ pub(super) async fn hold(
         return Err(Problem::NotFound);
     }
     let note = note(&hold.note)?;
-    viewer.log("HOLD", &format!("incident {id}"), &hold.folder).await?;
-    center.gateway.hold(id, &hold.folder, &who(&viewer), note.as_deref()).await?;
+    let entry = viewer.entry("HOLD", &format!("incident {id}"), &hold.folder);
+    center.gateway.noting(entry).hold(id, &hold.folder, &who(&viewer), note.as_deref()).await?;
     viewer.say(Tone::Done, format!("Incident {id} waits in \"{}\" now.", hold.folder)).await?;
     Ok(Redirect::to(&format!("/incidents/{id}")).into_response())
 }
@@ -132,8 +132,8 @@ pub(super) async fn write_to_sender(
             "The subject has a line end or another control character: leave it out.".to_owned(),
         ));
     }
-    viewer.log("SENDER_WRITTEN_TO", &format!("incident {id}"), subject).await?;
-    center.gateway.write_to_sender(id, &who(&viewer), subject, text).await?;
+    let entry = viewer.entry("SENDER_WRITTEN_TO", &format!("incident {id}"), subject);
+    center.gateway.noting(entry).write_to_sender(id, &who(&viewer), subject, text).await?;
     viewer.say(Tone::Done, "The letter to the sender is on its way.").await?;
     Ok(Redirect::to(&format!("/incidents/{id}")).into_response())
 }

@@ -7,7 +7,7 @@ use axum::Form;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
-use web::layout::{Chip, Field, Html, Kind, Moment, Page, Tint};
+use web::layout::{Chip, Field, Html, Kind, Moment, Page, Stale, Tint, facts};
 use web::people::Privilege;
 use web::session::Tone;
 use web::{Problem, Viewer};
@@ -49,6 +49,8 @@ custom = [{ tag-subject = { prefix = "[DLP reviewed]" } }, "deliver"]
 #[template(path = "filters.html")]
 struct FiltersPage {
     form: Html,
+    /// The numbers of the filters in order, for the forms that move one.
+    order: String,
     rows: Vec<Row>,
     in_file: bool,
     changes: Vec<(String, String, String, Moment)>,
@@ -70,7 +72,7 @@ struct Row {
 pub(super) async fn list(State(center): State<Arc<Center>>, viewer: Viewer) -> Result<Response, Problem> {
     viewer.require(Privilege::ConfigureQuarantine)?;
     let filters = center.gateway.filters().await?;
-    let count = filters.len();
+    let (count, order) = (filters.len(), order_of(&filters));
     let rows = filters.into_iter().enumerate().map(|(at, row)| {
         let filter = &row.filter;
         Row {
@@ -102,6 +104,7 @@ pub(super) async fn list(State(center): State<Arc<Center>>, viewer: Viewer) -> R
     });
     let content = FiltersPage {
         form: viewer.form(),
+        order,
         rows,
         in_file: center.gateway.definitions_are_in_file(),
         changes: changes.collect(),
@@ -113,6 +116,9 @@ pub(super) async fn list(State(center): State<Arc<Center>>, viewer: Viewer) -> R
 pub(super) struct Move {
     /// `up 7` or `down 7`.
     r#move: String,
+    /// The order that the form showed.
+    #[serde(default)]
+    was: String,
 }
 
 /// `POST /configuration/filters`: one place up or down.
@@ -125,17 +131,47 @@ pub(super) async fn order(
     let strange = || Problem::Bad("The move cannot be read: open the page again.".to_owned());
     let (direction, id) = form.r#move.split_once(' ').ok_or_else(strange)?;
     let id: u64 = id.parse().map_err(|_| strange())?;
-    let mut ids: Vec<u64> = center.gateway.filters().await?.iter().map(|row| row.id).collect();
-    let at = ids.iter().position(|known| *known == id).ok_or(Problem::NotFound)?;
+    let was = ids_of(&form.was).ok_or_else(strange)?;
+    let mut ids = was.clone();
+    let at = ids.iter().position(|known| *known == id).ok_or_else(strange)?;
     let to = match direction {
         "up" => at.checked_sub(1).ok_or_else(strange)?,
         "down" if at + 1 < ids.len() => at + 1,
         _ => return Err(strange()),
     };
     ids.swap(at, to);
-    center.gateway.order_filters(&ids, &viewer.name).await?;
-    viewer.log("FILTERS_ORDERED", &format!("filter number {id}"), direction).await?;
-    Ok(Redirect::to("/configuration/filters").into_response())
+    let gateway =
+        center.gateway.noting(viewer.entry("FILTERS_ORDERED", &format!("filter number {id}"), direction));
+    match gateway.order_filters(&was, &ids, &viewer.name).await {
+        Err(Error::Changed(_)) => moved_meanwhile(center.gateway.filters().await?, &form).show(&viewer),
+        done => {
+            done?;
+            Ok(Redirect::to("/configuration/filters").into_response())
+        }
+    }
+}
+
+/// The numbers of filters as a form carries them.
+fn ids_of(text: &str) -> Option<Vec<u64>> {
+    text.split(' ').filter(|id| !id.is_empty()).map(|id| id.parse().ok()).collect()
+}
+
+fn order_of(filters: &[FilterRow]) -> String {
+    filters.iter().map(|row| row.id.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+fn moved_meanwhile(now: Vec<FilterRow>, form: &Move) -> Stale {
+    Stale {
+        what: "the order of the filters".to_owned(),
+        was: ("was", order_of(&now)),
+        now: (1..)
+            .zip(&now)
+            .map(|(place, row)| (format!("Place {place}"), row.filter.name.clone()))
+            .collect(),
+        sent: facts([("move", form.r#move.clone())]),
+        action: "/configuration/filters".to_owned(),
+        open: "/configuration/filters".to_owned(),
+    }
 }
 
 #[derive(Template)]
@@ -216,7 +252,7 @@ pub(super) async fn one(
     Path(id): Path<u64>,
 ) -> Result<Response, Problem> {
     let row = find(&center, &viewer, id).await?;
-    let text = toml::to_string(&row.filter).map_err(|why| Problem::Internal(why.to_string()))?;
+    let text = text_of(&row)?;
     show(&center, &viewer, &Typed { version: row.version, text }, Some(&row), None)
 }
 
@@ -227,8 +263,11 @@ pub(super) async fn change(
     Path(id): Path<u64>,
     Form(typed): Form<Typed>,
 ) -> Result<Response, Problem> {
-    let row = find(&center, &viewer, id).await?;
-    save(&center, &viewer, &typed, Some(&row)).await
+    match find(&center, &viewer, id).await {
+        Ok(row) => save(&center, &viewer, &typed, Some(&row)).await,
+        Err(Problem::NotFound) if typed.version > 0 => stale(&typed, None)?.show(&viewer),
+        Err(problem) => Err(problem),
+    }
 }
 
 /// A filter from its text; what is wrong comes with line and column.
@@ -247,22 +286,46 @@ async fn save(
 ) -> Result<Response, Problem> {
     let at = known.map(|row| (row.id, typed.version));
     let parsed = parse(&typed.text);
+    let name = parsed.as_ref().map(|filter| filter.name.clone()).unwrap_or_default();
+    let gateway = center.gateway.noting(viewer.entry("FILTER_SAVED", &format!("filter {name}"), ""));
     let saved = match &parsed {
-        Ok(filter) => center.gateway.save_filter(filter, at, &viewer.name).await,
+        Ok(filter) => gateway.save_filter(filter, at, &viewer.name).await,
         Err(error) => Err(Error::Invalid(error.to_string())),
     };
     match saved {
         Ok(_) => {
-            let name = parsed.map(|filter| filter.name).unwrap_or_default();
-            viewer.log("FILTER_SAVED", &format!("filter {name}"), "").await?;
             viewer.say(Tone::Done, format!("The filter {name} is saved and in force.")).await?;
             Ok(Redirect::to("/configuration/filters").into_response())
         }
-        Err(error @ (Error::Invalid(_) | Error::Changed(_) | Error::KeptInFile | Error::InUse { .. })) => {
+        Err(Error::Changed(_)) => {
+            let filters = center.gateway.filters().await?;
+            let now = filters.into_iter().find(|row| known.is_some_and(|known| known.id == row.id));
+            stale(typed, now)?.show(viewer)
+        }
+        Err(error @ (Error::Invalid(_) | Error::KeptInFile | Error::InUse { .. })) => {
             show(center, viewer, typed, known, Some(&error.to_string()))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// A filter that was changed meanwhile, or deleted: then it is made anew.
+fn stale(typed: &Typed, now: Option<FilterRow>) -> Result<Stale, Problem> {
+    let address = |id: u64| format!("/configuration/filters/{id}");
+    let now = now.as_ref();
+    Ok(Stale {
+        what: now.map_or_else(|| "this filter".to_owned(), |row| format!("the filter {}", row.filter.name)),
+        now: now.map(text_of).transpose()?.map(|text| facts([("Definition", text)])).unwrap_or_default(),
+        sent: facts([("text", typed.text.clone())]),
+        was: ("version", now.map_or(0, |row| row.version).to_string()),
+        action: now.map_or_else(|| "/configuration/filters/new".to_owned(), |row| address(row.id)),
+        open: now.map_or_else(|| "/configuration/filters".to_owned(), |row| address(row.id)),
+    })
+}
+
+/// A filter as its form shows it.
+fn text_of(row: &FilterRow) -> Result<String, Problem> {
+    toml::to_string(&row.filter).map_err(|why| Problem::Internal(why.to_string()))
 }
 
 /// `POST /configuration/filters/{id}/delete`
@@ -272,21 +335,15 @@ pub(super) async fn delete(
     Path(id): Path<u64>,
 ) -> Result<Response, Problem> {
     let row = find(&center, &viewer, id).await?;
-    match center.gateway.delete_filter(id, &viewer.name).await {
+    let entry = viewer.entry("FILTER_DELETED", &format!("filter {}", row.filter.name), "");
+    match center.gateway.noting(entry).delete_filter(id, &viewer.name).await {
         Ok(()) => {
-            viewer.log("FILTER_DELETED", &format!("filter {}", row.filter.name), "").await?;
             viewer.say(Tone::Done, format!("The filter {} is deleted.", row.filter.name)).await?;
             Ok(Redirect::to("/configuration/filters").into_response())
         }
         Err(error @ (Error::InUse { .. } | Error::KeptInFile)) => {
-            let text = toml::to_string(&row.filter).map_err(|why| Problem::Internal(why.to_string()))?;
-            show(
-                &center,
-                &viewer,
-                &Typed { version: row.version, text },
-                Some(&row),
-                Some(&error.to_string()),
-            )
+            let typed = Typed { version: row.version, text: text_of(&row)? };
+            show(&center, &viewer, &typed, Some(&row), Some(&error.to_string()))
         }
         Err(error) => Err(error.into()),
     }

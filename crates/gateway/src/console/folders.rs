@@ -6,7 +6,7 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use web::layout::{Field, Html, Kind, Moment, Page, Size, plot::grouped};
+use web::layout::{Field, Html, Kind, Moment, Page, Size, Stale, plot::grouped};
 use web::people::Privilege;
 use web::session::Tone;
 use web::{Problem, Viewer};
@@ -334,9 +334,12 @@ pub(super) async fn change(
     Path(id): Path<u64>,
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    let row = find(&center, &viewer, id).await?;
     let typed = Typed::read(pairs)?;
-    save(&center, &viewer, &typed, Some(&row)).await
+    match find(&center, &viewer, id).await {
+        Ok(row) => save(&center, &viewer, &typed, Some(&row)).await,
+        Err(Problem::NotFound) if typed.version > 0 => stale(&typed, None).show(&viewer),
+        Err(problem) => Err(problem),
+    }
 }
 
 async fn save(
@@ -346,21 +349,44 @@ async fn save(
     known: Option<&FolderRow>,
 ) -> Result<Response, Problem> {
     let at = known.map(|row| (row.id, typed.version));
+    let name = typed.value("name");
+    let gateway = center.gateway.noting(viewer.entry("FOLDER_SAVED", &format!("folder {name}"), ""));
     let saved = match typed.folder() {
-        Ok(folder) => center.gateway.save_folder(&folder, at, &viewer.name).await,
+        Ok(folder) => gateway.save_folder(&folder, at, &viewer.name).await,
         Err(error) => Err(error),
     };
     match saved {
         Ok(_) => {
-            let name = typed.value("name");
-            viewer.log("FOLDER_SAVED", &format!("folder {name}"), "").await?;
             viewer.say(Tone::Done, format!("The folder {name} is saved.")).await?;
             Ok(Redirect::to("/configuration/folders").into_response())
         }
-        Err(error @ (Error::Invalid(_) | Error::InUse { .. } | Error::Changed(_) | Error::KeptInFile)) => {
+        Err(Error::Changed(_)) => {
+            let folders = center.gateway.folders().await?;
+            let now = folders.into_iter().find(|row| known.is_some_and(|known| known.id == row.id));
+            stale(typed, now).show(viewer)
+        }
+        Err(error @ (Error::Invalid(_) | Error::InUse { .. } | Error::KeptInFile)) => {
             show(center, viewer, typed, known, Some(&error.to_string()))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// A folder that was changed meanwhile, or deleted: then it is made anew.
+fn stale(typed: &Typed, now: Option<FolderRow>) -> Stale {
+    let address = |id: u64| format!("/configuration/folders/{id}");
+    let now = now.as_ref();
+    let shown = |row: &FolderRow| {
+        let facts = fields(&Typed::of(row)).iter().map(Field::fact).collect::<Vec<_>>();
+        facts.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+    };
+    Stale {
+        what: format!("the folder {}", typed.value("name")),
+        now: now.map(shown).unwrap_or_default(),
+        sent: typed.values.clone().into_iter().collect(),
+        was: ("version", now.map_or(0, |row| row.version).to_string()),
+        action: now.map_or_else(|| "/configuration/folders/new".to_owned(), |row| address(row.id)),
+        open: now.map_or_else(|| "/configuration/folders".to_owned(), |row| address(row.id)),
     }
 }
 
@@ -371,9 +397,9 @@ pub(super) async fn delete(
     Path(id): Path<u64>,
 ) -> Result<Response, Problem> {
     let row = find(&center, &viewer, id).await?;
-    match center.gateway.delete_folder(id, &viewer.name).await {
+    let entry = viewer.entry("FOLDER_DELETED", &format!("folder {}", row.folder.name), "");
+    match center.gateway.noting(entry).delete_folder(id, &viewer.name).await {
         Ok(()) => {
-            viewer.log("FOLDER_DELETED", &format!("folder {}", row.folder.name), "").await?;
             viewer.say(Tone::Done, format!("The folder {} is deleted.", row.folder.name)).await?;
             Ok(Redirect::to("/configuration/folders").into_response())
         }

@@ -34,8 +34,8 @@ struct MailPage {
 async fn look(center: &Center, viewer: &Viewer, id: u64, action: &str) -> Result<Vec<u8>, Problem> {
     viewer.may_see_original()?;
     line(center, viewer, id).await?;
-    viewer.log(action, &format!("incident {id}"), "").await?;
-    center.gateway.original(id, &who(viewer)).await?.ok_or(Problem::NotFound)
+    let gateway = center.gateway.noting(viewer.entry(action, &format!("incident {id}"), ""));
+    gateway.original(id, &who(viewer)).await?.ok_or(Problem::NotFound)
 }
 
 /// `GET /incidents/{id}/mail`

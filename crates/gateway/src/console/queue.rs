@@ -141,13 +141,13 @@ pub(super) async fn act(
     let named = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let text = match values("action").next() {
         Some("retry") => {
-            viewer.log("QUEUE_RETRY", &format!("queue entries {named}"), "").await?;
-            let count = center.gateway.retry(&ids, &who(&viewer)).await?;
+            let entry = viewer.entry("QUEUE_RETRY", &format!("queue entries {named}"), "");
+            let count = center.gateway.noting(entry).retry(&ids, &who(&viewer)).await?;
             format!("{count} of {chosen} entries are tried now.")
         }
         Some("drop") => {
-            viewer.log("QUEUE_DROP", &format!("queue entries {named}"), "").await?;
-            let count = center.gateway.drop_entries(&ids, &who(&viewer)).await?;
+            let entry = viewer.entry("QUEUE_DROP", &format!("queue entries {named}"), "");
+            let count = center.gateway.noting(entry).drop_entries(&ids, &who(&viewer)).await?;
             format!("{count} of {chosen} entries are taken out for good.")
         }
         _ => return Err(Problem::Bad("The action is retry or drop.".to_owned())),

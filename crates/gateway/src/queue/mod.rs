@@ -226,8 +226,10 @@ impl Gateway {
                 count += 1;
             }
         }
-        transaction.commit().await?;
-        self.inner.queue_bell.notify_one();
+        if count > 0 {
+            self.commit(transaction).await?;
+            self.inner.queue_bell.notify_one();
+        }
         Ok(count)
     }
 
@@ -255,8 +257,11 @@ impl Gateway {
             messages.push(message);
             count += 1;
         }
+        if count == 0 {
+            return Ok(0);
+        }
         let files = release_octets(db, &messages).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         self.remove_blobs(files).await;
         self.inner.update_bell.notify_one();
         Ok(count)

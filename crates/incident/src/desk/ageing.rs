@@ -53,11 +53,13 @@ impl Desk {
         self.database().fetch(&sql, Vec::new()).await?.iter().map(rule).collect()
     }
 
-    /// Makes a rule, or changes the one of this name, as its maker `was` shown it: it acts anew on incidents that it acted on.
+    /// Makes a rule that runs these plug-ins, or changes the one of this name, as its maker `was` shown it: it acts anew on
+    /// incidents that it acted on.
     pub async fn save_ageing_rule(
         &self,
         actor: &Actor,
         rule: &AgeingRow,
+        plugins: &[&str],
         was: &str,
     ) -> Result<Saved<AgeingRow>, Error> {
         let mut transaction = self.begin().await?;
@@ -67,6 +69,9 @@ impl Desk {
         let now = now.first().map(self::rule).transpose()?;
         if !is_as_shown(now.as_ref(), AgeingRow::mark, was) {
             return Ok(Saved::Stale(now));
+        }
+        if let Some(why) = super::rules::lacks(&mut *transaction, plugins).await? {
+            return Ok(Saved::Refused(why));
         }
         transaction.run("DELETE FROM ageing_rule WHERE name = ?", values![name]).await?;
         let sql = "INSERT INTO ageing_rule (name, status, hours, actions, acts_on_mail, changed_at, changed_by) \

@@ -70,6 +70,21 @@ pub struct Secret {
     pub shown: String,
     /// Who changed it last.
     pub changed_by: String,
+    /// What a form carries that was made from it: another one for each value.
+    pub mark: String,
+}
+
+/// A credential to keep.
+#[derive(Debug, Clone, Copy)]
+pub struct NewSecret<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it is.
+    pub kind: SecretKind,
+    /// What may be shown of it.
+    pub shown: &'a str,
+    /// What may not.
+    pub value: &'a [u8],
 }
 
 impl Report {
@@ -80,6 +95,19 @@ impl Report {
 }
 
 const REPORTS: &str = "SELECT id, owner, name, shared, query FROM saved_report";
+const SECRETS: &str = "SELECT name, kind, shown, sealed, changed_by FROM credential";
+
+fn secret(row: &Row) -> Result<Secret, Error> {
+    let (kind, shown): (String, String) = (row.get("kind")?, row.get("shown")?);
+    let sealed = blake3::hash(&row.get::<Vec<u8>>("sealed")?).to_hex();
+    Ok(Secret {
+        name: row.get("name")?,
+        kind: SecretKind::parse(&kind).unwrap_or(SecretKind::Password),
+        mark: mark(&[&kind, &shown, &sealed]),
+        shown,
+        changed_by: row.get("changed_by")?,
+    })
+}
 
 fn report(row: &Row) -> Result<Report, Error> {
     Ok(Report {
@@ -144,35 +172,45 @@ impl Desk {
 
     /// The credentials, without what is secret.
     pub async fn secrets(&self) -> Result<Vec<Secret>, Error> {
-        let sql = "SELECT name, kind, shown, changed_by FROM credential ORDER BY name";
-        let secret = |row: &Row| {
-            Ok(Secret {
-                name: row.get("name")?,
-                kind: SecretKind::parse(&row.get::<String>("kind")?).unwrap_or(SecretKind::Password),
-                shown: row.get("shown")?,
-                changed_by: row.get("changed_by")?,
-            })
-        };
-        self.database().fetch(sql, Vec::new()).await?.iter().map(secret).collect()
+        let sql = format!("{SECRETS} ORDER BY name");
+        self.database().fetch(&sql, Vec::new()).await?.iter().map(secret).collect()
     }
 
-    /// Keeps a credential, in the place of one of the same name.
-    pub async fn keep_secret(
+    /// Keeps a credential, in the place of whatever has its name.
+    pub async fn keep_secret(&self, actor: &Actor, new: NewSecret<'_>) -> Result<(), Error> {
+        let mut transaction = self.begin().await?;
+        transaction.lock(FORMS).await?;
+        self.put_secret(&mut *transaction, actor, new).await?;
+        self.commit(transaction).await
+    }
+
+    /// Keeps a credential, or another one in its place, as its maker `was` shown it.
+    pub async fn save_secret(
         &self,
         actor: &Actor,
-        name: &str,
-        kind: SecretKind,
-        shown: &str,
-        value: &[u8],
-    ) -> Result<(), Error> {
-        let sealed = cipher::seal(self.keys(), &credential_context(name), value)?;
+        new: NewSecret<'_>,
+        was: &str,
+    ) -> Result<Saved<Secret>, Error> {
         let mut transaction = self.begin().await?;
+        transaction.lock(FORMS).await?;
+        let now = transaction.fetch(&format!("{SECRETS} WHERE name = ?"), values![new.name]).await?;
+        let now = now.first().map(secret).transpose()?;
+        if !is_as_shown(now.as_ref(), |now| now.mark.clone(), was) {
+            return Ok(Saved::Stale(now));
+        }
+        self.put_secret(&mut *transaction, actor, new).await?;
+        self.commit(transaction).await?;
+        Ok(Saved::Done)
+    }
+
+    async fn put_secret(&self, db: &mut dyn Session, actor: &Actor, new: NewSecret<'_>) -> Result<(), Error> {
+        let NewSecret { name, kind, shown, value } = new;
+        let sealed = cipher::seal(self.keys(), &credential_context(name), value)?;
         let sql = "INSERT INTO credential (name, kind, shown, sealed, changed_at, changed_by) VALUES (?, ?, ?, ?, ?, ?) \
             ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, shown = excluded.shown, sealed = excluded.sealed, \
             changed_at = excluded.changed_at, changed_by = excluded.changed_by";
         let now = jiff::Timestamp::now().as_millisecond();
-        transaction.run(sql, values![name, kind.as_str(), shown, sealed, now, actor.who.as_str()]).await?;
-        self.commit(transaction).await?;
+        db.run(sql, values![name, kind.as_str(), shown, sealed, now, actor.who.as_str()]).await?;
         Ok(())
     }
 

@@ -36,6 +36,15 @@ pub struct PluginRow {
     pub second_person: bool,
 }
 
+/// Why a plug-in stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PluginUse {
+    /// Rules of these names run it.
+    Rules(Vec<String>),
+    /// Requests of these incidents are under way.
+    Incidents(Vec<u64>),
+}
+
 /// A change of a file of the policy set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyVersion {
@@ -107,14 +116,23 @@ impl Desk {
         self.database().fetch(&sql, Vec::new()).await?.iter().map(rule).collect()
     }
 
-    /// Makes a rule, or changes the one with its number, as its maker `was` shown it.
-    pub async fn save_rule(&self, actor: &Actor, rule: &RuleRow, was: &str) -> Result<Saved<RuleRow>, Error> {
+    /// Makes a rule that runs these plug-ins, or changes the one with its number, as its maker `was` shown it.
+    pub async fn save_rule(
+        &self,
+        actor: &Actor,
+        rule: &RuleRow,
+        plugins: &[&str],
+        was: &str,
+    ) -> Result<Saved<RuleRow>, Error> {
         let mut transaction = self.begin().await?;
         transaction.lock(FORMS).await?;
         let now = transaction.fetch(&format!("{RULES} WHERE id = ?"), values![rule.id]).await?;
         let now = now.first().map(self::rule).transpose()?;
         if !is_as_shown(now.as_ref(), RuleRow::mark, was) {
             return Ok(Saved::Stale(now));
+        }
+        if let Some(why) = lacks(&mut *transaction, plugins).await? {
+            return Ok(Saved::Refused(why));
         }
         let sql = "SELECT id FROM smart_rule WHERE name = ? AND id <> ?";
         if !transaction.fetch(sql, values![rule.name.as_str(), rule.id]).await?.is_empty() {
@@ -185,15 +203,35 @@ impl Desk {
         Ok(Saved::Done)
     }
 
-    /// Removes a plug-in that nothing waits for. False if there is none; the inner error is what waits: incidents by number.
-    pub async fn remove_plugin(&self, name: &str) -> Result<Result<bool, Vec<u64>>, Error> {
+    /// Removes a plug-in that no rule runs, as far as its actions `run` it, and nothing waits for. False if there is none; the
+    /// inner error is what keeps it.
+    pub async fn remove_plugin(
+        &self,
+        name: &str,
+        run: impl Fn(&str) -> bool + Send,
+    ) -> Result<Result<bool, PluginUse>, Error> {
         let mut transaction = self.begin().await?;
+        transaction.lock(FORMS).await?;
+        let mut rules = Vec::new();
+        for sql in [
+            "SELECT name, actions FROM smart_rule ORDER BY position, name",
+            "SELECT name, actions FROM ageing_rule ORDER BY name",
+        ] {
+            for row in transaction.fetch(sql, Vec::new()).await? {
+                if run(&row.get::<String>("actions")?) {
+                    rules.push(row.get("name")?);
+                }
+            }
+        }
+        if !rules.is_empty() {
+            return Ok(Err(PluginUse::Rules(rules)));
+        }
         let sql = "SELECT DISTINCT incident_id FROM remediation WHERE plugin = ? AND done_at IS NULL ORDER BY incident_id";
         let waiting = transaction.fetch(sql, values![name]).await?;
         let waiting = waiting.iter().map(|row| Ok(row.get::<i64>("incident_id")? as u64));
         let waiting = waiting.collect::<Result<Vec<_>, Error>>()?;
         if !waiting.is_empty() {
-            return Ok(Err(waiting));
+            return Ok(Err(PluginUse::Incidents(waiting)));
         }
         if transaction.run("DELETE FROM plugin WHERE name = ?", values![name]).await? == 0 {
             return Ok(Ok(false));
@@ -201,6 +239,16 @@ impl Desk {
         self.commit(transaction).await?;
         Ok(Ok(true))
     }
+}
+
+/// Which of these plug-ins there is not, in a transaction that keeps the others until it ends.
+pub(super) async fn lacks(db: &mut dyn Session, plugins: &[&str]) -> Result<Option<String>, Error> {
+    for name in plugins {
+        if db.fetch("SELECT 1 AS one FROM plugin WHERE name = ?", values![*name]).await?.is_empty() {
+            return Ok(Some(format!("There is no plug-in named {name}.")));
+        }
+    }
+    Ok(None)
 }
 
 fn rule(row: &Row) -> Result<RuleRow, Error> {

@@ -4,7 +4,7 @@
 //! told what is there now, and nothing is changed.
 
 /// Between the look at what is there and its change nobody else saves. Above the lock of credentials, below those of others.
-pub(super) const FORMS: i64 = 0x666f_726d_7300;
+pub(crate) const FORMS: i64 = 0x666f_726d_7300;
 
 /// What became of a wish to save.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,6 @@ pub(crate) fn mark(parts: &[&str]) -> String {
 }
 
 /// Whether a form that carries `was` showed what is there now.
-pub(super) fn is_as_shown<T>(now: Option<&T>, mark: impl Fn(&T) -> String, was: &str) -> bool {
+pub(crate) fn is_as_shown<T>(now: Option<&T>, mark: impl Fn(&T) -> String, was: &str) -> bool {
     now.map(mark).unwrap_or_default() == was
 }

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Span, Timestamp, ToSpan};
 use store::database::{Dialect, Row};
 use store::values;
 
+use super::saved::{FORMS, Saved, is_as_shown, mark};
 use super::{Desk, Report};
 use crate::Error;
 use crate::read::time;
@@ -94,6 +95,12 @@ impl Every {
 }
 
 impl Schedule {
+    /// What a form carries that was made from it.
+    pub fn mark(&self) -> String {
+        let Self { every, day, hour, zone, role } = self;
+        mark(&[every.as_str(), &day.to_string(), &hour.to_string(), zone, &role.to_string()])
+    }
+
     /// Whether it makes sense; what is wrong is for whoever wrote it.
     pub fn check(&self) -> Result<(), String> {
         let days = match self.every {
@@ -155,23 +162,33 @@ impl ReportMail {
 }
 
 impl Desk {
-    /// Sends one's own report by this schedule, or not any more. False if it is not there or somebody else's.
+    /// Sends one's own report by this schedule, or not any more, as whoever says so `was` shown its schedule. None if it is not
+    /// there or somebody else's.
     pub async fn schedule_report(
         &self,
         user: &str,
         report: u64,
         schedule: Option<&Schedule>,
-    ) -> Result<bool, Error> {
+        was: &str,
+    ) -> Result<Option<Saved<Schedule>>, Error> {
         let mut transaction = self.begin().await?;
         let db = &mut *transaction;
+        db.lock(FORMS).await?;
         let own = "SELECT id FROM saved_report WHERE id = ? AND owner = ?";
         if db.fetch(own, values![report, user]).await?.is_empty() {
-            return Ok(false);
+            return Ok(None);
+        }
+        let now = db.fetch("SELECT * FROM report_schedule WHERE report_id = ?", values![report]).await?;
+        let now = now.first().map(self::schedule).transpose()?;
+        if !is_as_shown(now.as_ref(), Schedule::mark, was) {
+            return Ok(Some(Saved::Stale(now)));
         }
         db.run("DELETE FROM report_schedule WHERE report_id = ?", values![report]).await?;
         db.run("DELETE FROM report_mail WHERE report_id = ? AND state = 'waiting'", values![report]).await?;
         if let Some(schedule) = schedule {
-            let Some(due) = schedule.next(Timestamp::now()) else { return Ok(false) };
+            let Some(due) = schedule.next(Timestamp::now()) else {
+                return Ok(Some(Saved::Refused("There is no such time.".to_owned())));
+            };
             let sql = "INSERT INTO report_schedule (report_id, every, day, hour, zone, role_id, due_at) VALUES (?, ?, ?, ?, ?, ?, ?)";
             let (every, zone) = (schedule.every.as_str(), schedule.zone.as_str());
             let (day, hour) = (i64::from(schedule.day), i64::from(schedule.hour));
@@ -179,7 +196,7 @@ impl Desk {
             db.run(sql, values).await?;
         }
         self.commit(transaction).await?;
-        Ok(true)
+        Ok(Some(Saved::Done))
     }
 
     /// When one's own reports go out, by number of the report.

@@ -105,6 +105,18 @@ impl Field {
         self.with("required", "")
     }
 
+    /// Its label, and what it holds as people read it; of a password nothing.
+    pub fn fact(&self) -> (String, String) {
+        let chosen = self.choices.iter().find(|choice| choice.value == self.value);
+        let value = match (self.kind, chosen) {
+            (Kind::Password, _) => String::new(),
+            (Kind::Check, _) => if self.value.is_empty() { "no" } else { "yes" }.to_owned(),
+            (_, Some(choice)) => choice.title.clone(),
+            (_, None) => self.value.clone(),
+        };
+        (self.label.clone(), value)
+    }
+
     fn common(&self) -> String {
         let name = escape(&self.name);
         let mut out = format!("id=\"f-{name}\" name=\"{name}\"{}", self.attributes);

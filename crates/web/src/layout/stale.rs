@@ -18,7 +18,7 @@ pub struct Stale {
     pub sent: Vec<(String, String)>,
     /// The field by which the form says what it was made from, and its value for what is there now.
     pub was: (&'static str, String),
-    /// Where the form goes.
+    /// Where the form goes; empty: it cannot be sent again from here, for it holds what is not shown.
     pub action: String,
     /// Where what is there now is changed.
     pub open: String,
@@ -42,7 +42,8 @@ impl Stale {
         let (field, value) = self.was;
         let mut sent = self.sent;
         sent.retain(|(name, _)| name != "csrf" && name != field);
-        let typed = sent.iter().filter(|(name, value)| name != "id" && !value.is_empty()).cloned().collect();
+        let typed =
+            sent.iter().filter(|(name, value)| is_typed(name) && !value.is_empty()).cloned().collect();
         sent.push((field.to_owned(), value));
         let content = StalePage {
             form: viewer.form(),
@@ -57,6 +58,11 @@ impl Stale {
         *answer.status_mut() = StatusCode::CONFLICT;
         Ok(answer)
     }
+}
+
+/// Whether a field was filled in by whoever sent the form; the others say what it was made from and where it leads.
+fn is_typed(name: &str) -> bool {
+    !matches!(name, "id" | "once" | "query" | "advance") && !name.starts_with("was")
 }
 
 /// Facts of what is there, for [`Stale::now`].
