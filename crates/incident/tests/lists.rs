@@ -8,7 +8,9 @@ mod support;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use incident::desk::{Access, Actor, Change, Condition, Count, Desk, Facet, Field, Order, Scalar, Search, Sort};
+use incident::desk::{
+    Access, Actor, Change, Condition, Count, Desk, Facet, Field, Order, Scalar, Search, Sort,
+};
 use incident::{Journal, Severity};
 use jiff::{SignedDuration, Timestamp};
 use store::database::Location;
@@ -73,14 +75,14 @@ impl Server {
         .await;
     }
 
-    /// Thousands of each.
-    async fn thousands(&self) {
+    /// So many of each.
+    async fn copies(&self, copies: i64) {
         self.dozen().await;
         let columns = "policy_id, policy, policy_version, policy_set, severity, status, prevent_status, sender, recipients, \
             subject, direction, server, last_seen, size, match_count, count_is_complete, trial, response_rules, unscannable, \
             matches, recorded_at, sender_domain";
         self.run(&format!(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {COPIES}) \
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {copies}) \
              INSERT INTO incident (unique_id, received_at, {columns}) \
              SELECT unique_id || '-' || i, received_at - i, {columns} FROM incident CROSS JOIN n"
         ))
@@ -124,7 +126,8 @@ impl Server {
             self.desk.ids(access, condition, 1_000).await.unwrap().into_iter().collect();
         let counted = self.desk.count(access, condition).await.unwrap();
         assert_eq!(counted, Count::Exactly(found.len() as u64), "{condition:?}");
-        let search = Search { condition: condition.clone(), sort: Sort::Sender, limit: 3, ..Search::default() };
+        let search =
+            Search { condition: condition.clone(), sort: Sort::Sender, limit: 3, ..Search::default() };
         let pages = self.pages(access, search).await;
         assert_eq!(pages.len(), found.len(), "each once: {condition:?}");
         assert_eq!(pages.into_iter().collect::<BTreeSet<_>>(), found, "{condition:?}");
@@ -163,18 +166,24 @@ on_both! {
     made by server;
 
     async fn more_than_are_counted_are_paged_completely_in_every_order(server: Server) {
-        server.thousands().await;
+        server.copies(COPIES).await;
         // Twelve thousand, and those of the other policies come first where the largest number does.
         let sales = Access::only(department("SALES"));
         let condition = Condition::is(Field::Status, "New");
         assert_eq!(server.desk.count(&sales, &condition).await.unwrap(), Count::MoreThan(10_000));
         for (sort, column) in ORDERS {
-            let search = Search { condition: condition.clone(), sort, limit: 5_000, ..Search::default() };
+            let search = Search { condition: condition.clone(), sort, limit: 50, ..Search::default() };
             let expected = server.expected("policy_id = 1", &ordered(sort, column, "DESC")).await;
-            assert!(server.pages(&sales, search.clone()).await == expected, "{sort:?}");
+            let page = server.desk.page(&sales, &search).await.unwrap();
+            let first: Vec<u64> = page.rows.iter().map(|line| line.summary.id).collect();
+            assert_eq!(first, expected[..50], "{sort:?}");
+            if [Sort::Received, Sort::Policy, Sort::Sender].contains(&sort) {
+                let search = Search { limit: 5_000, ..search.clone() };
+                assert!(server.pages(&sales, search).await == expected, "{sort:?}");
+            }
             let key = server.desk.key_at(&sales, &search, 7_001).await.unwrap().unwrap();
             assert_eq!(key.id, expected[7_000], "{sort:?}");
-            let back = Search { after: Some(key), backwards: true, limit: 50, ..search };
+            let back = Search { after: Some(key), backwards: true, ..search };
             let page = server.desk.page(&sales, &back).await.unwrap();
             let back: Vec<u64> = page.rows.iter().map(|line| line.summary.id).collect();
             assert_eq!(back, expected[6_950..7_000], "{sort:?} back");
@@ -183,7 +192,7 @@ on_both! {
     }
 
     async fn few_among_many_are_paged_completely_in_every_order(server: Server) {
-        server.thousands().await;
+        server.copies(600).await;
         let sales = Access::only(department("sales"));
         // Two tests that a third and a half of all meet; together with the role a sixth of them, before two days a part of it.
         let day = Timestamp::now().as_millisecond() - 3 * 86_400_000 - 3_600_000;
@@ -198,17 +207,22 @@ on_both! {
         for (sort, column) in ORDERS {
             for (ascending, direction) in [(true, "ASC"), (false, "DESC")] {
                 let expected = server.expected(&plain, &ordered(sort, column, direction)).await;
-                assert_eq!(expected.len(), 3_000);
-                let search = Search { condition: condition.clone(), sort, ascending, limit: 1_100, ..Search::default() };
+                assert_eq!(expected.len(), 600);
+                let search = Search { condition: condition.clone(), sort, ascending, limit: 50, ..Search::default() };
                 let (page, count) = server.desk.counted_page(&sales, &search).await.unwrap();
-                assert_eq!((page.rows.len(), count), (1_100, Count::Exactly(3_000)), "{sort:?}");
-                assert!(server.pages(&sales, search).await == expected, "{sort:?} {direction}");
+                assert_eq!((page.rows.len(), count), (50, Count::Exactly(600)), "{sort:?}");
+                let first: Vec<u64> = page.rows.iter().map(|line| line.summary.id).collect();
+                assert_eq!(first, expected[..50], "{sort:?} {direction}");
+                if ascending {
+                    let search = Search { limit: 250, ..search };
+                    assert!(server.pages(&sales, search).await == expected, "{sort:?}");
+                }
             }
         }
-        let after = expected_after(&server, &plain, 20_000).await;
-        assert_eq!(server.desk.ids_after(&sales, &condition, 20_000, 100).await.unwrap(), after);
-        assert_eq!(server.desk.ids_after(&sales, &Condition::everything(), 20_000, 100).await.unwrap(),
-            expected_after(&server, "policy_id = 1", 20_000).await);
+        let after = expected_after(&server, &plain, 4_000).await;
+        assert_eq!(server.desk.ids_after(&sales, &condition, 4_000, 100).await.unwrap(), after);
+        assert_eq!(server.desk.ids_after(&sales, &Condition::everything(), 4_000, 100).await.unwrap(),
+            expected_after(&server, "policy_id = 1", 4_000).await);
     }
 
     async fn lists_know_at_once_what_became_of_an_incident(server: Server) {
@@ -318,7 +332,8 @@ async fn expected_after(server: &Server, condition: &str, after: u64) -> Vec<u64
 /// The steps up to the one before lists carried anything.
 async fn before(folder: &str) -> &'static sqlx::migrate::Migrator {
     let mut migrator = sqlx::migrate::Migrator::new(std::path::Path::new(folder)).await.unwrap();
-    migrator.migrations = migrator.iter().filter(|step| step.version < 90).cloned().collect::<Vec<_>>().into();
+    migrator.migrations =
+        migrator.iter().filter(|step| step.version < 90).cloned().collect::<Vec<_>>().into();
     Box::leak(Box::new(migrator))
 }
 
@@ -329,6 +344,15 @@ mod from_before {
         made by place;
 
         async fn incidents_from_before_are_listed_like_new_ones(place: Place) {
+            // A database without its keys is none: those of another place.
+            let other = support::place(None).await;
+            drop(other.open().await);
+            let keys = place.data().join("keys");
+            std::fs::create_dir(&keys).unwrap();
+            for file in std::fs::read_dir(other.data().join("keys")).unwrap() {
+                let file = file.unwrap();
+                std::fs::copy(file.path(), keys.join(file.file_name())).unwrap();
+            }
             let migrations = store::database::Migrations {
                 sqlite: before("migrations/sqlite").await,
                 postgres: before("migrations/postgres").await,

@@ -57,7 +57,7 @@ BEGIN
     IF TG_OP = 'INSERT' THEN
         SELECT received_at, status, severity, policy_id, prevent_status, hidden
             INTO NEW.received_at, NEW.status, NEW.severity, NEW.policy_id, NEW.prevent_status, NEW.hidden
-            FROM incident WHERE id = NEW.incident_id FOR SHARE;
+            FROM incident WHERE id = NEW.incident_id FOR NO KEY UPDATE;
     END IF;
     RETURN NEW;
 END $$;

@@ -319,7 +319,9 @@ impl Table {
         let marks = vec!["?"; self.columns.len()].join(", ");
         let sql = match self.is_list() {
             true => terms::insert(self.name, &names, 1),
-            false => format!("INSERT INTO {} ({}, incident_id) VALUES ({marks}, ?)", self.name, names.join(", ")),
+            false => {
+                format!("INSERT INTO {} ({}, incident_id) VALUES ({marks}, ?)", self.name, names.join(", "))
+            }
         };
         let mut values = Vec::new();
         for (name, kind) in self.columns {

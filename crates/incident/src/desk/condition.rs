@@ -197,7 +197,9 @@ impl Condition {
         match self {
             Self::All(inner) | Self::Any(inner) => inner.iter().try_for_each(Self::check_values),
             Self::Not(inner) => inner.check_values(),
-            Self::Is(field, values) if !(1..=VALUES).contains(&values.len()) => Err(too_many(field, values.len())),
+            Self::Is(field, values) if !(1..=VALUES).contains(&values.len()) => {
+                Err(too_many(field, values.len()))
+            }
             Self::IsAnyCase(field, texts) if !(1..=VALUES).contains(&texts.len()) => {
                 Err(too_many(field, texts.len()))
             }

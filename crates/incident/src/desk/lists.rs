@@ -80,8 +80,8 @@ impl<'c> List<'c> {
     /// Its incidents stand in the order of the time when they were received.
     pub(super) fn is_in_order(&self) -> bool {
         // A group of statuses may have several.
-        let is_one = self.values == 1
-            && !matches!(self.test, Condition::Is(Field::StatusId | Field::StatusGroup, _));
+        let is_one =
+            self.values == 1 && !matches!(self.test, Condition::Is(Field::StatusId | Field::StatusGroup, _));
         is_one && self.time() == Some("received_at")
     }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::database::Row;
+use store::database::{Dialect, Row};
 use store::values;
 
 use super::lists::{List, Source, tests};
@@ -205,6 +205,7 @@ impl Desk {
         let mut behind = self.writer("SELECT incident.id FROM ");
         behind.incidents(&[], &from, true);
         behind.between(search, &search.sort.columns(), None);
+        behind.order(search, &search.sort.columns(), &from);
         let sql = format!(
             "SELECT {} FROM incident WHERE incident.id = ({} LIMIT 1 OFFSET ?)",
             columns(),
@@ -218,23 +219,36 @@ impl Desk {
         Ok((end.is_none() || rows.len() > search.lines()).then_some(rows))
     }
 
-    async fn page_from(&self, from: &Source<'_>, tests: &[&Condition], search: &Search) -> Result<Page, Error> {
+    async fn page_from(
+        &self,
+        from: &Source<'_>,
+        tests: &[&Condition],
+        search: &Search,
+    ) -> Result<Page, Error> {
         let writer = self.lines(from, tests, search, None);
         let patient = reads_all(tests) || search.sort.reads_all();
         page_of(&self.fetched(patient, writer).await?, search)
     }
 
     /// The lines of a page and one more, no further than to this key: found by what lists carry, and only then read whole.
-    fn lines(&self, from: &Source<'_>, tests: &[&Condition], search: &Search, end: Option<&Key>) -> Writer<'_> {
-        let mut writer = self.writer(&format!("SELECT {} FROM (SELECT incident.id AS page_id FROM ", columns()));
+    fn lines(
+        &self,
+        from: &Source<'_>,
+        tests: &[&Condition],
+        search: &Search,
+        end: Option<&Key>,
+    ) -> Writer<'_> {
+        let mut writer =
+            self.writer(&format!("SELECT {} FROM (SELECT incident.id AS page_id FROM ", columns()));
         let joined = writer.incidents(tests, from, !search.sort.is_carried());
         writer.between(search, &search.sort.columns_of(joined), end);
+        writer.order(search, &search.sort.columns_of(joined), from);
         writer.values.push((search.lines() as u64 + 1).into());
         let join = writer.join();
         let order = by(&search.sort.columns(), search.is_down());
-        writer
-            .sql
-            .push_str(&format!(" LIMIT ?) AS page {join} incident ON incident.id = page_id ORDER BY {order}"));
+        writer.sql.push_str(&format!(
+            " LIMIT ?) AS page {join} incident ON incident.id = page_id ORDER BY {order}"
+        ));
         writer
     }
 
@@ -244,10 +258,13 @@ impl Desk {
         let list = self.rarest(&tests).await?;
         let from = self.place_of(&list, &tests, search.sort);
         let from = from.unwrap_or_else(|| list.map_or(Source::Anywhere, Source::List));
-        let mut writer =
-            self.writer(&format!("SELECT {} FROM incident WHERE incident.id = (SELECT incident.id FROM ", columns()));
+        let mut writer = self.writer(&format!(
+            "SELECT {} FROM incident WHERE incident.id = (SELECT incident.id FROM ",
+            columns()
+        ));
         let joined = writer.incidents(&tests, &from, !search.sort.is_carried());
         writer.between(search, &search.sort.columns_of(joined), None);
+        writer.order(search, &search.sort.columns_of(joined), &from);
         writer.sql.push_str(" LIMIT 1 OFFSET ?)");
         writer.values.push(place.saturating_sub(1).into());
         let patient = reads_all(&tests) || search.sort.reads_all();
@@ -283,7 +300,9 @@ impl Desk {
     ) -> Result<Vec<u64>, Error> {
         let tests = tests(access, condition);
         let few = match self.rarest(&tests).await? {
-            Some(list) if matches!(self.count_from(&Some(list), &tests).await?, Count::Exactly(_)) => Some(list),
+            Some(list) if matches!(self.count_from(&Some(list), &tests).await?, Count::Exactly(_)) => {
+                Some(list)
+            }
             _ => None,
         };
         let numbers = Sort::Id.index().unwrap_or_default();
@@ -330,7 +349,7 @@ impl Search {
 }
 
 impl Writer<'_> {
-    /// The part of a list behind its key and no further than `end`, in its order.
+    /// The part of a list behind its key and no further than `end`.
     fn between(&mut self, search: &Search, order: &[&str], end: Option<&Key>) {
         let (next, until) = if search.is_down() { ("<", ">=") } else { (">", "<=") };
         for (key, sign) in search.after.iter().map(|key| (key, next)).chain(end.map(|key| (key, until))) {
@@ -353,11 +372,21 @@ impl Writer<'_> {
             }
             self.values.push(key.id.into());
         }
-        self.sql.push_str(&format!(" ORDER BY {}", by(order, search.is_down())));
+    }
+
+    fn order(&mut self, search: &Search, order: &[&str], from: &Source<'_>) {
+        let mut order: Vec<String> = order.iter().map(|column| (*column).to_owned()).collect();
+        let sorted =
+            matches!(from, Source::List(list) if search.sort != Sort::Received || !list.is_in_order());
+        // Few are read and sorted. PostgreSQL would rather walk the index of the order, which might be all there is.
+        if sorted && self.dialect == Dialect::Postgres {
+            order[0].push_str(if search.sort.is_text() { " || ''" } else { " + 0" });
+        }
+        self.sql.push_str(&format!(" ORDER BY {}", by(&order, search.is_down())));
     }
 }
 
-fn by(order: &[&str], down: bool) -> String {
+fn by(order: &[impl std::fmt::Display], down: bool) -> String {
     order
         .iter()
         .map(|column| format!("{column}{}", if down { " DESC" } else { "" }))

@@ -48,7 +48,8 @@ impl Writer<'_> {
     /// From rows that carry what lists are cut by: incidents themselves are looked at only for the rest.
     fn list(&mut self, list: &List<'_>, table: &str, tests: &[&Condition], whole: bool) -> bool {
         let others = tests.iter().copied().filter(|test| !std::ptr::eq(*test, list.test));
-        let (carried, others): (Vec<&Condition>, Vec<&Condition>) = others.partition(|test| test.is_carried());
+        let (carried, others): (Vec<&Condition>, Vec<&Condition>) =
+            others.partition(|test| test.is_carried());
         let joined = whole || !others.is_empty();
         if joined {
             self.sql.push_str("(SELECT incident.id AS listed_id, incident.received_at AS listed_at FROM ");
@@ -89,12 +90,12 @@ impl Writer<'_> {
         };
         self.sql.push_str(&format!("EXISTS (SELECT 1 FROM {table} AS had WHERE "));
         self.had(test);
-        self.sql.push_str(" AND had.incident_id = incident.id");
-        // The whole key but for attributes, of which an incident has one of a name.
-        if table != "attribute" {
-            self.sql.push_str(" AND had.received_at = incident.received_at");
-        }
-        self.sql.push(')');
+        self.sql.push_str(" AND had.received_at = incident.received_at AND had.incident_id = incident.id");
+        // PostgreSQL would otherwise join whole lists, in whatever way it thinks best before it knows how long they are.
+        self.sql.push_str(match self.dialect {
+            Dialect::Sqlite => ")",
+            Dialect::Postgres => " OFFSET 0)",
+        });
     }
 
     pub(super) fn condition(&mut self, condition: &Condition) {
@@ -227,7 +228,8 @@ impl Writer<'_> {
                 self.had_attribute(name, &texts);
                 // The term of a long value is only its beginning.
                 if texts.iter().any(|text| text.chars().count() > TERM) {
-                    self.sql.push_str(&format!(" AND {}", one_of("lower(had.value)", "lower(?)", texts.len())));
+                    self.sql
+                        .push_str(&format!(" AND {}", one_of("lower(had.value)", "lower(?)", texts.len())));
                     self.values.extend(texts.into_iter().map(Value::from));
                 }
             }
