@@ -15,7 +15,7 @@ use crate::{Error, Summary};
 /// Counts are exact up to here.
 pub(super) const COUNTED: u64 = 10_000;
 /// Incidents of an order among which the lines of a page are looked for, before all that are wanted are sorted.
-const WALKED: u64 = 20_000;
+const WALKED: u64 = 10_000;
 
 /// Where a page ends and the next begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
