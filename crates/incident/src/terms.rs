@@ -1,4 +1,5 @@
 //! What an incident has several of and is found by exactly: recipients, their domains, reasons of what could not be inspected.
+//! Each row carries what lists are cut by; the database keeps it as the incident has it.
 
 use std::collections::BTreeSet;
 
@@ -40,13 +41,26 @@ pub(crate) async fn keep(
     let all: Vec<(&str, String)> =
         addresses.chain(domains).chain(reasons).collect::<BTreeSet<_>>().into_iter().collect();
     for some in all.chunks(ROWS) {
-        let marks = vec!["(?, ?, ?)"; some.len()].join(", ");
-        let sql = format!(
-            "INSERT INTO incident_term (kind, term, incident_id) VALUES {marks} ON CONFLICT DO NOTHING"
-        );
-        let values: Vec<Value> =
-            some.iter().flat_map(|(kind, term)| values![*kind, term.as_str(), incident]).collect();
+        let sql = insert("incident_term", &["kind", "term"], some.len());
+        let mut values: Vec<Value> =
+            some.iter().flat_map(|(kind, term)| values![*kind, term.as_str()]).collect();
+        values.push(incident.into());
         db.run(&sql, values).await?;
     }
     Ok(())
+}
+
+/// SQL that adds so many rows of an incident to a list, with what it carries, unless they are there: first their values, then
+/// the number of the incident.
+pub(crate) fn insert(table: &str, columns: &[&str], rows: usize) -> String {
+    const CARRIED: &str = "received_at, status, severity, policy_id, prevent_status, hidden";
+    let row = format!("({})", vec!["?"; columns.len()].join(", "));
+    let marks = vec![row.as_str(); rows].join(", ");
+    let each: Vec<String> = (1..=columns.len()).map(|at| format!("each.column{at}")).collect();
+    format!(
+        "INSERT INTO {table} ({}, incident_id, {CARRIED}) SELECT {}, incident.id, {CARRIED} \
+         FROM (VALUES {marks}) AS each CROSS JOIN incident WHERE incident.id = ? ON CONFLICT DO NOTHING",
+        columns.join(", "),
+        each.join(", ")
+    )
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
-use store::database::{Database, Dialect, Session};
+use store::database::{Database, Dialect, Session, Value};
 use store::values;
 
 use crate::Error;
@@ -267,9 +267,9 @@ pub(crate) async fn keep_values(
     const ROWS: usize = 100;
     let hashes: Vec<&[u8; 16]> = values.iter().collect();
     for some in hashes.chunks(ROWS) {
-        let marks = vec!["(?, ?)"; some.len()].join(", ");
-        let sql = format!("INSERT INTO match_hash (hash, incident_id) VALUES {marks} ON CONFLICT DO NOTHING");
-        let values = some.iter().flat_map(|hash| values![&hash[..], id]).collect();
+        let sql = terms::insert("match_hash", &["hash"], some.len());
+        let mut values: Vec<Value> = some.iter().map(|hash| Value::from(&hash[..])).collect();
+        values.push(id.into());
         db.run(&sql, values).await?;
     }
     Ok(())

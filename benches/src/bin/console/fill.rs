@@ -17,6 +17,14 @@ pub(crate) fn now() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
+/// The number of an incident that was recorded whole, if it was filled before.
+pub(crate) async fn filled(journal: &Journal) -> Result<Option<u64>> {
+    let sql = "SELECT max(id) AS id FROM incident WHERE unique_id = ?";
+    let rows = journal.database().fetch(sql, values![format!("whole-{}", WHOLE - 1)]).await?;
+    let id: Option<i64> = rows.first().context("no row")?.get("id")?;
+    Ok(id.map(|id| id as u64))
+}
+
 /// Fills an empty journal; gives the number of an incident that was recorded whole.
 pub(crate) async fn fill(journal: &Journal, count: i64) -> Result<u64> {
     let mut last = None;
@@ -47,8 +55,9 @@ async fn rows(journal: &Journal, count: i64) -> Result<()> {
         let values = values![from, to, begin, step, begin, step, vec![0_u8], begin, step];
         transaction.run(sql, values).await?;
         let window = || values![begin + from * step, begin + to * step];
-        let sql = "INSERT INTO incident_term SELECT 'recipient', 'r' || (CAST(substr(unique_id, 2) AS BIGINT) % 5000) || '@partner.example', id \
-            FROM incident WHERE unique_id LIKE 'U%' AND received_at >= ? AND received_at < ?";
+        let sql = "INSERT INTO incident_term (kind, term, received_at, incident_id, status, severity, policy_id, prevent_status, hidden) \
+            SELECT 'recipient', 'r' || (CAST(substr(unique_id, 2) AS BIGINT) % 5000) || '@partner.example', \
+            received_at, id, status, severity, policy_id, prevent_status, hidden FROM incident WHERE unique_id LIKE 'U%' AND received_at >= ? AND received_at < ?";
         transaction.run(sql, window()).await?;
         let sql = "INSERT INTO attribute (incident_id, name, value) SELECT id, 'Department', 'Department ' || (id % 20) \
             FROM incident WHERE unique_id LIKE 'U%' AND received_at >= ? AND received_at < ?";
@@ -61,8 +70,9 @@ async fn rows(journal: &Journal, count: i64) -> Result<()> {
 /// Every tenth incident has the number that those recorded whole have: the worst that correlation can meet.
 async fn shared(journal: &Journal) -> Result<()> {
     let mut transaction = journal.database().begin().await?;
-    let sql = "INSERT INTO match_hash (hash, incident_id) \
-        SELECT (SELECT hash FROM match_hash ORDER BY incident_id LIMIT 1), id FROM incident WHERE unique_id LIKE 'U%' AND id % 10 = 0";
+    let sql = "INSERT INTO match_hash (hash, received_at, incident_id, status, severity, policy_id, prevent_status, hidden) \
+        SELECT (SELECT hash FROM match_hash ORDER BY incident_id LIMIT 1), received_at, id, status, severity, policy_id, prevent_status, \
+        hidden FROM incident WHERE unique_id LIKE 'U%' AND id % 10 = 0";
     transaction.run(sql, values![]).await?;
     transaction.commit().await?;
     Ok(())

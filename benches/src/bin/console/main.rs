@@ -1,7 +1,8 @@
 //! The console over many incidents: what its pages ask of the database, and the pages over HTTP.
 //!
-//! `cargo run --release -p benches --bin console [-- --incidents 2000000] [--database postgres://…]`. Small by default,
-//! in SQLite; a database of PostgreSQL that is named must be empty. No page should take longer than 100 ms.
+//! `cargo run --release -p benches --bin console [-- --incidents 2000000] [--database postgres://…] [--data DIR]`. Small by
+//! default, in SQLite; a database of PostgreSQL that is named must be empty. With a directory the data stays there, and what
+//! was written before is asked again. No page should take longer than 100 ms.
 
 mod fill;
 mod pages;
@@ -25,6 +26,9 @@ struct Arguments {
     /// An empty database of PostgreSQL, instead of SQLite.
     #[arg(long)]
     database: Option<String>,
+    /// Where the data stays.
+    #[arg(long)]
+    data: Option<std::path::PathBuf>,
 }
 
 fn main() -> Result<()> {
@@ -34,16 +38,23 @@ fn main() -> Result<()> {
 }
 
 async fn run(arguments: Arguments) -> Result<()> {
-    let dir = tempfile::tempdir()?;
-    std::fs::create_dir(dir.path().join("policies"))?;
+    let passing = tempfile::tempdir()?;
+    let dir = arguments.data.as_deref().unwrap_or(passing.path());
+    std::fs::create_dir_all(dir.join("policies"))?;
     let stop = CancellationToken::new();
     let database = arguments.database.map(|url| Location::parse(&url)).transpose()?;
-    let options = options(dir.path(), database);
+    let options = options(dir, database);
     let running = enforce::start(options, stop.clone()).await?;
     let journal = running.enforce.journal.clone();
-    let began = Instant::now();
-    let whole = fill::fill(&journal, arguments.incidents).await?;
-    println!("{} incidents written in {:.0?}\n", arguments.incidents, began.elapsed());
+    let whole = match fill::filled(&journal).await? {
+        Some(whole) => whole,
+        None => {
+            let began = Instant::now();
+            let whole = fill::fill(&journal, arguments.incidents).await?;
+            println!("{} incidents written in {:.0?}\n", arguments.incidents, began.elapsed());
+            whole
+        }
+    };
     questions::ask(journal).await?;
     pages::fetch(&running.enforce, &format!("http://{}", running.address), whole).await?;
     stop.cancel();

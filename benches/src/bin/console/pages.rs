@@ -29,15 +29,16 @@ pub(crate) async fn fetch(enforce: &Enforce, base: &str, whole: u64) -> Result<(
         access: vec![department],
         ..Rights::default()
     };
-    enforce.site.people().add_role("One department", &rights).await?;
-    let reader = sign_in(enforce, "One department").await?;
+    let name = format!("One department {}", jiff::Timestamp::now().as_millisecond());
+    enforce.site.people().add_role(&name, &rights).await?;
+    let reader = sign_in(enforce, &name).await?;
     for path in LISTS.iter().chain(&["/summary"]) {
         row(base, path, "one department", &reader).await?;
     }
     Ok(())
 }
 
-const LISTS: [&str; 14] = [
+const LISTS: [&str; 19] = [
     "/incidents",
     "/incidents?status=New",
     "/incidents?status=New&status=In+Process&sort=severity",
@@ -50,6 +51,11 @@ const LISTS: [&str; 14] = [
     "/incidents?recipient=r99@partner.example",
     "/incidents?value=4111111111111111",
     "/incidents?attribute=Department%3DDepartment+7",
+    "/incidents?attribute=Department%3DDepartment+7&sort=sender",
+    "/incidents?attribute=Department%3DDepartment+7&value=4111111111111111",
+    "/incidents?value=4111111111111111&sort=policy&order=up",
+    "/incidents?value=4111111111111111&server=prevent-1&sort=matches",
+    "/incidents?severity=low&server=prevent-1&status=Resolved&sort=sender",
     "/incidents?unscannable=encrypted",
     "/incidents?sender=nobody@nowhere.example&sort=policy",
 ];
@@ -78,7 +84,7 @@ async fn sign_in(enforce: &Enforce, role: &str) -> Result<Reader> {
     let people = enforce.site.people();
     let role = people.role_named(role).await?.context("there is no such role")?;
     let user = NewUser {
-        name: role.name.to_lowercase().replace(' ', "-"),
+        name: format!("{}-{}", role.name.replace(' ', "-"), jiff::Timestamp::now().as_millisecond()),
         full_name: String::new(),
         mail: String::new(),
         roles: vec![role.id],

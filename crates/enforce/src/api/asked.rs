@@ -218,7 +218,7 @@ fn test(filter: &Filter, viewer: &Viewer) -> Result<Condition, String> {
     let not = |condition| Condition::Not(Box::new(condition));
     let any_case = any_case(filter)? && kind == Kind::Text;
     let is = |values: Vec<Scalar>| match any_case {
-        true => Condition::Any(values.iter().map(|value| in_any_case(&field, value)).collect()),
+        true => Condition::IsAnyCase(field.clone(), values.into_iter().filter_map(text).collect()),
         false => Condition::Is(field.clone(), values),
     };
     match operator {
@@ -248,13 +248,10 @@ fn any_case(filter: &Filter) -> Result<bool, String> {
     }
 }
 
-fn in_any_case(field: &Field, value: &Scalar) -> Condition {
+fn text(value: Scalar) -> Option<String> {
     match value {
-        Scalar::Text(text) => {
-            let quoted = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            Condition::Like(field.clone(), quoted)
-        }
-        other => Condition::Is(field.clone(), vec![other.clone()]),
+        Scalar::Text(text) => Some(text),
+        _ => None,
     }
 }
 

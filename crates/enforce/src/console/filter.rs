@@ -232,10 +232,10 @@ impl Filter {
         any(Field::MatchedValue, one(&self.value));
         any(Field::Unscannable, one(&self.unscannable));
         any(Field::Owner, one(&self.owner));
-        if let Some((name, value)) = &self.attribute {
-            any(Field::Attribute(name.clone()), one(value));
-        }
         any(Field::UniqueId, one(&self.message));
+        if let Some((name, value)) = &self.attribute {
+            all.push(Condition::IsAnyCase(Field::Attribute(name.clone()), vec![value.clone()]));
+        }
         if let Some(number) = web::is_pseudonym(&self.sender) {
             all.push(Condition::Is(Field::Pseudonym, vec![Scalar::Number(number as i64)]));
         } else if !self.sender.is_empty() {

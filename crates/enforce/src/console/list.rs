@@ -279,7 +279,7 @@ fn more_fields(viewer: &Viewer, filter: &Filter, groups: Vec<String>) -> Vec<Fie
             .value(
                 filter.attribute.as_ref().map(|(name, value)| format!("{name}={value}")).unwrap_or_default(),
             )
-            .hint("Name and value as they stand there: Department=Sales."),
+            .hint("Name and whole value: Department=Sales."),
         Field::new(Kind::Check, "hidden", "Hidden incidents").checked(filter.hidden),
     ]);
     fields

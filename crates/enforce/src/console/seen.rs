@@ -24,9 +24,6 @@ pub(crate) fn reach(rights: &Rights) -> Access {
 }
 
 fn condition(rule: &Rule) -> Condition {
-    let texts = |values: &std::collections::BTreeSet<String>| {
-        values.iter().map(|value| Scalar::Text(value.clone())).collect::<Vec<_>>()
-    };
     // A list of nothing is met by nothing.
     let any = |field: Field, values: Vec<Scalar>| {
         if values.is_empty() { Condition::Any(Vec::new()) } else { Condition::Is(field, values) }
@@ -40,32 +37,13 @@ fn condition(rule: &Rule) -> Condition {
             any_of.iter().filter_map(|name| severity(name)).map(|one| Scalar::Number(one as i64)).collect(),
         ),
         // Compared without regard to case.
-        Rule::Attribute { name, any_of } => Condition::Any(
-            texts(any_of)
-                .into_iter()
-                .filter_map(|value| match value {
-                    Scalar::Text(text) => {
-                        Some(Condition::Like(Field::Attribute(name.clone()), literal(&text)))
-                    }
-                    _ => None,
-                })
-                .collect(),
-        ),
+        Rule::Attribute { any_of, .. } if any_of.is_empty() => Condition::Any(Vec::new()),
+        Rule::Attribute { name, any_of } => {
+            Condition::IsAnyCase(Field::Attribute(name.clone()), any_of.iter().cloned().collect())
+        }
         // Folders are the gateway's: what cannot be judged here is not reached.
         Rule::Folder { .. } => Condition::Any(Vec::new()),
     }
-}
-
-/// A pattern that matches this text and no other.
-fn literal(text: &str) -> String {
-    let mut pattern = String::new();
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern
 }
 
 /// The severity of this name.

@@ -1,9 +1,5 @@
-//! What is asked of incidents, as a tree of tests, and the SQL it comes to. Values are always bound, never written into SQL.
+//! What is asked of incidents, as a tree of tests, and whether it makes sense.
 
-use store::database::{Dialect, Value};
-use store::keys::Keys;
-
-use crate::seal::value_hash;
 use crate::terms;
 
 /// Tests in one condition.
@@ -87,6 +83,8 @@ pub enum Condition {
     Not(Box<Condition>),
     /// One of these values. Texts that are addresses, names or words: in any case of letters where the index has it so.
     Is(Field, Vec<Scalar>),
+    /// One of these texts, in any case of letters.
+    IsAnyCase(Field, Vec<String>),
     /// By order.
     Compare(Field, Order, Scalar),
     /// A pattern of SQL's LIKE, in any case of letters.
@@ -134,10 +132,32 @@ impl Condition {
         Self::Like(field, crate::read::containing(text))
     }
 
+    /// The tests that all have to hold.
+    pub(super) fn parts(&self) -> Vec<&Self> {
+        match self {
+            Self::All(inner) => inner.iter().flat_map(Self::parts).collect(),
+            Self::Any(inner) if inner.len() == 1 => inner[0].parts(),
+            other => vec![other],
+        }
+    }
+
+    /// Whether lists of incidents by a value carry all that it asks for: a number, or what is looked up by it.
+    pub(super) fn is_carried(&self) -> bool {
+        match self {
+            Self::All(inner) | Self::Any(inner) => inner.iter().all(Self::is_carried),
+            Self::Not(inner) => inner.is_carried(),
+            Self::Is(field, _)
+            | Self::IsAnyCase(field, _)
+            | Self::Compare(field, ..)
+            | Self::Like(field, _)
+            | Self::Missing(field) => field.is_carried(),
+        }
+    }
+
     /// Whether it can be asked; errors are for whoever wrote it.
     pub fn check(&self) -> Result<(), Misfit> {
-        if self.tests() > TESTS {
-            return Err(Misfit(format!("a filter has at most {TESTS} tests; this one has {}", self.tests())));
+        if self.size() > TESTS {
+            return Err(Misfit(format!("a filter has at most {TESTS} tests; this one has {}", self.size())));
         }
         self.check_values()
     }
@@ -148,6 +168,7 @@ impl Condition {
             Self::All(inner) | Self::Any(inner) => inner.iter().any(Self::reads_all),
             Self::Not(inner) => inner.reads_all(),
             Self::Like(..) => true,
+            Self::IsAnyCase(field, _) => !field.is_kept_in_any_case(),
             Self::Is(field, _) | Self::Compare(field, ..) | Self::Missing(field) => matches!(
                 field,
                 Field::MessageId
@@ -164,10 +185,10 @@ impl Condition {
         }
     }
 
-    fn tests(&self) -> usize {
+    fn size(&self) -> usize {
         match self {
-            Self::All(inner) | Self::Any(inner) => 1 + inner.iter().map(Self::tests).sum::<usize>(),
-            Self::Not(inner) => 1 + inner.tests(),
+            Self::All(inner) | Self::Any(inner) => 1 + inner.iter().map(Self::size).sum::<usize>(),
+            Self::Not(inner) => 1 + inner.size(),
             _ => 1,
         }
     }
@@ -176,10 +197,18 @@ impl Condition {
         match self {
             Self::All(inner) | Self::Any(inner) => inner.iter().try_for_each(Self::check_values),
             Self::Not(inner) => inner.check_values(),
-            Self::Is(field, values) if values.is_empty() || values.len() > VALUES => Err(Misfit(format!(
-                "a test of {field:?} has 1 to {VALUES} values, this one has {}",
-                values.len()
-            ))),
+            Self::Is(field, values) if !(1..=VALUES).contains(&values.len()) => {
+                Err(too_many(field, values.len()))
+            }
+            Self::IsAnyCase(field, texts) if !(1..=VALUES).contains(&texts.len()) => {
+                Err(too_many(field, texts.len()))
+            }
+            Self::IsAnyCase(field, _)
+                if field.kind() != Kind::Text
+                    || matches!(field, Field::MatchedValue | Field::StatusGroup) =>
+            {
+                Err(Misfit(format!("{field:?} cannot be asked for in any case of letters")))
+            }
             Self::Is(field, values) => values.iter().try_for_each(|value| field.fits(value)),
             Self::Compare(field, _, _) if field.kind() != Kind::Number || field.is_elsewhere() => {
                 Err(Misfit(format!("{field:?} has no order to compare by")))
@@ -197,9 +226,13 @@ impl Condition {
             Self::Missing(Field::MatchedValue | Field::Recipients | Field::StatusGroup) => {
                 Err(Misfit("this field cannot be asked to be missing".to_owned()))
             }
-            Self::Like(..) | Self::Missing(_) => Ok(()),
+            Self::IsAnyCase(..) | Self::Like(..) | Self::Missing(_) => Ok(()),
         }
     }
+}
+
+fn too_many(field: &Field, values: usize) -> Misfit {
+    Misfit(format!("a test of {field:?} has 1 to {VALUES} values, this one has {values}"))
 }
 
 impl Field {
@@ -244,7 +277,26 @@ impl Field {
         )
     }
 
-    fn term(&self) -> Option<&'static str> {
+    /// An index finds it in any case of letters.
+    pub(super) fn is_kept_in_any_case(&self) -> bool {
+        self.term().is_some() || matches!(self, Self::Sender | Self::SenderDomain | Self::Attribute(_))
+    }
+
+    fn is_carried(&self) -> bool {
+        let by_number = self.is_elsewhere() || matches!(self, Self::Id);
+        by_number
+            || matches!(
+                self,
+                Self::Status
+                    | Self::Severity
+                    | Self::PreventStatus
+                    | Self::PolicyId
+                    | Self::ReceivedAt
+                    | Self::Hidden
+            )
+    }
+
+    pub(super) fn term(&self) -> Option<&'static str> {
         match self {
             Self::Recipient => Some(terms::RECIPIENT),
             Self::RecipientDomain => Some(terms::RECIPIENT_DOMAIN),
@@ -253,7 +305,7 @@ impl Field {
         }
     }
 
-    fn column(&self) -> &'static str {
+    pub(super) fn column(&self) -> &'static str {
         match self {
             Self::Id => "incident.id",
             Self::UniqueId => "unique_id",
@@ -284,191 +336,6 @@ impl Field {
             Self::MatchedValue | Self::Note | Self::Attribute(_) => "incident.id",
         }
     }
-}
-
-/// Writes SQL.
-pub(super) struct Writer<'a> {
-    pub(super) sql: String,
-    pub(super) values: Vec<Value>,
-    pub(super) keys: &'a Keys,
-    pub(super) dialect: Dialect,
-}
-
-impl Writer<'_> {
-    pub(super) fn condition(&mut self, condition: &Condition) {
-        match condition {
-            Condition::All(inner) => self.joined(inner, " AND ", "1 = 1"),
-            Condition::Any(inner) => self.joined(inner, " OR ", "1 = 0"),
-            Condition::Not(inner) => {
-                // What is unknown (no owner, say) is not true either: its opposite holds.
-                self.sql.push_str("NOT coalesce(");
-                self.condition(inner);
-                self.sql.push_str(match self.dialect {
-                    Dialect::Sqlite => ", 0)",
-                    Dialect::Postgres => ", FALSE)",
-                });
-            }
-            Condition::Is(field, values) => self.is(field, values),
-            Condition::Compare(field, order, value) => {
-                let sign = match order {
-                    Order::Less => "<",
-                    Order::LessOrEqual => "<=",
-                    Order::Greater => ">",
-                    Order::GreaterOrEqual => ">=",
-                };
-                self.sql.push_str(&format!("{} {sign} ?", field.column()));
-                self.push(value);
-            }
-            Condition::Like(field, pattern) => self.like(field, pattern),
-            Condition::Missing(field) => self.missing(field),
-        }
-    }
-
-    fn joined(&mut self, inner: &[Condition], with: &str, none: &str) {
-        if inner.is_empty() {
-            return self.sql.push_str(none);
-        }
-        self.sql.push('(');
-        for (at, condition) in inner.iter().enumerate() {
-            if at > 0 {
-                self.sql.push_str(with);
-            }
-            self.condition(condition);
-        }
-        self.sql.push(')');
-    }
-
-    fn is(&mut self, field: &Field, values: &[Scalar]) {
-        let marks = vec!["?"; values.len()].join(", ");
-        if let Some(kind) = field.term() {
-            let sql = format!(
-                "incident.id IN (SELECT incident_id FROM incident_term WHERE kind = '{kind}' AND term IN ({marks}))"
-            );
-            self.sql.push_str(&sql);
-            return self.texts(values, terms::term);
-        }
-        match field {
-            Field::StatusId => {
-                self.sql
-                    .push_str(&format!("incident.status IN (SELECT name FROM status WHERE id IN ({marks}))"));
-                values.iter().for_each(|value| self.push(value));
-            }
-            Field::StatusGroup => {
-                // As with several values below: read from the index of the order.
-                let plain = if self.dialect == Dialect::Sqlite { "+" } else { "" };
-                self.sql.push_str(&format!(
-                    "{plain}incident.status IN (SELECT name FROM status WHERE status_group IN ({marks}))"
-                ));
-                values.iter().for_each(|value| self.push(value));
-            }
-            Field::MatchedValue => {
-                let sql =
-                    format!("incident.id IN (SELECT incident_id FROM match_hash WHERE hash IN ({marks}))");
-                self.sql.push_str(&sql);
-                let keys = self.keys;
-                self.values.extend(texts(values).map(|text| Value::from(&value_hash(keys, text)[..])));
-            }
-            Field::Note => {
-                self.sql.push_str(&format!(
-                    "incident.id IN (SELECT incident_id FROM note WHERE text IN ({marks}))"
-                ));
-                values.iter().for_each(|value| self.push(value));
-            }
-            Field::Attribute(name) => {
-                let starts = vec!["substr(?, 1, 100)"; values.len()].join(", ");
-                let sql = format!(
-                    "incident.id IN (SELECT incident_id FROM attribute WHERE name = ? AND substr(value, 1, 100) IN ({starts}) AND value IN ({marks}))"
-                );
-                self.sql.push_str(&sql);
-                self.values.push(name.as_str().into());
-                values.iter().for_each(|value| self.push(value));
-                values.iter().for_each(|value| self.push(value));
-            }
-            // The index keeps senders in the database's lower case.
-            Field::Sender => {
-                let marks = vec!["lower(?)"; values.len()].join(", ");
-                self.sql.push_str(&format!("lower(sender) IN ({marks})"));
-                values.iter().for_each(|value| self.push(value));
-            }
-            Field::SenderDomain => {
-                self.sql.push_str(&format!("sender_domain IN ({marks})"));
-                self.texts(values, terms::term);
-            }
-            _ if values.len() == 1 => {
-                self.sql.push_str(&format!("{} = ?", field.column()));
-                self.push(&values[0]);
-            }
-            _ => {
-                // Several values are read from the index of the order: SQLite would otherwise sort all that has one of them.
-                let plain = if self.dialect == Dialect::Sqlite { "+" } else { "" };
-                self.sql.push_str(&format!("{plain}{} IN ({marks})", field.column()));
-                values.iter().for_each(|value| self.push(value));
-            }
-        }
-    }
-
-    fn like(&mut self, field: &Field, pattern: &str) {
-        if let Some(kind) = field.term() {
-            self.sql.push_str(&format!(
-                "incident.id IN (SELECT incident_id FROM incident_term WHERE kind = '{kind}' AND term LIKE lower(?) ESCAPE '\\')"
-            ));
-            return self.values.push(pattern.into());
-        }
-        let test = match field {
-            Field::Note => {
-                "incident.id IN (SELECT incident_id FROM note WHERE lower(text) LIKE lower(?) ESCAPE '\\')"
-                    .to_owned()
-            }
-            Field::Attribute(name) => {
-                self.values.push(name.as_str().into());
-                "incident.id IN (SELECT incident_id FROM attribute WHERE name = ? AND lower(value) LIKE lower(?) ESCAPE '\\')".to_owned()
-            }
-            Field::Sender => "lower(sender) LIKE lower(?) ESCAPE '\\'".to_owned(),
-            other => format!("lower({}) LIKE lower(?) ESCAPE '\\'", other.column()),
-        };
-        self.sql.push_str(&test);
-        self.values.push(pattern.into());
-    }
-
-    fn missing(&mut self, field: &Field) {
-        if let Some(kind) = field.term() {
-            let sql = format!(
-                "NOT EXISTS (SELECT 1 FROM incident_term WHERE incident_id = incident.id AND kind = '{kind}')"
-            );
-            return self.sql.push_str(&sql);
-        }
-        match field {
-            Field::Note => {
-                self.sql.push_str("NOT EXISTS (SELECT 1 FROM note WHERE incident_id = incident.id)")
-            }
-            Field::Attribute(name) => {
-                self.sql.push_str(
-                    "NOT EXISTS (SELECT 1 FROM attribute WHERE incident_id = incident.id AND name = ?)",
-                );
-                self.values.push(name.as_str().into());
-            }
-            other => self.sql.push_str(&format!("{} IS NULL", other.column())),
-        }
-    }
-
-    fn texts(&mut self, values: &[Scalar], form: impl Fn(&str) -> String) {
-        self.values.extend(texts(values).map(|text| Value::from(form(text))));
-    }
-
-    fn push(&mut self, value: &Scalar) {
-        self.values.push(match value {
-            Scalar::Number(number) => Value::from(*number),
-            Scalar::Text(text) => Value::from(text.as_str()),
-            Scalar::Flag(flag) => Value::from(*flag),
-        });
-    }
-}
-
-fn texts(values: &[Scalar]) -> impl Iterator<Item = &str> {
-    values.iter().filter_map(|value| match value {
-        Scalar::Text(text) => Some(text.as_str()),
-        _ => None,
-    })
 }
 
 #[cfg(test)]

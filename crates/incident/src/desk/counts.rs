@@ -4,7 +4,9 @@
 use store::database::Dialect;
 use store::values;
 
-use super::{Access, Condition, Desk, Field};
+use super::condition::Order;
+use super::lists::{Source, tests};
+use super::{Access, Condition, Desk, Field, Scalar};
 use crate::Error;
 
 const DAY: i64 = 86_400_000;
@@ -52,6 +54,11 @@ pub struct DayCount {
 impl Facet {
     fn columns(self, from_incidents: bool) -> (&'static str, &'static str) {
         match self {
+            // Lists of incidents by a value do not carry it.
+            Self::Policy if from_incidents => (
+                "policy_id",
+                "(SELECT policy FROM incident AS named WHERE named.policy_id = incident.policy_id ORDER BY named.received_at DESC LIMIT 1)",
+            ),
             Self::Policy => ("policy_id", "max(policy)"),
             Self::Severity => ("severity", "''"),
             Self::Status => ("status", "''"),
@@ -68,7 +75,10 @@ fn is_counted(condition: &Condition) -> bool {
     match condition {
         Condition::All(inner) | Condition::Any(inner) => inner.iter().all(is_counted),
         Condition::Not(inner) => is_counted(inner),
-        Condition::Is(field, _) | Condition::Compare(field, ..) | Condition::Like(field, _) => matches!(
+        Condition::Is(field, _)
+        | Condition::IsAnyCase(field, _)
+        | Condition::Compare(field, ..)
+        | Condition::Like(field, _) => matches!(
             field,
             Field::Policy
                 | Field::PolicyId
@@ -92,7 +102,7 @@ impl Desk {
         let from_incidents = !is_counted(&access.0) || (facet == Facet::Sender && !access.is_everything());
         let (column, name) = facet.columns(from_incidents);
         let (head, count) = match from_incidents {
-            true => (self.of_days(access, days), "count(*)"),
+            true => (self.of_days(access, facet, days).await?, "count(*)"),
             false => (self.of_daily(access, facet, days), "sum(n)"),
         };
         let (from, mut values) = head;
@@ -124,7 +134,7 @@ impl Desk {
         let (column, _) = facet.columns(from_incidents);
         let day = if from_incidents { "received_at / 86400000" } else { "day" };
         let ((from, values), count) = match from_incidents {
-            true => (self.of_days(access, days), "count(*)"),
+            true => (self.of_days(access, facet, days).await?, "count(*)"),
             false => (self.of_daily(access, facet, days), "sum(n)"),
         };
         let sql = format!(
@@ -176,13 +186,22 @@ impl Desk {
         Ok(())
     }
 
-    fn of_days(&self, access: &Access, days: (i64, i64)) -> (String, Vec<store::database::Value>) {
-        let mut writer = self.select("1", access, &Condition::everything());
-        writer.sql.push_str(" AND received_at >= ? AND received_at < ?");
-        writer
-            .values
-            .extend(values![days.0.saturating_mul(DAY), days.1.saturating_add(1).saturating_mul(DAY)]);
-        (writer.sql.split_off("SELECT 1 FROM ".len()), writer.values)
+    /// From a list of those that the asker may see, where there is one.
+    async fn of_days(
+        &self,
+        access: &Access,
+        facet: Facet,
+        days: (i64, i64),
+    ) -> Result<(String, Vec<store::database::Value>), Error> {
+        let bound = |order, day: i64| {
+            Condition::Compare(Field::ReceivedAt, order, Scalar::Number(day.saturating_mul(DAY)))
+        };
+        let days = bound(Order::GreaterOrEqual, days.0).and(bound(Order::Less, days.1.saturating_add(1)));
+        let tests = tests(access, &days);
+        let from = self.rarest(&tests).await?.map_or(Source::Anywhere, Source::List);
+        let mut writer = self.writer("");
+        writer.incidents(&tests, &from, matches!(facet, Facet::Sender | Facet::Server));
+        Ok((writer.sql, writer.values))
     }
 
     fn of_daily(

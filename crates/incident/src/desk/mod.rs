@@ -7,6 +7,7 @@ mod condition;
 mod counts;
 mod delete;
 pub(crate) mod kept;
+mod lists;
 mod look;
 mod lookups;
 mod mails;
@@ -16,17 +17,20 @@ pub(crate) mod saved;
 mod schedule;
 mod search;
 mod second;
+mod sort;
+mod sql;
 pub(crate) mod statuses;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::database::{Database, Row, Session, Transaction, Witnessed};
+use store::database::{Database, Session, Transaction, Witnessed};
 use store::keys::Keys;
 use store::values;
 
 use crate::seal::shortened;
 use crate::{Error, Journal};
+use sql::Writer;
 
 pub use ageing::AgeingRow;
 pub use change::{Actor, Change, Changed, Decision, OrderedEffect};
@@ -40,8 +44,9 @@ pub use remediation::{Asked, Order as RemediationOrder, Result as RemediationRes
 pub use rules::{PluginRow, PluginUse, PolicyVersion, RuleRow};
 pub use saved::Saved;
 pub use schedule::{Every, ReportMail, Schedule, Scheduled};
-pub use search::{Count, Key, Listed, Page, Search, Sort};
+pub use search::{Count, Key, Listed, Page, Search};
 pub use second::{Ask, Declined, SecondAsked};
+pub use sort::Sort;
 pub use statuses::{AttributeDefinition, StatusRow};
 
 /// Characters of a history line's detail.
@@ -108,16 +113,6 @@ impl Desk {
         self.journal.keys()
     }
 
-    /// The rows of a question: beside everything else and not for ever, where it may have to read all there is.
-    async fn found(&self, asked: &Condition, writer: condition::Writer<'_>) -> Result<Vec<Row>, Error> {
-        let db = self.database();
-        let rows = match asked.reads_all() {
-            true => db.search(&writer.sql, writer.values, self.patience).await,
-            false => db.fetch(&writer.sql, writer.values).await,
-        };
-        Ok(rows?)
-    }
-
     /// Ends a change, with what tells of it.
     async fn commit(&self, transaction: Box<dyn Transaction>) -> Result<(), Error> {
         Ok(self.witnessed.commit(transaction).await?)
@@ -127,29 +122,21 @@ impl Desk {
         Ok(self.database().begin().await?)
     }
 
-    /// SQL of `SELECT … FROM incident WHERE` what is asked and allowed.
-    fn select(&self, columns: &str, access: &Access, condition: &Condition) -> condition::Writer<'_> {
-        self.select_by("", columns, access, condition)
+    /// SQL of `SELECT … FROM incident WHERE` what is asked and allowed, for what is found by a number or a time.
+    fn select(&self, columns: &str, access: &Access, condition: &Condition) -> Writer<'_> {
+        let mut writer = self.writer(&format!("SELECT {columns} FROM "));
+        writer.incidents(&lists::tests(access, condition), &lists::Source::Anywhere, true);
+        writer
     }
 
-    /// As [`Self::select`], told which index of SQLite to read by.
-    fn select_by(
-        &self,
-        index: &str,
-        columns: &str,
-        access: &Access,
-        condition: &Condition,
-    ) -> condition::Writer<'_> {
-        let mut writer = condition::Writer {
-            sql: format!("SELECT {columns} FROM incident {index} WHERE "),
+    /// SQL that begins so.
+    fn writer(&self, sql: &str) -> Writer<'_> {
+        Writer {
+            sql: sql.to_owned(),
             values: Vec::new(),
             keys: self.keys(),
             dialect: self.database().dialect(),
-        };
-        writer.condition(&access.0);
-        writer.sql.push_str(" AND ");
-        writer.condition(condition);
-        writer
+        }
     }
 }
 

@@ -5,124 +5,17 @@ use serde::{Deserialize, Serialize};
 use store::database::{Dialect, Row};
 use store::values;
 
-use super::condition::Writer;
+use super::lists::{List, Source, tests};
+use super::sort::{BY_TIME, Sort};
+use super::sql::Writer;
 use super::{Access, Condition, Desk};
 use crate::read::{SUMMARY, summary, time};
 use crate::{Error, Summary};
 
 /// Counts are exact up to here.
-const COUNTED: u64 = 10_000;
-
-/// By what a list is ordered; equal ones by time, then by number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum Sort {
-    #[default]
-    Received,
-    Id,
-    Recorded,
-    Severity,
-    Status,
-    PreventStatus,
-    Policy,
-    Sender,
-    Server,
-    Matches,
-    Subject,
-    MessageId,
-    PolicyVersion,
-    Owner,
-    DataOwnerName,
-    Hidden,
-}
-
-impl Sort {
-    /// Those that an index has, for lists that people look at.
-    pub const ALL: [Self; 10] = [
-        Self::Received,
-        Self::Id,
-        Self::Recorded,
-        Self::Severity,
-        Self::Status,
-        Self::PreventStatus,
-        Self::Policy,
-        Self::Sender,
-        Self::Server,
-        Self::Matches,
-    ];
-
-    fn column(self) -> &'static str {
-        match self {
-            Self::Received => "received_at",
-            Self::Id => "incident.id",
-            Self::Recorded => "recorded_at",
-            Self::Severity => "severity",
-            Self::Status => "status",
-            Self::PreventStatus => "prevent_status",
-            Self::Policy => "policy_id",
-            Self::Sender => "lower(sender)",
-            Self::Server => "server",
-            Self::Matches => "match_count",
-            Self::Subject => "subject",
-            // What is not there comes before all that is.
-            Self::MessageId => "coalesce(message_id, '')",
-            Self::PolicyVersion => "policy_version",
-            Self::Owner => "coalesce(owner, '')",
-            Self::DataOwnerName => "coalesce(data_owner_name, '')",
-            Self::Hidden => "CASE WHEN hidden THEN 1 ELSE 0 END",
-        }
-    }
-
-    fn is_text(self) -> bool {
-        matches!(
-            self,
-            Self::Status
-                | Self::Sender
-                | Self::Server
-                | Self::Subject
-                | Self::MessageId
-                | Self::PolicyVersion
-                | Self::Owner
-                | Self::DataOwnerName
-        )
-    }
-
-    /// No index has them in this order: all that meet the condition are read.
-    fn reads_all(self) -> bool {
-        !Self::ALL.contains(&self)
-    }
-
-    /// The index that has incidents so ordered, where it is not by time or number alone.
-    fn index(self) -> Option<&'static str> {
-        match self {
-            Self::Received | Self::Id | Self::Recorded => None,
-            Self::Severity => Some("INDEXED BY incident_by_severity"),
-            Self::Status => Some("INDEXED BY incident_by_status"),
-            Self::PreventStatus => Some("INDEXED BY incident_by_prevent_status"),
-            Self::Policy => Some("INDEXED BY incident_by_policy_time"),
-            Self::Sender => Some("INDEXED BY incident_by_sender"),
-            Self::Server => Some("INDEXED BY incident_by_server"),
-            Self::Matches => Some("INDEXED BY incident_by_matches"),
-            Self::Subject
-            | Self::MessageId
-            | Self::PolicyVersion
-            | Self::Owner
-            | Self::DataOwnerName
-            | Self::Hidden => None,
-        }
-    }
-
-    /// Its columns, most important first; each list has an index that begins so.
-    fn columns(self) -> Vec<&'static str> {
-        match self {
-            Self::Id => vec!["incident.id"],
-            Self::Received => vec!["received_at", "incident.id"],
-            Self::Recorded => vec!["recorded_at", "incident.id"],
-            other => vec![other.column(), "received_at", "incident.id"],
-        }
-    }
-}
+pub(super) const COUNTED: u64 = 10_000;
+/// Incidents of an order among which the lines of a page are looked for, before all that are wanted are sorted.
+const WALKED: u64 = 10_000;
 
 /// Where a page ends and the next begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -234,24 +127,26 @@ fn grouped(number: u64) -> String {
 impl Desk {
     /// A page of a list.
     pub async fn page(&self, access: &Access, search: &Search) -> Result<Page, Error> {
-        let index = match self.index_of(search.sort) {
-            Some(index) => walked(index, self.count(access, &search.condition).await?),
-            None => "",
-        };
-        self.page_by(index, access, search).await
+        let tests = tests(access, &search.condition);
+        let list = self.rarest(&tests).await?;
+        match self.place_of(&list, &tests, search.sort) {
+            Some(from) => self.page_from(&from, &tests, search).await,
+            None => {
+                let count = self.count_from(&list, &tests).await?;
+                self.ordered_page(&list, &tests, search, count).await
+            }
+        }
     }
 
     /// A page of a list, and how many there are.
     pub async fn counted_page(&self, access: &Access, search: &Search) -> Result<(Page, Count), Error> {
-        match self.index_of(search.sort) {
-            Some(index) => {
-                let count = self.count(access, &search.condition).await?;
-                Ok((self.page_by(walked(index, count), access, search).await?, count))
-            }
+        let tests = tests(access, &search.condition);
+        let list = self.rarest(&tests).await?;
+        match self.place_of(&list, &tests, search.sort) {
             // One after the other: the few connections for such searches are for others too. A page without its count is one.
-            None if search.condition.reads_all() => {
-                let page = self.page_by("", access, search).await?;
-                let count = match self.count(access, &search.condition).await {
+            Some(from) if reads_all(&tests) => {
+                let page = self.page_from(&from, &tests, search).await?;
+                let count = match self.count_from(&list, &tests).await {
                     Err(Error::Store(store::Error::TookTooLong(_))) => {
                         Count::MoreThan(page.rows.len() as u64)
                     }
@@ -259,85 +154,138 @@ impl Desk {
                 };
                 Ok((page, count))
             }
+            Some(from) => {
+                tokio::try_join!(self.page_from(&from, &tests, search), self.count_from(&list, &tests))
+            }
             None => {
-                tokio::try_join!(self.page_by("", access, search), self.count(access, &search.condition))
+                let count = self.count_from(&list, &tests).await?;
+                Ok((self.ordered_page(&list, &tests, search, count).await?, count))
             }
         }
     }
 
-    /// By this index of SQLite, or as the database thinks best.
-    async fn page_by(&self, index: &str, access: &Access, search: &Search) -> Result<Page, Error> {
-        let mut writer = self.select_by(index, &columns(), access, &search.condition);
-        let order = search.sort.columns();
-        // Towards the beginning the list is read the other way round, and turned.
-        let down = search.ascending == search.backwards;
-        if let Some(key) = &search.after {
-            let sign = if down { "<" } else { ">" };
-            let marks = vec!["?"; order.len()].join(", ");
-            writer.sql.push_str(&format!(" AND ({}) {sign} ({marks})", order.join(", ")));
-            if order.len() == 3 {
-                let value = key.value.clone().unwrap_or_default();
-                writer.values.push(if search.sort.is_text() {
-                    value.into()
-                } else {
-                    value.parse::<i64>().unwrap_or(0).into()
-                });
-            }
-            if order.len() > 1 {
-                writer.values.push(key.at.into());
-            }
-            writer.values.push(key.id.into());
+    /// Where incidents of a question stand in this order, as far as that is known beforehand.
+    fn place_of<'c>(&self, list: &Option<List<'c>>, tests: &[&Condition], sort: Sort) -> Option<Source<'c>> {
+        match (list, sort.index()) {
+            (Some(list), _) if sort == Sort::Received && list.is_in_order() => Some(Source::List(*list)),
+            (Some(_), _) => None,
+            (None, Some(index)) => Some(Self::unlisted(tests, index)),
+            (None, None) => Some(Source::Anywhere),
         }
-        let by: Vec<String> =
-            order.iter().map(|column| format!("{column}{}", if down { " DESC" } else { "" })).collect();
-        writer.sql.push_str(&format!(" ORDER BY {} LIMIT ?", by.join(", ")));
-        let limit = search.limit.clamp(1, 10_001);
-        writer.values.push((limit + 1).into());
-        let found = self.found_in(search, writer).await?;
-        let more = found.len() > limit as usize;
-        let mut rows = found
-            .iter()
-            .take(limit as usize)
-            .map(|row| listed(row, search.sort))
-            .collect::<Result<Vec<_>, _>>()?;
-        if search.backwards {
-            rows.reverse();
-        }
-        let began = search.after.is_some();
-        let (more_before, more_after) = if search.backwards { (more, began) } else { (began, more) };
-        Ok(Page { rows, more_after, more_before })
     }
 
-    /// The index that has incidents so ordered, where the database may have to be told to walk it.
-    fn index_of(&self, sort: Sort) -> Option<&'static str> {
-        sort.index().filter(|_| self.database().dialect() == Dialect::Sqlite)
+    /// A page of those that a list has in another order. Few are read and sorted. Many are soon met among the first of that order;
+    /// where they stand far behind, they are sorted after all.
+    async fn ordered_page(
+        &self,
+        list: &Option<List<'_>>,
+        tests: &[&Condition],
+        search: &Search,
+        count: Count,
+    ) -> Result<Page, Error> {
+        if let (Count::MoreThan(_), Some(index)) = (count, search.sort.index())
+            && let Some(rows) = self.walked(index, tests, search).await?
+        {
+            return page_of(&rows, search);
+        }
+        let from = list.map_or(Source::Anywhere, Source::List);
+        let writer = self.lines(&from, tests, search, None);
+        let patient = reads_all(tests) || matches!(count, Count::MoreThan(_));
+        page_of(&self.fetched(patient, writer).await?, search)
+    }
+
+    /// The lines among the next so many of an index, if that is enough of them.
+    async fn walked(
+        &self,
+        index: &'static str,
+        tests: &[&Condition],
+        search: &Search,
+    ) -> Result<Option<Vec<Row>>, Error> {
+        let from = Source::Index(index);
+        let mut behind = self.writer("SELECT incident.id FROM ");
+        behind.incidents(&[], &from, true);
+        behind.between(search, &search.sort.columns(), None);
+        behind.order(search, &search.sort.columns(), &from);
+        let sql = format!(
+            "SELECT {} FROM incident WHERE incident.id = ({} LIMIT 1 OFFSET ?)",
+            columns(),
+            behind.sql
+        );
+        behind.values.push(WALKED.into());
+        let rows = self.database().fetch(&sql, behind.values).await?;
+        let end = rows.first().map(|row| Ok::<_, Error>(listed(row, search.sort)?.key)).transpose()?;
+        let writer = self.lines(&from, tests, search, end.as_ref());
+        let rows = self.fetched(reads_all(tests), writer).await?;
+        Ok((end.is_none() || rows.len() > search.lines()).then_some(rows))
+    }
+
+    async fn page_from(
+        &self,
+        from: &Source<'_>,
+        tests: &[&Condition],
+        search: &Search,
+    ) -> Result<Page, Error> {
+        let writer = self.lines(from, tests, search, None);
+        let patient = reads_all(tests) || search.sort.reads_all();
+        page_of(&self.fetched(patient, writer).await?, search)
+    }
+
+    /// The lines of a page and one more, no further than to this key: found by what lists carry, and only then read whole.
+    fn lines(
+        &self,
+        from: &Source<'_>,
+        tests: &[&Condition],
+        search: &Search,
+        end: Option<&Key>,
+    ) -> Writer<'_> {
+        let mut writer =
+            self.writer(&format!("SELECT {} FROM (SELECT incident.id AS page_id FROM ", columns()));
+        let joined = writer.incidents(tests, from, !search.sort.is_carried());
+        writer.between(search, &search.sort.columns_of(joined), end);
+        writer.order(search, &search.sort.columns_of(joined), from);
+        writer.values.push((search.lines() as u64 + 1).into());
+        let join = writer.join();
+        let order = by(&search.sort.columns(), search.is_down());
+        writer.sql.push_str(&format!(
+            " LIMIT ?) AS page {join} incident ON incident.id = page_id ORDER BY {order}"
+        ));
+        writer
     }
 
     /// The key of the line at this place of a list, counted from 1: for those who ask for pages by number.
     pub async fn key_at(&self, access: &Access, search: &Search, place: u64) -> Result<Option<Key>, Error> {
-        let mut writer = self.select(&columns(), access, &search.condition);
-        let down = if search.ascending { "" } else { " DESC" };
-        let by: Vec<String> = search.sort.columns().iter().map(|column| format!("{column}{down}")).collect();
-        writer.sql.push_str(&format!(" ORDER BY {} LIMIT 1 OFFSET ?", by.join(", ")));
+        let tests = tests(access, &search.condition);
+        let list = self.rarest(&tests).await?;
+        let from = self.place_of(&list, &tests, search.sort);
+        let from = from.unwrap_or_else(|| list.map_or(Source::Anywhere, Source::List));
+        let mut writer = self.writer(&format!(
+            "SELECT {} FROM incident WHERE incident.id = (SELECT incident.id FROM ",
+            columns()
+        ));
+        let joined = writer.incidents(&tests, &from, !search.sort.is_carried());
+        writer.between(search, &search.sort.columns_of(joined), None);
+        writer.order(search, &search.sort.columns_of(joined), &from);
+        writer.sql.push_str(" LIMIT 1 OFFSET ?)");
         writer.values.push(place.saturating_sub(1).into());
-        let rows = self.found_in(search, writer).await?;
+        let patient = reads_all(&tests) || search.sort.reads_all();
+        let rows = self.fetched(patient, writer).await?;
         rows.first().map(|row| Ok(listed(row, search.sort)?.key)).transpose()
-    }
-
-    /// The rows of a list: not for ever, where its condition or its order takes reading all there is.
-    async fn found_in(&self, search: &Search, writer: Writer<'_>) -> Result<Vec<Row>, Error> {
-        if search.sort.reads_all() {
-            return Ok(self.database().search(&writer.sql, writer.values, self.patience).await?);
-        }
-        self.found(&search.condition, writer).await
     }
 
     /// How many there are.
     pub async fn count(&self, access: &Access, condition: &Condition) -> Result<Count, Error> {
-        let mut inner = self.select("1 AS one", access, condition);
-        inner.values.push((COUNTED + 1).into());
-        inner.sql = format!("SELECT count(*) AS n FROM ({} LIMIT ?) AS found", inner.sql);
-        let rows = self.found(condition, inner).await?;
+        let tests = tests(access, condition);
+        let list = self.rarest(&tests).await?;
+        self.count_from(&list, &tests).await
+    }
+
+    async fn count_from(&self, list: &Option<List<'_>>, tests: &[&Condition]) -> Result<Count, Error> {
+        let mut writer = self.writer("SELECT count(*) AS n FROM (SELECT 1 AS one FROM ");
+        let from = list.map_or_else(|| Self::unlisted(tests, BY_TIME), Source::List);
+        writer.incidents(tests, &from, false);
+        writer.sql.push_str(" LIMIT ?) AS found");
+        writer.values.push((COUNTED + 1).into());
+        let rows = self.fetched(reads_all(tests), writer).await?;
         let n = rows.first().map(|row| row.get::<i64>("n")).transpose()?.unwrap_or(0) as u64;
         Ok(if n > COUNTED { Count::MoreThan(COUNTED) } else { Count::Exactly(n) })
     }
@@ -350,30 +298,120 @@ impl Desk {
         after: u64,
         limit: u32,
     ) -> Result<Vec<u64>, Error> {
-        let mut writer = self.select("incident.id AS id", access, condition);
+        let tests = tests(access, condition);
+        let few = match self.rarest(&tests).await? {
+            Some(list) if matches!(self.count_from(&Some(list), &tests).await?, Count::Exactly(_)) => {
+                Some(list)
+            }
+            _ => None,
+        };
+        let numbers = Sort::Id.index().unwrap_or_default();
+        let from = few.map_or_else(|| Self::unlisted(&tests, numbers), Source::List);
+        let mut writer = self.writer("SELECT incident.id AS id FROM ");
+        writer.incidents(&tests, &from, false);
         writer.sql.push_str(" AND incident.id > ? ORDER BY incident.id LIMIT ?");
         writer.values.extend(values![after, limit]);
-        let rows = self.found(condition, writer).await?;
-        rows.iter().map(|row| Ok(row.get::<i64>("id")? as u64)).collect()
+        numbers_of(&self.fetched(reads_all(&tests), writer).await?)
     }
 
     /// Numbers of incidents, newest first, at most `limit`.
     pub async fn ids(&self, access: &Access, condition: &Condition, limit: u32) -> Result<Vec<u64>, Error> {
-        let mut writer = self.select("incident.id AS id", access, condition);
-        writer.sql.push_str(" ORDER BY received_at DESC, incident.id DESC LIMIT ?");
+        let tests = tests(access, condition);
+        let list = self.rarest(&tests).await?;
+        let from = list.map_or_else(|| Self::unlisted(&tests, BY_TIME), Source::List);
+        let mut writer = self.writer("SELECT incident.id AS id FROM ");
+        let joined = writer.incidents(&tests, &from, false);
+        let order = by(&Sort::Received.columns_of(joined), true);
+        writer.sql.push_str(&format!(" ORDER BY {order} LIMIT ?"));
         writer.values.push(limit.into());
-        let rows = self.found(condition, writer).await?;
-        rows.iter().map(|row| Ok(row.get::<i64>("id")? as u64)).collect()
+        numbers_of(&self.fetched(reads_all(&tests), writer).await?)
+    }
+
+    /// The rows of a question: beside everything else and not for ever, where it may have to read all there is.
+    async fn fetched(&self, patient: bool, writer: Writer<'_>) -> Result<Vec<Row>, Error> {
+        let db = self.database();
+        Ok(match patient {
+            true => db.search(&writer.sql, writer.values, self.patience).await?,
+            false => db.fetch(&writer.sql, writer.values).await?,
+        })
     }
 }
 
-/// SQLite knows no counts of its values and would rather sort half of all incidents than walk an index that has them sorted
-/// already. Where many are wanted the first ones are soon met by walking; few are quicker found and then sorted.
-fn walked(index: &'static str, count: Count) -> &'static str {
-    match count {
-        Count::MoreThan(_) => index,
-        Count::Exactly(_) => "",
+impl Search {
+    fn lines(&self) -> usize {
+        self.limit.clamp(1, 10_001) as usize
     }
+
+    /// Towards the beginning the list is read the other way round, and turned.
+    fn is_down(&self) -> bool {
+        self.ascending == self.backwards
+    }
+}
+
+impl Writer<'_> {
+    /// The part of a list behind its key and no further than `end`.
+    fn between(&mut self, search: &Search, order: &[&str], end: Option<&Key>) {
+        let (next, until) = if search.is_down() { ("<", ">=") } else { (">", "<=") };
+        for (key, sign) in search.after.iter().map(|key| (key, next)).chain(end.map(|key| (key, until))) {
+            let value = key.value.clone().unwrap_or_default();
+            // SQLite finds the place in an index of a term by the term alone.
+            if search.sort == Sort::Sender {
+                self.sql.push_str(&format!(" AND {} {}= ?", order[0], &sign[..1]));
+                self.values.push(value.as_str().into());
+            }
+            let marks = vec!["?"; order.len()].join(", ");
+            self.sql.push_str(&format!(" AND ({}) {sign} ({marks})", order.join(", ")));
+            if order.len() == 3 {
+                self.values.push(match search.sort.is_text() {
+                    true => value.into(),
+                    false => value.parse::<i64>().unwrap_or(0).into(),
+                });
+            }
+            if order.len() > 1 {
+                self.values.push(key.at.into());
+            }
+            self.values.push(key.id.into());
+        }
+    }
+
+    fn order(&mut self, search: &Search, order: &[&str], from: &Source<'_>) {
+        let mut order: Vec<String> = order.iter().map(|column| (*column).to_owned()).collect();
+        let sorted =
+            matches!(from, Source::List(list) if search.sort != Sort::Received || !list.is_in_order());
+        // Few are read and sorted. PostgreSQL would rather walk the index of the order, which might be all there is.
+        if sorted && self.dialect == Dialect::Postgres {
+            order[0].push_str(if search.sort.is_text() { " || ''" } else { " + 0" });
+        }
+        self.sql.push_str(&format!(" ORDER BY {}", by(&order, search.is_down())));
+    }
+}
+
+fn by(order: &[impl std::fmt::Display], down: bool) -> String {
+    order
+        .iter()
+        .map(|column| format!("{column}{}", if down { " DESC" } else { "" }))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn reads_all(tests: &[&Condition]) -> bool {
+    tests.iter().any(|test| test.reads_all())
+}
+
+fn page_of(found: &[Row], search: &Search) -> Result<Page, Error> {
+    let more = found.len() > search.lines();
+    let lines = found.iter().take(search.lines()).map(|row| listed(row, search.sort));
+    let mut rows = lines.collect::<Result<Vec<_>, _>>()?;
+    if search.backwards {
+        rows.reverse();
+    }
+    let began = search.after.is_some();
+    let (more_before, more_after) = if search.backwards { (more, began) } else { (began, more) };
+    Ok(Page { rows, more_after, more_before })
+}
+
+fn numbers_of(rows: &[Row]) -> Result<Vec<u64>, Error> {
+    rows.iter().map(|row| Ok(row.get::<i64>("id")? as u64)).collect()
 }
 
 fn columns() -> String {
