@@ -109,7 +109,7 @@ fn testing_the_integration() {
         custom = [{ add-header = { name = \"X-Encrypt\", value = \"yes\" } }, \"deliver\"]\n";
     postmaster.done("/configuration/filters/new", &[("text", filter)]).shows("Card data");
     // It comes before the filter that every gateway begins with.
-    postmaster.done("/configuration/filters", &[("move", "up 2")]);
+    postmaster.done("/configuration/filters", &[("move", "up 2"), ("was", "1 2")]);
 
     // ---- "Configuring Network Prevent for Email": forwarding mode, no MX lookup, trial mode off, the gateway's port.
     let token = enforce.token("mx1", &[]).to_string_lossy().into_owned();

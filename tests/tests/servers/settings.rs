@@ -65,7 +65,7 @@ fn policies_come_from_enforce_and_stay_when_it_is_away() {
     let before = heartbeat(&enforce)["policy_set"].clone();
     // A bad file changes nothing.
     fs::write(policies.path().join("broken.toml"), "id = \n").unwrap();
-    soon("the refusal", || enforce.log().contains("changed policies refused"));
+    soon("the refusal", || enforce.log().contains("policies refused; servers are told the last good set"));
     fs::remove_file(policies.path().join("broken.toml")).unwrap();
     let card = policies.path().join("card-numbers.toml");
     let text = fs::read_to_string(&card).unwrap();

@@ -331,6 +331,7 @@ struct Row {
     newly: String,
     no_longer: String,
     unchanged: String,
+    other_severity: String,
     newly_examples: Vec<u64>,
     no_longer_examples: Vec<u64>,
 }
@@ -370,6 +371,7 @@ async fn part(console: &Console, viewer: &Viewer, run: &Run) -> StatePart {
         newly: grouped(of.newly),
         no_longer: grouped(of.no_longer),
         unchanged: grouped(of.unchanged),
+        other_severity: grouped(of.other_severity),
         newly_examples: of.newly_examples.clone(),
         no_longer_examples: of.no_longer_examples.clone(),
     });

@@ -28,11 +28,16 @@ pub(crate) async fn ended(server: &Server, author: &Person, at: &str) -> String 
     page().await
 }
 
-/// Newly matched, no longer matched, unchanged.
+/// Newly matched, no longer matched, still matched.
 pub(crate) fn counts(page: &str, policy: u32) -> Vec<String> {
+    cells(page, policy)[..3].to_vec()
+}
+
+/// The same, and how many of the last have another severity.
+fn cells(page: &str, policy: u32) -> Vec<String> {
     let row =
         page.split(&format!("<td class=\"number\">{policy}</td>")).nth(1).unwrap_or_else(|| panic!("{page}"));
-    let cells = row.split("<td class=\"number\">").skip(1).take(3);
+    let cells = row.split("<td class=\"number\">").skip(1).take(4);
     cells.map(|cell| cell.split('<').next().unwrap().to_owned()).collect()
 }
 
@@ -92,6 +97,19 @@ async fn another_disposition_is_told_too() {
     let page = ended(&server, &author, &begun.to).await;
     assert!(page.contains("1 blocked instead of passed"), "{page}");
     assert_eq!(counts(&page, 17), ["0", "0", "1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_severity_is_told_too() {
+    let server = Server::start().await;
+    server.record(mail("M", 17, "zebra-crossing")).await;
+    server.record(mail("N", 17, "a horse")).await;
+    let author = server.person("Policy author").await;
+    let begun = begin(&author, &POLICY.replace("\"high\"", "\"low\"")).await;
+    assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text);
+    let page = ended(&server, &author, &begun.to).await;
+    assert!(page.contains("2 judged, 1 of them differently"), "{page}");
+    assert_eq!(cells(&page, 17), ["0", "0", "1", "1"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
