@@ -7,8 +7,6 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::glob::glob_matches;
 
-mod punycode;
-
 /// A set of address patterns; asking it costs the same for one pattern and for a million without wildcards.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Addresses {
@@ -129,6 +127,17 @@ impl Addresses {
     }
 }
 
+/// Characters of a label; more than this is no name, and would take long.
+const LONGEST_LABEL: usize = 63;
+
+/// A label in lower case as the DNS has it (RFC 3492); one that has no such form stays as it is.
+fn label(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || text.chars().count() > LONGEST_LABEL {
+        return text.into();
+    }
+    idna::punycode::encode_str(text).map_or(text.into(), |encoded| format!("xn--{encoded}").into())
+}
+
 /// An address or pattern as it is compared: in lower case, letters with their marks composed, and the domain as the DNS has it
 /// (`xn--…`), however it was written (RFC 5890, RFC 6531).
 fn plain(address: &str) -> String {
@@ -141,7 +150,7 @@ fn plain(address: &str) -> String {
         None => (String::new(), address),
     };
     let domain = composed(&domain.nfkc().collect::<String>());
-    let labels: Vec<Cow<'_, str>> = domain.split(['.', '\u{3002}']).map(punycode::label).collect();
+    let labels: Vec<Cow<'_, str>> = domain.split(['.', '\u{3002}']).map(label).collect();
     local + &labels.join(".")
 }
 
@@ -284,5 +293,29 @@ mod tests {
         assert_eq!(set.add("a@exam*ple.com"), Err(BadPattern::Wildcard));
         assert_eq!(set.add("ann smith"), Err(BadPattern::Malformed));
         assert_eq!(set.add("ann@"), Err(BadPattern::Malformed));
+    }
+
+    /// Samples of RFC 3492, 7.1, and names in use.
+    #[test]
+    fn labels_are_written_as_the_standard_has_it() {
+        for (text, expected) in [
+            ("bücher", "xn--bcher-kva"),
+            ("münchen", "xn--mnchen-3ya"),
+            ("例え", "xn--r8jz45g"),
+            ("他们为什么不说中文", "xn--ihqwcrb4cv8a8dqg056pqjye"),
+            ("почемужеонинеговорятпорусски", "xn--b1abfaaepdrnnbgefbadotcwatmq2g4l"),
+            ("3年b組金八先生", "xn--3b-ww4c5e180e575a65lsy2b"),
+            ("パフィーdeルンバ", "xn--de-jg4avhby1noc0d"),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(label(text), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_label_stays() {
+        let long = "ü".repeat(64);
+        assert_eq!(label(&long), long);
+        assert!(label(&"\u{10ffff}".repeat(63)).starts_with("xn--"));
     }
 }
