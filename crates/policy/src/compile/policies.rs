@@ -105,7 +105,7 @@ fn compiled(
         name: rule.name.value.clone(),
         policy: number,
         per_component: rule.per_component,
-        holds_empty: needed(&tree, questions).is_none(),
+        holds_empty: needed(&tree, questions, &|_| true).is_none(),
         at_least: rule.at_least.as_ref().map_or(1, |least| least.value),
         severity: rule.severity.unwrap_or(policy.severity),
         tiers,
@@ -140,24 +140,29 @@ enum Needed {
     Findings,
 }
 
-/// One of these must be there for the tree to hold; `None` if it may hold whatever the message.
-fn needed(node: &Node, questions: &Questions) -> Option<Vec<Needed>> {
+/// One of these must be there for the tree to hold, of those that are `wanted`; `None` if it may hold without any.
+fn needed(node: &Node, questions: &Questions, wanted: &dyn Fn(&Needed) -> bool) -> Option<Vec<Needed>> {
     match node {
-        Node::Leaf(leaf) => match &questions.atoms.get(leaf.atom as usize)?.test {
-            Test::Content(content) => Some(vec![Needed::Matches(content.sources.clone())]),
-            Test::Exact(ExactTest { probe, .. }) | Test::Documents(DocumentsTest { probe, .. }) => {
-                Some(vec![Needed::Probe(*probe)])
-            }
-            Test::File(_) => Some(vec![Needed::Files]),
-            Test::Encrypted | Test::Unscannable(_) | Test::Ambiguous(_) => Some(vec![Needed::Findings]),
-            _ => None,
-        },
+        Node::Leaf(leaf) => {
+            let needed = match &questions.atoms.get(leaf.atom as usize)?.test {
+                Test::Content(content) => Needed::Matches(content.sources.clone()),
+                Test::Exact(ExactTest { probe, .. }) | Test::Documents(DocumentsTest { probe, .. }) => {
+                    Needed::Probe(*probe)
+                }
+                Test::File(_) => Needed::Files,
+                Test::Encrypted | Test::Unscannable(_) | Test::Ambiguous(_) => Needed::Findings,
+                _ => return None,
+            };
+            wanted(&needed).then(|| vec![needed])
+        }
         // Any child will do: the one that is rarest to be there, by the number of its lists.
         Node::All(nodes) => {
-            nodes.iter().filter_map(|node| needed(node, questions)).min_by_key(|needed| cost(needed))
+            let each = nodes.iter().filter_map(|node| needed(node, questions, wanted));
+            each.min_by_key(|needed| cost(needed))
         }
         Node::Any(nodes) => {
-            let all: Option<Vec<Vec<Needed>>> = nodes.iter().map(|node| needed(node, questions)).collect();
+            let all: Option<Vec<Vec<Needed>>> =
+                nodes.iter().map(|node| needed(node, questions, wanted)).collect();
             let mut all: Vec<Needed> = all?.concat();
             all.sort_unstable();
             all.dedup();
@@ -171,24 +176,11 @@ fn needed(node: &Node, questions: &Questions) -> Option<Vec<Needed>> {
 pub(crate) fn needed_matches(
     node: &Node,
     questions: &Questions,
-    quick: &impl Fn(&Source) -> bool,
+    quick: &dyn Fn(&Source) -> bool,
 ) -> Option<Vec<Source>> {
-    match node {
-        Node::Leaf(leaf) => match &questions.atoms.get(leaf.atom as usize)?.test {
-            Test::Content(content) if content.sources.iter().all(quick) => Some(content.sources.clone()),
-            _ => None,
-        },
-        Node::All(nodes) => {
-            let each = nodes.iter().filter_map(|node| needed_matches(node, questions, quick));
-            each.min_by_key(Vec::len)
-        }
-        Node::Any(nodes) => {
-            let all: Option<Vec<Vec<Source>>> =
-                nodes.iter().map(|node| needed_matches(node, questions, quick)).collect();
-            Some(all?.concat())
-        }
-        Node::None(_) => None,
-    }
+    let is_quick = |one: &Needed| matches!(one, Needed::Matches(sources) if sources.iter().all(quick));
+    let sources = |one| if let Needed::Matches(sources) = one { sources } else { Vec::new() };
+    Some(needed(node, questions, &is_quick)?.into_iter().flat_map(sources).collect())
 }
 
 /// Files are in every other mail; a match of a pattern is rare.
@@ -212,7 +204,7 @@ pub(crate) fn triggers(rules: &[Rule], lists: usize, nears: usize, questions: &Q
         Triggers { by_source: vec![Vec::new(); lists + nears], by_probe, ..Triggers::default() };
     for (number, rule) in rules.iter().enumerate() {
         let number = number as u32;
-        let Some(needed) = needed(&rule.tree, questions) else {
+        let Some(needed) = needed(&rule.tree, questions, &|_| true) else {
             triggers.always.push(number);
             continue;
         };
