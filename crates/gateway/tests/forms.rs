@@ -14,7 +14,7 @@ mod support;
 use std::sync::Arc;
 
 use browser::{Answer, Browser, PASSWORD};
-use changes::{carried, fits, kept, some_path};
+use changes::{Kind, carried, fits, kept, kind, some_path};
 use gateway::filter::{Action, Condition, Filter};
 use gateway::{CopyFilter, Folder, FolderKind, Gateway, Options, QueueFilter, ReviewAction, Who};
 use store::database::{self, Database, Location, Migrations};
@@ -51,18 +51,6 @@ const NO_EDIT: &[(&str, &str)] = &[
     ("/incidents/{id}/original", "shows a mail"),
     ("/queue/act", "acts on what waits only"),
 ];
-
-/// A change that somebody makes, and the line that tells of it.
-struct Kind {
-    action: &'static str,
-    path: String,
-    fields: Vec<(&'static str, String)>,
-}
-
-fn kind(action: &'static str, path: impl Into<String>, fields: &[(&'static str, &str)]) -> Kind {
-    let fields = fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-    Kind { action, path: path.into(), fields }
-}
 
 /// A Control Center over a gateway that does nothing by itself, with mail from when it did.
 struct Center {

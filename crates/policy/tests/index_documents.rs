@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/asking.rs"]
+mod asking;
 mod support;
 
 use std::path::Path;
 
+use asking::{set, set_with};
 use policy::index::{
     DocumentsBuilder, DocumentsReport, IndexKey, IndexKeys, IndexKind, Indexes, LearnedBuilder, LearnedReport,
 };
@@ -60,21 +63,6 @@ fn contracts() -> Vec<(String, String)> {
     (0..20)
         .map(|at| (format!("contracts/{at}.docx"), format!("{}\r\n{FOOTER}\r\n", prose(400, at))))
         .collect()
-}
-
-fn set(dir: &Path, condition: &str) -> Set {
-    set_with(dir, condition, "")
-}
-
-/// With settings of the set.
-fn set_with(dir: &Path, condition: &str, settings: &str) -> Set {
-    let indexes = Indexes::open(dir, &IndexKeys::in_dir(dir.join("keys")));
-    let policy = format!("id = 1\nname = \"P\"\nmode = \"on\"\n[[rule]]\nname = \"R\"\n{condition}");
-    let files = [SourceFile::new("p.toml", policy), SourceFile::new("settings.toml", settings)];
-    match Set::load_files_with(&files, &indexes) {
-        Ok(loaded) => loaded.set,
-        Err(told) => panic!("{}", told.iter().map(ToString::to_string).collect::<String>()),
-    }
 }
 
 /// So many letters of a text, from a place, reflowed, recased and quoted.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/asking.rs"]
+mod asking;
 #[path = "support/exact.rs"]
 mod exact;
 mod support;
@@ -9,7 +11,8 @@ mod support;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use exact::{TABLE, build, column, customers, indexed, set, set_with};
+use asking::{set, set_with};
+use exact::{TABLE, build, column, customers, indexed};
 use policy::index::{IndexKeys, IndexKind, Indexes, Kind, Skip};
 use policy::{Set, SourceFile};
 use support::{Message, mail, with_files};

@@ -3,13 +3,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/asking.rs"]
+mod asking;
 #[path = "support/exact.rs"]
 mod exact;
 #[path = "support/office.rs"]
 mod office;
 mod support;
 
-use exact::{indexed, set};
+use asking::set;
+use exact::indexed;
 use office::{docx, odt, xlsx, xlsx_with_formats};
 use policy::Set;
 use support::{Message, raw, with_files};

@@ -8,22 +8,10 @@ use serde_json::{Value, json};
 use store::database::{Database, Location};
 use store::values;
 
-use crate::changes::{carried, fits, kept, some_path};
+use crate::changes::{Kind, carried, fits, kept, kind, some_path};
 use crate::indexes::{TABLE, index, take_in};
 use crate::postgres;
 use crate::support::{Person, Server, message, server_on};
-
-/// A change that somebody makes, and the line that tells of it.
-struct Kind {
-    action: &'static str,
-    path: String,
-    fields: Vec<(&'static str, String)>,
-}
-
-fn kind(action: &'static str, path: impl Into<String>, fields: &[(&'static str, &str)]) -> Kind {
-    let fields = fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-    Kind { action, path: path.into(), fields }
-}
 
 /// Those whose forms change nothing, or nothing that the log tells of, and why.
 const NOT_IN_THE_TABLE: &[(&str, &str)] = &[

@@ -1,14 +1,12 @@
-//! A small table of customers, its index, and sets that ask it.
+//! A small table of customers and its index.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::path::Path;
 
 use policy::index::{
-    BuildError, ColumnOption, ExactOptions, ExactReport, IndexKey, IndexKeys, IndexKind, Indexes, Kind,
-    build_exact,
+    BuildError, ColumnOption, ExactOptions, ExactReport, IndexKey, IndexKind, Kind, build_exact,
 };
-use policy::{Set, SourceFile};
 
 pub const TABLE: &str = "\
 customer_no;First Name;Last Name;SSN;E-Mail;Mobile;Birthday
@@ -58,19 +56,4 @@ pub fn indexed() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     build(dir.path(), TABLE, customers()).unwrap();
     dir
-}
-
-pub fn set(dir: &Path, condition: &str) -> Set {
-    set_with(dir, condition, "")
-}
-
-/// With settings of the set.
-pub fn set_with(dir: &Path, condition: &str, settings: &str) -> Set {
-    let indexes = Indexes::open(dir, &IndexKeys::in_dir(dir.join("keys")));
-    let policy = format!("id = 1\nname = \"P\"\nmode = \"on\"\n[[rule]]\nname = \"R\"\n{condition}");
-    let files = [SourceFile::new("p.toml", policy), SourceFile::new("settings.toml", settings)];
-    match Set::load_files_with(&files, &indexes) {
-        Ok(loaded) => loaded.set,
-        Err(told) => panic!("{}", told.iter().map(ToString::to_string).collect::<String>()),
-    }
 }

@@ -7,6 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use store::database::{Database, Dialect};
 use store::values;
 
+/// A change that somebody makes, and the line that tells of it.
+pub(crate) struct Kind {
+    pub(crate) action: &'static str,
+    pub(crate) path: String,
+    pub(crate) fields: Vec<(&'static str, String)>,
+}
+
+pub(crate) fn kind(action: &'static str, path: impl Into<String>, fields: &[(&'static str, &str)]) -> Kind {
+    let fields = fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    Kind { action, path: path.into(), fields }
+}
+
 /// All that is kept, by table, but for these tables and for counts.
 pub(crate) async fn kept(db: &dyn Database, left_out: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
     let sqlite = db.dialect() == Dialect::Sqlite;
