@@ -31,7 +31,7 @@ use crate::terminal::safe;
 use crate::{effects, ops, policies, prevent_server};
 
 /// How often the operations port's figures are brought up to date.
-const LOOK_EVERY: Duration = Duration::from_secs(15);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Policies with a retention of their own.
 const POLICIES: usize = 1_000;
 

@@ -1,11 +1,13 @@
 //! What servers run with comes from Enforce, is refused whole when it is wrong, and is kept for when Enforce is away.
 
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use weir_tests::enforce::Enforce;
+use weir_tests::ports::free_port;
 use weir_tests::sink::Sink;
-use weir_tests::weir::{Weir, fixture};
+use weir_tests::weir::{Weir, fixture, http_get};
 
 use crate::{send_violating, soon};
 
@@ -76,4 +78,28 @@ fn policies_come_from_enforce_and_stay_when_it_is_away() {
     send_violating(&weir, 1);
     let policy = weir.incidents()[0]["policy"].as_str().unwrap().to_owned();
     assert!(policy.starts_with("Renamed "), "{policy}");
+}
+
+#[test]
+fn policies_that_are_refused_are_told_by_health_and_metrics_until_they_are_mended() {
+    let policies = tempfile::tempdir().unwrap();
+    copied_policies(policies.path());
+    let ops = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let enforce = Enforce::with(policies.path(), &["--ops-listen", &ops.to_string()]);
+    let refused = |metric: &str| {
+        let metrics = http_get(ops, "/metrics").unwrap();
+        metrics.lines().any(|line| line == format!("weir_enforce_policies_refused {metric}"))
+    };
+    soon("the operations port", || http_get(ops, "/healthz").is_ok_and(|body| body == "ok\n"));
+    assert!(refused("0"));
+    let broken = policies.path().join("broken.toml");
+    fs::write(&broken, "id = \n").unwrap();
+    soon("the complaint", || http_get(ops, "/healthz").is_err());
+    let health = http_get(ops, "/healthz").unwrap_err();
+    assert!(health.contains("503") && health.contains("the policy directory is refused"), "{health}");
+    assert!(refused("1"), "the metric came with the complaint");
+    assert!(enforce.log().contains("policies refused"), "and the log has it");
+    fs::remove_file(&broken).unwrap();
+    soon("health again", || http_get(ops, "/healthz").is_ok());
+    assert!(refused("0"));
 }
