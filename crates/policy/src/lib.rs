@@ -49,4 +49,5 @@ pub use respond::{
 };
 pub use schema::schema;
 pub use set::{Loaded, Set};
+pub use syntax::read::nearest;
 pub use verdict::{Inspection, Match, Mode, PolicyInfo, RuleHit, Severity, Violation, mask};

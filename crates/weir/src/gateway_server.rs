@@ -81,6 +81,18 @@ pub(crate) fn settings(table: &toml::Table, flags: &GatewayServer) -> Result<Set
     Ok(settings)
 }
 
+/// Reads what the configuration names, without starting or making anything. For `weir config check`.
+pub(crate) fn check(table: &toml::Table) -> Result<()> {
+    let options = Options::parse(&toml::to_string(table)?).context("[gateway]")?;
+    options.check().context("[gateway]")?;
+    transport(options.console_certificate.zip(options.console_key))
+        .context("[gateway] console_certificate and console_key")?;
+    if let Some(RemediationOptions { tls, .. }) = options.remediation {
+        transport(Some((tls.certificate, tls.key))).context("[gateway.remediation.tls]")?;
+    }
+    Ok(())
+}
+
 impl Settings {
     /// Certificates of enrolment serve the remediation service and the updates, where the file does not say otherwise.
     fn belong(&mut self, flags: &GatewayServer) -> Result<()> {

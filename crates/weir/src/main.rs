@@ -145,10 +145,8 @@ fn configuration(command: &ConfigCommand, global: &Global) -> Result<ExitCode> {
     let effective = effective(global, &[])?;
     match command {
         ConfigCommand::Check => {
-            on_runtime(prevent_server::check(&effective.config.prevent))?;
-            enforce_server::options(&effective.config.enforce)?;
-            logs::filter(&effective.config.log.level)?;
-            println!("the configuration is good");
+            let checked = check(effective)?;
+            println!("the configuration is good; looked at: {}", checked.join(", "));
         }
         ConfigCommand::Show => {
             for (key, value, origin) in effective.lines()? {
@@ -157,6 +155,24 @@ fn configuration(command: &ConfigCommand, global: &Global) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Looks at the servers that the configuration speaks of, or at the detection server; their names come back.
+fn check(effective: Effective) -> Result<Vec<&'static str>> {
+    logs::filter(&effective.config.log.level)?;
+    let mut servers = vec!["prevent", "enforce", "gateway"];
+    servers.retain(|server| effective.speaks_of(server));
+    if servers.is_empty() {
+        servers.push("prevent");
+    }
+    for server in &servers {
+        match *server {
+            "enforce" => enforce_server::check(&effective.config.enforce)?,
+            "gateway" => gateway_server::check(&effective.config.gateway)?,
+            _ => on_runtime(prevent_server::check(&prevent_server::Configured::new(effective.clone())?))?,
+        }
+    }
+    Ok(servers)
 }
 
 fn effective(global: &Global, flags: &[Override]) -> Result<Effective> {

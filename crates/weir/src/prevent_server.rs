@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use content::worker::{OcrOptions, Pool, PoolOptions, Sandbox as WorkerSandbox};
 use incident::{Journal, JournalOptions};
 use policy::Set;
-use prevent::{IdKey, Metrics, Mode as Way, Server};
+use prevent::{IdKey, Metrics, Mode as Way, Server, Settings};
 use prometheus_client::registry::Registry;
 use smtp::mx::Resolver;
 use tokio::net::TcpListener;
@@ -51,6 +51,22 @@ impl Configured {
         let lines = lines.filter(|(key, ..)| key.starts_with("prevent."));
         let lines = lines.map(|(key, value, origin)| (key, value, origin.to_string())).collect();
         Ok(Self { prevent: effective.config.prevent, lines })
+    }
+
+    /// The settings, as [`settings`] makes them.
+    fn settings(&self) -> Result<Settings> {
+        settings(&self.prevent).map_err(|why| self.placed(why))
+    }
+
+    /// A mistake that begins with its setting, with where that was said: the file, the variable, the flag or Enforce.
+    fn placed(&self, why: anyhow::Error) -> anyhow::Error {
+        let said = format!("{why:#}");
+        let of = |key: &str| said.strip_prefix(key).is_some_and(|rest| rest.starts_with([' ', ':']));
+        let setting = |key: &str| key.strip_prefix("prevent.").is_some_and(of);
+        match self.lines.iter().find(|(key, ..)| setting(key)) {
+            Some((_, _, origin)) => anyhow!("[prevent] {said} ({origin})"),
+            None => why,
+        }
     }
 }
 
@@ -105,8 +121,8 @@ pub(crate) async fn start(configure: Configure, stop: CancellationToken) -> Resu
     // Before anything listens: a SIGHUP that comes early is heard late, and ends nothing.
     let hangups = signal(SignalKind::hangup())?;
     let configured = configure()?;
+    let settings = configured.settings()?;
     let config = configured.prevent;
-    let settings = settings(&config)?;
     let loaded = policies_in_force(&config)?;
     effects::warn_of_orders_without_a_place(&config, &loaded);
     let pool = Arc::new(Pool::start(pool_options(&config)?).context("document workers cannot be started")?);
@@ -196,8 +212,9 @@ pub(crate) fn stop_on_signals(stop: CancellationToken) -> Result<()> {
 
 /// Reads everything that the configuration names, without starting anything. For `weir config check`.
 /// Makes nothing: run by another user than the server's, it would leave files that the server cannot read.
-pub(crate) async fn check(config: &Prevent) -> Result<()> {
-    let settings = checked_settings(config, IdKey::new([0; 32]))?;
+pub(crate) async fn check(configured: &Configured) -> Result<()> {
+    let config = &configured.prevent;
+    let settings = checked_settings(config, IdKey::new([0; 32])).map_err(|why| configured.placed(why))?;
     let resolver = system_resolver()?;
     for address in tokio::net::lookup_host(&config.listen).await.into_iter().flatten() {
         no_loop(&settings.mode, address, &resolver).await?;
@@ -297,6 +314,10 @@ mod tests {
 
     fn config(dir: &Path) -> Prevent {
         Prevent { data: dir.to_path_buf(), next_hop: vec!["127.0.0.1:10026".into()], ..Prevent::default() }
+    }
+
+    async fn check(prevent: &Prevent) -> Result<()> {
+        super::check(&Configured { prevent: prevent.clone(), lines: Vec::new() }).await
     }
 
     #[tokio::test]

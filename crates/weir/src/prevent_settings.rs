@@ -253,6 +253,10 @@ fn server_tls(config: &Prevent) -> Result<ServerTls> {
             given(&tls.certificate).context("[prevent.tls] needs a certificate and a key (PEM files)")?;
         Acceptor::load(CertificateFiles { chain, key: tls.key.clone() }, None).context("[prevent.tls]")
     };
+    ensure!(
+        tls.mode != TlsMode::Off || given(&tls.certificate).or(given(&tls.key)).is_none(),
+        "tls.certificate is given and tls.mode is \"off\": write mode = \"opportunistic\" to offer STARTTLS, or \"required\""
+    );
     Ok(match tls.mode {
         TlsMode::Off => ServerTls::Off,
         TlsMode::Opportunistic => ServerTls::Opportunistic(acceptor()?),

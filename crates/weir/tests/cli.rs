@@ -133,6 +133,35 @@ fn a_bad_configuration_says_where_and_what_and_exits_2() {
 }
 
 #[test]
+fn each_server_that_a_configuration_speaks_of_is_checked_with_what_it_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let check = |text: &str| {
+        let file = write(dir.path(), "weir.toml", text);
+        let (code, out, err) = run(&["config", "check", "--config", &file]);
+        if code == 0 { out } else { err }
+    };
+    let prevent = "[prevent]\nnext_hop = [\"127.0.0.1:10026\"]\n";
+    for (text, told) in [
+        ("[enforce]\nlisten = \"127.0.0.1:8080\"\n", "good; looked at: enforce"),
+        ("[gateway]\nname = \"gw1\"\n", "good; looked at: gateway"),
+        (&format!("{prevent}[enforce]\nplain_http = true\n"), "good; looked at: prevent, enforce"),
+        ("[enforce]\nplain_http = true\nlisten = \"0.0.0.0:8080\"\n", "served on loopback only"),
+        ("[enforce]\ncertificate = \"/no/where.pem\"\nkey = \"/no/where.key\"\n", "/no/where.pem"),
+        ("[enforce]\ndatabase = \"mysql://a@b/c\"\n", "[enforce] database"),
+        ("[gateway]\nconsole_certificate = \"/no/where.pem\"\nconsole_key = \"/no/k\"\n", "/no/where.pem"),
+        (
+            &format!("{prevent}[prevent.tls]\ncertificate = \"/no/where.pem\"\n"),
+            "write mode = \"opportunistic\"",
+        ),
+        (&format!("{prevent}listen = \"127.0.0.1:70000\"\n"), "weir.toml)"),
+        ("[log]\nformat = \"text\"\n", "forwarding needs a next hop"),
+    ] {
+        let said = check(text);
+        assert!(said.contains(told), "{text}\n{said}");
+    }
+}
+
+#[test]
 fn checking_a_configuration_makes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");

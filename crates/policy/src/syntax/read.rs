@@ -326,30 +326,13 @@ pub(crate) fn tables<'v, 's>(value: &'v Spanned<DeValue<'s>>) -> Vec<(&'v DeTabl
     }
 }
 
-/// The name that was probably meant: at most a third of its letters differ.
-pub(crate) fn nearest<'n>(meant: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+/// The name that was probably meant: at most a third of its letters differ. Names of more than 64 octets are not compared.
+pub fn nearest<'n>(meant: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    const LONGEST: usize = 64;
     let most = (meant.chars().count() / 3).max(1);
-    let scored = names.map(|name| (distance(&meant.to_lowercase(), &name.to_lowercase()), name));
+    let names = names.filter(|name| meant.len().max(name.len()) <= LONGEST);
+    let scored = names.map(|name| (strsim::levenshtein(&meant.to_lowercase(), &name.to_lowercase()), name));
     scored.filter(|(distance, _)| *distance <= most).min().map(|(_, name)| name)
-}
-
-/// Edits between two words; long words are not compared.
-fn distance(one: &str, other: &str) -> usize {
-    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-    if one.len() > 64 || other.len() > 64 {
-        return usize::MAX;
-    }
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.iter().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, b) in other.iter().enumerate() {
-            let changed = corner + usize::from(a != b);
-            corner = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(corner + 1);
-        }
-    }
-    row[other.len()]
 }
 
 /// A table being read: typed values with their places. What has another type was reported before and counts as absent.

@@ -15,7 +15,6 @@ use super::{
     Configure, Lines, Reloads, no_loop, policies_in_force, policies_of, takes_policies_from_enforce,
 };
 use crate::config::Prevent;
-use crate::prevent_settings::settings;
 use crate::{effects, link};
 
 /// A certificate that ends sooner than this is worth a warning.
@@ -81,10 +80,10 @@ impl Keeper {
             let mut configured = (self.configure)()?;
             let waiting = keep_until_the_next_start(&mut configured.prevent, &self.started);
             self.keep_lines_of(&waiting, &mut configured.lines);
+            let set = policies_in_force(&configured.prevent)?;
+            effects::warn_of_orders_without_a_place(&configured.prevent, &set);
+            let settings = configured.settings()?;
             let config = configured.prevent;
-            let set = policies_in_force(&config)?;
-            effects::warn_of_orders_without_a_place(&config, &set);
-            let settings = settings(&config)?;
             no_loop(&settings.mode, self.address, &self.resolver).await?;
             anyhow::Ok((settings, set, config, configured.lines, waiting))
         };
