@@ -35,8 +35,8 @@ pub(super) struct Automata {
     pub(super) shapes: Vec<Shape>,
     pub(super) classes: [u8; 256],
     pub(super) class_count: usize,
-    /// Next state by state and class; 0 is the end.
-    next: Vec<u16>,
+    /// Where the row of the next state begins, by state and class; 0 is the end.
+    next: Vec<u32>,
     pub(super) start: u16,
     /// States from here on say that shapes fit.
     first_fit: u16,
@@ -85,17 +85,17 @@ impl Automata {
     /// Collects what fits from a place on.
     #[inline]
     pub(super) fn run(&self, scan: &mut Scan<'_, '_>, fits: &mut Vec<Fit>, at: usize) {
-        let mut state = self.start;
+        let first_fit = usize::from(self.first_fit) * self.class_count;
+        let mut row = usize::from(self.start) * self.class_count;
         let text = &scan.bytes[at..scan.bytes.len().min(at + REACH)];
         for (index, octet) in text.iter().enumerate() {
-            let class = usize::from(self.classes[usize::from(*octet)]);
-            state = self.next[usize::from(state) * self.class_count + class];
-            if state == 0 {
+            row = self.next[row + usize::from(self.classes[usize::from(*octet)])] as usize;
+            if row == 0 {
                 scan.steps += index as u64;
                 return;
             }
-            if state >= self.first_fit {
-                let shapes = &self.fits[usize::from(state - self.first_fit)];
+            if row >= first_fit {
+                let shapes = &self.fits[(row - first_fit) / self.class_count];
                 let end = at + index + 1;
                 fits.extend(shapes.iter().map(|shape| Fit { shape: self.shapes[usize::from(*shape)], end }));
             }
@@ -105,7 +105,7 @@ impl Automata {
 
     /// The state after a state and an octet of a class; 0 is the end.
     pub(super) fn after(&self, state: u16, class: usize) -> u16 {
-        self.next[usize::from(state) * self.class_count + class]
+        (self.next[usize::from(state) * self.class_count + class] as usize / self.class_count) as u16
     }
 
     /// Whether a text that fits a shape may have the octet in it.
@@ -125,7 +125,7 @@ impl Automata {
     }
 
     pub(super) fn memory(&self) -> usize {
-        self.next.len() * 2 + self.fits.iter().map(|fits| 24 + 2 * fits.len()).sum::<usize>() + 256
+        self.next.len() * 4 + self.fits.iter().map(|fits| 24 + 2 * fits.len()).sum::<usize>() + 256
     }
 }
 
@@ -205,7 +205,8 @@ impl Tables {
         let mut next = Vec::with_capacity(blocks * count);
         for block in &order {
             let row = &self.next[example[*block] * count..][..count];
-            next.extend(row.iter().map(|to| place[block_of[*to as usize] as usize]));
+            let place = |to: &u32| u32::from(place[block_of[*to as usize] as usize]) * count as u32;
+            next.extend(row.iter().map(place));
         }
         let fits = order[first_fit..].iter().map(|block| self.fits[example[*block]].clone()).collect();
         let start = place[block_of[1] as usize];

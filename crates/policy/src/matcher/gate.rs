@@ -10,16 +10,20 @@ use std::ops::Range;
 use super::Boundary;
 use super::groups::{Group, Groups};
 use super::paths::{Beyond, Paths, States};
+use super::steps::Steps;
 use super::table::load;
+use super::tokens::Tokens;
 
 /// Kinds of groups, as bits.
 type Kinds = u8;
 
-/// Which of the 64 octets from a candidate on are digits, which letters.
+/// Which of the 64 octets from a candidate on are digits, which letters, and where words end.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct View {
     pub(super) digits: u64,
     pub(super) letters: u64,
+    /// Before which of them no word goes on.
+    pub(super) edges: u64,
 }
 
 /// The longest run that the tables tell apart; longer ones pass.
@@ -28,13 +32,10 @@ const RUN: usize = 32;
 pub(super) const SECOND: usize = 16;
 /// The same for words, of letters and digits.
 const LENGTH: usize = 64;
-/// What most text is like, for choosing which question to ask first.
-const PROSE: &str = " Thank you for your letter of last week, which our colleagues in the sales department have read with interest. \
-    We are sorry that the delivery came late, and that some of the boxes were open when they arrived. Please send \
-    us a list of what is missing; we will replace it at once, without any cost to you. About the other question: \
-    yes, prices for the next year should be ready before the end of the month, and nobody expects them to change much. ";
 /// Sorts of the octet that stands two places after a run.
 pub(super) const SORTS: usize = 8;
+/// So many octets have no digit where no word of a block has one: those of the next block.
+pub(super) const PLAIN: usize = 64;
 /// Pairs of seven-bit octets.
 const PAIRS: usize = 1 << 14;
 /// Sets of states larger than this are not followed: the pair passes.
@@ -46,8 +47,6 @@ pub(super) struct Gate {
     pairs: Box<[[Kinds; PAIRS]; 4]>,
     /// The groups of some kinds.
     of_kinds: Box<[Groups; 256]>,
-    /// Whether pairs of octets alone shut the gate before nearly all words of prose.
-    pairs_first: bool,
     /// Octets that no automaton tells apart have one class.
     classes: [u8; 256],
     class_count: usize,
@@ -65,6 +64,10 @@ pub(super) struct Gate {
     symbols: Vec<(u8, Groups)>,
     /// Those with a shape that may begin with a digit after a letter.
     inner_digits: Groups,
+    /// By the first few words.
+    tokens: Tokens,
+    /// Those with a shape that may have no digit among its first octets.
+    without_digits: Groups,
 }
 
 impl Gate {
@@ -79,7 +82,6 @@ impl Gate {
         let mut gate = Self {
             pairs: Box::new([[0; PAIRS]; 4]),
             of_kinds: Box::new(std::array::from_fn(of_kinds)),
-            pairs_first: false,
             classes,
             class_count: count,
             first: vec![[0; SORTS]; 2 * (RUN + 1) * count],
@@ -89,6 +91,8 @@ impl Gate {
             lengths: [0; LENGTH + 1],
             symbols: Vec::new(),
             inner_digits: 0,
+            tokens: Tokens::new(count),
+            without_digits: 0,
         };
         for (number, group) in groups.iter().enumerate() {
             for automata in &group.automata {
@@ -98,12 +102,12 @@ impl Gate {
                 gate.add_digits(&paths);
                 gate.add_lengths(&paths);
                 gate.add_starts(&paths);
+                let steps = Steps::new(&paths);
+                gate.tokens.add(&paths, &steps, &classes, &examples);
+                gate.without_digits |= if steps.without_digits(PLAIN) { paths.group } else { 0 };
             }
         }
         gate.pass_the_longest();
-        let starts = PROSE.match_indices(' ').map(|(blank, _)| load(PROSE.as_bytes(), blank + 1));
-        let (open, shut): (Vec<u64>, _) = starts.partition(|eight| gate.by_pairs(*eight) != 0);
-        gate.pairs_first = open.len() * 8 < shut.len();
         gate
     }
 
@@ -117,23 +121,31 @@ impl Gate {
         (at, length): (usize, usize),
     ) -> Groups {
         let open = self.lengths[length.min(LENGTH)] & self.initials[eight as usize & 0xFF];
-        if self.pairs_first {
-            let open = open & self.groups_of(self.by_pairs(eight));
-            return if open == 0 { 0 } else { open & self.by_runs(text, eight, view(), at) };
+        let open = open & self.groups_of(self.by_pairs(eight));
+        if open == 0 {
+            return 0;
         }
-        let open = open & self.groups_of(self.by_pair(eight, 0)) & self.by_runs(text, eight, view(), at);
-        if open == 0 { 0 } else { open & self.groups_of(self.by_pairs(eight)) }
+        let view = view();
+        let open = self.by_tokens(open, text, view, at);
+        if open == 0 { 0 } else { open & self.by_runs(text, eight, view, at) }
     }
 
-    /// As [`Self::open`] at a word of letters only.
+    /// As [`Self::open`] at a word of letters only, of these groups.
     #[inline]
-    pub(super) fn open_letters(&self, text: &[u8], eight: u64, word: &Range<usize>) -> Groups {
+    pub(super) fn open_letters(
+        &self,
+        text: &[u8],
+        eight: u64,
+        word: &Range<usize>,
+        groups: Groups,
+    ) -> Groups {
         let beyond = load(text, word.end);
         let class = usize::from(self.classes[beyond as usize & 0xFF]);
         let run = word.len().min(RUN);
-        let open = self.first[(RUN + 1 + run) * self.class_count + class][sort((beyond >> 8) as u8)]
-            & self.initials[eight as usize & 0xFF];
-        if open == 0 { 0 } else { open & self.groups_of(self.by_pairs(eight)) }
+        // In one step, without a guess: hardly any word gets through.
+        self.first[(RUN + 1 + run) * self.class_count + class][sort((beyond >> 8) as u8)]
+            & self.groups_of(self.by_pair(eight, 0) & self.by_pair(eight, 1))
+            & groups
     }
 
     #[inline]
@@ -186,6 +198,17 @@ impl Gate {
         open & self.second[(run * self.class_count + class) * (SECOND + 1) + second]
     }
 
+    /// Those of the groups whose shapes may begin with the words here.
+    #[inline]
+    fn by_tokens(&self, groups: Groups, text: &[u8], view: View, at: usize) -> Groups {
+        self.tokens.open(groups, text, &self.classes, at, view.edges)
+    }
+
+    /// Of these groups, those with a shape that may have no digit among its first [`PLAIN`] octets.
+    pub(super) fn without_digits(&self, groups: Groups) -> Groups {
+        self.without_digits & groups
+    }
+
     /// Octets other than letters and digits that shapes of these groups begin with.
     pub(super) fn symbols(&self, groups: Groups) -> impl Iterator<Item = u8> + '_ {
         self.symbols.iter().filter(move |(_, of)| of & groups != 0).map(|(octet, _)| *octet)
@@ -201,6 +224,7 @@ impl Gate {
             + size_of_val(&*self.of_kinds)
             + size_of_val(&*self.first)
             + size_of_val(&*self.second)
+            + self.tokens.memory()
             + size_of::<Self>()
     }
 }

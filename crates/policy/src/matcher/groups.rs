@@ -1,8 +1,9 @@
 //! Puts the shapes of identifiers into groups of those that begin alike and are of like length: each has a bit in the gate and
 //! an automaton of its own, which is small because its shapes are alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use regex_syntax::hir::literal::Extractor;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::automaton::{Automata, Shape, divide};
@@ -52,8 +53,44 @@ impl Group {
 /// Octets that text seldom has, so that looking for them is cheaper than asking at each word.
 const SELDOM: &[u8] = br"@~$^`|{}\#%";
 
-/// What shapes of one group have in common: with how many digits they begin, and the fewest and the most octets.
-type Key = (usize, usize, usize);
+/// The kind of shapes that begin with one of a few texts.
+const FIXED: u8 = 4;
+/// How many groups these make.
+const FIXED_GROUPS: usize = 10;
+/// So many texts are few, and so many are not looked at.
+const FEW: usize = 64;
+const MANY: usize = 1024;
+/// The least octets of such a text.
+const LEAST: usize = 3;
+
+/// What shapes of one group have in common; shapes whose keys are neighbours may share a group.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    /// The first of the texts that they begin with, where these are few.
+    first: Vec<u8>,
+    /// With how many digits they begin.
+    digits: usize,
+    least: usize,
+    most: usize,
+}
+
+impl Key {
+    fn of(hir: &Hir) -> Self {
+        let lengths = hir.properties();
+        let (least, most) = (lengths.minimum_len().unwrap_or(0), lengths.maximum_len().unwrap_or(REACH));
+        Self { first: Vec::new(), digits: leading_digits(hir).0, least, most }
+    }
+}
+
+/// The first of the texts with one of which every text of the shape begins, in any case, where these are few.
+fn prefixes(hir: &Hir) -> Option<Vec<u8>> {
+    let mut extractor = Extractor::new();
+    extractor.limit_class(10).limit_total(MANY).limit_literal_len(LEAST);
+    let prefixes = extractor.extract(hir);
+    let all: BTreeSet<Vec<u8>> =
+        prefixes.literals()?.iter().map(|one| one.as_bytes().to_ascii_lowercase()).collect();
+    (all.len() <= FEW && all.iter().all(|one| one.len() >= LEAST)).then(|| all.into_iter().next()).flatten()
+}
 
 /// All groups of the shapes of these identifiers; those with a bit in the gate come first, known by their place.
 pub(super) fn all(identifiers: Vec<Vec<(Hir, Shape)>>) -> Result<Vec<Group>, (Shape, Refusal)> {
@@ -66,15 +103,24 @@ pub(super) fn all(identifiers: Vec<Vec<(Hir, Shape)>>) -> Result<Vec<Group>, (Sh
             continue;
         }
         for (hir, shape) in shapes {
-            of_kind.entry(beginning(&hir)).or_default().entry(key(&hir)).or_default().push((hir, shape));
+            let (kind, key) = match prefixes(&hir) {
+                Some(first) => (FIXED, Key { first, ..Key::default() }),
+                None => (beginning(&hir), Key::of(&hir)),
+            };
+            of_kind.entry(kind).or_default().entry(key).or_default().push((hir, shape));
         }
     }
-    let keys: usize = of_kind.values().map(BTreeMap::len).sum();
+    // Few places are like the beginnings of these: they need few bits.
+    let keys: usize =
+        of_kind.iter().filter(|(kind, _)| **kind != FIXED).map(|(_, by_key)| by_key.len()).sum();
     let mut groups = Vec::new();
     for (kind, by_key) in of_kind {
         let alike: Vec<Vec<(Hir, Shape)>> = by_key.into_values().collect();
-        // Each kind has its share of the bits, and one at least: there are four kinds.
-        let room = 1 + alike.len() * (Groups::BITS as usize - 4) / keys;
+        let room = match kind {
+            FIXED => FIXED_GROUPS,
+            // Each other kind has its share, and one at least.
+            _ => 1 + alike.len() * (Groups::BITS as usize - FIXED_GROUPS - usize::from(FIXED)) / keys,
+        };
         for some in alike.chunks(alike.len().div_ceil(room)) {
             groups.push(Group::new(&some.concat(), Way::Gate { kind: 1 << kind })?);
         }
@@ -93,12 +139,6 @@ impl Group {
         divide(shapes, &mut automata)?;
         Ok(Self { automata, way })
     }
-}
-
-fn key(hir: &Hir) -> Key {
-    let lengths = hir.properties();
-    let (least, most) = (lengths.minimum_len().unwrap_or(0), lengths.maximum_len().unwrap_or(REACH));
-    (leading_digits(hir).0, least, most)
 }
 
 /// The octet that all shapes hold and text seldom has.

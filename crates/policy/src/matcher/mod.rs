@@ -54,9 +54,11 @@ pub mod reference;
 mod regexes;
 mod scan;
 mod shape;
+mod steps;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod words;
 
 use std::fmt;

@@ -15,7 +15,7 @@ pub(super) struct Paths<'a> {
     pub(super) automata: &'a Automata,
     pub(super) group: Groups,
     pub(super) digits: Vec<usize>,
-    others: Vec<usize>,
+    pub(super) others: Vec<usize>,
     pub(super) letters: Vec<usize>,
     pub(super) alphanumeric: Vec<usize>,
     pub(super) symbols: Vec<usize>,
@@ -73,7 +73,11 @@ impl<'a> Paths<'a> {
 
     /// Whether one fits there that lets the run go on.
     pub(super) fn loose(&self, states: &States) -> bool {
-        let mut shapes = states.iter().flat_map(|state| self.automata.fits(*state));
+        states.iter().any(|state| self.is_loose(*state))
+    }
+
+    pub(super) fn is_loose(&self, state: u16) -> bool {
+        let mut shapes = self.automata.fits(state);
         shapes.any(|shape| matches!(shape.boundary, Boundary::Digits | Boundary::Open))
     }
 

@@ -92,6 +92,7 @@ impl Scan<'_, '_> {
                     gate,
                     groups,
                     inner: gate.inner_digits(groups),
+                    plain: gate.without_digits(groups),
                     symbols,
                     carry: 0,
                     next: self.digits(0),
@@ -233,13 +234,16 @@ impl Scan<'_, '_> {
         shapes: &mut Shapes<'_, '_>,
     ) -> Flow {
         let (mut starts, edges) = self.words.block(block);
+        if at_words.is_none() && shapes.plain == 0 {
+            return Flow::Continue(());
+        }
         while starts != 0 {
             let offset = starts.trailing_zeros();
             starts &= starts - 1;
             let at = block * 64 + offset as usize;
             let eight = load(self.bytes, at);
             let word = at..self.word_end(at, edges >> offset);
-            let open = shapes.gate.open_letters(self.bytes, eight, &word) & shapes.groups;
+            let open = shapes.gate.open_letters(self.bytes, eight, &word, shapes.plain);
             if let Some(at_words) = at_words {
                 self.word(at_words, before, eight, word)?;
             }
@@ -300,6 +304,8 @@ struct Shapes<'i, 'w> {
     groups: Groups,
     /// Those of which a run of digits may begin a shape after a letter.
     inner: Groups,
+    /// Those of which a shape may stand in text without digits.
+    plain: Groups,
     symbols: Symbols,
     /// Whether the last octet was a digit.
     carry: u64,
@@ -342,7 +348,7 @@ impl Symbols {
     }
 }
 
-/// Digits and letters of 128 octets.
+/// Digits, letters and ends of words of 128 octets.
 #[derive(Default)]
 struct Kinds {
     digits: u64,
@@ -351,6 +357,8 @@ struct Kinds {
     firsts: u64,
     next_digits: u64,
     next_letters: u64,
+    edges: u64,
+    next_edges: u64,
 }
 
 impl Kinds {
@@ -365,6 +373,8 @@ impl Kinds {
             firsts,
             next_digits,
             next_letters: next & !words.beginnings(block + 1),
+            edges: words.edges(block),
+            next_edges: words.edges(block + 1),
         }
     }
 
@@ -375,6 +385,7 @@ impl Kinds {
         View {
             digits: from(self.digits, self.next_digits),
             letters: from(self.letters, self.next_letters) | self.firsts >> offset & 1,
+            edges: from(self.edges, self.next_edges),
         }
     }
 }

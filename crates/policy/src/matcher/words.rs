@@ -63,11 +63,16 @@ impl Words {
     /// Which of 64 octets end words; none past the end.
     #[inline]
     pub(super) fn endings(&self, block: usize) -> u64 {
-        let edges = |block: usize| match self.inside.get(block) {
+        self.insides(block) & (self.edges(block) >> 1 | self.edges(block + 1) << 63)
+    }
+
+    /// Before which of 64 octets no word goes on; before all past the end.
+    #[inline]
+    pub(super) fn edges(&self, block: usize) -> u64 {
+        match self.inside.get(block) {
             Some(inside) => !inside | self.starts[block],
             None => u64::MAX,
-        };
-        self.insides(block) & (edges(block) >> 1 | edges(block + 1) << 63)
+        }
     }
 
     /// How many blocks of 64 octets there are.

@@ -1,0 +1,205 @@
+//! Tells by how long the first words from a place on are, and which octets stand after them, which groups of shapes may begin
+//! there. It may say yes in vain, never no in error.
+//!
+//! A token is a longest run of letters and digits, or one other octet; between two tokens stands one octet of any sort.
+
+use super::groups::Groups;
+use super::paths::Paths;
+use super::steps::{Set, Steps};
+
+/// How many tokens are looked at.
+const TOKENS: usize = 4;
+/// Tokens of this length and longer ones pass.
+const LONGEST: usize = 40;
+/// Sets of states larger than this are not followed: whatever follows passes.
+const MOST_STATES: usize = 4096;
+
+/// A table for each token.
+pub(super) struct Tokens {
+    tables: [Vec<Open>; TOKENS],
+    class_count: usize,
+}
+
+/// What a token of a length and the octet after it leave open.
+#[derive(Debug, Clone, Copy, Default)]
+struct Open {
+    /// Those of which a shape may go on, or has ended.
+    may_be: Groups,
+    /// Those of which a shape may have ended: what follows says nothing of them.
+    ended: Groups,
+}
+
+impl Tokens {
+    pub(super) fn new(class_count: usize) -> Self {
+        let table = || {
+            let mut table = vec![Open::default(); (LONGEST + 1) * class_count];
+            table[LONGEST * class_count..].fill(Open { may_be: Groups::MAX, ended: Groups::MAX });
+            table
+        };
+        Self { tables: std::array::from_fn(|_| table()), class_count }
+    }
+
+    /// Those of these groups whose shapes may begin at a place; `edges` are the octets from there on before which no word goes on.
+    #[inline]
+    pub(super) fn open(
+        &self,
+        groups: Groups,
+        text: &[u8],
+        classes: &[u8; 256],
+        at: usize,
+        edges: u64,
+    ) -> Groups {
+        let (mut may_be, mut ended, mut place) = (groups, 0, 0);
+        for table in &self.tables {
+            let rest = edges >> place >> 1;
+            if rest == 0 {
+                break;
+            }
+            let length = rest.trailing_zeros() as usize + 1;
+            place += length;
+            let class = usize::from(classes[usize::from(text.get(at + place).copied().unwrap_or(0))]);
+            let open = table[length.min(LONGEST) * self.class_count + class];
+            may_be &= open.may_be;
+            ended |= may_be & open.ended;
+            place += 1;
+            if may_be == ended || place >= 63 {
+                break;
+            }
+        }
+        may_be | ended
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.tables.iter().map(|table| size_of_val(table.as_slice())).sum()
+    }
+
+    /// Adds the shapes of a group; `examples` has one octet of each class.
+    pub(super) fn add(&mut self, paths: &Paths<'_>, steps: &Steps<'_>, of: &[u8; 256], examples: &[u8]) {
+        let outside = |class: usize| {
+            let mut octets = (0..=u8::MAX).filter(|octet| usize::from(of[usize::from(*octet)]) == class);
+            octets.any(|octet| !octet.is_ascii_alphanumeric())
+        };
+        let class =
+            |(class, octet): (usize, &u8)| Class { own: paths.class(*octet), outside: outside(class) };
+        let classes: Vec<Class> = examples.iter().enumerate().map(class).collect();
+        let mut starts = steps.only(paths.automata.start);
+        let mut known = false;
+        for table in &mut self.tables {
+            known |= starts.all.len() > MOST_STATES;
+            if known {
+                for open in table.iter_mut() {
+                    open.may_be |= paths.group;
+                    open.ended |= paths.group;
+                }
+                continue;
+            }
+            starts = fill(steps, &starts, table, &classes, paths.group);
+        }
+    }
+}
+
+/// A class of octets: its number in one automaton, and whether some of them stand outside words.
+#[derive(Clone, Copy)]
+struct Class {
+    own: usize,
+    outside: bool,
+}
+
+/// Fills the table of a token that begins in these states; gives those in which the next one begins.
+fn fill(steps: &Steps<'_>, starts: &Set, table: &mut [Open], classes: &[Class], group: Groups) -> Set {
+    let mut begin_next = steps.none();
+    // Of one octet outside words.
+    let mut symbol = steps.after(starts, &steps.outside);
+    let mut word = steps.after(starts, &steps.in_word);
+    // A shape may have ended within the word.
+    let mut loose = false;
+    for row in table.chunks_mut(classes.len()).take(LONGEST).skip(1) {
+        if word.all.is_empty() && symbol.all.is_empty() && !loose {
+            break;
+        }
+        let ended = loose || steps.any_fits(&word) || steps.any_fits(&symbol);
+        for (open, class) in row.iter_mut().zip(classes) {
+            // No word goes on after itself.
+            let word = word.all.iter().filter(|_| class.outside);
+            let next = word.chain(&symbol.all).map(|state| steps.automata.after(*state, class.own));
+            let (mut goes_on, mut ended) = (false, ended);
+            for state in next {
+                goes_on |= state != 0;
+                ended |= steps.fits[usize::from(state)];
+            }
+            open.may_be |= if goes_on || ended { group } else { 0 };
+            open.ended |= if ended { group } else { 0 };
+        }
+        steps.add_after(&word, &steps.outside, &mut begin_next);
+        steps.add_after(&symbol, &steps.outside, &mut begin_next);
+        steps.add_after(&symbol, &steps.in_word, &mut begin_next);
+        loose |= word.all.iter().any(|state| steps.loose[usize::from(*state)]);
+        word = steps.after(&word, &steps.in_word);
+        symbol = steps.none();
+    }
+    begin_next
+}
+#[cfg(test)]
+mod tests {
+    use super::super::automaton::{Automata, Shape, divide};
+    use super::super::words::Words;
+    use super::super::{Boundary, shape};
+    use super::*;
+
+    /// Whether the shape may begin where the text does.
+    fn may_begin(pattern: &str, boundary: Boundary, text: &str) -> bool {
+        let mut automata: Vec<Automata> = Vec::new();
+        let of = Shape { identifier: 0, boundary };
+        divide(&[(shape::parse(pattern).unwrap(), of)], &mut automata)
+            .map_err(|(_, refusal)| refusal)
+            .unwrap();
+        let paths = Paths::new(&automata[0], 1);
+        let mut classes = [0; 256];
+        (0..=u8::MAX).for_each(|octet| classes[usize::from(octet)] = octet);
+        let examples: Vec<u8> = (0..=u8::MAX).collect();
+        let mut tokens = Tokens::new(examples.len());
+        tokens.add(&paths, &Steps::new(&paths), &classes, &examples);
+        let words = Words::ascii(text.as_bytes());
+        tokens.open(1, text.as_bytes(), &classes, 0, words.edges(0)) == 1
+    }
+
+    #[test]
+    fn words_of_other_lengths_or_with_other_octets_after_them_shut_the_gate() {
+        for (pattern, may, not) in [
+            (
+                r"\d{3}-\d{2}-\d{4}",
+                &["078-05-1120", "078-05-1120."][..],
+                &["078-051-120", "078-05:1120", "078"][..],
+            ),
+            (
+                r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}",
+                &["1a:2b:3c:4d:5e:6f"],
+                &["12:34:56,789", "12:34:56 ", "12:34:567"],
+            ),
+            (
+                r"\d{3}~\d{3}~\d{3}~?MVA",
+                &["123 456 789 MVA", "123456789MVA", "123 - 456.789"],
+                &["123 [4", "123 4567"],
+            ),
+            (
+                r"[0-9a-f]{32}-us\d",
+                &["0123456789abcdef0123456789abcdef-us1"],
+                &["01234567-89ab", "0123456789abcdef"],
+            ),
+            (r"\d{4}(?:=|\?)", &["1234=", "1234?x"], &["1234 ", "1234", "123="]),
+        ] {
+            for text in may {
+                assert!(may_begin(pattern, Boundary::Word, text), "{pattern}: {text}");
+            }
+            for text in not {
+                assert!(!may_begin(pattern, Boundary::Word, text), "{pattern}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn shapes_that_may_end_within_a_word_pass_whatever_follows() {
+        assert!(may_begin(r"[A-Z]\d{3}", Boundary::Digits, "A123suffix, more"));
+        assert!(!may_begin(r"[A-Z]\d{3}", Boundary::Word, "A123suffix, more"));
+    }
+}
