@@ -102,8 +102,12 @@ fn archive(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Re
 }
 
 fn office(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
-    let read = ooxml::open(request, out);
-    also(zip::natures(request, out).open_document, odf::open, read, request, out)
+    let natures = zip::natures(request, out);
+    let read = match natures.binary {
+        true => xlsb::open(&DocumentRequest { kind: FileKind::Xlsb, ..*request }, out),
+        false => ooxml::open(request, out),
+    };
+    also(natures.open_document, odf::open, read, request, out)
 }
 
 fn open_document(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {

@@ -30,6 +30,8 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
 pub(super) struct Natures {
     /// It says of its parts that they are Word's, Excel's or PowerPoint's.
     pub(super) office: bool,
+    /// Its workbook is in Excel's binary form.
+    pub(super) binary: bool,
     pub(super) open_document: bool,
 }
 
@@ -54,7 +56,8 @@ pub(super) fn natures(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Na
     );
     let open_document =
         find("content.xml").and_then(|_| says("META-INF/manifest.xml", &[b"vnd.oasis.opendocument"]));
-    Natures { office: office.unwrap_or(false), open_document: open_document.unwrap_or(false) }
+    let binary = office == Some(true) && says("[Content_Types].xml", &[b"sheet.binary"]) == Some(true);
+    Natures { office: office.unwrap_or(false), binary, open_document: open_document.unwrap_or(false) }
 }
 
 /// An archive that is being read.
