@@ -405,6 +405,17 @@ fn paragraphs_of_lists_and_headings_of_open_document_have_the_numbers_that_are_s
     }
 }
 
+#[test]
+fn a_deleted_heading_is_not_counted_and_the_date_of_the_deletion_is_no_part_of_it() {
+    let content = "<office:document-content><text:outline-style><text:outline-level-style text:level='1' style:num-format='1'/></text:outline-style>\
+                   <text:tracked-changes><text:changed-region><text:deletion><office:change-info><dc:creator>Ann</dc:creator><dc:date>2013-06-28T16:50:00</dc:date>\
+                   </office:change-info><text:h text:outline-level='1'>Gone</text:h></text:deletion></text:changed-region></text:tracked-changes>\
+                   <text:h text:outline-level='1'>Here</text:h></office:document-content>";
+    let texts = in_package(FileKind::Odt, &[("content.xml", content)]);
+    holds(&texts, "", Kind::Text, "1\tHere\n");
+    holds(&texts, "", Kind::Hidden, "2013-06-28T16:50:00\nGone\n");
+}
+
 /// What a package of these entries says, being told by its octets.
 fn as_it_comes(entries: &[(&str, &str)]) -> (String, usize) {
     let octets = stored_zip(entries);

@@ -247,7 +247,8 @@ impl Content {
     }
 
     fn start(&mut self, name: &str, attributes: &Attributes<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
-        if !self.in_spreadsheet {
+        // What was deleted is not counted.
+        if !self.in_spreadsheet && self.flows.iter().all(|flow| flow.ends != "tracked-changes") {
             self.number(name, attributes);
         }
         match name {
@@ -419,6 +420,7 @@ impl Content {
                 self.end_of_glued();
                 self.push("\n");
             }
+            "date" => self.push("\n"),
             "table-cell" | "covered-table-cell" if !self.in_spreadsheet => self.push("\n"),
             "table-row" if !self.in_spreadsheet => {
                 self.rows(Rows::end_row);
