@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::{AmbiguityReason, DocumentAnswer, DocumentRequest, Documents, FileKind, Reason};
 
 mod ar;
+mod blip;
 mod cab;
 mod cfb;
 mod closed;
