@@ -9,10 +9,14 @@ use html5gum::{DefaultEmitter, Token, Tokenizer};
 use crate::Kind;
 use crate::direction::Shown;
 use crate::rows::Rows;
+use place::Place;
+use placed::Moves;
 use quote::Quote;
 use style::Sheet;
 use turned::Turned;
 
+mod place;
+mod placed;
 mod quote;
 mod style;
 mod turned;
@@ -92,6 +96,8 @@ pub(crate) struct Page {
     pub(crate) without: Option<String>,
     /// Shown text where elements turn its direction round.
     pub(crate) turned: Option<Shown>,
+    /// Shown text where styles put pieces of words elsewhere.
+    pub(crate) placed: Option<String>,
     pub(crate) attributes: String,
     pub(crate) links: String,
     pub(crate) comments: String,
@@ -128,7 +134,9 @@ pub(crate) fn read(html: &str) -> Page {
         reader.hide_all = true;
         reader.read(&again);
     }
+    let placed = reader.moves.moves().then(|| placed::read(html, &reader.sheet));
     let Reader { mut page, all, inside_a_word, quote, rows, ruled, turned, .. } = reader;
+    page.placed = placed.flatten();
     page.without = ruled.filter(|ruled| ruled.inside_a_word).map(|ruled| ruled.text);
     page.turned = turned.into_shown();
     page.quoted = quote.into_ranges(&page.shown);
@@ -160,6 +168,7 @@ struct Reader {
     /// The text without what a rule hides, where there are such rules.
     ruled: Option<Ruled>,
     turned: Turned,
+    moves: Moves,
     quote: Quote,
     rows: Rows,
     /// How many elements deep we are inside one that is not shown.
@@ -291,6 +300,11 @@ impl Reader {
                 _ => {}
             }
             conceals |= key == b"hidden" || key == b"style" && style::conceals(&value);
+            match key {
+                b"style" => self.moves.hear(Place::of_style(&value), name),
+                b"dir" => self.moves.rightward |= value.trim().eq_ignore_ascii_case("rtl"),
+                _ => {}
+            }
             if key == PAGE && !self.hide_all {
                 self.again.push(value);
             } else {
@@ -298,6 +312,7 @@ impl Reader {
             }
         }
         let closes_itself = tag.self_closing || VOID.contains(&name);
+        self.moves.hear(self.sheet.places(name, class.as_deref(), id.as_deref()), name);
         if !self.hide_all && !closes_itself {
             let sheet = self.sheet.turns(name, class.as_deref(), id.as_deref());
             self.turned.start(tag, sheet, &self.page.shown);
@@ -339,7 +354,10 @@ impl Reader {
             _ if self.hide_all => {}
             b"table" => self.rows.start_table(),
             b"tr" => self.rows.start_row(&self.page.shown),
-            b"td" | b"th" => self.rows.start_cell(&self.page.shown),
+            b"td" | b"th" => {
+                self.moves.count_cell(&self.page.shown);
+                self.rows.start_cell(&self.page.shown);
+            }
             _ => {}
         }
     }

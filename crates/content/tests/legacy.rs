@@ -4,7 +4,7 @@ use std::io::{Cursor, Seek, SeekFrom, Write};
 use std::time::{Duration, Instant};
 
 use content::documents::InProcess;
-use content::{How, Kind, Limits, Opened, Reason, open_file};
+use content::{FileKind, How, Kind, Limits, Opened, Reason, open_file};
 
 fn sample(name: &str) -> Vec<u8> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(name);
@@ -487,4 +487,82 @@ fn words_that_a_list_puts_before_its_paragraphs_are_read_in_rtf() {
         {\listlevel{\leveltext\'02\'00.;}{\levelnumbers\'01;}}\listid1}}\pard\ls1 one\par}";
     let list = opened("list.rtf", rtf);
     assert_eq!((at(&list, "numbering").trim(), at(&list, "").trim()), ("Card 4111", "list.rtf\none"));
+}
+
+/// A record of PowerPoint and of drawings.
+fn record(version: u16, kind: u16, data: &[u8]) -> Vec<u8> {
+    [&version.to_le_bytes()[..], &kind.to_le_bytes(), &(data.len() as u32).to_le_bytes(), data].concat()
+}
+
+/// A presentation of one slide that says so.
+fn slide(text: &[u8]) -> Vec<u8> {
+    record(15, 1006, &record(0, 4008, text))
+}
+
+#[test]
+fn presentations_of_powerpoint_95_give_their_words_and_others_that_are_none_are_named() {
+    let other = b"\x03\0\0\0\xff\xff\0\0".repeat(40);
+    let words = b"Title word Zephyr\r\x934111\x94\rend\0\0\0";
+    let octets = compound(&[("/PowerPoint Document", &other), ("/Text_Content", words)]);
+    let show = opened("old.ppt", &octets);
+    assert_eq!(of(&show, Kind::Text), "Title word Zephyr\n\u{201c}4111\u{201d}\nend");
+    assert_eq!(show.unscannable, []);
+    let octets = compound(&[("/PowerPoint Document", &other), ("/Pictures", b"none")]);
+    let reasons: Vec<_> =
+        opened("odd.ppt", &octets).unscannable.iter().map(|one| one.reason.to_string()).collect();
+    assert_eq!(reasons, ["unsupported type ppt"]);
+}
+
+#[test]
+fn a_stream_whose_type_is_none_is_read_all_the_same() {
+    let mut octets = compound(&[("/PowerPoint Document", &slide(b"4111 1111"))]);
+    let name: Vec<u8> = "PowerPoint Document".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let at = octets.windows(name.len()).position(|window| window == name).expect("its entry");
+    octets[at + 66] = 0x28;
+    assert_eq!(of(&opened("odd.ppt", &octets), Kind::Text), "4111 1111");
+}
+
+/// A metafile that draws one word, and nothing else.
+fn metafile(word: &[u8]) -> Vec<u8> {
+    let even = [word, &b" "[..word.len() % 2]].concat();
+    let text = [&(word.len() as u16).to_le_bytes()[..], &even, &[0; 4]].concat();
+    let words = |octets: usize| (octets as u32 / 2).to_le_bytes();
+    let text = [&words(6 + text.len())[..], &0x0521_u16.to_le_bytes(), &text].concat();
+    let end = [&3_u32.to_le_bytes()[..], &[0; 2]].concat();
+    let head = [&[1, 0, 9, 0, 0, 3][..], &words(18 + text.len() + end.len()), &[0; 8]].concat();
+    [head, text, end].concat()
+}
+
+#[test]
+fn pictures_in_old_documents_are_files_and_metafiles_are_read_for_their_words() {
+    let drawn = metafile(b"Sirocco 4111");
+    let stored = [&[7; 16][..], &[0; 32], &[0xfe, 0xfe], &drawn].concat();
+    let mut packer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(&drawn).expect("packed");
+    let packed = [&[7; 32][..], &[0; 32], &[0, 0xfe], &packer.finish().expect("packed")].concat();
+    let photo = [&[7; 17][..], &sample("photo.jpg")].concat();
+    let pictures =
+        [record(0x2160, 0xf01b, &stored), record(0x2170, 0xf01b, &packed), record(0x46a0, 0xf01d, &photo)];
+    let octets = compound(&[("/PowerPoint Document", &slide(b"words")), ("/Pictures", &pictures.concat())]);
+    let show = opened("show.ppt", &octets);
+    assert_eq!(
+        (at(&show, "picture 1").as_str(), at(&show, "picture 2").as_str()),
+        ("Sirocco 4111", "Sirocco 4111")
+    );
+    assert!(
+        show.parts
+            .iter()
+            .any(|part| part.name.as_deref() == Some("picture 3.jpg") && part.kind == FileKind::Jpeg)
+    );
+    assert_eq!(show.unscannable, []);
+    // One that is cut off is named, and so is one in a form without a reader.
+    let mut cut = pictures[2].clone();
+    cut.truncate(cut.len() / 2);
+    let octets = compound(&[("/PowerPoint Document", &slide(b"words")), ("/Pictures", &cut)]);
+    let named: Vec<_> = opened("show.ppt", &octets)
+        .unscannable
+        .iter()
+        .map(|one| format!("{} {}", one.path, one.reason))
+        .collect();
+    assert!(named.contains(&"picture 1 corrupt".to_owned()), "{named:?}");
 }

@@ -338,6 +338,120 @@ fn text_whose_style_hides_it_does_not_split_a_number() {
 }
 
 #[test]
+fn paragraphs_of_a_list_have_the_numbers_that_are_shown() {
+    let level = |level: u8, format: &str, text: &str, more: &str| {
+        format!(
+            "<w:lvl w:ilvl='{level}'>{more}<w:numFmt w:val='{format}'/><w:lvlText w:val='{text}'/></w:lvl>"
+        )
+    };
+    let numbering = format!(
+        "<w:numbering><w:abstractNum w:abstractNumId='7'>{}{}</w:abstractNum><w:abstractNum w:abstractNumId='8'>{}{}</w:abstractNum>\
+         <w:num w:numId='1'><w:abstractNumId w:val='7'/></w:num><w:num w:numId='2'><w:abstractNumId w:val='7'/>\
+         <w:lvlOverride w:ilvl='0'><w:startOverride w:val='1'/></w:lvlOverride></w:num><w:num w:numId='3'><w:abstractNumId w:val='8'/></w:num></w:numbering>",
+        level(0, "decimal", "%1.", ""),
+        level(1, "lowerLetter", "%1.%2)", ""),
+        level(0, "decimal", "%1", "<w:start w:val='4111'/><w:suff w:val='nothing'/>"),
+        level(1, "decimal", "%2", "<w:rPr><w:vanish/></w:rPr>"),
+    );
+    let paragraph = |list: u8, level: u8, text: &str| {
+        format!(
+            "<w:p><w:pPr><w:numPr><w:ilvl w:val='{level}'/><w:numId w:val='{list}'/></w:numPr></w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>"
+        )
+    };
+    let styled = "<w:p><w:pPr><w:pStyle w:val='L'/><w:pPrChange><w:pPr><w:numPr><w:numId w:val='3'/></w:numPr></w:pPr></w:pPrChange></w:pPr><w:r><w:t>e</w:t></w:r></w:p>";
+    let document = format!(
+        "<w:document>{}{}{}{}{styled}<w:p><w:r><w:t>f</w:t></w:r></w:p>{}{}{}</w:document>",
+        paragraph(1, 0, "a"),
+        paragraph(1, 1, "b"),
+        paragraph(1, 1, "c"),
+        paragraph(2, 0, "d"),
+        paragraph(0, 0, "g"),
+        paragraph(3, 0, "1111 1111 1111"),
+        paragraph(3, 1, "h"),
+    );
+    let styles = "<w:styles><w:style w:styleId='L'><w:pPr><w:numPr><w:numId w:val='1'/></w:numPr></w:pPr></w:style></w:styles>";
+    let texts = in_package(
+        FileKind::Docx,
+        &[("word/document.xml", &document), ("word/numbering.xml", &numbering), ("word/styles.xml", styles)],
+    );
+    let shown = "1.\ta\n1.a)\tb\n1.b)\tc\n1.\td\n2.\te\nf\ng\n4111\t1111 1111 1111\nh\n";
+    holds(&texts, "", Kind::Text, shown);
+    holds(&texts, "", Kind::Hidden, "41111111 1111 1111\n");
+}
+
+#[test]
+fn paragraphs_of_lists_and_headings_of_open_document_have_the_numbers_that_are_shown() {
+    let styles = "<office:document-styles><text:outline-style><text:outline-level-style text:level='1' style:num-format='I' style:num-suffix='.'/>\
+                  </text:outline-style><text:list-style style:name='A'><text:list-level-style-number text:level='1' style:num-format='1' style:num-suffix='.'/>\
+                  <text:list-level-style-number text:level='2' style:num-format='a' text:display-levels='2' style:num-prefix='(' style:num-suffix=')'/>\
+                  </text:list-style></office:document-styles>";
+    let content = "<office:document-content><text:list-style style:name='B'><text:list-level-style-number text:level='1' style:num-format='1' text:start-value='4111'>\
+                   <style:list-level-properties><style:list-level-label-alignment text:label-followed-by='nothing'/></style:list-level-properties>\
+                   </text:list-level-style-number></text:list-style><text:h text:outline-level='1'>h</text:h>\
+                   <text:list text:style-name='A'><text:list-header><text:p>x</text:p></text:list-header><text:list-item><text:p>a</text:p><text:p>more</text:p>\
+                   <text:list><text:list-item><text:p>b</text:p></text:list-item><text:list-item><text:p>c</text:p></text:list-item></text:list></text:list-item>\
+                   <text:list-item text:start-value='7'><text:p>d</text:p></text:list-item></text:list>\
+                   <text:list text:style-name='A' text:continue-numbering='true'><text:list-item><text:p>e</text:p></text:list-item></text:list>\
+                   <text:list text:style-name='A'><text:list-item><text:p>f</text:p></text:list-item></text:list>\
+                   <text:h text:outline-level='1'>i</text:h><text:h text:outline-level='1' text:is-list-header='true'>j</text:h>\
+                   <text:list text:style-name='B'><text:list-item><text:p>1111 1111</text:p></text:list-item></text:list></office:document-content>";
+    let shown =
+        "I.\th\nx\n1.\ta\nmore\n(1.a)\tb\n(1.b)\tc\n7.\td\n8.\te\n1.\tf\nII.\ti\nj\n4111\t1111 1111\n";
+    for order in [["styles.xml", "content.xml"], ["content.xml", "styles.xml"]] {
+        let octets = |name: &str| if name == "styles.xml" { styles } else { content };
+        let texts = in_package(FileKind::Odt, &order.map(|name| (name, octets(name))));
+        holds(&texts, "", Kind::Text, shown);
+        holds(&texts, "", Kind::Hidden, "41111111 1111\n");
+    }
+}
+
+#[test]
+fn a_deleted_heading_is_not_counted_and_the_date_of_the_deletion_is_no_part_of_it() {
+    let content = "<office:document-content><text:outline-style><text:outline-level-style text:level='1' style:num-format='1'/></text:outline-style>\
+                   <text:tracked-changes><text:changed-region><text:deletion><office:change-info><dc:creator>Ann</dc:creator><dc:date>2013-06-28T16:50:00</dc:date>\
+                   </office:change-info><text:h text:outline-level='1'>Gone</text:h></text:deletion></text:changed-region></text:tracked-changes>\
+                   <text:h text:outline-level='1'>Here</text:h></office:document-content>";
+    let texts = in_package(FileKind::Odt, &[("content.xml", content)]);
+    holds(&texts, "", Kind::Text, "1\tHere\n");
+    holds(&texts, "", Kind::Hidden, "2013-06-28T16:50:00\nGone\n");
+}
+
+/// What a package of these entries says, being told by its octets.
+fn as_it_comes(entries: &[(&str, &str)]) -> (String, usize) {
+    let octets = stored_zip(entries);
+    let limits = Limits::default();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let how = How { limits: &limits, deadline, documents: &InProcess, passwords: &[], digests: false };
+    let opened = open_file("document", &octets, &how);
+    assert_eq!(opened.unscannable, []);
+    let texts: Vec<_> = opened.segments.iter().map(|segment| segment.text.as_ref()).collect();
+    (texts.join("\n"), opened.ambiguous.len())
+}
+
+#[test]
+fn a_document_is_read_by_what_is_in_it_whatever_its_folders_are_called() {
+    let types = "<Types><Override PartName='/d.xml' ContentType='application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml'/></Types>";
+    let document = "<w:document><w:p><w:r><w:t>4111</w:t></w:r><w:r><w:t>1111</w:t></w:r></w:p></w:document>";
+    let manifest = "<manifest:manifest><manifest:file-entry manifest:full-path='/' manifest:media-type='application/vnd.oasis.opendocument.text'/></manifest:manifest>";
+    let content =
+        "<office:document-content><text:p>5500<text:span>0055</text:span></text:p></office:document-content>";
+    let word = [("[content_types].xml", types), ("d.xml", document)];
+    let writer = [("META-INF/manifest.xml", manifest), ("content.xml", content)];
+    let (text, ambiguous) = as_it_comes(&word);
+    assert!(text.contains("41111111") && ambiguous == 0, "{text}");
+    let (text, ambiguous) = as_it_comes(&writer);
+    assert!(text.contains("55000055") && ambiguous == 0, "{text}");
+    let mimetype = ("mimetype", "application/vnd.oasis.opendocument.text");
+    for first in [&[mimetype][..], &[("word/x.xml", "<x/>")], &[("mimetype", "application/epub+zip")]] {
+        let (text, ambiguous) = as_it_comes(&[first, &word, &writer].concat());
+        assert!(
+            text.contains("41111111") && text.contains("55000055") && ambiguous == 1,
+            "{first:?}: {text}"
+        );
+    }
+}
+
+#[test]
 fn words_that_number_a_list_are_read_and_plain_numbers_are_nothing() {
     let numbering =
         "<w:numbering><w:lvlText w:val='%1.%2.'/><w:lvlText w:val='Zephyr 4111 %1'/></w:numbering>";

@@ -322,3 +322,141 @@ fn what_an_embedded_program_draws_is_read_also_where_the_table_of_texts_is_silen
     assert_eq!(readings(&octets), ["4111"]);
     assert_eq!(opened(&octets, &[]).ambiguous, []);
 }
+
+#[test]
+fn what_is_painted_over_is_not_seen_and_what_shines_through_is() {
+    let resources = format!("{FONT}/ExtGState<</G<</ca .5>>/M<</BM/Multiply>>>>");
+    // The box of `q` in `MAqRK`, and letters before and behind it.
+    let text = "BT /F 100 Tf 0 700 Td (41) Tj (q) Tj (11) Tj ET";
+    for cover in [
+        "1 g 111.2 650 55.6 200 re f",
+        ".9 g 111.2 850 m 166.8 850 l 166.8 650 l 111.2 650 l h f",
+        "q 55.6 0 0 200 111.2 650 cm BI /W 1 /H 1 /BPC 8 /CS /G ID x EI Q",
+        "q 1 g 0 0 900 900 re 111.2 650 55.6 200 re f Q BT /F 100 Tf 0 700 Td (41) Tj ET BT /F 100 Tf 166.8 700 Td (11) Tj ET",
+    ] {
+        let readings = readings(&page(&format!("{text} {cover}"), &resources, ""));
+        assert_eq!(readings.len(), 2, "{cover}: {readings:?}");
+        assert!(!readings[0].contains('q') && readings[0].contains("41"), "{cover}: {readings:?}");
+        assert!(readings[1].contains("41q11"), "{cover}: {readings:?}");
+    }
+    for through in [
+        "/G gs 1 g 111.2 650 55.6 200 re f",
+        "/M gs 1 g 111.2 650 55.6 200 re f",
+        "1 g 100 650 80 200 re 111.2 650 55.6 200 re f*",
+        "1 g 111.2 650 55.6 200 re S",
+        "q 55.6 0 0 200 111.2 650 cm BI /W 1 /H 1 /IM true /D [1 0] ID x EI Q",
+        "q 0 0 9 9 re W n 1 g 111.2 650 55.6 200 re f Q",
+    ] {
+        assert_eq!(readings(&page(&format!("{text} {through}"), &resources, "")), ["41q11"], "{through}");
+    }
+}
+
+#[test]
+fn a_word_painted_over_in_part_is_read_by_its_letters() {
+    let content = "BT /F 100 Tf 0 700 Td (41q11) Tj ET 1 g 111.2 650 55.6 200 re f";
+    let readings = readings(&page(content, FONT, ""));
+    assert_eq!((readings[0].replace([' ', '\n'], ""), readings[1].as_str()), ("4111".to_owned(), "41q11"));
+}
+
+#[test]
+fn letters_in_the_colour_of_what_they_stand_on_are_not_seen_and_white_ones_on_black_are() {
+    let paper =
+        |text: &str| page(&format!("0 0 1 rg 0 600 900 300 re f BT /F 12 Tf 72 700 Td {text} ET"), FONT, "");
+    let found = readings(&paper("1 g (4111) Tj 0 0 1 rg [(q) 556] TJ 1 g (1111) Tj"));
+    assert_eq!((found.len(), found[0].as_str()), (2, "41111111"));
+    assert_eq!(readings(&paper("1 g (4111) Tj")), ["4111"]);
+    // Lines round letters are seen, white as these may be.
+    assert_eq!(readings(&page("BT /F 12 Tf 72 700 Td (41) Tj 1 g 2 Tr (11) Tj ET", FONT, "")), ["4111"]);
+}
+
+#[test]
+fn pictures_hide_what_is_under_them_unless_they_have_a_mask() {
+    let picture = |more: &str| {
+        format!(
+            "5 0 obj<</Type/XObject/Subtype/Image/Width 1/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray/Length 1{more}>>stream\nx\nendstream endobj\n\
+             6 0 obj<</Type/XObject/Subtype/Image/Width 1/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray/Length 1>>stream\nx\nendstream endobj\n\
+             7 0 obj<</Type/XObject/Subtype/Image/Width 1/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray/Filter/ASCIIHexDecode/Length 3>>stream\nff>\nendstream endobj"
+        )
+    };
+    let resources = format!("{FONT}/XObject<</X 5 0 R>>");
+    let content = "BT /F 100 Tf 0 700 Td (41) Tj (q) Tj (11) Tj ET q 55.6 0 0 200 111.2 650 cm /X Do Q";
+    for (more, count) in
+        [("", 2), ("/SMask 7 0 R", 2), ("/SMask 6 0 R", 1), ("/Mask[0 9]", 1), ("/ImageMask true", 1)]
+    {
+        let readings = readings(&page(content, &resources, &picture(more)));
+        assert_eq!(readings.len(), count, "{more}: {readings:?}");
+        assert_eq!(readings[count - 1], "41q11", "{more}");
+    }
+}
+
+/// A page with a word on a layer, and what the catalogue says of two of these.
+fn layered(content: &str, more: &str, first: &str) -> Vec<u8> {
+    let objects = format!(
+        "5 0 obj<</Type/OCG/Name(one)>>endobj\n6 0 obj<</Type/OCG/Name(two){more}>>endobj\n\
+         7 0 obj<</Type/XObject/Subtype/Form/OC 5 0 R/Length 2>>stream\n/L\nendstream endobj"
+    );
+    let resources = format!(
+        "{FONT}/XObject<</X 8 0 R>>/Properties<</A 5 0 R/B 6 0 R/Any<</Type/OCMD/OCGs[5 0 R 6 0 R]>>/All<</Type/OCMD/OCGs[5 0 R 6 0 R]/P/AllOn>>\
+         /None<</Type/OCMD/OCGs 5 0 R/P/AllOff>>/Not<</Type/OCMD/VE[/And [/Not 6 0 R] [/Or 6 0 R 5 0 R]]>>>>"
+    );
+    let form = "8 0 obj<</Type/XObject/Subtype/Form/OC 5 0 R/Length 41>>stream\nBT /F 12 Tf 98.7 700 Td [(q) 556] TJ ET   \nendstream endobj";
+    let octets = String::from_utf8(page(content, &resources, &format!("{objects}\n{form}"))).expect("ASCII");
+    let all = format!("/Type/Catalog/OCProperties<</OCGs[5 0 R 6 0 R]/D<<{first}>>>>");
+    octets.replace("/Type/Catalog", &all).into_bytes()
+}
+
+#[test]
+fn what_lies_on_a_layer_that_is_off_is_not_seen() {
+    let marked = |layer: &str| {
+        format!("BT /F 12 Tf 72 700 Td (4111) Tj /OC /{layer} BDC [(q) 556] TJ EMC (1111) Tj ET")
+    };
+    let seen = |content: &str, more: &str, first: &str| readings(&layered(content, more, first)).len() == 1;
+    for (layer, when_one_is_off) in
+        [("A", false), ("B", true), ("Any", true), ("All", false), ("None", true), ("Not", false)]
+    {
+        assert_eq!(seen(&marked(layer), "", "/OFF[5 0 R]"), when_one_is_off, "{layer}");
+    }
+    assert!(seen(&marked("A"), "", ""));
+    assert!(!seen(&marked("A"), "", "/BaseState/OFF"));
+    assert!(seen(&marked("A"), "", "/BaseState/OFF/ON[5 0 R]"));
+    assert!(!seen(&marked("B"), "/Usage<</View<</ViewState/OFF>>>>", ""));
+    assert!(!seen(
+        "BT /F 12 Tf 72 700 Td (4111) Tj ET /X Do BT /F 12 Tf 98.7 700 Td (1111) Tj ET",
+        "",
+        "/OFF[5 0 R]"
+    ));
+    let found = readings(&layered(&marked("A"), "", "/OFF[5 0 R]"));
+    assert!(found[0] == "41111111" && found[1].contains('q'), "{found:?}");
+    // What is not seen hides nothing.
+    let cover = "BT /F 12 Tf 72 700 Td (4111) Tj ET /OC /A BDC 1 g 0 600 900 300 re f EMC";
+    assert!(seen(cover, "", "/OFF[5 0 R]"));
+}
+
+/// A program in Adobe's form with the glyphs `four` and `one`, on the octets 65 and 66.
+const COMPACT: &str = "010004010001010102460001010107a20fa710ab110000000015001200024142000301010203040e0e0e";
+
+#[test]
+fn names_of_glyphs_in_programs_of_adobes_form_are_read_also_where_the_table_of_texts_is_silent_or_lies() {
+    let program = format!(
+        "6 0 obj<</Subtype/Type1C/Filter/ASCIIHexDecode/Length {}>>stream\n{COMPACT}\nendstream endobj",
+        COMPACT.len()
+    );
+    let simple = |more: &str| {
+        format!("/Font<</F<</Type/Font/Subtype/Type1/FontDescriptor<</Flags 4/FontFile3 6 0 R>>{more}>>>>")
+    };
+    let composite = |more: &str| {
+        format!(
+            "/Font<</F<</Type/Font/Subtype/Type0/Encoding/Identity-H{more}/DescendantFonts[<</Subtype/CIDFontType0/FontDescriptor<</FontFile3 6 0 R>>>>]>>>>"
+        )
+    };
+    let lie = "5 0 obj<</Length 100>>stream\n4 beginbfchar <41> <0045> <42> <0042> <0001> <0045> <0002> <0042> endbfchar                        \nendstream endobj";
+    for (content, font) in [
+        ("BT /F 12 Tf 72 700 Td <41424242> Tj ET", &simple as &dyn Fn(&str) -> String),
+        ("BT /F 12 Tf 72 700 Td <0001000200020002> Tj ET", &composite),
+    ] {
+        assert_eq!(readings(&page(content, &font(""), &program)), ["4111"]);
+        let octets = page(content, &font("/ToUnicode 5 0 R"), &format!("{program}\n{lie}"));
+        assert_eq!(readings(&octets), ["4111", "EBBB"]);
+        assert_eq!(opened(&octets, &[]).ambiguous.len(), 1);
+    }
+}

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::ole::{Fields, u16_at, u32_at, wide};
-use super::{Output, doc, encrypted, msg, ole, ooxml, ppt, vba, xls, xlsb};
+use super::{Output, blip, doc, encrypted, msg, ole, ooxml, ppt, vba, xls, xlsb};
 use crate::{AmbiguityReason, DocumentRequest, FileKind, Kind, Reason};
 
 const SIGNATURE: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
@@ -167,7 +167,8 @@ impl<'a> Cfb<'a> {
             let high = u64::from(u32_at(entry, 124).unwrap_or(0));
             self.entries.push(Entry {
                 name: wide(&entry[..length]),
-                is_stream: entry[66] == 2,
+                // Programs open a stream also where its type is none; storages have nothing to read.
+                is_stream: !matches!(entry[66], 0 | 1 | 5),
                 size: if wide_sizes { size | high << 32 } else { size },
                 start: u32_at(entry, 116).unwrap_or(u32::MAX),
             });
@@ -274,8 +275,15 @@ pub(super) fn storage(
     for (index, name) in names {
         out.spend(0)?;
         let read = match name.to_ascii_lowercase().as_str() {
-            "worddocument" => doc::read(file, storage, place, out),
-            "workbook" | "book" => xls::read(&file.read(index), place, out),
+            "worddocument" => {
+                let read = doc::read(file, storage, place, out);
+                with_pictures(read, &file.read(index), place, out)
+            }
+            "workbook" | "book" => workbook(&file.read(index), place, out),
+            // Where PowerPoint 97 and Word keep pictures.
+            "pictures" | "data" => blip::read(&file.read(index), place, out),
+            // All words of a presentation of PowerPoint 95, whose other records have no reader.
+            "text_content" => words(&file.read(index), place, out),
             "powerpoint document" => ppt::read(file, storage, place, out),
             "\u{1}ole10native" => package(&file.read(index), out),
             "package" | "contents" => hand_on(&name, &file.read(index), out),
@@ -286,7 +294,8 @@ pub(super) fn storage(
             "dir" => vba::read(file, storage, place, out),
             _ => continue,
         };
-        known |= !name.starts_with('\u{5}');
+        known |=
+            !name.starts_with('\u{5}') && !matches!(name.to_ascii_lowercase().as_str(), "pictures" | "data");
         let wanted = file.entries.get(index).map_or(0, |entry| entry.size);
         if outcome.is_ok() && (file.read(index).len() as u64) < wanted {
             outcome = Err(Reason::Corrupt);
@@ -300,6 +309,33 @@ pub(super) fn storage(
         }
     }
     outcome.map(|()| known)
+}
+
+fn workbook(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<(), Reason> {
+    let read = xls::read(octets, place, out);
+    with_pictures(read, &blip::of_workbook(octets), place, out)
+}
+
+/// Pictures come behind the texts, but not where a bound was met or the document is closed.
+fn with_pictures(
+    read: Result<(), Reason>,
+    octets: &[u8],
+    place: &str,
+    out: &mut Output<'_>,
+) -> Result<(), Reason> {
+    let pictures = match &read {
+        Ok(()) | Err(Reason::Corrupt) => blip::read(octets, place, out),
+        Err(_) => Ok(()),
+    };
+    read.and(pictures)
+}
+
+/// Words one paragraph behind the other.
+fn words(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<(), Reason> {
+    let octets = octets.trim_ascii_end();
+    let end = octets.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);
+    let text = encoding_rs::WINDOWS_1252.decode_without_bom_handling(&octets[..end]).0;
+    out.text(place, Kind::Text, text.replace(['\r', '\u{b}', '\0'], "\n"))
 }
 
 fn package(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {

@@ -2,9 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::{DocumentAnswer, DocumentRequest, Documents, FileKind, Reason};
+use crate::{AmbiguityReason, DocumentAnswer, DocumentRequest, Documents, FileKind, Reason};
 
 mod ar;
+mod blip;
 mod cab;
 mod cfb;
 mod closed;
@@ -18,6 +19,7 @@ pub mod fuzz;
 pub mod fuzz_docs;
 mod image;
 mod iso;
+mod lists;
 mod msg;
 mod odf;
 mod ole;
@@ -90,12 +92,59 @@ pub(crate) enum Wanted {
     Pixels,
 }
 
+/// A zip without a mark of what it is: an archive of files, unless it is a document all the same.
+fn archive(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
+    let natures = zip::natures(request, out);
+    match (natures.office, natures.open_document) {
+        (true, _) => office(request, out),
+        (_, true) => odf::open(request, out),
+        _ => zip::open(request, out),
+    }
+}
+
+fn office(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
+    let natures = zip::natures(request, out);
+    let read = match natures.binary {
+        true => xlsb::open(&DocumentRequest { kind: FileKind::Xlsb, ..*request }, out),
+        false => ooxml::open(request, out),
+    };
+    also(natures.open_document, odf::open, read, request, out)
+}
+
+fn open_document(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
+    let read = odf::open(request, out);
+    also(zip::natures(request, out).office, ooxml::open, read, request, out)
+}
+
+fn book(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
+    let natures = zip::natures(request, out);
+    let read = epub::open(request, out);
+    let read = also(natures.office, ooxml::open, read, request, out);
+    also(natures.open_document, odf::open, read, request, out)
+}
+
+/// What another program takes for a document of its own is read as that, too.
+fn also(
+    wanted: bool,
+    reader: fn(&DocumentRequest<'_>, &mut Output<'_>) -> Result<(), Reason>,
+    read: Result<(), Reason>,
+    request: &DocumentRequest<'_>,
+    out: &mut Output<'_>,
+) -> Result<(), Reason> {
+    if !wanted || !matches!(read, Ok(()) | Err(Reason::Encrypted | Reason::Corrupt)) {
+        return read;
+    }
+    out.ambiguous("", AmbiguityReason::ContainerDisagreement);
+    let other = reader(request, out);
+    read.and(other)
+}
+
 /// Which reader opens which kind.
 fn dispatch(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
     use FileKind::*;
     match request.kind {
         // containers
-        Zip | Jar => zip::open(request, out),
+        Zip | Jar => archive(request, out),
         Gzip | Bzip2 | Xz | Lzma | Zstd => packed::open(request, out),
         Tar => tar::open(request, out),
         SevenZip => sevenzip::open(request, out),
@@ -106,10 +155,10 @@ fn dispatch(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), R
         Cpio => cpio::open(request, out),
         Rar | Arj | Lha | Ace => closed::open(request, out),
         // office
-        Docx | Docm | Dotx | Xlsx | Xlsm | Xltx | Pptx | Pptm | Ppsx | Potx => ooxml::open(request, out),
+        Docx | Docm | Dotx | Xlsx | Xlsm | Xltx | Pptx | Pptm | Ppsx | Potx => office(request, out),
         Xlsb => xlsb::open(request, out),
-        Odt | Ods | Odp | Odg => odf::open(request, out),
-        Epub => epub::open(request, out),
+        Odt | Ods | Odp | Odg => open_document(request, out),
+        Epub => book(request, out),
         Xml | Text => flat::open(request, out),
         // other documents
         Pdf => pdf::open(request, out),

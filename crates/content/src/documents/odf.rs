@@ -8,6 +8,10 @@ use super::{Output, picture, zip};
 use crate::rows::Rows;
 use crate::{DocumentRequest, FileKind, Kind, Reason};
 
+mod numbering;
+
+use numbering::Numbering;
+
 /// A cell that is repeated is text as often as this.
 const MOST_REPEATS: u32 = 16;
 
@@ -22,13 +26,36 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
             return locked(&octets, out);
         }
     }
-    for entry in entries.iter().filter(|entry| !entry.is_folder()) {
-        let Some(octets) = archive.octets_of(entry, out)? else { continue };
-        let read = part(&entry.name, octets, out);
+    // Lists have styles that may stand behind the text.
+    let styles_at = entries.iter().position(|entry| entry.name == "styles.xml");
+    let mut known = styles_at.map(|at| archive.octets_of(&entries[at], out)).transpose()?.flatten();
+    let mut numbering = known.as_deref().map(numbering_of).unwrap_or_default();
+    for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| !entry.is_folder()) {
+        let octets = if Some(at) == styles_at { known.take() } else { archive.octets_of(entry, out)? };
+        let Some(octets) = octets else { continue };
+        let of_text = entry.name == "content.xml";
+        let numbering = if of_text { std::mem::take(&mut numbering) } else { Numbering::default() };
+        let read = part(&entry.name, octets, numbering, out);
         super::ooxml::report(read, &entry.name, out)?;
     }
     out.at("");
     Ok(())
+}
+
+/// The styles of lists; damage is told by who reads the rest of it.
+fn numbering_of(styles: &[u8]) -> Numbering {
+    let mut numbering = Numbering::default();
+    let _ = walk(styles, |node| {
+        match node {
+            Node::Start(name, attributes) if !matches!(name, "p" | "h") => {
+                drop(numbering.start(name, attributes))
+            }
+            Node::End(name) => numbering.end(name),
+            _ => {}
+        }
+        Ok(())
+    });
+    numbering
 }
 
 /// A document that is one XML file.
@@ -55,11 +82,11 @@ fn locked(manifest: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
 /// Where programs keep previews.
 const PREVIEWS: &[&str] = &["ObjectReplacements/", "Pictures/TablePreview"];
 
-fn part(name: &str, octets: Vec<u8>, out: &mut Output<'_>) -> Result<(), Reason> {
+fn part(name: &str, octets: Vec<u8>, numbering: Numbering, out: &mut Output<'_>) -> Result<(), Reason> {
     let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
     let root = || xml::root(&octets);
     match file {
-        "content.xml" => Content::new(folder.to_owned()).read(&octets, out),
+        "content.xml" => Content { numbering, ..Content::new(folder.to_owned()) }.read(&octets, out),
         "styles.xml" => Content::new(folder.to_owned()).styles(&octets, out),
         "meta.xml" => {
             let (text, read) = xml::plain(&octets);
@@ -127,6 +154,10 @@ struct Content {
     hidden_columns: Vec<(u32, u32)>,
     slides: usize,
     links: String,
+    numbering: Numbering,
+    /// Paragraphs with the number or word before them, where nothing stands between; and where the text of such a one begins.
+    glued: String,
+    glued_at: Option<(usize, usize)>,
 }
 
 impl Content {
@@ -157,6 +188,10 @@ impl Content {
             }
         });
         while self.flows.pop().map(|flow| hand_on(flow, out)).transpose()?.is_some() {}
+        out.text(&self.place, Kind::Hidden, self.glued)?;
+        if self.numbering.room.is_over() {
+            out.unscannable(&self.place, Reason::TooBig);
+        }
         out.text("links", Kind::Link, self.links)?;
         read
     }
@@ -191,7 +226,31 @@ impl Content {
         }
     }
 
+    /// What the list of a paragraph puts before it.
+    fn number(&mut self, name: &str, attributes: &Attributes<'_>) {
+        let Some(before) = self.numbering.start(name, attributes) else { return };
+        self.push(&before.text);
+        self.push("\t");
+        if let Some(flow) = self.flows.last().filter(|_| before.glued) {
+            self.glued.push_str(&before.text);
+            self.glued_at = Some((self.flows.len(), flow.text.len()));
+        }
+    }
+
+    /// A paragraph ends.
+    fn end_of_glued(&mut self) {
+        if let Some((_, at)) = self.glued_at.take_if(|(flows, _)| *flows == self.flows.len()) {
+            let text = self.flows.last().and_then(|flow| flow.text.get(at..)).unwrap_or_default();
+            self.glued.push_str(text);
+            self.glued.push('\n');
+        }
+    }
+
     fn start(&mut self, name: &str, attributes: &Attributes<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
+        // What was deleted is not counted.
+        if !self.in_spreadsheet && self.flows.iter().all(|flow| flow.ends != "tracked-changes") {
+            self.number(name, attributes);
+        }
         match name {
             "s" => {
                 let count = attributes.get("c").and_then(|count| count.parse().ok()).unwrap_or(1_usize);
@@ -355,8 +414,13 @@ impl Content {
     }
 
     fn end(&mut self, name: &str, out: &mut Output<'_>) -> Result<(), Reason> {
+        self.numbering.end(name);
         match name {
-            "p" | "h" => self.push("\n"),
+            "p" | "h" => {
+                self.end_of_glued();
+                self.push("\n");
+            }
+            "date" => self.push("\n"),
             "table-cell" | "covered-table-cell" if !self.in_spreadsheet => self.push("\n"),
             "table-row" if !self.in_spreadsheet => {
                 self.rows(Rows::end_row);

@@ -10,15 +10,18 @@ use crate::{DocumentRequest, Kind, Reason};
 
 mod date;
 mod format;
+mod numbering;
 mod package;
 mod sheet;
 mod slides;
 mod text;
 
 pub(super) use format::{Formats, at_most_15_digits, plain as plain_number};
+use numbering::Numbering;
 use package::Part;
 pub(super) use package::{Package, report, stem};
 pub(super) use sheet::header_text;
+use text::Styles;
 
 /// Opens a document, workbook or presentation.
 pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
@@ -56,10 +59,20 @@ fn others(package: &Package, drawings_done: bool, out: &mut Output<'_>) -> Resul
     for part in package.of_root("styles") {
         report(text::unseen_styles(&part.octets, &mut unseen), &part.name, out)?;
     }
-    let unseen = Rc::new(unseen);
+    let mut numbering = Numbering::default();
+    for part in package.of_root("numbering") {
+        report(numbering.read(&part.octets), &part.name, out)?;
+    }
+    if !numbering.is_empty() {
+        for part in package.of_root("styles") {
+            report(numbering.read_styles(&part.octets), &part.name, out)?;
+        }
+    }
+    let styles = Styles { unseen, numbering };
+    let styles = Rc::new(styles);
     for part in &package.parts {
         out.at(&part.name);
-        let read = match other(part, &unseen, drawings_done, out) {
+        let read = match other(part, &styles, drawings_done, out) {
             // What looks like a part without text, but is none of this package, is anybody's file.
             Ok(false) if package.type_of(&part.name).is_none() && part.name != "[Content_Types].xml" => {
                 out.file(part.name.clone(), part.octets.clone())
@@ -75,13 +88,13 @@ fn others(package: &Package, drawings_done: bool, out: &mut Output<'_>) -> Resul
 /// Parts of documents, and those that every kind of package has; false where it shows nothing by what it is.
 fn other(
     part: &Part,
-    unseen: &Rc<HashSet<String>>,
+    styles: &Rc<Styles>,
     drawings_done: bool,
     out: &mut Output<'_>,
 ) -> Result<bool, Reason> {
     let name = stem(&part.name);
     let word = |place: &str, kind: Kind, out: &mut Output<'_>| {
-        let (texts, read) = text::read_with(unseen, &part.octets);
+        let (texts, read) = text::read_with(styles, &part.octets);
         texts.hand_on(place, kind, out)?;
         read
     };

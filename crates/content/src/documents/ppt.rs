@@ -6,7 +6,7 @@ use super::Output;
 use super::cfb::Cfb;
 use super::ole::{u16_at, u32_at, wide};
 use super::shape;
-use crate::{Kind, Reason};
+use crate::{FileKind, Kind, Reason};
 
 /// Edits whose directories are followed.
 const MAX_EDITS: usize = 10_000;
@@ -40,9 +40,22 @@ pub(super) fn read(file: &Cfb<'_>, storage: usize, place: &str, out: &mut Output
         return Err(Reason::Encrypted);
     }
     let objects = Objects::read(&octets, u32_at(&user, 16));
-    let mut reader =
-        Reader { out, prefix: place, objects, open: Vec::new(), slide: 0, old: false, texts: Vec::new() };
-    reader.walk(&octets)
+    let mut reader = Reader {
+        out,
+        prefix: place,
+        objects,
+        open: Vec::new(),
+        slide: 0,
+        old: false,
+        known: false,
+        texts: Vec::new(),
+    };
+    reader.walk(&octets)?;
+    // PowerPoint 95 has other records; it keeps the words once more.
+    match reader.known || file.find(storage, "Text_Content").is_some() {
+        true => Ok(()),
+        false => Err(Reason::Unsupported(FileKind::Ppt)),
+    }
 }
 
 struct Record {
@@ -142,6 +155,8 @@ struct Reader<'o, 'l, 'p> {
     slide: u32,
     /// What is being read was replaced by a later edit.
     old: bool,
+    /// It has slides, or what belongs to them.
+    known: bool,
     texts: Vec<(String, Kind, String)>,
 }
 
@@ -175,6 +190,7 @@ impl Reader<'_, '_, '_> {
     }
 
     fn enter(&mut self, record: &Record, at: usize, end: usize) {
+        self.known |= matches!(record.kind, id::SLIDE | id::NOTES | id::DOCUMENT | id::MASTER);
         if self.open.is_empty() && matches!(record.kind, id::SLIDE | id::NOTES | id::DOCUMENT | id::MASTER) {
             self.old = self.objects.is_old(at);
         }

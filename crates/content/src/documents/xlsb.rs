@@ -25,6 +25,12 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
         let role = Role::of(package.type_of(&name), &name.to_ascii_lowercase());
         parts.entry(role).or_default().push((name, octets));
     }
+    for (name, octets) in parts.iter().filter(|(role, _)| **role != Role::Other).flat_map(|(_, parts)| parts)
+    {
+        if records::are_cut(octets) {
+            out.unscannable(name, Reason::Corrupt);
+        }
+    }
     let mut book = Book::default();
     let mut take = |role: Role| parts.remove(&role).unwrap_or_default();
     for (name, octets) in take(Role::Workbook) {
@@ -142,13 +148,13 @@ impl Book {
         for (id, data) in Records::of(octets) {
             match id {
                 153 if u32_at(data, 0).unwrap_or(0) & 1 != 0 => self.formats.counts_from_1904(),
-                156 if self.sheets.len() < MOST_SHEETS => {
+                156 => {
                     let hidden = u32_at(data, 0).unwrap_or(0) & 3 != 0;
                     let mut fields = Fields(data.get(8..).unwrap_or_default());
                     let link = take_string(&mut fields).unwrap_or_default();
                     let name = take_string(&mut fields).unwrap_or_default();
                     out.text("sheet name", if hidden { Kind::Hidden } else { Kind::Text }, name.as_str())?;
-                    if let Some(target) = links.get(&link) {
+                    if let Some(target) = links.get(&link).filter(|_| self.sheets.len() < MOST_SHEETS) {
                         self.sheets.insert(target.clone(), Title { name, hidden });
                     }
                 }

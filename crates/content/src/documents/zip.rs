@@ -24,6 +24,42 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
     archive.rest(out)
 }
 
+/// What else than an archive of files a zip may be, by the names in it: programs open packages by what is in them, whatever the folders
+/// are called and whatever stands before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Natures {
+    /// It says of its parts that they are Word's, Excel's or PowerPoint's.
+    pub(super) office: bool,
+    /// Its workbook is in Excel's binary form.
+    pub(super) binary: bool,
+    pub(super) open_document: bool,
+}
+
+pub(super) fn natures(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Natures {
+    let directory = directory::read(request.octets, request.limits.parts as usize);
+    let find = |name: &str| directory.entries.iter().find(|entry| entry.name.eq_ignore_ascii_case(name));
+    let mut says = |name: &str, words: &[&[u8]]| {
+        let entry = find(name).filter(|entry| !entry.encrypted())?;
+        let (octets, _) = content::unpack(request.octets, entry, out);
+        Some(words.iter().any(|word| memchr::memmem::find(&octets, word).is_some()))
+    };
+    let office = says(
+        "[Content_Types].xml",
+        &[
+            b"wordprocessingml",
+            b"spreadsheetml",
+            b"presentationml",
+            b"vnd.ms-word",
+            b"vnd.ms-excel",
+            b"vnd.ms-powerpoint",
+        ],
+    );
+    let open_document =
+        find("content.xml").and_then(|_| says("META-INF/manifest.xml", &[b"vnd.oasis.opendocument"]));
+    let binary = office == Some(true) && says("[Content_Types].xml", &[b"sheet.binary"]) == Some(true);
+    Natures { office: office.unwrap_or(false), binary, open_document: open_document.unwrap_or(false) }
+}
+
 /// An archive that is being read.
 pub(super) struct Archive<'a> {
     pub(super) octets: &'a [u8],

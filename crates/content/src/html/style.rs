@@ -1,9 +1,11 @@
 //! What hides an element or turns its text round: its own style, and rules of the page's style sheets, as far as a tag, a class or an id tells
 //! whom they mean.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use html5gum::{SpanBound, StartTag};
+
+use super::place::Place;
 
 /// Rules that hide, of one page.
 const MOST_RULES: usize = 4_096;
@@ -17,6 +19,8 @@ pub(super) struct Sheet {
     forces: Whom,
     rightward: Whom,
     leftward: Whom,
+    /// Where rules put whom they name.
+    places: HashMap<String, Place>,
 }
 
 /// Elements that rules mean.
@@ -146,6 +150,32 @@ impl Sheet {
             Some(false) => self.leftward.add(selector),
             None => {}
         }
+        let place = Place::of_style(style);
+        if !place.is_none() && self.places.len() < MOST_RULES && selector.len() <= LONGEST_SELECTOR {
+            for whom in selector.split(',').filter_map(whom).filter(|whom| !whom.is_empty()) {
+                let known = self.places.entry(whom.to_owned()).or_default();
+                *known = place.or(*known);
+            }
+        }
+    }
+
+    /// Where rules put an element.
+    pub(super) fn places(&self, tag: &[u8], class: Option<&str>, id: Option<&str>) -> Place {
+        let mut place = Place::default();
+        if self.places.is_empty() {
+            return place;
+        }
+        let mut take = |sign: &str, name: &str| {
+            if let Some(known) = self.places.get(&format!("{sign}{}", name.to_ascii_lowercase())) {
+                place = place.or(*known);
+            }
+        };
+        if let Some(id) = id {
+            take("#", id.trim());
+        }
+        class.into_iter().flat_map(str::split_ascii_whitespace).for_each(|class| take(".", class));
+        take("", &String::from_utf8_lossy(tag));
+        place
     }
 
     /// Whether a rule hides an element; one that does not say whom it means may mean any within a line.
@@ -176,13 +206,10 @@ impl Whom {
                 self.anybody = true;
                 return;
             }
-            let last =
-                selector.split([' ', '>', '+', '~', '\n', '\r', '\t', ';']).rfind(|part| !part.is_empty());
-            let Some(last) = last.filter(|last| !last.starts_with('@')) else { continue };
-            let known = last.find([':', '[', '*']).map_or(last, |end| &last[..end]);
-            match known.rfind(['.', '#']).map_or(known, |at| &known[at..]) {
-                "" => self.anybody = true,
-                whom => drop(self.known.insert(whom.to_owned())),
+            match whom(selector) {
+                None => {}
+                Some("") => self.anybody = true,
+                Some(whom) => drop(self.known.insert(whom.to_owned())),
             }
         }
     }
@@ -196,6 +223,14 @@ impl Whom {
                 || class.is_some_and(|all| all.split_ascii_whitespace().any(|class| has(".", class)))
                 || id.is_some_and(|id| has("#", id.trim())))
     }
+}
+
+/// Whom a selector means: `i`, `.class`, `#id`; of several parts, the last one that says so.
+fn whom(selector: &str) -> Option<&str> {
+    let last = selector.split([' ', '>', '+', '~', '\n', '\r', '\t', ';']).rfind(|part| !part.is_empty());
+    let last = last.filter(|last| !last.starts_with('@'))?;
+    let known = last.find([':', '[', '*']).map_or(last, |end| &last[..end]);
+    Some(known.rfind(['.', '#']).map_or(known, |at| &known[at..]))
 }
 
 fn without_comments(rules: &str) -> String {

@@ -320,16 +320,26 @@ def by_paper(octets):
     return "\n".join(texts)
 
 
+# Documents that may have lists, with the endings of their files.
+LISTS = {
+    "application/rtf": "rtf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/vnd.oasis.opendocument.text-flat-xml": "fodt",
+}
+
+
 def by_writer(octets):
     """Documents with lists, as LibreOffice shows them; a start takes seconds."""
     texts = []
     for kind, file in files_of(octets):
-        if kind == "application/rtf" and b"listtable" in file:
+        if kind in LISTS and (kind != "application/rtf" or b"listtable" in file):
             with tempfile.TemporaryDirectory() as folder:
-                (Path(folder) / "file.rtf").write_bytes(file)
-                line = ["soffice", f"-env:UserInstallation=file://{folder}/office", "--headless", "--convert-to", "txt:Text (encoded):UTF8"]
-                subprocess.run([*line, "--outdir", folder, f"{folder}/file.rtf"], capture_output=True, timeout=120)
-                texts.append((Path(folder) / "file.txt").read_text("utf-8", "replace"))
+                document = Path(folder) / f"file.{LISTS[kind]}"
+                document.write_bytes(file)
+                line = ["soffice", f"-env:UserInstallation=file://{folder}/office", "--headless", "--convert-to", "pdf", "--outdir", folder]
+                subprocess.run([*line, str(document)], capture_output=True, timeout=120)
+                paper = subprocess.run(["pdftotext", str(document.with_suffix(".pdf")), "-"], capture_output=True, timeout=20)
+                texts.append(paper.stdout.decode("utf-8", "replace"))
     return "\n".join(texts)
 
 
@@ -407,7 +417,7 @@ EACH = [
     ("saved and opened by chardet", lambda: module("chardet"), by_opening(by_chardet)),
     ("saved and opened by chromium", lambda: program("chromium") and program("tesseract"), by_chromium),
     ("saved and printed by pdftoppm", lambda: program("pdftoppm") and program("tesseract"), by_paper),
-    ("saved and opened by libreoffice", lambda: program("soffice"), by_writer),
+    ("saved and opened by libreoffice", lambda: program("soffice") and program("pdftotext"), by_writer),
     ("by hand: base64 -d", lambda: program("base64"), by_hand(ran(["base64", "-d", "-i"]))),
     ("by hand: python quopri", lambda: True, lambda octets: by_hand(by_quopri)(octets) + quopri.decodestring(octets).decode("latin-1")),
     ("by hand: strings", lambda: program("strings"), by_opening(ran(["strings", "-e", "l"]))),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use super::numbering::{Counters, Numbering};
 use crate::documents::Output;
 use crate::documents::xml::{Node, walk};
 use crate::rows::Rows;
@@ -10,6 +11,14 @@ use crate::{Kind, Reason};
 
 /// Styles of one document that show nothing.
 const MOST_STYLES: usize = 10_000;
+
+/// What a document says of its paragraphs apart from them.
+#[derive(Debug, Default)]
+pub(super) struct Styles {
+    /// Styles that show nothing.
+    pub(super) unseen: HashSet<String>,
+    pub(super) numbering: Numbering,
+}
 
 /// Texts of one part by what they are.
 #[derive(Debug, Default)]
@@ -25,8 +34,10 @@ pub(super) struct Texts {
     attributes: String,
     /// Codes of fields: `HYPERLINK "…"`.
     codes: String,
-    /// Styles that show nothing.
-    unseen: Rc<HashSet<String>>,
+    /// Paragraphs with the number or word before them, where nothing stands between.
+    glued: String,
+    styles: Rc<Styles>,
+    counters: Counters,
     state: State,
 }
 
@@ -43,10 +54,21 @@ struct State {
     vanished: bool,
     /// The paragraph's style says that it is not shown.
     paragraph_vanished: bool,
+    paragraph: Paragraph,
     /// A master: the sample text of its placeholders is shown on no slide.
     master: bool,
     placeholder: bool,
     shape_start: usize,
+}
+
+/// What a paragraph says of itself before its text.
+#[derive(Debug, Default)]
+struct Paragraph {
+    style: String,
+    list: Option<String>,
+    level: Option<usize>,
+    /// Where its text begins behind what stands glued to it.
+    glued: Option<usize>,
 }
 
 /// Reads a part. What was read before damage counts.
@@ -54,9 +76,9 @@ pub(super) fn read(octets: &[u8]) -> (Texts, Result<(), Reason>) {
     read_into(Texts::default(), octets)
 }
 
-/// Reads a part of a document with styles that show nothing.
-pub(super) fn read_with(unseen: &Rc<HashSet<String>>, octets: &[u8]) -> (Texts, Result<(), Reason>) {
-    read_into(Texts { unseen: unseen.clone(), ..Texts::default() }, octets)
+/// Reads a part of a document with styles.
+pub(super) fn read_with(styles: &Rc<Styles>, octets: &[u8]) -> (Texts, Result<(), Reason>) {
+    read_into(Texts { styles: styles.clone(), ..Texts::default() }, octets)
 }
 
 /// Styles whose text is not shown, by their ids.
@@ -81,7 +103,7 @@ pub(super) fn unseen_styles(octets: &[u8], unseen: &mut HashSet<String>) -> Resu
     })
 }
 
-fn is_off(value: Option<&str>) -> bool {
+pub(super) fn is_off(value: Option<&str>) -> bool {
     matches!(value, Some("0" | "false" | "off"))
 }
 
@@ -108,7 +130,19 @@ fn read_into(mut texts: Texts, octets: &[u8]) -> (Texts, Result<(), Reason>) {
 impl Texts {
     /// Hands the texts on; those of the part itself as `kind`.
     pub(super) fn hand_on(self, place: &str, kind: Kind, out: &mut Output<'_>) -> Result<(), Reason> {
-        let Self { mut shown, rows, hidden, boxes, rows_of_boxes, fallback, attributes, codes, .. } = self;
+        let Self {
+            mut shown,
+            rows,
+            hidden,
+            boxes,
+            rows_of_boxes,
+            fallback,
+            attributes,
+            codes,
+            glued,
+            counters,
+            ..
+        } = self;
         let mut rows = rows.into_ranges(&shown);
         if !boxes.trim().is_empty() {
             shown.push('\n');
@@ -123,6 +157,10 @@ impl Texts {
             codes.lines().filter(|code| !code.trim().is_empty()).partition(|code| code.contains("HYPERLINK"));
         let (links, codes) = (links.join("\n"), codes.join("\n"));
         out.text_with_rows(place, kind, shown, rows)?;
+        out.text(place, Kind::Hidden, glued)?;
+        if counters.room.is_over() {
+            out.unscannable(place, Reason::TooBig);
+        }
         out.text(place, Kind::Hidden, hidden)?;
         out.text(place, Kind::Hidden, codes)?;
         out.text(place, Kind::Link, links)?;
@@ -132,14 +170,26 @@ impl Texts {
 
     fn start(&mut self, name: &str, get: impl Fn(&str) -> Option<String>) {
         let off = || is_off(get("val").as_deref());
-        let unseen = |texts: &Self| get("val").is_some_and(|style| texts.unseen.contains(&style));
+        let unseen = |texts: &Self| get("val").is_some_and(|style| texts.styles.unseen.contains(&style));
         match name {
             "t" => self.state.in_text = true,
             "delText" => (self.state.in_text, self.state.deleted) = (true, self.state.deleted + 1),
             "instrText" | "delInstrText" => self.state.in_code = true,
             "fldSimple" => self.line("codes", get("instr")),
-            "p" => (self.state.paragraph_vanished, self.state.vanished) = (false, false),
-            "pStyle" => self.state.paragraph_vanished = unseen(self),
+            "p" => {
+                (self.state.paragraph_vanished, self.state.vanished) = (false, false);
+                self.state.paragraph = Paragraph::default();
+            }
+            "pStyle" => {
+                self.state.paragraph_vanished = unseen(self);
+                if self.state.paragraph_properties == 1 {
+                    self.state.paragraph.style = get("val").unwrap_or_default();
+                }
+            }
+            "numId" if self.state.paragraph_properties == 1 => self.state.paragraph.list = get("val"),
+            "ilvl" if self.state.paragraph_properties == 1 => {
+                self.state.paragraph.level = get("val").and_then(|level| level.parse().ok());
+            }
             "rStyle" if self.state.paragraph_properties == 0 => self.state.vanished |= unseen(self),
             "r" => self.state.vanished = self.state.paragraph_vanished,
             "pPr" => self.state.paragraph_properties += 1,
@@ -191,7 +241,12 @@ impl Texts {
             "delText" => (state.in_text, state.deleted) = (false, state.deleted.saturating_sub(1)),
             "instrText" | "delInstrText" => state.in_code = false,
             "fldChar" => self.codes.push('\n'),
-            "pPr" => state.paragraph_properties = state.paragraph_properties.saturating_sub(1),
+            "pPr" => {
+                state.paragraph_properties = state.paragraph_properties.saturating_sub(1);
+                if state.paragraph_properties == 0 {
+                    self.number();
+                }
+            }
             "bdo" | "dir" => self.push("\u{202c}"),
             "moveFrom" => state.moved_away = state.moved_away.saturating_sub(1),
             "Fallback" => state.fallback = state.fallback.saturating_sub(1),
@@ -203,6 +258,10 @@ impl Texts {
             "tbl" => self.table(Rows::end_table),
             "tr" => self.table(Rows::end_row),
             "p" | "tc" => {
+                if let Some(text) = self.state.paragraph.glued.take().and_then(|at| self.shown.get(at..)) {
+                    self.glued.push_str(text);
+                    self.glued.push('\n');
+                }
                 self.push("\n");
                 if !self.hidden.is_empty() && !self.hidden.ends_with('\n') {
                     self.hidden.push('\n');
@@ -221,6 +280,22 @@ impl Texts {
                 false => self.push(text),
             }
         }
+    }
+
+    /// What the list of a paragraph puts before it.
+    fn number(&mut self) {
+        if self.styles.numbering.is_empty() || self.state.fallback > 0 {
+            return;
+        }
+        let Paragraph { style, list, level, .. } = &self.state.paragraph;
+        let numbering = &self.styles.numbering;
+        let Some(before) = numbering.next(list.as_deref(), *level, style, &mut self.counters) else { return };
+        if before.glued && self.state.boxes == 0 {
+            self.glued.push_str(&before.text);
+            self.state.paragraph.glued = Some(self.shown.len() + before.text.len() + 1);
+        }
+        self.push(&before.text);
+        self.push("\t");
     }
 
     /// An element of a table, in the text in which it stands.

@@ -8,8 +8,9 @@ use foldhash::{HashMap, HashMapExt};
 use lopdf::{Dictionary, Document, Object};
 
 use super::cmap::{CMap, Code};
+use super::embedded::{descriptor, drawn_characters, names_are_drawn, own_table};
 use super::names::{self, Names};
-use super::{program, widths};
+use super::widths;
 
 /// Octets of one CMap or font program.
 const MAX_STREAM: usize = 8 << 20;
@@ -81,7 +82,7 @@ impl Font {
         let to_unicode = dict.get_deref(b"ToUnicode", doc).ok().and_then(stream);
         let to_unicode = to_unicode.map(|octets| CMap::parse(&octets)).filter(|map| !map.is_empty());
         match name(dict, b"Subtype", doc).as_deref() {
-            Some(b"Type0") => Self::composite(dict, doc, to_unicode),
+            Some(b"Type0") => Self::composite(dict, doc, names, to_unicode),
             subtype => Self::simple(dict, doc, names, to_unicode, subtype == Some(b"Type3")),
         }
     }
@@ -125,12 +126,12 @@ impl Font {
         of(table, by_names)
     }
 
-    fn composite(dict: &Dictionary, doc: &Document, to_unicode: Option<CMap>) -> Self {
+    fn composite(dict: &Dictionary, doc: &Document, names: &mut Names, to_unicode: Option<CMap>) -> Self {
         let descendant = dict.get_deref(b"DescendantFonts", doc).ok().and_then(|list| match list {
             Object::Array(list) => doc.dereference(list.first()?).ok()?.1.as_dict().ok(),
             other => other.as_dict().ok(),
         });
-        let (coding, vertical) = composite_coding(dict, descendant, doc);
+        let (coding, vertical) = composite_coding(dict, descendant, doc, names);
         let (plain, widths) = (Vec::new(), Widths::all(1.0));
         let lies = to_unicode.as_ref().is_some_and(|map| coding.denies(map));
         let mut font = Self { coding, plain, to_unicode, widths, vertical, by_names: None };
@@ -190,6 +191,14 @@ impl Font {
         }
     }
 
+    /// How many octets the first glyph of a shown string has.
+    pub(super) fn length(&self, rest: &[u8]) -> usize {
+        match &self.coding {
+            Coding::Simple(_) => 1,
+            _ => usize::from(self.next_code(rest).0).clamp(1, rest.len()),
+        }
+    }
+
     fn next_code(&self, rest: &[u8]) -> Code {
         let length = match &self.coding {
             Coding::Own(map) if map.has_spaces() => return map.next_code(rest),
@@ -241,24 +250,18 @@ fn plain(table: &[String]) -> Vec<u8> {
     table.iter().map(one).collect()
 }
 
-/// Whether a viewer finds the glyphs by their names: the font says how it is encoded, or it is the viewer's own.
-fn names_are_drawn(dict: &Dictionary, doc: &Document) -> bool {
-    let descriptor = dict.get_deref(b"FontDescriptor", doc).ok().and_then(|object| object.as_dict().ok());
-    let embedded = descriptor.is_some_and(|font| {
-        [&b"FontFile"[..], b"FontFile2", b"FontFile3"].iter().any(|program| font.has(program))
-    });
-    let flags = descriptor.and_then(|font| number(font.get_deref(b"Flags", doc).ok()?)).unwrap_or(0.0) as u32;
-    let symbolic = flags & 4 != 0;
-    !embedded || !symbolic && dict.has(b"Encoding")
-}
-
 /// Whether two tables have different letters or digits for one octet.
 fn say_otherwise(named: &[String], table: &[String]) -> bool {
     let sign = |text: &String| text.len() == 1 && text.as_bytes()[0].is_ascii_alphanumeric();
     named.iter().zip(table).any(|(named, text)| named != text && sign(named) && sign(text))
 }
 
-fn composite_coding(dict: &Dictionary, descendant: Option<&Dictionary>, doc: &Document) -> (Coding, bool) {
+fn composite_coding(
+    dict: &Dictionary,
+    descendant: Option<&Dictionary>,
+    doc: &Document,
+    names: &mut Names,
+) -> (Coding, bool) {
     let collection = descendant
         .and_then(|font| font.get_deref(b"CIDSystemInfo", doc).ok()?.as_dict().ok())
         .and_then(|info| info.get_deref(b"Ordering", doc).ok()?.as_str().ok());
@@ -285,24 +288,10 @@ fn composite_coding(dict: &Dictionary, descendant: Option<&Dictionary>, doc: &Do
     } else if has(b"EUC") {
         Coding::Charset(EUC_JP)
     } else {
-        let drawn = descendant.map(|font| drawn_characters(font, doc)).unwrap_or_default();
+        let drawn = descendant.map(|font| drawn_characters(font, doc, names)).unwrap_or_default();
         Coding::Identity { latin_collection, drawn }
     };
     (coding, name.ends_with(b"-V"))
-}
-
-/// Characters by the numbers that strings have for glyphs, as the embedded program tells them.
-fn drawn_characters(descendant: &Dictionary, doc: &Document) -> HashMap<u32, char> {
-    let descriptor =
-        descendant.get_deref(b"FontDescriptor", doc).ok().and_then(|object| object.as_dict().ok());
-    let file = descriptor.and_then(|font| stream(font.get_deref(b"FontFile2", doc).ok()?));
-    let by_glyph = file.map(|octets| program::characters(&octets)).unwrap_or_default();
-    if by_glyph.is_empty() {
-        return by_glyph;
-    }
-    let Some(map) = descendant.get_deref(b"CIDToGIDMap", doc).ok().and_then(stream) else { return by_glyph };
-    let glyphs = map.chunks_exact(2).map(|two| u32::from(u16::from_be_bytes([two[0], two[1]])));
-    glyphs.zip(0..).filter_map(|(glyph, number)| Some((number, *by_glyph.get(&glyph)?))).collect()
 }
 
 fn base_table(dict: &Dictionary, doc: &Document, names: &mut Names, base_font: &[u8]) -> Vec<String> {
@@ -312,14 +301,9 @@ fn base_table(dict: &Dictionary, doc: &Document, names: &mut Names, base_font: &
         Some(Object::Dictionary(encoding)) => name(encoding, b"BaseEncoding", doc),
         _ => None,
     };
-    let descriptor = dict.get_deref(b"FontDescriptor", doc).ok().and_then(|object| object.as_dict().ok());
     if named.is_none() {
-        let program = descriptor.and_then(|font| font.get_deref(b"FontFile", doc).ok());
-        if let Some(octets) = program.and_then(stream) {
-            let own = names.of_type1_program(&octets);
-            if own.iter().any(|text| !text.is_empty()) {
-                return own;
-            }
+        if let Some(own) = own_table(dict, doc, names) {
+            return own;
         }
         if memchr::memmem::find(base_font, b"Symbol").is_some() {
             return names::symbol();
@@ -355,8 +339,7 @@ fn apply_differences(list: &[Object], doc: &Document, names: &mut Names, table: 
 }
 
 fn simple_widths(dict: &Dictionary, doc: &Document, unit: f64, base_font: &[u8], table: &[String]) -> Widths {
-    let descriptor = dict.get_deref(b"FontDescriptor", doc).ok().and_then(|object| object.as_dict().ok());
-    let missing = descriptor.and_then(|font| number(font.get_deref(b"MissingWidth", doc).ok()?));
+    let missing = descriptor(dict, doc).and_then(|font| number(font.get_deref(b"MissingWidth", doc).ok()?));
     let Ok(Object::Array(list)) = dict.get_deref(b"Widths", doc) else {
         let mut widths = Widths::all(0.5);
         for (code, text) in table.iter().enumerate() {

@@ -11,21 +11,27 @@ use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId, Stream};
 use super::Output;
 use crate::{AmbiguityReason, DocumentRequest, FileKind, Kind, Reason};
 
+mod cff;
 mod cmap;
+mod embedded;
 mod extras;
 mod font;
+mod layers;
 mod layout;
 mod lexer;
 mod names;
 mod page;
+mod paint;
 mod pictures;
 mod program;
 mod sight;
+mod tally;
 mod widths;
 
-use page::{Runner, Seen, Shown};
+use page::{Runner, Shown};
 pub(super) use pictures::read as pictures;
 use sight::Window;
+use tally::Seen;
 
 /// Octets that one stream may unpack to while the file is read.
 const MAX_STREAM: u64 = 64 << 20;
@@ -157,7 +163,7 @@ fn pages<'a>(
         let limit = usize::try_from(out.left()).unwrap_or(usize::MAX);
         let (content, whole) = contents(doc, id, limit.min(MAX_STREAM as usize));
         out.spend(0)?;
-        (runner.seen, runner.lies) = (Seen::default(), false);
+        (runner.seen, runner.lies, runner.cut) = (Seen::default(), false, false);
         let size = area(doc, page);
         runner.window = window(doc, page);
         let ran = drawn(content.into(), resources(doc, page), (&place, size), runner, out);
@@ -184,23 +190,44 @@ fn drawn<'a>(
     out: &mut Output<'_>,
 ) -> Result<(), Reason> {
     let (mut shown, mut ran) = runner.run(content.clone(), resources);
+    if runner.cut && ran.is_ok() {
+        runner.apart = true;
+        let (apart, ran_again) = again(content.clone(), resources, runner);
+        ran = ran_again;
+        if ran.is_ok() {
+            shown = apart;
+        }
+    }
     let mut readings = readings(&shown, runner.seen.picture >= size * COVERED);
     if runner.lies && ran.is_ok() {
-        let seen = std::mem::take(&mut runner.seen);
         runner.by_names = true;
-        let (named, ran_again) = runner.run(content, resources);
-        (runner.by_names, runner.seen, ran) = (false, seen, ran_again);
+        let (named, ran_again) = again(content, resources, runner);
+        (runner.by_names, ran) = (false, ran_again);
         let named = layout::text(&named.runs);
         if signs(&named) != signs(&layout::text(&shown.runs)) {
             out.ambiguous(place, AmbiguityReason::WrongCharset);
             readings.insert(0, named);
         }
     }
+    runner.apart = false;
     readings.append(&mut shown.replacements);
     for (number, text) in readings.into_iter().enumerate() {
         out.text(place, if number == 0 { Kind::Text } else { Kind::Hidden }, text)?;
     }
     ran
+}
+
+/// Runs a page once more in another way; what was seen on it beside its text is known already.
+fn again<'a>(
+    content: Rc<Vec<u8>>,
+    resources: Option<&'a Dictionary>,
+    runner: &mut Runner<'a>,
+) -> (Shown, Result<(), Reason>) {
+    let seen = std::mem::take(&mut runner.seen);
+    let again = runner.run(content, resources);
+    let lost = runner.seen.lost.take();
+    runner.seen = Seen { lost: seen.lost.clone().or(lost), ..seen };
+    again
 }
 
 fn signs(text: &str) -> String {

@@ -31,7 +31,7 @@ pub(super) fn characters(program: &[u8]) -> HashMap<u32, char> {
     known
 }
 
-fn table<'a>(program: &'a [u8], tag: &[u8; 4]) -> Option<&'a [u8]> {
+pub(super) fn table<'a>(program: &'a [u8], tag: &[u8; 4]) -> Option<&'a [u8]> {
     let count = usize::from(u16_at(program, 4)?).min(256);
     let record = (0..count).map(|index| 12 + 16 * index).find(|at| program.get(*at..at + 4) == Some(tag))?;
     let (from, length) = (u32_at(program, record + 8)? as usize, u32_at(program, record + 12)? as usize);
@@ -108,7 +108,7 @@ fn groups(sub: &[u8], known: &mut HashMap<u32, char>) {
     }
 }
 
-fn u16_at(octets: &[u8], at: usize) -> Option<u16> {
+pub(super) fn u16_at(octets: &[u8], at: usize) -> Option<u16> {
     octets.get(at..)?.first_chunk().map(|two| u16::from_be_bytes(*two))
 }
 

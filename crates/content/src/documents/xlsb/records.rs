@@ -36,6 +36,23 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
+/// Whether the last record is cut off, or is none.
+pub(super) fn are_cut(octets: &[u8]) -> bool {
+    let mut rest = octets;
+    while !rest.is_empty() {
+        let head = 1 + usize::from(rest[0] & 0x80 != 0);
+        let lengths = rest.get(head..).unwrap_or_default();
+        let count = lengths.iter().take(4).position(|octet| octet & 0x80 == 0).map_or(4, |last| last + 1);
+        let Some(digits) = lengths.get(..count) else { return true };
+        let length = digits.iter().rev().fold(0, |length, octet| length << 7 | usize::from(octet & 0x7f));
+        match rest.get(head + count + length..) {
+            Some(behind) => rest = behind,
+            None => return true,
+        }
+    }
+    false
+}
+
 /// A string with its length in characters before it; takes it off the front.
 pub(super) fn take_string(fields: &mut Fields<'_>) -> Option<String> {
     let count = fields.u32()?;
@@ -62,7 +79,8 @@ pub(super) fn anywhere(data: &[u8]) -> Vec<String> {
     scan(data, |rest| Some((4, u32_at(rest, 0)? as usize, rest.get(4..)?)))
 }
 
-/// Walks over octets and takes what `head` finds where it is readable; looks at no more characters than there are octets, some times over.
+/// Walks over octets and takes what `head` finds where it is readable. Of octets that make it look at them too often, everything readable is
+/// taken instead.
 fn scan<'a>(octets: &'a [u8], head: impl Fn(&'a [u8]) -> Option<(usize, usize, &'a [u8])>) -> Vec<String> {
     let mut found = Vec::new();
     let (mut at, mut left) = (0, 8 * octets.len());
@@ -83,7 +101,18 @@ fn scan<'a>(octets: &'a [u8], head: impl Fn(&'a [u8]) -> Option<(usize, usize, &
             None => 1,
         };
     }
+    if left == 0 {
+        let rest = &octets[at..];
+        found.extend([rest, rest.get(1..).unwrap_or_default()].map(letters).into_iter().flatten());
+    }
     found
+}
+
+/// Pieces of octets that are letters.
+fn letters(octets: &[u8]) -> Vec<String> {
+    let units = octets.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    let all: String = char::decode_utf16(units).map(|unit| unit.unwrap_or('\0')).collect();
+    all.split(char::is_control).filter(|piece| piece.chars().nth(1).is_some()).map(str::to_owned).collect()
 }
 
 fn readable(octets: &[u8]) -> Option<String> {
@@ -113,9 +142,19 @@ mod tests {
     }
 
     #[test]
+    fn octets_that_look_like_many_strings_hide_none() {
+        // At every fourth a long string seems to begin, which is none.
+        let decoys = [0xff, 0x7f, 0, 0].repeat(70_000);
+        let found = anywhere(&[&decoys[..], &[1; 3], &stored("Zephyr 4111")].concat()).join(" ");
+        assert!(found.contains("Zephyr 4111"));
+    }
+
+    #[test]
     fn a_record_that_is_cut_off_is_read_as_far_as_it_goes() {
         let all: Vec<_> = Records::of(b"\x01\x02ab\x9c\x01\x05cd").collect();
         assert_eq!(all, [(1, &b"ab"[..]), (156, &b"cd"[..])]);
+        assert!(are_cut(b"\x01\x02ab\x9c\x01\x05cd") && are_cut(b"\x01") && are_cut(b"\x01\x80"));
+        assert!(!are_cut(b"\x01\x02ab\x9c\x01\x02cd") && !are_cut(b""));
         assert_eq!(string(b"\xff\xff\xff\xff"), "");
         assert_eq!(string(&stored("cut")[..8]), "cu");
     }

@@ -1,7 +1,5 @@
 //! A sheet of a binary workbook: its cells as shown and as stored, strings in formulas, comments, links, choices, headers.
 
-use std::collections::HashSet;
-
 use super::records::{Records, of_formula, string, take_string};
 use super::{Book, Title};
 use crate::documents::Output;
@@ -40,12 +38,12 @@ struct Sheet<'a> {
     title: &'a Title,
     row: u32,
     row_hidden: bool,
-    hidden_columns: HashSet<u32>,
+    hidden_columns: Vec<bool>,
 }
 
 /// Reads a sheet.
 pub(super) fn read(book: &Book, title: &Title, octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
-    let mut sheet = Sheet { book, title, row: 0, row_hidden: false, hidden_columns: HashSet::new() };
+    let mut sheet = Sheet { book, title, row: 0, row_hidden: false, hidden_columns: Vec::new() };
     Records::of(octets).try_for_each(|(id, data)| sheet.record(id, data, out))
 }
 
@@ -80,8 +78,12 @@ impl Sheet<'_> {
                 self.row_hidden = data.get(11).is_some_and(|flags| flags & 0x10 != 0);
             }
             id::COLUMNS if data.get(16).is_some_and(|flags| flags & 1 != 0) => {
-                let last = u32_at(data, 4).unwrap_or(0).min(COLUMNS - 1);
-                self.hidden_columns.extend(u32_at(data, 0).unwrap_or(0)..=last);
+                let column =
+                    |at: usize| u32_at(data, at).map_or(0, |column| column.min(COLUMNS - 1) as usize);
+                self.hidden_columns.resize(COLUMNS as usize, false);
+                if let Some(columns) = self.hidden_columns.get_mut(column(0)..=column(4)) {
+                    columns.fill(true);
+                }
             }
             id::CELL_RK..=id::FORMULA_ERROR | id::CELL_RICH => return self.cell(id, data, out),
             id::LINK => {
@@ -120,7 +122,9 @@ impl Sheet<'_> {
 
     fn cell(&self, id: u16, data: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
         let column = u32_at(data, 0).unwrap_or(0);
-        let hidden = self.title.hidden || self.row_hidden || self.hidden_columns.contains(&column);
+        let hidden = self.title.hidden
+            || self.row_hidden
+            || self.hidden_columns.get(column as usize).is_some_and(|hidden| *hidden);
         let kind = if hidden { Kind::Hidden } else { Kind::Text };
         let style = (u32_at(data, 4).unwrap_or(0) & 0x00ff_ffff) as u16;
         let value = data.get(8..).unwrap_or_default();

@@ -7,12 +7,21 @@ use foldhash::{HashMap, HashMapExt};
 use lopdf::{Dictionary, Document, Object, ObjectId, Stream};
 
 use super::font::{Font, name, number};
-use super::layout::{Run, is_word_gap};
+use super::layers::Layers;
+use super::layout::Run;
 use super::lexer::{Lexer, Token};
 use super::names::Names;
-use super::sight::{Sight, Window};
-use super::{text_string, unpack};
+use super::paint::{Area, Looks, Paints, Path, unit};
+use super::sight::{Matrix, Sight, Window};
+use super::tally::Seen;
+use super::unpack;
 use crate::Reason;
+
+mod marked;
+mod painting;
+mod showing;
+
+use marked::Marked;
 
 /// Forms inside forms.
 const MAX_FORMS: usize = 32;
@@ -23,7 +32,6 @@ const MAX_OPERANDS: usize = 20_000;
 /// Saved graphics states.
 const MAX_STATES: usize = 512;
 
-type Matrix = [f64; 6];
 const IDENTITY: Matrix = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
 
 /// What running a page brought.
@@ -51,52 +59,16 @@ pub(super) struct Runner<'a> {
     /// Glyphs are read by their names, whatever text the file tells for them; whether that makes a difference.
     pub(super) by_names: bool,
     pub(super) lies: bool,
+    /// Each glyph is a text of its own; whether that makes a difference, because a text is painted over in part.
+    pub(super) apart: bool,
+    pub(super) cut: bool,
+    layers: Layers<'a>,
+    looks: Looks,
+    /// Pictures through whose mask nothing of what is under them is seen, or something.
+    masks: HashMap<ObjectId, bool>,
     /// What the page shows of what is drawn.
     pub(super) window: Option<Window>,
     pub(super) seen: Seen,
-}
-
-/// What was seen on one page beside its text.
-#[derive(Debug, Default)]
-pub(super) struct Seen {
-    /// Why something of it was left out.
-    pub(super) lost: Option<Reason>,
-    /// Letters and digits.
-    pub(super) letters: u64,
-    /// Curves of painted outlines.
-    pub(super) curves: u64,
-    /// The largest picture, as an area of the page.
-    pub(super) picture: f64,
-    /// Glyphs one behind the other whose text the file does not tell, and which they are.
-    streak: Vec<u32>,
-    /// There were so many that they are words.
-    pub(super) unread: bool,
-}
-
-/// Glyphs without text that are a word, not a row of boxes, dots or arrows: so many, and so many different ones.
-const WORD: usize = 8;
-const WORD_OF: usize = 5;
-
-impl Seen {
-    fn glyph(&mut self, text: Option<&str>, code: u32) {
-        match text {
-            Some(text) if text.chars().any(char::is_alphanumeric) => {
-                self.letters += 1;
-                self.streak.clear();
-            }
-            Some(_) => {}
-            None => {
-                if self.streak.len() == 4 * WORD {
-                    self.streak.clear();
-                }
-                self.streak.push(code);
-                if self.streak.len() >= WORD && !self.unread {
-                    let different: std::collections::BTreeSet<_> = self.streak.iter().collect();
-                    self.unread = different.len() >= WORD_OF;
-                }
-            }
-        }
-    }
 }
 
 #[derive(Clone)]
@@ -119,12 +91,8 @@ struct Frame<'a> {
     form: Option<ObjectId>,
     /// Saved states that belong to callers.
     saved: usize,
-}
-
-struct Marked {
-    actual: Option<String>,
-    run: usize,
-    unknown: u64,
+    /// It lies on a layer that is off.
+    hidden: bool,
 }
 
 struct Page<'r, 'a> {
@@ -135,6 +103,12 @@ struct Page<'r, 'a> {
     text: Matrix,
     line: Matrix,
     marked: Vec<Marked>,
+    /// Layers that are off, one within the other.
+    hidden: usize,
+    path: Path,
+    /// The path will be what is cut out.
+    cuts: bool,
+    paints: Paints,
     shown: Shown,
 }
 
@@ -153,6 +127,11 @@ impl<'a> Runner<'a> {
             pictures: 0,
             by_names: false,
             lies: false,
+            apart: false,
+            cut: false,
+            layers: Layers::of(doc),
+            looks: Looks::default(),
+            masks: HashMap::new(),
             window: None,
             seen: Seen::default(),
         }
@@ -175,7 +154,7 @@ impl<'a> Runner<'a> {
             rise: 0.0,
             sight: Sight::through(self.window),
         };
-        let frame = Frame { content: content.into(), at: 0, resources, form: None, saved: 0 };
+        let frame = Frame { content: content.into(), at: 0, resources, form: None, saved: 0, hidden: false };
         let mut page = Page {
             runner: self,
             frames: vec![frame],
@@ -184,6 +163,10 @@ impl<'a> Runner<'a> {
             text: IDENTITY,
             line: IDENTITY,
             marked: Vec::new(),
+            hidden: 0,
+            path: Path::default(),
+            cuts: false,
+            paints: Paints::default(),
             shown: Shown::default(),
         };
         let result = page.run();
@@ -212,6 +195,7 @@ impl<'a> Page<'_, 'a> {
             let mut operands = Vec::new();
             let mut lexer = Lexer::new(&content, frame.at);
             let depth = self.frames.len();
+            let mut is_mask = false;
             while let Some(token) = lexer.next() {
                 let Token::Operator(operator) = token else {
                     if operands.len() < MAX_OPERANDS {
@@ -224,7 +208,10 @@ impl<'a> Page<'_, 'a> {
                 self.spend()?;
                 if operator == b"ID" {
                     lexer.skip_image();
-                    self.runner.pictures += 1;
+                    self.inline_picture(is_mask);
+                    is_mask = false;
+                } else if matches!(operator, b"true" | b"false") {
+                    is_mask |= operator == b"true" && painting::is_mask(&operands);
                 } else {
                     self.operate(operator, &operands);
                 }
@@ -237,6 +224,7 @@ impl<'a> Page<'_, 'a> {
             if self.frames.len() > depth {
                 self.frames[depth - 1].at = at;
             } else if let Some(done) = self.frames.pop() {
+                self.hidden -= usize::from(done.hidden);
                 self.leave(done.saved);
             }
         }
@@ -316,9 +304,23 @@ impl<'a> Page<'_, 'a> {
             b"c" | b"v" | b"y" => self.runner.seen.curves += 1,
             b"BDC" | b"BMC" => self.begin_marked(operands),
             b"EMC" => self.end_marked(),
+            b"cs" | b"CS" => {
+                let colours = self.colours(operands);
+                self.state.sight.space(colours, operator == b"CS");
+            }
+            b"W" | b"W*" => self.cuts = true,
+            b"n" | b"S" | b"s" => self.end_path(None),
+            b"f" | b"F" | b"B" | b"b" => self.end_path(Some(false)),
+            b"f*" | b"B*" | b"b*" => self.end_path(Some(true)),
+            b"sh" => {
+                if let Some(bounds) = self.state.sight.window {
+                    self.paint(&Area::upright(bounds), None);
+                }
+            }
             _ => {}
         }
-        self.state.sight.operate(operator, operands, &self.state.matrix);
+        self.path.operate(operator, operands, &self.state.matrix);
+        self.state.sight.operate(operator, operands);
     }
 
     fn next_line(&mut self) {
@@ -337,25 +339,6 @@ impl<'a> Page<'_, 'a> {
         group.get(name).ok()
     }
 
-    fn graphics_state(&mut self, operands: &[Token<'_>]) {
-        let doc = self.runner.doc;
-        let entry = self.resource(b"ExtGState", operands).and_then(|entry| doc.dereference(entry).ok());
-        let state = entry.and_then(|(_, state)| state.as_dict().ok());
-        if let Some(alpha) = state.and_then(|state| number(state.get_deref(b"ca", doc).ok()?)) {
-            self.state.sight.clear = alpha <= 0.0;
-        }
-        let font = state.and_then(|state| state.get_deref(b"Font", doc).ok());
-        if let Some(Object::Array(pair)) = font
-            && let [font, size] = pair.as_slice()
-            && let Ok((_, Object::Dictionary(font))) = doc.dereference(font)
-        {
-            self.state.font = Some(Rc::new(Font::load(font, doc, &mut self.runner.names)));
-            self.state.size = number(size).unwrap_or(1.0);
-        }
-    }
-
-    // ---- forms
-
     fn form(&mut self, operands: &[Token<'_>]) {
         let doc = self.runner.doc;
         let Some((id, Object::Stream(form))) =
@@ -363,12 +346,16 @@ impl<'a> Page<'_, 'a> {
         else {
             return;
         };
+        let hidden = form.dict.get(b"OC").is_ok_and(|layer| self.runner.layers.hide(layer));
         let subtype = name(&form.dict, b"Subtype", doc);
         if subtype.as_deref() == Some(b"Image") {
             let [a, b, c, d, ..] = self.state.matrix;
             let seen = &mut self.runner.seen;
             seen.picture = seen.picture.max((a * d - b * c).abs());
             self.runner.pictures += 1;
+            if !hidden && self.runner.is_opaque(form, id) {
+                self.paint(&unit(&self.state.matrix), None);
+            }
         }
         let is_form = subtype.as_deref() == Some(b"Form");
         let running = id.is_some() && self.frames.iter().any(|frame| frame.form == id);
@@ -379,10 +366,10 @@ impl<'a> Page<'_, 'a> {
             self.runner.seen.lost = Some(Reason::TooDeep);
             return;
         }
-        self.enter(form, id);
+        self.enter(form, id, hidden);
     }
 
-    fn enter(&mut self, form: &'a Stream, id: Option<ObjectId>) {
+    fn enter(&mut self, form: &'a Stream, id: Option<ObjectId>, hidden: bool) {
         let doc = self.runner.doc;
         let content = match id.and_then(|id| self.runner.forms.get(&id)) {
             Some(content) => content.clone(),
@@ -403,6 +390,9 @@ impl<'a> Page<'_, 'a> {
         let own = form.dict.get_deref(b"Resources", doc).ok().and_then(|object| object.as_dict().ok());
         let resources = own.or_else(|| self.frames.last().and_then(|frame| frame.resources));
         self.saved.push(self.state.clone());
+        if form.dict.has(b"Group") {
+            self.state.sight.enter_group();
+        }
         if let Ok(Object::Array(matrix)) = form.dict.get_deref(b"Matrix", doc)
             && matrix.len() == 6
         {
@@ -410,163 +400,8 @@ impl<'a> Page<'_, 'a> {
             self.state.matrix = multiply(&matrix, &self.state.matrix);
         }
         let saved = self.saved.len();
-        self.frames.push(Frame { content, at: 0, resources, form: id, saved });
-    }
-
-    // ---- marked content
-
-    fn begin_marked(&mut self, operands: &[Token<'_>]) {
-        let actual = operands.windows(2).find_map(|pair| match pair {
-            [Token::Name(key), Token::Text(text)] if **key == *b"ActualText" => Some(text_string(text)),
-            _ => None,
-        });
-        let doc = self.runner.doc;
-        let named = || {
-            let (_, properties) = doc.dereference(self.resource(b"Properties", operands)?).ok()?;
-            let text = properties.as_dict().ok()?.get_deref(b"ActualText", doc).ok()?;
-            text.as_str().ok().map(text_string)
-        };
-        let actual = actual.or_else(named);
-        if self.marked.len() < MAX_STATES {
-            let (run, unknown) = (self.shown.runs.len(), self.runner.unknown);
-            self.marked.push(Marked { actual, run, unknown });
-        }
-    }
-
-    /// What is drawn counts; the replacement text stands in where glyphs say nothing, and is told apart where it differs.
-    fn end_marked(&mut self) {
-        let Some(Marked { actual: Some(actual), run, unknown }) = self.marked.pop() else { return };
-        let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
-        let drawn: String = self.shown.runs[run..].iter().map(|run| run.text.as_str()).collect();
-        if letters(&actual) == letters(&drawn) {
-            return;
-        }
-        let silent = letters(&drawn).is_empty() || self.runner.unknown > unknown;
-        match self.shown.runs.get_mut(run) {
-            Some(first) if silent => {
-                first.text = actual;
-                let end = self.shown.runs.last().map(|last| last.end);
-                self.shown.runs.truncate(run + 1);
-                if let (Some(last), Some(end)) = (self.shown.runs.last_mut(), end) {
-                    last.end = end;
-                }
-            }
-            _ => self.shown.replacements.push(actual),
-        }
-    }
-
-    // ---- showing
-
-    fn show(&mut self, operands: &[Token<'_>]) {
-        let doc = self.runner.doc;
-        let font = match &self.state.font {
-            Some(font) => font.clone(),
-            None => Rc::new(Font::fallback(doc, &mut self.runner.names)),
-        };
-        let font = match &font.by_names {
-            Some(named) => {
-                self.runner.lies = true;
-                if self.runner.by_names { named.clone() } else { font }
-            }
-            None => font,
-        };
-        let mut run = self.begin_run(font.vertical);
-        let mut gap = 0.0;
-        for operand in operands {
-            match operand {
-                Token::Number(adjustment) => {
-                    let ems = -adjustment / 1000.0;
-                    self.advance(ems * self.state.size, font.vertical);
-                    gap += ems;
-                    if gap < -0.5 {
-                        self.end_run(run);
-                        run = self.begin_run(font.vertical);
-                        gap = 0.0;
-                    }
-                }
-                Token::Text(octets) => {
-                    if is_word_gap(gap) && !run.text.is_empty() && !run.text.ends_with(' ') {
-                        run.text.push(' ');
-                    }
-                    gap = 0.0;
-                    self.glyphs(&font, octets, &mut run.text);
-                    run.end = self.point();
-                }
-                _ => {}
-            }
-        }
-        self.end_run(run);
-    }
-
-    fn glyphs(&mut self, font: &Font, octets: &[u8], text: &mut String) {
-        let octets = &octets[..octets.len().min(usize::try_from(self.runner.octets).unwrap_or(usize::MAX))];
-        let before = text.len();
-        let plain = font.read_plain(octets, text);
-        let mut total = plain.advance * self.state.size
-            + plain.glyphs as f64 * self.state.character_space
-            + plain.spaces as f64 * self.state.word_space;
-        let (mut known, mut unknown) = (plain.glyphs as u64, 0);
-        let seen = &mut self.runner.seen;
-        if text[before..].bytes().any(|octet| octet.is_ascii_alphanumeric()) {
-            seen.letters += plain.glyphs as u64;
-            seen.streak.clear();
-        }
-        font.read(&octets[plain.glyphs..], |glyph| {
-            total += glyph.advance * self.state.size + self.state.character_space;
-            if glyph.is_space {
-                total += self.state.word_space;
-            }
-            seen.glyph(glyph.text, glyph.code);
-            match glyph.text {
-                Some(shown) => {
-                    known += 1;
-                    match shown.as_bytes() {
-                        [octet @ b' '..=b'~'] => text.push(char::from(*octet)),
-                        _ => text.extend(shown.chars().filter(|c| !c.is_control())),
-                    }
-                }
-                None => unknown += 1,
-            }
-        });
-        self.runner.known += known;
-        self.runner.unknown += unknown;
-        self.runner.octets = self.runner.octets.saturating_sub((text.len() - before) as u64);
-        self.advance(total, font.vertical);
-    }
-
-    fn advance(&mut self, by: f64, vertical: bool) {
-        let (x, y) = if vertical { (0.0, -by) } else { (by * self.state.stretch, 0.0) };
-        self.text = multiply(&[1.0, 0.0, 0.0, 1.0, x, y], &self.text);
-    }
-
-    fn whole(&self) -> Matrix {
-        let rise = [1.0, 0.0, 0.0, 1.0, 0.0, self.state.rise];
-        multiply(&multiply(&rise, &self.text), &self.state.matrix)
-    }
-
-    fn point(&self) -> (f64, f64) {
-        let whole = self.whole();
-        (whole[4], whole[5])
-    }
-
-    fn begin_run(&self, vertical: bool) -> Run {
-        let whole = self.whole();
-        let (x, y) = if vertical { (-whole[2], -whole[3]) } else { (whole[0], whole[1]) };
-        let length = x.hypot(y);
-        let stretch = if vertical { 1.0 } else { self.state.stretch };
-        let turned = self.state.size * stretch < 0.0;
-        let sign = if turned { -1.0 } else { 1.0 };
-        let direction = if length > 0.0 { (sign * x / length, sign * y / length) } else { (1.0, 0.0) };
-        let start = (whole[4], whole[5]);
-        let size = length * self.state.size * stretch;
-        Run { text: String::new(), start, end: start, direction, size, seen: true }
-    }
-
-    fn end_run(&mut self, mut run: Run) {
-        run.seen = self.state.sight.sees(&run);
-        if !run.text.is_empty() || self.marked.iter().any(|marked| marked.actual.is_some()) {
-            self.shown.runs.push(run);
-        }
+        self.hidden += usize::from(hidden);
+        self.frames.push(Frame { content, at: 0, resources, form: id, saved, hidden });
     }
 }
 
