@@ -11,7 +11,7 @@ use incident::Journal;
 use incident::desk::{Access, Condition, Count, Desk, Field, Order, Reading, Scalar, Search, Sort};
 use store::database::{Dialect, Location};
 use store::values;
-use support::{Place, place};
+use support::{Place, message, place};
 
 #[macro_use]
 #[path = "../../store/tests/postgres/mod.rs"]
@@ -120,6 +120,10 @@ impl Store {
     async fn change(&self, dice: &mut Dice) {
         self.add(dice, (INCIDENTS..INCIDENTS + 20).map(|at| at * APART)).await;
         self.add(dice, (0..20).map(|at| at * APART + 5)).await;
+        self.change_some(dice).await;
+    }
+
+    async fn change_some(&self, dice: &mut Dice) {
         let mut transaction = self.journal.database().begin().await.unwrap();
         for _ in 0..25 {
             let id = (1 + dice.below(INCIDENTS - 1)) * APART;
@@ -261,4 +265,59 @@ on_both! {
         assert_eq!(store.noted().await, 0);
         compare(&store, &mut dice).await;
     }
+}
+
+/// All octets of all columns.
+async fn kept(store: &Store) -> Vec<u8> {
+    let rows = store.journal.database().fetch("SELECT octets FROM incident_column", values![]).await.unwrap();
+    rows.iter().flat_map(|row| row.get::<Vec<u8>>("octets").unwrap()).collect()
+}
+
+fn contains(octets: &[u8], text: &str) -> bool {
+    octets.windows(text.len()).any(|some| some == text.as_bytes())
+}
+
+on_both! {
+    made by store;
+
+    async fn few_changes_wait_and_what_was_deleted_is_in_no_column(store: Store) {
+        for sender in ["stays@company.example", "goes@company.example"] {
+            let message = incident::NewMessage { sender: sender.into(), ..message(sender, &[1]) };
+            store.journal.record(message).await.unwrap();
+        }
+        store.write_columns().await;
+        let octets = kept(&store).await;
+        assert!(contains(&octets, "stays@") && contains(&octets, "goes@"));
+        let transaction = store.journal.database().begin();
+        let mut transaction = transaction.await.unwrap();
+        transaction.run("UPDATE incident SET status = 'Resolved' WHERE id = 1", values![]).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert!(!store.journal.keep_columns().await.unwrap());
+        assert!(!contains(&kept(&store).await, "Resolved"));
+        assert_eq!(store.noted().await, 1);
+        store.journal.delete(&[2]).await.unwrap();
+        assert!(!store.journal.keep_columns().await.unwrap());
+        let octets = kept(&store).await;
+        assert!(contains(&octets, "stays@") && contains(&octets, "Resolved") && !contains(&octets, "goes@"));
+        assert_eq!(store.noted().await, 0);
+    }
+
+    async fn servers_that_write_columns_at_the_same_time_lose_nothing(store: Store) {
+        let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+        store.add(&mut dice, (1..INCIDENTS).map(|at| at * APART)).await;
+        for _ in 0..6 {
+            let (one, other) = tokio::join!(store.journal.keep_columns_of(1), store.journal.keep_columns_of(1));
+            (one.unwrap(), other.unwrap());
+            store.change_some(&mut dice).await;
+        }
+        store.write_columns().await;
+        compare(&store, &mut dice).await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_noted_where_nobody_keeps_columns() {
+    let store = store(None).await;
+    store.journal.record(message("M1", &[1, 2])).await.unwrap();
+    assert_eq!(store.noted().await, 0);
 }

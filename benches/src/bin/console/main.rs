@@ -55,6 +55,9 @@ async fn run(arguments: Arguments) -> Result<()> {
             whole
         }
     };
+    let began = Instant::now();
+    while journal.keep_columns_of(1).await? {}
+    println!("columns written in {:.1?}\n", began.elapsed());
     questions::ask(journal).await?;
     pages::fetch(&running.enforce, &format!("http://{}", running.address), whole).await?;
     stop.cancel();
