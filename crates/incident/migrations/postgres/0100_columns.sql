@@ -3,6 +3,8 @@
 CREATE TABLE incident_column (
     name TEXT NOT NULL,
     block BIGINT NOT NULL,
+    -- The version of the state that it came with.
+    written BIGINT NOT NULL,
     octets BYTEA NOT NULL,
     PRIMARY KEY (name, block)
 );

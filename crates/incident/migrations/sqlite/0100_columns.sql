@@ -3,6 +3,8 @@
 CREATE TABLE incident_column (
     name TEXT NOT NULL,
     block INTEGER NOT NULL,
+    -- The version of the state that it came with.
+    written INTEGER NOT NULL,
     octets BLOB NOT NULL,
     PRIMARY KEY (name, block)
 );

@@ -2,9 +2,12 @@
 //! them. So a test is asked of each value once, and places are compared where values would be.
 
 use std::collections::HashMap;
+use std::ops::{Range, RangeInclusive};
 
 /// Octets of a block's column. One that takes more is not kept, and says so by having none.
 const LARGEST: usize = 4 << 20;
+/// Values whose places are an octet each.
+const NARROW: usize = 256;
 
 /// What an incident has of a field. What is not there comes first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,13 +17,22 @@ pub(crate) enum Cell {
     Text(String),
 }
 
-/// A column of a block.
+/// A column of a block: first what is not there, then numbers, then texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Column {
-    /// Distinct and in order.
-    cells: Vec<Cell>,
-    /// One for each incident.
-    places: Vec<u16>,
+    has_absent: bool,
+    numbers: Vec<i64>,
+    texts: Vec<String>,
+    places: Places,
+}
+
+/// For each incident the place of its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Places {
+    /// So many, and all have the same.
+    Same(usize),
+    Narrow(Vec<u8>),
+    Wide(Vec<u16>),
 }
 
 /// A column that is being made or changed.
@@ -32,89 +44,148 @@ pub(crate) struct Draft {
 }
 
 impl Column {
-    pub(crate) fn cells(&self) -> &[Cell] {
-        &self.cells
-    }
-
-    pub(crate) fn places(&self) -> &[u16] {
+    pub(crate) fn places(&self) -> &Places {
         &self.places
     }
 
-    pub(crate) fn cell(&self, slot: usize) -> &Cell {
-        self.places.get(slot).and_then(|place| self.cells.get(usize::from(*place))).unwrap_or(&Cell::Absent)
+    /// How many incidents.
+    pub(crate) fn slots(&self) -> usize {
+        match &self.places {
+            Places::Same(slots) => *slots,
+            Places::Narrow(places) => places.len(),
+            Places::Wide(places) => places.len(),
+        }
+    }
+
+    /// How many values.
+    pub(crate) fn values(&self) -> usize {
+        usize::from(self.has_absent) + self.numbers.len() + self.texts.len()
+    }
+
+    /// The place of an incident's value.
+    pub(crate) fn place(&self, slot: usize) -> usize {
+        match &self.places {
+            Places::Same(_) => 0,
+            Places::Narrow(places) => places.get(slot).copied().unwrap_or_default().into(),
+            Places::Wide(places) => places.get(slot).copied().unwrap_or_default().into(),
+        }
+    }
+
+    /// The value at a place.
+    pub(crate) fn value(&self, place: usize) -> Cell {
+        let Some(place) = place.checked_sub(self.has_absent.into()) else { return Cell::Absent };
+        match (self.numbers.get(place), place.checked_sub(self.numbers.len())) {
+            (Some(number), _) => Cell::Number(*number),
+            (None, Some(place)) => {
+                self.texts.get(place).map_or(Cell::Absent, |text| Cell::Text(text.clone()))
+            }
+            (None, None) => Cell::Absent,
+        }
+    }
+
+    /// The place of a value, or where it would be.
+    pub(crate) fn place_of(&self, cell: &Cell) -> Result<usize, usize> {
+        let behind = |before: usize, found: Result<usize, usize>| match found {
+            Ok(at) => Ok(before + at),
+            Err(at) => Err(before + at),
+        };
+        let absent = usize::from(self.has_absent);
+        match cell {
+            Cell::Absent => {
+                if self.has_absent {
+                    Ok(0)
+                } else {
+                    Err(0)
+                }
+            }
+            Cell::Number(number) => behind(absent, self.numbers.binary_search(number)),
+            Cell::Text(text) => behind(absent + self.numbers.len(), self.texts.binary_search(text)),
+        }
+    }
+
+    /// The places of numbers between these, both included.
+    pub(crate) fn places_of(&self, range: &RangeInclusive<i64>) -> Range<usize> {
+        let absent = usize::from(self.has_absent);
+        let from = self.numbers.partition_point(|number| number < range.start());
+        let to = self.numbers.partition_point(|number| number <= range.end());
+        absent + from..absent + to.max(from)
     }
 
     /// Of so many incidents that have nothing of it.
     pub(crate) fn absent(slots: usize) -> Self {
-        Self { cells: vec![Cell::Absent], places: vec![0; slots] }
+        Self { has_absent: true, numbers: Vec::new(), texts: Vec::new(), places: Places::Same(slots) }
+    }
+
+    /// Octets that it takes in memory, about.
+    pub(crate) fn size(&self) -> usize {
+        let places = match &self.places {
+            Places::Same(_) => 0,
+            Places::Narrow(places) => places.len(),
+            Places::Wide(places) => 2 * places.len(),
+        };
+        let texts: usize = self.texts.iter().map(|text| size_of::<String>() + text.len()).sum();
+        size_of::<Self>() + places + 8 * self.numbers.len() + texts
     }
 
     /// As it is kept; nothing if that were too much.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let absent = self.cells.first() == Some(&Cell::Absent);
-        let numbers = self.cells.iter().filter_map(|cell| match cell {
-            Cell::Number(number) => Some(*number),
-            _ => None,
-        });
-        let texts = self.cells.iter().filter_map(|cell| match cell {
-            Cell::Text(text) => Some(text),
-            _ => None,
-        });
-        let mut out = vec![u8::from(absent)];
-        put(&mut out, numbers.clone().count() as u64);
+        let mut out = vec![u8::from(self.has_absent)];
+        put(&mut out, self.numbers.len() as u64);
         let mut last = 0_i64;
-        for number in numbers {
+        for number in &self.numbers {
             put(&mut out, number.wrapping_sub(last) as u64);
-            last = number;
+            last = *number;
         }
-        put(&mut out, texts.clone().count() as u64);
-        for text in texts {
+        put(&mut out, self.texts.len() as u64);
+        for text in &self.texts {
             put(&mut out, text.len() as u64);
             out.extend_from_slice(text.as_bytes());
             if out.len() > LARGEST {
                 return Vec::new();
             }
         }
-        match self.cells.len() {
-            0..=1 => {}
-            2..=256 => out.extend(self.places.iter().map(|place| *place as u8)),
-            _ => out.extend(self.places.iter().flat_map(|place| place.to_le_bytes())),
+        match &self.places {
+            Places::Same(_) => {}
+            Places::Narrow(places) => out.extend_from_slice(places),
+            Places::Wide(places) => out.extend(places.iter().flat_map(|place| place.to_le_bytes())),
         }
         out
     }
 
     /// What [`Self::encode`] made of a column of so many; None of anything else.
     pub(crate) fn decode(mut octets: &[u8], slots: usize) -> Option<Self> {
-        let mut cells = Vec::new();
         let (absent, rest) = octets.split_first()?;
         octets = rest;
-        cells.extend((*absent == 1).then_some(Cell::Absent));
+        let mut column = Self { has_absent: *absent == 1, ..Self::absent(slots) };
         let mut last = 0_i64;
         for _ in 0..take(&mut octets)? {
             last = last.wrapping_add(take(&mut octets)? as i64);
-            cells.push(Cell::Number(last));
+            column.numbers.push(last);
         }
         for _ in 0..take(&mut octets)? {
             let length = usize::try_from(take(&mut octets)?).ok()?;
             let (text, rest) = octets.split_at_checked(length)?;
             octets = rest;
-            cells.push(Cell::Text(str::from_utf8(text).ok()?.to_owned()));
+            column.texts.push(str::from_utf8(text).ok()?.to_owned());
         }
-        let places: Vec<u16> = match cells.len() {
+        let wide = |pair: &[u8]| u16::from_le_bytes([pair[0], pair[1]]);
+        column.places = match column.values() {
             0 => return None,
-            1 => vec![0; slots],
-            2..=256 => octets.iter().map(|place| u16::from(*place)).collect(),
-            _ => octets.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect(),
+            1 => Places::Same(slots),
+            2..=NARROW => Places::Narrow(octets.to_vec()),
+            _ => Places::Wide(octets.chunks_exact(2).map(wide).collect()),
         };
-        let fits = places.len() == slots && places.iter().all(|place| usize::from(*place) < cells.len());
-        fits.then_some(Self { cells, places })
+        let fits = column.slots() == slots && (0..slots).all(|slot| column.place(slot) < column.values());
+        fits.then_some(column)
     }
 }
 
 impl Draft {
-    pub(crate) fn of(column: Column) -> Self {
-        let known = column.cells.iter().cloned().zip(0..).collect();
-        Self { known, cells: column.cells, places: column.places.into_iter().map(u32::from).collect() }
+    pub(crate) fn of(column: &Column) -> Self {
+        let cells: Vec<Cell> = (0..column.values()).map(|place| column.value(place)).collect();
+        let known = cells.iter().cloned().zip(0..).collect();
+        let places = (0..column.slots()).map(|slot| column.place(slot) as u32).collect();
+        Self { known, cells, places }
     }
 
     pub(crate) fn set(&mut self, slot: usize, cell: Cell) {
@@ -139,10 +210,21 @@ impl Draft {
         for (to, (_, from)) in cells.iter().enumerate() {
             moved[*from] = to as u16;
         }
-        Column {
-            cells: cells.into_iter().map(|(cell, _)| cell).collect(),
-            places: self.places.into_iter().map(|place| moved[place as usize]).collect(),
+        let places = self.places.iter().map(|place| moved[*place as usize]);
+        let places = match cells.len() {
+            0..=1 => Places::Same(self.places.len()),
+            2..=NARROW => Places::Narrow(places.map(|place| place as u8).collect()),
+            _ => Places::Wide(places.collect()),
+        };
+        let mut column = Column { has_absent: false, numbers: Vec::new(), texts: Vec::new(), places };
+        for (cell, _) in cells {
+            match cell {
+                Cell::Absent => column.has_absent = true,
+                Cell::Number(number) => column.numbers.push(number),
+                Cell::Text(text) => column.texts.push(text),
+            }
         }
+        column
     }
 }
 
@@ -173,7 +255,7 @@ mod tests {
     use super::*;
 
     fn drafted(cells: &[Cell]) -> Column {
-        let mut draft = Draft::of(Column::absent(cells.len()));
+        let mut draft = Draft::of(&Column::absent(cells.len()));
         cells.iter().enumerate().for_each(|(slot, cell)| draft.set(slot, cell.clone()));
         draft.finish()
     }
@@ -192,15 +274,16 @@ mod tests {
             let column = drafted(&cells);
             let read = Column::decode(&column.encode(), cells.len()).unwrap();
             assert_eq!(read, column);
-            assert!(cells.iter().enumerate().all(|(slot, cell)| read.cell(slot) == cell));
-            assert!(read.cells().is_sorted());
+            assert!(cells.iter().enumerate().all(|(slot, cell)| read.value(read.place(slot)) == *cell));
+            assert!((1..read.values()).all(|place| read.value(place - 1) < read.value(place)));
+            assert!(cells.iter().all(|cell| read.place_of(cell).is_ok_and(|at| read.value(at) == *cell)));
         }
     }
 
     #[test]
     fn what_nobody_has_any_more_leaves_the_column() {
         let column = drafted(&[Cell::Text("gone@company.example".into()), Cell::Text("b".into())]);
-        let mut draft = Draft::of(column);
+        let mut draft = Draft::of(&column);
         draft.set(0, Cell::Absent);
         let octets = draft.finish().encode();
         assert!(!String::from_utf8_lossy(&octets).contains("gone"));

@@ -78,7 +78,10 @@ impl Journal {
         let mut transaction = self.database().begin().await?;
         let sql = "INSERT INTO incident_column_state (id, version, next_block, last_block) \
             SELECT 1, 0, 0, coalesce(max(id), 0) / ? FROM incident WHERE TRUE ON CONFLICT DO NOTHING";
-        transaction.run(sql, values![BLOCK]).await?;
+        if transaction.run(sql, values![BLOCK]).await? > 0 {
+            // What was noted before is in the rows that blocks are made of.
+            transaction.run("DELETE FROM incident_changed", Vec::new()).await?;
+        }
         Ok(transaction.commit().await?)
     }
 
@@ -123,7 +126,7 @@ impl Journal {
         }
         let mut drafts = empty();
         for (name, octets) in &before {
-            drafts.insert(name.clone(), Column::decode(octets, BLOCK as usize).map(Draft::of));
+            drafts.insert(name.clone(), Column::decode(octets, BLOCK as usize).as_ref().map(Draft::of));
         }
         let incidents: Vec<i64> = noted.incidents.iter().copied().collect();
         for draft in drafts.values_mut().flatten() {
@@ -185,9 +188,9 @@ impl Journal {
             return Ok(false);
         }
         for (name, octets) in columns {
-            let sql = "INSERT INTO incident_column (name, block, octets) VALUES (?, ?, ?) \
-                ON CONFLICT (name, block) DO UPDATE SET octets = excluded.octets";
-            transaction.run(sql, values![name, block, octets]).await?;
+            let sql = "INSERT INTO incident_column (name, block, written, octets) VALUES (?, ?, ?, ?) \
+                ON CONFLICT (name, block) DO UPDATE SET written = excluded.written, octets = excluded.octets";
+            transaction.run(sql, values![name, block, state.version + 1, octets]).await?;
         }
         for some in notes.chunks(1_000) {
             let sql = format!("DELETE FROM incident_changed WHERE id IN ({})", listed(some));
@@ -203,7 +206,7 @@ fn slot(id: i64) -> usize {
 }
 
 fn none_yet() -> Draft {
-    Draft::of(Column::absent(BLOCK as usize))
+    Draft::of(&Column::absent(BLOCK as usize))
 }
 
 fn empty() -> Drafts {

@@ -6,6 +6,7 @@
 //! noted. Whoever reads takes those that are noted from their rows, first, and then the blocks: what is forgotten in between
 //! stands in a block that is read afterwards.
 
+mod cache;
 mod column;
 mod keep;
 pub(crate) mod sieve;
@@ -15,6 +16,7 @@ use std::collections::HashMap;
 use store::database::Row;
 
 use crate::Error;
+pub(crate) use cache::Cache;
 pub(crate) use column::{Cell, Column, Draft};
 
 /// Incidents of a block.

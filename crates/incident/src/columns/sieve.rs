@@ -1,8 +1,9 @@
 //! Asks a question of columns: which incidents meet it, how many, and which of them come first in an order. Computes only.
 
-use std::collections::HashSet;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
+use super::column::Places;
 use super::{Cell, Column};
 
 /// A question; columns and sets are named by their places.
@@ -20,7 +21,7 @@ pub(crate) enum Test {
 /// What a cell has to be.
 #[derive(Debug)]
 pub(crate) enum Wanted {
-    OneOf(HashSet<Cell>),
+    OneOf(Vec<Cell>),
     Within(RangeInclusive<i64>),
     Absent,
 }
@@ -29,7 +30,7 @@ pub(crate) enum Wanted {
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) numbers: Numbers,
-    pub(crate) columns: Vec<Column>,
+    pub(crate) columns: Vec<Arc<Column>>,
     /// Slots that do not count: there is no incident, or another part has it.
     pub(crate) absent: Bits,
 }
@@ -59,13 +60,17 @@ pub(crate) struct Found {
 }
 
 impl Wanted {
-    fn is_met(&self, cell: &Cell) -> bool {
-        match (self, cell) {
-            (Self::OneOf(cells), cell) => cells.contains(cell),
-            (Self::Within(range), Cell::Number(number)) => range.contains(number),
-            (Self::Within(_), _) => false,
-            (Self::Absent, cell) => *cell == Cell::Absent,
+    /// Which values of a column are as wanted.
+    fn met(&self, column: &Column) -> Vec<bool> {
+        let mut met = vec![false; column.values()];
+        match self {
+            Self::OneOf(cells) => {
+                cells.iter().filter_map(|cell| column.place_of(cell).ok()).for_each(|at| met[at] = true);
+            }
+            Self::Within(range) => met[column.places_of(range)].fill(true),
+            Self::Absent => column.place_of(&Cell::Absent).into_iter().for_each(|at| met[at] = true),
         }
+        met
     }
 }
 
@@ -148,12 +153,12 @@ impl Part {
 
     /// The first of these slots, in no order.
     fn first(&self, met: &Bits, order: &Order) -> Vec<(Vec<Cell>, i64)> {
-        let columns: Vec<&Column> = order.columns.iter().map(|column| &self.columns[*column]).collect();
+        let columns: Vec<&Column> = order.columns.iter().map(|column| &*self.columns[*column]).collect();
         let behind = order.after.as_ref().map(|after| Behind::of(&columns, after, order.is_down));
         let mut keys: Vec<u64> = Vec::new();
         for slot in met.slots() {
             let mut key = 0_u64;
-            columns.iter().for_each(|column| key = key << 16 | u64::from(column.places()[slot]));
+            columns.iter().for_each(|column| key = key << 16 | column.place(slot) as u64);
             if behind.as_ref().is_none_or(|behind| behind.has(&columns, slot, self.number(slot))) {
                 let key = key << 16 | slot as u64;
                 keys.push(if order.is_down { !key } else { key });
@@ -164,7 +169,7 @@ impl Part {
             keys.truncate(order.limit);
         }
         let slot = |key: u64| usize::from((if order.is_down { !key } else { key }) as u16);
-        let cells = |slot: usize| columns.iter().map(|column| column.cell(slot).clone()).collect();
+        let cells = |slot: usize| columns.iter().map(|column| column.value(column.place(slot))).collect();
         keys.into_iter().map(slot).map(|slot| (cells(slot), self.number(slot))).collect()
     }
 }
@@ -178,7 +183,7 @@ struct Behind {
 
 impl Behind {
     fn of(columns: &[&Column], (cells, number): &(Vec<Cell>, i64), is_down: bool) -> Self {
-        let place = |(column, cell): (&&Column, &Cell)| match column.cells().binary_search(cell) {
+        let place = |(column, cell): (&&Column, &Cell)| match column.place_of(cell) {
             Ok(at) => 2 * at + 1,
             Err(at) => 2 * at,
         };
@@ -186,7 +191,7 @@ impl Behind {
     }
 
     fn has(&self, columns: &[&Column], slot: usize, number: i64) -> bool {
-        let places = columns.iter().map(|column| 2 * usize::from(column.places()[slot]) + 1);
+        let places = columns.iter().map(|column| 2 * column.place(slot) + 1);
         let compared = places.cmp(self.places.iter().copied()).then_with(|| number.cmp(&self.number));
         if self.is_down { compared.is_lt() } else { compared.is_gt() }
     }
@@ -214,19 +219,20 @@ impl Bits {
 
     /// Slots whose cell is as wanted: each value is asked about once.
     pub(crate) fn of(column: &Column, wanted: &Wanted) -> Self {
-        let slots = column.places().len();
-        let met: Vec<bool> = column.cells().iter().map(|cell| wanted.is_met(cell)).collect();
+        let slots = column.slots();
+        let met = wanted.met(column);
         if !met.contains(&true) {
             return Self::none(slots);
         }
         if !met.contains(&false) {
             return Self::all(slots);
         }
-        let word = |places: &[u16]| {
-            let bits = places.iter().enumerate().map(|(at, place)| u64::from(met[usize::from(*place)]) << at);
-            bits.fold(0, |word, bit| word | bit)
+        let words = match column.places() {
+            Places::Same(_) => Vec::new(),
+            Places::Narrow(places) => words(places, &met),
+            Places::Wide(places) => words(places, &met),
         };
-        Self { words: column.places().chunks(64).map(word).collect(), slots }
+        Self { words, slots }
     }
 
     pub(crate) fn set(&mut self, slot: usize) {
@@ -261,4 +267,10 @@ impl Bits {
             })
         })
     }
+}
+
+fn words<P: Copy + Into<usize>>(places: &[P], met: &[bool]) -> Vec<u64> {
+    let bit = |(at, place): (usize, &P)| u64::from(met[(*place).into()]) << at;
+    let word = |places: &[P]| places.iter().enumerate().map(bit).fold(0, |word, bit| word | bit);
+    places.chunks(64).map(word).collect()
 }

@@ -144,14 +144,14 @@ impl Desk {
         }
     }
 
-    /// The lines among the next so many of a source, if that is enough of them.
+    /// The lines among the next so many of a source, if that is enough of them. Each may be looked up: these are fewer.
     async fn walked(
         &self,
         from: &Source<'_>,
         way: &Way<'_>,
         search: &Search,
     ) -> Result<Option<Vec<Row>>, Error> {
-        let end = self.nth(from, search, self.stretch).await?;
+        let end = self.nth(from, search, self.stretch / 4).await?;
         let writer = self.lines(from, &way.tests, search, end.as_ref());
         let rows = self.fetched(reads_all(&way.tests), writer).await?;
         Ok((end.is_none() || rows.len() > search.lines()).then_some(rows))

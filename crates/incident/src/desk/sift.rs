@@ -4,6 +4,7 @@
 //! Only the speed hangs on it. Columns do not know everything; then, or where too much has changed, there is no answer from here.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use store::database::{Dialect, Row, Value};
 
@@ -14,11 +15,14 @@ use super::sort::Sort;
 use super::{Desk, Reading};
 use crate::Error;
 use crate::columns::sieve::{self, Bits, Found, Numbers, Part, Test, Wanted};
-use crate::columns::{BLOCK, Cell, Column, Draft, Kept, PRESENT, attribute, text_cell};
+use crate::columns::{BLOCK, Cache, Cell, Column, Draft, Kept, PRESENT, attribute, text_cell};
 use crate::terms;
 
 /// Changes that are read from rows.
 const CHANGED: i64 = 10_000;
+
+/// Attempts to read columns while they are being written.
+const TRIES: usize = 3;
 
 /// What columns say of a question.
 #[derive(Debug)]
@@ -47,9 +51,19 @@ enum Source {
 
 /// All that is to be looked through.
 struct Heap {
-    blocks: BTreeMap<i64, Vec<Option<Vec<u8>>>>,
+    blocks: Blocks,
     changed: Part,
     sets: Vec<Vec<i64>>,
+    cache: Arc<Cache>,
+}
+
+/// What there is of each column, by block.
+type Blocks = BTreeMap<i64, Vec<Option<Piece>>>;
+
+/// A column of a block, or what is kept of it.
+enum Piece {
+    Read(Arc<Column>),
+    Kept { name: String, written: i64, octets: Vec<u8> },
 }
 
 impl Desk {
@@ -153,22 +167,72 @@ impl Desk {
             return Ok(None);
         }
         let names: Vec<String> = sieve.columns.iter().map(Source::name).collect();
-        let marks = vec!["?"; names.len()].join(", ");
-        let sql = format!("SELECT name, block, octets FROM incident_column WHERE name IN ({marks})");
-        let values = names.iter().map(|name| Value::from(name.as_str())).collect();
-        let mut blocks: BTreeMap<i64, Vec<Option<Vec<u8>>>> = BTreeMap::new();
-        for row in self.database().fetch(&sql, values).await? {
-            let name: String = row.get("name")?;
-            let columns = blocks.entry(row.get("block")?).or_insert_with(|| vec![None; names.len()]);
-            if let Some(at) = names.iter().position(|one| *one == name) {
-                columns[at] = Some(row.get("octets")?);
-            }
-        }
+        let Some(blocks) = self.pieces(&names).await? else { return Ok(None) };
         let mut sets = Vec::new();
         for test in &sieve.sets {
             sets.push(self.numbers_of(test).await?);
         }
-        Ok(Some(Heap { blocks, changed, sets }))
+        Ok(Some(Heap { blocks, changed, sets, cache: self.journal.columns.clone() }))
+    }
+
+    /// Columns of these names by block, all of one moment: from memory where nothing was written since. None if they are being
+    /// written meanwhile, again and again.
+    async fn pieces(&self, names: &[String]) -> Result<Option<Blocks>, Error> {
+        for _ in 0..TRIES {
+            let (mut blocks, missing) = self.known_pieces(names).await?;
+            if self.add_missing(&mut blocks, &missing, names).await? {
+                return Ok(Some(blocks));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Those that are in memory, and of the others when they were written.
+    async fn known_pieces(&self, names: &[String]) -> Result<(Blocks, Vec<Vec<(i64, i64)>>), Error> {
+        let (mut blocks, mut missing) = (Blocks::new(), vec![Vec::new(); names.len()]);
+        let marks = vec!["?"; names.len()].join(", ");
+        let sql = format!("SELECT name, block, written FROM incident_column WHERE name IN ({marks})");
+        let values = names.iter().map(|name| Value::from(name.as_str())).collect();
+        for row in self.database().fetch(&sql, values).await? {
+            let (name, block, written): (String, i64, i64) =
+                (row.get("name")?, row.get("block")?, row.get("written")?);
+            let Some(at) = names.iter().position(|one| *one == name) else { continue };
+            let columns = blocks.entry(block).or_insert_with(|| names.iter().map(|_| None).collect());
+            match self.journal().columns.get(&name, block, written) {
+                Some(column) => columns[at] = Some(Piece::Read(column)),
+                None => missing[at].push((block, written)),
+            }
+        }
+        Ok((blocks, missing))
+    }
+
+    /// False if one of them was written anew meanwhile.
+    async fn add_missing(
+        &self,
+        blocks: &mut Blocks,
+        missing: &[Vec<(i64, i64)>],
+        names: &[String],
+    ) -> Result<bool, Error> {
+        for (at, (name, missing)) in
+            names.iter().zip(missing).enumerate().filter(|(_, (_, some))| !some.is_empty())
+        {
+            let numbers: Vec<String> = missing.iter().map(|(block, _)| block.to_string()).collect();
+            let sql = format!(
+                "SELECT block, written, octets FROM incident_column WHERE name = ? AND block IN ({})",
+                numbers.join(", ")
+            );
+            for row in self.database().fetch(&sql, vec![name.as_str().into()]).await? {
+                let (block, written): (i64, i64) = (row.get("block")?, row.get("written")?);
+                if !missing.contains(&(block, written)) {
+                    return Ok(false);
+                }
+                if let Some(columns) = blocks.get_mut(&block) {
+                    columns[at] =
+                        Some(Piece::Kept { name: name.clone(), written, octets: row.get("octets")? });
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// What changed since columns were written, as a part of its own. None if that is too much.
@@ -192,11 +256,11 @@ impl Desk {
         }
         let mut columns = Vec::new();
         for (at, column) in sieve.columns.iter().enumerate() {
-            let mut draft = Draft::of(Column::absent(rows.len()));
+            let mut draft = Draft::of(&Column::absent(rows.len()));
             for (slot, row) in rows.iter().enumerate() {
                 draft.set(slot, column.cell(row, &format!("the_{at}"))?);
             }
-            columns.push(draft.finish());
+            columns.push(Arc::new(draft.finish()));
         }
         let numbers = rows.iter().map(|row| row.get("noted_id")).collect::<Result<Vec<i64>, _>>()?;
         Ok(Some(Part {
@@ -234,13 +298,10 @@ impl Heap {
     fn sift(self, test: &Test, order: Option<&sieve::Order>) -> Option<Sifted> {
         let mut found = Found::default();
         found.add(&self.changed, test, &self.sets, order);
-        for (block, octets) in self.blocks {
-            let column = |octets: Option<Vec<u8>>| match octets {
-                Some(octets) => Column::decode(&octets, BLOCK as usize),
-                // No incident of this block has such an attribute.
-                None => Some(Column::absent(BLOCK as usize)),
-            };
-            let columns = octets.into_iter().map(column).collect::<Option<Vec<Column>>>()?;
+        for (block, pieces) in self.blocks {
+            let column =
+                |piece: Option<Piece>| piece.map_or_else(none, |piece| piece.read(block, &self.cache));
+            let columns = pieces.into_iter().map(column).collect::<Option<Vec<_>>>()?;
             let mut absent = Bits::of(&columns[0], &Wanted::Absent);
             let first = block * BLOCK;
             if let Numbers::These(changed) = &self.changed.numbers {
@@ -253,6 +314,24 @@ impl Heap {
         let count = found.count;
         Some(Sifted { count, ids: order.map(|order| found.numbers(order)).unwrap_or_default() })
     }
+}
+
+impl Piece {
+    fn read(self, block: i64, cache: &Cache) -> Option<Arc<Column>> {
+        match self {
+            Self::Read(column) => Some(column),
+            Self::Kept { name, written, octets } => {
+                let column = Arc::new(Column::decode(&octets, BLOCK as usize)?);
+                cache.put(&name, block, written, &column);
+                Some(column)
+            }
+        }
+    }
+}
+
+/// No incident of a block has such an attribute.
+fn none() -> Option<Arc<Column>> {
+    Some(Arc::new(Column::absent(BLOCK as usize)))
 }
 
 impl Source {
