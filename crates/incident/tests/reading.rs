@@ -72,11 +72,13 @@ impl Store {
             let sql = format!(
                 "INSERT INTO incident (id, unique_id, policy_id, policy, policy_version, policy_set, severity, status, prevent_status, \
                  sender, recipients, subject, direction, server, received_at, last_seen, size, match_count, count_is_complete, trial, \
-                 response_rules, unscannable, matches, recorded_at, sender_domain, hidden, owner) {ours} \
+                 response_rules, unscannable, matches, recorded_at, sender_domain, hidden, owner, data_owner_name, \
+                 remediation_location) {ours} \
                  VALUES (?, ?, ?, 'policy', ?, 'set', ?, ?, ?, ?, '[]', 's', 'outbound', ?, ?, 1000, 1, ?, TRUE, ?, '[]', '[]', ?, ?, \
-                 'company.example', ?, ?)"
+                 'company.example', ?, ?, ?, ?)"
             );
             let sender = format!("User{}@Company.example", dice.below(9));
+            let (dana, location) = (dice.sometimes("Dana"), dice.sometimes("vault"));
             let (owner, at) = (dice.sometimes("ann"), 1_000 + dice.below(40) as i64);
             let values = values![
                 id,
@@ -95,6 +97,8 @@ impl Store {
                 at + dice.below(9) as i64,
                 dice.below(5) == 0,
                 owner,
+                dana,
+                location,
             ];
             transaction.run(&sql, values).await.unwrap();
             let department = dice.one(&DEPARTMENTS);
@@ -166,7 +170,7 @@ fn text(value: &str) -> Scalar {
 fn test(dice: &mut Dice) -> Condition {
     let number = |field, value: u64| Condition::Is(field, vec![Scalar::Number(value as i64)]);
     let department = || Field::Attribute("Department".into());
-    match dice.below(17) {
+    match dice.below(19) {
         0 => Condition::is(Field::Status, dice.one(&STATUSES)),
         1 => Condition::Is(Field::Status, vec![text("New"), text(dice.one(&STATUSES))]),
         2 => Condition::is(Field::StatusGroup, dice.one(&["Open", "Closed"])),
@@ -181,6 +185,8 @@ fn test(dice: &mut Dice) -> Condition {
         11 => Condition::Is(Field::Hidden, vec![Scalar::Flag(dice.below(3) == 0)]),
         12 => Condition::IsAnyCase(department(), vec![dice.one(&["sales", "RESEARCH", "none"]).into()]),
         13 => Condition::is(department(), dice.one(&DEPARTMENTS)),
+        16 => Condition::is(Field::DataOwnerName, "Dana"),
+        17 => Condition::is(Field::RemediationLocation, dice.one(&["vault", "attic"])),
         14 => Condition::Missing(dice.one(&[&Field::Owner, &department()]).clone()),
         15 => {
             let order = dice.one(&[Order::Less, Order::LessOrEqual, Order::Greater, Order::GreaterOrEqual]);
@@ -307,7 +313,8 @@ on_both! {
         store.add(&mut dice, (1..INCIDENTS).map(|at| at * APART)).await;
         for _ in 0..6 {
             let (one, other) = tokio::join!(store.journal.keep_columns_of(1), store.journal.keep_columns_of(1));
-            (one.unwrap(), other.unwrap());
+            one.unwrap();
+            other.unwrap();
             store.change_some(&mut dice).await;
         }
         store.write_columns().await;

@@ -50,13 +50,11 @@ impl Journal {
             return Ok(true);
         }
         let (noted, all) = self.noted(enough).await?;
-        let mut version = state.version;
-        for (block, noted) in noted {
+        for (version, (block, noted)) in (state.version..).zip(noted) {
             let state = State { version, ..state };
             if !self.change_block(state, block, &noted).await? {
                 return Ok(false);
             }
-            version += 1;
         }
         Ok(!all)
     }

@@ -270,27 +270,33 @@ impl Desk {
         }))
     }
 
-    /// All incidents that a list has for a test, in ascending order.
+    /// All incidents that a list has for a test, in ascending order: as one value, for rows cost more than what is in them.
     async fn numbers_of(&self, test: &Condition) -> Result<Vec<i64>, Error> {
         let numbers = match self.database().dialect() {
             Dialect::Sqlite => "CAST(group_concat(id) AS BLOB)",
-            Dialect::Postgres => "convert_to(string_agg(CAST(id AS TEXT), ','), 'UTF8')",
+            Dialect::Postgres => "string_agg(int8send(id), CAST('' AS BYTEA))",
         };
         let mut writer = self.writer(&format!("SELECT {numbers} AS ids FROM "));
         writer.listed(test);
         let rows = self.database().fetch(&writer.sql, writer.values).await?;
-        let octets: Vec<u8> = rows
-            .first()
-            .map(|row| row.get::<Option<Vec<u8>>>("ids"))
-            .transpose()?
-            .flatten()
-            .unwrap_or_default();
-        let digit = |number: i64, octet: &u8| number * 10 + i64::from(octet - b'0');
-        let numbers = octets.split(|octet| *octet == b',').filter(|digits| !digits.is_empty());
-        let mut numbers: Vec<i64> = numbers.map(|digits| digits.iter().fold(0, digit)).collect();
+        let octets = rows.first().map(|row| row.get::<Option<Vec<u8>>>("ids")).transpose()?.flatten();
+        let octets = octets.unwrap_or_default();
+        let mut numbers = match self.database().dialect() {
+            Dialect::Sqlite => written(&octets),
+            Dialect::Postgres => {
+                octets.as_chunks().0.iter().map(|eight| i64::from_be_bytes(*eight)).collect()
+            }
+        };
         numbers.sort_unstable();
         Ok(numbers)
     }
+}
+
+/// Numbers in digits, with commas between them.
+fn written(octets: &[u8]) -> Vec<i64> {
+    let digit = |number: i64, octet: &u8| number * 10 + i64::from(octet.saturating_sub(b'0'));
+    let numbers = octets.split(|octet| *octet == b',').filter(|digits| !digits.is_empty());
+    numbers.map(|digits| digits.iter().fold(0, digit)).collect()
 }
 
 impl Heap {
