@@ -14,6 +14,8 @@ use crate::fleet::{CLOCK, RENEW_EVERY};
 const EVERY: Duration = Duration::from_secs(3_600);
 /// Summaries read what was not summed up yet line by line; ages are looked at as often.
 const SUM_EVERY: Duration = Duration::from_secs(300);
+/// What changed is read from rows so long; what was deleted is in no column after that.
+const COLUMNS_EVERY: Duration = Duration::from_secs(3);
 
 /// A certificate that is in use here, or by a server.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -86,6 +88,27 @@ pub(crate) async fn number_senders(enforce: Arc<Enforce>, stop: CancellationToke
                 tracing::error!(%error, "the names that stand for senders could not be indexed");
                 SUM_EVERY
             }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+/// Columns of incidents are made once and follow what changes, so that lists of millions need not read every row.
+pub(crate) async fn keep_columns(enforce: Arc<Enforce>, stop: CancellationToken) {
+    loop {
+        let wait = match is_mine(&enforce).await {
+            true => match enforce.journal.keep_columns().await {
+                Ok(true) => Duration::ZERO,
+                Ok(false) => COLUMNS_EVERY,
+                Err(error) => {
+                    tracing::error!(%error, "the columns of incidents could not be written; large lists are slower");
+                    SUM_EVERY
+                }
+            },
+            false => COLUMNS_EVERY,
         };
         tokio::select! {
             () = stop.cancelled() => return,

@@ -292,7 +292,8 @@ pub async fn start(mut options: Options, stop: CancellationToken) -> Result<Runn
     let lookups = tokio::spawn(lookup::worker::run(enforce.clone(), stop.clone()));
     let originals = tokio::spawn(originals::keep(enforce.clone(), stop.clone()));
     let numbers = tokio::spawn(keeper::number_senders(enforce.clone(), stop.clone()));
-    let own = [keeper, numbers, originals, worker, publisher, teller, told, reports, lookups];
+    let columns = tokio::spawn(keeper::keep_columns(enforce.clone(), stop.clone()));
+    let own = [keeper, numbers, columns, originals, worker, publisher, teller, told, reports, lookups];
     let (address, servers_address) = (people.address, servers.address);
     let tasks = vec![people, servers].into_iter().map(|one: Listening| one.task).chain(own).collect();
     Ok(Running { address, servers_address, enforce, stop, tasks })

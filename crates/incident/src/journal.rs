@@ -16,6 +16,7 @@ use store::lock::Lock;
 use store::objects::Objects;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::columns::Cache;
 use crate::gauge::{Gauge, JournalOptions, JournalState};
 use crate::seal::{self, Sealed};
 use crate::waiting::Waiting;
@@ -41,6 +42,7 @@ pub struct Journal {
     /// None where the journal was opened to be read only.
     jobs: Option<mpsc::UnboundedSender<Job>>,
     waiting: Arc<Waiting>,
+    pub(crate) columns: Arc<Cache>,
     gauge: Arc<Gauge>,
 }
 
@@ -62,7 +64,15 @@ impl Journal {
         let (jobs, queue) = mpsc::unbounded_channel();
         let writer = Writer::new(database.clone(), queue, gauge.clone(), lock);
         tokio::spawn(writer.run());
-        Ok(Self { database, keys, objects: None, jobs: Some(jobs), waiting: Arc::default(), gauge })
+        Ok(Self {
+            database,
+            keys,
+            objects: None,
+            jobs: Some(jobs),
+            waiting: Arc::default(),
+            columns: Arc::default(),
+            gauge,
+        })
     }
 
     /// Opens the tables beside a server that may be running, to read and to change them, but not to record.
@@ -71,7 +81,15 @@ impl Journal {
         let database = database::open(at, MIGRATIONS).await?;
         key_check::first_time_or_fits(&*database, &keys).await?.then_some(()).ok_or(Error::WrongKeys)?;
         let gauge = Arc::new(Gauge::new(data, JournalOptions::default()));
-        Ok(Self { database, keys, objects: None, jobs: None, waiting: Arc::default(), gauge })
+        Ok(Self {
+            database,
+            keys,
+            objects: None,
+            jobs: None,
+            waiting: Arc::default(),
+            columns: Arc::default(),
+            gauge,
+        })
     }
 
     /// Opens a journal that another process may be writing. Makes nothing.
@@ -86,7 +104,15 @@ impl Journal {
         key_check::fits(&*database, &keys).await?.then_some(()).ok_or(Error::WrongKeys)?;
         let gauge = Arc::new(Gauge::new(data, JournalOptions::default()));
         gauge.look(&*database).await;
-        Ok(Self { database, keys, objects: None, jobs: None, waiting: Arc::default(), gauge })
+        Ok(Self {
+            database,
+            keys,
+            objects: None,
+            jobs: None,
+            waiting: Arc::default(),
+            columns: Arc::default(),
+            gauge,
+        })
     }
 
     /// Writes one incident for each violation, or joins those that the same message opened before. Durable when it returns.

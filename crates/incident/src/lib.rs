@@ -1,6 +1,7 @@
 //! What is kept about a violation and how: the record, its history and states, and the journal that keeps them durably.
 
 pub mod archive;
+mod columns;
 pub mod desk;
 pub mod events;
 mod gauge;

@@ -55,6 +55,10 @@ async fn run(arguments: Arguments) -> Result<()> {
             whole
         }
     };
+    let began = Instant::now();
+    while journal.keep_columns_of(1).await? {}
+    println!("columns written in {:.1?}\n", began.elapsed());
+    running.enforce.desk().fold_counts().await?;
     questions::ask(journal).await?;
     pages::fetch(&running.enforce, &format!("http://{}", running.address), whole).await?;
     stop.cancel();

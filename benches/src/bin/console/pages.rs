@@ -38,7 +38,7 @@ pub(crate) async fn fetch(enforce: &Enforce, base: &str, whole: u64) -> Result<(
     Ok(())
 }
 
-const LISTS: [&str; 19] = [
+const LISTS: [&str; 24] = [
     "/incidents",
     "/incidents?status=New",
     "/incidents?status=New&status=In+Process&sort=severity",
@@ -56,6 +56,11 @@ const LISTS: [&str; 19] = [
     "/incidents?value=4111111111111111&sort=policy&order=up",
     "/incidents?value=4111111111111111&server=prevent-1&sort=matches",
     "/incidents?severity=low&server=prevent-1&status=Resolved&sort=sender",
+    "/incidents?status=Resolved&sort=matches",
+    "/incidents?status=New&sort=matches&order=up",
+    "/incidents?status=Resolved&status=Escalated&server=prevent-1&sort=matches",
+    "/incidents?prevent=21&value=4111111111111111&sort=sender",
+    "/incidents?status=New&sort=sender&order=up",
     "/incidents?unscannable=encrypted",
     "/incidents?sender=nobody@nowhere.example&sort=policy",
 ];

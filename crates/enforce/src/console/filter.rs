@@ -32,6 +32,9 @@ pub(crate) struct Filter {
     pub(super) value: String,
     pub(super) unscannable: String,
     pub(super) owner: String,
+    pub(super) data_owner: String,
+    /// Where it has to be remediated.
+    pub(super) location: String,
     /// A custom attribute and its value.
     pub(super) attribute: Option<(String, String)>,
     pub(super) message: String,
@@ -129,6 +132,8 @@ impl Filter {
             "value" => self.value = text,
             "unscannable" => self.unscannable = text,
             "owner" => self.owner = text,
+            "data-owner" => self.data_owner = text,
+            "location" => self.location = text,
             "attribute" => {
                 let pair = text.split_once('=').map(|(name, value)| (name.trim(), value.trim()));
                 let pair = pair.filter(|(name, value)| !name.is_empty() && !value.is_empty());
@@ -199,13 +204,14 @@ impl Filter {
     }
 
     /// The parts of incidents that roles may not know, and whether it asks by them.
-    fn asks_by(&self) -> [(Hidden, bool); 6] {
+    fn asks_by(&self) -> [(Hidden, bool); 7] {
         let by_sender = !self.sender.is_empty() && web::is_pseudonym(&self.sender).is_none();
         [
             (Hidden::Sender, by_sender || self.sort == Sort::Sender),
             // Who can look for a colleague among recipients learns who the pseudonym there is.
             (Hidden::Sender, !self.recipient.is_empty()),
             (Hidden::Sender, self.attribute.is_some()),
+            (Hidden::Sender, !self.data_owner.is_empty()),
             (Hidden::Recipients, !self.recipient.is_empty()),
             (Hidden::Subject, !self.subject.is_empty()),
             (Hidden::Matches, !self.value.is_empty()),
@@ -232,6 +238,8 @@ impl Filter {
         any(Field::MatchedValue, one(&self.value));
         any(Field::Unscannable, one(&self.unscannable));
         any(Field::Owner, one(&self.owner));
+        any(Field::DataOwnerName, one(&self.data_owner));
+        any(Field::RemediationLocation, one(&self.location));
         any(Field::UniqueId, one(&self.message));
         if let Some((name, value)) = &self.attribute {
             all.push(Condition::IsAnyCase(Field::Attribute(name.clone()), vec![value.clone()]));
@@ -318,6 +326,8 @@ impl Filter {
             ("value", &self.value),
             ("unscannable", &self.unscannable),
             ("owner", &self.owner),
+            ("data-owner", &self.data_owner),
+            ("location", &self.location),
             ("message", &self.message),
         ];
         pairs.extend(
@@ -405,6 +415,8 @@ mod tests {
             ("policy", "17"),
             ("sender", "a&b=c@x.example"),
             ("attribute", "Department=R & D"),
+            ("data-owner", "Dana"),
+            ("location", "vault 3"),
             ("from", "2026-11-01"),
             ("zone", "Europe/Prague"),
             ("columns", "last-seen"),
@@ -415,7 +427,7 @@ mod tests {
         let filter = Filter::read(&given).unwrap();
         assert_eq!(
             filter.query(),
-            "status=In%20Process&status=New&severity=high&policy=17&sender=a%26b%3Dc%40x.example&attribute=Department%3DR%20%26%20D&from=2026-11-01&zone=Europe/Prague&columns=last-seen&columns=server&sort=severity&order=up"
+            "status=In%20Process&status=New&severity=high&policy=17&sender=a%26b%3Dc%40x.example&data-owner=Dana&location=vault%203&attribute=Department%3DR%20%26%20D&from=2026-11-01&zone=Europe/Prague&columns=last-seen&columns=server&sort=severity&order=up"
         );
         let key = Key { value: Some("1".into()), at: 5, id: 7 };
         let address = filter.at(&key, false);

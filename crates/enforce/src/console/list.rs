@@ -148,6 +148,8 @@ pub(super) async fn show(
             && filter.value.is_empty()
             && filter.unscannable.is_empty()
             && filter.owner.is_empty()
+            && filter.data_owner.is_empty()
+            && filter.location.is_empty()
             && filter.attribute.is_none()
             && filter.prevent.is_empty()
             && filter.columns.is_empty()
@@ -269,12 +271,15 @@ fn more_fields(viewer: &Viewer, filter: &Filter, groups: Vec<String>) -> Vec<Fie
             .value(&filter.value)
             .hint("Whole, however it was written.")
     }));
+    let data_owner = || Field::new(Kind::Search, "data-owner", "Data owner").value(&filter.data_owner);
+    fields.extend((!viewer.hides(Hidden::Sender)).then(data_owner));
     fields.extend([
         Field::new(Kind::Search, "unscannable", "Not inspected because")
             .value(&filter.unscannable)
             .hint("encrypted, corrupt, timeout, …"),
         Field::new(Kind::Search, "server", "Detection server").value(&filter.server),
         Field::new(Kind::Search, "owner", "Owner").value(&filter.owner),
+        Field::new(Kind::Search, "location", "Remediation location").value(&filter.location),
         Field::new(Kind::Search, "attribute", "Custom attribute")
             .value(
                 filter.attribute.as_ref().map(|(name, value)| format!("{name}={value}")).unwrap_or_default(),

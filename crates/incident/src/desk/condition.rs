@@ -43,6 +43,7 @@ pub enum Field {
     Outcome,
     Owner,
     DataOwnerName,
+    RemediationLocation,
     /// The reason of a part that could not be inspected.
     Unscannable,
     /// A matched value, however it was written there.
@@ -154,6 +155,16 @@ impl Condition {
         }
     }
 
+    /// Whether rows of lists and the indexes that have an order carry all that it asks for.
+    pub(super) fn is_at_hand(&self) -> bool {
+        match self {
+            Self::All(inner) | Self::Any(inner) => inner.iter().all(Self::is_at_hand),
+            Self::Not(inner) => inner.is_at_hand(),
+            Self::Is(field, _) | Self::Compare(field, ..) => field.is_at_hand(),
+            Self::IsAnyCase(..) | Self::Like(..) | Self::Missing(_) => false,
+        }
+    }
+
     /// Whether it can be asked; errors are for whoever wrote it.
     pub fn check(&self) -> Result<(), Misfit> {
         if self.size() > TESTS {
@@ -180,6 +191,7 @@ impl Condition {
                     | Field::Direction
                     | Field::Outcome
                     | Field::DataOwnerName
+                    | Field::RemediationLocation
                     | Field::Note
             ),
         }
@@ -283,17 +295,20 @@ impl Field {
     }
 
     fn is_carried(&self) -> bool {
-        let by_number = self.is_elsewhere() || matches!(self, Self::Id);
-        by_number
-            || matches!(
-                self,
-                Self::Status
-                    | Self::Severity
-                    | Self::PreventStatus
-                    | Self::PolicyId
-                    | Self::ReceivedAt
-                    | Self::Hidden
-            )
+        self.is_elsewhere() || self.is_at_hand()
+    }
+
+    fn is_at_hand(&self) -> bool {
+        matches!(
+            self,
+            Self::Id
+                | Self::Status
+                | Self::Severity
+                | Self::PreventStatus
+                | Self::PolicyId
+                | Self::ReceivedAt
+                | Self::Hidden
+        )
     }
 
     pub(super) fn term(&self) -> Option<&'static str> {
@@ -330,6 +345,7 @@ impl Field {
             Self::Outcome => "outcome",
             Self::Owner => "owner",
             Self::DataOwnerName => "data_owner_name",
+            Self::RemediationLocation => "remediation_location",
             Self::Trial => "trial",
             Self::Hidden => "hidden",
             Self::Unscannable => "unscannable",

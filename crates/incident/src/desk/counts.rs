@@ -198,7 +198,8 @@ impl Desk {
         };
         let days = bound(Order::GreaterOrEqual, days.0).and(bound(Order::Less, days.1.saturating_add(1)));
         let tests = tests(access, &days);
-        let from = self.rarest(&tests).await?.map_or(Source::Anywhere, Source::List);
+        let rarest = self.rarest(&tests).await?;
+        let from = rarest.map_or(Source::Anywhere, |rarest| Source::List(rarest.list));
         let mut writer = self.writer("");
         writer.incidents(&tests, &from, matches!(facet, Facet::Sender | Facet::Server));
         Ok((writer.sql, writer.values))

@@ -2,7 +2,6 @@
 //! at the beginning of each tells. Only the speed hangs on it: whatever the list, all tests are asked.
 
 use super::condition::{Condition, Field};
-use super::search::COUNTED;
 use super::sort::BY_TIME;
 use super::{Access, Desk};
 use crate::Error;
@@ -29,6 +28,14 @@ pub(super) struct List<'c> {
     pub(super) values: usize,
 }
 
+/// The list that fewest incidents are in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rarest<'c> {
+    pub(super) list: List<'c>,
+    /// No more than are looked at in a moment.
+    pub(super) is_few: bool,
+}
+
 /// Where it stands.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Place {
@@ -51,7 +58,7 @@ pub(super) struct Index {
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 enum Size {
     Exactly(u64),
-    /// More than are counted: so many in a millisecond.
+    /// More than are looked at: so many in a millisecond.
     Many(f64),
 }
 
@@ -127,16 +134,13 @@ pub(super) fn tests<'c>(access: &'c Access, condition: &'c Condition) -> Vec<&'c
 
 impl Desk {
     /// The list of the fewest.
-    pub(super) async fn rarest<'c>(&self, tests: &[&'c Condition]) -> Result<Option<List<'c>>, Error> {
+    pub(super) async fn rarest<'c>(&self, tests: &[&'c Condition]) -> Result<Option<Rarest<'c>>, Error> {
         let mut lists: Vec<List<'c>> = tests.iter().filter_map(|test| List::of(test)).collect();
         // What is asked of a time is one list, whatever its ends.
         lists.dedup_by_key(|list| match list.test {
             Condition::Compare(field, ..) => Ok(field),
             test => Err(std::ptr::from_ref(test)),
         });
-        if lists.len() < 2 {
-            return Ok(lists.first().copied());
-        }
         let mut rarest: Option<(Size, List<'c>)> = None;
         for list in lists {
             let size = self.size(&list, tests).await?;
@@ -147,7 +151,7 @@ impl Desk {
                 break;
             }
         }
-        Ok(rarest.map(|(_, list)| list))
+        Ok(rarest.map(|(size, list)| Rarest { list, is_few: matches!(size, Size::Exactly(_)) }))
     }
 
     /// By its latest incidents: exactly if they are few, otherwise by how dense they stand in time.
@@ -165,7 +169,7 @@ impl Desk {
         let mut probe = self.writer(&format!("SELECT {time} AS at FROM "));
         probe.incidents(&asked, &Source::List(*list), false);
         let order = if list.is_in_order() { format!("ORDER BY {time} DESC ") } else { String::new() };
-        probe.values.push((COUNTED + 1).into());
+        probe.values.push((self.stretch + 1).into());
         let sql = format!(
             "SELECT count(*) AS n, coalesce(min(at), 0) AS first, coalesce(max(at), 0) AS last FROM ({} {order}LIMIT ?) AS probed",
             probe.sql
@@ -174,7 +178,7 @@ impl Desk {
         let Some(row) = rows.first() else { return Ok(Size::Exactly(0)) };
         let (n, first, last): (i64, i64, i64) = (row.get("n")?, row.get("first")?, row.get("last")?);
         Ok(match n as u64 {
-            few if few <= COUNTED => Size::Exactly(few),
+            few if few <= self.stretch => Size::Exactly(few),
             many => {
                 let span = last.saturating_sub(first).saturating_add(1) as f64;
                 Size::Many(many as f64 * list.values as f64 / span)

@@ -11,12 +11,14 @@ mod lists;
 mod look;
 mod lookups;
 mod mails;
+mod reading;
 mod remediation;
 mod rules;
 pub(crate) mod saved;
 mod schedule;
 mod search;
 mod second;
+mod sift;
 mod sort;
 mod sql;
 pub(crate) mod statuses;
@@ -40,6 +42,7 @@ pub use kept::{NewSecret, Report, Secret, SecretKind};
 pub use look::{Correlations, HistoryLine, Look, Note};
 pub use lookups::{LookedUp, LookupDue, LookupWaits};
 pub use mails::RecordedMail;
+pub use reading::Reading;
 pub use remediation::{Asked, Order as RemediationOrder, Result as RemediationResult};
 pub use rules::{PluginRow, PluginUse, PolicyVersion, RuleRow};
 pub use saved::Saved;
@@ -76,23 +79,44 @@ impl Access {
 /// How long a search may read that no index answers.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// So many incidents are looked at one by one in a moment.
+const STRETCH: u64 = 10_000;
+
 /// Incidents for people, over the journal's database.
 #[derive(Debug, Clone)]
 pub struct Desk {
     journal: Arc<Journal>,
     patience: Duration,
+    reading: Reading,
+    stretch: u64,
     witnessed: Witnessed,
 }
 
 impl Desk {
     /// The desk of a journal.
     pub fn new(journal: Arc<Journal>) -> Self {
-        Self { journal, patience: PATIENCE, witnessed: Witnessed::default() }
+        Self {
+            journal,
+            patience: PATIENCE,
+            reading: Reading::default(),
+            stretch: STRETCH,
+            witnessed: Witnessed::default(),
+        }
     }
 
     /// With another time that a search may take which no index answers.
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
+    }
+
+    /// With lists that are read in this way only.
+    pub fn with_reading(self, reading: Reading) -> Self {
+        Self { reading, ..self }
+    }
+
+    /// With another number of incidents that are looked at one by one, before columns are asked.
+    pub fn with_stretch(self, stretch: u64) -> Self {
+        Self { stretch, ..self }
     }
 
     /// The same, whose next change is committed together with what tells of it.

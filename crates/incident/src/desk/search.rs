@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use store::database::{Dialect, Row};
 use store::values;
 
-use super::lists::{List, Source, tests};
+use super::lists::{Source, tests};
 use super::sort::{BY_TIME, Sort};
 use super::sql::Writer;
 use super::{Access, Condition, Desk};
@@ -14,8 +14,6 @@ use crate::{Error, Summary};
 
 /// Counts are exact up to here.
 pub(super) const COUNTED: u64 = 10_000;
-/// Incidents of an order among which the lines of a page are looked for, before all that are wanted are sorted.
-const WALKED: u64 = 10_000;
 
 /// Where a page ends and the next begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,113 +123,8 @@ fn grouped(number: u64) -> String {
 }
 
 impl Desk {
-    /// A page of a list.
-    pub async fn page(&self, access: &Access, search: &Search) -> Result<Page, Error> {
-        let tests = tests(access, &search.condition);
-        let list = self.rarest(&tests).await?;
-        match self.place_of(&list, &tests, search.sort) {
-            Some(from) => self.page_from(&from, &tests, search).await,
-            None => {
-                let count = self.count_from(&list, &tests).await?;
-                self.ordered_page(&list, &tests, search, count).await
-            }
-        }
-    }
-
-    /// A page of a list, and how many there are.
-    pub async fn counted_page(&self, access: &Access, search: &Search) -> Result<(Page, Count), Error> {
-        let tests = tests(access, &search.condition);
-        let list = self.rarest(&tests).await?;
-        match self.place_of(&list, &tests, search.sort) {
-            // One after the other: the few connections for such searches are for others too. A page without its count is one.
-            Some(from) if reads_all(&tests) => {
-                let page = self.page_from(&from, &tests, search).await?;
-                let count = match self.count_from(&list, &tests).await {
-                    Err(Error::Store(store::Error::TookTooLong(_))) => {
-                        Count::MoreThan(page.rows.len() as u64)
-                    }
-                    count => count?,
-                };
-                Ok((page, count))
-            }
-            Some(from) => {
-                tokio::try_join!(self.page_from(&from, &tests, search), self.count_from(&list, &tests))
-            }
-            None => {
-                let count = self.count_from(&list, &tests).await?;
-                Ok((self.ordered_page(&list, &tests, search, count).await?, count))
-            }
-        }
-    }
-
-    /// Where incidents of a question stand in this order, as far as that is known beforehand.
-    fn place_of<'c>(&self, list: &Option<List<'c>>, tests: &[&Condition], sort: Sort) -> Option<Source<'c>> {
-        match (list, sort.index()) {
-            (Some(list), _) if sort == Sort::Received && list.is_in_order() => Some(Source::List(*list)),
-            (Some(_), _) => None,
-            (None, Some(index)) => Some(Self::unlisted(tests, index)),
-            (None, None) => Some(Source::Anywhere),
-        }
-    }
-
-    /// A page of those that a list has in another order. Few are read and sorted. Many are soon met among the first of that order;
-    /// where they stand far behind, they are sorted after all.
-    async fn ordered_page(
-        &self,
-        list: &Option<List<'_>>,
-        tests: &[&Condition],
-        search: &Search,
-        count: Count,
-    ) -> Result<Page, Error> {
-        if let (Count::MoreThan(_), Some(index)) = (count, search.sort.index())
-            && let Some(rows) = self.walked(index, tests, search).await?
-        {
-            return page_of(&rows, search);
-        }
-        let from = list.map_or(Source::Anywhere, Source::List);
-        let writer = self.lines(&from, tests, search, None);
-        let patient = reads_all(tests) || matches!(count, Count::MoreThan(_));
-        page_of(&self.fetched(patient, writer).await?, search)
-    }
-
-    /// The lines among the next so many of an index, if that is enough of them.
-    async fn walked(
-        &self,
-        index: &'static str,
-        tests: &[&Condition],
-        search: &Search,
-    ) -> Result<Option<Vec<Row>>, Error> {
-        let from = Source::Index(index);
-        let mut behind = self.writer("SELECT incident.id FROM ");
-        behind.incidents(&[], &from, true);
-        behind.between(search, &search.sort.columns(), None);
-        behind.order(search, &search.sort.columns(), &from);
-        let sql = format!(
-            "SELECT {} FROM incident WHERE incident.id = ({} LIMIT 1 OFFSET ?)",
-            columns(),
-            behind.sql
-        );
-        behind.values.push(WALKED.into());
-        let rows = self.database().fetch(&sql, behind.values).await?;
-        let end = rows.first().map(|row| Ok::<_, Error>(listed(row, search.sort)?.key)).transpose()?;
-        let writer = self.lines(&from, tests, search, end.as_ref());
-        let rows = self.fetched(reads_all(tests), writer).await?;
-        Ok((end.is_none() || rows.len() > search.lines()).then_some(rows))
-    }
-
-    async fn page_from(
-        &self,
-        from: &Source<'_>,
-        tests: &[&Condition],
-        search: &Search,
-    ) -> Result<Page, Error> {
-        let writer = self.lines(from, tests, search, None);
-        let patient = reads_all(tests) || search.sort.reads_all();
-        page_of(&self.fetched(patient, writer).await?, search)
-    }
-
     /// The lines of a page and one more, no further than to this key: found by what lists carry, and only then read whole.
-    fn lines(
+    pub(super) fn lines(
         &self,
         from: &Source<'_>,
         tests: &[&Condition],
@@ -255,9 +148,8 @@ impl Desk {
     /// The key of the line at this place of a list, counted from 1: for those who ask for pages by number.
     pub async fn key_at(&self, access: &Access, search: &Search, place: u64) -> Result<Option<Key>, Error> {
         let tests = tests(access, &search.condition);
-        let list = self.rarest(&tests).await?;
-        let from = self.place_of(&list, &tests, search.sort);
-        let from = from.unwrap_or_else(|| list.map_or(Source::Anywhere, Source::List));
+        let way = self.way(tests.clone(), search.sort).await?;
+        let from = way.from.unwrap_or_else(|| way.source());
         let mut writer = self.writer(&format!(
             "SELECT {} FROM incident WHERE incident.id = (SELECT incident.id FROM ",
             columns()
@@ -272,24 +164,6 @@ impl Desk {
         rows.first().map(|row| Ok(listed(row, search.sort)?.key)).transpose()
     }
 
-    /// How many there are.
-    pub async fn count(&self, access: &Access, condition: &Condition) -> Result<Count, Error> {
-        let tests = tests(access, condition);
-        let list = self.rarest(&tests).await?;
-        self.count_from(&list, &tests).await
-    }
-
-    async fn count_from(&self, list: &Option<List<'_>>, tests: &[&Condition]) -> Result<Count, Error> {
-        let mut writer = self.writer("SELECT count(*) AS n FROM (SELECT 1 AS one FROM ");
-        let from = list.map_or_else(|| Self::unlisted(tests, BY_TIME), Source::List);
-        writer.incidents(tests, &from, false);
-        writer.sql.push_str(" LIMIT ?) AS found");
-        writer.values.push((COUNTED + 1).into());
-        let rows = self.fetched(reads_all(tests), writer).await?;
-        let n = rows.first().map(|row| row.get::<i64>("n")).transpose()?.unwrap_or(0) as u64;
-        Ok(if n > COUNTED { Count::MoreThan(COUNTED) } else { Count::Exactly(n) })
-    }
-
     /// Numbers of incidents above this one, smallest first, at most `limit`.
     pub async fn ids_after(
         &self,
@@ -299,14 +173,9 @@ impl Desk {
         limit: u32,
     ) -> Result<Vec<u64>, Error> {
         let tests = tests(access, condition);
-        let few = match self.rarest(&tests).await? {
-            Some(list) if matches!(self.count_from(&Some(list), &tests).await?, Count::Exactly(_)) => {
-                Some(list)
-            }
-            _ => None,
-        };
+        let few = self.rarest(&tests).await?.filter(|list| list.is_few);
         let numbers = Sort::Id.index().unwrap_or_default();
-        let from = few.map_or_else(|| Self::unlisted(&tests, numbers), Source::List);
+        let from = few.map_or_else(|| Self::unlisted(&tests, numbers), |few| Source::List(few.list));
         let mut writer = self.writer("SELECT incident.id AS id FROM ");
         writer.incidents(&tests, &from, false);
         writer.sql.push_str(" AND incident.id > ? ORDER BY incident.id LIMIT ?");
@@ -317,8 +186,8 @@ impl Desk {
     /// Numbers of incidents, newest first, at most `limit`.
     pub async fn ids(&self, access: &Access, condition: &Condition, limit: u32) -> Result<Vec<u64>, Error> {
         let tests = tests(access, condition);
-        let list = self.rarest(&tests).await?;
-        let from = list.map_or_else(|| Self::unlisted(&tests, BY_TIME), Source::List);
+        let rarest = self.rarest(&tests).await?;
+        let from = rarest.map_or_else(|| Self::unlisted(&tests, BY_TIME), |rarest| Source::List(rarest.list));
         let mut writer = self.writer("SELECT incident.id AS id FROM ");
         let joined = writer.incidents(&tests, &from, false);
         let order = by(&Sort::Received.columns_of(joined), true);
@@ -328,7 +197,7 @@ impl Desk {
     }
 
     /// The rows of a question: beside everything else and not for ever, where it may have to read all there is.
-    async fn fetched(&self, patient: bool, writer: Writer<'_>) -> Result<Vec<Row>, Error> {
+    pub(super) async fn fetched(&self, patient: bool, writer: Writer<'_>) -> Result<Vec<Row>, Error> {
         let db = self.database();
         Ok(match patient {
             true => db.search(&writer.sql, writer.values, self.patience).await?,
@@ -338,19 +207,19 @@ impl Desk {
 }
 
 impl Search {
-    fn lines(&self) -> usize {
+    pub(super) fn lines(&self) -> usize {
         self.limit.clamp(1, 10_001) as usize
     }
 
     /// Towards the beginning the list is read the other way round, and turned.
-    fn is_down(&self) -> bool {
+    pub(super) fn is_down(&self) -> bool {
         self.ascending == self.backwards
     }
 }
 
 impl Writer<'_> {
     /// The part of a list behind its key and no further than `end`.
-    fn between(&mut self, search: &Search, order: &[&str], end: Option<&Key>) {
+    pub(super) fn between(&mut self, search: &Search, order: &[&str], end: Option<&Key>) {
         let (next, until) = if search.is_down() { ("<", ">=") } else { (">", "<=") };
         for (key, sign) in search.after.iter().map(|key| (key, next)).chain(end.map(|key| (key, until))) {
             let value = key.value.clone().unwrap_or_default();
@@ -374,7 +243,7 @@ impl Writer<'_> {
         }
     }
 
-    fn order(&mut self, search: &Search, order: &[&str], from: &Source<'_>) {
+    pub(super) fn order(&mut self, search: &Search, order: &[&str], from: &Source<'_>) {
         let mut order: Vec<String> = order.iter().map(|column| (*column).to_owned()).collect();
         let sorted =
             matches!(from, Source::List(list) if search.sort != Sort::Received || !list.is_in_order());
@@ -386,7 +255,7 @@ impl Writer<'_> {
     }
 }
 
-fn by(order: &[impl std::fmt::Display], down: bool) -> String {
+pub(super) fn by(order: &[impl std::fmt::Display], down: bool) -> String {
     order
         .iter()
         .map(|column| format!("{column}{}", if down { " DESC" } else { "" }))
@@ -394,11 +263,11 @@ fn by(order: &[impl std::fmt::Display], down: bool) -> String {
         .join(", ")
 }
 
-fn reads_all(tests: &[&Condition]) -> bool {
+pub(super) fn reads_all(tests: &[&Condition]) -> bool {
     tests.iter().any(|test| test.reads_all())
 }
 
-fn page_of(found: &[Row], search: &Search) -> Result<Page, Error> {
+pub(super) fn page_of(found: &[Row], search: &Search) -> Result<Page, Error> {
     let more = found.len() > search.lines();
     let lines = found.iter().take(search.lines()).map(|row| listed(row, search.sort));
     let mut rows = lines.collect::<Result<Vec<_>, _>>()?;
@@ -414,13 +283,13 @@ fn numbers_of(rows: &[Row]) -> Result<Vec<u64>, Error> {
     rows.iter().map(|row| Ok(row.get::<i64>("id")? as u64)).collect()
 }
 
-fn columns() -> String {
+pub(super) fn columns() -> String {
     format!(
         "{SUMMARY}, recorded_at, owner, data_owner_name, policy_version, direction, hidden, lower(sender) AS sender_key"
     )
 }
 
-fn listed(row: &Row, sort: Sort) -> Result<Listed, Error> {
+pub(super) fn listed(row: &Row, sort: Sort) -> Result<Listed, Error> {
     let summary = summary(row)?;
     let recorded: i64 = row.get("recorded_at")?;
     let value = match sort {

@@ -199,6 +199,16 @@ impl Writer<'_> {
         }
     }
 
+    /// The numbers of those that a list of rows has, as what stands behind FROM.
+    pub(super) fn listed(&mut self, test: &Condition) {
+        let Some(Place::Rows(table)) = List::of(test).map(|list| list.place()) else {
+            return self.sql.push_str("(SELECT 0 AS id WHERE 1 = 0) AS listed");
+        };
+        self.sql.push_str(&format!("(SELECT incident_id AS id FROM {table} AS had WHERE "));
+        self.had(test);
+        self.sql.push_str(") AS listed");
+    }
+
     /// By the numbers of those that have the value, wherever the test stands.
     fn is_listed(&mut self, test: &Condition) {
         let Some(Place::Rows(table)) = List::of(test).map(|list| list.place()) else {
