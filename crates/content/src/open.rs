@@ -24,7 +24,7 @@ mod task;
 mod texts;
 
 #[cfg(test)]
-pub(crate) use effort::grows_with_lines;
+pub(crate) use effort::{grows_with, grows_with_lines};
 use entity::Meaning;
 pub(crate) use mbox::is_start as is_start_of_mbox;
 use task::{Octets, Place, Task, What};

@@ -34,9 +34,11 @@ fn daily() -> Schedule {
     Schedule { every: Every::Day, day: 0, hour: 8, zone: "Europe/Prague".into(), role: 3 }
 }
 
-/// Later than the next time, and than the two behind it.
+/// Later than the next time, and than the two behind it; at noon, so that no time is due in the hours around it.
 fn in_three_days() -> Timestamp {
-    Timestamp::now() + SignedDuration::from_hours(72)
+    const DAY: i64 = 24 * 3_600;
+    let day = Timestamp::now().as_second() / DAY + 4;
+    Timestamp::from_second(day * DAY + DAY / 2).unwrap()
 }
 
 impl Server {

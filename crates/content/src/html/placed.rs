@@ -307,11 +307,13 @@ fn flow(mut line: Vec<Piece>, row: bool, rightward: bool, text: &mut String, joi
     join(right, text, joins);
     let key = |piece: &Piece| (piece.place.top.unwrap_or(0.0), piece.place.across().unwrap_or(0.0));
     placed.sort_by(|a, b| key(a).0.total_cmp(&key(b).0).then(key(a).1.total_cmp(&key(b).1)));
-    while !placed.is_empty() {
-        let top = key(&placed[0]).0;
-        let end = placed.iter().position(|piece| key(piece).0 > top + 4.0).unwrap_or(placed.len());
+    let mut placed = placed.into_iter().peekable();
+    while let Some(first) = placed.next() {
+        let end = key(&first).0 + 4.0;
+        let mut beside = vec![first];
+        beside.extend(std::iter::from_fn(|| placed.next_if(|piece| key(piece).0 <= end)));
         text.push('\n');
-        join(placed.drain(..end).collect(), text, joins);
+        join(beside, text, joins);
     }
 }
 
@@ -425,5 +427,10 @@ mod tests {
                 std::hint::black_box(read(text));
             });
         }
+        let place = |top: usize| format!("<b style='position:absolute;left:1;top:{}'>1</b>", top * 5);
+        let each_lower = |count: usize| (0..count).map(place).collect();
+        crate::open::grows_with("places one below the other", each_lower, |text| {
+            std::hint::black_box(read(text));
+        });
     }
 }

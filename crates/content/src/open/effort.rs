@@ -5,8 +5,13 @@ use std::time::Duration;
 /// Fails if sixteen times the lines are far more than sixteen times the work; the square would be 256 times.
 #[track_caller]
 pub(crate) fn grows_with_lines(line: &str, work: impl Fn(&str)) {
+    grows_with(line, |count| line.repeat(count), work);
+}
+
+/// As [`grows_with_lines`], of texts with so many lines.
+pub(crate) fn grows_with(what: &str, text: impl Fn(usize) -> String, work: impl Fn(&str)) {
     let least = |count: usize| {
-        let text = line.repeat(count);
+        let text = text(count);
         let times = (0..3).map(|_| {
             let before = on_processor();
             work(&text);
@@ -16,7 +21,7 @@ pub(crate) fn grows_with_lines(line: &str, work: impl Fn(&str)) {
     };
     let (few, many) = (least(4_000), least(64_000));
     // The kernel counts in ticks of some milliseconds.
-    assert!(many < few.max(Duration::from_millis(5)) * 80, "{line:?}: {few:?}, then {many:?}");
+    assert!(many < few.max(Duration::from_millis(5)) * 80, "{what:?}: {few:?}, then {many:?}");
 }
 
 /// Of this thread: other work on the machine does not count.
