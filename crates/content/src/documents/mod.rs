@@ -96,14 +96,13 @@ pub(crate) enum Wanted {
 fn archive(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
     let natures = zip::natures(request, out);
     match (natures.office, natures.open_document) {
-        (true, _) => office(request, out),
+        (true, _) => office(natures, request, out),
         (_, true) => odf::open(request, out),
         _ => zip::open(request, out),
     }
 }
 
-fn office(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
-    let natures = zip::natures(request, out);
+fn office(natures: zip::Natures, request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
     let read = match natures.binary {
         true => xlsb::open(&DocumentRequest { kind: FileKind::Xlsb, ..*request }, out),
         false => ooxml::open(request, out),
@@ -155,7 +154,9 @@ fn dispatch(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), R
         Cpio => cpio::open(request, out),
         Rar | Arj | Lha | Ace => closed::open(request, out),
         // office
-        Docx | Docm | Dotx | Xlsx | Xlsm | Xltx | Pptx | Pptm | Ppsx | Potx => office(request, out),
+        Docx | Docm | Dotx | Xlsx | Xlsm | Xltx | Pptx | Pptm | Ppsx | Potx => {
+            office(zip::natures(request, out), request, out)
+        }
         Xlsb => xlsb::open(request, out),
         Odt | Ods | Odp | Odg => open_document(request, out),
         Epub => book(request, out),

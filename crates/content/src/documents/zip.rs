@@ -38,27 +38,30 @@ pub(super) struct Natures {
 pub(super) fn natures(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Natures {
     let directory = directory::read(request.octets, request.limits.parts as usize);
     let find = |name: &str| directory.entries.iter().find(|entry| entry.name.eq_ignore_ascii_case(name));
-    let mut says = |name: &str, words: &[&[u8]]| {
+    let mut unpacked = |name: &str| {
         let entry = find(name).filter(|entry| !entry.encrypted())?;
-        let (octets, _) = content::unpack(request.octets, entry, out);
-        Some(words.iter().any(|word| memchr::memmem::find(&octets, word).is_some()))
+        Some(content::unpack(request.octets, entry, out).0)
     };
-    let office = says(
-        "[Content_Types].xml",
-        &[
-            b"wordprocessingml",
-            b"spreadsheetml",
-            b"presentationml",
-            b"vnd.ms-word",
-            b"vnd.ms-excel",
-            b"vnd.ms-powerpoint",
-        ],
-    );
-    let open_document =
-        find("content.xml").and_then(|_| says("META-INF/manifest.xml", &[b"vnd.oasis.opendocument"]));
-    let binary = office == Some(true) && says("[Content_Types].xml", &[b"sheet.binary"]) == Some(true);
-    Natures { office: office.unwrap_or(false), binary, open_document: open_document.unwrap_or(false) }
+    let says = |octets: &[u8], word: &str| memchr::memmem::find(octets, word.as_bytes()).is_some();
+    let types = unpacked("[Content_Types].xml").unwrap_or_default();
+    let manifest = find("content.xml").and_then(|_| unpacked("META-INF/manifest.xml")).unwrap_or_default();
+    let office = OFFICE.iter().any(|word| says(&types, word));
+    Natures {
+        office,
+        binary: office && says(&types, "sheet.binary"),
+        open_document: says(&manifest, "vnd.oasis.opendocument"),
+    }
 }
+
+/// Words of the types that parts of such a package have.
+const OFFICE: &[&str] = &[
+    "wordprocessingml",
+    "spreadsheetml",
+    "presentationml",
+    "vnd.ms-word",
+    "vnd.ms-excel",
+    "vnd.ms-powerpoint",
+];
 
 /// An archive that is being read.
 pub(super) struct Archive<'a> {
