@@ -64,15 +64,7 @@ impl Journal {
         let (jobs, queue) = mpsc::unbounded_channel();
         let writer = Writer::new(database.clone(), queue, gauge.clone(), lock);
         tokio::spawn(writer.run());
-        Ok(Self {
-            database,
-            keys,
-            objects: None,
-            jobs: Some(jobs),
-            waiting: Arc::default(),
-            columns: Arc::default(),
-            gauge,
-        })
+        Ok(Self::of(database, keys, Some(jobs), gauge))
     }
 
     /// Opens the tables beside a server that may be running, to read and to change them, but not to record.
@@ -81,15 +73,7 @@ impl Journal {
         let database = database::open(at, MIGRATIONS).await?;
         key_check::first_time_or_fits(&*database, &keys).await?.then_some(()).ok_or(Error::WrongKeys)?;
         let gauge = Arc::new(Gauge::new(data, JournalOptions::default()));
-        Ok(Self {
-            database,
-            keys,
-            objects: None,
-            jobs: None,
-            waiting: Arc::default(),
-            columns: Arc::default(),
-            gauge,
-        })
+        Ok(Self::of(database, keys, None, gauge))
     }
 
     /// Opens a journal that another process may be writing. Makes nothing.
@@ -104,15 +88,17 @@ impl Journal {
         key_check::fits(&*database, &keys).await?.then_some(()).ok_or(Error::WrongKeys)?;
         let gauge = Arc::new(Gauge::new(data, JournalOptions::default()));
         gauge.look(&*database).await;
-        Ok(Self {
-            database,
-            keys,
-            objects: None,
-            jobs: None,
-            waiting: Arc::default(),
-            columns: Arc::default(),
-            gauge,
-        })
+        Ok(Self::of(database, keys, None, gauge))
+    }
+
+    fn of(
+        database: Arc<dyn Database>,
+        keys: Arc<Keys>,
+        jobs: Option<mpsc::UnboundedSender<Job>>,
+        gauge: Arc<Gauge>,
+    ) -> Self {
+        let (waiting, columns) = Default::default();
+        Self { database, keys, objects: None, jobs, waiting, columns, gauge }
     }
 
     /// Writes one incident for each violation, or joins those that the same message opened before. Durable when it returns.

@@ -139,6 +139,7 @@ fn fill(steps: &Steps<'_>, starts: &Set, table: &mut [Open], classes: &[Class], 
     }
     begin_next
 }
+
 #[cfg(test)]
 mod tests {
     use super::super::automaton::{Automata, Shape, divide};
