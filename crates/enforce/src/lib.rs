@@ -319,13 +319,28 @@ fn console_url(options: &Options) -> String {
 
 fn people_transport(enforce: &Enforce) -> Result<Transport, Error> {
     let brought = enforce.directory.certificate("console");
-    let (chain, key) = match &enforce.options.console {
-        ConsoleTls::Plain => return Ok(Transport::Plain),
-        ConsoleTls::Own if brought.exists() => (brought, enforce.directory.key("console")),
-        ConsoleTls::Own => (enforce.directory.certificate("server"), enforce.directory.key("server")),
-        ConsoleTls::Files { chain, key } => (chain.clone(), key.clone()),
+    if let Some(transport) = enforce.options.console.transport()? {
+        return Ok(transport);
+    }
+    let (chain, key) = match brought.exists() {
+        true => (brought, enforce.directory.key("console")),
+        false => (enforce.directory.certificate("server"), enforce.directory.key("server")),
     };
     Ok(Transport::Tls(Tls::load(TlsFiles { chain, key, clients: Clients::Anybody })?))
+}
+
+impl ConsoleTls {
+    /// What it names, read; None where the certificate is one of our own authority.
+    pub fn transport(&self) -> Result<Option<Transport>, Error> {
+        Ok(match self {
+            Self::Plain => Some(Transport::Plain),
+            Self::Own => None,
+            Self::Files { chain, key } => {
+                let (chain, key) = (chain.clone(), key.clone());
+                Some(Transport::Tls(Tls::load(TlsFiles { chain, key, clients: Clients::Anybody })?))
+            }
+        })
+    }
 }
 
 /// Certificates are asked for and checked, but who has none gets in as far as enrolment.

@@ -90,6 +90,16 @@ pub enum Transport {
     Tls(Tls),
 }
 
+impl Transport {
+    /// Whether it may be served there.
+    pub fn fits(&self, address: SocketAddr) -> Result<(), Error> {
+        match self {
+            Self::Plain if !address.ip().to_canonical().is_loopback() => Err(Error::NotLoopback(address)),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Where it listens.
 #[derive(Debug)]
 pub struct Listening {
@@ -147,9 +157,7 @@ pub async fn listen(
     let bind = |why| Error::Bind { address: address.to_owned(), why };
     let listener = TcpListener::bind(address).await.map_err(bind)?;
     let bound = listener.local_addr().map_err(bind)?;
-    if matches!(transport, Transport::Plain) && !bound.ip().to_canonical().is_loopback() {
-        return Err(Error::NotLoopback(bound));
-    }
+    transport.fits(bound)?;
     let server = Server { transport, app, stop, places: Places::new(connections) };
     Ok(Listening { address: bound, task: tokio::spawn(server.run(listener)) })
 }

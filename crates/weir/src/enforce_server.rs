@@ -22,7 +22,6 @@ use store::database::Location;
 use store::objects::ObjectSettings;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use web::listen::{Clients, Tls, TlsFiles};
 use web::oidc::{Settings, SingleSignOn};
 use zeroize::Zeroizing;
 
@@ -78,20 +77,9 @@ pub(crate) async fn start(config: &Enforce, stop: CancellationToken) -> Result<R
 /// Reads what the configuration names, without starting or making anything. For `weir config check`.
 pub(crate) fn check(config: &Enforce) -> Result<()> {
     let options = options(config)?;
-    match options.console {
-        ConsoleTls::Own => {}
-        ConsoleTls::Files { chain, key } => {
-            Tls::load(TlsFiles { chain, key, clients: Clients::Anybody })
-                .context("[enforce] certificate and key")?;
-        }
-        ConsoleTls::Plain => {
-            let elsewhere = |address: SocketAddr| !address.ip().to_canonical().is_loopback();
-            ensure!(
-                !options.listen.parse().is_ok_and(elsewhere),
-                "[enforce] plain_http is served on loopback only, and listen = {:?}: give a certificate and a key, or listen on 127.0.0.1",
-                options.listen
-            );
-        }
+    let transport = options.console.transport().context("[enforce] certificate and key")?;
+    if let (Some(transport), Ok(address)) = (transport, options.listen.parse()) {
+        transport.fits(address).context("[enforce] listen")?;
     }
     if options.policies.exists() {
         policies::load(&options.policies, &config.data)?;

@@ -83,8 +83,7 @@ pub(crate) fn settings(table: &toml::Table, flags: &GatewayServer) -> Result<Set
 
 /// Reads what the configuration names, without starting or making anything. For `weir config check`.
 pub(crate) fn check(table: &toml::Table) -> Result<()> {
-    let options = Options::parse(&toml::to_string(table)?).context("[gateway]")?;
-    options.check().context("[gateway]")?;
+    let options = settings(table, &GatewayServer::default())?.options;
     transport(options.console_certificate.zip(options.console_key))
         .context("[gateway] console_certificate and console_key")?;
     if let Some(RemediationOptions { tls, .. }) = options.remediation {
