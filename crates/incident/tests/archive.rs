@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use incident::archive::{About, Archive, Fate, Removal};
-use incident::desk::{Access, Actor, Change, Condition, Desk, Facet, Field, Scalar};
+use incident::desk::{Access, Change, Condition, Desk, Facet, Field, Scalar};
 use incident::{Ages, Journal, Outcome};
 use jiff::SignedDuration;
 use serde_json::{Value as Json, json};
@@ -16,7 +16,7 @@ use store::archive::{make_key, read_key};
 use store::database::Location;
 use store::keys::Keys;
 use store::values;
-use support::{Place, message, place};
+use support::{Place, ann, message, place};
 
 #[macro_use]
 #[path = "../../store/tests/postgres/mod.rs"]
@@ -34,10 +34,6 @@ async fn server(at: Option<Location>) -> Server {
     let journal = place.open().await;
     let key = make_key(&place.data().join("archive.key")).unwrap();
     Server { desk: Desk::new(journal.clone()), journal, key, place }
-}
-
-fn ann() -> Actor {
-    Actor { who: "ann".into(), origin: Some("192.0.2.7".into()) }
 }
 
 fn about() -> About {

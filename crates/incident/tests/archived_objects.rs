@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use incident::Journal;
 use incident::archive::{About, Archive, Fate};
-use incident::desk::{Access, Actor, Condition, Desk, Field, Scalar};
+use incident::desk::{Access, Condition, Desk, Field, Scalar};
 use store::archive::make_key;
 use store::database::Location;
 use store::keys::Keys;
@@ -25,6 +25,7 @@ mod kept;
 mod s3;
 
 use kept::{Kept, kept, objects};
+use support::ann;
 
 /// Three incidents of two messages, with nothing under way, and the key of archives.
 struct Shelf {
@@ -40,10 +41,6 @@ async fn shelf(at: Option<Location>) -> Option<Shelf> {
     kept.run("UPDATE effect SET done_at = 5, outcome = 'done'", Vec::new()).await;
     let key = make_key(&kept.dirs[1].path().join("archive.key")).unwrap();
     Some(Shelf { kept, key })
-}
-
-fn ann() -> Actor {
-    Actor { who: "ann".into(), origin: None }
 }
 
 impl Shelf {

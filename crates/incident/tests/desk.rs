@@ -5,35 +5,22 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
+use incident::Severity;
 use incident::desk::{
-    Access, Actor, AgeingRow, Asked, Change, Changed, Condition, Count, Decision, Desk, Facet, Field,
-    NewSecret, Order, PluginRow, PluginUse, RemediationOrder, RemediationResult, RuleRow, Saved, Scalar,
-    Search, SecretKind, Sort,
+    Access, AgeingRow, Asked, Change, Changed, Condition, Count, Decision, Facet, Field, NewSecret, Order,
+    PluginRow, PluginUse, RemediationOrder, RemediationResult, RuleRow, Saved, Scalar, Search, SecretKind,
+    Sort,
 };
 use incident::events::Events;
-use incident::{Journal, Severity};
 use jiff::{SignedDuration, Timestamp};
 use store::database::{Dialect, Location};
 use store::values;
-use support::{Place, message, place};
+use support::{Server, ann, message, number, server};
 
 #[macro_use]
 #[path = "../../store/tests/postgres/mod.rs"]
 mod postgres;
-
-struct Server {
-    desk: Desk,
-    journal: Arc<Journal>,
-    _place: Place,
-}
-
-async fn server(at: Option<Location>) -> Server {
-    let place = place(at).await;
-    let journal = place.open().await;
-    Server { desk: Desk::new(journal.clone()), journal, _place: place }
-}
 
 fn everything() -> Access {
     Access::everything()
@@ -41,14 +28,6 @@ fn everything() -> Access {
 
 fn secret<'a>(name: &'a str, value: &'a [u8]) -> NewSecret<'a> {
     NewSecret { name, kind: SecretKind::Password, shown: "user u", value }
-}
-
-fn ann() -> Actor {
-    Actor { who: "ann".into(), origin: Some("192.0.2.7".into()) }
-}
-
-fn number(field: Field, value: i64) -> Condition {
-    Condition::Is(field, vec![Scalar::Number(value)])
 }
 
 impl Server {

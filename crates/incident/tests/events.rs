@@ -7,12 +7,12 @@ mod support;
 use std::sync::Arc;
 
 use incident::Journal;
-use incident::desk::{Access, Actor, Change, Desk, Saved};
+use incident::desk::{Access, Change, Desk, Saved};
 use incident::events::{Event, Events, Receiver, Turn};
 use jiff::{SignedDuration, Timestamp};
 use store::database::{Dialect, Location};
 use store::values;
-use support::{Place, message, place};
+use support::{Place, ann, message, place};
 
 #[macro_use]
 #[path = "../../store/tests/postgres/mod.rs"]
@@ -29,10 +29,6 @@ async fn server(at: Option<Location>) -> Server {
     let place = place(at).await;
     let journal = place.open().await;
     Server { events: Events::new(journal.clone()), desk: Desk::new(journal.clone()), journal, _place: place }
-}
-
-fn ann() -> Actor {
-    Actor { who: "ann".into(), origin: Some("192.0.2.7".into()) }
 }
 
 impl Server {

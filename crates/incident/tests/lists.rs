@@ -6,16 +6,13 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use incident::desk::{
-    Access, Actor, Change, Condition, Count, Desk, Facet, Field, Order, Scalar, Search, Sort,
-};
-use incident::{Journal, Severity};
+use incident::Severity;
+use incident::desk::{Access, Change, Condition, Count, Desk, Facet, Field, Order, Scalar, Search, Sort};
 use jiff::{SignedDuration, Timestamp};
 use store::database::Location;
 use store::values;
-use support::{Place, message, place};
+use support::{Place, Server, ann, message, number, place, server};
 
 #[macro_use]
 #[path = "../../store/tests/postgres/mod.rs"]
@@ -24,28 +21,8 @@ mod postgres;
 /// Copies of each of the twelve incidents: more of one policy than are counted, and before it more than are walked through.
 const COPIES: i64 = 3_000;
 
-struct Server {
-    desk: Desk,
-    journal: Arc<Journal>,
-    _place: Place,
-}
-
-async fn server(at: Option<Location>) -> Server {
-    let place = place(at).await;
-    let journal = place.open().await;
-    Server { desk: Desk::new(journal.clone()), journal, _place: place }
-}
-
-fn number(field: Field, value: i64) -> Condition {
-    Condition::Is(field, vec![Scalar::Number(value)])
-}
-
 fn department(name: &str) -> Condition {
     Condition::IsAnyCase(Field::Attribute("Department".into()), vec![name.into()])
-}
-
-fn ann() -> Actor {
-    Actor { who: "ann".into(), origin: None }
 }
 
 impl Server {

@@ -5,34 +5,16 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use incident::Journal;
-use incident::desk::{Access, Actor, Condition, Desk, Field, LookedUp, LookupDue, Scalar};
+use incident::desk::{Access, Condition, Field, LookedUp, LookupDue, Scalar};
 use jiff::{SignedDuration, Timestamp};
 use store::database::Location;
 use store::values;
-use support::{Place, message, place};
+use support::{Server, ann, message, server};
 
 #[macro_use]
 #[path = "../../store/tests/postgres/mod.rs"]
 mod postgres;
-
-struct Server {
-    desk: Desk,
-    journal: Arc<Journal>,
-    _place: Place,
-}
-
-async fn server(at: Option<Location>) -> Server {
-    let place = place(at).await;
-    let journal = place.open().await;
-    Server { desk: Desk::new(journal.clone()), journal, _place: place }
-}
-
-fn ann() -> Actor {
-    Actor { who: "ann".into(), origin: None }
-}
 
 fn found(name: &str, value: &str) -> LookedUp {
     LookedUp { name: name.into(), value: value.into(), by: "directory".into() }

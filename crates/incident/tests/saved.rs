@@ -5,10 +5,10 @@
 mod support;
 
 use incident::Error;
-use incident::desk::{Actor, AgeingRow, Desk, PluginRow, RuleRow, Saved};
+use incident::desk::{AgeingRow, Desk, PluginRow, RuleRow, Saved};
 use store::database::{Answer, Location, Session, Witness, Witnessed};
 use store::values;
-use support::{Place, place};
+use support::{Place, ann, place};
 
 #[macro_use]
 #[path = "../../store/tests/postgres/mod.rs"]
@@ -22,10 +22,6 @@ struct Server {
 async fn server(at: Option<Location>) -> Server {
     let place = place(at).await;
     Server { desk: Desk::new(place.open().await), _place: place }
-}
-
-fn ann() -> Actor {
-    Actor { who: "ann".into(), origin: None }
 }
 
 fn rule(id: u64, description: &str) -> RuleRow {

@@ -4,30 +4,20 @@
 
 mod support;
 
-use std::sync::Arc;
-
-use incident::Journal;
-use incident::desk::{Desk, Every, ReportMail, Saved, Schedule};
+use incident::desk::{Every, ReportMail, Saved, Schedule};
 use jiff::{SignedDuration, Timestamp};
 use store::database::{Dialect, Location};
-use support::{Place, place};
+use support::{Server, server};
 
 #[macro_use]
 #[path = "../../store/tests/postgres/mod.rs"]
 mod postgres;
 
-struct Server {
-    desk: Desk,
-    journal: Arc<Journal>,
-    _place: Place,
-}
-
-async fn server(at: Option<Location>) -> Server {
-    let place = place(at).await;
-    let journal = place.open().await;
-    let desk = Desk::new(journal.clone());
-    desk.save_report("ann", "mine", false, "severity=high", "").await.unwrap();
-    Server { desk, journal, _place: place }
+/// A server with a report of somebody's.
+async fn reporting(at: Option<Location>) -> Server {
+    let server = server(at).await;
+    server.desk.save_report("ann", "mine", false, "severity=high", "").await.unwrap();
+    server
 }
 
 fn daily() -> Schedule {
@@ -61,7 +51,7 @@ impl Server {
     }
 }
 
-on_both! { made by server;
+on_both! { made by reporting;
 
 async fn a_report_is_due_once_however_many_times_went_by(server: Server) {
     server.schedule().await;

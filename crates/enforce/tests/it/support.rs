@@ -1,10 +1,13 @@
 //! A server with incidents, and people who ask it.
 
+#[path = "../../../incident/tests/support/mail.rs"]
+mod mail;
+
 use std::path::PathBuf;
 
 use enforce::{ConsoleTls, Enforce, Options, Running};
+use incident::NewMessage;
 use incident::desk::{NewSecret, SecretKind};
-use incident::{Disposition, Match, NewMessage, NewViolation, Severity};
 use reqwest::header::{CONTENT_TYPE, COOKIE};
 use reqwest::{Client, Method, StatusCode};
 use store::database::Location;
@@ -287,50 +290,16 @@ name = "secret word"
 all = [ { keywords = ["zebra-crossing"] } ]
 "#;
 
-/// A message that violates these policies.
+/// A message that violates these policies, of which nothing is told outside.
 pub(crate) fn message(unique_id: &str, policies: &[u32]) -> NewMessage {
-    let found = Match {
-        rule: "numbers".into(),
-        condition: "payment_card".into(),
-        path: "offer.zip > q3.xlsx > Sheet2!B7".into(),
-        kind: "text".into(),
-        offset: 5,
-        text: "4111 1111 1111 1111".into(),
-        before: "card ".into(),
-        after: " thanks".into(),
-        validator: Some("luhn".into()),
-    };
-    let violation = |policy_id: &u32| NewViolation {
-        policy_id: *policy_id,
-        policy_name: format!("policy {policy_id}"),
-        policy_version: "v".into(),
-        severity: Severity::High,
-        match_count: 3,
-        count_is_complete: true,
-        trial: false,
-        matches: vec![found.clone()],
-        response_rules: vec!["mark".into()],
-    };
+    let original = "From: anna@company.example\r\nSubject: numbers\r\n\r\ncard 4111 1111 1111 1111 thanks <b>bold</b>\r\n";
     NewMessage {
-        unique_id: unique_id.into(),
-        message_id: Some("<1@company.example>".into()),
         sender: "anna@company.example".into(),
         recipients: vec!["bert@partner.example".into(), "carla@partner.example".into()],
-        subject: "numbers".into(),
-        peer: Some("127.0.0.1".into()),
-        received_at: jiff::Timestamp::now(),
-        size: 11,
-        direction: "outbound".into(),
         server: "prevent-1".into(),
-        policy_set: "set".into(),
-        original: Some(
-            b"From: anna@company.example\r\nSubject: numbers\r\n\r\ncard 4111 1111 1111 1111 thanks <b>bold</b>\r\n"
-                .to_vec(),
-        ),
-        violations: policies.iter().map(violation).collect(),
-        unscannable: vec![("a.zip".into(), "encrypted".into())],
-        disposition: Disposition::Modified,
+        original: Some(original.into()),
         effects: Vec::new(),
+        ..mail::message(unique_id, policies)
     }
 }
 

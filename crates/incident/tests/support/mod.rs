@@ -1,12 +1,16 @@
-//! A message to record, and a journal to record it in.
+//! A message to record, a journal to record it in, and a desk to work at it.
 
-// Not every test needs both.
-#![allow(dead_code)]
+// Not every test needs all.
+#![allow(dead_code, unused_imports)]
+
+mod mail;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use incident::{Disposition, Effect, Journal, JournalOptions, Match, NewMessage, NewViolation, Severity};
+use incident::desk::{Actor, Condition, Desk, Field, Scalar};
+use incident::{Journal, JournalOptions};
+pub(crate) use mail::message;
 use store::database::Location;
 
 /// A data directory and a database.
@@ -32,54 +36,24 @@ impl Place {
     }
 }
 
-/// A message that violates these policies.
-pub(crate) fn message(unique_id: &str, policies: &[u32]) -> NewMessage {
-    let found = Match {
-        rule: "numbers".into(),
-        condition: "payment_card".into(),
-        path: "offer.zip > q3.xlsx > Sheet2!B7".into(),
-        kind: "text".into(),
-        offset: 5,
-        text: "4111 1111 1111 1111".into(),
-        before: "card ".into(),
-        after: " thanks".into(),
-        validator: Some("luhn".into()),
-    };
-    let violation = |policy_id: &u32| NewViolation {
-        policy_id: *policy_id,
-        policy_name: format!("policy {policy_id}"),
-        policy_version: "v".into(),
-        severity: Severity::High,
-        match_count: 3,
-        count_is_complete: true,
-        trial: false,
-        matches: vec![found.clone()],
-        response_rules: vec!["mark".into()],
-    };
-    NewMessage {
-        unique_id: unique_id.into(),
-        message_id: Some("<1@company.example>".into()),
-        sender: "a@company.example".into(),
-        recipients: vec!["b@partner.example".into()],
-        subject: "numbers".into(),
-        peer: Some("127.0.0.1".into()),
-        received_at: jiff::Timestamp::now(),
-        size: 11,
-        direction: "outbound".into(),
-        server: "weir".into(),
-        policy_set: "set".into(),
-        original: Some(b"Subject: x\r\n\r\nSECRET-ORIGINAL".to_vec()),
-        violations: policies.iter().map(violation).collect(),
-        unscannable: vec![("a.zip".into(), "encrypted".into())],
-        disposition: Disposition::Modified,
-        effects: policies
-            .iter()
-            .map(|policy_id| Effect {
-                policy_id: *policy_id,
-                rule: "tell".into(),
-                kind: "notify".into(),
-                payload: "{}".into(),
-            })
-            .collect(),
-    }
+/// A journal, and the desk that people work at.
+pub(crate) struct Server {
+    pub(crate) desk: Desk,
+    pub(crate) journal: Arc<Journal>,
+    _place: Place,
+}
+
+pub(crate) async fn server(at: Option<Location>) -> Server {
+    let place = place(at).await;
+    let journal = place.open().await;
+    Server { desk: Desk::new(journal.clone()), journal, _place: place }
+}
+
+/// Somebody who decides.
+pub(crate) fn ann() -> Actor {
+    Actor { who: "ann".into(), origin: Some("192.0.2.7".into()) }
+}
+
+pub(crate) fn number(field: Field, value: i64) -> Condition {
+    Condition::Is(field, vec![Scalar::Number(value)])
 }
