@@ -14,7 +14,7 @@ use super::{Answer, Trouble};
 use crate::fleet::Policies;
 
 /// Octets of a file that the console writes.
-pub(super) const MOST: usize = 512 << 10;
+pub(super) use crate::servers::VERSIONED as MOST;
 
 /// Where the policies are, and the keys of their indexes.
 #[derive(Debug, Clone)]

@@ -14,6 +14,7 @@ mod settings;
 mod token;
 mod unique_id;
 mod updates;
+mod versions;
 
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ pub use registry::{NewToken, Presence, ServerState, Standing};
 pub(crate) use settings::{SETTINGS, Setting, Shape};
 pub use token::Token;
 pub(crate) use unique_id::SEALED as UNIQUE_ID_KEYS;
+pub(crate) use versions::MOST as VERSIONED;
 
 /// Octets of a batch of incidents.
 const BATCH: usize = 64 << 20;

@@ -16,6 +16,7 @@ use incident::wire::{PolicyFile, PolicyManifest};
 use policy::index::IndexKeys;
 use tokio_util::sync::CancellationToken;
 
+use super::versions;
 use crate::fleet::{Policies, RENEW_EVERY};
 
 /// How often the directory is looked at.
@@ -250,6 +251,7 @@ fn read(manifest: &RwLock<Arc<PolicyManifest>>) -> Arc<PolicyManifest> {
 pub(crate) async fn keep_published(enforce: Arc<crate::Enforce>, stop: CancellationToken) {
     let mut settled: Option<Instant> = None;
     let mut differs = Differs::default();
+    let mut noted = String::new();
     loop {
         let looking = enforce.clone();
         let _ = tokio::task::spawn_blocking(move || looking.published.look()).await;
@@ -261,6 +263,15 @@ pub(crate) async fn keep_published(enforce: Arc<crate::Enforce>, stop: Cancellat
                 }
             }
             settled = Some(Instant::now());
+        }
+        let told = enforce.published_set();
+        if told != noted && enforce.fleet.policies() == Policies::Ours {
+            match versions::note(&enforce).await {
+                Ok(()) => noted = told,
+                Err(error) => {
+                    tracing::error!(%error, "what changed in the policy directory cannot be noted yet")
+                }
+            }
         }
         tokio::select! {
             () = stop.cancelled() => return,

@@ -45,6 +45,54 @@ async fn a_policy_is_read_changed_and_brought_back() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), POLICY);
 }
 
+/// The page of a file's versions, once it says this; what it says at last where it never does.
+async fn versions(author: &Person, file: &str, wanted: &str) -> String {
+    let mut page = String::new();
+    for _ in 0..300 {
+        page = author.get(&format!("/policies/history?name={file}")).await.text;
+        if page.contains(wanted) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    page
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_in_the_policy_directory_itself_becomes_a_version_that_can_be_taken_back() {
+    let server = Server::start().await;
+    let author = server.person("Policy author").await;
+    let file = server.dir.path().join("policies/cards.toml");
+    while server.running.enforce.published_set().is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let by_console = POLICY.replace("zebra-crossing", "quagga-crossing");
+    let page = author.get("/policies/file?name=cards.toml").await.text;
+    assert_eq!(save(&author, &hidden(&page, "was"), &by_console).await.status, StatusCode::SEE_OTHER);
+    std::fs::write(&file, POLICY.replace("zebra-crossing", "okapi-crossing")).unwrap();
+    let history = versions(&author, "cards.toml", "okapi-crossing").await;
+    assert!(history.contains("policy directory") && history.contains("okapi-crossing"), "{history}");
+    assert_eq!(history.matches("Back to before this change").count(), 2, "one by the console: {history}");
+    // A file that comes, and goes.
+    let other = server.dir.path().join("policies/other.toml");
+    std::fs::write(&other, POLICY.replace("17", "18").replace("Cards", "Others")).unwrap();
+    assert!(versions(&author, "other.toml", "Others").await.contains("changed in the policy directory"));
+    std::fs::remove_file(&other).unwrap();
+    assert!(versions(&author, "other.toml", "- id = 18").await.contains("- id = 18"), "it went");
+    // The audit log knows of them, and what stood there before comes back.
+    let audit = server.person("Administrator").await.get("/audit").await.text;
+    assert!(audit.contains("POLICY_REMOVED") && audit.contains("changed in the policy directory"), "{audit}");
+    let newest = first_button(&history);
+    let back = [("name", "cards.toml"), ("was", &hidden(&history, "was")), ("version", &newest)];
+    assert_eq!(author.post("/policies/history", &back).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), by_console);
+}
+
+/// The number on the first button of the page of versions.
+fn first_button(page: &str) -> String {
+    page.split("name=\"version\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_policy_changes_nothing_and_says_where_it_is_wrong() {
     let server = Server::start().await;

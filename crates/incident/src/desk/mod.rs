@@ -22,6 +22,7 @@ mod sift;
 mod sort;
 mod sql;
 pub(crate) mod statuses;
+mod versions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,13 +45,14 @@ pub use lookups::{LookedUp, LookupDue, LookupWaits};
 pub use mails::RecordedMail;
 pub use reading::Reading;
 pub use remediation::{Asked, Order as RemediationOrder, Result as RemediationResult};
-pub use rules::{PluginRow, PluginUse, PolicyVersion, RuleRow};
+pub use rules::{PluginRow, PluginUse, RuleRow};
 pub use saved::Saved;
 pub use schedule::{Every, ReportMail, Schedule, Scheduled};
 pub use search::{Count, Key, Listed, Page, Search};
 pub use second::{Ask, Declined, SecondAsked};
 pub use sort::Sort;
 pub use statuses::{AttributeDefinition, StatusRow};
+pub use versions::PolicyVersion;
 
 /// Characters of a history line's detail.
 const DETAIL: usize = 2_000;

@@ -1,4 +1,4 @@
-//! Smart response rules, plug-ins and versions of policy files as rows: names, and definitions in JSON that the server reads.
+//! Smart response rules and plug-ins as rows: names, and definitions in JSON that the server reads.
 
 use store::database::{Row, Session};
 use store::values;
@@ -45,23 +45,6 @@ pub enum PluginUse {
     Incidents(Vec<u64>),
 }
 
-/// A change of a file of the policy set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PolicyVersion {
-    /// Its number.
-    pub id: u64,
-    /// When.
-    pub at: jiff::Timestamp,
-    /// Who.
-    pub who: String,
-    /// Why.
-    pub why: String,
-    /// What stood there before; empty: nothing.
-    pub before: String,
-    /// What stood there then.
-    pub text: String,
-}
-
 impl RuleRow {
     /// What a form carries that was made from it.
     pub fn mark(&self) -> String {
@@ -77,39 +60,6 @@ impl PluginRow {
 }
 
 impl Desk {
-    /// Notes a change of a policy file, in the transaction that ends with the change.
-    pub async fn keep_policy_version(
-        &self,
-        db: &mut dyn Session,
-        actor: &Actor,
-        file: &str,
-        before: &str,
-        text: &str,
-        why: &str,
-    ) -> Result<(), Error> {
-        let sql = "INSERT INTO policy_version (file, at, who, why, before, text) VALUES (?, ?, ?, ?, ?, ?)";
-        let now = jiff::Timestamp::now().as_millisecond();
-        let why = crate::seal::shortened(why, 500);
-        db.run(sql, values![file, now, actor.who.as_str(), why, before, text]).await?;
-        Ok(())
-    }
-
-    /// Changes of a policy file, newest first.
-    pub async fn policy_versions(&self, file: &str) -> Result<Vec<PolicyVersion>, Error> {
-        let sql = "SELECT id, at, who, why, before, text FROM policy_version WHERE file = ? ORDER BY id DESC LIMIT 100";
-        let version = |row: &Row| {
-            Ok(PolicyVersion {
-                id: row.get::<i64>("id")? as u64,
-                at: crate::read::time(row.get("at")?),
-                who: row.get("who")?,
-                why: row.get("why")?,
-                before: row.get("before")?,
-                text: row.get("text")?,
-            })
-        };
-        self.database().fetch(sql, values![file]).await?.iter().map(version).collect()
-    }
-
     /// The rules in order.
     pub async fn rules(&self) -> Result<Vec<RuleRow>, Error> {
         let sql = format!("{RULES} ORDER BY position, name");
