@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use content::documents::InProcess;
-use content::{How, Limits, Opened};
+use content::{Documents, How, Limits, Opened};
 use policy::{Envelope, Inspection, Mail, Set};
 
 /// The folder of the policies that a new installation has.
@@ -14,9 +14,18 @@ pub fn default_set() -> PathBuf {
 
 /// Opens the mail, and hands on what stands in it and the time by which inspection must be done.
 pub fn with_opened<T>(mail: &[u8], then: impl FnOnce(&Opened<'_>, Instant) -> T) -> T {
+    with_opened_by(&InProcess, mail, then)
+}
+
+/// As [`with_opened`]; documents are opened by somebody else.
+pub fn with_opened_by<T>(
+    documents: &dyn Documents,
+    mail: &[u8],
+    then: impl FnOnce(&Opened<'_>, Instant) -> T,
+) -> T {
     let limits = Limits::default();
     let deadline = Instant::now() + Duration::from_secs(20);
-    let how = How { limits: &limits, deadline, documents: &InProcess, passwords: &[], digests: false };
+    let how = How { limits: &limits, deadline, documents, passwords: &[], digests: false };
     then(&content::open(mail, &how), deadline)
 }
 

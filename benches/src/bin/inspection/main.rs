@@ -1,16 +1,19 @@
 //! Inspection alone, on one core: MB/s of mail by kind of content, opened, and opened and judged by the default policies.
 //!
 //! `cargo run --release -p benches --bin inspection [-- --quick]`. Documents are opened in process, by the code that the
-//! product runs in locked-in workers: their transport is the mail path's to measure. The corpus holds no violations.
+//! product runs in locked-in workers; beside it stands what handing them over to such a worker leaves of that, each mail
+//! opened in both ways in turn. The corpus holds no violations.
 
 use std::hint::black_box;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use benches::corpus;
-use benches::inspect::{default_set, judge, with_opened};
+use benches::inspect::{default_set, judge, with_opened, with_opened_by};
 use clap::Parser;
+use content::worker::{self, Pool, PoolOptions};
 use policy::Set;
 
 /// Measures MB/s of inspection.
@@ -36,16 +39,27 @@ struct Kind {
 /// What one kind came to.
 struct Measured {
     opening: f64,
+    /// How fast with workers, as a part of how fast in process.
+    handed_over: f64,
     inspecting: f64,
     longest: Duration,
     findings: usize,
 }
 
-fn main() -> Result<()> {
-    let options = Options::parse();
+fn main() -> Result<ExitCode> {
+    if std::env::args().nth(1).is_some_and(|command| command == "worker") {
+        return Ok(worker::main());
+    }
+    measure_all(&Options::parse())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure_all(options: &Options) -> Result<()> {
+    let pool =
+        Pool::start(PoolOptions { program: std::env::current_exe()?, size: 1, ..PoolOptions::default() })?;
     let began = Instant::now();
-    let only = options.only;
-    let loaded = Set::load(&options.policies.unwrap_or_else(default_set)).map_err(|found| {
+    let policies = options.policies.clone().unwrap_or_else(default_set);
+    let loaded = Set::load(&policies).map_err(|found| {
         let all: Vec<String> = found.iter().map(|one| one.render(false)).collect();
         anyhow!("the policies cannot be used:\n{}", all.join("\n"))
     })?;
@@ -56,17 +70,18 @@ fn main() -> Result<()> {
     );
     let time = Duration::from_millis(if options.quick { 250 } else { 1000 });
     println!(
-        "| kind | mean size | open, MB/s | open and judge, MB/s | slowest mail | violations and findings |"
+        "| kind | mean size | open, MB/s | with workers | open and judge, MB/s | slowest mail | violations and findings |"
     );
-    println!("| --- | ---: | ---: | ---: | ---: | ---: |");
-    for kind in kinds().into_iter().filter(|kind| kind.name.contains(&only)) {
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+    for kind in kinds().into_iter().filter(|kind| kind.name.contains(&options.only)) {
         let mean = kind.mails.iter().map(Vec::len).sum::<usize>() / kind.mails.len();
-        let measured = measure(&loaded.set, &kind.mails, time);
+        let measured = measure(&loaded.set, &pool, &kind.mails, time);
         println!(
-            "| {} | {} KB | {:.0} | {:.0} | {:.2} ms | {} |",
+            "| {} | {} KB | {:.0} | {:.2} | {:.0} | {:.2} ms | {} |",
             kind.name,
             mean / 1000,
             measured.opening,
+            measured.handed_over,
             measured.inspecting,
             measured.longest.as_secs_f64() * 1e3,
             measured.findings
@@ -92,7 +107,7 @@ fn kinds() -> Vec<Kind> {
     ]
 }
 
-fn measure(set: &Set, mails: &[Vec<u8>], time: Duration) -> Measured {
+fn measure(set: &Set, pool: &Pool, mails: &[Vec<u8>], time: Duration) -> Measured {
     let mut longest = Duration::ZERO;
     let mut findings = 0;
     let inspecting = rate(mails, time, |mail| {
@@ -104,7 +119,23 @@ fn measure(set: &Set, mails: &[Vec<u8>], time: Duration) -> Measured {
     let opening = rate(mails, time, |mail| {
         black_box(with_opened(mail, |opened, _| opened.segments.len()));
     });
-    Measured { opening, inspecting, longest, findings }
+    Measured { opening, handed_over: handed_over(pool, mails, time), inspecting, longest, findings }
+}
+
+/// How fast mails are opened with workers, as a part of how fast they are without: in turn, so that both meet the same machine.
+fn handed_over(pool: &Pool, mails: &[Vec<u8>], time: Duration) -> f64 {
+    let (mut with, mut without) = (Duration::ZERO, Duration::ZERO);
+    while with + without < 2 * time {
+        for mail in mails {
+            let began = Instant::now();
+            black_box(with_opened_by(pool, mail, |opened, _| opened.segments.len()));
+            with += began.elapsed();
+            let began = Instant::now();
+            black_box(with_opened(mail, |opened, _| opened.segments.len()));
+            without += began.elapsed();
+        }
+    }
+    without.as_secs_f64() / with.as_secs_f64()
 }
 
 /// Megabytes a second: all mails in turn, at least once, until the time is over.
