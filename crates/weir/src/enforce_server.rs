@@ -43,6 +43,12 @@ pub(crate) async fn run(config: &Enforce) -> Result<()> {
     let running = start(config, stop.clone()).await?;
     if let Some(password) = first_administrator(&running).await? {
         eprintln!("the first administrator is admin, with the one-time password {password}");
+        let Ages { originals, incidents } = running.enforce.options.retention.others;
+        eprintln!(
+            "originals are kept for {}, incidents {}: keep_originals_days and keep_incidents_days in [enforce]",
+            kept_for(originals),
+            kept_for(incidents)
+        );
     }
     running.finished().await;
     Ok(())
@@ -98,6 +104,11 @@ pub(crate) fn check(config: &Enforce) -> Result<()> {
 pub(crate) async fn first_administrator(running: &Running) -> Result<Option<String>> {
     let password = running.enforce.site.people().first_administrator().await?;
     Ok(password.map(|password| password.to_string()))
+}
+
+/// How long something is kept, in words.
+pub(crate) fn kept_for(age: Option<SignedDuration>) -> String {
+    age.map_or_else(|| "for ever".to_owned(), |age| format!("{} days", age.as_hours() / 24))
 }
 
 /// What the server is started with.
