@@ -203,7 +203,7 @@ async fn offered(console: &Console, viewer: &Viewer, filter: &Filter) -> Answer<
 
 /// The policies that can be asked for: those of the set, as far as the role reaches them, and the one that is asked for.
 fn policies(console: &Console, viewer: &Viewer, filter: &Filter) -> Vec<(String, String)> {
-    let mut policies = console.enforce.published.names().to_vec();
+    let mut policies = console.enforce.site.policies().to_vec();
     for bound in &viewer.role.rights.access {
         if let web::people::Condition::Policy { any_of } = bound {
             policies.retain(|(id, _)| any_of.contains(id));

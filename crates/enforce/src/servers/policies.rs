@@ -214,7 +214,7 @@ impl Published {
             Ok(loaded) if loaded.set.policies().iter().any(|one| one.id != policy::NOT_FULLY_INSPECTED) => {
                 let named = loaded.set.policies().iter().map(|one| (one.id, one.name.clone()));
                 let mut names: Vec<_> = named.collect();
-                names.sort_by(|one, other| one.1.to_lowercase().cmp(&other.1.to_lowercase()));
+                names.sort_by_key(|one| one.1.to_lowercase());
                 *self.names.write().unwrap_or_else(PoisonError::into_inner) = names.into();
                 Ok(())
             }
@@ -265,6 +265,7 @@ pub(crate) async fn keep_published(enforce: Arc<crate::Enforce>, stop: Cancellat
     loop {
         let looking = enforce.clone();
         let _ = tokio::task::spawn_blocking(move || looking.published.look()).await;
+        enforce.site.set_policies(enforce.published.names());
         if !enforce.published.is_told() || settled.is_none_or(|at| at.elapsed() >= RENEW_EVERY) {
             match enforce.settle_policies().await {
                 Ok(policies) => differs.note(&policies),

@@ -272,6 +272,12 @@ on_both! {
             access: vec![web::people::Condition::Policy { any_of: [23].into() }],
             hidden: Default::default(),
         };
+        let role = admin.get("/roles/new").await.text;
+        assert!(role.contains("<li>17 Cards</li>"), "whoever bounds a role need not know numbers: {role}");
+        let cards = [web::people::Condition::Policy { any_of: [17, 23].into() }].to_vec();
+        server.with_rights("Of cards", web::people::Rights { access: cards, ..rights.clone() }).await;
+        let roles = admin.get("/roles").await.text;
+        assert!(roles.contains("policy number 17 (Cards), 23<"), "{roles}");
         let bound = server.with_rights("Bound", rights).await;
         assert!(!bound.get("/incidents").await.text.contains("Cards"));
     }
