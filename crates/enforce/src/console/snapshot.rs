@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use incident::desk::{Correlations, Look};
+use incident::desk::{Correlations, Count, Look};
 use incident::wire::CopyState;
 use incident::{Match, MessageState, Severity, Summary};
 use web::layout::{Chip, Html, Moment, Page, Size, Tint};
@@ -386,7 +386,9 @@ fn correlations(viewer: &Viewer, summary: &Summary, found: Correlations) -> Vec<
         }));
     }
     if !viewer.hides(Hidden::Matches) && !viewer.hides(Hidden::Attachments) {
-        rows.extend(found.files.into_iter().map(|(name, count)| {
+        // Incidents of an older version are not found by their files: that there are none is not said.
+        let others = found.files.into_iter().filter(|(_, count)| *count != Count::Exactly(0));
+        rows.extend(others.map(|(name, count)| {
             let shown = words(viewer, summary, &name);
             // A name that tells who somebody is stands in no address either.
             let link = match shown == name {
