@@ -14,7 +14,7 @@ use store::values;
 use crate::desk::statuses::known_attribute;
 use crate::messages;
 use crate::record::Status;
-use crate::seal::{self, json, matches_context, shortened, value_hash};
+use crate::seal::{self, json, matches_context, shortened};
 use crate::wire::{IncidentBatch, IngestAnswer, ShippedIncident, ShippedLine};
 use crate::write::{DETAIL, MERGE_WITHIN, keep_values, lock_name, only_id};
 use crate::{Error, Journal, originals, terms};
@@ -23,7 +23,6 @@ use crate::{Error, Journal, originals, terms};
 const WANTED: u32 = 50;
 /// Recipients, lines and names beyond these are cut: no batch fills the database by one incident.
 const RECIPIENTS: usize = 10_000;
-const VALUES: usize = 1_000;
 
 /// An incident ready to be written, sealed with our own keys.
 struct Ready {
@@ -133,7 +132,7 @@ impl Journal {
     fn ready(&self, mut shipped: ShippedIncident) -> Result<Ready, Error> {
         bound(&mut shipped);
         let matches = std::mem::take(&mut shipped.matches);
-        let values = matches.iter().map(|found| value_hash(self.keys(), &found.text)).take(VALUES).collect();
+        let values = seal::values(self.keys(), &matches, &shipped.unscannable);
         let context = matches_context(&shipped.unique_message_id, shipped.policy_id);
         let matches = cipher::seal(self.keys(), &context, json(&matches).as_bytes())?;
         let pseudonym = self.keys().pseudonym(&shipped.sender);

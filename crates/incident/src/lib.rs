@@ -4,6 +4,7 @@ pub mod archive;
 mod columns;
 pub mod desk;
 pub mod events;
+pub mod files;
 mod gauge;
 mod ingest;
 mod journal;

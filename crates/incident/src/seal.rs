@@ -7,6 +7,7 @@ use store::keys::Keys;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::Error;
+use crate::files;
 use crate::record::{Match, NewMessage, NewViolation};
 
 /// Characters kept of a subject, a Message-ID, a path; the original has all of them.
@@ -58,7 +59,7 @@ pub(crate) fn seal(keys: &Keys, mut new: NewMessage) -> Result<Sealed, Error> {
     let violations = std::mem::take(&mut new.violations);
     let violations = violations
         .into_iter()
-        .map(|one| seal_violation(keys, &new.unique_id, one))
+        .map(|one| seal_violation(keys, &new.unique_id, one, &new.unscannable))
         .collect::<Result<_, _>>()?;
     let pseudonym = keys.pseudonym(&new.sender);
     Ok(Sealed { new, original, violations, pseudonym })
@@ -73,9 +74,10 @@ fn seal_violation(
     keys: &Keys,
     unique_id: &str,
     mut violation: NewViolation,
+    unscannable: &[(String, String)],
 ) -> Result<SealedViolation, Error> {
     let found = std::mem::take(&mut violation.matches);
-    let values = found.iter().map(|found| value_hash(keys, &found.text)).take(VALUES).collect();
+    let values = values(keys, &found, unscannable);
     let context = matches_context(unique_id, violation.policy_id);
     let matches = cipher::seal(keys, &context, json(&found.iter().collect::<Vec<&Match>>()).as_bytes())?;
     Ok(SealedViolation { violation, matches, values })
@@ -96,9 +98,19 @@ pub(crate) fn credential_context(name: &str) -> String {
     format!("credential {name}")
 }
 
-/// The keyed hash by which a matched value is found again, however it was written.
+/// The keyed hashes by which an incident is found: of what was matched, and of the names of its files.
+pub(crate) fn values(keys: &Keys, found: &[Match], unscannable: &[(String, String)]) -> BTreeSet<[u8; 16]> {
+    let files = files::named(found, unscannable).into_iter().map(|name| files::value(&name));
+    let texts = found.iter().map(|found| value_hash(keys, &found.text)).take(VALUES);
+    texts.chain(files.map(|value| value_hash(keys, &value))).collect()
+}
+
+/// The keyed hash by which a matched value is found again, however it was written; or a file, by [`files::value`].
 pub(crate) fn value_hash(keys: &Keys, text: &str) -> [u8; 16] {
-    keys.hash("match", normalised(text))
+    match text.strip_prefix(files::MARK) {
+        Some(name) => keys.hash("file", name),
+        None => keys.hash("match", normalised(text)),
+    }
 }
 
 /// Letters and digits only, in one form and case: `4111-1111` is `4111 1111`.

@@ -9,7 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::migrate::Migrator;
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
 use store::Error;
 use store::database::{self, Database, Location, Migrations, Session};
 use store::values;
@@ -359,4 +360,71 @@ async fn settled(file: &Path) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("{} is still open", file.display());
+}
+
+/// Keeps what is told in the log, with its fields.
+#[derive(Clone, Default)]
+struct Told(Arc<std::sync::Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Told {
+    fn enabled(&self, what: &tracing::Metadata<'_>) -> bool {
+        what.target().starts_with("store")
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Fields(String);
+        impl tracing::field::Visit for Fields {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0.push_str(&format!("{}={value:?} ", field.name()));
+            }
+        }
+        let mut fields = Fields(String::new());
+        event.record(&mut fields);
+        self.0.lock().unwrap().push(fields.0);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test]
+async fn each_step_by_which_an_old_database_is_brought_forward_is_told_and_a_new_one_takes_its_own_silently()
+{
+    let place = place(None).await;
+    let more = |number: i64, name: &'static str| {
+        let sql =
+            sqlx::AssertSqlSafe(format!("ALTER TABLE thing ADD COLUMN more{number} BIGINT")).into_sql_str();
+        Migration::new(number, name.into(), MigrationType::Simple, sql, false)
+    };
+    let first: Vec<Migration> = SQLITE.iter().cloned().collect();
+    let later = [first.clone(), vec![more(50, "more things"), more(60, "still more")]].concat();
+    let later: &'static Migrator = Box::leak(Box::new(Migrator::with_migrations(later)));
+    let today = Migrations { sqlite: later, postgres: &POSTGRES };
+    let told = Told::default();
+    let _listens = tracing::subscriber::set_default(told.clone());
+    let lines = || std::mem::take(&mut *told.0.lock().unwrap());
+    drop(open(&place.at).await);
+    assert_eq!(lines(), Vec::<String>::new(), "a new database");
+    drop(database::open(&place.at, today).await.unwrap());
+    let said = lines();
+    assert!(said[0].contains("from=1 ") && said[0].contains("to=60 steps=2 "), "{said:?}");
+    for (at, (number, name)) in [(50, "more things"), (60, "still more")].into_iter().enumerate() {
+        let [begins, taken] = [&said[1 + 2 * at], &said[2 + 2 * at]];
+        assert!(
+            begins.contains(&format!("number={number} name={name} ")) && begins.contains("begins"),
+            "{said:?}"
+        );
+        assert!(taken.contains(&format!("number={number} name={name} milliseconds=")), "{said:?}");
+    }
+    drop(database::open(&place.at, today).await.unwrap());
+    assert_eq!(lines(), Vec::<String>::new(), "there is nothing to do any more");
 }

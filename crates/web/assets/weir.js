@@ -76,6 +76,20 @@
     for (const words of document.querySelectorAll("[data-searching]")) words.hidden = true;
   });
 
+  // Whoever talks to a computer, or hits keys by chance, switches single keys off; a browser remembers that.
+  const OFF = "weir-keys-off";
+  const keysAreOff = () => { try { return localStorage.getItem(OFF) !== null; } catch { return false; } };
+
+  function keysSwitch(root) {
+    for (const box of root.querySelectorAll("input[data-keys]")) {
+      box.checked = !keysAreOff();
+      box.closest("[data-keys-part]").hidden = false;
+      box.addEventListener("change", () => {
+        try { box.checked ? localStorage.removeItem(OFF) : localStorage.setItem(OFF, "yes"); } catch { box.checked = true; }
+      });
+    }
+  }
+
   function rowKeys(key) {
     const rows = [...document.querySelectorAll("tr[data-row]")];
     if (!rows.length) return false;
@@ -97,7 +111,7 @@
       return;
     }
     const typing = event.target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]");
-    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || keysAreOff()) return;
     if (event.key === "/") {
       const search = document.querySelector("[data-search], input[type=search]");
       if (search) { search.focus(); event.preventDefault(); }
@@ -111,6 +125,7 @@
 
   function prepare(root) {
     localTimes(root);
+    keysSwitch(root);
     for (const zone of root.querySelectorAll("input[data-own-zone]")) zone.value = formats.plain.resolvedOptions().timeZone;
     for (const form of document.querySelectorAll("form[data-bulk]")) count(form);
   }

@@ -124,6 +124,8 @@ struct Inner {
     paths: OnceLock<Vec<String>>,
     /// Stands at the top of each page while it is not empty.
     alarm: RwLock<String>,
+    /// Numbers and names of the policies, where there are some.
+    policies: RwLock<Arc<[(u32, String)]>>,
     options: Options,
 }
 
@@ -146,6 +148,7 @@ impl Site {
             guests,
             paths: OnceLock::new(),
             alarm: RwLock::default(),
+            policies: RwLock::default(),
             options,
         })))
     }
@@ -189,6 +192,16 @@ impl Site {
     /// What they say now; empty for nothing.
     pub fn alarm(&self) -> String {
         self.0.alarm.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What policies are called, by number, for pages where they are named.
+    pub fn set_policies(&self, policies: Arc<[(u32, String)]>) {
+        *self.0.policies.write().unwrap_or_else(PoisonError::into_inner) = policies;
+    }
+
+    /// Numbers and names of the policies, by name; none where there are no policies.
+    pub fn policies(&self) -> Arc<[(u32, String)]> {
+        self.0.policies.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The address of an asset by its name; it changes with the content.

@@ -114,6 +114,23 @@ async fn keys_reach_the_search_and_the_menu_closes() {
     window.until("return document.querySelector('.account').open").await;
     window.keys(".account summary", "\u{e00c}").await;
     window.until("return !document.querySelector('.account').open").await;
+    // Whoever does not want single keys switches them off, and finds there which there are.
+    window.click(".account summary").await;
+    window.click(".account a[href='/account#keys']").await;
+    window
+        .until("return location.pathname === '/account' && document.querySelector('[data-keys]').checked")
+        .await;
+    let slash = async || {
+        window.go(&format!("http://{}/audit", console.address)).await;
+        window.keys("body", "/").await;
+        window.run("return document.activeElement.name ?? ''").await
+    };
+    window.click("[data-keys]").await;
+    assert_eq!(slash().await, json!(""), "they are off");
+    window.go(&format!("http://{}/account", console.address)).await;
+    window.until("return !document.querySelector('[data-keys]').checked").await;
+    window.click("[data-keys]").await;
+    assert_eq!(slash().await, json!("q"), "they are on again");
     // The first stop of the keyboard leads past the navigation.
     window.go(&format!("http://{}/users", console.address)).await;
     window.keys("body", "\u{e004}").await;

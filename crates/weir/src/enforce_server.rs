@@ -43,6 +43,12 @@ pub(crate) async fn run(config: &Enforce) -> Result<()> {
     let running = start(config, stop.clone()).await?;
     if let Some(password) = first_administrator(&running).await? {
         eprintln!("the first administrator is admin, with the one-time password {password}");
+        let Ages { originals, incidents } = running.enforce.options.retention.others;
+        eprintln!(
+            "originals are kept for {}, incidents {}: keep_originals_days and keep_incidents_days in [enforce]",
+            kept_for(originals),
+            kept_for(incidents)
+        );
     }
     running.finished().await;
     Ok(())
@@ -68,8 +74,15 @@ pub(crate) async fn start(config: &Enforce, stop: CancellationToken) -> Result<R
         policies::write_built_in(&options.policies)?;
     }
     let policies = options.policies.clone();
+    // Before the database is opened: bringing it forward may take minutes.
+    let port = match config.ops_listen.as_str() {
+        "" => None,
+        address => Some(ops::open(address, stop.clone()).await?),
+    };
     let running = enforce::start(options, stop.clone()).await?;
-    serve_ops(config, &running, stop).await?;
+    if let Some(port) = port {
+        port.begins(operations(&running, stop));
+    }
     tracing::info!(listen = %running.address, servers = %running.servers_address, policies = %policies.display(), "Enforce server listens");
     Ok(running)
 }
@@ -91,6 +104,11 @@ pub(crate) fn check(config: &Enforce) -> Result<()> {
 pub(crate) async fn first_administrator(running: &Running) -> Result<Option<String>> {
     let password = running.enforce.site.people().first_administrator().await?;
     Ok(password.map(|password| password.to_string()))
+}
+
+/// How long something is kept, in words.
+pub(crate) fn kept_for(age: Option<SignedDuration>) -> String {
+    age.map_or_else(|| "for ever".to_owned(), |age| format!("{} days", age.as_hours() / 24))
 }
 
 /// What the server is started with.
@@ -302,10 +320,8 @@ struct Presence {
     presence: String,
 }
 
-async fn serve_ops(config: &Enforce, running: &Running, stop: CancellationToken) -> Result<()> {
-    if config.ops_listen.is_empty() {
-        return Ok(());
-    }
+/// What the operations port tells, brought up to date until `stop`.
+fn operations(running: &Running, stop: CancellationToken) -> ops::Ops {
     let mut registry = Registry::default();
     let enforce_registry = registry.sub_registry_with_prefix("weir_enforce");
     let (expires, servers) = (Family::<Place, Gauge>::default(), Family::<Presence, Gauge>::default());
@@ -327,7 +343,6 @@ async fn serve_ops(config: &Enforce, running: &Running, stop: CancellationToken)
     }
     let complaints = Arc::new(Mutex::new(Vec::new()));
     let (enforce, told) = (running.enforce.clone(), complaints.clone());
-    let stopped = stop.clone();
     tokio::spawn(async move {
         loop {
             let mut now = look(&enforce, &expires, &servers).await;
@@ -337,13 +352,13 @@ async fn serve_ops(config: &Enforce, running: &Running, stop: CancellationToken)
             );
             *told.lock().unwrap_or_else(PoisonError::into_inner) = now;
             tokio::select! {
-                () = stopped.cancelled() => return,
+                () = stop.cancelled() => return,
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
         }
     });
     let complaints = Box::new(move || complaints.lock().unwrap_or_else(PoisonError::into_inner).clone());
-    ops::serve(&config.ops_listen, ops::Ops { registry, complaints }, stop).await.map(|_| ())
+    ops::Ops { registry, complaints }
 }
 
 /// Brings the figures up to date; what is wrong.

@@ -126,6 +126,11 @@ pub(crate) async fn start(configure: Configure, stop: CancellationToken) -> Resu
     let loaded = policies_in_force(&config)?;
     effects::warn_of_orders_without_a_place(&config, &loaded);
     let pool = Arc::new(Pool::start(pool_options(&config)?).context("document workers cannot be started")?);
+    // Before the journal is opened: bringing it forward may take a while.
+    let port = match config.ops_listen.as_str() {
+        "" => None,
+        address => Some(ops::open(address, stop.clone()).await?),
+    };
     let journal = Arc::new(open_journal(&config).await?);
     let metrics = Arc::new(Metrics::default());
     let resolver = system_resolver()?;
@@ -135,7 +140,10 @@ pub(crate) async fn start(configure: Configure, stop: CancellationToken) -> Resu
     let milter = milter_listener(&config).await?;
     let server =
         Server::new(settings, loaded, pool.clone(), journal.clone(), metrics.clone(), resolver.clone());
-    let ops_address = serve_ops(&config, &metrics, &pool, &journal, stop.clone()).await?;
+    let ops_address = port.as_ref().map(|port| port.address);
+    if let Some(port) = port {
+        port.begins(operations(&metrics, &pool, &journal));
+    }
     tracing::info!(
         listen = %address,
         mode = ?config.mode,
@@ -264,16 +272,7 @@ async fn open_journal(config: &Prevent) -> Result<Journal> {
         .with_context(|| format!("the incidents in {} cannot be opened", config.data.display()))
 }
 
-async fn serve_ops(
-    config: &Prevent,
-    metrics: &Metrics,
-    pool: &Arc<Pool>,
-    journal: &Arc<Journal>,
-    stop: CancellationToken,
-) -> Result<Option<SocketAddr>> {
-    if config.ops_listen.is_empty() {
-        return Ok(None);
-    }
+fn operations(metrics: &Metrics, pool: &Arc<Pool>, journal: &Arc<Journal>) -> ops::Ops {
     let mut registry = Registry::default();
     metrics.register(&mut registry);
     prevent::register_workers(pool.clone(), &mut registry);
@@ -288,8 +287,7 @@ async fn serve_ops(
         }
         complaints
     };
-    let ops = ops::Ops { registry, complaints: Box::new(complaints) };
-    ops::serve(&config.ops_listen, ops, stop).await.map(Some)
+    ops::Ops { registry, complaints: Box::new(complaints) }
 }
 
 /// The token, from its file or the environment; it is needed once.

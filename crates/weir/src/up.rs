@@ -259,8 +259,8 @@ fn print_welcome(
     writeln!(
         out,
         "             originals are kept for {}, incidents {}\n",
-        days(enforce.enforce.options.retention.others.originals),
-        days(enforce.enforce.options.retention.others.incidents)
+        enforce_server::kept_for(enforce.enforce.options.retention.others.originals),
+        enforce_server::kept_for(enforce.enforce.options.retention.others.incidents)
     )?;
     writeln!(out, "What to try, from a second terminal:\n")?;
     writeln!(
@@ -282,10 +282,6 @@ fn print_welcome(
 fn program() -> String {
     let called = std::env::args().next().unwrap_or_default();
     if called.is_empty() { "weir".to_owned() } else { called }
-}
-
-fn days(age: Option<jiff::SignedDuration>) -> String {
-    age.map_or_else(|| "for ever".to_owned(), |age| format!("{} days", age.as_hours() / 24))
 }
 
 /// Sends each sample and tells what became of it.

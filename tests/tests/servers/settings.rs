@@ -103,3 +103,9 @@ fn policies_that_are_refused_are_told_by_health_and_metrics_until_they_are_mende
     soon("health again", || http_get(ops, "/healthz").is_ok());
     assert!(refused("0"));
 }
+
+#[test]
+fn the_first_start_says_how_long_what_is_kept() {
+    let enforce = Enforce::start();
+    soon("how long", || enforce.log().contains("originals are kept for 90 days, incidents for ever"));
+}

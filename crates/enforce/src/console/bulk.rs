@@ -46,6 +46,9 @@ struct Wish {
     query: String,
     changes: Vec<Change>,
     note: String,
+    /// A custom attribute, and what it becomes; nothing: it is taken away.
+    attribute: String,
+    value: String,
     rule: Option<u64>,
     delete: bool,
     /// When the incidents were looked at, and the form that was made then.
@@ -63,6 +66,8 @@ impl Wish {
             query: String::new(),
             changes: Vec::new(),
             note: String::new(),
+            attribute: String::new(),
+            value: String::new(),
             rule: None,
             delete: false,
             as_of: None,
@@ -89,6 +94,11 @@ impl Wish {
                 }
             }
         }
+        match (wish.attribute.is_empty(), wish.value.is_empty()) {
+            (false, _) => wish.changes.push(Change::Attribute(wish.attribute.clone(), wish.value.clone())),
+            (true, false) => return Err("Name the attribute that gets this value.".to_owned()),
+            (true, true) => {}
+        }
         wish.ids.sort_unstable();
         wish.ids.dedup();
         if wish.ids.len() > MOST {
@@ -107,6 +117,10 @@ impl Wish {
             "owner" if value.trim() == "-" => self.changes.push(Change::Owner(None)),
             "owner" => self.changes.push(Change::Owner(Some(value.trim().to_owned()))),
             "note" => value.clone_into(&mut self.note),
+            "attribute" => value.trim().clone_into(&mut self.attribute),
+            "value" => value.trim().clone_into(&mut self.value),
+            "hidden" if value == "yes" || value == "no" => self.changes.push(Change::Hidden(value == "yes")),
+            "hidden" => return Err("Incidents are hidden or not: yes or no.".to_owned()),
             "delete" => self.delete = true,
             "rule" => self.rule = Some(value.parse().map_err(|_| "There is no such smart response rule.")?),
             _ => return Err(format!("There is no action {name:?}.")),
@@ -134,7 +148,7 @@ pub(super) async fn preview(
     let mut wish = Wish::read(&pairs).map_err(bad)?;
     if wish.is_empty() {
         return Err(bad(
-            "Choose what to do first: a status, a severity, an owner, a note or a smart response.",
+            "Choose what to do first: a status, a severity, an owner, a note, an attribute or a smart response.",
         ));
     }
     let access = access(&viewer);
@@ -188,6 +202,10 @@ async fn words(console: &Console, wish: &Wish) -> Answer<Vec<String>> {
             Change::Severity(severity) => format!("The severity becomes {severity}."),
             Change::Owner(Some(owner)) => format!("The owner becomes {owner}."),
             Change::Owner(None) => "The incidents have no owner any more.".to_owned(),
+            Change::Attribute(name, value) if value.is_empty() => format!("{name} is taken away."),
+            Change::Attribute(name, value) => format!("{name} becomes {value}."),
+            Change::Hidden(true) => "They stand only in lists that ask for hidden incidents.".to_owned(),
+            Change::Hidden(false) => "They stand in the usual lists again.".to_owned(),
             other => format!("{other:?}"),
         })
         .collect();
@@ -218,7 +236,7 @@ async fn rows(console: &Console, viewer: &Viewer, wish: &Wish) -> Answer<Vec<Row
     let search = Search { condition, limit: SHOWN as u32, ..Search::default() };
     let mut lines = console.desk.page(&access(viewer), &search).await?.rows;
     lines.iter_mut().for_each(|one| redact_line(viewer, one));
-    Ok(lines.iter().map(|one| Row::of(one, "", &[])).collect())
+    Ok(lines.iter().map(|one| Row::of(one, "", &[], &Default::default())).collect())
 }
 
 pub(super) async fn apply(
@@ -358,6 +376,9 @@ fn logged(wish: &Wish) -> String {
             Change::Status(status) => format!("status {status}"),
             Change::Severity(severity) => format!("severity {severity}"),
             Change::Owner(owner) => format!("owner {}", owner.as_deref().unwrap_or("none")),
+            Change::Attribute(name, _) => format!("attribute {name}"),
+            Change::Hidden(true) => "hidden".to_owned(),
+            Change::Hidden(false) => "shown again".to_owned(),
             _ => String::new(),
         })
         .chain(wish.rule.map(|id| format!("smart response rule {id}")))

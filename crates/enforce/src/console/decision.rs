@@ -121,7 +121,9 @@ impl Decision {
             wish.changes.push(Change::Note(self.note.trim().to_owned()));
         }
         if !self.attribute.trim().is_empty() {
-            wish.changes.push(Change::Attribute(self.attribute.trim().to_owned(), self.value.clone()));
+            // It is written in several lines where it is long, and is one.
+            let value = self.value.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+            wish.changes.push(Change::Attribute(self.attribute.trim().to_owned(), value.trim().to_owned()));
         }
         Ok(wish)
     }

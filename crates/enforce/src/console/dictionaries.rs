@@ -112,12 +112,25 @@ pub(super) async fn take_in(State(console): State<Console>, viewer: Viewer, mut 
     let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
     let files = files(&console);
     let before = files.sources().await?.into_iter().find(|source| source.name == name);
+    if let Some(there) = before.as_ref().filter(|_| sent.take("replace").is_empty()) {
+        let there = row(&files.dir, there);
+        let what = format!("a dictionary {}, with {} words", there.stem, there.words);
+        return Err(already(&what).into());
+    }
     let was = before.map(|source| hash(&source.text)).unwrap_or_default();
     if let Some(wrong) = stored(&console, &viewer, &name, &was, &text, &sent.take("why")).await? {
         return page(&console, &viewer, wrong).await;
     }
     viewer.say(Tone::Done, format!("{name} is in use.")).await?;
     Ok(see_other(PATH))
+}
+
+/// Nothing is replaced by a name that two things have by chance.
+pub(super) fn already(what: &str) -> Problem {
+    Problem::Conflict(format!(
+        "There is {what}, already; it stays as it is. Choose another name, or tick \"Replace what has this name\" and send the \
+        file again."
+    ))
 }
 
 /// The file in the set: named as wanted, or as the file that was sent.

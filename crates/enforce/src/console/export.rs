@@ -12,6 +12,7 @@ use incident::prevent_status_name;
 use web::Viewer;
 use web::people::Privilege;
 
+use super::columns::{Attributes, Column, attributes};
 use super::filter::Filter;
 use super::seen::{access, redact_line};
 use super::{Answer, Console};
@@ -20,7 +21,23 @@ use crate::stream::{self, Pieces};
 /// Lines that are read at a time.
 const LINES: u32 = 1_000;
 
-const HEAD: &str = "number,received,severity,policy,policy number,sender,recipients,subject,matches,status,mail,detection server,owner,message id,unique message id\r\n";
+const HEAD: [&str; 15] = [
+    "number",
+    "received",
+    "severity",
+    "policy",
+    "policy number",
+    "sender",
+    "recipients",
+    "subject",
+    "matches",
+    "status",
+    "mail",
+    "detection server",
+    "owner",
+    "message id",
+    "unique message id",
+];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -54,12 +71,14 @@ async fn export(
 ) -> Answer<axum::body::Body> {
     viewer.require(Privilege::ViewNetworkIncidents)?;
     let filter = Filter::asked(&console.desk, &viewer, pairs).await?;
-    let search = filter.search(LINES);
+    let (search, mut columns) = (filter.search(LINES), filter.columns.clone());
+    // The usual ones have these already.
+    columns.retain(|column| !matches!(column, Column::Server | Column::MessageId));
     let count = console.desk.count(&access(&viewer), &search.condition).await?;
     viewer.log("INCIDENTS_EXPORTED", &format!("{count} incidents"), &filter.query()).await?;
     let (pieces, body) = stream::body();
     tokio::spawn(async move {
-        if let Err(error) = write(&console, &viewer, search, form, &pieces).await {
+        if let Err(error) = write(&console, &viewer, (search, columns), form, &pieces).await {
             tracing::error!(%error, "an export broke off");
             let _ = pieces.send(Err(error)).await;
         }
@@ -70,25 +89,33 @@ async fn export(
 async fn write(
     console: &Console,
     viewer: &Viewer,
-    mut search: Search,
+    (mut search, columns): (Search, Vec<Column>),
     form: Form,
     pieces: &Pieces,
 ) -> io::Result<()> {
     let access = access(viewer);
-    let mut text = if form == Form::Csv { HEAD.to_owned() } else { "[".to_owned() };
+    let titles = columns.iter().map(Column::title);
+    let mut text = match form {
+        Form::Csv => web::csv::line(HEAD.iter().copied().chain(titles)),
+        Form::Json => "[".to_owned(),
+    };
     let mut is_first = true;
     loop {
         let page = console.desk.page(&access, &search).await.map_err(io::Error::other)?;
         let after = page.rows.last().map(|line| line.key.clone());
+        let attributes = match attributes(console, &columns, &page.rows).await {
+            Ok(attributes) => attributes,
+            Err(_) => return Err(io::Error::other("the custom attributes cannot be read")),
+        };
         for mut line in page.rows {
             redact_line(viewer, &mut line);
             match form {
-                Form::Csv => row(&line, &mut text),
+                Form::Csv => row(&line, &columns, &attributes, &mut text),
                 Form::Json => {
                     if !is_first {
                         text.push_str(",\n");
                     }
-                    text.push_str(&serde_json::to_string(&line)?);
+                    text.push_str(&object(&line, &columns, &attributes)?);
                 }
             }
             is_first = false;
@@ -108,9 +135,19 @@ async fn write(
     Ok(())
 }
 
-fn row(line: &Listed, out: &mut String) {
+/// An incident with the columns that were asked for, by their words in the address bar.
+fn object(line: &Listed, columns: &[Column], attributes: &Attributes) -> serde_json::Result<String> {
+    let mut value = serde_json::to_value(line)?;
+    if let (Some(fields), false) = (value.as_object_mut(), columns.is_empty()) {
+        let more = columns.iter().map(|one| (one.word(), one.text(line, attributes).into()));
+        fields.insert("columns".to_owned(), serde_json::Value::Object(more.collect()));
+    }
+    serde_json::to_string(&value)
+}
+
+fn row(line: &Listed, columns: &[Column], attributes: &Attributes, out: &mut String) {
     let summary = &line.summary;
-    let cells = [
+    let usual = [
         summary.id.to_string(),
         summary.received_at.to_string(),
         summary.severity.to_string(),
@@ -127,7 +164,8 @@ fn row(line: &Listed, out: &mut String) {
         summary.message_id.clone().unwrap_or_default(),
         summary.unique_message_id.clone(),
     ];
-    out.push_str(&web::csv::line(cells.iter().map(String::as_str)));
+    let more: Vec<String> = columns.iter().map(|column| column.text(line, attributes)).collect();
+    out.push_str(&web::csv::line(usual.iter().chain(&more).map(String::as_str)));
 }
 
 fn file(kind: &'static str, name: &str, body: axum::body::Body) -> Response {

@@ -11,9 +11,12 @@ use web::people::{Hidden, Privilege, Rights};
 use web::{Problem, Viewer};
 
 use super::Answer;
+use super::columns::Column;
 use super::seen::severity;
 use super::trouble::bad;
 
+/// Columns beside the usual ones.
+const COLUMNS: usize = 20;
 /// Characters of a filter's text.
 const TEXT: usize = 1_000;
 
@@ -31,6 +34,8 @@ pub(crate) struct Filter {
     pub(super) subject: String,
     pub(super) value: String,
     pub(super) unscannable: String,
+    /// The name of a file in the message, whole.
+    pub(super) file: String,
     pub(super) owner: String,
     pub(super) data_owner: String,
     /// Where it has to be remediated.
@@ -49,56 +54,6 @@ pub(crate) struct Filter {
     pub(super) ascending: bool,
     pub(super) after: Option<Key>,
     pub(super) backwards: bool,
-}
-
-/// A column that is shown where somebody asks for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Column {
-    Server,
-    Direction,
-    MessageId,
-    Outcome,
-    PolicyVersion,
-    LastSeen,
-    Recorded,
-}
-
-impl Column {
-    pub(super) const ALL: [Self; 7] = [
-        Self::Server,
-        Self::Direction,
-        Self::MessageId,
-        Self::Outcome,
-        Self::PolicyVersion,
-        Self::LastSeen,
-        Self::Recorded,
-    ];
-
-    /// Its word in the address bar.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Server => "server",
-            Self::Direction => "direction",
-            Self::MessageId => "message-id",
-            Self::Outcome => "outcome",
-            Self::PolicyVersion => "policy-version",
-            Self::LastSeen => "last-seen",
-            Self::Recorded => "recorded",
-        }
-    }
-
-    /// Its title, and by what it can be sorted.
-    pub(super) fn head(self) -> (&'static str, Option<Sort>) {
-        match self {
-            Self::Server => ("Server", Some(Sort::Server)),
-            Self::Direction => ("Direction", None),
-            Self::MessageId => ("Message-ID", None),
-            Self::Outcome => ("Last attempt", None),
-            Self::PolicyVersion => ("Policy version", None),
-            Self::LastSeen => ("Last seen", None),
-            Self::Recorded => ("Recorded", Some(Sort::Recorded)),
-        }
-    }
 }
 
 impl Filter {
@@ -129,8 +84,10 @@ impl Filter {
             "sender" => self.sender = text,
             "recipient" => self.recipient = text,
             "subject" => self.subject = text,
-            "value" => self.value = text,
+            // A mark of our own in it would ask for something else.
+            "value" => self.value = text.chars().filter(|c| !c.is_control()).collect(),
             "unscannable" => self.unscannable = text,
+            "file" => self.file = text,
             "owner" => self.owner = text,
             "data-owner" => self.data_owner = text,
             "location" => self.location = text,
@@ -149,9 +106,8 @@ impl Filter {
             }
             "hidden" => self.hidden = true,
             "columns" => {
-                let column = Column::ALL.into_iter().find(|column| column.word() == value);
-                let column = column.ok_or_else(|| wrong("a column that can be shown"))?;
-                if !self.columns.contains(&column) {
+                let column = Column::read(value).ok_or_else(|| wrong("a column that can be shown"))?;
+                if !self.columns.contains(&column) && self.columns.len() < COLUMNS {
                     self.columns.push(column);
                 }
             }
@@ -204,17 +160,21 @@ impl Filter {
     }
 
     /// The parts of incidents that roles may not know, and whether it asks by them.
-    fn asks_by(&self) -> [(Hidden, bool); 7] {
+    fn asks_by(&self) -> [(Hidden, bool); 10] {
         let by_sender = !self.sender.is_empty() && web::is_pseudonym(&self.sender).is_none();
         [
             (Hidden::Sender, by_sender || self.sort == Sort::Sender),
             // Who can look for a colleague among recipients learns who the pseudonym there is.
             (Hidden::Sender, !self.recipient.is_empty()),
             (Hidden::Sender, self.attribute.is_some()),
+            (Hidden::Sender, self.columns.iter().any(Column::is_attribute)),
             (Hidden::Sender, !self.data_owner.is_empty()),
             (Hidden::Recipients, !self.recipient.is_empty()),
             (Hidden::Subject, !self.subject.is_empty()),
             (Hidden::Matches, !self.value.is_empty()),
+            // Known are the files in which something was found.
+            (Hidden::Matches, !self.file.is_empty()),
+            (Hidden::Attachments, !self.file.is_empty()),
         ]
     }
 
@@ -237,6 +197,9 @@ impl Filter {
         any(Field::Server, one(&self.server));
         any(Field::MatchedValue, one(&self.value));
         any(Field::Unscannable, one(&self.unscannable));
+        if !self.file.is_empty() {
+            any(Field::MatchedValue, one(&incident::files::value(&self.file)));
+        }
         any(Field::Owner, one(&self.owner));
         any(Field::DataOwnerName, one(&self.data_owner));
         any(Field::RemediationLocation, one(&self.location));
@@ -281,7 +244,7 @@ impl Filter {
     /// The filters and the order as they stand in the address bar, without the place.
     pub(crate) fn query(&self) -> String {
         let mut pairs = self.filters();
-        pairs.extend(self.columns.iter().map(|column| ("columns", column.word().to_owned())));
+        pairs.extend(self.columns.iter().map(|column| ("columns", column.word())));
         if self.sort != Sort::default() {
             pairs.push(("sort", sort_word(self.sort).to_owned()));
         }
@@ -325,6 +288,7 @@ impl Filter {
             ("subject", &self.subject),
             ("value", &self.value),
             ("unscannable", &self.unscannable),
+            ("file", &self.file),
             ("owner", &self.owner),
             ("data-owner", &self.data_owner),
             ("location", &self.location),
@@ -417,17 +381,19 @@ mod tests {
             ("attribute", "Department=R & D"),
             ("data-owner", "Dana"),
             ("location", "vault 3"),
+            ("file", "Offer 2026.xlsx"),
             ("from", "2026-11-01"),
             ("zone", "Europe/Prague"),
             ("columns", "last-seen"),
             ("columns", "server"),
+            ("columns", "attribute:Cost centre"),
             ("sort", "severity"),
             ("order", "up"),
         ]);
         let filter = Filter::read(&given).unwrap();
         assert_eq!(
             filter.query(),
-            "status=In%20Process&status=New&severity=high&policy=17&sender=a%26b%3Dc%40x.example&data-owner=Dana&location=vault%203&attribute=Department%3DR%20%26%20D&from=2026-11-01&zone=Europe/Prague&columns=last-seen&columns=server&sort=severity&order=up"
+            "status=In%20Process&status=New&severity=high&policy=17&sender=a%26b%3Dc%40x.example&file=Offer%202026.xlsx&data-owner=Dana&location=vault%203&attribute=Department%3DR%20%26%20D&from=2026-11-01&zone=Europe/Prague&columns=last-seen&columns=server&columns=attribute%3ACost%20centre&sort=severity&order=up"
         );
         let key = Key { value: Some("1".into()), at: 5, id: 7 };
         let address = filter.at(&key, false);
@@ -457,6 +423,7 @@ mod tests {
             ("from", "yesterday"),
             ("zone", "Mars/Olympus"),
             ("columns", "password"),
+            ("columns", "attribute: "),
             ("attribute", "Department"),
             ("attribute", "=Sales"),
             ("sort", "id; DROP TABLE incident"),

@@ -17,6 +17,7 @@ use web::people::Privilege;
 use web::session::Tone;
 use web::{Problem, Viewer};
 
+use super::dictionaries::already;
 use super::list::see_other;
 use super::policies::{files, shown};
 use super::policy_files::{Checked, Files, blocking, counts};
@@ -126,7 +127,7 @@ pub(super) async fn upload(State(console): State<Console>, viewer: Viewer, mut f
         .into());
     };
     let mut sent = None;
-    let mut wanted = String::new();
+    let (mut wanted, mut replaces) = (String::new(), false);
     while let Some(mut field) = form.next_field().await.map_err(broken_off)? {
         match field.name() {
             Some("name") => {
@@ -139,9 +140,17 @@ pub(super) async fn upload(State(console): State<Console>, viewer: Viewer, mut f
                 }
                 String::from_utf8_lossy(&text).trim().clone_into(&mut wanted);
             }
+            // The form has it before the file: nobody sends a gigabyte to hear that it is not taken.
+            Some("replace") => {
+                while field.chunk().await.map_err(broken_off)?.is_some() {}
+                replaces = true;
+            }
             Some("file") if sent.is_none() => {
                 let file = field.file_name().unwrap_or_default().to_owned();
                 let (kind, name) = place(&file, &wanted)?;
+                if !replaces && is_there(&console, kind, &name).await? {
+                    return Err(already(&format!("an index {name}.{}", kind.as_str())).into());
+                }
                 let part = part(&console, &file).await?;
                 let mut out = tokio::fs::File::create_new(&part.0).await.map_err(failed)?;
                 while let Some(octets) = field.chunk().await.map_err(broken_off)? {
@@ -171,6 +180,10 @@ pub(super) async fn upload(State(console): State<Console>, viewer: Viewer, mut f
         .say(Tone::Done, format!("{file} is in use. Detection servers get it with the policy set."))
         .await?;
     Ok(see_other(PATH))
+}
+
+async fn is_there(console: &Console, kind: IndexKind, name: &str) -> Answer<bool> {
+    Ok(tokio::fs::try_exists(kind.file_in(&files(console).dir, name)).await.map_err(failed)?)
 }
 
 /// Kind and name: the kind by the file's ending, the name as wanted, or the file's own.
@@ -308,7 +321,7 @@ pub(super) async fn remove(
     let _alone = console.uploading.lock().await;
     let files = files(&console);
     let path = kind.file_in(&files.dir, name);
-    if !tokio::fs::try_exists(&path).await.map_err(failed)? {
+    if !is_there(&console, kind, name).await? {
         return Err(Problem::NotFound.into());
     }
     let without = name.to_owned();

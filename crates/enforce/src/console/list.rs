@@ -11,7 +11,8 @@ use web::mail::line;
 use web::people::{Hidden, Privilege};
 use web::session::Tone;
 
-use super::filter::{Column, Filter};
+use super::columns::{Attributes, Column, attributes};
+use super::filter::Filter;
 use super::seen::{access, plain, redact_line};
 use super::{Answer, Console};
 
@@ -28,7 +29,9 @@ struct ListPage {
     more: Vec<Field>,
     open: bool,
     /// Columns that can be shown: word, title, whether it is.
-    columns: Vec<(&'static str, &'static str, bool)>,
+    columns: Vec<(String, String, bool)>,
+    /// Titles of those that are.
+    columns_shown: Vec<String>,
     heads: Vec<Head>,
     rows: Vec<Row>,
     pager: Pager,
@@ -37,13 +40,15 @@ struct ListPage {
     query: String,
     statuses: Vec<String>,
     rules: Vec<(u64, String)>,
+    /// Custom attributes that can be set.
+    attributes: Vec<String>,
     remediates: bool,
     deletes: bool,
     count: String,
 }
 
 struct Head {
-    title: &'static str,
+    title: String,
     address: Option<String>,
     sorted: &'static str,
     number: bool,
@@ -69,7 +74,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub(super) fn of(line_: &Listed, query: &str, columns: &[Column]) -> Self {
+    pub(super) fn of(line_: &Listed, query: &str, columns: &[Column], attributes: &Attributes) -> Self {
         let summary = &line_.summary;
         let more = summary.recipients.len().saturating_sub(1);
         let first = summary.recipients.first().map_or("", String::as_str);
@@ -89,22 +94,8 @@ impl Row {
             status: Chip::status(summary.status.as_str()),
             prevent: prevent_chip(summary.prevent_status),
             owner: plain(line_.owner.as_deref().unwrap_or_default()),
-            more: columns.iter().map(|column| cell(line_, *column)).collect(),
+            more: columns.iter().map(|column| column.cell(line_, attributes)).collect(),
         }
-    }
-}
-
-fn cell(listed: &Listed, column: Column) -> Html {
-    let summary = &listed.summary;
-    let text = |text: &str| line(text, 80);
-    match column {
-        Column::Server => text(&summary.server),
-        Column::Direction => text(&listed.direction),
-        Column::MessageId => text(summary.message_id.as_deref().unwrap_or_default()),
-        Column::Outcome => text(summary.outcome.as_deref().unwrap_or_default()),
-        Column::PolicyVersion => text(&listed.policy_version),
-        Column::LastSeen => Html::new(Moment(summary.last_seen.as_millisecond()).to_string()),
-        Column::Recorded => Html::new(Moment(listed.recorded_at.as_millisecond()).to_string()),
     }
 }
 
@@ -135,28 +126,22 @@ pub(super) async fn show(
     let mut lines = page.rows;
     let keys = (lines.first().map(|one| one.key.clone()), lines.last().map(|one| one.key.clone()));
     lines.iter_mut().for_each(|one| redact_line(&viewer, one));
+    let attributes = attributes(&console, &filter.columns, &lines).await?;
     let query = filter.query();
     let address = |query: &str| format!("/incidents?{query}");
     let remediates = viewer.may(Privilege::RemediateIncidents);
+    let more = more_fields(&viewer, &filter, groups(&statuses));
     let content = ListPage {
         form: viewer.form(),
-        fields: fields(&filter, &statuses.iter().map(|one| one.name.clone()).collect::<Vec<_>>()),
+        fields: fields(&filter, &statuses, policies(&console, &viewer, &filter)),
         others: others(&filter),
-        more: more_fields(&viewer, &filter, groups(&statuses)),
-        open: !(filter.group.is_empty()
-            && filter.server.is_empty()
-            && filter.value.is_empty()
-            && filter.unscannable.is_empty()
-            && filter.owner.is_empty()
-            && filter.data_owner.is_empty()
-            && filter.location.is_empty()
-            && filter.attribute.is_none()
-            && filter.prevent.is_empty()
-            && filter.columns.is_empty()
-            && !filter.hidden),
-        columns: Column::ALL.map(|one| (one.word(), one.head().0, filter.columns.contains(&one))).to_vec(),
+        open: !filter.columns.is_empty() || more.iter().any(Field::is_filled),
+        more,
+        attributes: super::snapshot::attribute_names(&console, &viewer).await?,
+        columns: offered(&console, &viewer, &filter).await?,
+        columns_shown: filter.columns.iter().map(|one| one.title().to_owned()).collect(),
         heads: heads(&viewer, &filter),
-        rows: lines.iter().map(|one| Row::of(one, &query, &filter.columns)).collect(),
+        rows: lines.iter().map(|one| Row::of(one, &query, &filter.columns, &attributes)).collect(),
         pager: Pager {
             shown: format!("{} shown of {count}", lines.len()),
             first: page.more_before.then(|| address(&query)),
@@ -204,7 +189,33 @@ pub(super) async fn next(
     Ok(console.desk.page(&access, &after).await?.rows.first().map(|line| line.summary.id))
 }
 
-fn fields(filter: &Filter, statuses: &[String]) -> Vec<Field> {
+/// Columns that can be asked for: word, title, whether it is there. Attributes describe people.
+async fn offered(console: &Console, viewer: &Viewer, filter: &Filter) -> Answer<Vec<(String, String, bool)>> {
+    let mut columns = Column::FIXED.to_vec();
+    if !viewer.hides(Hidden::Sender) {
+        let known = console.desk.attribute_definitions().await?;
+        columns.extend(known.into_iter().map(|one| Column::Attribute(one.name)));
+    }
+    columns.extend(filter.columns.iter().filter(|one| !columns.contains(one)).cloned().collect::<Vec<_>>());
+    let offer = |one: Column| (one.word(), plain(one.title()), filter.columns.contains(&one));
+    Ok(columns.into_iter().map(offer).collect())
+}
+
+/// The policies that can be asked for: those of the set, as far as the role reaches them, and the one that is asked for.
+fn policies(console: &Console, viewer: &Viewer, filter: &Filter) -> Vec<(String, String)> {
+    let mut policies = console.enforce.site.policies().to_vec();
+    for bound in &viewer.role.rights.access {
+        if let web::people::Condition::Policy { any_of } = bound {
+            policies.retain(|(id, _)| any_of.contains(id));
+        }
+    }
+    if let Some(id) = filter.policy.first().filter(|id| policies.iter().all(|(known, _)| known != *id)) {
+        policies.push((*id, format!("number {id}")));
+    }
+    policies.into_iter().map(|(id, name)| (id.to_string(), plain(&name))).collect()
+}
+
+fn fields(filter: &Filter, statuses: &[StatusRow], policies: Vec<(String, String)>) -> Vec<Field> {
     let first = |values: &[String]| values.first().cloned().unwrap_or_default();
     let with_all = |choices: Vec<(String, String)>| {
         std::iter::once((String::new(), "Any".to_owned())).chain(choices).collect::<Vec<_>>()
@@ -215,12 +226,13 @@ fn fields(filter: &Filter, statuses: &[String]) -> Vec<Field> {
     let days = if asked { format!("Days of {}.", filter.zone_name()) } else { String::new() };
     vec![
         Field::new(Kind::OneOf, "status", "Status")
-            .choices(with_all(statuses.iter().map(|name| (name.clone(), name.clone())).collect()))
+            .choices(with_all(statuses.iter().map(|one| (one.name.clone(), one.name.clone())).collect()))
             .value(first(&filter.status)),
         Field::new(Kind::OneOf, "severity", "Severity")
             .choices(with_all(severities.iter().map(|one| (one.to_string(), one.to_string())).collect()))
             .value(filter.severity.first().map(ToString::to_string).unwrap_or_default()),
-        Field::new(Kind::Number, "policy", "Policy number")
+        Field::new(Kind::OneOf, "policy", "Policy")
+            .choices(with_all(policies))
             .value(filter.policy.first().map(ToString::to_string).unwrap_or_default()),
         Field::new(Kind::Search, "sender", "Sender")
             .value(&filter.sender)
@@ -273,10 +285,13 @@ fn more_fields(viewer: &Viewer, filter: &Filter, groups: Vec<String>) -> Vec<Fie
     }));
     let data_owner = || Field::new(Kind::Search, "data-owner", "Data owner").value(&filter.data_owner);
     fields.extend((!viewer.hides(Hidden::Sender)).then(data_owner));
+    fields.extend([Field::new(Kind::Search, "unscannable", "Not inspected because")
+        .value(&filter.unscannable)
+        .hint("encrypted, corrupt, timeout, …")]);
+    let file = || Field::new(Kind::Search, "file", "File in which it was found").value(&filter.file);
+    let sees_files = !viewer.hides(Hidden::Attachments) && !viewer.hides(Hidden::Matches);
+    fields.extend(sees_files.then(|| file().hint("Its whole name: offer.xlsx.")));
     fields.extend([
-        Field::new(Kind::Search, "unscannable", "Not inspected because")
-            .value(&filter.unscannable)
-            .hint("encrypted, corrupt, timeout, …"),
         Field::new(Kind::Search, "server", "Detection server").value(&filter.server),
         Field::new(Kind::Search, "owner", "Owner").value(&filter.owner),
         Field::new(Kind::Search, "location", "Remediation location").value(&filter.location),
@@ -291,8 +306,8 @@ fn more_fields(viewer: &Viewer, filter: &Filter, groups: Vec<String>) -> Vec<Fie
 }
 
 fn heads(viewer: &Viewer, filter: &Filter) -> Vec<Head> {
-    let head = |title, sort: Option<Sort>, number| Head {
-        title,
+    let head = |title: &str, sort: Option<Sort>, number| Head {
+        title: title.to_owned(),
         address: sort
             .filter(|sort| *sort != Sort::Sender || !viewer.hides(Hidden::Sender))
             .map(|sort| format!("/incidents?{}", filter.sorted(sort))),
@@ -311,7 +326,7 @@ fn heads(viewer: &Viewer, filter: &Filter) -> Vec<Head> {
         head("Matches", Some(Sort::Matches), true),
         head("Status, mail", Some(Sort::Status), false),
     ];
-    heads.extend(filter.columns.iter().map(|column| head(column.head().0, column.head().1, false)));
+    heads.extend(filter.columns.iter().map(|column| head(column.title(), column.sort(), false)));
     heads
 }
 

@@ -7,6 +7,7 @@ mod action_lines;
 mod ageing;
 mod backtest;
 mod bulk;
+mod columns;
 mod credentials;
 mod decision;
 mod dictionaries;
@@ -108,7 +109,7 @@ pub(crate) fn site_options() -> web::Options {
         Place::new("Manage", "Policies", "/policies", &[Privilege::AuthorPolicies]),
         Place::new("Manage", "Response rules", "/response-rules", &[Privilege::AuthorPolicies]),
         Place::new("Manage", "Servers", "/servers", &[Privilege::ManageServers]),
-        Place::new("Manage", "Statuses", "/statuses", &[Privilege::ManageSystem]),
+        Place::new("Manage", "Statuses, attributes", "/statuses", &[Privilege::ManageSystem]),
         Place::new("Manage", "Receivers", "/receivers", &[Privilege::ManageSystem]),
         Place::new("Manage", "Credentials", "/credentials", &[Privilege::ManageSystem]),
     ];

@@ -47,7 +47,8 @@ impl PluginForm {
 pub(super) struct Plugin {
     pub(super) name: String,
     pub(super) words: String,
-    pub(super) definition: String,
+    /// `NAME = VALUE` by line.
+    pub(super) properties: Vec<String>,
     pub(super) second_person: bool,
 }
 
@@ -99,7 +100,28 @@ pub(super) fn shown(row: PluginRow) -> Plugin {
         Ok(Definition::Executable { program, seconds, .. }) => format!("runs {program}, at most {seconds} s"),
         Err(why) => format!("cannot be read: {why}"),
     };
-    Plugin { name: row.name, words, definition: row.definition, second_person: row.second_person }
+    let properties = as_lines(&row.definition);
+    Plugin { name: row.name, words, properties, second_person: row.second_person }
+}
+
+/// A definition as people read it; those of a program's own stand among the others.
+fn as_lines(definition: &str) -> Vec<String> {
+    let fields: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(definition).unwrap_or_default();
+    let mut lines = Vec::new();
+    for (name, value) in fields.iter().filter(|(name, _)| *name != "kind") {
+        match value {
+            serde_json::Value::Object(own) => {
+                lines.extend(own.iter().map(|(name, value)| format!("{name} = {}", text(value))));
+            }
+            value => lines.push(format!("{name} = {}", text(value))),
+        }
+    }
+    lines
+}
+
+fn text(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 pub(super) async fn save(
@@ -146,7 +168,7 @@ fn stale(name: &str, sent: BTreeMap<String, String>, now: Option<PluginRow>) -> 
     let shown = |row: &PluginRow| {
         facts([
             ("Does", self::shown(row.clone()).words),
-            ("Properties", row.definition.clone()),
+            ("Properties", as_lines(&row.definition).join("\n")),
             ("Second person", if row.second_person { "needed" } else { "not needed" }.to_owned()),
         ])
     };
@@ -201,4 +223,18 @@ fn waited_for(incidents: &[u64]) -> String {
         more => format!(" and {more} more"),
     };
     format!("Requests to it are under way: {}{more}. Wait until they are over.", named.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_lines;
+
+    #[test]
+    fn properties_are_read_line_by_line() {
+        let definition = r#"{"kind":"executable","program":"ask.sh","seconds":30,"properties":{"url":"https://x","a":"b"}}"#;
+        let mut lines = as_lines(definition);
+        lines.sort();
+        assert_eq!(lines, ["a = b", "program = ask.sh", "seconds = 30", "url = https://x"]);
+        assert_eq!(as_lines("not JSON"), Vec::<String>::new());
+    }
 }

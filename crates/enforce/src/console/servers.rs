@@ -168,7 +168,9 @@ async fn list(console: &Console, viewer: &Viewer, token: Option<(String, String)
                 .hint("As in a host name: small letters, digits, hyphens, dots."),
             Field::new(Kind::Text, "names", "Further names and addresses")
                 .hint("By which others reach it; for gateways, separated by spaces."),
-            Field::new(Kind::Number, "hours", "The token counts for hours").value("24").with("min", "1"),
+            Field::new(Kind::Number, "hours", "The token is good for so many hours")
+                .value("24")
+                .with("min", "1"),
             Field::new(Kind::Check, "approve", "Wait until somebody approves it here").checked(false),
         ],
         glass,

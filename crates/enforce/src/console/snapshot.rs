@@ -2,9 +2,9 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use incident::desk::{Correlations, Look};
+use incident::desk::{Correlations, Count, Look};
 use incident::wire::CopyState;
-use incident::{Match, MessageState, Severity};
+use incident::{Match, MessageState, Severity, Summary};
 use web::layout::{Chip, Html, Moment, Page, Size, Tint};
 use web::mail::{line, passage};
 use web::pages::encoded;
@@ -65,6 +65,8 @@ struct Snapshot {
     history: Option<Vec<Line>>,
     notes: Vec<Line>,
     attributes: Vec<(String, String)>,
+    /// Those that can be set.
+    attribute_names: Vec<String>,
     /// Whether attributes can be looked up.
     looks_up: bool,
     /// What is to be said of a lookup that waits.
@@ -185,8 +187,9 @@ pub(super) async fn show(
         waiting: second::waiting(&console, &viewer, Some(id)).await?,
         next: next.map(|id| format!("/incidents/{id}?{query}")),
         statuses: statuses.into_iter().map(|one| one.name).collect(),
+        attribute_names: attribute_names(&console, &viewer).await?,
         rules: rules(&console, &viewer).await?,
-        correlations: correlations(&viewer, &look.incident.summary.sender, found),
+        correlations: correlations(&viewer, &look.incident.summary, found),
         looks_up: !console.enforce.lookups.is_empty(),
         lookup: console.desk.lookup_waits(id).await?.map(|waits| Waits {
             next: Moment(waits.due.as_millisecond()),
@@ -209,6 +212,14 @@ async fn rules(console: &Console, viewer: &Viewer) -> Answer<Vec<(u64, String, S
     }
     let rules = console.responses.rules().await?;
     Ok(rules.into_iter().map(|rule| (rule.id, rule.name.clone(), rule.words())).collect())
+}
+
+/// Custom attributes that can be set by this viewer.
+pub(super) async fn attribute_names(console: &Console, viewer: &Viewer) -> Answer<Vec<String>> {
+    if !viewer.may(Privilege::RemediateIncidents) {
+        return Ok(Vec::new());
+    }
+    Ok(console.desk.attribute_definitions().await?.into_iter().map(|one| one.name).collect())
 }
 
 fn content(viewer: &Viewer, look: Look, query: String) -> Snapshot {
@@ -271,7 +282,7 @@ fn content(viewer: &Viewer, look: Look, query: String) -> Snapshot {
                 (line(if path.is_empty() { "the message" } else { path }, 300), plain(reason))
             })
             .collect(),
-        siblings: siblings.iter().map(|one| Row::of(one, "", &[])).collect(),
+        siblings: siblings.iter().map(|one| Row::of(one, "", &[], &Default::default())).collect(),
         copies: Vec::new(),
         waiting: Vec::new(),
         linked_to: incident.linked_to,
@@ -279,6 +290,7 @@ fn content(viewer: &Viewer, look: Look, query: String) -> Snapshot {
         history: sees_history(viewer).then_some(history),
         notes: look.notes.iter().map(|one| line_of(one.at, &one.who, &None, "", &one.text)).collect(),
         attributes: look.attributes.iter().map(|(name, value)| (plain(name), plain(value))).collect(),
+        attribute_names: Vec::new(),
         looks_up: false,
         lookup: None,
         owner: text(&look.owner),
@@ -338,13 +350,20 @@ fn found(found: &Match) -> Found {
     }
 }
 
-fn correlations(viewer: &Viewer, sender: &str, found: Correlations) -> Vec<(Html, String, String)> {
+fn correlations(viewer: &Viewer, summary: &Summary, found: Correlations) -> Vec<(Html, String, String)> {
+    let (sender, policy) = (summary.sender.as_str(), summary.policy_id);
     let mut rows = Vec::new();
+    // A role that does not see senders asks by the name that stands for this one.
+    let by_sender = match sender {
+        "" => "/incidents?sender=%3C%3E".to_owned(),
+        sender => format!("/incidents?sender={}", encoded(&viewer.sender(sender))),
+    };
     if let Some(count) = found.sender {
-        rows.push((Html::text("Same sender"), count.to_string(), String::new()));
+        rows.push((Html::text("Same sender"), count.to_string(), by_sender.clone()));
     }
     if let Some(count) = found.policy_and_sender {
-        rows.push((Html::text("Same sender and policy"), count.to_string(), String::new()));
+        let address = format!("{by_sender}&policy={policy}");
+        rows.push((Html::text("Same sender and policy"), count.to_string(), address));
     }
     if !viewer.hides(Hidden::Recipients) {
         rows.extend(found.recipients.into_iter().map(|(address, count)| {
@@ -364,6 +383,19 @@ fn correlations(viewer: &Viewer, sender: &str, found: Correlations) -> Vec<(Html
             let words = Html::new(format!("Same match {}", line(&shown, 80)));
             let address = if clear { format!("/incidents?value={}", encoded(&value)) } else { String::new() };
             (words, count.to_string(), address)
+        }));
+    }
+    if !viewer.hides(Hidden::Matches) && !viewer.hides(Hidden::Attachments) {
+        // Incidents of an older version are not found by their files: that there are none is not said.
+        let others = found.files.into_iter().filter(|(_, count)| *count != Count::Exactly(0));
+        rows.extend(others.map(|(name, count)| {
+            let shown = words(viewer, summary, &name);
+            // A name that tells who somebody is stands in no address either.
+            let link = match shown == name {
+                true => format!("/incidents?file={}", encoded(&name)),
+                false => String::new(),
+            };
+            (Html::new(format!("Same file {}", line(&shown, 100))), count.to_string(), link)
         }));
     }
     rows

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Query, State};
 use incident::desk::{DayCount, Facet, Group};
-use incident::{Severity, prevent_status_name};
+use incident::prevent_status_name;
 use jiff::civil::Date;
 use serde::Deserialize;
 use web::Viewer;
@@ -18,6 +18,16 @@ use super::{Answer, Console};
 
 /// Days of a plot.
 const MOST_DAYS: i64 = 400;
+/// What became of mail, by the product's numbers: it waits for a decision, …
+const HELD: &[&str] = &["21", "13"];
+/// … it was kept from its recipients, by a policy or by a person, …
+const BLOCKED: &[&str] = &["1", "23"];
+/// … or somebody let it go.
+const RELEASED: &[&str] = &["22"];
+const MAIL_SERIES: &[(&str, &[&str])] =
+    &[("held", HELD), ("blocked or rejected", BLOCKED), ("released", RELEASED), ("all others", &[])];
+const SEVERITY_SERIES: &[(&str, &[&str])] =
+    &[("high", &["1"]), ("medium", &["2"]), ("low", &["3"]), ("info", &["4"])];
 /// Bars of a plot.
 const BARS: usize = 12;
 
@@ -29,8 +39,10 @@ struct Summary {
     high: u64,
     held: u64,
     blocked: u64,
+    released: u64,
     median: Option<Duration>,
-    by_day: Lines,
+    /// By severity, and by what became of the mail.
+    by_day: [Lines; 2],
     plots: Vec<Bars>,
     list: String,
 }
@@ -53,13 +65,14 @@ pub(super) async fn show(
     let days = (number(from), number(to));
     let access = access(&viewer);
     let desk = &console.desk;
-    let (policies, severities, statuses, mails, senders, trend, median) = tokio::try_join!(
+    let (policies, severities, statuses, mails, senders, by_severity, by_mail, median) = tokio::try_join!(
         desk.summary(&access, Facet::Policy, days),
         desk.summary(&access, Facet::Severity, days),
         desk.summary(&access, Facet::Status, days),
         desk.summary(&access, Facet::PreventStatus, days),
         desk.summary(&access, Facet::Sender, days),
         desk.trend(&access, Facet::Severity, days),
+        desk.trend(&access, Facet::PreventStatus, days),
         desk.median_to_decision(&access),
     )?;
     let of = |groups: &[Group], keys: &[&str]| {
@@ -101,31 +114,37 @@ pub(super) async fn show(
         ],
         total: severities.iter().map(|group| group.count).sum(),
         high: of(&severities, &["1"]),
-        held: of(&mails, &["21", "13"]),
-        blocked: of(&mails, &["1", "23"]),
+        held: of(&mails, HELD),
+        blocked: of(&mails, BLOCKED),
+        released: of(&mails, RELEASED),
         median: median.map(Duration),
-        by_day: by_day(&trend, days),
+        by_day: [
+            by_day("Incidents by day and severity", SEVERITY_SERIES, &by_severity, days),
+            by_day("What became of the mail, by day", MAIL_SERIES, &by_mail, days),
+        ],
         plots,
         list: format!("/incidents?{range}"),
     };
     Ok(Page::new(&viewer, "Summary").show(&content)?)
 }
 
-fn by_day(trend: &[DayCount], (from, to): (i64, i64)) -> Lines {
-    let series = [Severity::High, Severity::Medium, Severity::Low, Severity::Info].map(|severity| {
-        let key = (severity as i64).to_string();
+/// A line for each name: what has any of its keys, or, where it has none, what belongs to no other.
+fn by_day(title: &str, names: &[(&str, &[&str])], trend: &[DayCount], (from, to): (i64, i64)) -> Lines {
+    let named = |key: &str| names.iter().any(|(_, keys)| keys.contains(&key));
+    let series = names.iter().map(|(name, keys)| {
+        let belongs = |key: &str| if keys.is_empty() { !named(key) } else { keys.contains(&key) };
         let mut counts = vec![0; (to - from + 1) as usize];
-        for point in trend.iter().filter(|point| point.key == key) {
+        for point in trend.iter().filter(|point| belongs(&point.key)) {
             if let Some(count) = counts.get_mut((point.day - from) as usize) {
                 *count += point.count;
             }
         }
-        (severity.to_string(), counts)
+        ((*name).to_owned(), counts)
     });
     Lines {
-        title: "Incidents by day".to_owned(),
+        title: title.to_owned(),
         moments: (from..=to).map(|day| date(day).to_string()).collect(),
-        series: series.to_vec(),
+        series: series.collect(),
     }
 }
 

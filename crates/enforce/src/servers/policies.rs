@@ -42,6 +42,8 @@ pub(crate) struct Published {
     manifest: RwLock<Arc<PolicyManifest>>,
     /// Why what the directory holds now is not published.
     refused: RwLock<Option<String>>,
+    /// Numbers and names of the policies of the directory, as of when it was last good; by name.
+    names: RwLock<Arc<[(u32, String)]>>,
     /// Path, size and time of each file, at the last look; none before the first.
     looked: Mutex<Option<Found>>,
 }
@@ -55,6 +57,7 @@ impl Published {
             ready: RwLock::default(),
             manifest: RwLock::default(),
             refused: RwLock::default(),
+            names: RwLock::default(),
             looked: Mutex::default(),
         }
     }
@@ -67,6 +70,11 @@ impl Published {
     /// The set of the directory, as of when it was last good; empty until it was.
     pub(crate) fn set(&self) -> String {
         read(&self.ready).etag.clone()
+    }
+
+    /// Numbers and names of the policies of that set.
+    pub(crate) fn names(&self) -> Arc<[(u32, String)]> {
+        self.names.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Why what the directory holds now is not published.
@@ -205,6 +213,10 @@ impl Published {
         let _ = fs::remove_dir_all(&trial);
         Ok(match loaded {
             Ok(loaded) if loaded.set.policies().iter().any(|one| one.id != policy::NOT_FULLY_INSPECTED) => {
+                let named = loaded.set.policies().iter().map(|one| (one.id, one.name.clone()));
+                let mut names: Vec<_> = named.collect();
+                names.sort_by_key(|one| one.1.to_lowercase());
+                *self.names.write().unwrap_or_else(PoisonError::into_inner) = names.into();
                 Ok(())
             }
             Ok(_) => Err(format!(
@@ -255,6 +267,7 @@ pub(crate) async fn keep_published(enforce: Arc<crate::Enforce>, stop: Cancellat
     loop {
         let looking = enforce.clone();
         let _ = tokio::task::spawn_blocking(move || looking.published.look()).await;
+        enforce.site.set_policies(enforce.published.names());
         if !enforce.published.is_told() || settled.is_none_or(|at| at.elapsed() >= RENEW_EVERY) {
             match enforce.settle_policies().await {
                 Ok(policies) => differs.note(&policies),

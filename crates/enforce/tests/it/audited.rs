@@ -9,7 +9,7 @@ use store::database::{Database, Location};
 use store::values;
 
 use crate::changes::{Kind, carried, fits, kept, kind, some_path};
-use crate::indexes::{TABLE, index, take_in};
+use crate::indexes::{TABLE, index, replace, take_in};
 use crate::postgres;
 use crate::support::{Person, Server, message, server_on};
 
@@ -382,7 +382,7 @@ on_both! {
         made.run("ALTER TABLE web_audit_away RENAME TO web_audit").await;
         assert_eq!(take_in(&made.admin, "customers.exact", &first).await.status, StatusCode::SEE_OTHER);
         made.run("ALTER TABLE web_audit RENAME TO web_audit_away").await;
-        assert!(take_in(&made.admin, "customers.exact", &second).await.status.is_server_error());
+        assert!(replace(&made.admin, "customers.exact", &second).await.status.is_server_error());
         let gone = made.admin.post("/policies/indexes/remove", &[("file", "customers.exact")]).await;
         assert!(gone.status.is_server_error(), "{}", gone.text);
         assert_eq!(std::fs::read(&there).unwrap(), first);

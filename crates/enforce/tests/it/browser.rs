@@ -84,7 +84,7 @@ pub(crate) async fn worked() -> (Server, Person) {
         )
         .await;
     for words in ["# code names\nBlue Heron\n", "# code names\nBlue Heron\nRed Fox\n"] {
-        let fields = [("name", ""), ("why", "a new project")];
+        let fields = [("name", ""), ("why", "a new project"), ("replace", "yes")];
         admin.upload("/policies/dictionaries", &fields, ("file", "projects.txt", words.as_bytes())).await;
     }
     let late = [("name", "Late"), ("status", "New"), ("hours", "72"), ("actions", "set-status Escalated")];

@@ -204,6 +204,32 @@ on_both! {
         }
     }
 
+    async fn attributes_are_set_and_incidents_hidden_in_bulk(server: Server) {
+        let ids = [server.record(message("M", &[1])).await[0], server.record(message("N", &[1])).await[0]];
+        let admin = server.person("Administrator").await;
+        admin.post("/statuses/attribute", &[("name", "Department"), ("group", "People")]).await;
+        let both = ids.map(|id| id.to_string()).join(",");
+        let wish = [("ids", both.as_str()), ("attribute", "Department"), ("value", "Sales"), ("hidden", "yes")];
+        let preview = admin.post("/incidents/bulk", &wish).await.text;
+        let told = ["Department becomes Sales.", "They stand only in lists that ask for hidden incidents."];
+        assert!(told.iter().all(|told| preview.contains(told)), "{preview}");
+        assert_eq!(admin.post("/incidents/bulk/apply", &wish).await.status, StatusCode::SEE_OTHER);
+        assert!(admin.get("/incidents").await.text.contains("No incident meets"));
+        let hidden = admin.get("/incidents?hidden=yes&attribute=Department=sales").await.text;
+        assert!(hidden.contains("2 shown of 2<"), "{hidden}");
+        let line = server.audit_log().await.into_iter().find(|line| line.action == "INCIDENTS_CHANGED").unwrap();
+        assert_eq!(line.detail, "hidden, attribute Department", "the value describes somebody");
+        let away = [("ids", both.as_str()), ("attribute", "Department"), ("hidden", "no")];
+        assert!(admin.post("/incidents/bulk", &away).await.text.contains("Department is taken away."));
+        assert_eq!(admin.post("/incidents/bulk/apply", &away).await.status, StatusCode::SEE_OTHER);
+        assert!(admin.get("/incidents").await.text.contains("2 shown of 2<"));
+        assert!(admin.get("/incidents?attribute=Department=Sales").await.text.contains("No incident meets"));
+        for wrong in [("value", "Sales"), ("hidden", "perhaps")] {
+            let answer = admin.post("/incidents/bulk", &[("ids", both.as_str()), wrong]).await;
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{wrong:?}");
+        }
+    }
+
     async fn ok_and_advance_goes_to_the_next_of_the_list(server: Server) {
         for number in 0..3 {
             server.record(message(&format!("M{number}"), &[1])).await;

@@ -18,6 +18,11 @@ async fn take_in(author: &Person, name: &str, file: (&str, &[u8])) -> Answer {
     author.upload(PATH, &[("name", name), ("why", "new projects")], ("file", file.0, file.1)).await
 }
 
+async fn replace(author: &Person, name: &str, file: (&str, &[u8])) -> Answer {
+    let fields = [("name", name), ("why", "new projects"), ("replace", "yes")];
+    author.upload(PATH, &fields, ("file", file.0, file.1)).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_of_words_is_taken_in_asked_replaced_removed_and_brought_back() {
     let server = Server::start().await;
@@ -37,8 +42,13 @@ async fn a_list_of_words_is_taken_in_asked_replaced_removed_and_brought_back() {
     let mail = "Subject: x\n\nabout the red fox\n";
     let found = author.post("/policies/try", &[("mail", mail)]).await.text;
     assert!(found.contains("Projects") && found.contains("red fox"), "{found}");
-    // Replaced by another list …
-    let taken = take_in(&author, "", ("projects.txt", b"Green Owl\n")).await;
+    // Not replaced by one that has its name by chance …
+    let chance = take_in(&author, "", ("projects.txt", b"Green Owl\n")).await;
+    assert_eq!(chance.status, StatusCode::CONFLICT, "{}", chance.text);
+    assert!(chance.text.contains("a dictionary projects, with 2 words"), "{}", chance.text);
+    assert!(std::fs::read_to_string(&file).unwrap().contains("Blue Heron"), "it stays as it is");
+    // … but where that is wanted …
+    let taken = replace(&author, "", ("projects.txt", b"Green Owl\n")).await;
     assert_eq!(taken.status, StatusCode::SEE_OTHER, "{}", taken.text);
     assert!(!author.post("/policies/try", &[("mail", mail)]).await.text.contains("red fox</mark>"));
     let versions = author.get("/policies/history?name=dictionaries/projects.txt").await.text;

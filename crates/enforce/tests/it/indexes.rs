@@ -47,6 +47,11 @@ pub(crate) async fn take_in(author: &Person, name: &str, octets: &[u8]) -> crate
     author.upload("/policies/indexes", &[("name", "")], ("file", name, octets)).await
 }
 
+pub(crate) async fn replace(author: &Person, name: &str, octets: &[u8]) -> crate::support::Answer {
+    let fields = [("name", ""), ("replace", "yes")];
+    author.upload("/policies/indexes", &fields, ("file", name, octets)).await
+}
+
 fn there(server: &Server) -> PathBuf {
     server.dir.path().join("policies/indexes/customers.exact")
 }
@@ -95,7 +100,15 @@ async fn a_finished_index_is_taken_in_listed_asked_and_given_to_servers() {
         .await;
     // A newer one replaces it, and servers hear of another set.
     let newer = index(&server, &format!("{TABLE}José Sanz,555666777\n"), true);
-    assert_eq!(take_in(&author, "customers.exact", &newer).await.status, StatusCode::SEE_OTHER);
+    let chance = take_in(&author, "customers.exact", &newer).await;
+    assert_eq!(chance.status, StatusCode::CONFLICT, "{}", chance.text);
+    assert!(chance.text.contains("an index customers.exact"), "{}", chance.text);
+    assert_eq!(
+        std::fs::read(there(&server)).unwrap(),
+        octets,
+        "one that has its name by chance does not replace it"
+    );
+    assert_eq!(replace(&author, "customers.exact", &newer).await.status, StatusCode::SEE_OTHER);
     assert!(author.get("/policies/indexes").await.text.contains("3 rows"));
     server.until("another set", async || told().await != before).await;
     assert_eq!(beside(&there(&server)), ["customers.exact"], "nothing is left behind");
@@ -118,7 +131,7 @@ async fn what_is_no_whole_index_with_its_key_changes_nothing() {
         turned.push(octets);
     }
     for octets in [strange, cut, b"x".to_vec(), Vec::new()].iter().chain(&turned) {
-        let refused = take_in(&author, "customers.exact", octets).await;
+        let refused = replace(&author, "customers.exact", octets).await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
         assert_eq!(std::fs::read(there(&server)).unwrap(), good);
     }

@@ -56,6 +56,39 @@ on_both! {
         assert_eq!(admin.get("/incidents?columns=password").await.status, StatusCode::BAD_REQUEST);
     }
 
+    async fn a_custom_attribute_is_a_column_of_the_list_and_of_its_export(server: Server) {
+        use web::people::{Hidden, Privilege, Rights};
+        let id = server.record(message("A", &[1])).await[0];
+        server.record(message("B", &[1])).await;
+        let admin = server.person("Administrator").await;
+        admin.post("/statuses/attribute", &[("name", "Cost centre"), ("group", "People")]).await;
+        let set = [("attribute", "Cost centre"), ("value", "=4711,\n  Sales")];
+        assert_eq!(admin.post(&format!("/incidents/{id}/change"), &set).await.status, StatusCode::SEE_OTHER);
+        let column = "columns=attribute:Cost%20centre&columns=last-seen&columns=server";
+        let page = admin.get(&format!("/incidents?{column}")).await.text;
+        assert!(page.contains(">Cost centre</th>") && page.contains(">=4711, Sales<"), "{page}");
+        assert!(page.contains(r#"value="attribute:Cost centre" checked"#), "{page}");
+        let csv = admin.get(&format!("/incidents/export.csv?{column}")).await.text;
+        let lines: Vec<&str> = csv.lines().collect();
+        assert!(lines[0].ends_with(",\"Cost centre\",\"Last seen\""), "what is there already is not there twice: {csv}");
+        assert!(lines.iter().any(|line| line.contains(",\"'=4711, Sales\",\"2")), "{csv}");
+        assert_eq!(lines.len(), 3);
+        let json = admin.get(&format!("/incidents/export.json?{column}")).await.text;
+        let lines: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let of = |id: u64| lines.as_array().unwrap().iter().find(|one| one["id"] == id).unwrap()["columns"].clone();
+        assert_eq!(of(id)["attribute:Cost centre"], "=4711, Sales");
+        assert_eq!(of(id + 1)["attribute:Cost centre"], "");
+        // They describe people: not for a role that must not know these.
+        let privileges = [Privilege::ViewNetworkIncidents].into();
+        let blind = Rights { privileges, access: Vec::new(), hidden: [Hidden::Sender].into() };
+        let blind = server.with_rights("Blind", blind).await;
+        for path in ["/incidents", "/incidents/export.csv", "/incidents/export.json"] {
+            let answer = blind.get(&format!("{path}?{column}")).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+        }
+        assert!(!blind.get("/incidents").await.text.contains("Cost centre"));
+    }
+
     async fn a_hostile_mail_is_text_on_every_page(server: Server) {
         let id = server.record(hostile("EVIL")).await[0];
         server.record(hostile("EVIL2")).await;
@@ -197,6 +230,78 @@ on_both! {
         }
     }
 
+    async fn what_others_share_with_an_incident_is_counted_and_leads_to_them(server: Server) {
+        let id = server.record(message("M", &[1])).await[0];
+        let mut other = message("N", &[1]);
+        other.sender = "otto@company.example".into();
+        other.violations[0].matches[0].path = "Q3.xlsx > Sheet1!A1".into();
+        other.violations[0].matches[0].text = "5500 0000 0000 0004".into();
+        other.unscannable.clear();
+        server.record(other).await;
+        let admin = server.person("Administrator").await;
+        let page = admin.get(&format!("/incidents/{id}")).await.text;
+        for told in [
+            "q3.xlsx</bdi>: <a href=\"/incidents?file=q3.xlsx\">1</a>",
+            "Same sender: <a href=\"/incidents?sender=anna%40company.example\">0</a>",
+            "Same sender and policy: <a href=\"/incidents?sender=anna%40company.example&#38;policy=1\">0</a>",
+        ] {
+            assert!(page.contains(told), "{told} is missing:\n{page}");
+        }
+        assert!(!page.contains("Same file <bdi class=\"mail\">a.zip"), "where none is known, nothing is said: {page}");
+        let list = async |query: &str| admin.get(&format!("/incidents?{query}")).await.text;
+        assert!(list("file=Q3.XLSX").await.contains("2 shown of 2<"), "in any case of letters");
+        assert!(list("file=a.zip").await.contains("1 shown of 1<"), "what could not be opened counts");
+        assert!(list("file=q3").await.contains("No incident meets"), "the whole name");
+        assert!(list("value=%01file%01q3.xlsx").await.contains("No incident meets"), "a file is no matched value");
+    }
+
+    async fn a_policy_is_chosen_by_its_name_and_a_role_is_offered_those_that_it_reaches(server: Server) {
+        let admin = server.person("Administrator").await;
+        let named = "<option value=\"17\" selected>Cards</option>";
+        server
+            .until("policies have names", async || {
+                admin.get("/incidents?policy=17").await.text.contains(named)
+            })
+            .await;
+        assert!(admin.get("/incidents").await.text.contains("<option value=\"17\">Cards</option>"));
+        let gone = admin.get("/incidents?policy=4711").await.text;
+        assert!(gone.contains("<option value=\"4711\" selected>number 4711</option>"), "{gone}");
+        let rights = web::people::Rights {
+            privileges: web::people::Privilege::all().collect(),
+            access: vec![web::people::Condition::Policy { any_of: [23].into() }],
+            hidden: Default::default(),
+        };
+        let role = admin.get("/roles/new").await.text;
+        assert!(role.contains("<li>17 Cards</li>"), "whoever bounds a role need not know numbers: {role}");
+        let cards = [web::people::Condition::Policy { any_of: [17, 23].into() }].to_vec();
+        server.with_rights("Of cards", web::people::Rights { access: cards, ..rights.clone() }).await;
+        let roles = admin.get("/roles").await.text;
+        assert!(roles.contains("policy number 17 (Cards), 23<"), "{roles}");
+        let bound = server.with_rights("Bound", rights).await;
+        assert!(!bound.get("/incidents").await.text.contains("Cards"));
+    }
+
+    async fn filters_in_the_folded_part_are_seen_where_they_count(server: Server) {
+        let admin = server.person("Administrator").await;
+        let page = admin.get("/incidents").await.text;
+        let folded = page.split("<details").find(|part| part.contains("More filters")).unwrap();
+        let folded = folded.split("</details>").next().unwrap();
+        assert!(folded.starts_with("><summary"), "{folded}");
+        let names: Vec<&str> =
+            folded.split(" name=\"").skip(1).map(|part| part.split('"').next().unwrap()).collect();
+        assert!(names.contains(&"file") && names.contains(&"hidden"), "{names:?}");
+        for name in names {
+            let value = match name {
+                "attribute" => "Department=Sales",
+                "prevent" => "21",
+                "columns" => "server",
+                _ => "x",
+            };
+            let page = admin.get(&format!("/incidents?{name}={value}")).await.text;
+            assert!(page.contains("<details open><summary>More filters"), "{name}");
+        }
+    }
+
     async fn each_look_at_an_original_is_in_the_audit_log(server: Server) {
         let id = server.record(message("M", &[1])).await[0];
         let remediator = server.person("Remediator").await;
@@ -231,7 +336,22 @@ on_both! {
         let page = admin.get("/summary").await.text;
         assert!(page.contains("<dt>Incidents</dt><dd>7</dd>"), "{page}");
         assert!(page.contains("policy 1") && page.contains("anna@company.example") && page.contains("Resolved"));
-        assert!(!page.contains("Median time to decision</dt><dd>—"), "one was decided");
+        assert!(page.contains("latest 1,000</dt><dd>") && !page.contains("latest 1,000</dt><dd>—"), "one was decided");
+        assert!(page.contains("<dt>Released</dt><dd>0</dd>") && page.contains("<dt>Held</dt><dd>0</dd>"));
+        // What became of the mail has its days too: one was held, one was let go, the others were only marked.
+        let desk = server.enforce().desk();
+        let actor = incident::desk::Actor { who: "gateway".into(), origin: None };
+        for (id, state) in [(2, 21), (3, 22)] {
+            let change = incident::desk::Change::PreventStatus(state);
+            desk.change(&incident::desk::Access::everything(), &actor, &[id], &[change]).await.unwrap().unwrap();
+        }
+        let page = admin.get("/summary").await.text;
+        assert!(page.contains("<dt>Released</dt><dd>1</dd>") && page.contains("<dt>Held</dt><dd>1</dd>"), "{page}");
+        let today = page.split("What became of the mail, by day</caption>").nth(1).unwrap();
+        let today = today.split("</table>").next().unwrap().rsplit("<tr>").next().unwrap();
+        let counts: Vec<&str> =
+            today.split("<td class=\"number\">").skip(1).map(|cell| cell.split('<').next().unwrap()).collect();
+        assert_eq!(counts, ["1", "0", "1", "5"], "held, blocked or rejected, released, all others: {today}");
         assert_eq!(admin.get("/summary?from=2026-11-24&to=2026-11-01").await.status, StatusCode::BAD_REQUEST);
         assert_eq!(admin.get("/summary?from=x").await.status, StatusCode::BAD_REQUEST);
     }

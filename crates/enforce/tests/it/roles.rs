@@ -668,4 +668,12 @@ async fn a_role_that_must_not_know_one_thing_does_not_learn_it_by_a_detour() {
         let answer = no_files.get(&format!("/incidents/{id}/{path}")).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} holds the attachments");
     }
+    for (name, hidden) in [("No names", Hidden::Attachments), ("No matches", Hidden::Matches)] {
+        let one = server.with_rights(name, rights(hidden)).await;
+        let page = one.get(&format!("/incidents/{id}")).await.text;
+        assert!(!page.contains("Same file"), "{name}: {page}");
+        assert_eq!(one.get("/incidents?file=q3.xlsx").await.status, StatusCode::FORBIDDEN, "{name}");
+        let asks = one.get("/incidents?value=%01file%01q3.xlsx").await;
+        assert!(asks.status == StatusCode::FORBIDDEN || asks.text.contains("No incident meets"), "{name}");
+    }
 }

@@ -15,7 +15,7 @@ use crate::Error;
 use crate::desk::statuses::known_attribute;
 use crate::read::time;
 use crate::record::Match;
-use crate::seal::{json, matches_context, value_hash};
+use crate::seal::{json, matches_context};
 use crate::terms;
 
 #[derive(Debug, Clone, Copy)]
@@ -287,7 +287,10 @@ impl Packed {
         let matches = self.rows.get("matches").cloned().unwrap_or_default();
         let matches: Vec<Match> =
             serde_json::from_value(matches).map_err(|why| self.damaged(&why.to_string()))?;
-        let hashes = matches.iter().map(|found| value_hash(keys, &found.text)).collect();
+        let unscannable = self.text("unscannable").map_err(|why| self.damaged(&why))?;
+        let unscannable: Vec<(String, String)> =
+            serde_json::from_str(&unscannable).map_err(|why| self.damaged(&why.to_string()))?;
+        let hashes = crate::seal::values(keys, &matches, &unscannable);
         crate::write::keep_values(db, self.id as i64, &hashes).await
     }
 

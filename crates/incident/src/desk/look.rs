@@ -1,5 +1,7 @@
 //! All about one incident, for the snapshot: what happened, who did what, what else belongs to it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use store::database::{Database, Row};
@@ -7,11 +9,11 @@ use store::values;
 
 use super::{Access, Condition, Count, Desk, Field, Listed, Scalar, Search};
 use crate::read::{alone, time};
-use crate::{Error, Incident};
+use crate::{Error, Incident, files};
 
 /// Lines of the history, notes and copies that one page shows.
 const MOST: i64 = 2_000;
-/// Recipients and matched values that are looked for elsewhere.
+/// Recipients, matched values and files that are looked for elsewhere.
 const CORRELATED: usize = 5;
 
 /// A line of the history.
@@ -53,6 +55,8 @@ pub struct Correlations {
     pub recipients: Vec<(String, Count)>,
     /// Same matched value, for the first few.
     pub values: Vec<(String, Count)>,
+    /// A file of the same name, for the first few.
+    pub files: Vec<(String, Count)>,
 }
 
 /// An incident with all that belongs to it.
@@ -103,6 +107,24 @@ impl Desk {
         }))
     }
 
+    /// The custom attributes of incidents that the asker was shown already, by number.
+    pub async fn attributes_of(&self, ids: &[u64]) -> Result<BTreeMap<u64, Vec<(String, String)>>, Error> {
+        const AT_ONCE: usize = 500;
+        let mut all: BTreeMap<u64, Vec<(String, String)>> = BTreeMap::new();
+        for some in ids.chunks(AT_ONCE) {
+            let marks = vec!["?"; some.len()].join(", ");
+            let sql = format!(
+                "SELECT incident_id, name, value FROM attribute WHERE incident_id IN ({marks}) ORDER BY incident_id, name"
+            );
+            let ids = some.iter().map(|id| (*id).into()).collect();
+            for row in self.database().fetch(&sql, ids).await? {
+                let id = row.get::<i64>("incident_id")? as u64;
+                all.entry(id).or_default().push((row.get("name")?, row.get("value")?));
+            }
+        }
+        Ok(all)
+    }
+
     /// Whether the asker may see it.
     pub async fn may_see(&self, access: &Access, id: u64) -> Result<bool, Error> {
         Ok(!self.ids(access, &one(id), 1).await?.is_empty())
@@ -135,6 +157,11 @@ impl Desk {
         for value in values.into_iter().take(CORRELATED) {
             let same = Condition::is(Field::MatchedValue, value).and(other.clone());
             found.values.push((value.to_owned(), self.count(access, &same).await?));
+        }
+        for name in files::named(&incident.matches, &incident.unscannable).into_iter().take(CORRELATED) {
+            let same = Condition::is(Field::MatchedValue, files::value(&name)).and(other.clone());
+            let count = self.count(access, &same).await?;
+            found.files.push((name, count));
         }
         Ok(found)
     }

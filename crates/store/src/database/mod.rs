@@ -3,6 +3,7 @@
 //! SQLite is one file with one writer and some readers, for one server and the command line beside it. PostgreSQL is a URL, for
 //! several servers. What differs is said by [`Dialect`] and [`Session::lock`]; tests of what is built on this run on both.
 
+mod forward;
 mod postgres;
 mod sqlite;
 mod value;

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _};
 
 use super::value::Kind;
-use super::{Answer, Database, Dialect, Row, Session, Transaction, Value, migration_failed};
+use super::{Answer, Database, Dialect, Row, Session, Transaction, Value, forward, migration_failed};
 use crate::Error;
 
 const CONNECTIONS: u32 = 16;
@@ -32,7 +32,7 @@ impl Postgres {
         // A connection of its own: what fails half-way leaves its lock to nobody.
         let mut connection = options.connect().await?;
         check(&mut connection).await?;
-        let migrated = migrations.run(&mut connection).await.map_err(migration_failed);
+        let migrated = bring_forward(&mut connection, migrations).await.map_err(migration_failed);
         connection.close().await?;
         migrated?;
         let searchers = durable(SEARCHERS).connect_lazy_with(options.clone());
@@ -44,6 +44,18 @@ impl Postgres {
         let searchers = durable(1).connect_lazy_with(options.clone());
         Ok(Self { pool: durable(2).connect_with(options).await?, searchers })
     }
+}
+
+async fn bring_forward(
+    connection: &mut PgConnection,
+    migrations: &'static Migrator,
+) -> Result<(), MigrateError> {
+    for step in forward::missing(connection, migrations).await? {
+        let begun = step.begins();
+        migrations.run_to(step.number, &mut *connection).await?;
+        begun.ends();
+    }
+    migrations.run(&mut *connection).await
 }
 
 impl Database for Postgres {

@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::value::Kind;
-use super::{Answer, Database, Dialect, Row, Session, Transaction, Value, migration_failed};
+use super::{Answer, Database, Dialect, Row, Session, Transaction, Value, forward, migration_failed};
 use crate::Error;
 use crate::whole::{beside, keep, sync_dir};
 
@@ -42,6 +42,11 @@ impl Sqlite {
     pub(super) async fn open(file: &Path, migrations: &'static Migrator) -> Result<Self, Error> {
         make_private(file).map_err(|why| Error::file("cannot make", file, why))?;
         let mut writer = writing(file).connect().await.map_err(|error| named(file, error))?;
+        for step in forward::missing(&mut writer, migrations).await.map_err(migration_failed)? {
+            let begun = step.begins();
+            migrations.run_to(step.number, &mut writer).await.map_err(migration_failed)?;
+            begun.ends();
+        }
         migrations.run(&mut writer).await.map_err(migration_failed)?;
         let (readers, searchers) = (readers(file).await?, searchers(file));
         let writer = Some(Arc::new(Mutex::new(Some(writer))));

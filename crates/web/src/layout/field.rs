@@ -84,6 +84,11 @@ impl Field {
         self
     }
 
+    /// Whether it holds anything; the first choice of several may be nothing.
+    pub fn is_filled(&self) -> bool {
+        !self.value.is_empty()
+    }
+
     /// What can be chosen.
     pub fn choices<V: Into<String>, T: Into<String>>(
         mut self,

@@ -7,8 +7,8 @@ use askama::filters::HtmlSafe;
 use super::html::escape;
 
 const WIDTH: f64 = 560.0;
-const ROW: f64 = 28.0;
-const LABEL: f64 = 190.0;
+/// The longest bar.
+const FULL: f64 = 1_000.0;
 
 /// Bars that lie: one for each name.
 #[derive(Debug, Clone)]
@@ -24,32 +24,22 @@ pub struct Bars {
 impl fmt::Display for Bars {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let most = self.bars.iter().map(|(_, value, _)| *value).max().unwrap_or(0).max(1) as f64;
-        let height = ROW * self.bars.len() as f64 + 4.0;
-        let links = self.bars.iter().any(|(_, _, address)| !address.is_empty());
-        let mut svg = head(&self.title, height, if links { "group" } else { "img" });
-        for (row, (name, value, address)) in self.bars.iter().enumerate() {
-            let y = row as f64 * ROW + 4.0;
-            let length = (WIDTH - LABEL - 70.0) * *value as f64 / most;
+        let mut list = String::from("<ul class=\"bars\">");
+        for (name, value, address) in &self.bars {
             let (open, close) = link(address);
+            let length = (FULL * *value as f64 / most).max(FULL / 200.0);
+            let (name, value) = (escape(name), grouped(*value));
+            // Names are text that the page cuts where it has to; a picture would be cut on both sides, or too small to read.
             let _ = write!(
-                svg,
-                "{open}<text class=\"name\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}<title>{}</title></text>\
-                <rect class=\"bar\" x=\"{LABEL}\" y=\"{y}\" width=\"{:.1}\" height=\"{}\" rx=\"3\"/>\
-                <text class=\"value\" x=\"{:.1}\" y=\"{}\">{}</text>{close}",
-                LABEL - 10.0,
-                y + 15.0,
-                escape(&shortened(name, 24)),
-                escape(name),
-                length.max(2.0),
-                ROW - 8.0,
-                LABEL + length.max(2.0) + 8.0,
-                y + 15.0,
-                grouped(*value)
+                list,
+                "<li>{open}<span class=\"name\" title=\"{name}\">{name}</span>{close}\
+                <svg class=\"lies\" viewBox=\"0 0 {FULL} 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
+                <rect class=\"bar\" width=\"{length:.1}\" height=\"10\"/></svg><span class=\"value\">{value}</span></li>"
             );
         }
-        svg.push_str("</svg>");
+        list.push_str("</ul>");
         let rows = self.bars.iter().map(|(name, value, _)| (name.clone(), vec![*value])).collect::<Vec<_>>();
-        figure(f, &self.title, &svg, &table(&self.title, "Name", &[self.unit.as_str()], &rows))
+        figure(f, &self.title, &list, &table(&self.title, "Name", &[self.unit.as_str()], &rows))
     }
 }
 
@@ -77,7 +67,7 @@ impl fmt::Display for Lines {
         let count = self.moments.len().max(2) - 1;
         let x = |at: usize| LEFT + (WIDTH - LEFT - 12.0) * at as f64 / count as f64;
         let y = |value: u64| BOTTOM - (BOTTOM - TOP) * value as f64 / top as f64;
-        let mut svg = head(&self.title, HEIGHT, "img");
+        let mut svg = head(&self.title, HEIGHT);
         for quarter in 0..=4_u64 {
             let value = top * quarter / 4;
             let _ = write!(
@@ -132,10 +122,9 @@ impl fmt::Display for Lines {
 
 impl HtmlSafe for Lines {}
 
-/// `role`: a picture as a whole, or a group where there are links in it.
-fn head(title: &str, height: f64, role: &str) -> String {
+fn head(title: &str, height: f64) -> String {
     format!(
-        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"{role}\" aria-label=\"{}\" preserveAspectRatio=\"xMinYMin meet\">",
+        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}\" preserveAspectRatio=\"xMinYMin meet\">",
         escape(title)
     )
 }
