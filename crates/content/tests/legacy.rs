@@ -50,6 +50,25 @@ fn word_documents_give_text_headers_and_properties() {
 
 /// As Word does when it saves fast: the first characters belong to no piece any more, and are in the file all the same.
 #[test]
+fn paragraphs_of_word_documents_begin_with_what_their_lists_put_before_them() {
+    let octets = sample("lists.doc");
+    let text = of(&opened("lists.doc", &octets), Kind::Text);
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "Chapter IV:\tZephyr heading",
+            "Card 4111-\t1111-1111-1111",
+            "a)\tfirst below",
+            "b)\tsecond below",
+            "Card 4112-\tBorealis follows",
+            "No list here.",
+            "Chapter V:\tAnother heading",
+        ]
+    );
+}
+
+#[test]
 fn what_a_fast_save_deleted_from_a_word_document_is_read_as_an_earlier_version() {
     const DELETED: u32 = 30;
     let octets = sample("letter.doc");

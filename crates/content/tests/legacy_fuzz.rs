@@ -5,11 +5,12 @@ use proptest::prelude::*;
 
 type Body = fn(&[u8]);
 
-const BODIES: [(&str, Body); 16] = [
+const BODIES: [(&str, Body); 17] = [
     ("report.pdf", fuzz_docs::pdf),
     ("streams.pdf", fuzz_docs::pdf),
     ("letter.rtf", fuzz_docs::rtf),
     ("letter.doc", fuzz_docs::doc),
+    ("lists.doc", fuzz_docs::doc),
     ("book.xls", fuzz_docs::xls),
     ("letter.doc", fuzz_docs::msg),
     ("people.sqlite", fuzz_docs::sqlite),
