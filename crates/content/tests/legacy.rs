@@ -26,6 +26,11 @@ fn of(opened: &Opened<'_>, kind: Kind) -> String {
     texts.map(|segment| segment.text.as_ref()).collect::<Vec<_>>().join("\n")
 }
 
+/// What was not opened, and why.
+fn named<'o>(opened: &'o Opened<'_>) -> Vec<(&'o str, Reason)> {
+    opened.unscannable.iter().map(|closed| (&*closed.path, closed.reason.clone())).collect()
+}
+
 fn at(opened: &Opened<'_>, place: &str) -> String {
     let texts = opened.segments.iter().filter(|segment| segment.place == place);
     texts.map(|segment| segment.text.as_ref()).collect::<Vec<_>>().join("\n")
@@ -486,6 +491,21 @@ fn a_body_in_rtf_is_read_beside_one_in_html_unless_it_says_the_same() {
     assert!(of(&opened("a.msg", &octets), Kind::Text).contains("ZEPHYR 4111"));
     let octets = message("{\\rtf1 Harmless {\\b text}\\par}");
     assert_eq!(of(&opened("a.msg", &octets), Kind::Text).matches("Harmless").count(), 1);
+}
+
+#[test]
+fn notebooks_give_their_texts_and_files_and_are_named() {
+    let sign = b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3";
+    let file = b"\xe7\x16\xe3\xbd\x65\x26\x11\x45\xa4\xc4\x8d\x4d\x0b\x7a\x9e\xac";
+    let text = wide("Žofie: 4111 1111 1111 1111");
+    let length = (text.len() as u32).to_le_bytes();
+    let octets =
+        [&sign[..], &[0; 5], &length, &text, file, &[13, 0, 0, 0, 0, 0, 0, 0], &[0; 12], b"Zephyr inside"]
+            .concat();
+    let opened = opened("section.one", &octets);
+    assert!(of(&opened, Kind::Hidden).contains("Žofie: 4111 1111 1111 1111"));
+    assert!(of(&opened, Kind::Text).contains("Zephyr inside"));
+    assert_eq!(named(&opened), [("", Reason::Unsupported(FileKind::OneNote))]);
 }
 
 #[test]

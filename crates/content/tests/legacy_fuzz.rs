@@ -5,12 +5,14 @@ use proptest::prelude::*;
 
 type Body = fn(&[u8]);
 
-const BODIES: [(&str, Body); 17] = [
+const BODIES: [(&str, Body); 19] = [
     ("report.pdf", fuzz_docs::pdf),
     ("streams.pdf", fuzz_docs::pdf),
     ("letter.rtf", fuzz_docs::rtf),
     ("letter.doc", fuzz_docs::doc),
     ("lists.doc", fuzz_docs::doc),
+    ("lists.doc", fuzz_docs::onenote),
+    ("lists.doc", fuzz_docs::iwa),
     ("book.xls", fuzz_docs::xls),
     ("letter.doc", fuzz_docs::msg),
     ("people.sqlite", fuzz_docs::sqlite),
