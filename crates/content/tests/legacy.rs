@@ -196,6 +196,24 @@ fn sheets_are_of_the_version_and_the_calendar_of_their_workbook() {
 }
 
 #[test]
+fn what_an_old_workbook_keeps_of_the_source_of_a_pivot_table_is_read() {
+    let entry = |id: u16, data: &[u8]| [&id.to_le_bytes(), &(data.len() as u16).to_le_bytes(), data].concat();
+    let field = [&[0; 14][..], b"\x07\0\0Country"].concat();
+    let number = 4_111_111_111_111_111_f64.to_le_bytes();
+    let cache = [
+        entry(0xc7, &field),
+        entry(0xcd, b"\x06\0\0Zephyr"),
+        entry(0xc9, &number),
+        entry(0xcc, &[0xfe, 0xff]),
+        entry(0xce, &[0xe0, 7, 1, 0, 6, 0, 0, 0]),
+        entry(10, &[]),
+    ];
+    let octets = compound(&[("/Workbook", b""), ("/_SX_DB_CUR/0001", &cache.concat())]);
+    let text = at(&opened("book.xls", &octets), "pivot values");
+    assert_eq!(text.trim_end(), "Country\nZephyr\n4111111111111111\n-2\n2016-01-06 00:00:00");
+}
+
+#[test]
 fn strings_that_no_cell_of_an_old_workbook_shows_are_read_as_hidden() {
     let record =
         |kind: u16, data: &[u8]| [&kind.to_le_bytes()[..], &(data.len() as u16).to_le_bytes(), data].concat();
@@ -494,6 +512,34 @@ fn a_body_in_rtf_is_read_beside_one_in_html_unless_it_says_the_same() {
 }
 
 #[test]
+fn a_compound_file_whose_main_stream_has_no_reader_is_named_whatever_else_is_in_it() {
+    let octets =
+        compound(&[("/PP40", b"\x01\x02Words of Zephyr\0"), ("/Object 1/Contents", b"A text that is read.")]);
+    let opened = opened("old.ppt", &octets);
+    assert!(of(&opened, Kind::Raw).contains("Words of Zephyr"));
+    assert!(of(&opened, Kind::Text).contains("A text that is read."));
+    assert_eq!(named(&opened), [("", Reason::Unsupported(FileKind::Cfb))]);
+}
+
+#[test]
+fn an_attachment_that_cannot_be_read_does_not_end_its_message() {
+    let name = wide("first");
+    let subject = wide("Zephyr");
+    let second = wide("Borealis");
+    let octets = compound(&[
+        ("/__properties_version1.0", b""),
+        ("/__substg1.0_0037001F", &subject),
+        ("/__attach_version1.0_#00000000/__substg1.0_3701000D/WordDocument", b"no document"),
+        ("/__attach_version1.0_#00000000/__substg1.0_3707001F", &name),
+        ("/__attach_version1.0_#00000001/__substg1.0_37010102", b"Words of the second."),
+        ("/__attach_version1.0_#00000001/__substg1.0_3707001F", &second),
+    ]);
+    let opened = opened("two.msg", &octets);
+    assert!(of(&opened, Kind::Text).contains("Words of the second."), "{:?}", opened.segments);
+    assert_eq!(named(&opened), [("first", Reason::Corrupt)]);
+}
+
+#[test]
 fn notebooks_give_their_texts_and_files_and_are_named() {
     let sign = b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3";
     let file = b"\xe7\x16\xe3\xbd\x65\x26\x11\x45\xa4\xc4\x8d\x4d\x0b\x7a\x9e\xac";
@@ -604,4 +650,9 @@ fn pictures_in_old_documents_are_files_and_metafiles_are_read_for_their_words() 
         .map(|one| format!("{} {}", one.path, one.reason))
         .collect();
     assert!(named.contains(&"picture 1 corrupt".to_owned()), "{named:?}");
+    // Damage of the document itself is said beside damage of its last picture.
+    let octets = compound(&[("/WordDocument", b"damaged"), ("/Pictures", &cut)]);
+    let damaged = opened("show.doc", &octets);
+    let places: Vec<_> = self::named(&damaged).into_iter().map(|(place, _)| place).collect();
+    assert!(places.contains(&"picture 1") && places.contains(&""), "{places:?}");
 }
