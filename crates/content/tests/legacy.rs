@@ -316,9 +316,35 @@ fn pictures_give_their_properties() {
 }
 
 #[test]
+fn properties_of_avif_are_found_behind_its_table_of_contents() {
+    let octets = sample("photo.avif");
+    let opened = opened("photo.avif", &octets);
+    let text = of(&opened, Kind::Property);
+    for wanted in ["description: Zephyr 4111 1111 1111 1111", "artist: Ada Sample", "Borealis title"] {
+        assert!(text.contains(wanted), "{wanted} in {text}");
+    }
+    assert_eq!(named(&opened), []);
+}
+
+#[test]
+fn a_comment_in_two_octets_a_letter_is_read_in_either_order() {
+    let comment = |text: &[u8]| {
+        let field = [&b"UNICODE\0"[..], text].concat();
+        let count = (field.len() as u32).to_be_bytes();
+        [b"MM\0*\0\0\0\x08\0\x01\x92\x86\0\x07", &count[..], b"\0\0\0\x1a\0\0\0\0", &field].concat()
+    };
+    let big: Vec<u8> = "Zephyr 4111".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for octets in [comment(&big), comment(&wide("Zephyr 4111"))] {
+        assert_eq!(of(&opened("a.tiff", &octets), Kind::Property), "comment: Zephyr 4111");
+    }
+}
+
+#[test]
 fn a_file_behind_a_picture_is_a_file() {
-    let octets = [sample("photo.png"), b"secret text behind the picture".to_vec()].concat();
-    assert!(of(&opened("photo.png", &octets), Kind::Text).contains("secret text behind the picture"));
+    for name in ["photo.png", "photo.jpg", "photo.gif", "photo.webp", "photo.avif"] {
+        let octets = [sample(name), b"secret text behind the picture".to_vec()].concat();
+        assert!(of(&opened(name, &octets), Kind::Text).contains("secret text behind the picture"), "{name}");
+    }
 }
 
 // ---- RTF

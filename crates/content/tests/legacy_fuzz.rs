@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 type Body = fn(&[u8]);
 
-const BODIES: [(&str, Body); 19] = [
+const BODIES: [(&str, Body); 20] = [
     ("report.pdf", fuzz_docs::pdf),
     ("streams.pdf", fuzz_docs::pdf),
     ("letter.rtf", fuzz_docs::rtf),
@@ -22,6 +22,7 @@ const BODIES: [(&str, Body); 19] = [
     ("photo.png", fuzz_docs::image),
     ("photo.tiff", fuzz_docs::image),
     ("photo.gif", fuzz_docs::image),
+    ("photo.avif", fuzz_docs::image),
     ("scans/samples.pdf", fuzz_docs::pixels),
     ("scans/fax.pdf", fuzz_docs::pixels),
     ("scans/second.tiff", fuzz_docs::pixels),

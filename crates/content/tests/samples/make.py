@@ -178,6 +178,13 @@ def pictures():
     picture.save(HERE / "photo.png", pnginfo=chunks)
     picture.save(HERE / "photo.tiff", tiffinfo={270: "TIFF word Bora"})
     picture.save(HERE / "photo.webp", exif=exif)
+    properties = Image.Exif()
+    properties[0x010E], properties[0x013B] = "Zephyr 4111 1111 1111 1111", "Ada Sample"
+    title = '<dc:title><rdf:Alt><rdf:li xml:lang="x-default">Borealis title</rdf:li></rdf:Alt></dc:title>'
+    spaces = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"', 'xmlns:dc="http://purl.org/dc/elements/1.1/"'
+    packet = f"<rdf:RDF {spaces[0]}><rdf:Description {spaces[1]}>{title}</rdf:Description></rdf:RDF>"
+    packet = f'<x:xmpmeta xmlns:x="adobe:ns:meta/">{packet}</x:xmpmeta>'.encode()
+    Image.new("RGB", (16, 16), (10, 20, 30)).save(HERE / "photo.avif", exif=properties.tobytes(), xmp=packet)
     picture.save(HERE / "photo.gif", comment=b"comment word Levanter")
     for ending in ("jpg", "tiff"):
         shutil.copy(HERE / f"photo.{ending}", HERE / f"iptc.{ending}")
