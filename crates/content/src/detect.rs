@@ -1,6 +1,6 @@
 //! The true type of a file, by its signature and, for containers, by what is inside.
 
-use crate::documents::{is_cpio, is_tape};
+use crate::documents::{is_cpio, is_iwa, is_tape};
 use crate::open::is_start_of_mbox;
 use crate::{FileKind, charset, extent, smime};
 
@@ -70,6 +70,9 @@ pub fn detect(octets: &[u8], name: Option<&str>) -> FileKind {
             return kind;
         }
     }
+    if is_iwa(octets) {
+        return Iwa;
+    }
     if has_pdf_inside(octets) {
         return Pdf;
     }
@@ -95,6 +98,9 @@ const MAGIC: &[(&[u8], FileKind)] = &[
     (b"\xed\xab\xee\xdb", FileKind::Rpm),
     (b"\x60\xea", FileKind::Arj),
     (b"SQLite format 3\0", FileKind::Sqlite),
+    // A section of a notebook, and its table of contents ([MS-ONESTORE] 2.3.1).
+    (b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3", FileKind::OneNote),
+    (b"\xa1\x2f\xff\x43\xd9\xef\x76\x4c\x9e\xe2\x10\xea\x57\x22\x76\x5f", FileKind::OneNote),
     (b"\x89PNG\r\n\x1a\n", FileKind::Png),
     (b"\xff\xd8\xff", FileKind::Jpeg),
     (b"GIF87a", FileKind::Gif),

@@ -23,7 +23,7 @@ fn said(kind: FileKind, octets: &[u8]) -> Option<usize> {
     use FileKind::*;
     match kind {
         Mp3 => media::mpeg_audio(octets),
-        Mp4 => media::boxes(octets),
+        Mp4 | Heic => media::boxes(octets),
         Ogg => media::pages(octets),
         Flac => media::flac(octets),
         Wav | Avi => media::riff(octets),

@@ -32,7 +32,7 @@ kinds! {
     Cab = "cab"; Iso = "iso"; Ar = "ar"; Deb = "deb"; Rpm = "rpm"; Cpio = "cpio"; Arj = "arj"; Lha = "lha"; Ace = "ace"; Jar = "jar";
     Docx = "docx"; Docm = "docm"; Dotx = "dotx"; Xlsx = "xlsx"; Xlsm = "xlsm"; Xlsb = "xlsb"; Xltx = "xltx"; Pptx = "pptx"; Pptm = "pptm";
     Ppsx = "ppsx"; Potx = "potx"; Odt = "odt"; Ods = "ods"; Odp = "odp"; Odg = "odg"; Doc = "doc"; Xls = "xls"; Ppt = "ppt"; Msg = "msg";
-    Cfb = "cfb"; Rtf = "rtf"; Pdf = "pdf"; Epub = "epub"; Sqlite = "sqlite";
+    Cfb = "cfb"; Rtf = "rtf"; Pdf = "pdf"; Epub = "epub"; Sqlite = "sqlite"; Iwa = "iwa"; OneNote = "onenote";
     Png = "png"; Jpeg = "jpeg"; Gif = "gif"; Tiff = "tiff"; Bmp = "bmp"; Webp = "webp"; Heic = "heic"; Svg = "svg"; Ico = "ico"; Psd = "psd";
     Html = "html"; Xml = "xml"; Json = "json"; Csv = "csv"; Text = "text"; Eml = "eml"; Mbox = "mbox"; Tnef = "tnef"; Ics = "ics"; Vcard = "vcard";
     Pkcs7 = "pkcs7"; Pgp = "pgp"; Pem = "pem";

@@ -528,6 +528,8 @@ pub fn is_document(kind: FileKind) -> bool {
             | Pdf
             | Epub
             | Sqlite
+            | Iwa
+            | OneNote
             | Png
             | Jpeg
             | Gif

@@ -26,6 +26,7 @@ mod texts;
 #[cfg(test)]
 pub(crate) use effort::{grows_with, grows_with_lines};
 use entity::Meaning;
+pub(crate) use file::words;
 pub(crate) use mbox::is_start as is_start_of_mbox;
 use task::{Octets, Place, Task, What};
 

@@ -26,6 +26,11 @@ fn of(opened: &Opened<'_>, kind: Kind) -> String {
     texts.map(|segment| segment.text.as_ref()).collect::<Vec<_>>().join("\n")
 }
 
+/// What was not opened, and why.
+fn named<'o>(opened: &'o Opened<'_>) -> Vec<(&'o str, Reason)> {
+    opened.unscannable.iter().map(|closed| (&*closed.path, closed.reason.clone())).collect()
+}
+
 fn at(opened: &Opened<'_>, place: &str) -> String {
     let texts = opened.segments.iter().filter(|segment| segment.place == place);
     texts.map(|segment| segment.text.as_ref()).collect::<Vec<_>>().join("\n")
@@ -49,6 +54,25 @@ fn word_documents_give_text_headers_and_properties() {
 }
 
 /// As Word does when it saves fast: the first characters belong to no piece any more, and are in the file all the same.
+#[test]
+fn paragraphs_of_word_documents_begin_with_what_their_lists_put_before_them() {
+    let octets = sample("lists.doc");
+    let text = of(&opened("lists.doc", &octets), Kind::Text);
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "Chapter IV:\tZephyr heading",
+            "Card 4111-\t1111-1111-1111",
+            "a)\tfirst below",
+            "b)\tsecond below",
+            "Card 4112-\tBorealis follows",
+            "No list here.",
+            "Chapter V:\tAnother heading",
+        ]
+    );
+}
+
 #[test]
 fn what_a_fast_save_deleted_from_a_word_document_is_read_as_an_earlier_version() {
     const DELETED: u32 = 30;
@@ -172,6 +196,24 @@ fn sheets_are_of_the_version_and_the_calendar_of_their_workbook() {
 }
 
 #[test]
+fn what_an_old_workbook_keeps_of_the_source_of_a_pivot_table_is_read() {
+    let entry = |id: u16, data: &[u8]| [&id.to_le_bytes(), &(data.len() as u16).to_le_bytes(), data].concat();
+    let field = [&[0; 14][..], b"\x07\0\0Country"].concat();
+    let number = 4_111_111_111_111_111_f64.to_le_bytes();
+    let cache = [
+        entry(0xc7, &field),
+        entry(0xcd, b"\x06\0\0Zephyr"),
+        entry(0xc9, &number),
+        entry(0xcc, &[0xfe, 0xff]),
+        entry(0xce, &[0xe0, 7, 1, 0, 6, 0, 0, 0]),
+        entry(10, &[]),
+    ];
+    let octets = compound(&[("/Workbook", b""), ("/_SX_DB_CUR/0001", &cache.concat())]);
+    let text = at(&opened("book.xls", &octets), "pivot values");
+    assert_eq!(text.trim_end(), "Country\nZephyr\n4111111111111111\n-2\n2016-01-06 00:00:00");
+}
+
+#[test]
 fn strings_that_no_cell_of_an_old_workbook_shows_are_read_as_hidden() {
     let record =
         |kind: u16, data: &[u8]| [&kind.to_le_bytes()[..], &(data.len() as u16).to_le_bytes(), data].concat();
@@ -274,9 +316,35 @@ fn pictures_give_their_properties() {
 }
 
 #[test]
+fn properties_of_avif_are_found_behind_its_table_of_contents() {
+    let octets = sample("photo.avif");
+    let opened = opened("photo.avif", &octets);
+    let text = of(&opened, Kind::Property);
+    for wanted in ["description: Zephyr 4111 1111 1111 1111", "artist: Ada Sample", "Borealis title"] {
+        assert!(text.contains(wanted), "{wanted} in {text}");
+    }
+    assert_eq!(named(&opened), []);
+}
+
+#[test]
+fn a_comment_in_two_octets_a_letter_is_read_in_either_order() {
+    let comment = |text: &[u8]| {
+        let field = [&b"UNICODE\0"[..], text].concat();
+        let count = (field.len() as u32).to_be_bytes();
+        [b"MM\0*\0\0\0\x08\0\x01\x92\x86\0\x07", &count[..], b"\0\0\0\x1a\0\0\0\0", &field].concat()
+    };
+    let big: Vec<u8> = "Zephyr 4111".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for octets in [comment(&big), comment(&wide("Zephyr 4111"))] {
+        assert_eq!(of(&opened("a.tiff", &octets), Kind::Property), "comment: Zephyr 4111");
+    }
+}
+
+#[test]
 fn a_file_behind_a_picture_is_a_file() {
-    let octets = [sample("photo.png"), b"secret text behind the picture".to_vec()].concat();
-    assert!(of(&opened("photo.png", &octets), Kind::Text).contains("secret text behind the picture"));
+    for name in ["photo.png", "photo.jpg", "photo.gif", "photo.webp", "photo.avif"] {
+        let octets = [sample(name), b"secret text behind the picture".to_vec()].concat();
+        assert!(of(&opened(name, &octets), Kind::Text).contains("secret text behind the picture"), "{name}");
+    }
 }
 
 // ---- RTF
@@ -470,6 +538,49 @@ fn a_body_in_rtf_is_read_beside_one_in_html_unless_it_says_the_same() {
 }
 
 #[test]
+fn a_compound_file_whose_main_stream_has_no_reader_is_named_whatever_else_is_in_it() {
+    let octets =
+        compound(&[("/PP40", b"\x01\x02Words of Zephyr\0"), ("/Object 1/Contents", b"A text that is read.")]);
+    let opened = opened("old.ppt", &octets);
+    assert!(of(&opened, Kind::Raw).contains("Words of Zephyr"));
+    assert!(of(&opened, Kind::Text).contains("A text that is read."));
+    assert_eq!(named(&opened), [("", Reason::Unsupported(FileKind::Cfb))]);
+}
+
+#[test]
+fn an_attachment_that_cannot_be_read_does_not_end_its_message() {
+    let name = wide("first");
+    let subject = wide("Zephyr");
+    let second = wide("Borealis");
+    let octets = compound(&[
+        ("/__properties_version1.0", b""),
+        ("/__substg1.0_0037001F", &subject),
+        ("/__attach_version1.0_#00000000/__substg1.0_3701000D/WordDocument", b"no document"),
+        ("/__attach_version1.0_#00000000/__substg1.0_3707001F", &name),
+        ("/__attach_version1.0_#00000001/__substg1.0_37010102", b"Words of the second."),
+        ("/__attach_version1.0_#00000001/__substg1.0_3707001F", &second),
+    ]);
+    let opened = opened("two.msg", &octets);
+    assert!(of(&opened, Kind::Text).contains("Words of the second."), "{:?}", opened.segments);
+    assert_eq!(named(&opened), [("first", Reason::Corrupt)]);
+}
+
+#[test]
+fn notebooks_give_their_texts_and_files_and_are_named() {
+    let sign = b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3";
+    let file = b"\xe7\x16\xe3\xbd\x65\x26\x11\x45\xa4\xc4\x8d\x4d\x0b\x7a\x9e\xac";
+    let text = wide("Žofie: 4111 1111 1111 1111");
+    let length = (text.len() as u32).to_le_bytes();
+    let octets =
+        [&sign[..], &[0; 5], &length, &text, file, &[13, 0, 0, 0, 0, 0, 0, 0], &[0; 12], b"Zephyr inside"]
+            .concat();
+    let opened = opened("section.one", &octets);
+    assert!(of(&opened, Kind::Hidden).contains("Žofie: 4111 1111 1111 1111"));
+    assert!(of(&opened, Kind::Text).contains("Zephyr inside"));
+    assert_eq!(named(&opened), [("", Reason::Unsupported(FileKind::OneNote))]);
+}
+
+#[test]
 fn encrypted_packages_are_named_and_dropped_files_come_out() {
     let octets = compound(&[("/EncryptedPackage", &[1; 64]), ("/EncryptionInfo", &[4; 64])]);
     let reasons: Vec<_> =
@@ -565,4 +676,9 @@ fn pictures_in_old_documents_are_files_and_metafiles_are_read_for_their_words() 
         .map(|one| format!("{} {}", one.path, one.reason))
         .collect();
     assert!(named.contains(&"picture 1 corrupt".to_owned()), "{named:?}");
+    // Damage of the document itself is said beside damage of its last picture.
+    let octets = compound(&[("/WordDocument", b"damaged"), ("/Pictures", &cut)]);
+    let damaged = opened("show.doc", &octets);
+    let places: Vec<_> = self::named(&damaged).into_iter().map(|(place, _)| place).collect();
+    assert!(places.contains(&"picture 1") && places.contains(&""), "{places:?}");
 }

@@ -5,11 +5,14 @@ use proptest::prelude::*;
 
 type Body = fn(&[u8]);
 
-const BODIES: [(&str, Body); 16] = [
+const BODIES: [(&str, Body); 20] = [
     ("report.pdf", fuzz_docs::pdf),
     ("streams.pdf", fuzz_docs::pdf),
     ("letter.rtf", fuzz_docs::rtf),
     ("letter.doc", fuzz_docs::doc),
+    ("lists.doc", fuzz_docs::doc),
+    ("lists.doc", fuzz_docs::onenote),
+    ("lists.doc", fuzz_docs::iwa),
     ("book.xls", fuzz_docs::xls),
     ("letter.doc", fuzz_docs::msg),
     ("people.sqlite", fuzz_docs::sqlite),
@@ -19,6 +22,7 @@ const BODIES: [(&str, Body); 16] = [
     ("photo.png", fuzz_docs::image),
     ("photo.tiff", fuzz_docs::image),
     ("photo.gif", fuzz_docs::image),
+    ("photo.avif", fuzz_docs::image),
     ("scans/samples.pdf", fuzz_docs::pixels),
     ("scans/fax.pdf", fuzz_docs::pixels),
     ("scans/second.tiff", fuzz_docs::pixels),

@@ -24,6 +24,10 @@ pub(super) fn read(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<(
         }
         found.hand_on(&name, out)?;
     }
+    if count > 0 {
+        // What is said from here on is about the document.
+        out.at(place);
+    }
     Ok(())
 }
 

@@ -258,22 +258,30 @@ fn package_inside(file: &Cfb<'_>, request: &DocumentRequest<'_>, out: &mut Outpu
     }
 }
 
-/// One storage. Says whether something in it was known.
+/// One storage. Says whether something in it was known; where streams of it have no reader, their words are read, and it is named.
 pub(super) fn storage(
     file: &Cfb<'_>,
     storage: usize,
     place: &str,
     out: &mut Output<'_>,
 ) -> Result<bool, Reason> {
-    let mut known = false;
+    let (mut known, mut whole) = (false, false);
+    let mut unread = Vec::new();
     let mut outcome = Ok(());
     let names: Vec<(usize, String)> = file
         .children(storage)
         .filter(|(_, entry)| entry.is_stream)
         .map(|(index, entry)| (index, entry.name.clone()))
         .collect();
+    let of_pivots =
+        file.entries.get(storage).is_some_and(|entry| entry.name.eq_ignore_ascii_case("_SX_DB_CUR"));
     for (index, name) in names {
         out.spend(0)?;
+        if of_pivots {
+            xls::pivot::read(&file.read(index), out)?;
+            known = true;
+            continue;
+        }
         let read = match name.to_ascii_lowercase().as_str() {
             "worddocument" => {
                 let read = doc::read(file, storage, place, out);
@@ -292,10 +300,22 @@ pub(super) fn storage(
             }
             "encryptedpackage" => Err(Reason::Encrypted),
             "dir" => vba::read(file, storage, place, out),
-            _ => continue,
+            // XML of one's own that Office keeps with a document, in its MsoDataStore.
+            "item" | "properties" if file.read(index).trim_ascii_start().starts_with(b"<") => {
+                hand_on(&name, &file.read(index), out)
+            }
+            _ => {
+                unread.push((index, name));
+                continue;
+            }
         };
-        known |=
-            !name.starts_with('\u{5}') && !matches!(name.to_ascii_lowercase().as_str(), "pictures" | "data");
+        match name.to_ascii_lowercase().as_str() {
+            "pictures" | "data" => {}
+            "package" | "contents" | "item" | "properties" | "\u{1}ole10native" => known = true,
+            name if name.starts_with('\u{5}') => {}
+            // What it is that stands beside them, they say, and the reader of each asks for it.
+            _ => (known, whole) = (true, true),
+        }
         let wanted = file.entries.get(index).map_or(0, |entry| entry.size);
         if outcome.is_ok() && (file.read(index).len() as u64) < wanted {
             outcome = Err(Reason::Corrupt);
@@ -308,7 +328,21 @@ pub(super) fn storage(
             Ok(()) => {}
         }
     }
+    // Those of COM itself ([MS-OLEDS] 2.3) tell nothing of the content.
+    unread.retain(|(_, name)| !whole && !name.starts_with(|c: char| c.is_control()));
+    for (index, name) in &unread {
+        let spot = if place.is_empty() { name.clone() } else { format!("{place} {name}") };
+        out.text(&spot, Kind::Raw, crate::open::words(&file.read(*index)))?;
+    }
+    if outcome.is_ok() && unread.iter().any(|(_, name)| !is_of_macros(name)) {
+        return Err(Reason::Unsupported(FileKind::Cfb));
+    }
     outcome.map(|()| known)
+}
+
+/// What a project of macros keeps beside its modules ([MS-OVBA] 2.2): lists, and forms, of which the words are what matters.
+fn is_of_macros(name: &str) -> bool {
+    ["PROJECT", "PROJECTwm", "PROJECTlk", "f", "o", "x"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 fn workbook(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<(), Reason> {

@@ -3,16 +3,21 @@
 //! A fast save leaves deleted text in the file, between the pieces: it is read as an earlier version. Where damage takes pieces away, what they
 //! held is read in the same way.
 
-use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, MACINTOSH, WINDOWS_1252};
+mod header;
+mod numbering;
+mod paragraphs;
+
+use encoding_rs::Encoding;
 
 use super::Output;
 use super::cfb::Cfb;
-use super::ole::{Fields, u16_at, u32_at};
+use super::lists::Before;
+use super::ole::Fields;
 use crate::{Kind, Reason};
+use header::{Header, Piece};
+use numbering::{Counters, Numbering};
+use paragraphs::Paragraphs;
 
-/// Pieces of one document.
-const MAX_PIECES: usize = 1_000_000;
 /// Fields inside fields.
 const MAX_FIELDS: usize = 256;
 /// Characters in a row that are taken for text where nothing says that there is any.
@@ -45,7 +50,7 @@ pub(super) fn read(file: &Cfb<'_>, storage: usize, place: &str, out: &mut Output
             file.stream(storage, first).or_else(|| file.stream(storage, second)).unwrap_or_default()
         }
     };
-    let pieces = header.pieces(&main, &table);
+    let (pieces, shared) = header.pieces(&main, &table);
     let broken = pieces.is_empty();
     let pieces = if broken { header.plain(&main) } else { pieces };
     let mut text = Characters {
@@ -56,6 +61,7 @@ pub(super) fn read(file: &Cfb<'_>, storage: usize, place: &str, out: &mut Output
         index: 0,
         at: 0,
         taken: 0,
+        lists: Lists::read(&header, &main, &table, shared).filter(|_| !broken),
     };
     for (length, (story, kind)) in header.lengths.iter().zip(STORIES) {
         let spot = match (place.is_empty(), story.is_empty()) {
@@ -64,10 +70,11 @@ pub(super) fn read(file: &Cfb<'_>, storage: usize, place: &str, out: &mut Output
             (false, false) => format!("{place} {story}"),
         };
         let length = if broken { u64::MAX } else { u64::from(*length) };
-        emit(&text.take(length), &spot, kind, out)?;
+        text.take(length).hand_on(&spot, kind, out)?;
     }
     // Text that no story claims is text all the same.
-    emit(&text.take(u64::MAX), place, Kind::Hidden, out)?;
+    text.lists = None;
+    text.take(u64::MAX).hand_on(place, Kind::Hidden, out)?;
     // A document says how much text it has: less is damage.
     let told: u64 = header.lengths.iter().map(|length| u64::from(*length)).sum();
     let damaged = broken || text.taken < told;
@@ -78,171 +85,6 @@ pub(super) fn read(file: &Cfb<'_>, storage: usize, place: &str, out: &mut Output
     authors(&header, &table, out)?;
     shapes(&header, &table, out)?;
     if damaged { Err(Reason::Corrupt) } else { Ok(()) }
-}
-
-/// What the file information block says.
-struct Header {
-    old: bool,
-    encrypted: bool,
-    second_table: bool,
-    complex: bool,
-    /// Made on a Macintosh, before Unicode.
-    macintosh: bool,
-    /// Made by a Korean, Chinese or Japanese version, before Unicode: each character has two octets.
-    far_east: bool,
-    language: u16,
-    first: u32,
-    end: u32,
-    lengths: [u32; 8],
-    piece_table: (u32, u32),
-    authors: (u32, u32),
-    drawings: (u32, u32),
-}
-
-impl Header {
-    fn parse(main: &[u8]) -> Option<Self> {
-        let (ident, version) = (u16_at(main, 0)?, u16_at(main, 2)?);
-        let flags = u16_at(main, 10)?;
-        let old = version < 106 || ident == 0xa5dc;
-        let mut header = Self {
-            old,
-            encrypted: flags & 0x100 != 0,
-            second_table: flags & 0x200 != 0,
-            complex: flags & 4 != 0,
-            macintosh: old && main.get(18) == Some(&1),
-            far_east: old && flags & 0x1000 != 0,
-            language: u16_at(main, 6)?,
-            first: u32_at(main, 24)?,
-            end: u32_at(main, 28)?,
-            lengths: [0; 8],
-            piece_table: (0, 0),
-            authors: (0, 0),
-            drawings: (0, 0),
-        };
-        if old {
-            header.lengths = std::array::from_fn(|index| u32_at(main, 0x34 + 4 * index).unwrap_or(0));
-            header.piece_table = (u32_at(main, 0x160)?, u32_at(main, 0x164)?);
-            return Some(header);
-        }
-        let longs = 34 + 2 * usize::from(u16_at(main, 32)?) + 2;
-        let pairs = longs + 4 * usize::from(u16_at(main, longs - 2)?) + 2;
-        header.lengths = std::array::from_fn(|index| u32_at(main, longs + 12 + 4 * index).unwrap_or(0));
-        let pair =
-            |index: usize| Some((u32_at(main, pairs + 8 * index)?, u32_at(main, pairs + 8 * index + 4)?));
-        header.piece_table = pair(33)?;
-        header.authors = pair(36).unwrap_or((0, 0));
-        header.drawings = pair(50).unwrap_or((0, 0));
-        Some(header)
-    }
-
-    /// Text with one octet a character: Windows-1252 since Word 97, before that the writer's code page, which only
-    /// the language tells, or the text itself.
-    fn encoding(&self, main: &[u8], pieces: &[Piece]) -> &'static Encoding {
-        if !self.old {
-            return WINDOWS_1252;
-        }
-        if self.macintosh {
-            return MACINTOSH;
-        }
-        let told = super::rtf::code_page(code_page_of(self.language)).unwrap_or(WINDOWS_1252);
-        if told != WINDOWS_1252 {
-            return told;
-        }
-        let mut guess = EncodingDetector::new(Iso2022JpDetection::Deny);
-        for piece in pieces.iter().filter(|piece| piece.wide == self.far_east).take(64) {
-            let rest = main.get(piece.at..).unwrap_or_default();
-            let octets = &rest[..rest.len().min(piece.octets()).min(64 << 10)];
-            match self.far_east {
-                true => guess.feed(&in_order(octets), false),
-                false => guess.feed(octets, false),
-            };
-        }
-        guess.guess(None, Utf8Detection::Deny)
-    }
-
-    fn pieces(&self, main: &[u8], table: &[u8]) -> Vec<Piece> {
-        if self.old && !self.complex {
-            return self.plain_old();
-        }
-        let (at, length) = (self.piece_table.0 as usize, self.piece_table.1 as usize);
-        let Some(rest) = table.get(at..) else { return Vec::new() };
-        let mut fields = Fields(&rest[..length.min(rest.len())]);
-        while let Some(kind) = fields.u8() {
-            match kind {
-                1 => {
-                    let skipped = fields.u16().unwrap_or(0);
-                    if fields.take(skipped.into()).is_none() {
-                        return Vec::new();
-                    }
-                }
-                2 => {
-                    let size = fields.u32().unwrap_or(0) as usize;
-                    return self.piece_list(main, &fields.0[..size.min(fields.0.len())]);
-                }
-                _ => return Vec::new(),
-            }
-        }
-        Vec::new()
-    }
-
-    fn piece_list(&self, main: &[u8], list: &[u8]) -> Vec<Piece> {
-        let count = (list.len().saturating_sub(4) / 12).min(MAX_PIECES);
-        let each = (0..count).filter_map(|index| {
-            let (from, to) = (u32_at(list, 4 * index)?, u32_at(list, 4 * index + 4)?);
-            let place = u32_at(list, 4 * (count + 1) + 8 * index + 2)?;
-            let narrow = place & 0x4000_0000 != 0;
-            let at = place & 0x3fff_ffff;
-            let length = u64::from(to.checked_sub(from)?);
-            Some(match (self.old, narrow) {
-                (true, false) if self.far_east => Piece { at: at as usize, length, wide: true },
-                (true, false) => {
-                    // Before Unicode a piece says nothing about it; some writers of Word 95 had it all the same.
-                    let octets = main.get(at as usize..).unwrap_or_default();
-                    let pairs = octets.chunks_exact(2).take((length as usize).min(256));
-                    let (count, high) = pairs
-                        .fold((0, 0), |(count, zero), pair| (count + 1, zero + usize::from(pair[1] == 0)));
-                    Piece { at: at as usize, length, wide: count > 4 && high * 10 > count * 6 }
-                }
-                (_, true) => Piece { at: at as usize / 2, length, wide: false },
-                (false, false) => Piece { at: at as usize, length, wide: true },
-            })
-        });
-        each.collect()
-    }
-
-    fn plain_old(&self) -> Vec<Piece> {
-        let length = u64::from(self.end.saturating_sub(self.first)) / if self.far_east { 2 } else { 1 };
-        vec![Piece { at: self.first as usize, length, wide: self.far_east }]
-    }
-
-    /// Without a piece table: all of the text's place, as what it looks like.
-    fn plain(&self, main: &[u8]) -> Vec<Piece> {
-        let length = self.end.saturating_sub(self.first) as usize;
-        let start = (self.first as usize).min(main.len());
-        let octets = &main[start..main.len().min(start.saturating_add(length.max(1)))];
-        let wide = octets.iter().skip(1).step_by(2).take(512).filter(|octet| **octet == 0).count() * 4
-            > octets.len().min(1024);
-        let length = (octets.len() / if wide { 2 } else { 1 }) as u64;
-        vec![Piece { at: start, length, wide }]
-    }
-}
-
-struct Piece {
-    at: usize,
-    /// In characters.
-    length: u64,
-    wide: bool,
-}
-
-impl Piece {
-    /// Of a character, in octets.
-    fn size(&self) -> usize {
-        if self.wide { 2 } else { 1 }
-    }
-
-    fn octets(&self) -> usize {
-        usize::try_from(self.length).unwrap_or(usize::MAX).saturating_mul(self.size())
-    }
 }
 
 /// Takes text off the front of the pieces.
@@ -256,14 +98,15 @@ struct Characters<'a> {
     at: u64,
     /// Characters that were there.
     taken: u64,
+    lists: Option<Lists<'a>>,
 }
 
 impl Characters<'_> {
-    fn take(&mut self, mut wanted: u64) -> String {
-        let mut text = String::new();
+    fn take(&mut self, mut wanted: u64) -> Story {
+        let mut story = Story::default();
         // Pieces may overlap; together they cannot sensibly hold more than the stream.
         while let (true, Some(piece)) =
-            (wanted > 0 && text.len() < 4 * self.main.len(), self.pieces.get(self.index))
+            (wanted > 0 && story.own() < 4 * self.main.len(), self.pieces.get(self.index))
         {
             let left = piece.length - self.at;
             let count = left.min(wanted);
@@ -271,7 +114,7 @@ impl Characters<'_> {
             let start = piece.at.saturating_add((self.at as usize).saturating_mul(size)).min(self.main.len());
             let octets = &self.main[start..];
             let octets = &octets[..octets.len().min((count as usize).saturating_mul(size))];
-            self.decode(octets, piece.wide, &mut text);
+            let (wide, changed) = (piece.wide, piece.changed);
             self.taken += (octets.len() / size) as u64;
             wanted -= count;
             self.at += count;
@@ -279,8 +122,46 @@ impl Characters<'_> {
                 self.index += 1;
                 self.at = 0;
             }
+            match self.lists.take() {
+                None => self.decode(octets, wide, &mut story.text),
+                Some(mut lists) => {
+                    self.paragraphs(start, octets, wide, changed, &mut lists, &mut story);
+                    self.lists = Some(lists);
+                }
+            }
         }
-        text
+        story
+    }
+
+    /// Text of one piece, with what lists put before paragraphs.
+    fn paragraphs(
+        &self,
+        start: usize,
+        octets: &[u8],
+        wide: bool,
+        changed: u16,
+        lists: &mut Lists<'_>,
+        story: &mut Story,
+    ) {
+        let size = if wide { 2 } else { 1 };
+        let mut from = 0;
+        for (at, character) in octets.chunks_exact(size).enumerate() {
+            let (mark, end) = (character[0], (at + 1) * size);
+            let ends = match (mark, character.get(1)) {
+                (_, Some(1..)) => false,
+                (b'\r' | 7, _) => true,
+                (0xc, _) => lists.paragraphs.one_ends_before(start + end),
+                _ => false,
+            };
+            if ends {
+                self.decode(&octets[from..end], wide, &mut story.text);
+                from = end;
+                let of = lists.paragraphs.at(start + end - 1, changed);
+                let before = lists.numbering.next(of, &mut story.counters);
+                story.end_paragraph(before);
+            }
+        }
+        self.decode(&octets[from..], wide, &mut story.text);
     }
 
     /// What lies between the pieces, from the place where text begins to the one where it ends.
@@ -310,6 +191,62 @@ impl Characters<'_> {
             return;
         }
         text.push_str(&self.encoding.decode_without_bom_handling(octets).0);
+    }
+}
+
+/// What is needed to number paragraphs, of a document that has lists.
+struct Lists<'a> {
+    paragraphs: Paragraphs<'a>,
+    numbering: Numbering,
+}
+
+impl<'a> Lists<'a> {
+    fn read(header: &Header, main: &'a [u8], table: &'a [u8], shared: Vec<&'a [u8]>) -> Option<Self> {
+        let numbering = Numbering::read(header, table);
+        let paragraphs = Paragraphs::read(header, main, table, shared);
+        (!numbering.is_empty()).then_some(Self { paragraphs, numbering })
+    }
+}
+
+/// The text of a story, with the marks that it is stored with.
+#[derive(Default)]
+struct Story {
+    text: String,
+    /// Where its last paragraph begins.
+    paragraph: usize,
+    counters: Counters,
+    /// Octets that lists put before paragraphs.
+    before: usize,
+    /// Paragraphs to which a number is glued, with it.
+    glued: String,
+}
+
+impl Story {
+    /// Octets of its own text.
+    fn own(&self) -> usize {
+        self.text.len() - self.before
+    }
+
+    fn end_paragraph(&mut self, before: Option<Before>) {
+        let start = std::mem::replace(&mut self.paragraph, self.text.len());
+        let Some(before) = before else { return };
+        if before.glued {
+            self.glued.push_str(&before.text);
+            self.glued.push_str(&self.text[start..]);
+        }
+        let text = before.text + "\t";
+        self.text.insert_str(start, &text);
+        self.before += text.len();
+        self.paragraph = self.text.len();
+    }
+
+    fn hand_on(self, place: &str, kind: Kind, out: &mut Output<'_>) -> Result<(), Reason> {
+        emit(&self.text, place, kind, out)?;
+        emit(&self.glued, place, Kind::Hidden, out)?;
+        if self.counters.room.is_over() {
+            out.unscannable(place, Reason::TooBig);
+        }
+        Ok(())
     }
 }
 
@@ -368,25 +305,6 @@ fn is_wide(c: char) -> bool {
 fn is_prose(run: &str) -> bool {
     let letters = run.chars().filter(|c| c.is_alphanumeric() || c.is_whitespace()).count();
     letters * 4 >= run.chars().count() * 3
-}
-
-/// The code page that Word used for a language.
-fn code_page_of(language: u16) -> i32 {
-    match language & 0x3ff {
-        0x19 | 0x22 | 0x02 | 0x23 | 0x2f => 1251,
-        0x05 | 0x0e | 0x15 | 0x18 | 0x1a | 0x1b | 0x1c | 0x24 => 1250,
-        0x08 => 1253,
-        0x1f => 1254,
-        0x0d => 1255,
-        0x01 | 0x20 | 0x29 => 1256,
-        0x25..=0x27 => 1257,
-        0x11 => 932,
-        0x12 => 949,
-        0x04 if language == 0x0804 || language == 0x1004 => 936,
-        0x04 => 950,
-        0x1e => 874,
-        _ => 1252,
-    }
 }
 
 /// Plain text of a story; what fields do stands apart from what they show.

@@ -116,3 +116,13 @@ pub fn flat(octets: &[u8]) {
         body(FileKind::Xml, &[start.as_bytes(), octets].concat());
     }
 }
+
+/// A file of Pages, Numbers or Keynote.
+pub fn iwa(octets: &[u8]) {
+    body(FileKind::Iwa, octets);
+}
+
+/// A section of a notebook of OneNote.
+pub fn onenote(octets: &[u8]) {
+    body(FileKind::OneNote, octets);
+}

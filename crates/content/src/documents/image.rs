@@ -240,7 +240,11 @@ fn iptc_inside(data: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
 /// Records of IPTC-IIM.
 fn iptc(data: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
     let mut rest = data;
-    for _ in 0..MAX_FIELDS {
+    for count in 0.. {
+        if count == MAX_FIELDS {
+            out.unscannable("properties", Reason::TooManyParts);
+            break;
+        }
         let [0x1c, record, set, high, low, after @ ..] = rest else { break };
         let mut length = usize::from(u16::from_be_bytes([*high, *low]));
         let mut body = after;
@@ -336,7 +340,9 @@ fn joined(mut raw: &[u8]) -> Vec<u8> {
 // ---- the others
 
 fn webp(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
-    let mut rest = octets.get(12..).unwrap_or_default();
+    let size = octets.get(4..8).map_or(0, |size| u32::from_le_bytes([size[0], size[1], size[2], size[3]]));
+    let end = (size as usize).saturating_add(8).next_multiple_of(2).min(octets.len());
+    let mut rest = octets.get(12..end).unwrap_or_default();
     while rest.len() >= 8 {
         let length = u32::from_le_bytes([rest[4], rest[5], rest[6], rest[7]]) as usize;
         let body = &rest[8..];
@@ -348,19 +354,34 @@ fn webp(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
         }
         rest = body.get(length.saturating_add(length & 1)..).unwrap_or_default();
     }
-    Ok(())
+    appended(&octets[end..], out)
 }
 
-/// Boxes are not followed: the packets are found by how they begin.
+/// Boxes are not followed: the packets are found by how they begin, for the words "Exif" stand in their table of contents, too.
 fn heic(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
-    if let Some(at) = memchr::memmem::find(octets, b"Exif\0\0") {
-        exif(&octets[at + 6..], out)?;
+    let end = crate::extent::end_of(FileKind::Heic, octets).unwrap_or(octets.len());
+    let picture = &octets[..end];
+    let mut at = 0;
+    for _ in 0..MAX_DIRECTORIES {
+        let rest = &picture[at..];
+        let starts = [&b"II*\0"[..], b"MM\0*"].map(|start| memchr::memmem::find(rest, start));
+        let Some(found) = starts.into_iter().flatten().min() else { break };
+        at += found + 4;
+        let block = &rest[found..];
+        let directory = Tiff { octets: block, little: block.starts_with(b"II") }.u32(4);
+        if directory.is_some_and(|directory| directory >= 8 && (directory as usize) < block.len()) {
+            is_whole(exif(block, out))?;
+        }
     }
-    if let Some(at) = memchr::memmem::find(octets, b"<x:xmpmeta") {
-        let end = memchr::memmem::find(&octets[at..], b"</x:xmpmeta>").unwrap_or(octets.len() - at);
-        xmp_packet(&octets[at..at + end], out)?;
+    let mut rest = picture;
+    for _ in 0..MAX_DIRECTORIES {
+        let Some(from) = memchr::memmem::find(rest, b"<rdf:RDF") else { break };
+        let length =
+            memchr::memmem::find(&rest[from..], b"</rdf:RDF>").map_or(rest.len() - from, |end| end + 10);
+        xmp_packet(&rest[from..from + length], out)?;
+        rest = &rest[from + length..];
     }
-    Ok(())
+    appended(&octets[end..], out)
 }
 
 // ---- EXIF
@@ -405,8 +426,12 @@ fn exif(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
     let mut todo = vec![tiff.u32(4).ok_or(Reason::Corrupt)?];
     let mut seen = Vec::new();
     while let Some(directory) = todo.pop() {
-        if directory == 0 || seen.contains(&directory) || seen.len() >= MAX_DIRECTORIES {
+        if directory == 0 || seen.contains(&directory) {
             continue;
+        }
+        if seen.len() >= MAX_DIRECTORIES {
+            out.unscannable("properties", Reason::TooManyParts);
+            break;
         }
         seen.push(directory);
         let at = directory as usize;
@@ -434,7 +459,7 @@ fn exif(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
                 }
                 (0x83bb, _) => iptc(value, out)?,
                 (0x8649, _) => photoshop(value, out)?,
-                _ => text_field(tag, kind, value, out)?,
+                _ => text_field(tag, kind, value, tiff.little, out)?,
             }
         }
         if let [Some(latitude), Some(longitude)] = position {
@@ -444,11 +469,11 @@ fn exif(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
     Ok(())
 }
 
-fn text_field(tag: u16, kind: u16, value: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
+fn text_field(tag: u16, kind: u16, value: &[u8], little: bool, out: &mut Output<'_>) -> Result<(), Reason> {
     let text = match (tag, kind) {
         (0x9c9b..=0x9c9f, _) => super::ole::wide(value),
         (0x9286, _) => match value.split_at_checked(8) {
-            Some((b"UNICODE\0", text)) => crate::charset::decode(text, Some("utf-16le")).text.into_owned(),
+            Some((b"UNICODE\0", text)) => unicode(text, little),
             Some((_, text)) => crate::charset::utf8_or_guess(text).into_owned(),
             None => return Ok(()),
         },
@@ -471,6 +496,18 @@ fn text_field(tag: u16, kind: u16, value: &[u8], out: &mut Output<'_>) -> Result
         _ => "exif",
     };
     property(name, &text, out)
+}
+
+/// UTF-16 in the order of the block, or in the other one where that has the zeros of Latin letters.
+fn unicode(text: &[u8], little: bool) -> String {
+    let zeros = |first: usize| text.iter().skip(first).step_by(2).filter(|octet| **octet == 0).count();
+    let little = match (zeros(0), zeros(1)) {
+        (even, odd) if even == odd => little,
+        (even, odd) => odd > even,
+    };
+    let of_two = if little { u16::from_le_bytes } else { u16::from_be_bytes };
+    let units = text.chunks_exact(2).map(|pair| of_two([pair[0], pair[1]]));
+    char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
 /// Degrees, minutes and seconds as one number.

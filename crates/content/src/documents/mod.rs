@@ -19,10 +19,12 @@ pub mod fuzz;
 pub mod fuzz_docs;
 mod image;
 mod iso;
+mod iwa;
 mod lists;
 mod msg;
 mod odf;
 mod ole;
+mod onenote;
 mod ooxml;
 mod output;
 mod packed;
@@ -47,6 +49,7 @@ mod zip;
 
 pub(crate) use cpio::is_archive as is_cpio;
 pub(crate) use flat::is_one as is_flat;
+pub(crate) use iwa::is_one as is_iwa;
 pub(crate) use output::{Output, Sink};
 pub(crate) use tar::is_archive as is_tape;
 pub(crate) use xml::reference as xml_reference;
@@ -166,6 +169,8 @@ fn dispatch(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), R
         Rtf => rtf::open(request, out),
         Doc | Xls | Ppt | Msg | Cfb => cfb::open(request, out),
         Sqlite => sqlite::open(request, out),
+        Iwa => iwa::open(request, out),
+        OneNote => onenote::open(request, out),
         Png | Jpeg | Gif | Tiff | Webp | Heic | Bmp => image::open(request, out),
         other => Err(Reason::Unsupported(other)),
     }

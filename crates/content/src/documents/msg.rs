@@ -251,9 +251,14 @@ impl Message<'_, '_, '_> {
                 self.inner.push((index, name));
                 Ok(())
             }
-            Some((index, false)) => match cfb::storage(self.file, index, &name, self.out)? {
-                true => Ok(()),
-                false => self.out.named(&name, Reason::Unsupported(FileKind::Cfb)),
+            // What cannot be read of one attachment does not end the message.
+            Some((index, false)) => match cfb::storage(self.file, index, &name, self.out) {
+                Ok(true) => Ok(()),
+                Ok(false) => self.out.named(&name, Reason::Unsupported(FileKind::Cfb)),
+                Err(reason @ (Reason::Unsupported(_) | Reason::Corrupt | Reason::Encrypted)) => {
+                    self.out.named(&name, reason)
+                }
+                Err(reason) => Err(reason),
             },
             // A link to a file that did not come along: its name is all there is.
             None => self.out.text(name.clone(), Kind::FileName, name),

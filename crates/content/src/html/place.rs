@@ -14,6 +14,8 @@ pub(super) struct Place {
     pub(super) inline: bool,
     /// It stands where these say, from above and from the left, in pixels.
     pub(super) absolute: bool,
+    /// It is shown beside where it stands, by what they say.
+    pub(super) relative: bool,
     pub(super) top: Option<f64>,
     pub(super) left: Option<f64>,
     pub(super) right: Option<f64>,
@@ -28,8 +30,20 @@ pub(super) enum Side {
 }
 
 /// Words of which one is in each style that puts an element elsewhere.
-const MARKS: [&str; 10] =
-    ["float", "grid", "order:", "order :", "reverse", "absolute", "inline", "scale", "rotate", "flex"];
+const MARKS: [&str; 12] = [
+    "float",
+    "grid",
+    "order:",
+    "order :",
+    "reverse",
+    "absolute",
+    "inline",
+    "scale",
+    "rotate",
+    "flex",
+    "relative",
+    "translate",
+];
 
 impl Place {
     /// By declarations.
@@ -73,11 +87,19 @@ impl Place {
                     _ => None,
                 }
             }
-            "position" => self.absolute = matches!(value, "absolute" | "fixed"),
+            "position" => {
+                self.absolute = matches!(value, "absolute" | "fixed");
+                self.relative = value == "relative";
+            }
             "top" => self.top = pixels(value),
             "left" => self.left = pixels(value),
             "right" => self.right = pixels(value),
-            "transform" | "-webkit-transform" | "scale" | "rotate" => self.mirrored = mirrors(name, value),
+            "transform" | "-webkit-transform" | "scale" | "rotate" | "translate" => {
+                self.mirrored = mirrors(name, value);
+                if let Some(across) = translates(name, value) {
+                    (self.relative, self.left) = (true, Some(across));
+                }
+            }
             "direction" => self.rightward = Some(value == "rtl"),
             _ => {}
         }
@@ -93,6 +115,7 @@ impl Place {
             side: self.side.or(other.side),
             inline: self.inline || other.inline,
             absolute: self.absolute || other.absolute,
+            relative: self.relative || other.relative,
             top: self.top.or(other.top),
             left: self.left.or(other.left),
             right: self.right.or(other.right),
@@ -108,7 +131,15 @@ impl Place {
     /// Whether an element there may stand elsewhere than it is written, or its children may.
     pub(super) fn moves(&self, block: bool) -> bool {
         let within = self.inline && block;
-        self.flex || self.order.is_some() || self.side.is_some() || self.absolute || self.mirrored || within
+        let shifted = self.shift().is_some() && (!block || self.inline);
+        let side = self.side.is_some() || self.order.is_some();
+        self.flex || side || self.absolute || self.mirrored || within || shifted
+    }
+
+    /// To the right of where it stands.
+    pub(super) fn shift(&self) -> Option<f64> {
+        let shift = self.left.or(self.right.map(|right| -right))?;
+        (self.relative && !self.absolute && shift != 0.0).then_some(shift)
     }
 
     /// From the left, of an element that stands where it says.
@@ -128,6 +159,13 @@ fn pixels(value: &str) -> Option<f64> {
         _ => return None,
     };
     value[..end].parse::<f64>().ok().filter(|value| value.is_finite()).map(|value| value * unit)
+}
+
+/// How far a transformation moves what it is of to the right.
+fn translates(name: &str, value: &str) -> Option<f64> {
+    let (function, arguments) = value.split_once('(').unwrap_or((name, value));
+    let first = arguments.trim_end_matches(')').split([',', ' ']).find(|argument| !argument.is_empty())?;
+    matches!(function.trim(), "translate" | "translatex" | "translate3d").then(|| pixels(first)).flatten()
 }
 
 /// Whether a transformation puts the right side to the left.

@@ -15,6 +15,8 @@ const DEEPEST: usize = 96;
 const PIECE: usize = 8;
 /// Cells of one letter side by side that may be a word.
 const CELLS: usize = 4;
+/// How wide a letter is, in pixels, as the units that go by it are read.
+const LETTER: f64 = 8.0;
 
 /// Whether a page has what may put elements in another order.
 #[derive(Default)]
@@ -88,10 +90,13 @@ struct Open {
     block: bool,
     place: Place,
     rightward: bool,
+    /// Elements directly in it, as far as its children are put somewhere.
+    children: u32,
     pieces: Vec<Piece>,
 }
 
 /// Text, or an element, or the end of a line.
+#[derive(Default)]
 struct Piece {
     text: String,
     place: Place,
@@ -148,7 +153,12 @@ impl Placed<'_> {
             self.hidden += 1;
             return;
         }
-        let sheet = self.sheet.places(name, attribute(b"class").as_deref(), attribute(b"id").as_deref());
+        let number = self.open.last_mut().filter(|open| open.place.flex).map(|open| {
+            open.children += 1;
+            open.children
+        });
+        let (class, id) = (attribute(b"class"), attribute(b"id"));
+        let sheet = self.sheet.places_of_child(number, name, class.as_deref(), id.as_deref());
         let mut place = Place::of_style(&style).or(sheet);
         if let Some(direction) = attribute(b"dir") {
             place.rightward = Some(direction.trim().eq_ignore_ascii_case("rtl"));
@@ -178,7 +188,15 @@ impl Placed<'_> {
         if block {
             self.add("\n", true);
         }
-        self.open.push(Open { name: name.to_vec(), depth: 1, block, place, rightward, pieces: Vec::new() });
+        self.open.push(Open {
+            name: name.to_vec(),
+            depth: 1,
+            block,
+            place,
+            rightward,
+            children: 0,
+            pieces: Vec::new(),
+        });
     }
 
     /// A cell, a row or a paragraph ends where another begins.
@@ -322,7 +340,24 @@ fn atoms(mut line: Vec<Piece>, rightward: bool, text: &mut String, joins: &mut b
     if rightward && line.iter().all(|piece| piece.element || piece.is_blank()) {
         line.reverse();
     }
+    if line.iter().any(|piece| piece.element && piece.place.shift().is_some()) {
+        shift(&mut line);
+    }
     join(line, text, joins);
+}
+
+/// Pieces in the order in which they are seen, some being moved along the line; a letter is taken to be as wide as most are.
+fn shift(line: &mut [Piece]) {
+    let (mut end, mut places) = (0.0, Vec::with_capacity(line.len()));
+    for piece in line.iter() {
+        places.push(end + piece.place.shift().unwrap_or(0.0));
+        let shown = if piece.element { piece.text.trim() } else { &piece.text };
+        end += LETTER * shown.chars().count() as f64;
+    }
+    let mut order: Vec<usize> = (0..line.len()).collect();
+    order.sort_by(|a, b| places[*a].total_cmp(&places[*b]));
+    let mut sorted: Vec<Piece> = order.into_iter().map(|at| std::mem::take(&mut line[at])).collect();
+    line.swap_with_slice(&mut sorted);
 }
 
 /// The cells of a row: one word, if each has one letter.
@@ -382,6 +417,11 @@ mod tests {
             "<div style='display:grid;grid-auto-flow:column'><i style='order:3'>1</i><i style='order:2'>1</i><i style='order:1'>1</i><i>4</i></div>".to_owned(),
             "<p><b style='position:absolute;left:3ch'>1</b><b style='position:absolute;left:2ch'>1</b><b style='position:absolute;left:1ch'>1</b><b style='position:absolute;left:0'>4</b>".to_owned(),
             "<table dir=rtl><tr><td>1<td>1<td>1<td>4</table>".to_owned(),
+            "<p><b style='position:relative;left:2ch'>11</b><b style='position:relative;left:-2ch'>41</b>".to_owned(),
+            "<style>b{position:relative;right:-1em}i{position:relative;left:-1em}</style><p><b>11</b><i>41</i>".to_owned(),
+            "<p><b style='display:inline-block;transform:translateX(3ch)'>1</b><b style='display:inline-block'>1</b><b style='display:inline-block'>1</b><b style='display:inline-block;transform:translate(-3ch,0)'>4</b>".to_owned(),
+            "<style>p{display:flex}i:nth-child(4){order:-1}</style><p><i>1</i><i>1</i><i>1</i><i>4</i>".to_owned(),
+            "<style>p{display:flex}i{order:2} p > :nth-child(3n + 1){order:1} :first-child{order:3}</style><p><i>1</i><i>1</i><i>1</i><i>4</i>".to_owned(),
         ] {
             assert_eq!(placed(&page).as_deref(), Some("4111"), "{page}");
         }
@@ -415,6 +455,8 @@ mod tests {
             "<div style='display:flex'><i>One</i></div>",
             "<div style='display:grid'><i>1</i><i>2</i></div>",
             "<p>4111</p>",
+            "<p><b style='position:relative'>41</b><b style='position:relative;top:-1px;left:1px'>nd</b> words",
+            "<div style='position:relative;left:9px'>One</div><div>Two</div>",
         ] {
             assert_eq!(placed(page), None, "{page}");
         }

@@ -9,6 +9,8 @@ use super::place::Place;
 
 /// Rules that hide, of one page.
 const MOST_RULES: usize = 4_096;
+/// Rules that mean children by their number.
+const MOST_OF_CHILDREN: usize = 64;
 /// Octets of a selector that are looked at.
 const LONGEST_SELECTOR: usize = 1_024;
 
@@ -21,6 +23,52 @@ pub(super) struct Sheet {
     leftward: Whom,
     /// Where rules put whom they name.
     places: HashMap<String, Place>,
+    /// Where they put some of the children of an element.
+    children: Vec<(Nth, String, Place)>,
+}
+
+/// Which children a rule means: each `step` from the first on.
+#[derive(Debug, Clone, Copy)]
+struct Nth {
+    step: i64,
+    first: i64,
+}
+
+impl Nth {
+    /// From a selector's last part, in lower case.
+    fn of(selector: &str) -> Option<Self> {
+        let last = selector.rsplit_once([' ', '>', '+', '~']).filter(|(_, last)| !last.ends_with(')'));
+        let last = last.map_or(selector, |(_, last)| last);
+        if last.contains(":first-child") {
+            return Some(Self { step: 0, first: 1 });
+        }
+        let formula = last.rsplit_once(":nth-child(")?.1.split(')').next()?;
+        let formula: String = formula.split_ascii_whitespace().collect();
+        let (step, first) = match formula.as_str() {
+            "odd" => (2, 1),
+            "even" => (2, 0),
+            formula => match formula.split_once('n') {
+                None => (0, formula.parse::<i32>().ok()?.into()),
+                Some((step, first)) => {
+                    let step = match step {
+                        "" | "+" => 1,
+                        "-" => -1,
+                        step => step.parse::<i32>().ok()?.into(),
+                    };
+                    (step, if first.is_empty() { 0 } else { first.parse::<i32>().ok()?.into() })
+                }
+            },
+        };
+        Some(Self { step, first })
+    }
+
+    fn means(self, number: u32) -> bool {
+        let behind = i64::from(number) - self.first;
+        match self.step {
+            0 => behind == 0,
+            step => behind % step == 0 && behind / step >= 0,
+        }
+    }
 }
 
 /// Elements that rules mean.
@@ -152,7 +200,14 @@ impl Sheet {
         }
         let place = Place::of_style(style);
         if !place.is_none() && self.places.len() < MOST_RULES && selector.len() <= LONGEST_SELECTOR {
-            for whom in selector.split(',').filter_map(whom).filter(|whom| !whom.is_empty()) {
+            for one in selector.split(',') {
+                if let Some(nth) = Nth::of(one.trim()) {
+                    if self.children.len() < MOST_OF_CHILDREN {
+                        self.children.push((nth, whom_of_children(one).to_owned(), place));
+                    }
+                    continue;
+                }
+                let Some(whom) = whom(one).filter(|whom| !whom.is_empty()) else { continue };
                 let known = self.places.entry(whom.to_owned()).or_default();
                 *known = place.or(*known);
             }
@@ -176,6 +231,33 @@ impl Sheet {
         class.into_iter().flat_map(str::split_ascii_whitespace).for_each(|class| take(".", class));
         take("", &String::from_utf8_lossy(tag));
         place
+    }
+
+    /// Where rules put an element that is a child by that number; later rules first.
+    pub(super) fn places_of_child(
+        &self,
+        number: Option<u32>,
+        tag: &[u8],
+        class: Option<&str>,
+        id: Option<&str>,
+    ) -> Place {
+        let means = |whom: &str| match whom.strip_prefix(['.', '#']) {
+            _ if whom.is_empty() => true,
+            None => whom.as_bytes() == tag,
+            Some(name) if whom.starts_with('#') => id.is_some_and(|id| id.trim().eq_ignore_ascii_case(name)),
+            Some(name) => class.is_some_and(|class| {
+                class.split_ascii_whitespace().any(|class| class.eq_ignore_ascii_case(name))
+            }),
+        };
+        let mut place = Place::default();
+        if let Some(number) = number {
+            for (nth, whom, there) in self.children.iter().rev() {
+                if nth.means(number) && means(whom) {
+                    place = place.or(*there);
+                }
+            }
+        }
+        place.or(self.places(tag, class, id))
     }
 
     /// Whether a rule hides an element; one that does not say whom it means may mean any within a line.
@@ -231,6 +313,15 @@ fn whom(selector: &str) -> Option<&str> {
     let last = last.filter(|last| !last.starts_with('@'))?;
     let known = last.find([':', '[', '*']).map_or(last, |end| &last[..end]);
     Some(known.rfind(['.', '#']).map_or(known, |at| &known[at..]))
+}
+
+/// As [`whom`], of a selector that ends with which child it means; nothing is anybody.
+fn whom_of_children(selector: &str) -> &str {
+    let before = selector.rfind(':').map_or(selector, |at| &selector[..at]);
+    match before.ends_with([' ', '>', '+', '~', '\n']) {
+        true => "",
+        false => whom(before).unwrap_or_default(),
+    }
 }
 
 fn without_comments(rules: &str) -> String {

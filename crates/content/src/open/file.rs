@@ -421,7 +421,7 @@ impl<'m> Forms<'m> {
 }
 
 /// Runs of readable characters in octets that are no text, one a line; also those of two octets each.
-fn words(octets: &[u8]) -> String {
+pub(crate) fn words(octets: &[u8]) -> String {
     const SHORTEST: usize = 6;
     let mut out = String::new();
     let mut run = String::new();
@@ -437,6 +437,10 @@ fn words(octets: &[u8]) -> String {
             at += if wide { 2 } else { 1 };
             continue;
         }
+        // The NUL that ends a text does not make its last letter one of two octets; another text may begin with it.
+        if readable(octet) && is_wide && !wide && !run.is_empty() {
+            run.push(char::from(octet));
+        }
         if run.len() >= SHORTEST {
             out.push_str(&run);
             out.push('\n');
@@ -448,4 +452,15 @@ fn words(octets: &[u8]) -> String {
         out.push_str(&run);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+
+    #[test]
+    fn the_last_letter_before_a_nul_is_of_its_word() {
+        assert_eq!(words(b"\x01card 4111\0\x02"), "card 4111\n");
+        assert_eq!(words(b"card 4111Z\0e\0p\0h\0y\0r\0\x01"), "card 4111Z\nZephyr\n");
+    }
 }

@@ -51,6 +51,30 @@ def letter():
         office(path, "pdf", "writer_pdf_Export")
 
 
+def lists():
+    """Lists whose numbers and words stand before paragraphs, one that headings count, and none."""
+    spaces = "urn:oasis:names:tc:opendocument:xmlns:{}:1.0"
+    names = " ".join(f'xmlns:{name}="{spaces.format(name)}"' for name in ("office", "style", "text"))
+    numbers = """<text:list-level-style-number text:level="1" style:num-prefix="Card " style:num-suffix="-" style:num-format="1"
+ text:start-value="4111"/><text:list-level-style-number text:level="2" style:num-suffix=")" style:num-format="a"/>"""
+    outline = '<text:outline-level-style text:level="1" style:num-prefix="Chapter " style:num-suffix=":" style:num-format="I" text:start-value="4"/>'
+    heading = '<text:h text:style-name="Heading_20_1" text:outline-level="1">{}</text:h>'
+    items = "".join(f"<text:list-item><text:p>{text}</text:p></text:list-item>" for text in ("first below", "second below"))
+    text = f"""<?xml version="1.0" encoding="UTF-8"?>
+<office:document {names} office:version="1.3" office:mimetype="application/vnd.oasis.opendocument.text">
+<office:styles><text:outline-style style:name="Outline">{outline}</text:outline-style>
+<style:style style:name="Heading_20_1" style:display-name="Heading 1" style:family="paragraph" style:default-outline-level="1"/></office:styles>
+<office:automatic-styles><text:list-style style:name="L1">{numbers}</text:list-style></office:automatic-styles>
+<office:body><office:text>{heading.format("Zephyr heading")}
+<text:list text:style-name="L1"><text:list-item><text:p>1111-1111-1111</text:p><text:list>{items}</text:list></text:list-item>
+<text:list-item><text:p>Borealis follows</text:p></text:list-item></text:list>
+<text:p>No list here.</text:p>{heading.format("Another heading")}</office:text></office:body></office:document>"""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "lists.fodt")
+        path.write_text(text)
+        office(path, "doc", "MS Word 97")
+
+
 def book():
     workbook = xlwt.Workbook(encoding="utf-8")
     sheet = workbook.add_sheet("Customers")
@@ -154,6 +178,13 @@ def pictures():
     picture.save(HERE / "photo.png", pnginfo=chunks)
     picture.save(HERE / "photo.tiff", tiffinfo={270: "TIFF word Bora"})
     picture.save(HERE / "photo.webp", exif=exif)
+    properties = Image.Exif()
+    properties[0x010E], properties[0x013B] = "Zephyr 4111 1111 1111 1111", "Ada Sample"
+    title = '<dc:title><rdf:Alt><rdf:li xml:lang="x-default">Borealis title</rdf:li></rdf:Alt></dc:title>'
+    spaces = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"', 'xmlns:dc="http://purl.org/dc/elements/1.1/"'
+    packet = f"<rdf:RDF {spaces[0]}><rdf:Description {spaces[1]}>{title}</rdf:Description></rdf:RDF>"
+    packet = f'<x:xmpmeta xmlns:x="adobe:ns:meta/">{packet}</x:xmpmeta>'.encode()
+    Image.new("RGB", (16, 16), (10, 20, 30)).save(HERE / "photo.avif", exif=properties.tobytes(), xmp=packet)
     picture.save(HERE / "photo.gif", comment=b"comment word Levanter")
     for ending in ("jpg", "tiff"):
         shutil.copy(HERE / f"photo.{ending}", HERE / f"iptc.{ending}")

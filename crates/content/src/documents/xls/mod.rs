@@ -9,6 +9,7 @@ use super::{Output, encrypted, rtf, shape};
 use crate::{Kind, Reason};
 
 pub(super) mod number;
+pub(super) mod pivot;
 mod strings;
 
 use number::Formats;
