@@ -492,6 +492,7 @@ const ALONE: &[(&str, &[&str])] = &[
             "last_word_secret",
             "letters_and_digits",
             "mixed_characters",
+            "not_day",
             "not_one_symbol",
             "not_placeholder",
             "not_sequence",

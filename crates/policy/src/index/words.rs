@@ -99,6 +99,11 @@ impl Tokens {
         at
     }
 
+    /// Where several words in a row stand in the folded text.
+    pub(crate) fn span(&self, words: Range<usize>) -> Range<usize> {
+        self.all[words.start].start as usize..self.all[words.end - 1].end as usize
+    }
+
     /// One word.
     pub(crate) fn word_at(&self, at: usize) -> &[u8] {
         let token = self.all[at];

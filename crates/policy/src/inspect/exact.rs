@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use super::ignore::{LeftOut, covers};
-use super::pieces::{Pieces, Scope};
+use super::pieces::{Pieces, Scope, Spot};
 use super::probes::Trouble;
-use super::stretch;
+use super::stretch::{self, Stretch};
 use crate::compile::model::ExactTest;
 use crate::index::exact::ExactIndex;
-use crate::index::exact::scan::{Hits, Wants, scan};
+use crate::index::exact::scan::{RowHit, Sink, Wants, scan};
 use crate::matcher::Prepared;
 
 /// A value of a row.
@@ -31,6 +31,9 @@ pub(super) struct RowFound {
     pub(super) cells: Vec<CellFound>,
 }
 
+/// Places of rows that are kept for one question to an index, in all texts of a message together.
+const MOST_FOUND: usize = 200_000;
+
 /// Looks through a row of texts.
 pub(super) fn look(
     index: &ExactIndex,
@@ -42,32 +45,73 @@ pub(super) fn look(
     found: &mut Vec<RowFound>,
 ) -> Trouble {
     let mut trouble = Trouble::default();
+    let mut known = HashMap::new();
     stretch::stretches(pieces, row, &mut |stretch| {
         if trouble.late {
             return;
         }
-        let mut hits = Hits::default();
-        trouble.fault |= {
-            let text = Prepared::new(&stretch.text);
-            scan(index, &text, &stretch.table_rows, wants, deadline, &mut hits).is_err()
-        };
-        trouble.overflow |= hits.overflow;
-        trouble.late |= hits.late;
-        found.extend(hits.rows.into_iter().map(|hit| {
-            let mut cells: Vec<CellFound> = hit
-                .cells
-                .into_iter()
-                .map(|cell| {
-                    let (piece, start, end) = stretch.place(pieces, &cell.span);
-                    CellFound { column: cell.column, piece, start, end, distance: cell.distance }
-                })
-                .collect();
-            cells.retain(|cell| !covers(left_out.of(cell.piece), &(cell.start as usize..cell.end as usize)));
-            RowFound { row: hit.row, cells }
-        }));
-        found.retain(|row| !row.cells.is_empty());
+        let mut kept = Kept { stretch, pieces, left_out, known: &mut known, found };
+        let text = Prepared::new(&stretch.text);
+        match scan(index, &text, &stretch.table_rows, wants, deadline, &mut kept) {
+            Ok(outcome) => {
+                trouble.overflow |= outcome.overflow;
+                trouble.late |= outcome.late;
+            }
+            Err(_) => trouble.fault = true,
+        }
     });
     trouble
+}
+
+/// The rows of a stretch that say something new.
+struct Kept<'k, 'm, 'l, 's> {
+    stretch: &'k Stretch<'m>,
+    pieces: &'k Pieces<'m>,
+    left_out: &'k mut LeftOut<'l, 's>,
+    /// By row: its places in `found`.
+    known: &'k mut HashMap<u32, Vec<u32>>,
+    found: &'k mut Vec<RowFound>,
+}
+
+impl Sink for Kept<'_, '_, '_, '_> {
+    fn take(&mut self, hit: RowHit) -> bool {
+        let all = hit.cells.len();
+        let cells = hit.cells.into_iter().map(|cell| {
+            let (piece, start, end) = self.stretch.place(self.pieces, &cell.span);
+            CellFound { column: cell.column, piece, start, end, distance: cell.distance }
+        });
+        let mut cells: Vec<CellFound> = cells.collect();
+        cells.retain(|cell| !covers(self.left_out.of(cell.piece), &(cell.start as usize..cell.end as usize)));
+        if cells.is_empty() {
+            return false;
+        }
+        // A question may look into one header and not into the next.
+        let whole =
+            cells.len() == all && cells.iter().all(|cell| self.pieces.get(cell.piece).spot != Spot::Header);
+        let known = self.known.entry(hit.row).or_default();
+        let says_no_more = |place: &u32| {
+            let before = &self.found[*place as usize].cells;
+            cells.iter().all(|cell| before.iter().any(|before| before.says(cell, self.pieces)))
+        };
+        if !known.iter().any(says_no_more) {
+            known.push(self.found.len() as u32);
+            self.found.push(RowFound { row: hit.row, cells });
+        }
+        whole
+    }
+
+    fn is_full(&self) -> bool {
+        self.found.len() >= MOST_FOUND
+    }
+}
+
+impl CellFound {
+    /// Whether every question that counts the other cell of the same row counts this one.
+    fn says(&self, other: &Self, pieces: &Pieces<'_>) -> bool {
+        self.column == other.column
+            && self.distance <= other.distance
+            && (self.piece == other.piece || pieces.get(self.piece).spot != Spot::Header)
+    }
 }
 
 /// The rows that suffice: for each component and row the place with the most columns; component, place in `found`, row.

@@ -1,5 +1,6 @@
 //! Checks of shape that identifiers combine with others: against runs, placeholders and reserved addresses.
 
+use super::calendar::date;
 use super::checksum::{all_same, number};
 use super::{Validator, compacted, verbatim};
 
@@ -13,6 +14,11 @@ pub(super) const TABLE: &[Validator] = &[
         "not_sequence",
         |c| !c.is_empty() && !sequence(c),
         "refuses 123456789 and the like, up or down",
+    ),
+    compacted(
+        "not_day",
+        |c| !c.is_empty() && !begins_with_day(c),
+        "refuses what begins with a day from 1990 to 2049 as eight digits, as versions do: 20210910-1",
     ),
     compacted("three_symbols", three_symbols, "at least three different symbols"),
     compacted("letters_and_digits", letters_and_digits, "at least one letter and one digit"),
@@ -32,6 +38,12 @@ fn sequence(c: &str) -> bool {
     let Some(d) = number(c).filter(|d| d.len() > 2 && !all_same(d)) else { return false };
     let step = |by: i32| d.windows(2).all(|w| matches!(w, [a, b] if (a + by).rem_euclid(10) == *b));
     step(1) || step(-1)
+}
+
+fn begins_with_day(c: &str) -> bool {
+    let Some(d) = c.get(..8).and_then(number) else { return false };
+    let part = |from, count| d.iter().skip(from).take(count).fold(0, |all, digit| all * 10 + digit);
+    (1990..2050).contains(&part(0, 4)) && date(part(0, 4), part(4, 2), part(6, 2))
 }
 
 fn three_symbols(c: &str) -> bool {

@@ -3,7 +3,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod first_day;
 mod patterns;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -328,13 +331,7 @@ const PAPERS: [[&str; 5]; 15] = [
     ["jp_bank_account", "jp_my_number", "jp_passport", "jp_driving_licence", "jp_health_insurance"],
     ["kr_bank_account", "kr_rrn", "kr_passport", "kr_driving_licence", "= kr_rrn"],
     ["mx_clabe", "mx_nss", "mx_passport", "= of the state, in forms of its own", "= mx_nss"],
-    [
-        "ru_bank_account",
-        "ru_snils",
-        "ru_passport",
-        "ru_driving_licence",
-        "= sixteen digits whose check is not published",
-    ],
+    ["ru_bank_account", "ru_snils", "ru_passport", "ru_driving_licence", "ru_oms"],
     ["us_bank_account", "us_ssn", "us_passport", "us_driving_licence", "us_mbi"],
 ];
 

@@ -5,7 +5,7 @@
 //! table -> batches of rows -> values, pairs, openings, tags -> sorters on disk -> tables and filters -> file
 //! ```
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::os::unix::fs::FileExt;
@@ -16,6 +16,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use super::cell::{Cells, How, Skip};
 use super::csv::{BadRow, Row, Table};
 use super::date::Order;
+use super::frequent::{Frequent, Sample};
 use super::hashes::{Hashes, TAG, key};
 use super::points::Shape;
 use super::value::{Kind, Value, length};
@@ -107,14 +108,21 @@ impl std::fmt::Display for BuildError {
 
 impl std::error::Error for BuildError {}
 
-/// Rows that one value or pair may point at.
-const MOST_ROWS: usize = 1_000;
+/// How much of a table is kept in lists.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Rows that one value or pair may point at.
+    pub(super) rows: usize,
+    pub(super) sample: Sample,
+}
+
+impl Bounds {
+    pub(super) const USUAL: Self = Self { rows: 1_000, sample: Sample { rows: 65_536, share: 50 } };
+}
+
 /// Rows of a batch, and bad rows that are told in full.
 const BATCH: usize = 4_096;
 const EXAMPLES: usize = 20;
-/// Rows in which frequent values are looked for, and the share from which a value is frequent.
-const SAMPLE: u32 = 65_536;
-const FREQUENT: u32 = 50;
 /// Seconds of one core that making hashes dear may take, and how many BLAKE3 does in one.
 const DEAR_SECONDS: f64 = 45.0;
 const HASHES_A_SECOND: f64 = 8e6;
@@ -147,6 +155,17 @@ pub fn build_exact(
     path: &Path,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<ExactReport, BuildError> {
+    build_bounded(input, options, index_key, path, progress, Bounds::USUAL)
+}
+
+pub(super) fn build_bounded(
+    input: impl Read + Send,
+    options: &ExactOptions,
+    index_key: &IndexKey,
+    path: &Path,
+    progress: &(dyn Fn(u64) + Sync),
+    bounds: Bounds,
+) -> Result<ExactReport, BuildError> {
     let mut table = Table::new(input, options.separator).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidInput => BuildError::Table(error.to_string()),
         _ => BuildError::Io(error),
@@ -164,7 +183,8 @@ pub fn build_exact(
     let hashes = Hashes::new(index_key, &header.salt(), rounds);
     let scratch = Scratch::beside(path)?;
     let mut sinks = Sinks::new(&scratch, options.columns.len())?;
-    let job = Job { hows: &hows, hashes: &hashes, stop: &options.stop };
+    let frequent = Frequent::new(bounds.sample);
+    let job = Job { hows: &hows, hashes: &hashes, stop: &options.stop, frequent: &frequent };
     let separator = table.separator();
     let reader = Reader { table, places: &places, names: options, first: Some(first), progress };
     let (mut report, all) = run(reader, &job, &mut sinks)?;
@@ -178,7 +198,7 @@ pub fn build_exact(
         .collect();
     refuse_useless(&report)?;
     let mut writer = Writer::create(path)?;
-    report.frequent = sinks.write(&mut writer, &hows, &scratch, report.rows)?;
+    report.frequent = sinks.write(&mut writer, &hows, &scratch, report.rows, (bounds.rows, &frequent))?;
     header.count = report.taken;
     let columns = options
         .columns
@@ -187,7 +207,13 @@ pub fn build_exact(
         .map(|(column, how)| Column { name: column.name.clone(), kind: how.kind });
     let mut shape = all.shape;
     all.columns.iter().for_each(|column| shape.written.add(column.digits, column.written));
-    let details = Details { columns: columns.collect(), rounds, rows: report.rows, shape };
+    let details = Details {
+        columns: columns.collect(),
+        rounds,
+        rows: report.rows,
+        shape,
+        frequent: Some(frequent.all()),
+    };
     header.details = serde_json::to_value(details).map_err(io::Error::other)?;
     writer.finish(header)?;
     report.size = std::fs::metadata(path)?.len();
@@ -414,6 +440,7 @@ struct Job<'j> {
     hows: &'j [How],
     hashes: &'j Hashes,
     stop: &'j [String],
+    frequent: &'j Frequent,
 }
 
 /// What a batch gives.
@@ -486,51 +513,16 @@ impl Seen {
     }
 }
 
-/// Which values stand in so many rows that two of them tell nothing.
-#[derive(Default)]
-struct Frequent {
-    counts: HashMap<u64, u32>,
-    rows: u32,
-    frequent: HashMap<u64, ()>,
-}
-
-impl Frequent {
-    fn take(&mut self, shorts: impl Iterator<Item = u64>) {
-        if self.rows >= SAMPLE {
-            return;
-        }
-        self.rows += 1;
-        for short in shorts {
-            *self.counts.entry(short).or_default() += 1;
-        }
-        if self.rows == SAMPLE {
-            let counts = std::mem::take(&mut self.counts);
-            self.frequent = counts
-                .into_iter()
-                .filter(|(_, count)| *count > SAMPLE / FREQUENT)
-                .map(|(short, _)| (short, ()))
-                .collect();
-        }
-    }
-}
-
 struct Hasher<'h> {
     job: &'h Job<'h>,
     cells: Cells,
     seen: Seen,
-    frequent: Frequent,
     buffer: Vec<u8>,
 }
 
 impl<'h> Hasher<'h> {
     fn new(job: &'h Job<'h>) -> Self {
-        Self {
-            job,
-            cells: Cells::new(job.stop),
-            seen: Seen::new(),
-            frequent: Frequent::default(),
-            buffer: Vec::new(),
-        }
+        Self { job, cells: Cells::new(job.stop), seen: Seen::new(), buffer: Vec::new() }
     }
 
     fn batch(&mut self, mut batch: Batch) -> Hashed {
@@ -543,15 +535,25 @@ impl<'h> Hasher<'h> {
             ..Hashed::default()
         };
         out.stats.columns = vec![ColumnStats::default(); columns];
+        let frequent = self.job.frequent;
+        let sampled = frequent.sampled(batch.first, batch.rows);
+        let mut sample = Vec::new();
         for row in 0..batch.rows {
             if !out.bad.iter().any(|bad| bad.line == batch.lines[row]) {
-                self.row(&batch, row, &mut out);
+                let common = self.row(&batch, row, &mut out);
+                if row < sampled {
+                    sample.extend(common.iter().map(|(_, short, _)| *short));
+                }
             }
+        }
+        if sampled > 0 {
+            frequent.count(sampled, &sample);
         }
         out
     }
 
-    fn row(&mut self, batch: &Batch, row: usize, out: &mut Hashed) {
+    /// Takes a row; gives its common values.
+    fn row(&mut self, batch: &Batch, row: usize, out: &mut Hashed) -> Vec<(u8, u64, [u8; 16])> {
         let number = batch.first + row as u32;
         let mut common = Vec::new();
         let (mut taken, mut bad) = (0, None);
@@ -591,6 +593,7 @@ impl<'h> Hasher<'h> {
             };
             out.bad.push(BadRow { line: batch.lines[row], column: Some(column), why });
         }
+        common
     }
 
     fn values(
@@ -633,10 +636,9 @@ impl<'h> Hasher<'h> {
 
     /// Two values of the row that stand in many rows each, together.
     fn pairs(&mut self, common: &[(u8, u64, [u8; 16])], number: u32, out: &mut Hashed) {
-        self.frequent.take(common.iter().map(|(_, short, _)| *short));
         for (at, (column, short, strong)) in common.iter().enumerate() {
             for (other_column, other_short, other) in &common[at + 1..] {
-                let frequent = |short| self.frequent.frequent.contains_key(short);
+                let frequent = |short: &u64| self.job.frequent.contains(*short);
                 if frequent(short) && frequent(other_short) || strong == other {
                     continue;
                 }
@@ -769,18 +771,19 @@ impl Sinks {
         hows: &[How],
         scratch: &Scratch,
         rows: u64,
+        (most, frequent): (usize, &Frequent),
     ) -> Result<u64, BuildError> {
         let Self { values, pairs, mut pointing, mut words, tags, width } = self;
-        let mut frequent = 0;
+        let mut in_many = 0;
         let mut table = TableWriter::new(VALUES, writer);
         values.drain(|records| {
             groups(records, |first, rows| {
                 let points = hows[usize::from(first[10])].kind.points();
-                frequent += u64::from(points && rows.len() > MOST_ROWS);
+                in_many += u64::from(points && rows.len() > most);
                 let filter = if points { &mut pointing } else { &mut words };
                 filter.push(short_of(first))?;
                 let rows = if points { rows } else { &rows[..1] };
-                table.push(writer, std::array::from_fn(|at| first[at]), first[10], rows, MOST_ROWS)
+                table.push(writer, std::array::from_fn(|at| first[at]), first[10], rows, most)
             })
         })?;
         table.finish(writer)?;
@@ -788,10 +791,15 @@ impl Sinks {
         words.finish(OPENINGS, writer)?;
         let mut filter = FilterWriter::new(scratch, "pair filter")?;
         let mut table = TableWriter::new(PAIRS, writer);
+        // Rows that were read before it was known what is frequent gave such pairs too.
+        let frequent_pairs = frequent.pairs();
         pairs.drain(|records| {
             groups(records, |first, rows| {
+                if frequent_pairs.contains(&short_of(first)) {
+                    return Ok(());
+                }
                 filter.push(short_of(first))?;
-                table.push(writer, std::array::from_fn(|at| first[at]), first[10], rows, MOST_ROWS)
+                table.push(writer, std::array::from_fn(|at| first[at]), first[10], rows, most)
             })
         })?;
         table.finish(writer)?;
@@ -808,7 +816,7 @@ impl Sinks {
             left -= some as u64;
         }
         pages.finish(writer)?;
-        Ok(frequent)
+        Ok(in_many)
     }
 }
 

@@ -8,22 +8,36 @@ use super::value::{Value, words as words_of};
 use crate::index::words::Tokens;
 
 /// A common value in a text.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Common {
-    /// The words that make it, by number.
-    pub(super) words: Range<usize>,
-    pub(super) word: u32,
     pub(super) short: u64,
+    /// The words that make it, by number.
+    from: u32,
+    to: u32,
+    /// The word with which it begins, if another stands before it: `Lee, Ann`; 0 if none does.
+    turned: u32,
     pub(super) date: Option<date::Date>,
-    /// The word with which it begins, if another stands before it: `Lee, Ann`.
-    turned: Option<usize>,
 }
 
 impl Common {
+    fn new(words: Range<usize>, short: u64) -> Self {
+        Self { short, from: words.start as u32, to: words.end as u32, turned: 0, date: None }
+    }
+
+    pub(super) fn words(&self) -> Range<usize> {
+        self.from as usize..self.to as usize
+    }
+
+    /// Words before it.
+    pub(super) fn word(&self) -> u32 {
+        self.from
+    }
+
     /// Its words as the table has them.
     pub(super) fn text(&self, tokens: &Tokens) -> Vec<u8> {
         match self.turned {
-            Some(split) => turned(tokens, self.words.start, split, self.words.end),
-            None => tokens.words(self.words.clone()).to_vec(),
+            0 => tokens.words(self.words()).to_vec(),
+            split => turned(tokens, self.from as usize, split as usize, self.to as usize),
         }
     }
 }
@@ -40,7 +54,7 @@ pub(super) fn common(index: &ExactIndex, tokens: &Tokens, each: &mut impl FnMut(
     let mut dates = Vec::new();
     for at in 0..count {
         if let Some(short) = known(index, tokens.word_at(at), &mut buffer) {
-            each(Common { words: at..at + 1, word: at as u32, short, date: None, turned: None });
+            each(Common::new(at..at + 1, short));
         }
         if index.shape.words > 1 && at + 1 < count {
             groups(index, tokens, at, &mut buffer, each);
@@ -54,13 +68,7 @@ pub(super) fn common(index: &ExactIndex, tokens: &Tokens, each: &mut impl FnMut(
             for (date, taken) in &dates {
                 let short = index.hashes.short(Value::Date(*date).octets(&mut buffer));
                 if index.words.contains(short) {
-                    each(Common {
-                        words: at..at + taken,
-                        word: at as u32,
-                        short,
-                        date: Some(*date),
-                        turned: None,
-                    });
+                    each(Common { date: Some(*date), ..Common::new(at..at + taken, short) });
                 }
             }
         }
@@ -83,7 +91,7 @@ fn groups(
     if opens(index, tokens.words(at..at + 2), buffer) {
         for end in at + 2..=most {
             if let Some(short) = known(index, tokens.words(at..end), buffer) {
-                each(Common { words: at..end, word: at as u32, short, date: None, turned: None });
+                each(Common::new(at..end, short));
             }
         }
     }
@@ -98,7 +106,7 @@ fn groups(
         if opens(index, first_two(&text), buffer)
             && let Some(short) = known(index, &text, buffer)
         {
-            each(Common { words: at..end, word: at as u32, short, date: None, turned: Some(split) });
+            each(Common { turned: split as u32, ..Common::new(at..end, short) });
         }
     }
 }

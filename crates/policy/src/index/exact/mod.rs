@@ -15,13 +15,20 @@ mod common;
 pub(crate) mod csv;
 pub(crate) mod date;
 mod finder;
+mod frequent;
 pub(crate) mod hashes;
+mod lookups;
+mod met;
 mod near;
 pub(crate) mod phone;
 pub(crate) mod points;
 pub(crate) mod scan;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod twin;
 pub(crate) mod value;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
@@ -30,7 +37,7 @@ use serde::{Deserialize, Serialize};
 use super::file::{IndexError, IndexFile, Paged};
 use super::filter::Filter;
 use super::key::IndexKeys;
-use super::table::{Names, Table};
+use super::table::{Entry, Names, Table};
 use hashes::{Hashes, Strong, TAG};
 use points::Shape;
 use value::Kind;
@@ -57,6 +64,10 @@ pub(crate) struct Details {
     pub(crate) rounds: u32,
     pub(crate) rows: u64,
     pub(crate) shape: Shape,
+    /// Short hashes of values that stand in so many rows that two of them are not kept as a pair. An index made before
+    /// this was written down does not say.
+    #[serde(default)]
+    pub(crate) frequent: Option<Vec<u64>>,
 }
 
 /// An index of exact data that is open: filters in memory, everything else on disk.
@@ -72,6 +83,7 @@ pub(crate) struct ExactIndex {
     values: Table,
     pair_table: Table,
     rows: Paged,
+    frequent: Option<HashSet<u64>>,
     /// The key file can be read by others than its owner.
     pub(crate) open_key: bool,
 }
@@ -103,6 +115,7 @@ impl ExactIndex {
             rows,
             columns: details.columns,
             shape: details.shape,
+            frequent: details.frequent.map(|all| all.into_iter().collect()),
             open_key,
             file,
         })
@@ -123,6 +136,16 @@ impl ExactIndex {
             .fold(0, |bits, (at, _)| bits | 1 << at)
     }
 
+    /// Whether two values of one row are always kept as a pair, unless both are frequent.
+    fn keeps_all_pairs(&self) -> bool {
+        self.frequent.is_some()
+    }
+
+    /// Whether a value stands in so many rows that two like it are not kept as a pair.
+    fn is_frequent(&self, short: u64) -> bool {
+        self.frequent.as_ref().is_some_and(|all| all.contains(&short))
+    }
+
     /// Octets in memory.
     pub(crate) fn memory(&self) -> usize {
         let filters = self.points.memory() + self.words.memory() + self.pairs.memory();
@@ -139,10 +162,9 @@ impl ExactIndex {
         each.collect()
     }
 
-    /// The rows in which two values stand together.
-    fn together(&self, one: &Strong, other: &Strong) -> io::Result<Vec<(u8, Vec<u32>)>> {
-        let entries = self.pair_table.find(&self.hashes.pair(one, other))?;
-        entries.into_iter().map(|entry| Ok((entry.tag, self.pair_table.rows(entry.rows)?))).collect()
+    /// Where two values stand together in one row: the columns, and the rows.
+    fn together(&self, one: &Strong, other: &Strong) -> io::Result<Vec<Entry>> {
+        self.pair_table.find(&self.hashes.pair(one, other))
     }
 
     /// What the row keeps of its cells.

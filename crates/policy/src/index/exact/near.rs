@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::met::Candidate;
 use crate::matcher::Prepared;
 
 /// A line that is no longer (octets) is taken for one row of a table: its values are near each other.
@@ -27,7 +28,25 @@ impl<'s, 't> Lay<'s, 't> {
 
     /// Whether what begins at one place and at a later one stands on one line or in one row of a table.
     pub(super) fn one_row(&self, from: usize, to: usize) -> bool {
-        self.one_line(from, to) || self.row_of(from).is_some_and(|row| self.original(to) < row.end)
+        self.one_line(from, to) || self.one_table_row(from, to)
+    }
+
+    /// Whether both are known to stand in one row of a table.
+    pub(super) fn one_table_row(&self, from: usize, to: usize) -> bool {
+        self.row_of(from).is_some_and(|row| self.original(to) < row.end)
+    }
+
+    /// Says of each candidate, in the order of the text, how far its line goes as one row.
+    pub(super) fn set_lines(&self, candidates: &mut [Candidate]) {
+        let mut next = 0;
+        for candidate in candidates {
+            let start = candidate.start as usize;
+            while self.lines.get(next).is_some_and(|line| *line < start) {
+                next += 1;
+            }
+            let end = self.lines.get(next).copied().unwrap_or(usize::MAX);
+            candidate.line = end.min(start + LINE) as u32;
+        }
     }
 
     /// Whether the line is short enough to be a row of a table.

@@ -1,15 +1,15 @@
 //! Looks for rows of a table in a text: first what may point at one, then the row's other values around that place.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 use std::time::Instant;
 
 use super::ExactIndex;
-use super::common::common;
-use super::finder::{Finder, MOST_AROUND, MOST_HITS, Pointed};
+use super::common::{Common, common};
+use super::finder::{Candidates, Finder, MOST_AROUND, Pointing};
 use super::hashes::Hashes;
+use super::lookups::Lookups;
 use super::near::{Lay, edge};
 use super::points::{Point, points};
 use crate::index::words::Tokens;
@@ -51,20 +51,28 @@ pub(crate) struct RowHit {
     pub(crate) cells: Vec<Cell>,
 }
 
-/// What was found in a text.
-#[derive(Debug, Default)]
-pub(crate) struct Hits {
-    pub(crate) rows: Vec<RowHit>,
-    /// Not everything was looked at: there were too many rows to look at.
+/// Takes the rows that are found.
+pub(crate) trait Sink {
+    /// Takes a row. True if the same values of it no nearer to each other need not be told again, wherever in the text
+    /// they stand.
+    fn take(&mut self, hit: RowHit) -> bool;
+    /// No more can be taken.
+    fn is_full(&self) -> bool;
+}
+
+/// What was not looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// There were too many rows to look at.
     pub(crate) overflow: bool,
-    /// Likewise, for want of time.
+    /// There was no time.
     pub(crate) late: bool,
 }
 
 /// Octets looked at in one go, and how much of the end is looked at again with what follows.
 const SLICE: usize = 512 << 10;
 const OVERLAP: usize = 8 << 10;
-/// Values that the filter is asked about together.
+/// Values that the filter is asked about together, or looked at between two looks at the clock.
 pub(super) const BATCH: usize = 128;
 
 /// Looks through a text until the deadline; `rows` are those octets of the original text that are known to be one row of a
@@ -75,53 +83,76 @@ pub(crate) fn scan(
     rows: &[Range<usize>],
     wants: Wants,
     deadline: Instant,
-    hits: &mut Hits,
-) -> io::Result<()> {
+    sink: &mut dyn Sink,
+) -> io::Result<Outcome> {
     let bytes = text.bytes();
+    let mut all = Outcome::default();
     let mut from = 0;
     loop {
         let to = edge(bytes, from + SLICE);
         let slice = Slice { index, text, rows, range: from..to, wants, deadline };
-        slice.scan(hits)?;
-        if to == bytes.len() || hits.rows.len() > MOST_HITS || hits.late {
-            break;
+        let outcome = slice.scan(sink)?;
+        all = Outcome { overflow: all.overflow || outcome.overflow, late: outcome.late };
+        if to == bytes.len() || all.late {
+            return Ok(all);
+        }
+        if sink.is_full() {
+            return Ok(Outcome { overflow: true, ..all });
         }
         from = edge(bytes, to.saturating_sub(OVERLAP)).max(from + 1).min(to);
     }
-    if hits.rows.len() > MOST_HITS {
-        hits.rows.truncate(MOST_HITS);
-        hits.overflow = true;
-    }
-    Ok(())
 }
 
 /// A part of a text that is looked at in one go.
 pub(super) struct Slice<'s, 't> {
-    pub(super) index: &'s ExactIndex,
+    index: &'s ExactIndex,
     pub(super) text: &'s Prepared<'t>,
-    pub(super) rows: &'s [Range<usize>],
-    pub(super) range: Range<usize>,
+    rows: &'s [Range<usize>],
+    range: Range<usize>,
     pub(super) wants: Wants,
     pub(super) deadline: Instant,
 }
 
 impl Slice<'_, '_> {
-    fn scan(&self, hits: &mut Hits) -> io::Result<()> {
-        let (pointing, known) = self.pointing()?;
-        if pointing.is_empty() && !self.wants.pairs && !self.wants.singles {
-            return Ok(());
+    fn scan(&self, sink: &mut dyn Sink) -> io::Result<Outcome> {
+        let mut lookups = Lookups::new(self.index, self.wants.singles);
+        let Some(pointing) = self.pointing(&mut lookups)? else {
+            return Ok(Outcome { late: true, ..Outcome::default() });
+        };
+        let by_words = self.wants.pairs || self.wants.singles;
+        if pointing.is_empty() && !by_words {
+            return Ok(Outcome::default());
         }
         let lay = Lay::new(self.text, self.range.clone(), self.rows);
-        let by_words = (self.wants.pairs || self.wants.singles) && self.may_pair(&lay);
-        if pointing.is_empty() && !by_words {
-            return Ok(());
+        let mut candidates = Candidates::new(&mut lookups, self.wants.within);
+        let (mut tokens, mut values) = (Tokens::default(), Vec::new());
+        if by_words {
+            self.read(self.range.clone(), &mut tokens, &mut values);
         }
-        let regions = if by_words { vec![self.range.clone()] } else { self.regions(&lay, &pointing) };
-        Finder::new(self, lay, pointing, known, &regions).rows(hits)
+        if by_words && (self.wants.singles || self.may_pair(&lay, &tokens, &values)) {
+            candidates.take(&tokens, &values, &pointing);
+        } else {
+            let mut pointing = pointing.as_slice();
+            for region in self.regions(&lay, pointing) {
+                let own = pointing.partition_point(|point| point.span.start < region.end);
+                self.read(region, &mut tokens, &mut values);
+                candidates.take(&tokens, &values, &pointing[..own]);
+                pointing = &pointing[own..];
+            }
+        }
+        let candidates = candidates.finish(&lay);
+        Finder::new(self, &lay, candidates, lookups).rows(sink)
+    }
+
+    /// The words of a stretch, and the common values among them.
+    fn read(&self, range: Range<usize>, tokens: &mut Tokens, values: &mut Vec<Common>) {
+        tokens.read(self.text, range);
+        values.clear();
+        common(self.index, tokens, &mut |value| values.push(value));
     }
 
     /// What may be near one of the points.
-    fn regions(&self, lay: &Lay<'_, '_>, pointing: &[Point]) -> Vec<Range<usize>> {
+    fn regions(&self, lay: &Lay<'_, '_>, pointing: &[Pointing]) -> Vec<Range<usize>> {
         let words = self.wants.within + self.index.shape.words + 1;
         let mut all: Vec<Range<usize>> = Vec::new();
         for point in pointing {
@@ -134,8 +165,8 @@ impl Slice<'_, '_> {
         all
     }
 
-    /// The values that point at rows: they pass the filter, and the table has them. With what it says of each.
-    fn pointing(&self) -> io::Result<(Vec<Point>, HashMap<u64, Pointed>)> {
+    /// The values that point at rows: they pass the filter, and the table has them. `None` if there was no time.
+    fn pointing(&self, lookups: &mut Lookups<'_>) -> io::Result<Option<Vec<Pointing>>> {
         let (index, mut buffer, mut all) = (self.index, Vec::with_capacity(64), Vec::new());
         // The filter is bigger than the caches: questions that do not wait for each other's answers are asked together.
         let mut batch: Vec<(u64, Point)> = Vec::with_capacity(BATCH);
@@ -149,44 +180,39 @@ impl Slice<'_, '_> {
             }
         });
         ask(&mut batch);
-        let mut known: HashMap<u64, Pointed> = HashMap::new();
-        for (short, point) in &all {
-            if let Entry::Vacant(vacant) = known.entry(*short) {
-                vacant.insert(index.pointed(&index.hashes.strong_of(&point.value))?);
+        let mut kept = Vec::new();
+        for (at, (short, point)) in all.into_iter().enumerate() {
+            // The hash of a value that can be guessed is dear.
+            if at.is_multiple_of(BATCH) && at > 0 && Instant::now() >= self.deadline {
+                return Ok(None);
+            }
+            if let Some(value) = lookups.point(short, &point)? {
+                kept.push(Pointing { value, span: point.span });
             }
         }
-        let there = |short: &u64| known.get(short).is_some_and(|rows| !rows.is_empty());
-        let mut kept: Vec<Point> =
-            all.into_iter().filter(|(short, _)| there(short)).map(|(_, point)| point).collect();
         kept.sort_by_key(|point| point.span.start);
-        Ok((kept, known))
+        Ok(Some(kept))
     }
 
-    /// Whether two common values that stand in one row, or one where one will do, may be near each other.
-    fn may_pair(&self, lay: &Lay<'_, '_>) -> bool {
-        let mut tokens = Tokens::default();
-        tokens.read(self.text, self.range.clone());
-        if self.wants.singles {
-            return true;
-        }
+    /// Whether two common values that stand in one row may be near each other.
+    fn may_pair(&self, lay: &Lay<'_, '_>, tokens: &Tokens, values: &[Common]) -> bool {
         let mut recent: VecDeque<(u32, usize, u64)> = VecDeque::new();
-        let mut any = false;
-        common(self.index, &tokens, &mut |value| {
-            if any {
-                return;
-            }
-            let at = tokens.all[value.words.start].start as usize;
+        for value in values {
+            let at = tokens.span(value.words()).start;
             let far = |(word, start, _): &(u32, usize, u64)| {
-                word + self.wants.within < value.word && !lay.one_row(*start, at)
+                word + self.wants.within < value.word() && !lay.one_row(*start, at)
             };
             while recent.len() > MOST_AROUND || recent.front().is_some_and(far) {
                 recent.pop_front();
             }
-            any = recent
-                .iter()
-                .any(|(.., other)| self.index.pairs.contains(Hashes::pair_short(*other, value.short)));
-            recent.push_back((value.word, at, value.short));
-        });
-        any
+            let paired = |(.., other): &(u32, usize, u64)| {
+                self.index.pairs.contains(Hashes::pair_short(*other, value.short))
+            };
+            if recent.iter().any(paired) {
+                return true;
+            }
+            recent.push_back((value.word(), at, value.short));
+        }
+        false
     }
 }
