@@ -430,13 +430,15 @@ on_both! {
         }
     }
 
-    async fn the_median_is_of_what_was_decided(server: Server) {
-        assert_eq!(server.desk.median_to_decision(&everything()).await.unwrap(), None);
+    async fn the_median_is_of_what_was_decided_in_these_days(server: Server) {
+        let today = Timestamp::now().as_millisecond() / 86_400_000;
+        let median = async |days: (i64, i64)| server.desk.median_to_decision(&everything(), days).await.unwrap();
+        assert_eq!(median((0, today + 1)).await, None);
         server.dozen().await;
         server.desk.change(&everything(), &ann(), &[1, 2, 3], &[Change::Status("Resolved".into())]).await.unwrap().unwrap();
-        let median = server.desk.median_to_decision(&everything()).await.unwrap().unwrap();
-        let days = SignedDuration::from_millis(median).as_hours() / 24;
+        let days = SignedDuration::from_millis(median((today, today + 1)).await.unwrap()).as_hours() / 24;
         assert_eq!(days, 1, "of decisions after none, one and two days");
+        assert_eq!(median((today - 9, today - 1)).await, None, "nothing was decided in these");
     }
 
     async fn a_request_is_claimed_once_and_finished_once(server: Server) {

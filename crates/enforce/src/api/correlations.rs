@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use incident::desk::{Access, Condition, Count, Desk, Field, Order, Scalar};
+use incident::files;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,16 +12,18 @@ use web::people::Hidden;
 use web::{Problem, Viewer};
 
 use super::may_read;
-use crate::console::{Answer, Console, access, recipient};
+use crate::console::{Answer, Console, access, recipient, told_words};
 
 /// Recipients of one incident whose others are counted.
 const RECIPIENTS: usize = 10;
+/// Matched values and files of one incident whose others are counted.
+const VALUES: usize = 5;
 
 /// A field, and how many incidents share its values; this one is among them.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Correlation {
-    /// `incident.sender`, `incident.recipient`, `incident.policy.id`.
+    /// `incident.sender`, `incident.recipient`, `incident.policy.id`; ours besides: `incident.match`, `incident.file` (by name).
     variable: &'static str,
     label: &'static str,
     correlation_values: Vec<CorrelationValue>,
@@ -48,7 +51,7 @@ pub(super) async fn correlations(
     may_read(&viewer)?;
     let access = access(&viewer);
     let incident = console.desk.look(&access, id).await?.ok_or(Problem::NotFound)?.incident;
-    let (desk, summary) = (&console.desk, incident.summary);
+    let (desk, summary) = (&console.desk, &incident.summary);
     let mut told = Vec::new();
     if !summary.sender.is_empty() {
         let same = Condition::is(Field::Sender, summary.sender.as_str());
@@ -74,12 +77,32 @@ pub(super) async fn correlations(
     }
     let same = Condition::Is(Field::PolicyId, vec![Scalar::Number(summary.policy_id.into())]);
     let number = summary.policy_id.to_string();
-    let value = counted(desk, &access, number, Some(summary.policy), same).await?;
+    let value = counted(desk, &access, number, Some(summary.policy.clone()), same).await?;
     told.push(Correlation {
         variable: "incident.policy.id",
         label: "Policy",
         correlation_values: vec![value],
     });
+    if !viewer.hides(Hidden::Matches) {
+        let mut texts: Vec<&str> = incident.matches.iter().map(|found| found.text.as_str()).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        let mut values = Vec::new();
+        for text in texts.into_iter().take(VALUES) {
+            let shown = if viewer.may_see_matches() { text.to_owned() } else { incident::mask(text) };
+            values.push(counted(desk, &access, shown, None, Condition::is(Field::MatchedValue, text)).await?);
+        }
+        told.push(Correlation { variable: "incident.match", label: "Match", correlation_values: values });
+    }
+    if !viewer.hides(Hidden::Matches) && !viewer.hides(Hidden::Attachments) {
+        let mut values = Vec::new();
+        for name in files::named(&incident.matches, &incident.unscannable).into_iter().take(VALUES) {
+            let same = Condition::is(Field::MatchedValue, files::value(&name));
+            let shown = told_words(&viewer, &summary, &name);
+            values.push(counted(desk, &access, shown, None, same).await?);
+        }
+        told.push(Correlation { variable: "incident.file", label: "File", correlation_values: values });
+    }
     Ok(Json(told).into_response())
 }
 

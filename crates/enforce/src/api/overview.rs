@@ -242,7 +242,7 @@ pub(super) async fn summary(
         by_status: grouped(Facet::Status).await?,
         by_prevent_status: grouped(Facet::PreventStatus).await?,
         by_server: grouped(Facet::Server).await?,
-        median_to_decision_milliseconds: console.desk.median_to_decision(&access).await?,
+        median_to_decision_milliseconds: console.desk.median_to_decision(&access, days).await?,
     };
     Ok(Json(told).into_response())
 }

@@ -73,7 +73,7 @@ pub(super) async fn show(
         desk.summary(&access, Facet::Sender, days),
         desk.trend(&access, Facet::Severity, days),
         desk.trend(&access, Facet::PreventStatus, days),
-        desk.median_to_decision(&access),
+        desk.median_to_decision(&access, days),
     )?;
     let of = |groups: &[Group], keys: &[&str]| {
         groups.iter().filter(|group| keys.contains(&group.key.as_str())).map(|group| group.count).sum::<u64>()

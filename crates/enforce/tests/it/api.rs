@@ -355,7 +355,16 @@ async fn each_call_about_one_incident_is_answered() {
     assert_eq!(statuses[0], json!({ "id": 1, "name": "New" }));
     let prevents = connector.get("/incidents/protectOrPreventStatuses").await;
     assert!(prevents.as_array().unwrap().contains(&json!({ "id": 62, "name": "REMEDIATION_OVERRIDEN" })));
-    connector.get(&format!("/incidents/{id}/correlations")).await;
+    let shared = connector.get(&format!("/incidents/{id}/correlations")).await;
+    let of = |variable: &str| {
+        let all = shared.as_array().unwrap().iter();
+        all.filter(|one| one["variable"] == variable).map(|one| one["correlationValues"].clone()).next()
+    };
+    let files = of("incident.file").unwrap_or_else(|| panic!("{shared}"));
+    assert_eq!([0, 1].map(|at| files[at]["value"].clone()), ["offer.zip", "q3.xlsx"].map(|name| json!(name)));
+    assert!(files[0]["countAllDays"].as_u64() >= Some(1), "{shared}");
+    let found = of("incident.match").unwrap_or_else(|| panic!("{shared}"));
+    assert!(found[0]["countSevenDays"].as_u64() >= Some(1), "{shared}");
     connector.get(&format!("/incidents/{id}/notes")).await;
     // This role does not see originals; the administrator does.
     let (status, _) = connector.ask(Method::GET, &format!("/incidents/{id}/originalMessage"), None).await;

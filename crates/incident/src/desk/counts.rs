@@ -153,11 +153,17 @@ impl Desk {
             .collect()
     }
 
-    /// The median of the time from a message to its decision, in milliseconds, of the latest thousand decisions.
-    pub async fn median_to_decision(&self, access: &Access) -> Result<Option<i64>, Error> {
+    /// The median of the time from a message to its decision, in milliseconds, of the latest thousand decisions of these days
+    /// (since 1970, UTC, both included).
+    pub async fn median_to_decision(
+        &self,
+        access: &Access,
+        (from, to): (i64, i64),
+    ) -> Result<Option<i64>, Error> {
         let mut writer = self.select("decided_at - received_at AS took", access, &Condition::everything());
-        writer.sql.push_str(" AND decided_at IS NOT NULL ORDER BY decided_at DESC LIMIT ?");
-        writer.values.push(DECISIONS.into());
+        writer.sql.push_str(" AND decided_at >= ? AND decided_at < ? ORDER BY decided_at DESC LIMIT ?");
+        let begin = |day: i64| day.saturating_mul(DAY);
+        writer.values.extend(values![begin(from), begin(to.saturating_add(1)), DECISIONS]);
         let rows = self.database().fetch(&writer.sql, writer.values).await?;
         let mut took =
             rows.iter().map(|row| Ok(row.get::<i64>("took")?.max(0))).collect::<Result<Vec<_>, Error>>()?;
