@@ -67,6 +67,23 @@ fn a_number_that_counts_near_a_word_and_beside_another_counts_once_for_each() {
 }
 
 #[test]
+fn numbers_beside_words_are_found_in_each_of_several_texts_whether_few_lines_or_all_are_looked_at() {
+    let set = one("[[rule]]\nname = \"near\"\nidentifier = \"m\"\n");
+    // Long enough that each text is read alone.
+    let (clean, words) = ("naïve lines without it\n".repeat(4_000), "of the größte account\n".repeat(4_000));
+    let few = format!("{clean}account 0018\n");
+    let all = format!("{words}0026\n{words}{clean}0034\n");
+    for (body, files, count) in [
+        (few.as_str(), [("a.txt", all.as_str()), ("b.txt", clean.as_str())], Some(2)),
+        (clean.as_str(), [("a.txt", few.as_str()), ("b.txt", all.as_str())], Some(2)),
+        (all.as_str(), [("a.txt", all.as_str()), ("b.txt", "0018")], Some(2)),
+        (words.as_str(), [("a.txt", clean.as_str()), ("b.txt", "0018")], None),
+    ] {
+        assert_eq!(with_files(body, &files).count(&set), count);
+    }
+}
+
+#[test]
 fn words_of_one_alternative_do_not_stand_for_those_of_another() {
     let rule = "[[rule]]\nname = \"r\"\nany = [{ all = [{ identifier = \"n\" }, { keywords = \"plan\" }] }, { keywords = \"red\" }]\n";
     let set = one(rule);

@@ -101,6 +101,8 @@ struct Gatherer<'g, 'm> {
     hits: usize,
     /// By pattern: identifiers that are looked for because a word that they need is there.
     wanted: Vec<bool>,
+    /// The text that was looked at last, made ready, and its number: it may have to be looked at again.
+    ready: Option<(u32, Prepared<'m>)>,
     /// Whether this is the pass for the lists that were delayed; [`Self::wanted`] stays as it is.
     late_lists: bool,
     out: Gathered,
@@ -117,6 +119,7 @@ impl<'g, 'm> Gatherer<'g, 'm> {
             room: SHARED,
             hits: 0,
             wanted: Vec::new(),
+            ready: None,
             late_lists: false,
             out: Gathered::default(),
         }
@@ -226,9 +229,20 @@ impl<'g, 'm> Gatherer<'g, 'm> {
     }
 
     /// Tells of each match in texts that are read as one.
-    fn look(&mut self, joined: &Joined<'_>, tell: &mut dyn FnMut(&mut Self, Found)) {
+    fn look(&mut self, joined: &Joined<'m>, tell: &mut dyn FnMut(&mut Self, Found)) {
+        self.ready = None;
+        match joined.alone() {
+            Some(text) => {
+                let text = Prepared::new(text);
+                self.look_at(&text, joined, tell);
+                self.ready = Some((joined.first(), text));
+            }
+            None => self.look_at(&Prepared::new(joined.text()), joined, tell),
+        }
+    }
+
+    fn look_at(&mut self, text: &Prepared<'_>, joined: &Joined<'_>, tell: &mut dyn FnMut(&mut Self, Found)) {
         let matcher = &self.set.engine.matcher;
-        let text = Prepared::new(joined.text());
         let wanted = std::mem::take(&mut self.wanted);
         let late_lists = self.late_lists;
         let mut tell_placed = |hit: Hit| {
@@ -237,9 +251,9 @@ impl<'g, 'm> Gatherer<'g, 'm> {
             self.hurries(joined.first())
         };
         match joined.is_alone() {
-            _ if late_lists => matcher.scan_later(&text, &wanted, &mut tell_placed),
-            true => matcher.scan_now(&text, &mut tell_placed),
-            false => matcher.scan_joined(&text, joined.begins(), &mut tell_placed),
+            _ if late_lists => matcher.scan_later(text, &wanted, &mut tell_placed),
+            true => matcher.scan_now(text, &mut tell_placed),
+            false => matcher.scan_joined(text, joined.begins(), &mut tell_placed),
         }
         self.wanted = wanted;
     }
@@ -264,24 +278,33 @@ impl<'g, 'm> Gatherer<'g, 'm> {
     /// Looks for the identifiers that are wanted.
     fn look_later(&mut self, row: Range<u32>) {
         let wanted = std::mem::take(&mut self.wanted);
+        let ready = self.ready.take();
         for joined in self.joined(row) {
             if self.is_late(joined.first()) {
                 break;
             }
+            let ready = ready.as_ref().filter(|(number, _)| joined.is_alone() && *number == joined.first());
             for lines in self.lines_to_look_at(&joined) {
-                let text = Prepared::new(joined.text().get(lines.clone()).unwrap_or_default());
-                self.set.engine.matcher.scan_later(&text, &wanted, &mut |hit| {
-                    let span = lines.start + hit.span.start..lines.start + hit.span.end;
-                    let hit = Hit { span, ..hit };
-                    let Some(found) = Found::in_joined(&joined, &hit) else {
-                        return ControlFlow::Continue(());
-                    };
-                    self.note(found);
-                    self.hurries(joined.first())
-                });
+                match ready.filter(|(_, text)| lines.len() == text.text().len()) {
+                    Some((_, text)) => self.look_later_at(text, 0, &joined, &wanted),
+                    None => {
+                        let text = joined.text().get(lines.clone()).unwrap_or_default();
+                        self.look_later_at(&Prepared::new(text), lines.start, &joined, &wanted);
+                    }
+                }
             }
         }
         self.wanted = wanted;
+    }
+
+    /// Looks for the identifiers that are wanted in a stretch that begins at a place of a text.
+    fn look_later_at(&mut self, text: &Prepared<'_>, begin: usize, joined: &Joined<'_>, wanted: &[bool]) {
+        self.set.engine.matcher.scan_later(text, wanted, &mut |hit| {
+            let hit = Hit { span: begin + hit.span.start..begin + hit.span.end, ..hit };
+            let Some(found) = Found::in_joined(joined, &hit) else { return ControlFlow::Continue(()) };
+            self.note(found);
+            self.hurries(joined.first())
+        });
     }
 
     /// The lines in which matches near the row's words can be; all where the words are many or stand in other texts.
@@ -347,6 +370,7 @@ impl<'g, 'm> Gatherer<'g, 'm> {
         if self.want() {
             self.look_later(row.clone());
         }
+        self.ready = None;
         if self.row.is_empty() {
             return;
         }

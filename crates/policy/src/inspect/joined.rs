@@ -66,6 +66,14 @@ impl<'m> Joined<'m> {
         &self.text
     }
 
+    /// The text of one that stands alone, which lasts as long as the mail does.
+    pub(super) fn alone(&self) -> Option<&'m str> {
+        match self.text {
+            Cow::Borrowed(text) => Some(text),
+            Cow::Owned(_) => None,
+        }
+    }
+
     /// The number of the first text.
     pub(super) fn first(&self) -> u32 {
         self.first

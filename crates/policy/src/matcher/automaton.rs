@@ -221,13 +221,14 @@ impl Tables {
         })
     }
 
-    /// Moore's partition refinement: the block of each state, and how many there are.
+    /// Moore's partition refinement: the block of each state, and how many there are. States that are differently far from where
+    /// something fits behave differently: begun with that, it is done in a few rounds, and not in as many as a shape is long.
     fn minimal(&self) -> (Vec<u32>, usize) {
-        let mut blocks: HashMap<&[u16], u32> = HashMap::new();
+        let mut blocks: HashMap<(u32, &[u16]), u32> = HashMap::new();
         let mut block_of: Vec<u32> = Vec::with_capacity(self.fits.len());
-        for fits in &self.fits {
+        for (fits, left) in self.fits.iter().zip(self.left()) {
             let number = blocks.len() as u32;
-            block_of.push(*blocks.entry(fits).or_insert(number));
+            block_of.push(*blocks.entry((left, fits)).or_insert(number));
         }
         let mut count = blocks.len() as u32;
         loop {
@@ -249,6 +250,25 @@ impl Tables {
         }
     }
 
+    /// For each state, the fewest octets after which something fits.
+    fn left(&self) -> Vec<u32> {
+        let mut left: Vec<u32> =
+            self.fits.iter().map(|fits| if fits.is_empty() { u32::MAX } else { 0 }).collect();
+        loop {
+            let mut same = true;
+            // Most ways lead to states that were found later.
+            for state in (0..left.len()).rev() {
+                let nearest = self.row(state).iter().map(|to| left[*to as usize]).min().unwrap_or(u32::MAX);
+                let own = left[state].min(nearest.saturating_add(1));
+                same &= own == left[state];
+                left[state] = own;
+            }
+            if same {
+                return left;
+            }
+        }
+    }
+
     fn row(&self, state: usize) -> &[u32] {
         &self.next[state * self.class_count..][..self.class_count]
     }
@@ -256,9 +276,11 @@ impl Tables {
     /// A number that is equal for states of one block that lead to the same blocks.
     fn print(&self, state: usize, block_of: &[u32]) -> u64 {
         const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
-        let blocks = self.row(state).iter().map(|to| block_of[*to as usize]);
-        blocks.fold(u64::from(block_of[state]), |print, block| {
-            (print.rotate_left(5) ^ u64::from(block)).wrapping_mul(ODD)
+        // A sum, so that no step waits for the one before.
+        let blocks = self.row(state).iter().zip(1..).map(|(to, class)| (block_of[*to as usize], class));
+        blocks.fold(u64::from(block_of[state]), |print, (block, class): (u32, u64)| {
+            let mixed = (u64::from(block) | class << 32).wrapping_mul(ODD);
+            print.wrapping_add((mixed ^ mixed >> 31).wrapping_mul(ODD))
         })
     }
 

@@ -4,7 +4,7 @@
 //! Each group of shapes has a bit, so that one look answers for all of them. Before that a coarser look, at kinds of groups only,
 //! shuts the gate before most words of prose.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::Boundary;
@@ -286,7 +286,7 @@ impl Gate {
                 continue;
             }
             let mut by_class = vec![false; count * count];
-            let mut next = States::new();
+            let mut next = BTreeSet::new();
             for one in 0..count {
                 let middle = paths.after(&states, &[one]);
                 let fits = paths.fits(&middle);
@@ -302,6 +302,7 @@ impl Gate {
                     *open |= kind;
                 }
             }
+            let next: States = next.into_iter().collect();
             ended |= paths.fits(&paths.after(&states, &all)) || paths.fits(&next);
             states = next;
         }
@@ -339,7 +340,7 @@ impl Gate {
     fn add_digits(&mut self, paths: &Paths<'_>) {
         let mut states = paths.start();
         for by_digits in &mut self.digits {
-            let mut next = States::new();
+            let mut next = BTreeSet::new();
             for (index, open) in by_digits.iter_mut().enumerate() {
                 let digit = |value: usize| paths.class(b'0' + value as u8);
                 let one = paths.after(&states, &[digit(index / 10)]);
@@ -349,7 +350,7 @@ impl Gate {
                 }
                 next.extend(two);
             }
-            states = next;
+            states = next.into_iter().collect();
         }
     }
 

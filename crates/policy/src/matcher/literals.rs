@@ -1,8 +1,10 @@
 //! Finds literal strings at any place of a text, letters of ASCII in any case: samples windows of a few octets
-//! against a bitmap, every n-th octet where all strings are long enough, and compares only behind it.
+//! against a bitmap, every n-th octet where all strings are long enough, and compares only behind it. A few
+//! strings are found by their rarest octets instead.
 
 use memchr::{memchr_iter, memchr2_iter, memchr3_iter};
 
+use super::rare::{self, Rare};
 use super::table::{LOWER, MIX, Table, load};
 use super::words::Words;
 
@@ -24,6 +26,8 @@ pub(super) struct Literals {
     /// Lower case in ASCII.
     strings: Vec<Box<[u8]>>,
     single: Single,
+    /// Strings that are few.
+    rare: Vec<Rare>,
     windows: Vec<Windows>,
     /// Strings that count only where a word begins with them, by their first octets.
     heads: Option<Windows>,
@@ -80,8 +84,12 @@ impl Literals {
         };
         let single = Single::new(&strings, &of(1..=1));
         let shortest = |ids: &[u32]| ids.iter().map(|id| strings[*id as usize].len()).min().unwrap_or(0);
+        let mut few = of(rare::SHORTEST..=usize::MAX);
+        few.truncate(if few.len() > rare::MOST { 0 } else { rare::MOST });
+        let rare: Vec<Rare> = few.iter().map(|id| Rare::new(*id, &strings[*id as usize])).collect();
         let mut windows = Vec::new();
-        for ids in [of(2..=2), of(3..=WIDEST - 1), of(WIDEST..=usize::MAX)] {
+        for mut ids in [of(2..=2), of(3..=WIDEST - 1), of(WIDEST..=usize::MAX)] {
+            ids.retain(|id| !few.contains(id));
             // Wide windows seldom stand anywhere by chance; of a few strings narrow ones do not either, and take longer steps.
             let width = match shortest(&ids) {
                 0 => continue,
@@ -100,7 +108,7 @@ impl Literals {
         let heads = (!starts.is_empty()).then(|| Windows::new(&strings, &starts, narrowest(&starts), 1));
         let tails = (!ends.is_empty()).then(|| Windows::of_ends(&strings, &ends, narrowest(&ends)));
         let numbers = starts.iter().any(|id| strings[*id as usize][0].is_ascii_digit());
-        Self { strings, single, windows, heads, numbers, tails }
+        Self { strings, single, rare, windows, heads, numbers, tails }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -143,6 +151,16 @@ impl Literals {
         }
         if !self.single.find(text, found) {
             return steps;
+        }
+        for rare in &self.rare {
+            let string = &self.strings[rare.id as usize];
+            let mut tell = |at: usize| {
+                steps += string.len() as u64;
+                !text[at..at + string.len()].eq_ignore_ascii_case(string) || found(rare.id, at)
+            };
+            if !rare.find(text, &mut tell) {
+                return steps;
+            }
         }
         for windows in &self.windows {
             steps += windows.find(&self.strings, text, found);
@@ -347,7 +365,16 @@ fn window_hash(eight: u64, width: usize) -> u64 {
 mod tests {
     use super::*;
 
+    /// Where strings stand: the same whether they are few or not.
     fn places(strings: &[&str], text: &str) -> Vec<(u32, usize)> {
+        let few = places_of(strings, text);
+        let many: Vec<&str> =
+            strings.iter().copied().chain(["<one more>", "<two more>", "<and more>"]).collect();
+        assert_eq!(places_of(&[many.as_slice(), &["<yet more>"]].concat(), text), few);
+        few
+    }
+
+    fn places_of(strings: &[&str], text: &str) -> Vec<(u32, usize)> {
         let literals = Literals::new(strings.iter().map(|s| s.as_bytes().to_vec()).collect());
         let mut all = Vec::new();
         literals.find(text.as_bytes(), &Words::ascii(text.as_bytes()), &[], &mut |id, at| {

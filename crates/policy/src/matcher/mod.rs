@@ -50,6 +50,7 @@ mod phrases;
 mod prepared;
 #[cfg(test)]
 mod properties;
+mod rare;
 pub mod reference;
 mod regexes;
 mod scan;

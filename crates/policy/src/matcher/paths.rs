@@ -7,8 +7,8 @@ use super::automaton::Automata;
 use super::gate::{SECOND, SORTS, sort};
 use super::groups::Groups;
 
-/// States of an automaton that a text may have led to.
-pub(super) type States = BTreeSet<u16>;
+/// States of an automaton that a text may have led to, each once and in order.
+pub(super) type States = Vec<u16>;
 
 /// An automaton of a group, and which octets lead on in it.
 pub(super) struct Paths<'a> {
@@ -50,7 +50,7 @@ impl<'a> Paths<'a> {
     }
 
     pub(super) fn start(&self) -> States {
-        States::from([self.automata.start])
+        vec![self.automata.start]
     }
 
     /// From every state something fits in the end: states are all that says whether a shape may go on.
@@ -59,7 +59,10 @@ impl<'a> Paths<'a> {
             let state = *state;
             classes.iter().map(move |class| self.automata.after(state, *class)).filter(|next| *next != 0)
         };
-        states.iter().flat_map(next).collect()
+        let mut after: States = states.iter().flat_map(next).collect();
+        after.sort_unstable();
+        after.dedup();
+        after
     }
 
     pub(super) fn class(&self, octet: u8) -> usize {
