@@ -566,6 +566,23 @@ fn an_attachment_that_cannot_be_read_does_not_end_its_message() {
 }
 
 #[test]
+fn properties_beyond_those_that_are_read_are_named() {
+    let set = |count: u32| {
+        let slots: Vec<u8> =
+            (2..count + 2).flat_map(|id| [id, 8 + 8 * count]).flat_map(u32::to_le_bytes).collect();
+        let value = [&30_u32.to_le_bytes()[..], &7_u32.to_le_bytes(), b"Zephyr\0\0"].concat();
+        let head = [&[0; 24][..], &1_u32.to_le_bytes(), &[0; 16], &48_u32.to_le_bytes()].concat();
+        [&head[..], &[0; 4], &count.to_le_bytes(), &slots, &value].concat()
+    };
+    for (count, expected) in [(4_096, vec![]), (4_097, vec![("properties", Reason::TooManyParts)])] {
+        let octets = compound(&[("/Contents", b"A text."), ("/\u{5}SummaryInformation", &set(count))]);
+        let opened = opened("many.ole", &octets);
+        assert!(at(&opened, "properties").contains("Zephyr"));
+        assert_eq!(named(&opened), expected, "{count}");
+    }
+}
+
+#[test]
 fn notebooks_give_their_texts_and_files_and_are_named() {
     let sign = b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3";
     let file = b"\xe7\x16\xe3\xbd\x65\x26\x11\x45\xa4\xc4\x8d\x4d\x0b\x7a\x9e\xac";

@@ -9,6 +9,8 @@ use crate::{AmbiguityReason, DocumentRequest, FileKind, Kind, Reason};
 const SIGNATURE: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 /// Directory entries of one file.
 const MAX_ENTRIES: usize = 200_000;
+/// Properties of one set.
+const MAX_PROPERTIES: usize = 4_096;
 const NONE: u32 = 0xffff_fff0;
 
 /// A storage or stream.
@@ -394,11 +396,14 @@ pub(super) fn properties(octets: &[u8], place: &str, out: &mut Output<'_>) -> Re
     for section in 0..sections {
         let Some(start) = u32_at(octets, 28 + section * 20 + 16) else { break };
         let Some(set) = octets.get(start as usize..) else { continue };
-        let count = u32_at(set, 4).unwrap_or(0).min(4096) as usize;
+        let count = u32_at(set, 4).unwrap_or(0) as usize;
         let mut page = 1252;
-        let slots: Vec<(u32, usize)> = (0..count)
+        let slots: Vec<(u32, usize)> = (0..count.min(MAX_PROPERTIES))
             .map_while(|index| Some((u32_at(set, 8 + index * 8)?, u32_at(set, 12 + index * 8)? as usize)))
             .collect();
+        if slots.len() < count && slots.len() == MAX_PROPERTIES {
+            out.unscannable(&spot, Reason::TooManyParts);
+        }
         for (id, at) in &slots {
             if *id == 1 {
                 page = u16_at(set, at + 4).unwrap_or(1252);
