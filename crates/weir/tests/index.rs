@@ -38,6 +38,18 @@ impl Site {
         (output.status.code().unwrap_or(-1), read(output.stdout), read(output.stderr))
     }
 
+    /// What a terminal shows that runs the command line; `script` of util-linux is the terminal.
+    fn at_a_terminal(&self, line: &str) -> String {
+        let output = Command::new("script")
+            .args(["--quiet", "--return", "--command", line, "/dev/null"])
+            .current_dir(self.0.path())
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     fn policy(&self, condition: &str) {
         self.write(
             "policies/own.toml",
@@ -90,6 +102,24 @@ fn a_table_is_indexed_and_asked() {
     let (code, out, _) = site.run(&["index", "list", "--format", "json"]);
     let listed: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, listed["count"].as_u64(), listed["source"].as_str()), (0, Some(1), Some("people.csv")));
+}
+
+#[test]
+fn a_terminal_sees_how_far_reading_a_table_is_and_a_pipe_does_not() {
+    let site = Site::new();
+    site.write("people.csv", TABLE);
+    let columns = ["--name", "people", "--columns", "First:name,Last:name,SSN:number"];
+    let weir = env!("CARGO_BIN_EXE_weir");
+    let line = format!("{weir} index exact {} people.csv", columns.join(" "));
+    let shown = site.at_a_terminal(&line);
+    assert!(shown.contains("53 B of 53 B"), "{shown:?}");
+    // The bar goes when it is done, and what is said of the table stands.
+    let (bar, said) = shown.split_once("\u{1b}[2K").unwrap();
+    assert!(bar.contains("left") && said.contains("rows taken"), "{shown:?}");
+    let (code, out, err) =
+        site.run(&["index", "exact", columns[0], columns[1], columns[2], columns[3], "people.csv"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(!out.contains("53 B") && !out.contains('\u{1b}'), "{out:?}");
 }
 
 #[test]
