@@ -57,7 +57,7 @@ pub(crate) async fn ask(journal: Arc<Journal>) -> Result<()> {
     desk.trend(&all, Facet::Severity, days).await?;
     println!("trend: {:.1?}", began.elapsed());
     let began = Instant::now();
-    desk.median_to_decision(&all).await?;
+    desk.median_to_decision(&all, days).await?;
     println!("median: {:.1?}", began.elapsed());
     Ok(())
 }

@@ -98,7 +98,7 @@ pub(super) async fn correlations(
         let mut values = Vec::new();
         for name in files::named(&incident.matches, &incident.unscannable).into_iter().take(VALUES) {
             let same = Condition::is(Field::MatchedValue, files::value(&name));
-            let shown = told_words(&viewer, &summary, &name);
+            let shown = told_words(&viewer, summary, &name);
             values.push(counted(desk, &access, shown, None, same).await?);
         }
         told.push(Correlation { variable: "incident.file", label: "File", correlation_values: values });

@@ -143,8 +143,7 @@ impl Enforce {
         // What nobody used for a month is forgotten.
         let old = now.as_millisecond() - SignedDuration::from_hours(30 * 24).as_millis() as i64;
         transaction.run("DELETE FROM enroll_token WHERE expires_at < ?", values![old]).await?;
-        let detail =
-            format!("counts once, for {} h; hosts: {}", new.valid.as_hours(), new.names.join(", "));
+        let detail = format!("counts once, for {} h; hosts: {}", new.valid.as_hours(), new.names.join(", "));
         self.commit(transaction, actor, ["SERVER_TOKEN_MADE", &new.name, &detail]).await?;
         Ok(token.text())
     }
