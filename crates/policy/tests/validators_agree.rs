@@ -204,6 +204,12 @@ const EXCUSES: &[Excuse] = &[
         "ours: sex is 1, 2, 3, 4, 7 or 8 and the month one of INSEE's; the other checks the key only",
     ),
     ("gb_nhs", Theirs, |c| c.one_digit(), ONE_DIGIT),
+    (
+        "gb_upn",
+        Ours,
+        |c| c.answer == "InvalidComponent",
+        "even: authorities come and go, the check letter stays",
+    ),
     ("gr_afm", Theirs, |c| c.digits.len() < 9, LEADING),
     (
         "iban",

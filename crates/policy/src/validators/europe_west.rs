@@ -13,6 +13,7 @@ pub(super) const TABLE: &[Validator] = &[
     compacted("at_tin", at_tin, "Austria tax number (Abgabenkontonummer), Luhn"),
     compacted("be_nn", be_nn, "Belgium national register number, mod 97"),
     compacted("be_bis", be_bis, "Belgium BIS number, mod 97"),
+    compacted("be_eid", be_eid, "Belgium identity card number, mod 97"),
     compacted("be_vat", be_vat, "Belgium enterprise number, mod 97"),
     compacted("ch_ahv", ch_ahv, "Switzerland AHV/AVS number, EAN-13 check digit"),
     compacted("ch_uid", ch_uid, "Switzerland enterprise number (UID), mod 11"),
@@ -34,6 +35,7 @@ pub(super) const TABLE: &[Validator] = &[
     compacted("gb_nino", gb_nino, "United Kingdom National Insurance number"),
     compacted("gb_nhs", gb_nhs, "United Kingdom NHS number, mod 11"),
     compacted("gb_chi", gb_chi, "Scotland CHI number: date of birth, mod 11"),
+    compacted("gb_upn", gb_upn, "England Unique Pupil Number, check letter mod 23"),
     compacted("gb_utr", gb_utr, "United Kingdom Unique Taxpayer Reference"),
     compacted("gb_vat", gb_vat, "United Kingdom VAT number, mod 97"),
     compacted(
@@ -90,6 +92,13 @@ fn be_register(c: &str) -> bool {
         body > 0
             && ((97 - body % 97 == check && born(1900))
                 || (year < 50 && 97 - (body + 2_000_000_000) % 97 == check && born(2000)))
+    })
+}
+
+fn be_eid(c: &str) -> bool {
+    all_digits::<12>(c, |d| {
+        let rest = value(&d[..10]) % 97;
+        value(d) > 0 && i64::from(small(&d[10..])) == if rest == 0 { 97 } else { rest }
     })
 }
 
@@ -265,6 +274,24 @@ fn gb_chi(c: &str) -> bool {
             .is_some_and(|d| date_in_either_century(small(&d[4..6]), small(&d[2..4]), small(&d[..2])))
 }
 
+/// A check letter, the authority, the school, the year and a serial number, of which the last may be a letter: without I, O and S.
+fn gb_upn(c: &str) -> bool {
+    const LETTERS: &[u8] = b"ABCDEFGHJKLMNPQRTUVWXYZ";
+    let octets = c.as_bytes();
+    let place = |octet: &u8| match octet {
+        b'0'..=b'9' => Some(usize::from(octet - b'0')),
+        octet => LETTERS.iter().position(|letter| letter == octet),
+    };
+    let is_shaped = octets.len() == 13 && octets[1..12].iter().all(u8::is_ascii_digit) && octets[1] != b'0';
+    let places = octets
+        .get(1..)
+        .unwrap_or_default()
+        .iter()
+        .zip(2..)
+        .map(|(octet, weight)| Some(place(octet)? * weight));
+    is_shaped && places.sum::<Option<usize>>().is_some_and(|sum| LETTERS[sum % 23] == octets[0])
+}
+
 fn gb_utr(c: &str) -> bool {
     all_digits::<10>(c.strip_suffix('K').unwrap_or(c), |d| {
         let rest = weighted(&d[1..], &[6, 7, 8, 9, 10, 5, 4, 3, 2]) % 11;
@@ -401,6 +428,7 @@ mod tests {
             ("at_uid", "ATU13585627", "ATU13585626"),
             ("at_svnr", "1237 010180", "2237 010180"),
             ("be_nn", "85.07.30-033 28", "85.07.30-033 27"),
+            ("be_eid", "591-1917064-58", "591-1917064-85"),
             ("be_vat", "BE 0428.759.497", "BE 0431.150.351"),
             ("ch_ahv", "756.9217.0769.85", "756.9217.0769.84"),
             ("ch_uid", "CHE-100.155.212", "CHE-100.155.213"),
@@ -418,6 +446,7 @@ mod tests {
             ("fr_tva", "FR 40 303 265 045", "FR 84 323 140 391"),
             ("gb_nino", "AB 12 34 56 C", "QQ 12 34 56 C"),
             ("gb_nhs", "943 476 5870", "943 476 5919x"),
+            ("gb_upn", "B801200005001", "A801200005001"),
             ("gb_utr", "1955839661", "2955839661"),
             ("gb_vat", "GB 980 7806 84", "GB 802311781"),
             ("gb_driving_licence", "MORGA 657054 SM9IJ", "MORGA 697054 SM9IJ"),

@@ -27,6 +27,7 @@ MAP = {
     'au_acn': 'au.acn',
     'au_tfn': 'au.tfn',
     'be_bis': 'be.bis',
+    'be_eid': 'be.eid',
     'be_nn': 'be.nn',
     'be_vat': 'be.vat',
     'bech32': 'bitcoin',
@@ -77,6 +78,7 @@ MAP = {
     'fr_siret': 'fr.siret',
     'fr_tva': 'fr.tva',
     'gb_nhs': 'gb.nhs',
+    'gb_upn': 'gb.upn',
     'gb_utr': 'gb.utr',
     'gb_vat': 'gb.vat',
     'gh_tin': 'gh.tin',
@@ -203,7 +205,7 @@ NOT_OURS = {
         'isni', 'ro.onrc', 'si.maticna', 'sn.ninea',
     ],
     "too short, or without a check, for mail": [
-        'ad.nrt', 'ar.dni', 'be.eid', 'eg.tn', 'fi.veronumero', 'fo.vn', 'gb.upn', 'imsi', 'li.peid', 'sm.coe',
+        'ad.nrt', 'ar.dni', 'eg.tn', 'fi.veronumero', 'fo.vn', 'imsi', 'li.peid', 'sm.coe',
     ],
     "countries that are left out so far": [
         'al.nipt', 'az.voen', 'cr.cpf', 'cr.cpj', 'cr.cr', 'dz.nif', 'gn.nifp', 'mc.tva', 'me.pib',
@@ -267,6 +269,7 @@ EXTRA = {
     ],
     'fr_tva': ['40303265045', 'K7399859412', '4Z123456782'],
     'gb_nhs': ['1111111111'],
+    'gb_upn': ['T999200005001'],
     'gb_vat': ['980780684', 'GD001'],
     'gh_tin': ['C0000803561'],
     'gr_afm': [
