@@ -270,7 +270,8 @@ impl Weir {
             if let Some(status) = self.process.as_mut().and_then(|child| child.try_wait().ok().flatten()) {
                 return Err(format!("it ended with {status}"));
             }
-            if TcpStream::connect(self.prevent.listen).is_ok() {
+            let starts = || self.ops("/metrics").is_err_and(|why| why.contains("starting: "));
+            if TcpStream::connect(self.prevent.listen).is_ok() && !starts() {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(10));

@@ -145,7 +145,7 @@ fn testing_the_integration() {
     let snapshot = rita.get(&format!("/incidents/{}", ids[0]));
     let snapshot =
         snapshot.shows("offer one").shows("Card numbers").shows("Approve").shows("Reject").shows("Custom");
-    snapshot.shows("Copies at the gateway").shows("bob@other.example held");
+    snapshot.shows("Copies at the gateway").shows("bob@other.example for").shows("(version 1) held");
     let center = gateway.person("carl", "Remediator");
     let waiting = listed(&center, "state=held");
     assert_eq!(waiting.len(), 3, "{waiting:?}");
