@@ -163,7 +163,7 @@ fn testing_the_integration() {
         told(&enforce, ids[0], text);
     }
     assert_eq!(enforce.incident(ids[0])["prevent_status"], prevent_status::APPROVED);
-    rita.get(&format!("/incidents/{}", ids[0])).shows("bob@other.example delivered");
+    rita.get(&format!("/incidents/{}", ids[0])).shows("bob@other.example in").shows("/delivered delivered");
     // The recipient has it, without the marks, its octets as they were sent.
     let delivered = gateway.wait_for_delivered(2);
     let arrived =
