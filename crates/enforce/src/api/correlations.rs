@@ -84,11 +84,8 @@ pub(super) async fn correlations(
         correlation_values: vec![value],
     });
     if !viewer.hides(Hidden::Matches) {
-        let mut texts: Vec<&str> = incident.matches.iter().map(|found| found.text.as_str()).collect();
-        texts.sort_unstable();
-        texts.dedup();
         let mut values = Vec::new();
-        for text in texts.into_iter().take(VALUES) {
+        for text in incident.matched_values().into_iter().take(VALUES) {
             let shown = if viewer.may_see_matches() { text.to_owned() } else { incident::mask(text) };
             values.push(counted(desk, &access, shown, None, Condition::is(Field::MatchedValue, text)).await?);
         }

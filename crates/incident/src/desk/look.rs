@@ -151,10 +151,7 @@ impl Desk {
             let same = Condition::is(Field::Recipient, recipient.as_str()).and(other.clone());
             found.recipients.push((recipient.clone(), self.count(access, &same).await?));
         }
-        let mut values: Vec<&str> = incident.matches.iter().map(|found| found.text.as_str()).collect();
-        values.sort_unstable();
-        values.dedup();
-        for value in values.into_iter().take(CORRELATED) {
+        for value in incident.matched_values().into_iter().take(CORRELATED) {
             let same = Condition::is(Field::MatchedValue, value).and(other.clone());
             found.values.push((value.to_owned(), self.count(access, &same).await?));
         }
@@ -171,6 +168,16 @@ impl Desk {
         let condition = same.and(Condition::Not(Box::new(one(incident.summary.id))));
         let search = Search { condition, limit: 200, ..Search::default() };
         Ok(self.page(access, &search).await?.rows)
+    }
+}
+
+impl Incident {
+    /// The values that were matched, each once, in order.
+    pub fn matched_values(&self) -> Vec<&str> {
+        let mut values: Vec<&str> = self.matches.iter().map(|found| found.text.as_str()).collect();
+        values.sort_unstable();
+        values.dedup();
+        values
     }
 }
 
