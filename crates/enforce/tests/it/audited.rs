@@ -98,7 +98,14 @@ async fn made(at: Option<Location>) -> Made {
     }
     let rules = server.enforce().desk().rules().await.unwrap();
     let rule = |name: &str| rules.iter().find(|one| one.name == name).unwrap().id;
-    server.until("published", async || !server.enforce().published_set().is_empty()).await;
+    // A file that is found later is a version with a line of its own.
+    let is_known = async || {
+        let enforce = server.enforce();
+        let mut transaction = enforce.journal.database().begin().await.unwrap();
+        let known = enforce.desk().known_policy_files(&mut *transaction).await.unwrap();
+        known.contains_key("dictionaries/words.txt")
+    };
+    server.until("the policy directory is known", is_known).await;
     // Two requests that wait for a second person.
     let ids = [server.record(message("N", &[1])).await[0], server.record(message("O", &[1])).await[0]];
     for id in ids {
