@@ -111,16 +111,18 @@ impl Gate {
         gate
     }
 
-    /// The groups whose shapes may begin here, with a word of this length if there is one; `view` looks ahead from there.
+    /// Those of the groups whose shapes may begin here, with a word of this length if there is one; `view` looks ahead from
+    /// there.
     #[inline]
     pub(super) fn open(
         &self,
+        groups: Groups,
         text: &[u8],
         eight: u64,
         view: impl FnOnce() -> View,
         (at, length): (usize, usize),
     ) -> Groups {
-        let open = self.lengths[length.min(LENGTH)] & self.initials[eight as usize & 0xFF];
+        let open = groups & self.lengths[length.min(LENGTH)] & self.initials[eight as usize & 0xFF];
         let open = open & self.groups_of(self.by_pairs(eight));
         if open == 0 {
             return 0;
@@ -207,6 +209,15 @@ impl Gate {
     /// Of these groups, those with a shape that may have no digit among its first [`PLAIN`] octets.
     pub(super) fn without_digits(&self, groups: Groups) -> Groups {
         self.without_digits & groups
+    }
+
+    /// Whether shapes of these groups may begin with a digit, and whether with another octet of a word.
+    pub(super) fn begin_words(&self, groups: Groups) -> (bool, bool) {
+        let any = |is_digit: bool| {
+            let octets = (0..=u8::MAX).filter(|octet| octet.is_ascii_digit() == is_digit);
+            octets.fold(0, |any, octet| any | self.initials[usize::from(octet)]) & groups != 0
+        };
+        (any(true), any(false))
     }
 
     /// Octets other than letters and digits that shapes of these groups begin with.

@@ -93,6 +93,7 @@ impl Scan<'_, '_> {
                     groups,
                     inner: gate.inner_digits(groups),
                     plain: gate.without_digits(groups),
+                    begin_words: gate.begin_words(groups),
                     symbols,
                     carry: 0,
                     next: self.digits(0),
@@ -190,7 +191,7 @@ impl Scan<'_, '_> {
         }
         let (starts, edges) = self.words.block(block);
         let kinds = Kinds::new(digits, shapes.next, self.words, block);
-        let mut rest = starts | others;
+        let mut rest = others | starts & if at_words.is_some() { u64::MAX } else { shapes.words_with(digits) };
         while rest != 0 {
             let offset = rest.trailing_zeros();
             rest &= rest - 1;
@@ -216,7 +217,7 @@ impl Scan<'_, '_> {
                     self.word(at_words, before, eight, word)?;
                 }
             }
-            let open = shapes.gate.open(self.bytes, eight, || kinds.view(offset), place) & groups;
+            let open = shapes.gate.open(groups, self.bytes, eight, || kinds.view(offset), place);
             if open != 0 {
                 shapes.identifiers.try_at(self, &mut shapes.ends, open, at, start)?;
             }
@@ -306,12 +307,23 @@ struct Shapes<'i, 'w> {
     inner: Groups,
     /// Those of which a shape may stand in text without digits.
     plain: Groups,
+    /// Whether a shape may begin with a digit, and whether with another octet of a word.
+    begin_words: (bool, bool),
     symbols: Symbols,
     /// Whether the last octet was a digit.
     carry: u64,
     /// The digits of the next block.
     next: u64,
     ends: Ends<'w>,
+}
+
+impl Shapes<'_, '_> {
+    /// Where shapes may begin if a word does; where digits are is told.
+    #[inline]
+    fn words_with(&self, digits: u64) -> u64 {
+        let (digit, other) = self.begin_words;
+        (if digit { digits } else { 0 }) | (if other { !digits } else { 0 })
+    }
 }
 
 /// A set of octets, eight at a time.
