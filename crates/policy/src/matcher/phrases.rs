@@ -31,18 +31,20 @@ pub(super) struct Phrases {
     words: Vec<u8>,
     /// Keywords whose first word begins so and goes on with an asterisk.
     beginnings: Vec<(usize, Table)>,
-    /// What the first two words of keywords begin with, where that is a digit.
+    /// The first two words of keywords that begin with a digit.
     numbers: Numbers,
     /// Pieces of the keywords that do not begin with a whole word.
     pieces: Literals,
     piece_of: Vec<Piece>,
 }
 
-/// Words that begin with a digit, by their first two octets: keywords have few of these, texts may have nothing else.
+/// Words that begin with a digit: keywords have few of these, texts may have nothing else. What is asked at each of them is seldom
+/// answered with yes, so that processors guess it.
 #[derive(Debug, Default)]
 struct Numbers {
-    /// By the first octet's digit and seven bits of the second; empty if there are none at all.
-    known: Vec<[bool; 0x80]>,
+    whole: Table,
+    /// Of words that go on with an asterisk, by the first octet's digit and seven bits of the second; empty if there are none.
+    beginnings: Vec<[bool; 0x80]>,
 }
 
 /// A keyword made ready.
@@ -121,10 +123,10 @@ impl Phrases {
         !self.nodes.is_empty() || !self.beginnings.is_empty()
     }
 
-    /// Whether a word that begins with these octets, the first a digit, may be the first or second one of a keyword.
+    /// Whether a word of this length that begins with these octets, the first a digit, may be the first or second one of a keyword.
     #[inline]
-    pub(super) fn knows_number(&self, eight: u64) -> bool {
-        self.numbers.may_begin(eight)
+    pub(super) fn knows_number(&self, eight: u64, length: usize) -> bool {
+        self.numbers.may_be(eight, length)
     }
 
     /// Reports what begins with a word, or began with the word before and needs this one; `eight` are its first
@@ -315,18 +317,18 @@ impl Phrases {
             + self.pairs.memory()
             + self.edges.memory()
             + self.beginnings.iter().map(|(_, table)| table.memory()).sum::<usize>()
-            + self.numbers.known.len() * 0x80
+            + self.numbers.memory()
             + self.pieces.memory()
             + self.piece_of.len() * size_of::<Piece>()
     }
 }
 
 impl Numbers {
-    /// Notes what a word begins with; of a single digit anything may follow.
-    fn note(&mut self, word: &[u8]) {
+    /// Notes what a word goes on from; of a single digit anything may follow.
+    fn note_beginning(&mut self, word: &[u8]) {
         let Some(first) = word.first().filter(|first| first.is_ascii_digit()) else { return };
-        self.known.resize(10, [false; 0x80]);
-        let seconds = &mut self.known[usize::from(first - b'0')];
+        self.beginnings.resize(10, [false; 0x80]);
+        let seconds = &mut self.beginnings[usize::from(first - b'0')];
         match word.get(1) {
             Some(second) => {
                 seconds[usize::from(second.to_ascii_lowercase() & 0x7F)] = true;
@@ -336,11 +338,16 @@ impl Numbers {
         }
     }
 
-    /// Whether a word that begins with these octets, the first a digit, may be one that was noted.
+    /// Whether a word of this length that begins with these octets, the first a digit, may be one that was noted.
     #[inline]
-    fn may_begin(&self, eight: u64) -> bool {
-        let seconds = self.known.get((eight as u8).wrapping_sub(b'0') as usize);
-        seconds.is_some_and(|seconds| seconds[(eight >> 8) as usize & 0x7F])
+    fn may_be(&self, eight: u64, length: usize) -> bool {
+        let seconds = self.beginnings.get((eight as u8).wrapping_sub(b'0') as usize);
+        self.whole.may_have(word_hash(eight, length))
+            || seconds.is_some_and(|seconds| seconds[(eight >> 8) as usize & 0x7F])
+    }
+
+    fn memory(&self) -> usize {
+        self.whole.memory() + self.beginnings.len() * 0x80
     }
 }
 
@@ -533,9 +540,6 @@ impl Builder {
         if let Some(parent) = parent {
             self.nodes[parent as usize].parents = true;
         }
-        if depth < 2 {
-            self.numbers.note(word);
-        }
         let start = self.words.len() as u32;
         self.words.extend_from_slice(word);
         let word = start..self.words.len() as u32;
@@ -549,7 +553,7 @@ impl Builder {
         let Some(Step::Literal(literal)) = phrase.steps.first() else { return };
         let longest = BEGINNINGS.iter().rposition(|len| *len <= literal.len()).unwrap_or(0);
         let hash = prefix_hash(load(literal, 0), BEGINNINGS[longest]);
-        self.numbers.note(literal);
+        self.numbers.note_beginning(literal);
         self.beginnings[longest].push((hash, index));
     }
 
@@ -581,12 +585,16 @@ impl Builder {
         word_hash(load(word, 0), word.len())
     }
 
-    fn finish(self, keywords: Vec<Phrase>) -> Phrases {
+    fn finish(mut self, keywords: Vec<Phrase>) -> Phrases {
         let beginnings =
             BEGINNINGS.into_iter().zip(&self.beginnings).filter(|(_, entries)| !entries.is_empty());
         let (mut roots, mut pairs, mut edges) = (Vec::new(), Vec::new(), Vec::new());
+        let mut numbers = Vec::new();
         for (number, node) in self.nodes.iter().enumerate() {
             let (number, hash) = (number as u32, self.hash(node));
+            if node.depth < 2 && self.words[node.word.start as usize].is_ascii_digit() {
+                numbers.push((hash, number));
+            }
             match node.depth {
                 0 if !node.ends.is_empty() || !node.tails.is_empty() => roots.push((hash, number)),
                 0 => {}
@@ -594,6 +602,7 @@ impl Builder {
                 _ => edges.push((edge_hash(node.parent, node.gap, hash), number)),
             }
         }
+        self.numbers.whole = Table::new(&numbers);
         Phrases {
             keywords,
             roots: Table::new(&roots),

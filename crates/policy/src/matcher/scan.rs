@@ -207,7 +207,7 @@ impl Scan<'_, '_> {
             if let Some(at_words) = at_words
                 && start == Start::Word
             {
-                if is_digit && !at_words.phrases.knows_number(eight) {
+                if is_digit && !at_words.phrases.knows_number(eight, word.len()) {
                     // No keyword has it, so none goes on after it.
                     *before = Before::default();
                     if at_words.literals.may_begin_number(eight) {
