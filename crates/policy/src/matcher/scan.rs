@@ -191,7 +191,8 @@ impl Scan<'_, '_> {
         }
         let (starts, edges) = self.words.block(block);
         let kinds = Kinds::new(digits, shapes.next, self.words, block);
-        let mut rest = others | starts & if at_words.is_some() { u64::MAX } else { shapes.words_with(digits) };
+        let worth = if at_words.is_some() { u64::MAX } else { shapes.words_with(digits) };
+        let mut rest = others | starts & worth;
         while rest != 0 {
             let offset = rest.trailing_zeros();
             rest &= rest - 1;
