@@ -58,6 +58,9 @@ pub(super) struct Gate {
     digits: [[Groups; 100]; 2],
     /// By the first octet.
     initials: Box<[Groups; 256]>,
+    /// Those that may begin with a digit, and those that may with another octet.
+    begin_digits: Groups,
+    begin_others: Groups,
     /// By the length of the word that begins here.
     lengths: [Groups; LENGTH + 1],
     /// Octets other than letters and digits that shapes begin with.
@@ -88,6 +91,8 @@ impl Gate {
             second: vec![0; (RUN + 1) * count * (SECOND + 1)],
             digits: [[0; 100]; 2],
             initials: Box::new([0; 256]),
+            begin_digits: 0,
+            begin_others: 0,
             lengths: [0; LENGTH + 1],
             symbols: Vec::new(),
             inner_digits: 0,
@@ -213,11 +218,7 @@ impl Gate {
 
     /// Whether shapes of these groups may begin with a digit, and whether with another octet of a word.
     pub(super) fn begin_words(&self, groups: Groups) -> (bool, bool) {
-        let any = |is_digit: bool| {
-            let octets = (0..=u8::MAX).filter(|octet| octet.is_ascii_digit() == is_digit);
-            octets.fold(0, |any, octet| any | self.initials[usize::from(octet)]) & groups != 0
-        };
-        (any(true), any(false))
+        (self.begin_digits & groups != 0, self.begin_others & groups != 0)
     }
 
     /// Octets other than letters and digits that shapes of these groups begin with.
@@ -383,6 +384,12 @@ impl Gate {
             let class = usize::from(paths.automata.classes[octet]);
             if paths.automata.after(paths.automata.start, class) != 0 {
                 *open |= paths.group;
+                let begin = if (octet as u8).is_ascii_digit() {
+                    &mut self.begin_digits
+                } else {
+                    &mut self.begin_others
+                };
+                *begin |= paths.group;
             }
         }
         for octet in (0..0x80u8).filter(|octet| !octet.is_ascii_alphanumeric()) {

@@ -41,26 +41,33 @@ impl Rare {
     /// Tells of each place where the string may stand, in order, until told to stop; whether it was not.
     pub(super) fn find(&self, text: &[u8], may_stand: &mut impl FnMut(usize) -> bool) -> bool {
         let Some(last) = text.len().checked_sub(self.length) else { return true };
-        let [one, two, three] = self.probes;
         let mut at = 0;
         while at + BLOCK <= last + 1 {
-            let octets = |place: usize| text[at + place..].first_chunk::<BLOCK>();
-            let (Some(ones), Some(twos), Some(threes)) = (octets(one.0), octets(two.0), octets(three.0))
-            else {
-                break;
-            };
-            let fits = |place: usize| {
-                (ones[place] | CASE == one.1)
-                    & (twos[place] | CASE == two.1)
-                    & (threes[place] | CASE == three.1)
-            };
-            let any = (0..BLOCK).fold(0, |any, place| any | u8::from(fits(place)));
-            if any != 0 && !(0..BLOCK).filter(|place| fits(*place)).all(|place| may_stand(at + place)) {
+            if !self.block(text, at, 0, may_stand) {
                 return false;
             }
             at += BLOCK;
         }
-        (at..=last).all(|at| !self.fits(text, at) || may_stand(at))
+        match (last + 1).checked_sub(BLOCK) {
+            // The last places in one step too, together with some that were looked at before.
+            Some(from) => at > last || self.block(text, from, at - from, may_stand),
+            None => (at..=last).all(|at| !self.fits(text, at) || may_stand(at)),
+        }
+    }
+
+    /// Of a block of places that begins here, tells of all but the first few.
+    #[inline(always)]
+    fn block(&self, text: &[u8], at: usize, skip: usize, may_stand: &mut impl FnMut(usize) -> bool) -> bool {
+        let [one, two, three] = self.probes;
+        let octets = |place: usize| text[at + place..].first_chunk::<BLOCK>();
+        let (Some(ones), Some(twos), Some(threes)) = (octets(one.0), octets(two.0), octets(three.0)) else {
+            return true;
+        };
+        let fits = |place: usize| {
+            (ones[place] | CASE == one.1) & (twos[place] | CASE == two.1) & (threes[place] | CASE == three.1)
+        };
+        let any = (0..BLOCK).fold(0, |any, place| any | u8::from(fits(place)));
+        any == 0 || (skip..BLOCK).filter(|place| fits(*place)).all(|place| may_stand(at + place))
     }
 
     fn fits(&self, text: &[u8], at: usize) -> bool {
