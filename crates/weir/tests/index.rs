@@ -116,6 +116,9 @@ fn a_terminal_sees_how_far_reading_a_table_is_and_a_pipe_does_not() {
     // The bar goes when it is done, and what is said of the table stands.
     let (bar, said) = shown.split_once("\u{1b}[2K").unwrap();
     assert!(bar.contains("left") && said.contains("rows taken"), "{shown:?}");
+    // Of a table that another program writes, how much of it was read.
+    let shown = site.at_a_terminal(&format!("cat people.csv | {}", line.replace("people.csv", "-")));
+    assert!(shown.contains("53 B read in"), "{shown:?}");
     let (code, out, err) =
         site.run(&["index", "exact", columns[0], columns[1], columns[2], columns[3], "people.csv"]);
     assert_eq!((code, err.as_str()), (0, ""));

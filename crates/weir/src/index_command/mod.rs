@@ -68,12 +68,11 @@ fn size(octets: u64) -> String {
 
 /// A bar on standard error, if that is a terminal.
 fn bar(total: Option<u64>, octets: bool) -> ProgressBar {
-    let Some(total) = total else { return ProgressBar::new_spinner() };
-    let template = if octets {
-        "{bar:40} {bytes} of {total_bytes}, {eta} left"
-    } else {
-        "{bar:40} {pos} of {len}, {eta} left"
+    let (bar, template) = match (total, octets) {
+        // Of what comes from another program nobody knows the end.
+        (None, _) => (ProgressBar::new_spinner(), "{spinner} {bytes} read in {elapsed}"),
+        (Some(total), true) => (ProgressBar::new(total), "{bar:40} {bytes} of {total_bytes}, {eta} left"),
+        (Some(total), false) => (ProgressBar::new(total), "{bar:40} {pos} of {len}, {eta} left"),
     };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(total).with_style(style)
+    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
