@@ -31,6 +31,7 @@ pub(super) struct Literals {
     windows: Vec<Windows>,
     /// Strings that count only where a word begins with them, by their first octets.
     heads: Option<Windows>,
+    head_ids: Vec<u32>,
     /// Whether one of these begins with a digit.
     numbers: bool,
     /// Strings that count only where a word ends with them, by their last octets.
@@ -108,7 +109,7 @@ impl Literals {
         let heads = (!starts.is_empty()).then(|| Windows::new(&strings, &starts, narrowest(&starts), 1));
         let tails = (!ends.is_empty()).then(|| Windows::of_ends(&strings, &ends, narrowest(&ends)));
         let numbers = starts.iter().any(|id| strings[*id as usize][0].is_ascii_digit());
-        Self { strings, single, rare, windows, heads, numbers, tails }
+        Self { strings, single, rare, windows, heads, head_ids: starts, numbers, tails }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -118,6 +119,11 @@ impl Literals {
     /// Whether there are strings that count only where a word begins.
     pub(super) fn at_words(&self) -> bool {
         self.heads.is_some()
+    }
+
+    /// These strings.
+    pub(super) fn heads(&self) -> impl Iterator<Item = &[u8]> {
+        self.head_ids.iter().map(|id| &*self.strings[*id as usize])
     }
 
     /// Whether one of these may stand where a word begins with these octets.

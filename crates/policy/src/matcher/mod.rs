@@ -45,6 +45,7 @@ mod identifiers;
 mod keyword;
 mod literals;
 mod needs;
+mod openings;
 mod paths;
 mod phrases;
 mod prepared;
@@ -236,6 +237,8 @@ pub struct Matcher {
     /// Those that are looked for only when asked.
     waiting: Identifiers,
     regexes: regexes::Regexes,
+    /// Of keywords and of literals of regular expressions.
+    openings: openings::Openings,
     divided: bool,
     by_line: bool,
 }
@@ -267,7 +270,10 @@ impl Matcher {
         let divided = !phrases.takes(DIVIDER) && !takes(DIVIDER as u8);
         let by_line = !waiting.takes(b'\n');
         let regexes = regexes::Regexes::new(parsed.regexes).map_err(refused)?;
-        Ok(Self { phrases, identifiers, waiting, regexes, divided, by_line })
+        let mut openings = openings::Openings::new();
+        phrases.beginnings().for_each(|text| openings.note(text, openings::KEYWORD));
+        regexes.literals().heads().for_each(|text| openings.note(text, openings::LITERAL));
+        Ok(Self { phrases, identifiers, waiting, regexes, openings, divided, by_line })
     }
 
     /// Tells `hits` of every hit. Hits of one pattern come in ascending order of their starts; the order of
@@ -325,7 +331,8 @@ impl Matcher {
     }
 
     fn now(&self, begins: &[u32], scan: &mut Scan<'_, '_>) -> Flow {
-        let at_words = AtWords { phrases: &self.phrases, literals: self.regexes.literals() };
+        let (phrases, literals) = (&self.phrases, self.regexes.literals());
+        let at_words = AtWords { phrases, literals, openings: &self.openings };
         scan.starts(Some(at_words), &self.identifiers, Asked::ALL)?;
         self.phrases.by_pieces(scan)?;
         self.regexes.scan(scan, begins)

@@ -31,6 +31,8 @@ pub(super) struct Phrases {
     words: Vec<u8>,
     /// Keywords whose first word begins so and goes on with an asterisk.
     beginnings: Vec<(usize, Table)>,
+    /// What the first words of these begin with.
+    began_by: Vec<Vec<u8>>,
     /// The first two words of keywords that begin with a digit.
     numbers: Numbers,
     /// Pieces of the keywords that do not begin with a whole word.
@@ -145,12 +147,6 @@ impl Phrases {
         if one | two {
             self.known(scan, one.then_some(hash), two.then_some(pair), before, &word)?;
         }
-        for (len, table) in &self.beginnings {
-            let hash = prefix_hash(eight, *len);
-            if word.len() >= *len && table.may_have(hash) {
-                self.begin(scan, table, hash, word.start)?;
-            }
-        }
         *before = Before { hash, word };
         Flow::Continue(())
     }
@@ -174,9 +170,20 @@ impl Phrases {
         }
     }
 
-    #[inline(never)]
-    fn begin(&self, scan: &mut Scan<'_, '_>, table: &Table, hash: u64, start: usize) -> Flow {
-        table.get(hash).try_for_each(|keyword| self.verify(scan, keyword, start))
+    /// Reports what begins with a word and goes on with an asterisk.
+    pub(super) fn begin(&self, scan: &mut Scan<'_, '_>, eight: u64, word: &Range<usize>) -> Flow {
+        for (len, table) in &self.beginnings {
+            let hash = prefix_hash(eight, *len);
+            if word.len() >= *len && table.may_have(hash) {
+                table.get(hash).try_for_each(|keyword| self.verify(scan, keyword, word.start))?;
+            }
+        }
+        Flow::Continue(())
+    }
+
+    /// What these begin with, in lower case.
+    pub(super) fn beginnings(&self) -> impl Iterator<Item = &[u8]> {
+        self.began_by.iter().map(Vec::as_slice)
     }
 
     fn one(&self, scan: &mut Scan<'_, '_>, hash: u64, word: Range<usize>) -> Flow {
@@ -506,6 +513,7 @@ struct Builder {
     words: Vec<u8>,
     known: HashMap<(Option<u32>, Gap, Vec<u8>), u32>,
     beginnings: [Vec<(u64, u32)>; BEGINNINGS.len()],
+    began_by: Vec<Vec<u8>>,
     numbers: Numbers,
     pieces: Vec<Vec<u8>>,
     piece_of: Vec<Piece>,
@@ -554,6 +562,7 @@ impl Builder {
         let longest = BEGINNINGS.iter().rposition(|len| *len <= literal.len()).unwrap_or(0);
         let hash = prefix_hash(load(literal, 0), BEGINNINGS[longest]);
         self.numbers.note_beginning(literal);
+        self.began_by.push(literal.to_vec());
         self.beginnings[longest].push((hash, index));
     }
 
@@ -611,6 +620,7 @@ impl Builder {
             nodes: self.nodes,
             words: self.words,
             beginnings: beginnings.map(|(len, entries)| (len, Table::new(entries))).collect(),
+            began_by: self.began_by,
             numbers: self.numbers,
             pieces: Literals::new(self.pieces),
             piece_of: self.piece_of,

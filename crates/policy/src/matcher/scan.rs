@@ -8,6 +8,7 @@ use super::gate::{Gate, View};
 use super::groups::{Anchor, Groups};
 use super::identifiers::{Asked, Ends, Identifiers, Start};
 use super::literals::Literals;
+use super::openings::{self, Openings};
 use super::phrases::{Before, Phrases};
 use super::prepared::Prepared;
 use super::table::load;
@@ -158,13 +159,23 @@ impl Scan<'_, '_> {
 
     #[inline(always)]
     fn word(&mut self, at_words: AtWords<'_>, before: &mut Before, eight: u64, word: Range<usize>) -> Flow {
-        if at_words.literals.may_begin_word(eight) {
-            self.heads.push(word.start);
-        }
-        if !at_words.phrases.at_words() {
-            return Flow::Continue(());
+        let opening = at_words.openings.of(eight);
+        if opening != 0 {
+            self.opened(at_words, opening, eight, &word)?;
         }
         at_words.phrases.word(self, before, eight, word)
+    }
+
+    /// What a word may begin and what is more than that word.
+    #[inline(never)]
+    fn opened(&mut self, at_words: AtWords<'_>, opening: u8, eight: u64, word: &Range<usize>) -> Flow {
+        if opening & openings::LITERAL != 0 && at_words.literals.may_begin_word(eight) {
+            self.heads.push(word.start);
+        }
+        match opening & openings::KEYWORD {
+            0 => Flow::Continue(()),
+            _ => at_words.phrases.begin(self, eight, word),
+        }
     }
 
     /// Where the word at a place ends; `edges` are the octets from there on before which no word goes on.
@@ -291,6 +302,7 @@ pub(super) struct AtWords<'p> {
     pub(super) phrases: &'p Phrases,
     /// Of regular expressions.
     pub(super) literals: &'p Literals,
+    pub(super) openings: &'p Openings,
 }
 
 impl AtWords<'_> {

@@ -1,0 +1,76 @@
+//! Which words may begin with something that is looked for where words begin only, by their first three octets: one look, and for
+//! most words the last one.
+
+/// A keyword may begin with the word and go on with an asterisk.
+pub(super) const KEYWORD: u8 = 1;
+/// A literal of a regular expression may.
+pub(super) const LITERAL: u8 = 2;
+
+/// Octets that are looked at, and how many bits of each: those that letters of ASCII share in any case.
+const OCTETS: usize = 3;
+const BITS: usize = 5;
+/// Two flags for each of so many beginnings.
+const WORDS: usize = (1 << (OCTETS * BITS)) / 32;
+
+/// Flags by beginning.
+pub(super) struct Openings {
+    flags: Box<[u64; WORDS]>,
+    any: u8,
+}
+
+impl Openings {
+    pub(super) fn new() -> Self {
+        Self { flags: Box::new([0; WORDS]), any: 0 }
+    }
+
+    /// Notes a text in lower case that a word may begin with; whatever follows a text shorter than what is looked at.
+    pub(super) fn note(&mut self, text: &[u8], flag: u8) {
+        let known = text.len().min(OCTETS);
+        let first: usize =
+            text.iter().take(known).enumerate().map(|(at, octet)| usize::from(octet & 31) << (BITS * at)).sum();
+        for rest in 0..1 << (BITS * (OCTETS - known)) {
+            let beginning = first | rest << (BITS * known);
+            self.flags[beginning / 32] |= u64::from(flag) << (beginning % 32 * 2);
+        }
+        self.any |= flag;
+    }
+
+    /// Whether texts were noted with this flag.
+    pub(super) fn any(&self, flag: u8) -> bool {
+        self.any & flag != 0
+    }
+
+    /// The flags of a word that begins with these octets.
+    #[inline]
+    pub(super) fn of(&self, eight: u64) -> u8 {
+        let octets = eight as usize;
+        let beginning = octets & 31 | octets >> 3 & 31 << BITS | octets >> 6 & 31 << (2 * BITS);
+        (self.flags[beginning / 32 % WORDS] >> (beginning % 32 * 2)) as u8 & 3
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::load;
+    use super::*;
+
+    #[test]
+    fn a_word_has_the_flags_of_the_texts_that_it_begins_with_in_any_case() {
+        let mut openings = Openings::new();
+        assert!(!openings.any(KEYWORD));
+        openings.note(b"confiden", KEYWORD);
+        openings.note(b"ab", LITERAL);
+        openings.note(b"\xd1\x81\xd0", KEYWORD);
+        let of = |word: &[u8]| openings.of(load(word, 0));
+        for word in [&b"confidential"[..], b"CONFIDEN", b"ConX", b"\xd1\x81\xd0\xb5"] {
+            assert_eq!(of(word), KEYWORD, "{word:?}");
+        }
+        for word in [&b"ab"[..], b"AB ", b"abacus"] {
+            assert_eq!(of(word), LITERAL, "{word:?}");
+        }
+        for word in [&b"co"[..], b"a", b"", b"xconf", b"bac"] {
+            assert_eq!(of(word), 0, "{word:?}");
+        }
+        assert!(openings.any(KEYWORD) && openings.any(LITERAL));
+    }
+}
