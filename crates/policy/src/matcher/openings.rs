@@ -26,8 +26,8 @@ impl Openings {
     /// Notes a text in lower case that a word may begin with; whatever follows a text shorter than what is looked at.
     pub(super) fn note(&mut self, text: &[u8], flag: u8) {
         let known = text.len().min(OCTETS);
-        let first: usize =
-            text.iter().take(known).enumerate().map(|(at, octet)| usize::from(octet & 31) << (BITS * at)).sum();
+        let octets = text.iter().take(known).rev();
+        let first = octets.fold(0, |all, octet| all << BITS | usize::from(octet & 31));
         for rest in 0..1 << (BITS * (OCTETS - known)) {
             let beginning = first | rest << (BITS * known);
             self.flags[beginning / 32] |= u64::from(flag) << (beginning % 32 * 2);
