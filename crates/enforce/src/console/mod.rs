@@ -16,6 +16,7 @@ mod filter;
 mod indexes;
 mod list;
 mod message;
+mod looking;
 mod near_miss;
 mod once;
 mod plugins;
@@ -126,6 +127,7 @@ pub fn router(enforce: &Arc<Enforce>) -> Routes {
         .route("/incidents/export.json", get(export::json))
         .route("/incidents/bulk", post(bulk::preview))
         .route("/incidents/bulk/apply", post(bulk::apply))
+        .route("/incidents/look", get(looking::piece))
         .route("/incidents/{id}", get(snapshot::show))
         .route("/incidents/{id}/change", post(decision::change))
         .route("/incidents/{id}/look-up", post(decision::look_up))

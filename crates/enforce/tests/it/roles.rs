@@ -15,6 +15,7 @@ const ROLES: [&str; 5] = ["Administrator", "Policy author", "Remediator", "Revie
 const ROUTES: &[(&str, &[&str])] = &[
     ("/incidents", &ROLES),
     ("/incidents/1", &ROLES),
+    ("/incidents/look", &ROLES),
     ("/incidents/export.csv", &ROLES),
     ("/incidents/export.json", &ROLES),
     ("/summary", &ROLES),
