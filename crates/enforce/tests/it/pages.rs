@@ -89,6 +89,19 @@ on_both! {
         assert!(!blind.get("/incidents").await.text.contains("Cost centre"));
     }
 
+    async fn the_summary_leads_from_each_severity_to_its_incidents(server: Server) {
+        let mut low = message("A", &[1]);
+        low.violations[0].severity = Severity::Low;
+        server.record(low).await;
+        let admin = server.person("Administrator").await;
+        let page = admin.get("/summary").await.text;
+        let bars = page.split("By severity").nth(1).unwrap_or_else(|| panic!("{page}"));
+        let address = bars.split("href=\"").nth(1).unwrap().split('"').next().unwrap();
+        assert!(address.contains("severity=low"), "{address}");
+        let address = address.replace("&#38;", "&").replace("&amp;", "&");
+        assert!(admin.get(&address).await.text.contains("1 shown of 1<"), "{address}");
+    }
+
     async fn a_hostile_mail_is_text_on_every_page(server: Server) {
         let id = server.record(hostile("EVIL")).await[0];
         server.record(hostile("EVIL2")).await;
