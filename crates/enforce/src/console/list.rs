@@ -36,6 +36,8 @@ struct ListPage {
     heads: Vec<Head>,
     rows: Vec<Row>,
     nothing: bool,
+    /// The filter for the viewer's own.
+    mine: String,
     /// How far a search is that is not through at once.
     looking: Option<Html>,
     pager: Pager,
@@ -143,6 +145,7 @@ pub(super) async fn show(
         columns_shown: filter.columns.iter().map(|one| one.title().to_owned()).collect(),
         heads: heads(&viewer, &filter),
         rows: lines.iter().map(|one| Row::of(one, &query, &filter.columns, &attributes)).collect(),
+        mine: Filter { owner: viewer.name.clone(), ..Filter::default() }.query(),
         nothing: lines.is_empty() && looking.as_ref().is_none_or(Looking::is_vain),
         looking: looking.filter(|one| !one.is_vain()).map(|one| Html::of(&one)).transpose()?,
         pager,

@@ -20,6 +20,7 @@ mod looking;
 mod near_miss;
 mod once;
 mod plugins;
+mod owners;
 mod policies;
 mod policy_files;
 mod policy_stale;
