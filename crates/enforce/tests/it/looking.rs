@@ -36,7 +36,7 @@ async fn filled(server: &Server) {
     run(server, &sql).await;
 }
 
-async fn run(server: &Server, sql: &str) {
+pub(crate) async fn run(server: &Server, sql: &str) {
     let mut transaction = server.enforce().journal.database().begin().await.unwrap();
     transaction.run(sql, values![]).await.unwrap();
     transaction.commit().await.unwrap();

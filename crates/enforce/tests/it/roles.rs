@@ -73,6 +73,7 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("POST /servers", &["Administrator"]),
     ("POST /servers/break-glass", &["Administrator"]),
     ("POST /policies/count-here", &["Administrator"]),
+    ("/retention", &["Administrator"]),
     ("/servers/mx1", &["Administrator"]),
     ("POST /servers/mx1/settings", &["Administrator"]),
     ("POST /servers/mx1/approve", &["Administrator"]),
