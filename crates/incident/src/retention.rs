@@ -2,9 +2,10 @@
 //! still needs stays until the last of them lets it go.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use store::database::{Session, Value};
+use store::database::{Row, Session, Value};
 use store::values;
 
 use crate::{Error, Journal};
@@ -57,8 +58,10 @@ struct Ends {
 }
 
 impl Ends {
-    fn of(retention: &Retention, age: impl Fn(&Ages) -> Option<SignedDuration>) -> Self {
+    /// As it will be at this moment.
+    fn at(now: Timestamp, retention: &Retention, age: impl Fn(&Ages) -> Option<SignedDuration>) -> Self {
         // Nothing is from before the beginning of time: such things stay.
+        let before = |age| now.checked_sub(age).ok().map(Timestamp::as_millisecond);
         let end = |ages: &Ages| age(ages).and_then(before).unwrap_or(i64::MIN);
         let others = end(&retention.others);
         let sql = match retention.policies.len() {
@@ -69,6 +72,33 @@ impl Ends {
         let values = named.chain(values![others]).collect();
         let latest = retention.policies.values().map(end).chain([others]).max();
         Self { sql, values, latest: latest.filter(|end| *end > i64::MIN) }
+    }
+
+    fn of_incidents(now: Timestamp, retention: &Retention) -> Self {
+        Self::at(now, retention, |ages| ages.incidents)
+    }
+
+    fn of_originals(now: Timestamp, retention: &Retention) -> Self {
+        Self::at(now, retention, |ages| ages.originals)
+    }
+
+    /// The incidents that are over: SQL behind SELECT … FROM, with the values that it takes. None: no incident ever is.
+    fn incidents(&self) -> Option<(String, Vec<Value>)> {
+        let sql = format!(
+            "incident WHERE last_seen < ? AND coalesce(restored_at, last_seen) < {} AND pending = 0",
+            self.sql
+        );
+        self.latest.map(|latest| (sql, [values![latest], self.values.clone()].concat()))
+    }
+
+    /// The originals that are over; one without an incident is, too.
+    fn originals(&self) -> Option<(String, Vec<Value>)> {
+        let sql = format!(
+            "original WHERE stored_at < ? AND NOT EXISTS \
+            (SELECT 1 FROM incident WHERE original_id = original.id AND original.stored_at >= {})",
+            self.sql
+        );
+        self.latest.map(|latest| (sql, [values![latest], self.values.clone()].concat()))
     }
 }
 
@@ -110,19 +140,48 @@ impl Journal {
         Ok(true)
     }
 
+    /// What will be deleted by [`Self::expire`] until then, if nothing changes, each up to this number and one more. An error
+    /// where that cannot be counted in the time.
+    pub async fn expiring(
+        &self,
+        retention: &Retention,
+        until: Timestamp,
+        most: u32,
+        patience: Duration,
+    ) -> Result<Deleted, Error> {
+        let count = async |over: Option<(String, Vec<Value>)>| {
+            let Some((sql, values)) = over else { return Ok::<u64, Error>(0) };
+            let sql = format!("SELECT count(*) AS n FROM (SELECT 1 AS one FROM {sql} LIMIT ?) AS over_age");
+            let values = [values, values![most.saturating_add(1)]].concat();
+            let rows = self.database().search(&sql, values, patience).await?;
+            Ok(rows.first().map(|row| row.get::<i64>("n")).transpose()?.unwrap_or(0).max(0) as u64)
+        };
+        Ok(Deleted {
+            incidents: count(Ends::of_incidents(until, retention).incidents()).await?,
+            originals: count(Ends::of_originals(until, retention).originals()).await?,
+        })
+    }
+
+    /// How many originals are kept, and of the oldest ones, at most so many, how many of which policy: one of several incidents
+    /// counts for each of their policies.
+    pub async fn originals_kept(&self, oldest: u32) -> Result<(u64, BTreeMap<u32, u64>), Error> {
+        let rows = self.database().fetch("SELECT count(*) AS n FROM original", Vec::new()).await?;
+        let all = rows.first().map(|row| row.get::<i64>("n")).transpose()?.unwrap_or(0).max(0) as u64;
+        let sql = "SELECT policy_id, count(DISTINCT original_id) AS n FROM incident WHERE original_id IN \
+            (SELECT id FROM original ORDER BY stored_at LIMIT ?) GROUP BY policy_id";
+        let rows = self.database().fetch(sql, values![oldest]).await?;
+        let of = |row: &Row| Ok((row.get::<i64>("policy_id")? as u32, row.get::<i64>("n")?.max(0) as u64));
+        Ok((all, rows.iter().map(of).collect::<Result<_, Error>>()?))
+    }
+
     /// Deletes what is older than it may be.
     pub async fn expire(&self, retention: &Retention) -> Result<Deleted, Error> {
         let mut deleted = Deleted::default();
-        let ends = Ends::of(retention, |ages| ages.incidents);
-        if let Some(latest) = ends.latest {
-            let sql = format!(
-                "SELECT id FROM incident WHERE last_seen < ? AND coalesce(restored_at, last_seen) < {} AND pending = 0 \
-                ORDER BY id LIMIT ?",
-                ends.sql
-            );
+        let now = Timestamp::now();
+        if let Some((sql, values)) = Ends::of_incidents(now, retention).incidents() {
             loop {
-                let values = [values![latest], ends.values.clone(), values![ROWS]].concat();
-                let rows = self.database().fetch(&sql, values).await?;
+                let sql = format!("SELECT id FROM {sql} ORDER BY id LIMIT ?");
+                let rows = self.database().fetch(&sql, [values.clone(), values![ROWS]].concat()).await?;
                 if rows.is_empty() {
                     break;
                 }
@@ -135,24 +194,17 @@ impl Journal {
                 deleted.originals += some.originals;
             }
         }
-        let ends = Ends::of(retention, |ages| ages.originals);
-        if let Some(latest) = ends.latest {
-            deleted.originals += self.expire_originals(&ends, latest).await?;
+        if let Some((sql, values)) = Ends::of_originals(now, retention).originals() {
+            deleted.originals += self.expire_originals(&sql, &values).await?;
         }
         Ok(deleted)
     }
 
-    async fn expire_originals(&self, ends: &Ends, latest: i64) -> Result<u64, Error> {
+    async fn expire_originals(&self, over: &str, values: &[Value]) -> Result<u64, Error> {
         let mut deleted = 0;
-        // An original without an incident is over, too.
-        let sql = format!(
-            "SELECT id FROM original WHERE stored_at < ? AND NOT EXISTS \
-            (SELECT 1 FROM incident WHERE original_id = original.id AND original.stored_at >= {}) ORDER BY stored_at LIMIT ?",
-            ends.sql
-        );
+        let sql = format!("SELECT id FROM {over} ORDER BY stored_at LIMIT ?");
         loop {
-            let values = [values![latest], ends.values.clone(), values![ROWS]].concat();
-            let rows = self.database().fetch(&sql, values).await?;
+            let rows = self.database().fetch(&sql, [values, &values![ROWS]].concat()).await?;
             if rows.is_empty() {
                 return Ok(deleted);
             }
@@ -168,10 +220,6 @@ impl Journal {
             transaction.commit().await?;
         }
     }
-}
-
-fn before(age: SignedDuration) -> Option<i64> {
-    Timestamp::now().checked_sub(age).ok().map(Timestamp::as_millisecond)
 }
 
 pub(crate) async fn delete_one(db: &mut dyn Session, id: i64, deleted: &mut Deleted) -> Result<(), Error> {

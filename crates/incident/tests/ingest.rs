@@ -251,6 +251,32 @@ on_both! {
         assert!(kept(2).await);
     }
 
+    async fn what_will_go_is_told_beforehand_as_it_will_go(two: Two) {
+        two.record(message("A", &[1, 2])).await;
+        two.record(message("B", &[1])).await;
+        two.record(message("C", &[3])).await;
+        two.ship().await;
+        let days = |days: i64| SignedDuration::from_hours(24 * days);
+        let mut retention = Retention::from(Ages { originals: Some(days(90)), incidents: None });
+        retention.policies.insert(1, Ages { originals: Some(days(5)), incidents: Some(days(20)) });
+        retention.policies.insert(2, Ages { originals: None, incidents: None });
+        let going = async |ahead: i64, most: u32| {
+            let until = Timestamp::now() + days(ahead);
+            let going = two.enforce.expiring(&retention, until, most, std::time::Duration::from_secs(60)).await.unwrap();
+            (going.incidents, going.originals)
+        };
+        assert_eq!(going(0, 10).await, (0, 0));
+        assert_eq!(going(6, 10).await, (0, 1), "B's: A's is wanted by policy 2, too");
+        assert_eq!(going(21, 10).await, (2, 1));
+        assert_eq!(going(91, 10).await, (2, 2));
+        assert_eq!(going(21, 1).await, (2, 1), "one more than is counted says that there are more");
+        let (all, of) = two.enforce.originals_kept(10).await.unwrap();
+        assert_eq!((all, of), (3, [(1, 2), (2, 1), (3, 1)].into()));
+        let (all, of) = two.enforce.originals_kept(1).await.unwrap();
+        assert_eq!((all, of.values().sum::<u64>()), (3, 2), "the oldest is A's, of two policies");
+        assert_eq!(two.enforce.expire(&retention).await.unwrap(), incident::Deleted::default());
+    }
+
     async fn a_journal_that_was_made_anew_under_the_same_name_is_another_one(two: Two) {
         two.record(message("A", &[1])).await;
         two.ship().await;

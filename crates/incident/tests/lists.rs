@@ -202,6 +202,74 @@ on_both! {
             expected_after(&server, "policy_id = 1", 4_000).await);
     }
 
+    async fn a_part_of_a_text_is_searched_for_in_pieces_and_each_is_found_once(server: Server) {
+        server.copies(50).await;
+        let desk = server.desk.clone().with_stretch(40);
+        let policies = [1, 2].map(|id| Condition::Is(Field::PolicyId, vec![Scalar::Number(id)]));
+        let [one, other] = policies.clone();
+        let since = Timestamp::now() - SignedDuration::from_hours(24 * 10 + 12);
+        let since = Condition::Compare(Field::ReceivedAt, Order::Greater, Scalar::Number(since.as_millisecond()));
+        let until = Timestamp::now() - SignedDuration::from_hours(12);
+        let until = Condition::Compare(Field::ReceivedAt, Order::Less, Scalar::Number(until.as_millisecond()));
+        let domain = Condition::is(Field::Recipient, "all@list.example");
+        for (access, narrower, sql) in [
+            (Access::everything(), Condition::everything(), "1 = 1".to_owned()),
+            (Access::everything(), since.and(until), "subject IN ('subject 1', 'subject 10')".to_owned()),
+            (Access::everything(), Condition::is(Field::Sender, "User1@company.example"), "lower(sender) = 'user1@company.example'".to_owned()),
+            (Access::only(one.clone()), Condition::everything(), "policy_id = 1".to_owned()),
+            (Access::only(Condition::Any(policies.to_vec())), Condition::everything(), "policy_id IN (1, 2)".to_owned()),
+            (Access::only(Condition::Not(Box::new(other))), domain, "policy_id <> 2 AND recipients IS NOT NULL".to_owned()),
+        ] {
+            for (sort, column) in [(Sort::Received, "received_at"), (Sort::Id, "id"), (Sort::Severity, "severity")] {
+                for ascending in [false, true] {
+                    let condition = narrower.clone().and(Condition::contains(Field::Subject, "SUBJECT 1"));
+                    let mut search = Search { condition, sort, ascending, limit: 7, ..Search::default() };
+                    let (mut read, mut far) = (Vec::new(), 0);
+                    loop {
+                        let Some(found) = desk.search_back(&access, &search).await.unwrap() else {
+                            assert!(!access.is_everything() && sort == Sort::Severity, "{search:?}");
+                            break;
+                        };
+                        assert!(found.rows.len() <= 7 && found.is_full == (found.rows.len() == 7) || found.looked_to.is_none());
+                        read.extend(found.rows.iter().map(|line| line.summary.id));
+                        let Some(key) = found.looked_to else { break };
+                        let now = desk.how_far(&access, &search, &key).await.unwrap();
+                        assert_eq!(now.is_some(), sort == Sort::Received, "{search:?}");
+                        if let Some(now) = now {
+                            assert!((far..=now.of).contains(&now.looked_at) && now.of <= 600, "{now:?} after {far}");
+                            far = now.looked_at;
+                        }
+                        search.after = Some(key);
+                    }
+                    if access.is_everything() || sort != Sort::Severity {
+                        let direction = if ascending { "ASC" } else { "DESC" };
+                        let wanted = format!("{sql} AND subject LIKE 'subject 1%'");
+                        let wanted = server.expected(&wanted, &ordered(sort, column, direction)).await;
+                        assert_eq!(read, wanted, "{search:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn what_lists_or_columns_know_is_not_searched_for_in_pieces(server: Server) {
+        server.dozen().await;
+        let subject = Condition::contains(Field::Subject, "subject");
+        for (condition, in_pieces) in [
+            (Condition::is(Field::Status, "New"), false),
+            (Condition::is(Field::DataOwnerName, "Dana"), false),
+            // Each piece would read all of these.
+            (Condition::contains(Field::Note, "seen"), false),
+            (Condition::contains(Field::Attribute("Department".into()), "ales").and(subject.clone()), false),
+            (Condition::is(Field::Sender, "user1@company.example").and(subject.clone()), false),
+            (subject, true),
+        ] {
+            let search = Search { condition, ..Search::default() };
+            let found = server.desk.search_back(&Access::everything(), &search).await.unwrap();
+            assert_eq!(found.is_some(), in_pieces, "{search:?}");
+        }
+    }
+
     async fn lists_know_at_once_what_became_of_an_incident(server: Server) {
         server.dozen().await;
         let all = Access::everything();

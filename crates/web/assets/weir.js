@@ -126,11 +126,13 @@
   function prepare(root) {
     localTimes(root);
     keysSwitch(root);
+    for (const part of root.querySelectorAll("[data-with-scripts]")) part.hidden = false;
     for (const zone of root.querySelectorAll("input[data-own-zone]")) zone.value = formats.plain.resolvedOptions().timeZone;
     for (const form of document.querySelectorAll("form[data-bulk]")) count(form);
   }
   prepare(document);
-  document.addEventListener("htmx:afterSettle", (event) => prepare(event.target));
+  // Lines may have come into another part than the one that was asked for.
+  document.addEventListener("htmx:afterSettle", (event) => { prepare(event.target); localTimes(document); });
   // A refused part is shown where it was to stand: it says why.
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.xhr.status >= 400 && event.detail.xhr.responseText) event.detail.shouldSwap = true;

@@ -225,6 +225,20 @@ async fn the_audit_log_is_searched_checked_and_exported_without_formulas() {
     let found = root.get("/audit?q=incident+77&action=looked").await;
     assert!(found.body.contains("Lines 79 to 79"), "{}", found.body);
     assert!(root.get("/audit?from=2026-13-01").await.status == 400);
+    // A day is one of the reader's zone, wherever that is.
+    let one = web::audit::Search { text: Some("incident 77".into()), limit: 2, ..Default::default() };
+    let at = console.site.audit().search(&one).await.unwrap()[0].at;
+    for zone in ["Pacific/Kiritimati", "Pacific/Pago_Pago", "Europe/Prague"] {
+        let there = jiff::tz::TimeZone::get(zone).unwrap();
+        let day = jiff::Timestamp::from_millisecond(at).unwrap().to_zoned_datetime(there).date();
+        for (day, found) in [(day, true), (day.tomorrow().unwrap(), false), (day.yesterday().unwrap(), false)]
+        {
+            let page = root.get(&format!("/audit?q=incident+77&from={day}&to={day}&zone={zone}")).await.body;
+            assert_eq!(page.contains("Lines 79 to 79"), found, "{day} {zone}: {page}");
+            assert!(page.contains(&format!("Days of {zone}.")), "{page}");
+        }
+    }
+    assert!(root.get("/audit?from=2026-01-01&zone=Mars/Olympus").await.status == 400);
     let csv = root.submit("/audit", "/audit/export", &[("format", "csv")]).await;
     assert_eq!(csv.header("content-disposition"), Some("attachment; filename=\"audit.csv\""));
     assert_eq!(csv.body.lines().count(), 153, "the head, all lines, and the export's own");

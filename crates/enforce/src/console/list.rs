@@ -13,6 +13,7 @@ use web::session::Tone;
 
 use super::columns::{Attributes, Column, attributes};
 use super::filter::Filter;
+use super::looking::Looking;
 use super::seen::{access, plain, redact_line};
 use super::{Answer, Console};
 
@@ -34,6 +35,11 @@ struct ListPage {
     columns_shown: Vec<String>,
     heads: Vec<Head>,
     rows: Vec<Row>,
+    nothing: bool,
+    /// The filter for the viewer's own.
+    mine: String,
+    /// How far a search is that is not through at once.
+    looking: Option<Html>,
     pager: Pager,
     /// Of the days of its filters; the reader's own where scripts run.
     zone: String,
@@ -44,6 +50,7 @@ struct ListPage {
     attributes: Vec<String>,
     remediates: bool,
     deletes: bool,
+    /// Empty where it is not known yet.
     count: String,
 }
 
@@ -119,16 +126,12 @@ pub(super) async fn show(
 ) -> Answer {
     viewer.require(Privilege::ViewNetworkIncidents)?;
     let filter = Filter::asked(&console.desk, &viewer, &pairs).await?;
-    let access = access(&viewer);
-    let search = filter.search(LINES);
-    let ((page, count), statuses) =
-        tokio::try_join!(console.desk.counted_page(&access, &search), console.desk.statuses())?;
-    let mut lines = page.rows;
-    let keys = (lines.first().map(|one| one.key.clone()), lines.last().map(|one| one.key.clone()));
+    let (listed, statuses) =
+        tokio::try_join!(listed(&console, &viewer, &filter), async { Ok(console.desk.statuses().await?) })?;
+    let Listing { mut lines, pager, count, looking } = listed;
     lines.iter_mut().for_each(|one| redact_line(&viewer, one));
     let attributes = attributes(&console, &filter.columns, &lines).await?;
     let query = filter.query();
-    let address = |query: &str| format!("/incidents?{query}");
     let remediates = viewer.may(Privilege::RemediateIncidents);
     let more = more_fields(&viewer, &filter, groups(&statuses));
     let content = ListPage {
@@ -142,12 +145,10 @@ pub(super) async fn show(
         columns_shown: filter.columns.iter().map(|one| one.title().to_owned()).collect(),
         heads: heads(&viewer, &filter),
         rows: lines.iter().map(|one| Row::of(one, &query, &filter.columns, &attributes)).collect(),
-        pager: Pager {
-            shown: format!("{} shown of {count}", lines.len()),
-            first: page.more_before.then(|| address(&query)),
-            before: keys.0.filter(|_| page.more_before).map(|key| address(&filter.at(&key, true))),
-            after: keys.1.filter(|_| page.more_after).map(|key| address(&filter.at(&key, false))),
-        },
+        mine: Filter { owner: viewer.name.clone(), ..Filter::default() }.query(),
+        nothing: lines.is_empty() && looking.as_ref().is_none_or(Looking::is_vain),
+        looking: looking.filter(|one| !one.is_vain()).map(|one| Html::of(&one)).transpose()?,
+        pager,
         zone: filter.zone.clone(),
         query,
         statuses: statuses.into_iter().map(|one| one.name).collect(),
@@ -157,7 +158,7 @@ pub(super) async fn show(
         },
         remediates,
         deletes: viewer.may(Privilege::DeleteIncidents),
-        count: count.to_string(),
+        count,
     };
     let mut page = Page::new(&viewer, "Incidents").wide();
     if !console.enforce.originals_trouble().is_empty() {
@@ -167,6 +168,35 @@ pub(super) async fn show(
         );
     }
     Ok(page.show(&content)?)
+}
+
+/// What a list has.
+struct Listing {
+    lines: Vec<Listed>,
+    pager: Pager,
+    count: String,
+    looking: Option<Looking>,
+}
+
+/// The lines of a page; what no list answers is begun to be searched for.
+async fn listed(console: &Console, viewer: &Viewer, filter: &Filter) -> Answer<Listing> {
+    let (access, search, query) = (access(viewer), filter.search(LINES), filter.query());
+    let address = |query: &str| format!("/incidents?{query}");
+    if let Some(found) = console.desk.search_back(&access, &search).await? {
+        let looking = Looking::of(console, viewer, filter, &found, 0).await?;
+        let pager = Pager { first: filter.after.is_some().then(|| address(&query)), ..Pager::default() };
+        return Ok(Listing { lines: found.rows, pager, count: String::new(), looking: Some(looking) });
+    }
+    let (page, count) = console.desk.counted_page(&access, &search).await?;
+    let lines = page.rows;
+    let keys = (lines.first().map(|one| one.key.clone()), lines.last().map(|one| one.key.clone()));
+    let pager = Pager {
+        shown: format!("{} shown of {count}", lines.len()),
+        first: page.more_before.then(|| address(&query)),
+        before: keys.0.filter(|_| page.more_before).map(|key| address(&filter.at(&key, true))),
+        after: keys.1.filter(|_| page.more_after).map(|key| address(&filter.at(&key, false))),
+    };
+    Ok(Listing { lines, pager, count: count.to_string(), looking: None })
 }
 
 /// The next incident of the list, for "OK & Advance".

@@ -15,9 +15,11 @@ mod export;
 mod filter;
 mod indexes;
 mod list;
+mod looking;
 mod message;
 mod near_miss;
 mod once;
+mod owners;
 mod plugins;
 mod policies;
 mod policy_files;
@@ -26,6 +28,7 @@ mod policy_versions;
 mod receivers;
 mod reports;
 mod respond;
+mod retention;
 mod rules;
 mod second;
 mod seen;
@@ -109,6 +112,7 @@ pub(crate) fn site_options() -> web::Options {
         Place::new("Manage", "Policies", "/policies", &[Privilege::AuthorPolicies]),
         Place::new("Manage", "Response rules", "/response-rules", &[Privilege::AuthorPolicies]),
         Place::new("Manage", "Servers", "/servers", &[Privilege::ManageServers]),
+        Place::new("Manage", "Retention", "/retention", &[Privilege::ManageServers]),
         Place::new("Manage", "Statuses, attributes", "/statuses", &[Privilege::ManageSystem]),
         Place::new("Manage", "Receivers", "/receivers", &[Privilege::ManageSystem]),
         Place::new("Manage", "Credentials", "/credentials", &[Privilege::ManageSystem]),
@@ -122,6 +126,7 @@ pub(crate) fn site_options() -> web::Options {
 pub fn router(enforce: &Arc<Enforce>) -> Routes {
     Routes::new()
         .route("/incidents", get(list::show))
+        .route("/incidents/look", get(looking::piece))
         .route("/incidents/export.csv", get(export::csv))
         .route("/incidents/export.json", get(export::json))
         .route("/incidents/bulk", post(bulk::preview))
@@ -171,6 +176,7 @@ pub fn router(enforce: &Arc<Enforce>) -> Routes {
         .route("/statuses/attribute/remove", post(statuses::remove_attribute))
         .route("/servers", get(servers::show).post(servers::enroll))
         .route("/servers/break-glass", post(servers::break_glass))
+        .route("/retention", get(retention::show))
         .route("/policies/count-here", post(servers::own_policies))
         .route("/servers/{name}", get(servers::one))
         .route("/servers/{name}/settings", post(servers::settings))

@@ -72,6 +72,8 @@ struct Snapshot {
     /// What is to be said of a lookup that waits.
     lookup: Option<Waits>,
     owner: String,
+    /// Who may be given it.
+    owners: Vec<String>,
     /// The data owner's name and address.
     data_owner: (String, String),
     /// Whether the role sees who that is.
@@ -188,6 +190,10 @@ pub(super) async fn show(
         next: next.map(|id| format!("/incidents/{id}?{query}")),
         statuses: statuses.into_iter().map(|one| one.name).collect(),
         attribute_names: attribute_names(&console, &viewer).await?,
+        owners: match viewer.may(Privilege::RemediateIncidents) {
+            true => super::owners::owners(&console, id).await?,
+            false => Vec::new(),
+        },
         rules: rules(&console, &viewer).await?,
         correlations: correlations(&viewer, &look.incident.summary, found),
         looks_up: !console.enforce.lookups.is_empty(),
@@ -294,6 +300,7 @@ fn content(viewer: &Viewer, look: Look, query: String) -> Snapshot {
         looks_up: false,
         lookup: None,
         owner: text(&look.owner),
+        owners: Vec::new(),
         data_owner: (text(&look.data_owner.0), text(&look.data_owner.1)),
         sees_people: !viewer.hides(Hidden::Sender),
         remediation_location: text(&look.remediation_location),

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Query, State};
 use incident::desk::{DayCount, Facet, Group};
-use incident::prevent_status_name;
+use incident::{Severity, prevent_status_name};
 use jiff::civil::Date;
 use serde::Deserialize;
 use web::Viewer;
@@ -95,6 +95,13 @@ pub(super) async fn show(
     let hides_sender = viewer.hides(Hidden::Sender);
     let plots = vec![
         bars("By policy", &policies, &|group| (plain(&group.name), linked("policy", &group.key))),
+        bars("By severity", &severities, &|group| {
+            let number = group.key.parse().unwrap_or_default();
+            let name =
+                Severity::from_number(number).map_or_else(|_| group.key.clone(), |one| one.to_string());
+            let address = linked("severity", &name);
+            (name, address)
+        }),
         bars("What became of the mail", &mails, &|group| {
             let status = group.key.parse().unwrap_or(20);
             (prevent_status_name(status).to_owned(), linked("prevent", &group.key))

@@ -21,6 +21,7 @@ mod fleet;
 mod indexes;
 mod keys;
 mod ldap;
+mod looking;
 mod lookups;
 mod oidc;
 mod openapi;

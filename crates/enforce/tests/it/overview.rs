@@ -117,3 +117,45 @@ async fn a_connector_that_is_not_ours_works_the_usual_way() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && output.stdout.starts_with(b"all of it worked"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_console_tells_what_is_kept_for_how_long_and_what_goes_next() {
+    use incident::{Ages, Retention};
+    use jiff::SignedDuration;
+    use web::people::{Condition, Privilege, Rights};
+    let days = |days: i64| Some(SignedDuration::from_hours(24 * days));
+    let mut retention = Retention::from(Ages { originals: days(90), incidents: None });
+    retention.policies.insert(17, Ages { originals: days(1), incidents: days(6) });
+    let server = Server::start_with(|options| options.retention = retention).await;
+    server.record(message("A", &[17])).await;
+    server.record(message("B", &[23])).await;
+    // Whatever is still on its way is not deleted.
+    crate::looking::run(&server, "UPDATE incident SET pending = 0").await;
+    let admin = server.person("Administrator").await;
+    let cells = |page: &str, name: &str| {
+        let row =
+            page.split("<tr>").find(|row| row.contains(name)).unwrap_or_else(|| panic!("{name}: {page}"));
+        let cells = row.split("<td").skip(1).map(|cell| cell.split('>').nth(1).unwrap_or_default());
+        cells.map(|cell| cell.trim_end_matches("</td").to_owned()).collect::<Vec<_>>()
+    };
+    let page = admin.get("/retention").await.text;
+    assert_eq!(cells(&page, "All that are not named"), ["", "for ever", "90 days", "", ""]);
+    assert_eq!(cells(&page, ">Cards "), ["17", "6 days", "1 day", "1", "1"]);
+    assert_eq!(cells(&page, ">policy 23<"), ["23", "for ever", "90 days", "1", "1"]);
+    assert!(page.contains("href=\"/retention?ahead=yes\"") && !page.contains("in 7 days"), "{page}");
+    let ahead = admin.get("/retention?ahead=yes").await.text;
+    assert_eq!(cells(&ahead, "at the next round"), ["0", "0"]);
+    assert_eq!(cells(&ahead, "in 7 days"), ["1", "1"]);
+    assert!(
+        page.contains("2 originals are kept in all.") && page.contains("[[enforce.retention]]"),
+        "{page}"
+    );
+    // Whoever reaches a part of the incidents is told of no others.
+    let privileges = [Privilege::ManageServers].into();
+    let some = vec![Condition::Policy { any_of: [23].into() }];
+    let some = server.with_rights("Some", Rights { privileges, access: some, hidden: [].into() }).await;
+    let page = some.get("/retention?ahead=yes").await.text;
+    assert_eq!(cells(&page, ">Cards "), ["17", "6 days", "1 day", "0", ""]);
+    assert_eq!(cells(&page, ">policy 23<"), ["23", "for ever", "90 days", "1", ""]);
+    assert!(!page.contains("originals are kept in all") && !page.contains("What goes next"), "{page}");
+}

@@ -89,6 +89,48 @@ on_both! {
         assert!(!blind.get("/incidents").await.text.contains("Cost centre"));
     }
 
+    async fn an_incident_is_offered_to_those_who_may_see_it_and_ones_own_are_found(server: Server) {
+        use web::people::{Condition, Privilege, Rights};
+        let id = server.record(message("A", &[1])).await[0];
+        server.record(message("B", &[2])).await;
+        let admin = server.person("Administrator").await;
+        server.person("Remediator").await;
+        let of = |policy: u32| Rights {
+            privileges: [Privilege::ViewNetworkIncidents].into(),
+            access: vec![Condition::Policy { any_of: [policy].into() }],
+            hidden: [].into(),
+        };
+        server.with_rights("Near", of(1)).await;
+        server.with_rights("Far", of(2)).await;
+        server.with_rights("Blind", Rights { privileges: [].into(), ..of(1) }).await;
+        let page = admin.get(&format!("/incidents/{id}")).await.text;
+        let offered = page.split("<datalist id=\"owners\">").nth(1).unwrap().split("</datalist>").next().unwrap();
+        let names: Vec<&str> = offered.split("value=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        assert_eq!(names, ["administrator", "near", "remediator"], "{offered}");
+        let people = server.enforce().site.people();
+        let near = people.user_named("near").await.unwrap().unwrap();
+        people.disable(near.id, true).await.unwrap();
+        assert!(!admin.get(&format!("/incidents/{id}")).await.text.contains("<option value=\"near\">"));
+        let answer = admin.post(&format!("/incidents/{id}/change"), &[("owner", "administrator")]).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER);
+        let list = admin.get("/incidents").await.text;
+        assert!(list.contains("2 shown of 2<") && list.contains("href=\"/incidents?owner=administrator\">Mine</a>"), "{list}");
+        assert!(admin.get("/incidents?owner=administrator").await.text.contains("1 shown of 1<"));
+    }
+
+    async fn the_summary_leads_from_each_severity_to_its_incidents(server: Server) {
+        let mut low = message("A", &[1]);
+        low.violations[0].severity = Severity::Low;
+        server.record(low).await;
+        let admin = server.person("Administrator").await;
+        let page = admin.get("/summary").await.text;
+        let bars = page.split("By severity").nth(1).unwrap_or_else(|| panic!("{page}"));
+        let address = bars.split("href=\"").nth(1).unwrap().split('"').next().unwrap();
+        assert!(address.contains("severity=low"), "{address}");
+        let address = address.replace("&#38;", "&").replace("&amp;", "&");
+        assert!(admin.get(&address).await.text.contains("1 shown of 1<"), "{address}");
+    }
+
     async fn a_hostile_mail_is_text_on_every_page(server: Server) {
         let id = server.record(hostile("EVIL")).await[0];
         server.record(hostile("EVIL2")).await;

@@ -15,6 +15,7 @@ const ROLES: [&str; 5] = ["Administrator", "Policy author", "Remediator", "Revie
 const ROUTES: &[(&str, &[&str])] = &[
     ("/incidents", &ROLES),
     ("/incidents/1", &ROLES),
+    ("/incidents/look", &ROLES),
     ("/incidents/export.csv", &ROLES),
     ("/incidents/export.json", &ROLES),
     ("/summary", &ROLES),
@@ -72,6 +73,7 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("POST /servers", &["Administrator"]),
     ("POST /servers/break-glass", &["Administrator"]),
     ("POST /policies/count-here", &["Administrator"]),
+    ("/retention", &["Administrator"]),
     ("/servers/mx1", &["Administrator"]),
     ("POST /servers/mx1/settings", &["Administrator"]),
     ("POST /servers/mx1/approve", &["Administrator"]),

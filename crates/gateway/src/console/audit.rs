@@ -5,7 +5,6 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use jiff::SignedDuration;
 use serde::Deserialize;
 use web::layout::{Chip, Field, Html, Kind, Moment, Page, Pager, Size};
 use web::people::{Hidden, Privilege};
@@ -19,7 +18,6 @@ use super::{Center, words};
 use crate::{AuditFilter, AuditMessage};
 
 const LINES: usize = 50;
-const DAY: SignedDuration = SignedDuration::from_hours(24);
 const OUTCOMES: [(&str, &str); 10] = [
     ("", "Any"),
     ("held", "Held"),
@@ -44,6 +42,8 @@ pub(super) struct Wanted {
     outcome: String,
     from: String,
     until: String,
+    /// Whose days these are; UTC where it is empty.
+    zone: String,
     before: String,
 }
 
@@ -68,8 +68,8 @@ impl Wanted {
             message_id: text(&self.message_id),
             unique_id: text(&self.unique_id),
             outcome: text(&self.outcome),
-            from: pages::day(&self.from)?,
-            until: pages::day(&self.until)?.and_then(|day| day.checked_add(DAY).ok()),
+            from: pages::day_of(&self.from, &self.zone)?.map(|(begin, _)| begin),
+            until: pages::day_of(&self.until, &self.zone)?.map(|(_, next)| next),
             without_letters: false,
             bounds: None,
             before: number("place in the list", &self.before)?,
@@ -90,7 +90,9 @@ impl Wanted {
             ("until", &self.until),
             ("before", &before),
         ];
-        pages::address("/messages", &pairs.map(|(name, value)| (name, value.as_str())))
+        let zone = if self.from.is_empty() && self.until.is_empty() { "" } else { &self.zone };
+        let pairs = pairs.map(|(name, value)| (name, value.as_str()));
+        pages::address("/messages", &[&pairs[..], &[("zone", zone)]].concat())
     }
 }
 
@@ -98,6 +100,8 @@ impl Wanted {
 #[template(path = "messages.html")]
 struct SearchPage {
     fields: Vec<Field>,
+    /// Of its days; the reader's own where scripts run.
+    zone: String,
     filtered: bool,
     rows: Vec<Row>,
     pager: Pager,
@@ -150,6 +154,7 @@ pub(super) async fn search(
     let page = center.gateway.audit(&filter).await?;
     let content = SearchPage {
         fields: fields(&viewer, &wanted),
+        zone: wanted.zone.clone(),
         filtered: wanted.address(None) != "/messages",
         pager: Pager {
             shown: match (page.messages.first(), page.messages.last()) {
@@ -167,13 +172,16 @@ pub(super) async fn search(
 
 fn fields(viewer: &Viewer, wanted: &Wanted) -> Vec<Field> {
     let field = |kind, name, label, value: &str| Field::new(kind, name, label).value(value.trim());
+    let zone = if wanted.zone.is_empty() { "UTC" } else { &wanted.zone };
+    let asked = !wanted.from.is_empty() || !wanted.until.is_empty();
+    let days = if asked { format!("Days of {zone}.") } else { String::new() };
     let all = [
         (Some(Hidden::Sender), field(Kind::Text, "sender", "Sender contains", &wanted.sender)),
         (Some(Hidden::Recipients), field(Kind::Text, "recipient", "Recipient contains", &wanted.recipient)),
         (Some(Hidden::Subject), field(Kind::Search, "subject", "Subject contains", &wanted.subject)),
         (None, field(Kind::OneOf, "outcome", "What was done", &wanted.outcome).choices(OUTCOMES)),
-        (None, field(Kind::Date, "from", "From (UTC)", &wanted.from)),
-        (None, field(Kind::Date, "until", "To (UTC)", &wanted.until)),
+        (None, field(Kind::Date, "from", "From", &wanted.from).hint(&days)),
+        (None, field(Kind::Date, "until", "To", &wanted.until).hint(&days)),
         (Some(Hidden::Sender), field(Kind::Text, "message_id", "Message-ID contains", &wanted.message_id)),
         (None, field(Kind::Text, "unique_id", "Unique message ID", &wanted.unique_id)),
     ];

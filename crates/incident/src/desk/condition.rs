@@ -197,6 +197,17 @@ impl Condition {
         }
     }
 
+    /// Whether a part of a text is looked for that stands in rows of its own: all of these are read, whatever the incidents.
+    pub(super) fn reads_other_rows(&self) -> bool {
+        match self {
+            Self::All(inner) | Self::Any(inner) => inner.iter().any(Self::reads_other_rows),
+            Self::Not(inner) => inner.reads_other_rows(),
+            Self::Like(field, _) => field.is_elsewhere(),
+            Self::Is(field, _) | Self::IsAnyCase(field, _) => *field == Field::Note,
+            Self::Compare(..) | Self::Missing(_) => false,
+        }
+    }
+
     fn size(&self) -> usize {
         match self {
             Self::All(inner) | Self::Any(inner) => 1 + inner.iter().map(Self::size).sum::<usize>(),

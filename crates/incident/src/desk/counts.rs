@@ -71,7 +71,7 @@ impl Facet {
 }
 
 /// Whether the daily counts know all that the condition asks.
-fn is_counted(condition: &Condition) -> bool {
+pub(super) fn is_counted(condition: &Condition) -> bool {
     match condition {
         Condition::All(inner) | Condition::Any(inner) => inner.iter().all(is_counted),
         Condition::Not(inner) => is_counted(inner),
@@ -209,6 +209,31 @@ impl Desk {
         let mut writer = self.writer("");
         writer.incidents(&tests, &from, matches!(facet, Facet::Sender | Facet::Server));
         Ok((writer.sql, writer.values))
+    }
+
+    /// How many incidents of these days there are, on days after this one, and on it, where the daily counts know what the asker may see.
+    pub(super) async fn counted_by_day(
+        &self,
+        access: &Access,
+        days: (i64, i64),
+        day: i64,
+    ) -> Result<[u64; 3], Error> {
+        let (from, values) = self.of_daily(access, Facet::Policy, days);
+        let sum =
+            |test: &str| format!("CAST(coalesce(sum(CASE WHEN {test} THEN n ELSE 0 END), 0) AS BIGINT)");
+        let sql = format!(
+            "SELECT {} AS whole, {} AS later, {} AS here FROM {from}",
+            sum("1 = 1"),
+            sum(&format!("day > {day}")),
+            sum(&format!("day = {day}"))
+        );
+        let rows = self.database().fetch(&sql, values).await?;
+        let Some(row) = rows.first() else { return Ok([0; 3]) };
+        let mut counts = [0; 3];
+        for (count, name) in counts.iter_mut().zip(["whole", "later", "here"]) {
+            *count = row.get::<i64>(name)?.max(0) as u64;
+        }
+        Ok(counts)
     }
 
     fn of_daily(

@@ -36,7 +36,7 @@ impl<'c> Way<'c> {
         self.rarest.map_or(Source::Anywhere, |rarest| Source::List(rarest.list))
     }
 
-    fn is_few(&self) -> bool {
+    pub(super) fn is_few(&self) -> bool {
         self.rarest.is_some_and(|rarest| rarest.is_few)
     }
 
@@ -159,8 +159,19 @@ impl Desk {
 
     /// The key of the one that stands so far behind in a source.
     async fn nth(&self, from: &Source<'_>, search: &Search, place: u64) -> Result<Option<super::Key>, Error> {
+        self.nth_of(from, &Way::own(from), search, place).await
+    }
+
+    /// The same among those of a source that meet some tests.
+    pub(super) async fn nth_of(
+        &self,
+        from: &Source<'_>,
+        own: &[&Condition],
+        search: &Search,
+        place: u64,
+    ) -> Result<Option<super::Key>, Error> {
         let mut behind = self.writer("SELECT incident.id FROM ");
-        let joined = behind.incidents(&Way::own(from), from, false);
+        let joined = behind.incidents(own, from, false);
         behind.between(search, &search.sort.columns_of(joined), None);
         behind.order(search, &search.sort.columns_of(joined), from);
         let sql = format!(

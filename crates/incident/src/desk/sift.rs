@@ -90,6 +90,12 @@ impl Desk {
         tokio::task::spawn_blocking(sift).await.map_err(|_| Error::Closed)
     }
 
+    /// Whether columns know all that these tests ask.
+    pub(super) async fn is_in_columns(&self, tests: &[&Condition]) -> Result<bool, Error> {
+        let mut sieve = self.sieve(tests).await?;
+        Ok(self.reading != Reading::Rows && sieve.test_of_all(tests).is_some())
+    }
+
     /// The lines of a page by their numbers; all tests are asked once more, of the rows.
     pub(super) async fn lines_of(
         &self,

@@ -7,10 +7,9 @@ use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{address, day};
+use super::{address, day_of};
 use crate::audit::{Audit, Line, Search, Verdict, to_csv, to_json_line};
 use crate::layout::{Field, Html, Kind, Moment, Page, Pager};
 use crate::people::Privilege;
@@ -38,6 +37,8 @@ struct Wanted {
     q: String,
     from: String,
     to: String,
+    /// Whose days these are; UTC where it is empty.
+    zone: String,
     below: String,
 }
 
@@ -54,8 +55,8 @@ impl Wanted {
             who: text(&self.who),
             action: text(&self.action).map(|action| action.to_uppercase()),
             text: text(&self.q),
-            from: day(&self.from)?.map(Timestamp::as_millisecond),
-            to: day(&self.to)?.map(|start| start.as_millisecond() + 86_400_000),
+            from: day_of(&self.from, &self.zone)?.map(|(begin, _)| begin.as_millisecond()),
+            to: day_of(&self.to, &self.zone)?.map(|(_, next)| next.as_millisecond()),
             below,
             limit: LINES + 1,
         })
@@ -63,8 +64,9 @@ impl Wanted {
 
     fn address(&self, below: &str) -> String {
         let Self { who, action, q, from, to, .. } = self;
-        let pairs = [("who", who), ("action", action), ("q", q), ("from", from), ("to", to)];
-        let pairs = pairs.map(|(name, value)| (name, value.as_str()));
+        let zone = if from.is_empty() && to.is_empty() { "" } else { &self.zone };
+        let pairs =
+            [("who", who.as_str()), ("action", action), ("q", q), ("from", from), ("to", to), ("zone", zone)];
         address("/audit", &[&pairs[..], &[("below", below)]].concat())
     }
 }
@@ -74,6 +76,8 @@ impl Wanted {
 struct AuditPage {
     form: Html,
     filters: Vec<Field>,
+    /// Of its days; the reader's own where scripts run.
+    zone: String,
     filtered: bool,
     rows: Vec<Row>,
     pager: Pager,
@@ -121,15 +125,19 @@ async fn list(
     };
     let first = (!wanted.below.is_empty()).then(|| wanted.address(""));
     let field = |kind, name, label, value: &str| Field::new(kind, name, label).value(value);
+    let asked = !wanted.from.is_empty() || !wanted.to.is_empty();
+    let zone = if wanted.zone.is_empty() { "UTC" } else { &wanted.zone };
+    let days = if asked { format!("Days of {zone}.") } else { String::new() };
     let content = AuditPage {
         form: viewer.form(),
         filters: vec![
             field(Kind::Search, "q", "Subject or detail contains", &wanted.q),
             field(Kind::Text, "who", "Who", &wanted.who),
             field(Kind::Text, "action", "Action", &wanted.action),
-            field(Kind::Date, "from", "From (UTC)", &wanted.from),
-            field(Kind::Date, "to", "To (UTC)", &wanted.to),
+            field(Kind::Date, "from", "From", &wanted.from).hint(&days),
+            field(Kind::Date, "to", "To", &wanted.to).hint(&days),
         ],
+        zone: wanted.zone.clone(),
         filtered: wanted.address("") != "/audit",
         rows: lines.into_iter().map(row).collect(),
         pager: Pager { shown, first, before: None, after },

@@ -65,14 +65,18 @@ pub fn address(path: &str, pairs: &[(&str, &str)]) -> String {
     if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
 }
 
-/// The beginning (UTC) of the day that a form or an address names; none where it names none.
-pub fn day(text: &str) -> Result<Option<Timestamp>, Problem> {
+/// The first moments of a day in this zone (an IANA name; none: UTC) and of the next one; none where no day is named.
+pub fn day_of(text: &str, zone: &str) -> Result<Option<(Timestamp, Timestamp)>, Problem> {
     if text.trim().is_empty() {
         return Ok(None);
     }
-    let start = text.trim().parse::<Date>().and_then(|day| day.to_zoned_datetime(TimeZone::UTC));
+    let unknown = |_| Problem::Bad("The zone is the name of one, such as Europe/Prague.".to_owned());
+    let zone = if zone.is_empty() { TimeZone::UTC } else { TimeZone::get(zone).map_err(unknown)? };
     let wrong = |_| Problem::Bad("A date is written like 2026-11-24.".to_owned());
-    start.map(|start| Some(start.timestamp())).map_err(wrong)
+    let begin = |date: Date| date.to_zoned_datetime(zone.clone()).map(|begin| begin.timestamp());
+    let date = text.trim().parse::<Date>().map_err(wrong)?;
+    let next = date.tomorrow().and_then(begin).map_err(wrong)?;
+    Ok(Some((begin(date).map_err(wrong)?, next)))
 }
 
 /// A path of this console to go to; anything that could lead elsewhere is the home page instead.
@@ -106,11 +110,25 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_its_beginning_or_is_told_how_to_write_it() {
-        assert_eq!(day(" ").unwrap(), None);
-        assert_eq!(day("2026-11-24").unwrap().unwrap().to_string(), "2026-11-24T00:00:00Z");
-        for wrong in ["24.11.2026", "2026-13-01", "yesterday"] {
-            assert!(matches!(day(wrong), Err(Problem::Bad(_))), "{wrong}");
+    fn a_day_is_as_long_as_it_is_in_its_zone() {
+        let hours = |date: &str, zone: &str| {
+            let (begin, end) = day_of(date, zone).unwrap().unwrap();
+            (begin.to_string(), end.duration_since(begin).as_hours())
+        };
+        assert_eq!(hours("2026-11-24", ""), ("2026-11-24T00:00:00Z".to_owned(), 24));
+        assert_eq!(hours("2026-11-24", "Europe/Prague"), ("2026-11-23T23:00:00Z".to_owned(), 24));
+        assert_eq!(hours("2026-10-25", "Europe/Prague"), ("2026-10-24T22:00:00Z".to_owned(), 25));
+        assert_eq!(hours("2026-03-29", "Europe/Prague"), ("2026-03-28T23:00:00Z".to_owned(), 23));
+        assert_eq!(day_of(" ", "Mars/Olympus").unwrap(), None);
+        for (date, zone) in [
+            ("2026-11-24", "Mars/Olympus"),
+            ("2026-11-24", "../../etc/passwd"),
+            ("9999-12-31", ""),
+            ("24.11.2026", ""),
+            ("2026-13-01", ""),
+            ("yesterday", ""),
+        ] {
+            assert!(matches!(day_of(date, zone), Err(Problem::Bad(_))), "{date} {zone}");
         }
     }
 
