@@ -537,6 +537,42 @@ fn a_body_in_rtf_is_read_beside_one_in_html_unless_it_says_the_same() {
     assert_eq!(of(&opened("a.msg", &octets), Kind::Text).matches("Harmless").count(), 1);
 }
 
+/// A property set of sections that hold one string each.
+fn property_set(sections: &[&str]) -> Vec<u8> {
+    let mut set = [&[0xfe, 0xff, 0, 0][..], &[0; 20], &(sections.len() as u32).to_le_bytes()].concat();
+    let mut bodies = Vec::new();
+    for text in sections {
+        let start = 28 + sections.len() * 20 + bodies.len();
+        set.extend([0; 16]);
+        set.extend((start as u32).to_le_bytes());
+        let value = [&30_u32.to_le_bytes()[..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat();
+        bodies.extend([16 + value.len() as u32, 1, 2, 16].iter().flat_map(|field| field.to_le_bytes()));
+        bodies.extend(value);
+    }
+    [set, bodies].concat()
+}
+
+#[test]
+fn every_section_of_document_properties_is_read_or_named() {
+    let file = |set: &[u8]| compound(&[("\u{5}SummaryInformation", set), ("Package", b"text")]);
+    let octets = file(&property_set(&["one", "two", "three", "four", "five", "Card 4111"]));
+    let found = opened("a.bin", &octets);
+    assert!(of(&found, Kind::Property).contains("Card 4111"));
+    assert_eq!(found.unscannable, []);
+    let octets = file(&property_set(&["x"; 65]));
+    let reasons =
+        |found: &Opened<'_>| found.unscannable.iter().map(|one| one.reason.clone()).collect::<Vec<_>>();
+    assert_eq!(reasons(&opened("a.bin", &octets)), [Reason::TooManyParts]);
+    let mut cut = property_set(&["one", "two"]);
+    cut.truncate(28 + 40 + 10);
+    assert_eq!(reasons(&opened("a.bin", &file(&cut))), [Reason::Corrupt]);
+}
+
+#[test]
+fn a_compound_file_with_nothing_in_it_is_no_finding() {
+    assert_eq!(opened("a.bin", &compound(&[("Store/Item", b"")])).unscannable, []);
+}
+
 #[test]
 fn a_compound_file_whose_main_stream_has_no_reader_is_named_whatever_else_is_in_it() {
     let octets =

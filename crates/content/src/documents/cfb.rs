@@ -11,6 +11,8 @@ const SIGNATURE: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 const MAX_ENTRIES: usize = 200_000;
 /// Properties of one set.
 const MAX_PROPERTIES: usize = 4_096;
+/// Sections of one property set.
+const MOST_SECTIONS: usize = 64;
 const NONE: u32 = 0xffff_fff0;
 
 /// A storage or stream.
@@ -242,7 +244,9 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
             Err(reason) => out.unscannable(&place, reason),
         }
     }
-    if read == 0 && outcome.is_ok() {
+    // One without any stream, as Word puts into RTF, has nothing to say.
+    let says_something = file.entries.iter().any(|entry| entry.is_stream && entry.size > 0);
+    if read == 0 && outcome.is_ok() && says_something {
         return Err(Reason::Unsupported(request.kind));
     }
     outcome
@@ -331,7 +335,10 @@ pub(super) fn storage(
         }
     }
     // Those of COM itself ([MS-OLEDS] 2.3) tell nothing of the content.
-    unread.retain(|(_, name)| !whole && !name.starts_with(|c: char| c.is_control()));
+    unread.retain(|(index, name)| {
+        let empty = file.entries.get(*index).is_none_or(|entry| entry.size == 0);
+        !whole && !empty && !name.starts_with(|c: char| c.is_control())
+    });
     for (index, name) in &unread {
         let spot = if place.is_empty() { name.clone() } else { format!("{place} {name}") };
         out.text(&spot, Kind::Raw, crate::open::words(&file.read(*index)))?;
@@ -391,11 +398,18 @@ fn hand_on(name: &str, octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason
 
 /// Document properties ([MS-OLEPS]): strings of every section, user-defined ones with their names.
 pub(super) fn properties(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<(), Reason> {
-    let sections = u32_at(octets, 24).unwrap_or(0).min(4) as usize;
+    let sections = u32_at(octets, 24).unwrap_or(0) as usize;
     let spot = if place.is_empty() { "properties".to_owned() } else { format!("{place} properties") };
-    for section in 0..sections {
-        let Some(start) = u32_at(octets, 28 + section * 20 + 16) else { break };
-        let Some(set) = octets.get(start as usize..) else { continue };
+    // Programs write two.
+    if sections > MOST_SECTIONS {
+        out.unscannable(&spot, Reason::TooManyParts);
+    }
+    for section in 0..sections.min(MOST_SECTIONS) {
+        let start = u32_at(octets, 28 + section * 20 + 16);
+        let Some(set) = start.and_then(|start| octets.get(start as usize..)) else {
+            out.unscannable(&spot, Reason::Corrupt);
+            break;
+        };
         let count = u32_at(set, 4).unwrap_or(0) as usize;
         let mut page = 1252;
         let slots: Vec<(u32, usize)> = (0..count.min(MAX_PROPERTIES))
@@ -409,18 +423,25 @@ pub(super) fn properties(octets: &[u8], place: &str, out: &mut Output<'_>) -> Re
                 page = u16_at(set, at + 4).unwrap_or(1252);
             }
         }
+        // Properties that share their octets would make much of little.
+        let mut left = set.len().saturating_mul(4).saturating_add(64 << 10);
         for (id, at) in slots {
             let Some(value) = set.get(at..).filter(|_| id != 1) else { continue };
-            for text in strings(value, id, page) {
+            let mut fields = Fields(value);
+            for text in strings(&mut fields, id, page) {
                 out.text(&spot, Kind::Property, text)?;
             }
+            let Some(rest) = left.checked_sub(value.len() - fields.0.len()) else {
+                out.unscannable(&spot, Reason::TooBig);
+                break;
+            };
+            left = rest;
         }
     }
     Ok(())
 }
 
-fn strings(value: &[u8], id: u32, page: u16) -> Vec<String> {
-    let mut fields = Fields(value);
+fn strings(fields: &mut Fields<'_>, id: u32, page: u16) -> Vec<String> {
     let decode = |octets: &[u8]| {
         let end = memchr::memchr(0, octets).unwrap_or(octets.len());
         match super::rtf::code_page(page.into()) {
@@ -443,26 +464,26 @@ fn strings(value: &[u8], id: u32, page: u16) -> Vec<String> {
     };
     // Names of user-defined properties have id 0 and no type.
     if id == 0 {
-        let count = fields.u32().unwrap_or(0).min(1024);
+        let count = fields.u32().unwrap_or(0);
         return (0..count)
             .map_while(|_| {
                 fields.u32()?;
-                read(30, &mut fields)
+                read(30, fields)
             })
             .collect();
     }
     match fields.u32() {
-        Some(kind @ (30 | 31)) => read(kind, &mut fields).into_iter().collect(),
+        Some(kind @ (30 | 31)) => read(kind, fields).into_iter().collect(),
         Some(kind @ (0x101e | 0x101f)) => {
-            let count = fields.u32().unwrap_or(0).min(1024);
-            (0..count).map_while(|_| read(kind & 0xff, &mut fields)).collect()
+            let count = fields.u32().unwrap_or(0);
+            (0..count).map_while(|_| read(kind & 0xff, fields)).collect()
         }
         Some(0x100c) => {
-            let count = fields.u32().unwrap_or(0).min(1024);
+            let count = fields.u32().unwrap_or(0);
             let each = (0..count).map_while(|_| {
                 let kind = fields.u32()?;
                 match kind {
-                    30 | 31 => read(kind, &mut fields),
+                    30 | 31 => read(kind, fields),
                     _ => {
                         fields.take(4)?;
                         Some(String::new())
