@@ -436,6 +436,48 @@ fn rtf_objects_are_files_however_their_digits_are_broken() {
 }
 
 #[test]
+fn rtf_pictures_are_found_whatever_stands_between_them_and_what_they_are() {
+    // Word puts the identifier of a picture behind the word that says what it is.
+    let png = include_bytes!("samples/photo.png");
+    let digits: String = png.iter().map(|octet| format!("{octet:02x}")).collect();
+    let identified = rtf(&format!(
+        "{{\\pict{{\\*\\picprop{{\\sp{{\\sn wzDescription}}{{\\sv Card 4111}}}}}}\\pngblip{{\\*\\blipuid 0011}}{digits}}}"
+    ));
+    let found = opened("a.rtf", &identified);
+    assert!(found.parts.iter().any(|part| part.kind == FileKind::Png), "{:?}", found.parts);
+    assert_eq!(of(&found, Kind::Attribute).trim(), "Card 4111");
+}
+
+#[test]
+fn rtf_metafiles_are_read_and_bitmaps_are_files() {
+    let hex = |words: &[u16]| {
+        words
+            .iter()
+            .flat_map(|word| word.to_le_bytes())
+            .map(|octet| format!("{octet:02x}"))
+            .collect::<String>()
+    };
+    // A header of nine words, then TextOut of four letters at 7, 5, then the end.
+    let metafile = hex(&[1, 9, 0x300, 20, 0, 0, 8, 0, 0, 8, 0, 0x521, 4, 0x3134, 0x3131, 5, 7, 0, 3, 0, 0]);
+    let octets = rtf(&format!("{{\\pict\\wmetafile8\\picw10 {metafile}}}"));
+    assert!(of(&opened("a.rtf", &octets), Kind::Text).contains("4111"));
+    let bitmap = hex(&[40, 0, 1, 0, 1, 0, 1, 24, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xffff, 0xff]);
+    let octets = rtf(&format!("{{\\pict\\dibitmap0 {bitmap}}}"));
+    let found = opened("a.rtf", &octets);
+    assert!(found.parts.iter().any(|part| part.kind == FileKind::Bmp), "{:?}", found.parts);
+}
+
+#[test]
+fn rtf_that_only_old_readers_show_is_hidden_text() {
+    let octets =
+        rtf("{\\upr{4111}{\\*\\ud{new}}} \\uc16\\u65 4222333344445555 {\\*\\revtbl{Unknown;}{Erin;}}");
+    let found = opened("a.rtf", &octets);
+    let hidden = of(&found, Kind::Hidden);
+    assert!(hidden.contains("4111") && hidden.contains("4222333344445555"), "{hidden}");
+    assert!(of(&found, Kind::Property).contains("Erin"));
+}
+
+#[test]
 fn html_wrapped_in_rtf_comes_out_as_html() {
     let octets = rtf(
         "\\fromhtml1{\\*\\htmltag64 <p title=\"tip\">}\\htmlrtf \\par only rtf\\htmlrtf0 shown{\\*\\htmltag72 </p>}",
