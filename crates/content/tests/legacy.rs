@@ -616,6 +616,15 @@ fn a_compound_file_with_nothing_in_it_is_no_finding() {
 }
 
 #[test]
+fn a_control_of_a_form_is_read_for_its_words_and_no_finding() {
+    let control = [&[0, 2, 32, 0][..], &[1, 4, 0, 0], b"Card 4111 1111\0\0", &wide("Привет мир")].concat();
+    let octets = compound(&[("contents", &control)]);
+    let opened = opened("activeX1.bin", &octets);
+    assert!(of(&opened, Kind::Raw).contains("Card 4111 1111") && of(&opened, Kind::Raw).contains("Привет"));
+    assert_eq!(named(&opened), []);
+}
+
+#[test]
 fn a_compound_file_whose_main_stream_has_no_reader_is_named_whatever_else_is_in_it() {
     let octets =
         compound(&[("/PP40", b"\x01\x02Words of Zephyr\0"), ("/Object 1/Contents", b"A text that is read.")]);

@@ -300,6 +300,7 @@ pub(super) fn storage(
             "text_content" => words(&file.read(index), place, out),
             "powerpoint document" => ppt::read(file, storage, place, out),
             "\u{1}ole10native" => package(&file.read(index), out),
+            "contents" if is_form(&file.read(index)) => form(&file.read(index), place, out),
             "package" | "contents" => hand_on(&name, &file.read(index), out),
             "\u{5}summaryinformation" | "\u{5}documentsummaryinformation" => {
                 properties(&file.read(index), place, out)
@@ -352,6 +353,28 @@ pub(super) fn storage(
 /// What a project of macros keeps beside its modules ([MS-OVBA] 2.2): lists, and forms, of which the words are what matters.
 fn is_of_macros(name: &str) -> bool {
     ["PROJECT", "PROJECTwm", "PROJECTlk", "f", "o", "x"].iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// A control of a form ([MS-OFORMS] 2.2): version 2.0, then the size of what follows it.
+fn is_form(octets: &[u8]) -> bool {
+    let size = u16_at(octets, 2).map_or(0, usize::from);
+    octets.starts_with(&[0, 2]) && size >= 4 && octets.len() >= 4 + size
+}
+
+/// The captions and values of a control are among its octets, one octet for a letter or two.
+fn form(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<(), Reason> {
+    let units = octets.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    let mut letters = String::new();
+    for unit in units {
+        match char::from_u32(unit.into()).filter(|c| *c >= '\u{80}' && c.is_alphanumeric()) {
+            Some(c) => letters.push(c),
+            None if letters.ends_with('\n') || letters.is_empty() => {}
+            None => letters.push('\n'),
+        }
+    }
+    let wide: Vec<_> = letters.lines().filter(|line| line.chars().count() >= 3).collect();
+    out.text(place, Kind::Raw, crate::open::words(octets))?;
+    out.text(place, Kind::Raw, wide.join("\n"))
 }
 
 fn workbook(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<(), Reason> {

@@ -31,7 +31,7 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
         let octets = if Some(at) == styles_at { known.take() } else { archive.octets_of(entry, out)? };
         let Some(octets) = octets else { continue };
         // A manifest that lies closes nothing.
-        if locked.contains(&entry.name) && xml::root(&octets).is_empty() {
+        if locked.contains(&entry.name) && !is_xml(&octets) {
             closed = true;
             out.locked(entry.name.clone());
             continue;
@@ -64,6 +64,13 @@ fn numbering_of(styles: &[u8]) -> Numbering {
 /// A document that is one XML file.
 pub(super) fn flat(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
     Content::new(String::new()).read(octets, out)
+}
+
+/// Whether octets begin as XML does, which ciphertext hardly ever does.
+fn is_xml(octets: &[u8]) -> bool {
+    let head = &octets[..octets.len().min(64)];
+    let is_text = std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
+    is_text && head.trim_ascii_start().starts_with(b"<")
 }
 
 /// The parts that the manifest says to be encrypted.
