@@ -625,6 +625,15 @@ fn a_control_of_a_form_is_read_for_its_words_and_no_finding() {
 }
 
 #[test]
+fn a_directory_that_lost_entries_is_a_finding() {
+    let mut octets = compound(&[("Package", b"text"), ("Contents", b"more"), ("Item", b"<a/>")]);
+    let name: Vec<u8> = "Root Entry".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let root = octets.windows(name.len()).position(|found| found == name).expect("the root");
+    octets[root + 76..root + 80].copy_from_slice(&77_u32.to_le_bytes());
+    assert_eq!(named(&opened("a.bin", &octets)), [("", Reason::Corrupt)]);
+}
+
+#[test]
 fn a_compound_file_whose_main_stream_has_no_reader_is_named_whatever_else_is_in_it() {
     let octets =
         compound(&[("/PP40", b"\x01\x02Words of Zephyr\0"), ("/Object 1/Contents", b"A text that is read.")]);

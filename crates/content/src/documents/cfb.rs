@@ -34,6 +34,8 @@ pub(super) struct Cfb<'a> {
     mini: Vec<u8>,
     mini_limit: u64,
     pub(super) entries: Vec<Entry>,
+    /// Storages name entries that the directory does not have.
+    cut: bool,
     /// Of each storage, what is directly in it.
     below: Vec<Vec<usize>>,
 }
@@ -54,6 +56,7 @@ impl<'a> Cfb<'a> {
             mini_limit: u64::from(u32_at(octets, 56)?).min(1 << 20),
             entries: Vec::new(),
             below: Vec::new(),
+            cut: false,
         };
         file.fat = file.read_fat()?;
         let mini_fat = file.chain(u32_at(octets, 60)?, u64::MAX);
@@ -153,6 +156,7 @@ impl<'a> Cfb<'a> {
         let mut todo = vec![(link(0, 76), 0_usize)];
         while let Some((index, parent)) = todo.pop() {
             let at = index as usize;
+            self.cut |= index < NONE && at >= raw.len();
             if at >= raw.len() || at == 0 || seen[at] {
                 continue;
             }
@@ -216,6 +220,9 @@ fn numbers(octets: &[u8]) -> impl Iterator<Item = u32> + '_ {
 /// Any compound file: each storage by what is in it, embedded documents included.
 pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
     let file = Cfb::parse(request.octets).ok_or(Reason::Corrupt)?;
+    if file.cut {
+        out.unscannable("", Reason::Corrupt);
+    }
     let behind = file.behind();
     if crate::extent::is_foreign(behind) || behind.starts_with(b"PK\x03\x04") {
         out.ambiguous("", AmbiguityReason::ContainerDisagreement);
