@@ -136,6 +136,15 @@ fn replacement_text_stands_in_for_silent_glyphs_and_is_told_apart_from_drawn_one
 }
 
 #[test]
+fn replacements_letter_by_letter_are_one_text() {
+    let letters = "4111".chars().map(|c| format!("/Span<</ActualText({c})>>BDC (x) Tj EMC "));
+    let content = format!("BT /F 9 Tf 1 1 Td {} ET", letters.collect::<String>());
+    let octets = page(&content, FONT, "");
+    let found = opened(&octets, &[]);
+    assert!(found.segments.iter().any(|segment| segment.text.contains("4111")), "{}", all(&found));
+}
+
+#[test]
 fn differences_name_the_glyphs_of_type_3_fonts_too() {
     let font = "/Font<</F<</Type/Font/Subtype/Type3/FontMatrix[.001 0 0 .001 0 0]/FirstChar 1/Widths[500 500]\
                 /Encoding<</Differences[1/A/eacute]>>/CharProcs<<>>>>>>";

@@ -288,7 +288,11 @@ fn drawn<'a>(
         }
     }
     runner.apart = false;
-    readings.append(&mut shown.replacements);
+    // Where each letter has a text of its own, they are one text.
+    let replacements = std::mem::take(&mut shown.replacements).into_iter();
+    let (letters, words): (Vec<_>, Vec<_>) = replacements.partition(|text| text.chars().count() <= 2);
+    readings.push(letters.concat());
+    readings.extend(words);
     for (number, text) in readings.into_iter().enumerate() {
         out.text(place, if number == 0 { kind } else { Kind::Hidden }, text)?;
     }
