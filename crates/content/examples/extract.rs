@@ -1,4 +1,5 @@
-//! Prints what inspection sees of files: `extract [--text] FILE...`; each text with its path, then what stayed closed.
+//! Prints what inspection sees of files: `extract [--text | --findings] FILE...`; each text with its path, then what stayed closed; or
+//! the findings only, with what can be read in two ways.
 
 use std::io::{BufWriter, Write};
 use std::time::{Duration, Instant};
@@ -9,11 +10,15 @@ use content::{How, Limits, open_file};
 fn main() -> std::io::Result<()> {
     // A system call for each line would cost more than the reading.
     let mut out = BufWriter::with_capacity(64 << 10, std::io::stdout().lock());
-    let mut bare = false;
+    let (mut bare, mut only_findings) = (false, false);
     let limits = Limits::default();
     for argument in std::env::args().skip(1) {
         if argument == "--text" {
             bare = true;
+            continue;
+        }
+        if argument == "--findings" {
+            only_findings = true;
             continue;
         }
         let octets = match std::fs::read(&argument) {
@@ -31,7 +36,11 @@ fn main() -> std::io::Result<()> {
             digests: false,
         };
         let name = std::path::Path::new(&argument).file_name().and_then(|name| name.to_str());
-        show(&open_file(name.unwrap_or_default(), &octets, &how), bare, &mut out)?;
+        let opened = open_file(name.unwrap_or_default(), &octets, &how);
+        match only_findings {
+            true => show_findings(&argument, &opened, &mut out)?,
+            false => show(&opened, bare, &mut out)?,
+        }
     }
     out.flush()
 }
@@ -48,6 +57,16 @@ fn show(opened: &content::Opened<'_>, bare: bool, out: &mut impl Write) -> std::
     }
     for closed in &opened.unscannable {
         eprintln!("unscannable: {}: {}", closed.path, closed.reason);
+    }
+    Ok(())
+}
+
+fn show_findings(file: &str, opened: &content::Opened<'_>, out: &mut impl Write) -> std::io::Result<()> {
+    for closed in &opened.unscannable {
+        writeln!(out, "{file}\tunscannable: {}\t{}", closed.reason, closed.path)?;
+    }
+    for doubtful in &opened.ambiguous {
+        writeln!(out, "{file}\tambiguous: {}\t{}", doubtful.reason.as_str(), doubtful.path)?;
     }
     Ok(())
 }

@@ -79,6 +79,7 @@ fn every_kind_that_has_a_reader_is_read_without_a_finding() {
         "copy.7z",
         "stored.cab",
         "mszip.cab",
+        "lzx.cab",
         "joliet.iso",
         "plain.iso",
         "members.a",

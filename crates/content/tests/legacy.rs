@@ -436,6 +436,48 @@ fn rtf_objects_are_files_however_their_digits_are_broken() {
 }
 
 #[test]
+fn rtf_pictures_are_found_whatever_stands_between_them_and_what_they_are() {
+    // Word puts the identifier of a picture behind the word that says what it is.
+    let png = include_bytes!("samples/photo.png");
+    let digits: String = png.iter().map(|octet| format!("{octet:02x}")).collect();
+    let identified = rtf(&format!(
+        "{{\\pict{{\\*\\picprop{{\\sp{{\\sn wzDescription}}{{\\sv Card 4111}}}}}}\\pngblip{{\\*\\blipuid 0011}}{digits}}}"
+    ));
+    let found = opened("a.rtf", &identified);
+    assert!(found.parts.iter().any(|part| part.kind == FileKind::Png), "{:?}", found.parts);
+    assert_eq!(of(&found, Kind::Attribute).trim(), "Card 4111");
+}
+
+#[test]
+fn rtf_metafiles_are_read_and_bitmaps_are_files() {
+    let hex = |words: &[u16]| {
+        words
+            .iter()
+            .flat_map(|word| word.to_le_bytes())
+            .map(|octet| format!("{octet:02x}"))
+            .collect::<String>()
+    };
+    // A header of nine words, then TextOut of four letters at 7, 5, then the end.
+    let metafile = hex(&[1, 9, 0x300, 20, 0, 0, 8, 0, 0, 8, 0, 0x521, 4, 0x3134, 0x3131, 5, 7, 0, 3, 0, 0]);
+    let octets = rtf(&format!("{{\\pict\\wmetafile8\\picw10 {metafile}}}"));
+    assert!(of(&opened("a.rtf", &octets), Kind::Text).contains("4111"));
+    let bitmap = hex(&[40, 0, 1, 0, 1, 0, 1, 24, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xffff, 0xff]);
+    let octets = rtf(&format!("{{\\pict\\dibitmap0 {bitmap}}}"));
+    let found = opened("a.rtf", &octets);
+    assert!(found.parts.iter().any(|part| part.kind == FileKind::Bmp), "{:?}", found.parts);
+}
+
+#[test]
+fn rtf_that_only_old_readers_show_is_hidden_text() {
+    let octets =
+        rtf("{\\upr{4111}{\\*\\ud{new}}} \\uc16\\u65 4222333344445555 {\\*\\revtbl{Unknown;}{Erin;}}");
+    let found = opened("a.rtf", &octets);
+    let hidden = of(&found, Kind::Hidden);
+    assert!(hidden.contains("4111") && hidden.contains("4222333344445555"), "{hidden}");
+    assert!(of(&found, Kind::Property).contains("Erin"));
+}
+
+#[test]
 fn html_wrapped_in_rtf_comes_out_as_html() {
     let octets = rtf(
         "\\fromhtml1{\\*\\htmltag64 <p title=\"tip\">}\\htmlrtf \\par only rtf\\htmlrtf0 shown{\\*\\htmltag72 </p>}",
@@ -535,6 +577,60 @@ fn a_body_in_rtf_is_read_beside_one_in_html_unless_it_says_the_same() {
     assert!(of(&opened("a.msg", &octets), Kind::Text).contains("ZEPHYR 4111"));
     let octets = message("{\\rtf1 Harmless {\\b text}\\par}");
     assert_eq!(of(&opened("a.msg", &octets), Kind::Text).matches("Harmless").count(), 1);
+}
+
+/// A property set of sections that hold one string each.
+fn property_set(sections: &[&str]) -> Vec<u8> {
+    let mut set = [&[0xfe, 0xff, 0, 0][..], &[0; 20], &(sections.len() as u32).to_le_bytes()].concat();
+    let mut bodies = Vec::new();
+    for text in sections {
+        let start = 28 + sections.len() * 20 + bodies.len();
+        set.extend([0; 16]);
+        set.extend((start as u32).to_le_bytes());
+        let value = [&30_u32.to_le_bytes()[..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat();
+        bodies.extend([16 + value.len() as u32, 1, 2, 16].iter().flat_map(|field| field.to_le_bytes()));
+        bodies.extend(value);
+    }
+    [set, bodies].concat()
+}
+
+#[test]
+fn every_section_of_document_properties_is_read_or_named() {
+    let file = |set: &[u8]| compound(&[("\u{5}SummaryInformation", set), ("Package", b"text")]);
+    let octets = file(&property_set(&["one", "two", "three", "four", "five", "Card 4111"]));
+    let found = opened("a.bin", &octets);
+    assert!(of(&found, Kind::Property).contains("Card 4111"));
+    assert_eq!(found.unscannable, []);
+    let octets = file(&property_set(&["x"; 65]));
+    let reasons =
+        |found: &Opened<'_>| found.unscannable.iter().map(|one| one.reason.clone()).collect::<Vec<_>>();
+    assert_eq!(reasons(&opened("a.bin", &octets)), [Reason::TooManyParts]);
+    let mut cut = property_set(&["one", "two"]);
+    cut.truncate(28 + 40 + 10);
+    assert_eq!(reasons(&opened("a.bin", &file(&cut))), [Reason::Corrupt]);
+}
+
+#[test]
+fn a_compound_file_with_nothing_in_it_is_no_finding() {
+    assert_eq!(opened("a.bin", &compound(&[("Store/Item", b"")])).unscannable, []);
+}
+
+#[test]
+fn a_control_of_a_form_is_read_for_its_words_and_no_finding() {
+    let control = [&[0, 2, 32, 0][..], &[1, 4, 0, 0], b"Card 4111 1111\0\0", &wide("Привет мир")].concat();
+    let octets = compound(&[("contents", &control)]);
+    let opened = opened("activeX1.bin", &octets);
+    assert!(of(&opened, Kind::Raw).contains("Card 4111 1111") && of(&opened, Kind::Raw).contains("Привет"));
+    assert_eq!(named(&opened), []);
+}
+
+#[test]
+fn a_directory_that_lost_entries_is_a_finding() {
+    let mut octets = compound(&[("Package", b"text"), ("Contents", b"more"), ("Item", b"<a/>")]);
+    let name: Vec<u8> = "Root Entry".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let root = octets.windows(name.len()).position(|found| found == name).expect("the root");
+    octets[root + 76..root + 80].copy_from_slice(&77_u32.to_le_bytes());
+    assert_eq!(named(&opened("a.bin", &octets)), [("", Reason::Corrupt)]);
 }
 
 #[test]

@@ -516,6 +516,84 @@ fn an_encrypted_open_document_is_named() {
     assert!(answer.unscannable.contains(&("content.xml".to_owned(), Reason::Encrypted)), "{answer:?}");
 }
 
+#[test]
+fn what_is_not_encrypted_is_read_whatever_the_manifest_says() {
+    let manifest = |name: &str| {
+        format!(
+            "<m:manifest xmlns:m='x'><!-- encryption-data --><m:file-entry m:full-path='{name}'><m:encryption-data/></m:file-entry></m:manifest>"
+        )
+    };
+    let content = "<o:document-content xmlns:o='x' xmlns:t='y'><t:p>4111 1111</t:p></o:document-content>";
+    for (name, closed) in [("content.xml", vec![]), ("Pictures/a.png", vec![Reason::Encrypted; 2])] {
+        let manifest = manifest(name);
+        let parts = [
+            ("META-INF/manifest.xml", manifest.as_str()),
+            ("content.xml", content),
+            ("Pictures/a.png", "noise"),
+        ];
+        let answer = ask(FileKind::Odt, &stored_zip(&parts), &Limits::default());
+        let read = answer
+            .items
+            .iter()
+            .any(|item| matches!(item, DocumentItem::Text { text, .. } if text.contains("4111 1111")));
+        assert!(read, "{answer:?}");
+        assert_eq!(answer.unscannable.iter().map(|one| one.1.clone()).collect::<Vec<_>>(), closed, "{name}");
+    }
+}
+
+#[test]
+fn what_stands_beside_the_text_of_open_document_is_read() {
+    let content = "<office:document-content><text:p>41<text:ruby><text:ruby-base>11</text:ruby-base><text:ruby-text>x</text:ruby-text></text:ruby> 1111</text:p>\
+                   <text:p>a<text:alphabetical-index-mark text:string-value='Zephyr' text:key1='Borealis'/></text:p>\
+                   <form:text form:current-value='Meltemi' form:value='Mistral'/><table:content-validation table:condition='is-in-list(&quot;Sirocco&quot;)'>\
+                   <table:help-message table:title='Bora'><text:p>Foehn</text:p></table:help-message></table:content-validation>\
+                   <table:named-expression table:name='Levant' table:expression='of:=&quot;Ostro&quot;'/></office:document-content>";
+    let styles = "<office:document-styles><number:text>no</number:text><style:master-page><draw:custom-shape><text:p>Tramontane</text:p></draw:custom-shape></style:master-page></office:document-styles>";
+    let texts = in_package(FileKind::Odp, &[("content.xml", content), ("styles.xml", styles)]);
+    for (place, kind, text) in [
+        ("", Kind::Text, "4111 1111"),
+        ("", Kind::Text, "x"),
+        ("", Kind::Hidden, "Zephyr"),
+        ("", Kind::Hidden, "Borealis"),
+        ("", Kind::Attribute, "Meltemi"),
+        ("", Kind::Attribute, "Mistral"),
+        ("", Kind::Attribute, "Bora"),
+        ("", Kind::Text, "Foehn"),
+        ("defined names", Kind::Property, "Sirocco"),
+        ("defined names", Kind::Property, "Ostro"),
+        ("", Kind::Text, "Tramontane"),
+    ] {
+        holds(&texts, place, kind, text);
+    }
+    assert!(!texts.iter().any(|text| text.2.contains("no")), "{texts:?}");
+}
+
+#[test]
+fn what_stands_beside_the_cells_of_a_workbook_is_read() {
+    let sheet = "<worksheet><sheetData><row r='1'><c r='A1' t='inlineStr'><is><t>4111</t><rPh><t>Zephyr</t></rPh><t> 1111</t></is></c></row></sheetData>\
+                 <scenarios><scenario name='Bora' comment='Foehn'><inputCells r='A1' val='Mistral'/></scenario></scenarios>\
+                 <extLst><x14:dataValidation><x14:formula1><xm:f>\"Sirocco,Ostro\"</xm:f></x14:formula1></x14:dataValidation></extLst></worksheet>";
+    let strings = "<sst><si><t>4222</t><rPh><t>Levant</t></rPh><t> 2222</t></si></sst>";
+    let parts = [
+        ("xl/workbook.xml", "<workbook/>"),
+        ("xl/worksheets/sheet1.xml", sheet),
+        ("xl/sharedStrings.xml", strings),
+    ];
+    let texts = in_package(FileKind::Xlsx, &parts);
+    for (place, kind, text) in [
+        ("sheet1!A1", Kind::Text, "4111 1111"),
+        ("sheet1!A1", Kind::Hidden, "Zephyr"),
+        ("sheet1!scenarios", Kind::Hidden, "Bora"),
+        ("sheet1!scenarios", Kind::Hidden, "Foehn"),
+        ("sheet1!scenarios", Kind::Hidden, "Mistral"),
+        ("sheet1!choices", Kind::Attribute, "Sirocco,Ostro"),
+        ("strings of no cell", Kind::Hidden, "4222 2222"),
+        ("readings of strings", Kind::Hidden, "Levant"),
+    ] {
+        holds(&texts, place, kind, text);
+    }
+}
+
 /// A zip archive of stored files.
 fn stored_zip<T: AsRef<[u8]>>(files: &[(&str, T)]) -> Vec<u8> {
     let (mut out, mut directory) = (Vec::new(), Vec::new());
@@ -661,6 +739,49 @@ fn what_is_no_part_of_a_package_is_a_file_in_it() {
     let answer = ask(FileKind::Docx, &octets, &Limits::default());
     let has = |item: &DocumentItem| matches!(item, DocumentItem::Text { text, .. } if text.contains("4111"));
     assert!(answer.items.iter().any(has), "{answer:?}");
+}
+
+#[test]
+fn numbers_in_text_from_right_to_left_are_read_in_the_order_in_which_they_stand() {
+    let run = |rtl: &str, text: &str| format!("<w:r><w:rPr>{rtl}</w:rPr><w:t>{text}</w:t></w:r>");
+    for (kind, name, text) in [
+        (
+            FileKind::Docx,
+            "word/document.xml",
+            format!("<w:p><w:pPr><w:bidi/></w:pPr>{}</w:p>", run("", "1111 4111")),
+        ),
+        (
+            FileKind::Docx,
+            "word/document.xml",
+            format!("<w:p>a {}{}</w:p>", run("<w:rtl/>", "1111 "), run("<w:rtl/>", "4111")),
+        ),
+        (
+            FileKind::Pptx,
+            "ppt/slides/slide1.xml",
+            "<a:p><a:pPr rtl='1'/><a:r><a:t>1111 4111</a:t></a:r></a:p>".to_owned(),
+        ),
+    ] {
+        let main = if kind == FileKind::Docx { "document" } else { "sld" };
+        let part = format!("<{main}>{text}</{main}>");
+        let parts = [
+            (
+                "[Content_Types].xml",
+                "<Types><Default Extension='xml' ContentType='application/xml'/></Types>",
+            ),
+            if kind == FileKind::Pptx {
+                ("ppt/presentation.xml", "<presentation/>")
+            } else {
+                ("word/a.xml", "<a/>")
+            },
+            (name, &part),
+        ];
+        let (read, doubtful) = as_it_comes(&parts);
+        assert!(read.contains("1111 4111") && read.contains("4111 1111"), "{read}");
+        assert_eq!(doubtful, 0, "honest text of the Near East is no finding");
+    }
+    let honest = format!("<document><w:p>{}</w:p></document>", run("<w:rtl w:val='0'/>", "1111 4111"));
+    let texts = in_package(FileKind::Docx, &[("word/document.xml", &honest)]);
+    holds(&texts, "", Kind::Text, "1111 4111\n");
 }
 
 #[test]

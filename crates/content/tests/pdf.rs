@@ -136,6 +136,15 @@ fn replacement_text_stands_in_for_silent_glyphs_and_is_told_apart_from_drawn_one
 }
 
 #[test]
+fn replacements_letter_by_letter_are_one_text() {
+    let letters = "4111".chars().map(|c| format!("/Span<</ActualText({c})>>BDC (x) Tj EMC "));
+    let content = format!("BT /F 9 Tf 1 1 Td {} ET", letters.collect::<String>());
+    let octets = page(&content, FONT, "");
+    let found = opened(&octets, &[]);
+    assert!(found.segments.iter().any(|segment| segment.text.contains("4111")), "{}", all(&found));
+}
+
+#[test]
 fn differences_name_the_glyphs_of_type_3_fonts_too() {
     let font = "/Font<</F<</Type/Font/Subtype/Type3/FontMatrix[.001 0 0 .001 0 0]/FirstChar 1/Widths[500 500]\
                 /Encoding<</Differences[1/A/eacute]>>/CharProcs<<>>>>>>";
@@ -458,5 +467,98 @@ fn names_of_glyphs_in_programs_of_adobes_form_are_read_also_where_the_table_of_t
         let octets = page(content, &font("/ToUnicode 5 0 R"), &format!("{program}\n{lie}"));
         assert_eq!(readings(&octets), ["4111", "EBBB"]);
         assert_eq!(opened(&octets, &[]).ambiguous.len(), 1);
+    }
+}
+
+#[test]
+fn a_stream_whose_filter_is_said_elsewhere_is_unpacked() {
+    let content = "BT /F 9 Tf 1 1 Td (Zephyr 4111) Tj ET";
+    let digits: String = content.bytes().map(|octet| format!("{octet:02x}")).collect();
+    for filter in ["9 0 R", "[9 0 R]", "[/ASCIIHexDecode]"] {
+        let packed = page(&format!("{digits}>"), FONT, "9 0 obj/ASCIIHexDecode endobj");
+        let packed = String::from_utf8(packed).expect("text").replacen(
+            "<</Length",
+            &format!("<</Filter {filter}/Length"),
+            1,
+        );
+        assert_eq!(at(&opened(packed.as_bytes(), &[]), "page 1"), "Zephyr 4111", "{filter}");
+    }
+}
+
+/// A file with this tree, of which 4 and 5 are contents.
+fn with_tree(tree: &str) -> Vec<u8> {
+    let stream = |id: u32, text: &str| {
+        let content = format!("BT /F 9 Tf 1 1 Td ({text}) Tj ET");
+        format!("{id} 0 obj<</Length {}>>stream\n{content}\nendstream endobj\n", content.len())
+    };
+    format!(
+        "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n{tree}\n{}{}trailer<</Root 1 0 R/Size 9>>",
+        stream(4, "first"),
+        stream(5, "second")
+    )
+    .into_bytes()
+}
+
+#[test]
+fn pages_are_found_by_what_they_have_and_not_by_what_they_are_called() {
+    let resources = format!("/Resources<<{FONT}>>");
+    for tree in [
+        // A node without a type, a page in its parent, a page by another name.
+        format!(
+            "2 0 obj<</Kids[3 0 R]>>endobj\n3 0 obj<</Kids[6 0 R 7 0 R]{resources}>>endobj\n6 0 obj<</Type/Page/Parent 3 0 R/Contents 4 0 R>>endobj\n7 0 obj<</Type/Page/Parent 3 0 R/Contents[5 0 R]>>endobj"
+        ),
+        format!(
+            "2 0 obj<</Type/Pages/Kids[<</Type/Page/Contents 4 0 R{resources}>> <</Contents[[5 0 R]]{resources}>>]>>endobj"
+        ),
+        format!(
+            "2 0 obj<</Type/Pages/Kids[6 0 R 7 0 R]>>endobj\n6 0 obj<</Type/Leaf/Contents 4 0 R{resources}>>endobj\n7 0 obj<</Contents 5 0 R{resources}>>endobj"
+        ),
+    ] {
+        let octets = with_tree(&tree);
+        let found = opened(&octets, &[]);
+        assert_eq!([at(&found, "page 1"), at(&found, "page 2")], ["first", "second"], "{tree}");
+        assert_eq!(found.unscannable, [], "{tree}");
+    }
+}
+
+#[test]
+fn a_page_that_no_tree_leads_to_is_read_as_hidden_and_contents_that_are_not_there_are_a_finding() {
+    let resources = format!("/Resources<<{FONT}>>");
+    let octets = with_tree(&format!(
+        "2 0 obj<</Type/Pages/Kids[6 0 R]>>endobj\n6 0 obj<</Type/Page/Contents 4 0 R{resources}>>endobj\n7 0 obj<</Type/Page/Contents 5 0 R{resources}>>endobj"
+    ));
+    let found = opened(&octets, &[]);
+    let hidden = found.segments.iter().find(|segment| segment.kind == Kind::Hidden).expect("a hidden page");
+    assert_eq!((hidden.text.as_ref(), hidden.place.as_ref()), ("second", "unlinked page 1"));
+    let octets = with_tree(
+        "2 0 obj<</Type/Pages/Kids[6 0 R]>>endobj\n6 0 obj<</Type/Page/Contents[4 0 R 77 0 R]>>endobj",
+    );
+    let found = opened(&octets, &[]);
+    assert!(
+        found.unscannable.iter().any(|one| one.path == "page 1" && one.reason == Reason::Corrupt),
+        "{:?}",
+        found.unscannable
+    );
+}
+
+#[test]
+fn what_fields_offer_figures_are_called_and_annotations_show_on_demand_is_read() {
+    let appearance = |id: u32, text: &str| {
+        let content = format!("BT /F 9 Tf 1 1 Td ({text}) Tj ET");
+        format!(
+            "{id} 0 obj<</Subtype/Form/Resources<<{FONT}>>/Length {}>>stream\n{content}\nendstream endobj\n",
+            content.len()
+        )
+    };
+    let more = format!(
+        "{}{}5 0 obj<</Subtype/Widget/FT/Ch/T(choice)/Opt[[(1)(Zephyr)](Bora)]/AP<</N<</On 6 0 R>>/R 7 0 R>>/AS/Off>>endobj\n\
+         8 0 obj<</Type/StructElem/S/Figure/Alt(Sirocco)>>endobj\n9 0 obj<</Type/Sig/ByteRange[0 1]/Reason(Foehn)>>endobj\n",
+        appearance(6, "Mistral"),
+        appearance(7, "Levant")
+    );
+    let octets = page("BT /F 9 Tf 1 1 Td (x) Tj ET", &format!("{FONT}>>/Annots[5 0 R]/More<<"), &more);
+    let found = opened(&octets, &[]);
+    for word in ["Zephyr", "Bora", "Sirocco", "Foehn", "Mistral", "Levant"] {
+        assert!(all(&found).contains(word), "{word}: {}", all(&found));
     }
 }

@@ -143,7 +143,7 @@ impl Blip<'_> {
 }
 
 /// A bitmap with the head that files have: how long it is, and where its pixels begin.
-fn with_head(data: &[u8]) -> Vec<u8> {
+pub(super) fn with_head(data: &[u8]) -> Vec<u8> {
     let (size, bits, used) =
         (u32_at(data, 0).unwrap_or(40), u16_at(data, 14).unwrap_or(0), u32_at(data, 32).unwrap_or(0));
     let colours = match (used, bits) {

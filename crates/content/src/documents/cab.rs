@@ -1,6 +1,9 @@
-//! Microsoft cabinets: stored and MSZIP folders are opened; LZX and Quantum are named with their files.
+//! Microsoft cabinets: stored, MSZIP and LZX folders are opened; files of Quantum are named.
+
+use std::time::Instant;
 
 use flate2::{Decompress, FlushDecompress, Status};
+use lzxd::{Lzxd, WindowSize};
 
 use super::Output;
 use crate::{DocumentRequest, FileKind, Reason};
@@ -112,9 +115,9 @@ impl<'a> Cabinet<'a> {
     fn unpack(&self, folder: usize, out: &mut Output<'_>) -> Unpacked {
         let folder = &self.folders[folder];
         let mut all = Vec::new();
-        if !matches!(folder.method & 0xf, 0 | 1) {
+        let Some(mut method) = Method::of(folder.method) else {
             return (all, Err(Reason::Unsupported(FileKind::Cab)));
-        }
+        };
         let mut at = folder.data;
         for _ in 0..folder.blocks {
             let Some((packed, size, next)) = self.block(at) else { return (all, Err(Reason::Corrupt)) };
@@ -122,12 +125,12 @@ impl<'a> Cabinet<'a> {
             if let Err(reason) = out.spend(size as u64) {
                 return (all, Err(reason));
             }
-            match folder.method & 0xf {
-                0 => all.extend_from_slice(packed),
-                _ => match inflate(packed, size, &all) {
-                    Some(block) => all.extend(block),
-                    None => return (all, Err(Reason::Corrupt)),
-                },
+            // Blocks of LZX that make new codes all the time are slow for what comes out of them.
+            if Instant::now() >= out.deadline {
+                return (all, Err(Reason::Timeout));
+            }
+            if method.unpack(packed, size, &mut all).is_none() {
+                return (all, Err(Reason::Corrupt));
             }
         }
         (all, Ok(()))
@@ -139,6 +142,56 @@ impl<'a> Cabinet<'a> {
         let end = data + usize::from(packed);
         Some((self.octets.get(data..end)?, size.into(), end))
     }
+}
+
+/// How the blocks of a folder are packed.
+enum Method {
+    Stored,
+    Mszip,
+    /// One stream over all blocks.
+    Lzx(Box<Lzxd>),
+}
+
+impl Method {
+    /// The low four bits are the method, those from the ninth on the window of LZX: 2^15 to 2^21 octets.
+    fn of(method: u16) -> Option<Self> {
+        Some(match (method & 0xf, method >> 8 & 0x1f) {
+            (0, _) => Self::Stored,
+            (1, _) => Self::Mszip,
+            (3, bits) => Self::Lzx(Box::new(Lzxd::new(window(bits)?))),
+            _ => return None,
+        })
+    }
+
+    /// One block behind all that came before it.
+    fn unpack(&mut self, packed: &[u8], size: usize, all: &mut Vec<u8>) -> Option<()> {
+        match self {
+            Self::Stored => all.extend_from_slice(packed),
+            Self::Mszip => {
+                let block = inflate(packed, size, all)?;
+                all.extend(block);
+            }
+            // The decoder reads on to the end of what is packed if it gets past the size.
+            Self::Lzx(stream) if size <= BLOCK => {
+                all.extend_from_slice(stream.decompress_next(packed, size).ok()?)
+            }
+            Self::Lzx(_) => return None,
+        }
+        Some(())
+    }
+}
+
+fn window(bits: u16) -> Option<WindowSize> {
+    Some(match bits {
+        15 => WindowSize::KB32,
+        16 => WindowSize::KB64,
+        17 => WindowSize::KB128,
+        18 => WindowSize::KB256,
+        19 => WindowSize::KB512,
+        20 => WindowSize::MB1,
+        21 => WindowSize::MB2,
+        _ => return None,
+    })
 }
 
 /// One MSZIP block: deflate that may refer to what came before it.

@@ -11,6 +11,8 @@ const SIGNATURE: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 const MAX_ENTRIES: usize = 200_000;
 /// Properties of one set.
 const MAX_PROPERTIES: usize = 4_096;
+/// Sections of one property set.
+const MOST_SECTIONS: usize = 64;
 const NONE: u32 = 0xffff_fff0;
 
 /// A storage or stream.
@@ -32,6 +34,8 @@ pub(super) struct Cfb<'a> {
     mini: Vec<u8>,
     mini_limit: u64,
     pub(super) entries: Vec<Entry>,
+    /// Storages name entries that the directory does not have.
+    cut: bool,
     /// Of each storage, what is directly in it.
     below: Vec<Vec<usize>>,
 }
@@ -52,6 +56,7 @@ impl<'a> Cfb<'a> {
             mini_limit: u64::from(u32_at(octets, 56)?).min(1 << 20),
             entries: Vec::new(),
             below: Vec::new(),
+            cut: false,
         };
         file.fat = file.read_fat()?;
         let mini_fat = file.chain(u32_at(octets, 60)?, u64::MAX);
@@ -151,6 +156,7 @@ impl<'a> Cfb<'a> {
         let mut todo = vec![(link(0, 76), 0_usize)];
         while let Some((index, parent)) = todo.pop() {
             let at = index as usize;
+            self.cut |= index < NONE && at >= raw.len();
             if at >= raw.len() || at == 0 || seen[at] {
                 continue;
             }
@@ -214,6 +220,9 @@ fn numbers(octets: &[u8]) -> impl Iterator<Item = u32> + '_ {
 /// Any compound file: each storage by what is in it, embedded documents included.
 pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
     let file = Cfb::parse(request.octets).ok_or(Reason::Corrupt)?;
+    if file.cut {
+        out.unscannable("", Reason::Corrupt);
+    }
     let behind = file.behind();
     if crate::extent::is_foreign(behind) || behind.starts_with(b"PK\x03\x04") {
         out.ambiguous("", AmbiguityReason::ContainerDisagreement);
@@ -242,7 +251,9 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
             Err(reason) => out.unscannable(&place, reason),
         }
     }
-    if read == 0 && outcome.is_ok() {
+    // One without any stream, as Word puts into RTF, has nothing to say.
+    let says_something = file.entries.iter().any(|entry| entry.is_stream && entry.size > 0);
+    if read == 0 && outcome.is_ok() && says_something {
         return Err(Reason::Unsupported(request.kind));
     }
     outcome
@@ -296,6 +307,7 @@ pub(super) fn storage(
             "text_content" => words(&file.read(index), place, out),
             "powerpoint document" => ppt::read(file, storage, place, out),
             "\u{1}ole10native" => package(&file.read(index), out),
+            "contents" if is_form(&file.read(index)) => form(&file.read(index), place, out),
             "package" | "contents" => hand_on(&name, &file.read(index), out),
             "\u{5}summaryinformation" | "\u{5}documentsummaryinformation" => {
                 properties(&file.read(index), place, out)
@@ -331,7 +343,10 @@ pub(super) fn storage(
         }
     }
     // Those of COM itself ([MS-OLEDS] 2.3) tell nothing of the content.
-    unread.retain(|(_, name)| !whole && !name.starts_with(|c: char| c.is_control()));
+    unread.retain(|(index, name)| {
+        let empty = file.entries.get(*index).is_none_or(|entry| entry.size == 0);
+        !whole && !empty && !name.starts_with(|c: char| c.is_control())
+    });
     for (index, name) in &unread {
         let spot = if place.is_empty() { name.clone() } else { format!("{place} {name}") };
         out.text(&spot, Kind::Raw, crate::open::words(&file.read(*index)))?;
@@ -345,6 +360,28 @@ pub(super) fn storage(
 /// What a project of macros keeps beside its modules ([MS-OVBA] 2.2): lists, and forms, of which the words are what matters.
 fn is_of_macros(name: &str) -> bool {
     ["PROJECT", "PROJECTwm", "PROJECTlk", "f", "o", "x"].iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// A control of a form ([MS-OFORMS] 2.2): version 2.0, then the size of what follows it.
+fn is_form(octets: &[u8]) -> bool {
+    let size = u16_at(octets, 2).map_or(0, usize::from);
+    octets.starts_with(&[0, 2]) && size >= 4 && octets.len() >= 4 + size
+}
+
+/// The captions and values of a control are among its octets, one octet for a letter or two.
+fn form(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<(), Reason> {
+    let units = octets.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    let mut letters = String::new();
+    for unit in units {
+        match char::from_u32(unit.into()).filter(|c| *c >= '\u{80}' && c.is_alphanumeric()) {
+            Some(c) => letters.push(c),
+            None if letters.ends_with('\n') || letters.is_empty() => {}
+            None => letters.push('\n'),
+        }
+    }
+    let wide: Vec<_> = letters.lines().filter(|line| line.chars().count() >= 3).collect();
+    out.text(place, Kind::Raw, crate::open::words(octets))?;
+    out.text(place, Kind::Raw, wide.join("\n"))
 }
 
 fn workbook(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<(), Reason> {
@@ -391,11 +428,18 @@ fn hand_on(name: &str, octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason
 
 /// Document properties ([MS-OLEPS]): strings of every section, user-defined ones with their names.
 pub(super) fn properties(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<(), Reason> {
-    let sections = u32_at(octets, 24).unwrap_or(0).min(4) as usize;
+    let sections = u32_at(octets, 24).unwrap_or(0) as usize;
     let spot = if place.is_empty() { "properties".to_owned() } else { format!("{place} properties") };
-    for section in 0..sections {
-        let Some(start) = u32_at(octets, 28 + section * 20 + 16) else { break };
-        let Some(set) = octets.get(start as usize..) else { continue };
+    // Programs write two.
+    if sections > MOST_SECTIONS {
+        out.unscannable(&spot, Reason::TooManyParts);
+    }
+    for section in 0..sections.min(MOST_SECTIONS) {
+        let start = u32_at(octets, 28 + section * 20 + 16);
+        let Some(set) = start.and_then(|start| octets.get(start as usize..)) else {
+            out.unscannable(&spot, Reason::Corrupt);
+            break;
+        };
         let count = u32_at(set, 4).unwrap_or(0) as usize;
         let mut page = 1252;
         let slots: Vec<(u32, usize)> = (0..count.min(MAX_PROPERTIES))
@@ -409,18 +453,25 @@ pub(super) fn properties(octets: &[u8], place: &str, out: &mut Output<'_>) -> Re
                 page = u16_at(set, at + 4).unwrap_or(1252);
             }
         }
+        // Properties that share their octets would make much of little.
+        let mut left = set.len().saturating_mul(4).saturating_add(64 << 10);
         for (id, at) in slots {
             let Some(value) = set.get(at..).filter(|_| id != 1) else { continue };
-            for text in strings(value, id, page) {
+            let mut fields = Fields(value);
+            for text in strings(&mut fields, id, page) {
                 out.text(&spot, Kind::Property, text)?;
             }
+            let Some(rest) = left.checked_sub(value.len() - fields.0.len()) else {
+                out.unscannable(&spot, Reason::TooBig);
+                break;
+            };
+            left = rest;
         }
     }
     Ok(())
 }
 
-fn strings(value: &[u8], id: u32, page: u16) -> Vec<String> {
-    let mut fields = Fields(value);
+fn strings(fields: &mut Fields<'_>, id: u32, page: u16) -> Vec<String> {
     let decode = |octets: &[u8]| {
         let end = memchr::memchr(0, octets).unwrap_or(octets.len());
         match super::rtf::code_page(page.into()) {
@@ -443,26 +494,26 @@ fn strings(value: &[u8], id: u32, page: u16) -> Vec<String> {
     };
     // Names of user-defined properties have id 0 and no type.
     if id == 0 {
-        let count = fields.u32().unwrap_or(0).min(1024);
+        let count = fields.u32().unwrap_or(0);
         return (0..count)
             .map_while(|_| {
                 fields.u32()?;
-                read(30, &mut fields)
+                read(30, fields)
             })
             .collect();
     }
     match fields.u32() {
-        Some(kind @ (30 | 31)) => read(kind, &mut fields).into_iter().collect(),
+        Some(kind @ (30 | 31)) => read(kind, fields).into_iter().collect(),
         Some(kind @ (0x101e | 0x101f)) => {
-            let count = fields.u32().unwrap_or(0).min(1024);
-            (0..count).map_while(|_| read(kind & 0xff, &mut fields)).collect()
+            let count = fields.u32().unwrap_or(0);
+            (0..count).map_while(|_| read(kind & 0xff, fields)).collect()
         }
         Some(0x100c) => {
-            let count = fields.u32().unwrap_or(0).min(1024);
+            let count = fields.u32().unwrap_or(0);
             let each = (0..count).map_while(|_| {
                 let kind = fields.u32()?;
                 match kind {
-                    30 | 31 => read(kind, &mut fields),
+                    30 | 31 => read(kind, fields),
                     _ => {
                         fields.take(4)?;
                         Some(String::new())

@@ -20,12 +20,9 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
     let mut archive = zip::Archive::read(request, out)?;
     let entries = std::mem::take(&mut archive.directory.entries);
     let manifest = entries.iter().find(|entry| entry.name == "META-INF/manifest.xml");
-    if let Some(manifest) = manifest {
-        let octets = archive.octets_of(manifest, out)?.unwrap_or_default();
-        if memchr::memmem::find(&octets, b"encryption-data").is_some() {
-            return locked(&octets, out);
-        }
-    }
+    let manifest = manifest.map(|manifest| archive.octets_of(manifest, out)).transpose()?.flatten();
+    let locked = manifest.as_deref().map(locked).unwrap_or_default();
+    let mut closed = false;
     // Lists have styles that may stand behind the text.
     let styles_at = entries.iter().position(|entry| entry.name == "styles.xml");
     let mut known = styles_at.map(|at| archive.octets_of(&entries[at], out)).transpose()?.flatten();
@@ -33,13 +30,19 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
     for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| !entry.is_folder()) {
         let octets = if Some(at) == styles_at { known.take() } else { archive.octets_of(entry, out)? };
         let Some(octets) = octets else { continue };
+        // A manifest that lies closes nothing.
+        if locked.contains(&entry.name) && !is_xml(&octets) {
+            closed = true;
+            out.locked(entry.name.clone());
+            continue;
+        }
         let of_text = entry.name == "content.xml";
         let numbering = if of_text { std::mem::take(&mut numbering) } else { Numbering::default() };
         let read = part(&entry.name, octets, numbering, out);
         super::ooxml::report(read, &entry.name, out)?;
     }
     out.at("");
-    Ok(())
+    if closed { Err(Reason::Encrypted) } else { Ok(()) }
 }
 
 /// The styles of lists; damage is told by who reads the rest of it.
@@ -63,20 +66,30 @@ pub(super) fn flat(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
     Content::new(String::new()).read(octets, out)
 }
 
-/// Names what is encrypted.
-fn locked(manifest: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
-    let mut path = String::new();
-    let read = walk(manifest, |node| {
+/// Whether octets begin as XML does, which ciphertext hardly ever does.
+fn is_xml(octets: &[u8]) -> bool {
+    let head = &octets[..octets.len().min(64)];
+    let is_text = std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
+    is_text && head.trim_ascii_start().starts_with(b"<")
+}
+
+/// The parts that the manifest says to be encrypted.
+fn locked(manifest: &[u8]) -> BTreeSet<String> {
+    let (mut path, mut all) = (String::new(), BTreeSet::new());
+    // Damage of the manifest is told by who reads it as a part.
+    let _read = walk(manifest, |node| {
         match node {
             Node::Start("file-entry", attributes) => {
                 path = attributes.get("full-path").unwrap_or_default().into_owned();
             }
-            Node::Start("encryption-data", _) if !path.is_empty() => out.locked(std::mem::take(&mut path)),
+            Node::Start("encryption-data", _) if !path.is_empty() => {
+                all.insert(std::mem::take(&mut path));
+            }
             _ => {}
         }
         Ok(())
     });
-    read.and(Err(Reason::Encrypted))
+    all
 }
 
 /// Where programs keep previews.
@@ -268,6 +281,24 @@ impl Content {
             "title" => self.begin(Kind::Attribute, self.here(), "title"),
             "desc" => self.begin(Kind::Attribute, self.here(), "desc"),
             "text-box" => self.begin(Kind::Text, self.here(), "text-box"),
+            // What every slide shows.
+            "master-page" => self.begin(Kind::Text, self.here(), "master-page"),
+            "toc-mark" | "user-index-mark" | "alphabetical-index-mark" => {
+                hand_on_attributes(
+                    &self.here(),
+                    Kind::Hidden,
+                    attributes,
+                    &["string-value", "key1", "key2"],
+                    out,
+                )?;
+            }
+            "content-validation" | "named-range" | "named-expression" => {
+                let keys = ["name", "expression", "condition"];
+                hand_on_attributes("defined names", Kind::Property, attributes, &keys, out)?;
+            }
+            "help-message" | "error-message" => {
+                hand_on_attributes(&self.here(), Kind::Attribute, attributes, &["title"], out)?;
+            }
             "creator" => self.begin(Kind::Attribute, self.here(), "creator"),
             "date" if self.flows.last().is_some_and(|flow| flow.ends == "annotation") => self.ignore("date"),
             "date-string" => self.ignore("date-string"),
@@ -283,13 +314,8 @@ impl Content {
             "footer-left" => self.begin(Kind::Text, "footer".to_owned(), "footer-left"),
             "footer-first" => self.begin(Kind::Text, "footer".to_owned(), "footer-first"),
             "hidden-text" | "hidden-paragraph" | "conditional-text" | "user-field-decl" => {
-                for key in ["string-value", "string-value-if-true", "string-value-if-false"] {
-                    out.text(
-                        self.here(),
-                        Kind::Hidden,
-                        attributes.get(key).unwrap_or_default().into_owned(),
-                    )?;
-                }
+                let keys = ["string-value", "string-value-if-true", "string-value-if-false"];
+                hand_on_attributes(&self.here(), Kind::Hidden, attributes, &keys, out)?;
             }
             "page" if !self.in_spreadsheet && attributes.get("master-page-name").is_some() => {
                 self.slides += 1;
@@ -303,15 +329,12 @@ impl Content {
             _ if name.starts_with("table") || name == "covered-table-cell" => {
                 self.table(name, attributes, out)?
             }
+            // What forms show, and what they send.
             "textarea" | "button" | "checkbox" | "radio" | "combobox" | "listbox" | "item" | "option"
-            | "fixed-text" => {
-                for key in ["label", "current-value", "help-message"] {
-                    out.text(
-                        self.here(),
-                        Kind::Attribute,
-                        attributes.get(key).unwrap_or_default().into_owned(),
-                    )?;
-                }
+            | "fixed-text" | "text" | "formatted-text" | "generic-control" | "password" | "hidden"
+            | "frame" | "file" | "column" => {
+                let keys = ["label", "current-value", "value", "title", "help-message"];
+                hand_on_attributes(&self.here(), Kind::Attribute, attributes, &keys, out)?;
             }
             _ => {}
         }
@@ -441,6 +464,16 @@ impl Content {
         }
         Ok(())
     }
+}
+
+fn hand_on_attributes(
+    place: &str,
+    kind: Kind,
+    attributes: &Attributes<'_>,
+    keys: &[&str],
+    out: &mut Output<'_>,
+) -> Result<(), Reason> {
+    keys.iter().try_for_each(|key| out.text(place, kind, attributes.get(key).unwrap_or_default()))
 }
 
 fn hand_on(flow: Flow, out: &mut Output<'_>) -> Result<(), Reason> {

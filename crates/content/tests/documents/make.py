@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the sample files of this folder with other people's software; the samples are kept, this tells where they come from.
 
-Needs: Info-ZIP, 7z, tar, GNU cpio, gcab, genisoimage, rpmbuild, zstd, LibreOffice (`soffice`), and from PyPI python-docx,
+Needs: Info-ZIP, 7z, tar, GNU cpio, gcab, cabextract, genisoimage, rpmbuild, zstd, LibreOffice (`soffice`), and from PyPI python-docx,
 openpyxl, XlsxWriter, python-pptx, odfpy, EbookLib, pyzipper. Every sample holds the words "Amber <name>" and, where a
 number fits, the card number 4111 1111 1111 1111 or a social security number.
 """
@@ -173,6 +173,66 @@ def tar_of(name, octets, kind=b"0", size=None):
     return bytes(header) + octets + b"\0" * (-len(octets) % 512)
 
 
+# ---- cabinets
+
+def alike(content, here, offset, most):
+    """How many octets, `most` at most, stand as well `offset` before."""
+    return next((n for n in range(most) if content[here + n] != content[here + n - offset]), most)
+
+
+def lzx_cabinet(content):
+    """A cabinet of one file in LZX, for which there is no free packer: one block with fixed codes for ASCII and for near matches [MS-PATCH 2.4 to 2.6]."""
+    frames, r0 = [], 1
+    for at in range(0, len(content), 32768):
+        bits = []
+
+        def put_bits(value, count):
+            bits.extend(value >> shift & 1 for shift in reversed(range(count)))
+
+        def lengths(one, times, zeros):
+            """Path lengths by a table of two codes: what is not `one` is 20 and more zeros."""
+            for code in range(20):
+                put_bits(int(code in (one, 18)), 4)
+            bits.extend([0] * times)
+            for run_of in zeros:
+                put_bits(1, 1)
+                put_bits(run_of - 20, 5)
+
+        if at == 0:
+            put_bits(0, 1)  # No translation of calls.
+            put_bits(1, 3)  # Verbatim.
+            put_bits(len(content), 24)
+            lengths(9, 128, [51, 51, 26])  # 128 letters of 8 bits,
+            lengths(10, 64, [51, 51, 51, 23])  # 64 matches of 7,
+            lengths(17, 0, [51, 51, 51, 51, 45])  # no long ones.
+        here, end = at, min(at + 32768, len(content))
+        while here < end:
+            length, offset = max(((alike(content, here, offset, min(8, end - here)), offset) for offset in range(1, min(13, here) + 1)), default=(0, 0))
+            if length < 2:
+                put_bits(128 + content[here], 8)
+                here += 1
+                continue
+            slot, extra, count = 0, 0, 0
+            if offset != r0:
+                slot = next(slot for slot, last in ((3, 3), (4, 5), (5, 7), (6, 11), (7, 15)) if offset + 2 <= last)
+                count = (slot - 2) // 2
+                extra = offset + 2 & (1 << count) - 1
+            r0 = offset
+            put_bits(slot * 8 + length - 2, 7)
+            put_bits(extra, count)
+            here += length
+        bits.extend([0] * (-len(bits) % 16))
+        words = [int("".join(map(str, bits[n : n + 16])), 2) for n in range(0, len(bits), 16)]
+        frames.append((struct.pack(f"<{len(words)}H", *words), end - at))
+    data = b"".join(struct.pack("<IHH", 0, len(packed), size) + packed for packed, size in frames)
+    folder_at, name = 36, b"note.txt\0"
+    files_at = folder_at + 8
+    data_at = files_at + 16 + len(name)
+    head = struct.pack("<4sIIIIIBBHHHHH", b"MSCF", 0, data_at + len(data), 0, files_at, 0, 3, 1, 1, 1, 0, 0, 0)
+    folder = struct.pack("<IHH", data_at, len(frames), 3 | 15 << 8)
+    return head + folder + struct.pack("<IIHHHH", len(content), 0, 0, 0x5A21, 0, 0x20) + name + data
+
+
 # ---- other containers
 
 def others():
@@ -192,6 +252,8 @@ def others():
             (folder / "note.txt").write_bytes(b"Amber words again and again.\n" * 4000 + note(name))
         run("gcab", "-c", *options, WORK / name, "note.txt", cwd=folder)
         kept(WORK / name)
+    put("lzx.cab", lzx_cabinet(b"Amber words again and again.\n" + b"Amber " * 5600 + note("lzx.cab")))
+    run("cabextract", "-t", HERE / "containers" / "lzx.cab")
     for name, options in {"joliet.iso": ["-J", "-R"], "plain.iso": [], "hidden.iso": ["-J", "-hide-joliet", "note.txt"]}.items():
         folder = fresh(name)
         (folder / "A rather long name.txt").write_bytes(note(name) + b"long\n")

@@ -21,10 +21,11 @@ pub(super) fn read(package: &Package, out: &mut Output<'_>) -> Result<(), Reason
         let read = workbook(package, part, &mut titles, &mut dates_1904, out);
         report(read, &part.name, out)?;
     }
-    let mut strings = SharedStrings::default();
+    let (mut strings, mut readings) = (SharedStrings::default(), String::new());
     for part in package.of_root("sst") {
-        report(read_strings(&mut strings, &part.octets), &part.name, out)?;
+        report(read_strings(&mut strings, &mut readings, &part.octets), &part.name, out)?;
     }
+    out.text("readings of strings", Kind::Hidden, readings)?;
     let mut formats = Formats::new(dates_1904);
     for part in package.of_root("styleSheet") {
         report(formats.read(&part.octets), &part.name, out)?;
@@ -81,16 +82,20 @@ fn workbook(
     read
 }
 
-/// Strings without the letters that say how to read them.
-fn read_strings(strings: &mut SharedStrings, octets: &[u8]) -> Result<(), Reason> {
+/// Strings, and apart from them the letters that say how to read them.
+fn read_strings(strings: &mut SharedStrings, readings: &mut String, octets: &[u8]) -> Result<(), Reason> {
     let (mut in_text, mut in_phonetic) = (false, false);
     walk(octets, |node| {
         match node {
             Node::Start("rPh", _) => in_phonetic = true,
-            Node::End("rPh") => in_phonetic = false,
-            Node::Start("t", _) => in_text = !in_phonetic,
+            Node::End("rPh") => {
+                in_phonetic = false;
+                readings.push('\n');
+            }
+            Node::Start("t", _) => in_text = true,
             Node::End("t") => in_text = false,
             Node::End("si") => return strings.end(),
+            Node::Text(text) if in_text && in_phonetic => readings.push_str(text),
             Node::Text(text) if in_text => strings.push(text),
             _ => {}
         }
@@ -220,6 +225,7 @@ struct Cells<'a> {
     hidden_columns: Vec<(u32, u32)>,
     into: Into,
     beside: String,
+    phonetic: bool,
 }
 
 /// A cell that is being read.
@@ -262,6 +268,7 @@ impl<'a> Cells<'a> {
             hidden_columns: Vec::new(),
             into: Into::Nothing,
             beside: String::new(),
+            phonetic: false,
         }
     }
 
@@ -272,6 +279,7 @@ impl<'a> Cells<'a> {
             Node::Text(text) => {
                 match self.into {
                     Into::Nothing => {}
+                    Into::Value if self.phonetic => self.beside.push_str(text),
                     Into::Value => self.cell.value.push_str(text),
                     Into::Formula => self.cell.formula.push_str(text),
                     Into::Beside => self.beside.push_str(text),
@@ -285,7 +293,17 @@ impl<'a> Cells<'a> {
         match name {
             "c" => self.cell(attributes),
             "v" | "t" => self.into = Into::Value,
+            // The formula of a newer list of choices is an element in it.
+            "f" if self.into == Into::Beside => {}
             "f" => self.into = Into::Formula,
+            // How the value is read out stands in the middle of it.
+            "rPh" => self.phonetic = true,
+            "scenario" | "inputCells" => {
+                for key in ["name", "comment", "user", "val"] {
+                    let text = attributes.get(key).unwrap_or_default().into_owned();
+                    out.text(self.place_of("scenarios"), Kind::Hidden, text)?;
+                }
+            }
             "row" => {
                 let number = attributes.get("r").and_then(|row| row.parse().ok());
                 self.row = number.unwrap_or(self.row.saturating_add(1));
@@ -354,7 +372,12 @@ impl<'a> Cells<'a> {
 
     fn end(&mut self, name: &str, out: &mut Output<'_>) -> Result<(), Reason> {
         match name {
+            "f" if self.into == Into::Beside => {}
             "v" | "t" | "f" => self.into = Into::Nothing,
+            "rPh" => {
+                self.phonetic = false;
+                return out.text(&*self.place(), Kind::Hidden, std::mem::take(&mut self.beside));
+            }
             "c" => return self.finish(out),
             "oddHeader" | "oddFooter" | "evenHeader" | "evenFooter" | "firstHeader" | "firstFooter" => {
                 self.into = Into::Nothing;

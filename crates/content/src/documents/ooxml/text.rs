@@ -12,6 +12,10 @@ use crate::{Kind, Reason};
 /// Styles of one document that show nothing.
 const MOST_STYLES: usize = 10_000;
 
+/// Begin text whose parts stand from right to left, and end it (UAX #9).
+const FROM_RIGHT: &str = "\u{202b}";
+const BACK: &str = "\u{202c}";
+
 /// What a document says of its paragraphs apart from them.
 #[derive(Debug, Default)]
 pub(super) struct Styles {
@@ -59,6 +63,9 @@ struct State {
     master: bool,
     placeholder: bool,
     shape_start: usize,
+    /// The run that is open runs from right to left; and so does the text before it, without a break.
+    rightward: bool,
+    turned: bool,
 }
 
 /// What a paragraph says of itself before its text.
@@ -69,6 +76,8 @@ struct Paragraph {
     level: Option<usize>,
     /// Where its text begins behind what stands glued to it.
     glued: Option<usize>,
+    /// It runs from right to left, and so does the order of numbers in it.
+    rightward: bool,
 }
 
 /// Reads a part. What was read before damage counts.
@@ -191,14 +200,20 @@ impl Texts {
                 self.state.paragraph.level = get("val").and_then(|level| level.parse().ok());
             }
             "rStyle" if self.state.paragraph_properties == 0 => self.state.vanished |= unseen(self),
-            "r" => self.state.vanished = self.state.paragraph_vanished,
-            "pPr" => self.state.paragraph_properties += 1,
+            "r" => (self.state.vanished, self.state.rightward) = (self.state.paragraph_vanished, false),
+            "pPr" => {
+                self.state.paragraph_properties += 1;
+                self.state.paragraph.rightward |= matches!(get("rtl").as_deref(), Some("1" | "true"));
+            }
+            "bidi" if self.state.paragraph_properties == 1 => self.state.paragraph.rightward = !off(),
+            "rtl" if self.state.paragraph_properties == 0 => self.state.rightward = !off(),
             // Of a paragraph's mark it says nothing about the text.
             "vanish" if self.state.paragraph_properties == 0 => self.state.vanished = !off(),
             "moveFrom" => self.state.moved_away += 1,
             "Fallback" => self.state.fallback += 1,
             // What is read out over a word stands beside it, not in it.
             "txbxContent" | "rt" => {
+                self.turn(false);
                 self.state.boxes += 1;
                 self.push("\n");
             }
@@ -206,7 +221,7 @@ impl Texts {
             "br" | "cr" => self.push("\n"),
             // The letters in it are turned round, or the order of words.
             "bdo" => self.push(if get("val").as_deref() == Some("ltr") { "\u{202d}" } else { "\u{202e}" }),
-            "dir" => self.push(if get("val").as_deref() == Some("ltr") { "\u{202a}" } else { "\u{202b}" }),
+            "dir" => self.push(if get("val").as_deref() == Some("ltr") { "\u{202a}" } else { FROM_RIGHT }),
             "noBreakHyphen" => self.push("-"),
             "sym" => {
                 let code = get("char").and_then(|code| u32::from_str_radix(&code, 16).ok()).unwrap_or(0);
@@ -244,13 +259,19 @@ impl Texts {
             "pPr" => {
                 state.paragraph_properties = state.paragraph_properties.saturating_sub(1);
                 if state.paragraph_properties == 0 {
+                    if self.state.paragraph.rightward {
+                        self.push(FROM_RIGHT);
+                    }
                     self.number();
                 }
             }
-            "bdo" | "dir" => self.push("\u{202c}"),
+            "bdo" | "dir" => self.push(BACK),
             "moveFrom" => state.moved_away = state.moved_away.saturating_sub(1),
             "Fallback" => state.fallback = state.fallback.saturating_sub(1),
-            "txbxContent" | "rt" => state.boxes = state.boxes.saturating_sub(1),
+            "txbxContent" | "rt" => {
+                self.turn(false);
+                self.state.boxes = self.state.boxes.saturating_sub(1);
+            }
             "sp" if state.master && state.placeholder => {
                 self.shown.truncate(state.shape_start);
                 self.rows.cut(self.shown.len());
@@ -258,6 +279,10 @@ impl Texts {
             "tbl" => self.table(Rows::end_table),
             "tr" => self.table(Rows::end_row),
             "p" | "tc" => {
+                self.turn(false);
+                if std::mem::take(&mut self.state.paragraph.rightward) {
+                    self.push(BACK);
+                }
                 if let Some(text) = self.state.paragraph.glued.take().and_then(|at| self.shown.get(at..)) {
                     self.glued.push_str(text);
                     self.glued.push('\n');
@@ -271,13 +296,23 @@ impl Texts {
         }
     }
 
+    /// Runs of one direction, one behind the other, are one stretch.
+    fn turn(&mut self, rightward: bool) {
+        if std::mem::replace(&mut self.state.turned, rightward) != rightward {
+            self.push(if rightward { FROM_RIGHT } else { BACK });
+        }
+    }
+
     fn text(&mut self, text: &str) {
         if self.state.in_code {
             self.codes.push_str(text);
         } else if self.state.in_text {
             match self.state.deleted > 0 || self.state.moved_away > 0 || self.state.vanished {
                 true => self.hidden.push_str(text),
-                false => self.push(text),
+                false => {
+                    self.turn(self.state.rightward);
+                    self.push(text);
+                }
             }
         }
     }

@@ -13,6 +13,13 @@ use crate::{Kind, Reason};
 
 /// Annotations of one page.
 const MAX_ANNOTATIONS: usize = 20_000;
+/// What an annotation draws in one way, and choices of one field.
+const MAX_STATES: usize = 64;
+const MOST_CHOICES: usize = 20_000;
+/// Properties, and parts of an XML form.
+const MOST_PROPERTIES: usize = 4_096;
+/// Links that differ.
+const MOST_LINKS: usize = 200_000;
 /// Pictures that are handed on.
 const MAX_IMAGES: usize = 256;
 /// Octets of a property, script or form stream.
@@ -27,6 +34,9 @@ pub(super) fn annotations<'a>(
     out: &mut Output<'_>,
 ) -> Result<(), Reason> {
     let Ok(Object::Array(list)) = page.get_deref(b"Annots", doc) else { return Ok(()) };
+    if list.len() > MAX_ANNOTATIONS {
+        out.unscannable(place, Reason::TooManyParts);
+    }
     for entry in list.iter().take(MAX_ANNOTATIONS) {
         let Ok((_, Object::Dictionary(annotation))) = doc.dereference(entry) else { continue };
         let mut said = String::new();
@@ -55,30 +65,45 @@ fn appearance<'a>(
     runner: &mut Runner<'a>,
     out: &mut Output<'_>,
 ) -> Result<(), Reason> {
-    let normal =
-        annotation.get_deref(b"AP", doc).and_then(Object::as_dict).and_then(|ap| ap.get_deref(b"N", doc));
-    let form = match normal {
-        Ok(Object::Stream(form)) => form,
-        Ok(Object::Dictionary(states)) => {
-            let state = name(annotation, b"AS", doc).unwrap_or_default();
-            let Ok(Object::Stream(form)) = states.get_deref(&state, doc) else { return Ok(()) };
-            form
+    let Ok(appearances) = annotation.get_deref(b"AP", doc).and_then(Object::as_dict) else { return Ok(()) };
+    let state = name(annotation, b"AS", doc).unwrap_or_default();
+    let mut forms = Vec::new();
+    for key in [b"N", b"R", b"D"] {
+        match appearances.get_deref(key, doc) {
+            Ok(Object::Stream(form)) => forms.push((key == b"N", form)),
+            Ok(Object::Dictionary(states)) => {
+                if states.len() > MAX_STATES {
+                    out.unscannable(place, Reason::TooManyParts);
+                }
+                for (name, form) in states.iter().take(MAX_STATES) {
+                    if let Ok((_, Object::Stream(form))) = doc.dereference(form) {
+                        forms.push((key == b"N" && **name == *state, form));
+                    }
+                }
+            }
+            _ => {}
         }
-        _ => return Ok(()),
-    };
-    let (content, whole) = unpack(form, MAX_STREAM);
-    if !whole {
-        runner.seen.lost = Some(Reason::Corrupt);
     }
-    out.spend(0)?;
-    let resources = form.dict.get_deref(b"Resources", doc).and_then(Object::as_dict).ok();
-    let (shown, ran) = runner.run(content, resources);
-    let text = layout::text(&shown.runs);
     let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
-    if !letters(said).contains(&letters(&text)) {
-        out.text(place, Kind::Text, text)?;
+    let mut said = letters(said);
+    // What it draws now, then what it draws when somebody points at it, or chooses otherwise.
+    forms.sort_by_key(|(now, _)| !now);
+    for (now, form) in forms {
+        let (content, whole) = unpack(form, MAX_STREAM);
+        if !whole {
+            runner.seen.lost = Some(Reason::Corrupt);
+        }
+        out.spend(0)?;
+        let resources = form.dict.get_deref(b"Resources", doc).and_then(Object::as_dict).ok();
+        let (shown, ran) = runner.run(content, resources);
+        let text = layout::text(&shown.runs);
+        if !said.contains(&letters(&text)) {
+            said.push_str(&letters(&text));
+            out.text(place, if now { Kind::Text } else { Kind::Hidden }, text)?;
+        }
+        ran?;
     }
-    ran
+    Ok(())
 }
 
 fn string(dict: &Dictionary, key: &[u8], doc: &Document) -> Option<String> {
@@ -87,9 +112,19 @@ fn string(dict: &Dictionary, key: &[u8], doc: &Document) -> Option<String> {
         Object::Name(name) => String::from_utf8_lossy(name).into_owned(),
         Object::Stream(stream) => text_string(&unpack(stream, MAX_STREAM).0),
         Object::Array(each) => {
-            let texts = each.iter().take(1000).filter_map(|entry| match doc.dereference(entry).ok()?.1 {
+            // A choice may be a pair: what is sent, and what is shown.
+            let one = |entry| match doc.dereference(entry).ok()?.1 {
                 Object::String(octets, _) => Some(text_string(octets)),
                 _ => None,
+            };
+            let texts = each.iter().take(MOST_CHOICES).flat_map(|entry| match doc.dereference(entry) {
+                Ok((_, Object::Array(pair))) => pair.iter().take(2).filter_map(one).collect(),
+                _ => Vec::from_iter(one(entry)),
+            });
+            let mut left = MAX_STREAM;
+            let texts = texts.map_while(|text| {
+                left = left.checked_sub(text.len())?;
+                Some(text)
             });
             texts.collect::<Vec<_>>().join("\n")
         }
@@ -139,9 +174,11 @@ impl Found<'_, '_, '_> {
             self.file(dict)?;
         }
         if let Ok(Object::String(link, _)) = dict.get(b"URI")
-            && self.links.len() < 50_000
             && self.links.insert(link.clone())
         {
+            if self.links.len() > MOST_LINKS {
+                return Err(Reason::TooManyParts);
+            }
             self.out.text("link", Kind::Link, text_string(link))?;
         }
         if let Some(script) = string(dict, b"JS", self.doc) {
@@ -149,6 +186,17 @@ impl Found<'_, '_, '_> {
         }
         if dict.has(b"T") && (dict.has(b"FT") || dict.has(b"V") || dict.has(b"TU")) && !dict.has(b"S") {
             self.field(dict)?;
+        }
+        // What a figure is for those who do not see it; who signed, where and why.
+        let is_element = dict.has(b"S") && (dict.has(b"P") || dict.has_type(b"StructElem"));
+        let keys: &[&[u8]] = match () {
+            () if is_element => &[b"Alt", b"ActualText", b"E"],
+            () if dict.has(b"ByteRange") => &[b"Name", b"Location", b"Reason", b"ContactInfo"],
+            () => &[],
+        };
+        for key in keys {
+            let text = string(dict, key, self.doc).unwrap_or_default();
+            self.out.text(if is_element { "structure" } else { "signature" }, Kind::Attribute, text)?;
         }
         if dict.has(b"Title") && dict.has(b"Parent") {
             let title = string(dict, b"Title", self.doc).unwrap_or_default();
@@ -159,6 +207,11 @@ impl Found<'_, '_, '_> {
 
     fn field(&mut self, dict: &Dictionary) -> Result<(), Reason> {
         let title = string(dict, b"T", self.doc).unwrap_or_default();
+        if let Ok(Object::Array(each)) = dict.get_deref(b"Opt", self.doc)
+            && each.len() > MOST_CHOICES
+        {
+            self.out.unscannable("form", Reason::TooManyParts);
+        }
         let place = format!("form field {}", title.chars().take(80).collect::<String>());
         for (key, kind) in [(&b"V"[..], Kind::Text), (b"TU", Kind::Attribute), (b"Opt", Kind::Attribute)] {
             // A value that hangs on its own is no field: signatures are dictionaries.
@@ -177,7 +230,10 @@ impl Found<'_, '_, '_> {
             self.out.text("attachment", Kind::Attribute, about)?;
         }
         for (_, entry) in files.iter().take(16) {
-            let Ok((Some(id), Object::Stream(stream))) = self.doc.dereference(entry) else { continue };
+            let Ok((Some(id), Object::Stream(stream))) = self.doc.dereference(entry) else {
+                self.out.unscannable(&name, Reason::Corrupt);
+                continue;
+            };
             if !self.files.insert(id) {
                 continue;
             }
@@ -200,7 +256,10 @@ impl Found<'_, '_, '_> {
 
     fn stream(&mut self, stream: &Stream, id: ObjectId) -> Result<(), Reason> {
         if stream.dict.has_type(b"Metadata") {
-            let octets = unpack(stream, MAX_STREAM).0;
+            let (octets, whole) = unpack(stream, MAX_STREAM);
+            if !whole {
+                self.out.unscannable("properties", Reason::Corrupt);
+            }
             return self.out.text("properties", Kind::Property, xmp::text(&octets));
         }
         let is_image = name(&stream.dict, b"Subtype", self.doc).as_deref() == Some(b"Image");
@@ -222,7 +281,10 @@ impl Found<'_, '_, '_> {
 
 fn properties(doc: &Document, out: &mut Output<'_>) -> Result<(), Reason> {
     let Ok(Object::Dictionary(info)) = doc.trailer.get_deref(b"Info", doc) else { return Ok(()) };
-    for (key, _) in info.iter().take(500) {
+    if info.len() > MOST_PROPERTIES {
+        out.unscannable("properties", Reason::TooManyParts);
+    }
+    for (key, _) in info.iter().take(MOST_PROPERTIES) {
         if let Some(value) = string(info, key, doc).filter(|_| key != b"Trapped") {
             out.text("properties", Kind::Property, format!("{}: {value}", String::from_utf8_lossy(key)))?;
         }
@@ -236,20 +298,24 @@ fn xfa(doc: &Document, out: &mut Output<'_>) -> Result<(), Reason> {
         return Ok(());
     };
     let Ok(xfa) = form.as_dict().and_then(|form| form.get_deref(b"XFA", doc)) else { return Ok(()) };
-    let mut octets = Vec::new();
+    let (mut octets, mut all) = (Vec::new(), true);
     let mut take = |object: &Object| {
         if let Object::Stream(stream) = object {
-            octets.extend(unpack(stream, MAX_STREAM).0);
+            let (part, whole) = unpack(stream, MAX_STREAM.saturating_sub(octets.len()));
+            octets.extend(part);
+            all &= whole;
         }
     };
     match xfa {
         Object::Array(each) => {
-            each.iter()
-                .take(200)
-                .filter_map(|entry| doc.dereference(entry).ok())
-                .for_each(|(_, object)| take(object));
+            let parts = each.iter().take(MOST_PROPERTIES).filter_map(|entry| doc.dereference(entry).ok());
+            parts.for_each(|(_, object)| take(object));
+            all &= each.len() <= MOST_PROPERTIES;
         }
         object => take(object),
+    }
+    if !all {
+        out.unscannable("form", Reason::Corrupt);
     }
     out.spend(octets.len() as u64)?;
     out.text("form", Kind::Text, xmp::text(&octets))

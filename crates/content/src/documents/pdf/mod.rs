@@ -3,6 +3,7 @@
 //! What is drawn in a font whose text the file does not tell is named `unsupported type font`, pages that are pictures or outlines
 //! `unsupported type pdf`; nothing is passed over.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::rc::Rc;
 
@@ -44,7 +45,7 @@ const MOST_STREAMS: usize = 10_000;
 /// Every text of the file, and the files attached to it.
 pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
     let limit = request.limits.octets_out.min(MAX_STREAM) as usize;
-    let doc = match load(request, limit) {
+    let mut doc = match load(request, limit) {
         Ok(doc) => doc,
         Err(Reason::Corrupt) => {
             salvage(request, out)?;
@@ -52,6 +53,7 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
         }
         Err(reason) => return Err(reason),
     };
+    resolve_filters(&mut doc);
     let left = out.left();
     let mut runner = Runner::new(&doc, left, request.deadline);
     let mut unread = Unread::default();
@@ -138,46 +140,122 @@ fn text_is_clear(doc: &Document) -> bool {
     version >= 4.0 && spared(b"StmF") && spared(b"StrF")
 }
 
+/// How a stream is packed may be said elsewhere in the file, and is looked for in its own dictionary.
+fn resolve_filters(doc: &mut Document) {
+    const KEYS: [&[u8]; 2] = [b"Filter", b"DecodeParms"];
+    let resolved = |object: &Object| match object {
+        Object::Array(each) if each.iter().any(|one| one.as_reference().is_ok()) => {
+            let each = each.iter().take(64).map(|one| doc.dereference(one).map(|(_, one)| one.clone()));
+            each.collect::<Result<_, _>>().ok().map(Object::Array)
+        }
+        Object::Reference(_) => match doc.dereference(object).ok()?.1 {
+            Object::Array(each) => {
+                let each = each.iter().take(64).map(|one| doc.dereference(one).map(|(_, one)| one.clone()));
+                each.collect::<Result<_, _>>().ok().map(Object::Array)
+            }
+            other @ (Object::Name(_) | Object::Dictionary(_) | Object::Null) => Some(other.clone()),
+            _ => None,
+        },
+        _ => None,
+    };
+    let mut found = Vec::new();
+    for (id, object) in &doc.objects {
+        let Object::Stream(stream) = object else { continue };
+        for key in KEYS {
+            found.extend(stream.dict.get(key).ok().and_then(resolved).map(|value| (*id, key, value)));
+        }
+    }
+    for (id, key, value) in found {
+        if let Some(Object::Stream(stream)) = doc.objects.get_mut(&id) {
+            stream.dict.set(key, value);
+        }
+    }
+}
+
+/// The pages in the order of their tree, as readers walk it that ask what a node has and not what it calls itself; none for one that is not there.
+fn tree(doc: &Document) -> (Vec<Option<&Dictionary>>, HashSet<ObjectId>) {
+    let (mut pages, mut visited) = (Vec::new(), HashSet::new());
+    let root = doc.catalog().and_then(|catalog| catalog.get(b"Pages"));
+    let mut todo: Vec<&Object> = root.into_iter().collect();
+    while let Some(object) = todo.pop() {
+        let node = match doc.dereference(object) {
+            Ok((Some(id), _)) if !visited.insert(id) => continue,
+            Ok((_, node)) => node.as_dict().ok(),
+            Err(_) => None,
+        };
+        match node.and_then(|node| node.get_deref(b"Kids", doc).and_then(Object::as_array).ok()) {
+            Some(kids) => {
+                todo.extend(kids.iter().rev());
+                pages.extend(node.filter(|node| node.has(b"Contents")).map(Some));
+            }
+            // The root of an empty tree is no page.
+            None if node.is_some_and(|node| node.has_type(b"Pages")) => {}
+            None => pages.push(node),
+        }
+        if pages.len() > MOST_PAGES {
+            break;
+        }
+    }
+    (pages, visited)
+}
+
 fn pages<'a>(
     doc: &'a Document,
     runner: &mut Runner<'a>,
     unread: &mut Unread,
     out: &mut Output<'_>,
 ) -> Result<(), Reason> {
-    let mut ids: Vec<ObjectId> = doc.page_iter().take(MOST_PAGES).collect();
-    if ids.is_empty() {
-        // A page tree that leads nowhere: the pages are there all the same.
-        let is_page = |object: &Object| object.as_dict().is_ok_and(|dict| dict.has_type(b"Page"));
-        ids = doc.objects.iter().filter(|(_, object)| is_page(object)).map(|(id, _)| *id).collect();
-    }
-    if ids.is_empty() {
+    let (linked, visited) = tree(doc);
+    // A tree that leads nowhere, or not everywhere: those pages are in the file all the same.
+    let unlinked = doc.objects.iter().filter(|(id, _)| !visited.contains(id));
+    let unlinked = unlinked.filter_map(|(_, object)| object.as_dict().ok());
+    let unlinked: Vec<_> = unlinked.filter(|dict| dict.has_type(b"Page")).take(MOST_PAGES).collect();
+    if linked.is_empty() && unlinked.is_empty() {
         return Err(Reason::Corrupt);
     }
-    for (index, id) in ids.into_iter().enumerate() {
+    let kind = if linked.is_empty() { Kind::Text } else { Kind::Hidden };
+    let name = if linked.is_empty() { "page" } else { "unlinked page" };
+    for (index, found) in linked.iter().take(MOST_PAGES).enumerate() {
         let place = format!("page {}", index + 1);
         out.at(&place);
-        let Ok(page) = doc.get_dictionary(id) else {
-            out.unscannable(&place, Reason::Corrupt);
-            continue;
-        };
-        let limit = usize::try_from(out.left()).unwrap_or(usize::MAX);
-        let (content, whole) = contents(doc, id, limit.min(MAX_STREAM as usize));
-        out.spend(0)?;
-        (runner.seen, runner.lies, runner.cut) = (Seen::default(), false, false);
-        let size = area(doc, page);
-        runner.window = window(doc, page);
-        let ran = drawn(content.into(), resources(doc, page), (&place, size), runner, out);
-        runner.window = None;
-        if !whole {
-            out.unscannable(&place, Reason::Corrupt);
+        match found {
+            Some(found) => page(doc, found, (&place, Kind::Text), runner, unread, out)?,
+            None => out.unscannable(&place, Reason::Corrupt),
         }
-        ran?;
-        extras::annotations(doc, page, &place, runner, out)?;
-        if let Some(reason) = runner.seen.lost.take() {
-            out.unscannable(&place, reason);
-        }
-        unread.page(&runner.seen, size, &place);
     }
+    for (index, found) in unlinked.into_iter().enumerate() {
+        let place = format!("{name} {}", index + 1);
+        out.at(&place);
+        page(doc, found, (&place, kind), runner, unread, out)?;
+    }
+    if linked.len() > MOST_PAGES { Err(Reason::TooManyParts) } else { Ok(()) }
+}
+
+fn page<'a>(
+    doc: &'a Document,
+    page: &'a Dictionary,
+    (place, kind): (&str, Kind),
+    runner: &mut Runner<'a>,
+    unread: &mut Unread,
+    out: &mut Output<'_>,
+) -> Result<(), Reason> {
+    let limit = usize::try_from(out.left()).unwrap_or(usize::MAX);
+    let (content, whole) = contents(doc, page, limit.min(MAX_STREAM as usize));
+    out.spend(0)?;
+    (runner.seen, runner.lies, runner.cut) = (Seen::default(), false, false);
+    let size = area(doc, page);
+    runner.window = window(doc, page);
+    let ran = drawn(content.into(), resources(doc, page), (place, kind, size), runner, out);
+    runner.window = None;
+    if !whole {
+        out.unscannable(place, Reason::Corrupt);
+    }
+    ran?;
+    extras::annotations(doc, page, place, runner, out)?;
+    if let Some(reason) = runner.seen.lost.take() {
+        out.unscannable(place, reason);
+    }
+    unread.page(&runner.seen, size, place);
     Ok(())
 }
 
@@ -185,7 +263,7 @@ fn pages<'a>(
 fn drawn<'a>(
     content: Rc<Vec<u8>>,
     resources: Option<&'a Dictionary>,
-    (place, size): (&str, f64),
+    (place, kind, size): (&str, Kind, f64),
     runner: &mut Runner<'a>,
     out: &mut Output<'_>,
 ) -> Result<(), Reason> {
@@ -210,9 +288,13 @@ fn drawn<'a>(
         }
     }
     runner.apart = false;
-    readings.append(&mut shown.replacements);
+    // Where each letter has a text of its own, they are one text.
+    let replacements = std::mem::take(&mut shown.replacements).into_iter();
+    let (letters, words): (Vec<_>, Vec<_>) = replacements.partition(|text| text.chars().count() <= 2);
+    readings.push(letters.concat());
+    readings.extend(words);
     for (number, text) in readings.into_iter().enumerate() {
-        out.text(place, if number == 0 { Kind::Text } else { Kind::Hidden }, text)?;
+        out.text(place, if number == 0 { kind } else { Kind::Hidden }, text)?;
     }
     ran
 }
@@ -271,18 +353,29 @@ fn corners(doc: &Document, page: &Dictionary, key: &[u8]) -> Option<Window> {
     Some([side(0)?, side(1)?, side(2)?, side(3)?])
 }
 
-/// The page's content streams as one.
-fn contents(doc: &Document, id: ObjectId, limit: usize) -> (Vec<u8>, bool) {
-    let mut content = Vec::new();
-    let mut whole = true;
-    let streams = doc.get_page_contents(id);
-    whole &= streams.len() <= MOST_STREAMS;
-    for id in streams.into_iter().take(MOST_STREAMS) {
-        if let Ok(Object::Stream(stream)) = doc.get_object(id) {
-            let (octets, ok) = unpack(stream, limit.saturating_sub(content.len()));
-            whole &= ok;
-            content.extend(octets);
-            content.push(b'\n');
+/// The page's content streams as one, and whether that is all of them.
+fn contents(doc: &Document, page: &Dictionary, limit: usize) -> (Vec<u8>, bool) {
+    let (mut content, mut whole, mut streams) = (Vec::new(), true, 0);
+    let mut todo: Vec<&Object> = page.get(b"Contents").into_iter().collect();
+    while let Some(object) = todo.pop() {
+        match doc.dereference(object) {
+            _ if streams >= MOST_STREAMS => return (content, false),
+            Ok((_, Object::Stream(stream))) => {
+                streams += 1;
+                let (octets, ok) = unpack(stream, limit.saturating_sub(content.len()));
+                whole &= ok;
+                content.extend(octets);
+                content.push(b'\n');
+            }
+            // Arrays in arrays count, or they would go round in a ring.
+            Ok((_, Object::Array(each))) => {
+                streams += 1;
+                todo.extend(each.iter().rev().take(MOST_STREAMS));
+                whole &= each.len() <= MOST_STREAMS && todo.len() <= MOST_STREAMS * 2;
+                todo.truncate(MOST_STREAMS * 2);
+            }
+            Ok((_, Object::Null)) => {}
+            _ => whole = false,
         }
     }
     (content, whole)

@@ -29,12 +29,14 @@ impl Destination {
     /// What a control word begins; nothing if it begins no destination.
     pub(super) fn of(word: &str, ignorable: bool, around: &Self) -> Option<Self> {
         use Destination::*;
-        if matches!(around, Skip | FontTable) && !matches!(word, "objdata" | "pict" | "leveltext") {
+        if matches!(around, Skip | FontTable)
+            && !matches!(word, "objdata" | "pict" | "leveltext" | "sn" | "sv")
+        {
             return None;
         }
         Some(match word {
             "fonttbl" => FontTable,
-            "objdata" => ObjectData,
+            "objdata" | "datastore" => ObjectData,
             "pict" => Picture,
             "sn" => ShapeProperty,
             "sv" => ShapeValue,
@@ -53,7 +55,7 @@ impl Destination {
             "atnauthor" | "atnid" => Named("comment author", Kind::Attribute),
             "title" | "subject" | "author" | "manager" | "company" | "operator" | "category" | "keywords"
             | "comment" | "doccomm" | "hlinkbase" | "staticval" | "propname" | "linkval" | "generator"
-            | "docvar" | "userprops" => Named("properties", Kind::Property),
+            | "docvar" | "userprops" | "revtbl" => Named("properties", Kind::Property),
             "xe" | "tc" | "tcn" => Named("index entry", Kind::Hidden),
             "formfield" | "ffname" | "ffdeftext" | "fftypetxt" | "ffhelptext" | "ffstattext" | "ffl" => {
                 Named("form field", Kind::Attribute)
@@ -70,15 +72,15 @@ impl Destination {
                 };
             }
             "nonesttables" => Skip,
-            "colortbl" | "stylesheet" | "listtable" | "listoverridetable" | "rsidtbl" | "revtbl"
-            | "pgdsctbl" | "themedata" | "colorschememapping" | "datastore" | "latentstyles" | "xmlnstbl"
-            | "blipuid" | "blipdata" | "filetbl" | "nonshppict" | "datafield" | "panose" | "falt"
-            | "fname" | "fontemb" | "wgrffmtfilter" | "pnseclvl" | "listpicture" | "oleclsid"
-            | "mhtmltag" | "objtime" | "creatim" | "revtim" | "printim" | "buptim" | "picprop"
-            | "tblstyles" | "ftnsep" | "ftnsepc" | "ftncn" | "aftnsep" | "aftnsepc" | "aftncn"
-            | "passwordhash" | "protusertbl" | "template" | "atrfstart" | "atrfend" | "atnref"
-            | "atndate" | "expandedcolortbl" | "defchp" | "defpap" | "mmathPr" | "levelnumbers"
-            | "atntime" | "private" | "hlloc" | "hlfr" | "factoidname" => Skip,
+            "colortbl" | "stylesheet" | "listtable" | "listoverridetable" | "rsidtbl" | "pgdsctbl"
+            | "themedata" | "colorschememapping" | "latentstyles" | "xmlnstbl" | "blipuid" | "blipdata"
+            | "filetbl" | "nonshppict" | "datafield" | "panose" | "falt" | "fname" | "fontemb"
+            | "wgrffmtfilter" | "pnseclvl" | "listpicture" | "oleclsid" | "mhtmltag" | "objtime"
+            | "creatim" | "revtim" | "printim" | "buptim" | "picprop" | "tblstyles" | "ftnsep"
+            | "ftnsepc" | "ftncn" | "aftnsep" | "aftnsepc" | "aftncn" | "passwordhash" | "protusertbl"
+            | "template" | "atrfstart" | "atrfend" | "atnref" | "atndate" | "expandedcolortbl" | "defchp"
+            | "defpap" | "mmathPr" | "levelnumbers" | "atntime" | "private" | "hlloc" | "hlfr"
+            | "factoidname" => Skip,
             // What a reader that does not know it must not show.
             _ if ignorable => Named("ignored group", Kind::Hidden),
             _ => return None,

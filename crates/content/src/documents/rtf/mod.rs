@@ -2,7 +2,7 @@
 //!
 //! HTML that was wrapped in RTF comes out as the HTML it was; what only the one or the other reading shows is told apart.
 
-use super::{Output, ole};
+use super::{Output, blip, ole, picture};
 use crate::{DocumentRequest, Kind, Reason};
 
 mod charsets;
@@ -33,6 +33,18 @@ struct State {
     font: i32,
 }
 
+/// What a picture says that it is.
+#[derive(Debug, Clone, Copy)]
+enum Picture {
+    Unsaid,
+    /// A bitmap without the head that files have.
+    Bitmap,
+    File(&'static str),
+}
+
+/// Characters that stand in for a `\u` in honest files: one, or two where letters have two octets.
+const HONEST_FALLBACK: u32 = 2;
+
 struct Reader<'o, 'l> {
     out: &'o mut Output<'l>,
     charsets: Charsets,
@@ -58,7 +70,7 @@ struct Reader<'o, 'l> {
     shape_property: String,
     /// A character that a field draws, with the depth of its group and the length of the body there.
     symbol: Option<(char, usize, usize)>,
-    picture: Option<&'static str>,
+    picture: Picture,
     ended: bool,
 }
 
@@ -90,7 +102,7 @@ pub(super) fn read(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<S
         pieces: 0,
         shape_property: String::new(),
         symbol: None,
-        picture: None,
+        picture: Picture::Unsaid,
         ended: false,
     };
     let walked = reader.walk(octets);
@@ -221,7 +233,10 @@ impl Reader<'_, '_> {
         if destination.collects() {
             self.open.push(String::new());
         }
-        self.picture = None;
+        // A picture's own groups, such as its identifier, stand behind the word that says what it is.
+        if matches!(destination, Destination::Picture) {
+            self.picture = Picture::Unsaid;
+        }
         self.state.destination = destination;
         true
     }
@@ -289,11 +304,25 @@ impl Reader<'_, '_> {
     }
 
     fn end_picture(&mut self, text: &str) -> Result<(), Reason> {
-        let Some(ending) = self.picture.take() else { return Ok(()) };
+        let form = std::mem::replace(&mut self.picture, Picture::Unsaid);
         let octets = hex(text);
-        self.out.spend(octets.len() as u64)?;
+        if octets.is_empty() {
+            return Ok(());
+        }
         self.pieces += 1;
-        self.out.file(format!("picture {}.{ending}", self.pieces), octets)
+        if self.pieces > MAX_PIECES {
+            return Err(Reason::TooManyParts);
+        }
+        self.out.spend(octets.len() as u64)?;
+        let name = format!("picture {}", self.pieces);
+        if let Some(text) = picture::text(&octets) {
+            return self.out.text(name, Kind::Text, text);
+        }
+        match form {
+            Picture::Bitmap => self.out.file(format!("{name}.bmp"), blip::with_head(&octets)),
+            Picture::File(ending) => self.out.file(format!("{name}.{ending}"), octets),
+            Picture::Unsaid => self.out.file(name, octets),
+        }
     }
 
     // ---- words
@@ -324,9 +353,12 @@ impl Reader<'_, '_> {
             "ansicpg" | "ansi" | "mac" | "pc" | "pca" => self.charsets.document(word, value),
             "fromhtml" => self.is_html = on,
             "htmlrtf" => self.in_rtf_only = on,
-            "jpegblip" => self.picture = Some("jpg"),
-            "pngblip" => self.picture = Some("png"),
-            "emfblip" => self.picture = Some("emf"),
+            "jpegblip" => self.picture = Picture::File("jpg"),
+            "pngblip" => self.picture = Picture::File("png"),
+            "emfblip" => self.picture = Picture::File("emf"),
+            "wmetafile" => self.picture = Picture::File("wmf"),
+            "macpict" => self.picture = Picture::File("pict"),
+            "dibitmap" => self.picture = Picture::Bitmap,
             _ if self.begin_destination(word) => {}
             _ => {}
         }
@@ -376,6 +408,10 @@ impl Reader<'_, '_> {
         if self.pass > 0 {
             let passed = text.len().min(self.pass as usize);
             self.pass -= passed as u32;
+            // Readers without Unicode show it; more of it than anybody needs can be a message of its own.
+            if self.state.fallback > HONEST_FALLBACK {
+                self.hidden.push_str(&self.charsets.decode(self.state.font, &text[..passed]));
+            }
             text = &text[passed..];
         }
         if matches!(self.state.destination, Destination::Skip) {
@@ -445,7 +481,9 @@ impl Reader<'_, '_> {
 
     fn push(&mut self, text: &str) {
         match self.state.destination {
-            Destination::Skip | Destination::FontTable | Destination::Upper(_) => return,
+            Destination::Skip | Destination::FontTable => return,
+            // Old readers show this half, new ones the other.
+            Destination::Upper(_) => return self.hidden.push_str(text),
             Destination::Body => {}
             _ => {
                 if let Some(open) = self.open.last_mut() {
