@@ -1,4 +1,4 @@
-//! Numbers of China, Hong Kong, India, Indonesia, Japan, Kazakhstan, Korea, Malaysia, Pakistan, Singapore, Sri Lanka, Taiwan, Thailand,
+//! Numbers of Azerbaijan, China, Hong Kong, India, Indonesia, Japan, Kazakhstan, Korea, Malaysia, Pakistan, Singapore, Sri Lanka, Taiwan, Thailand,
 //! Uzbekistan and Vietnam.
 
 use super::bank::passes_luhn36;
@@ -7,6 +7,15 @@ use super::checksum::{all_digits, all_same, base36, digits, luhn, number, small,
 use super::{Validator, compacted};
 
 pub(super) const TABLE: &[Validator] = &[
+    compacted(
+        "az_voen",
+        |c| {
+            all_digits::<10>(c, |d| {
+                matches!(d[9], 1 | 2) && weighted(d, &[4, 1, 8, 6, 2, 7, 5, 3]) % 11 == d[8]
+            })
+        },
+        "Azerbaijan tax number (VÖEN): mod 11, kind of holder",
+    ),
     compacted("cn_ric", cn_ric, "China resident identity number (GB 11643)"),
     compacted("cn_uscc", cn_uscc, "China unified social credit code (GB 32100)"),
     compacted("hk_hkid", hk_hkid, "Hong Kong identity card, mod 11"),
@@ -302,6 +311,7 @@ mod tests {
     #[test]
     fn numbers_printed_by_their_issuers_pass_and_a_changed_one_fails() {
         for (name, good, bad) in [
+            ("az_voen", "140 155 5071", "140 155 5081"),
             ("cn_ric", "11010519491231002X", "110105194912310021"),
             ("cn_uscc", "91110000600037341L", "A1110000600037341L"),
             ("hk_hkid", "A123456(3)", "A123456(4)"),

@@ -1,4 +1,4 @@
-//! Devices and vehicles: IMEI and MEID (3GPP TS 23.003), ICCID (ITU-T E.118), VIN (ISO 3779), freight containers (ISO 6346),
+//! Devices and vehicles: IMEI, MEID and IMSI (3GPP TS 23.003), ICCID (ITU-T E.118), VIN (ISO 3779), freight containers (ISO 6346),
 //! ships (IMO).
 
 use super::checksum::{all_digits, all_same, base36, luhn, luhn_mod, number};
@@ -8,6 +8,7 @@ pub(super) const TABLE: &[Validator] = &[
     compacted("imei", imei, "IMEI: 15 digits, reporting body, Luhn"),
     compacted("meid", meid, "MEID: 14 hexadecimal digits and an optional Luhn digit"),
     compacted("iccid", iccid, "SIM card number: 89, 19 or 20 digits, Luhn"),
+    compacted("imsi", imsi, "mobile subscriber (IMSI): a country of ITU-T E.212, fifteen digits"),
     compacted("vin", vin, "vehicle identification number with its check digit (49 CFR 565)"),
     compacted("iso6346", iso6346, "freight container number, check digit"),
     compacted(
@@ -24,6 +25,11 @@ pub(super) const TABLE: &[Validator] = &[
 
 fn imei(c: &str) -> bool {
     all_digits::<15>(c, |d| luhn(d) && !all_same(d))
+}
+
+/// Countries by their first digit (1 and 8 are nobody's), and 901 for networks of no country.
+fn imsi(c: &str) -> bool {
+    all_digits::<15>(c, |d| (matches!(d[0], 2..=7) || d[..3] == [9, 0, 1]) && !all_same(d))
 }
 
 fn meid(c: &str) -> bool {

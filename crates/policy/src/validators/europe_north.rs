@@ -1,7 +1,7 @@
 //! Numbers of Denmark, Estonia, Finland, Iceland, Latvia, Lithuania, Norway and Sweden.
 
 use super::calendar::{date, date_in_either_century};
-use super::checksum::{all_digits, digits, luhn, number, small, weighted};
+use super::checksum::{all_digits, all_same, digits, luhn, number, small, weighted};
 use super::{Validator, compacted};
 
 pub(super) const TABLE: &[Validator] = &[
@@ -23,6 +23,11 @@ pub(super) const TABLE: &[Validator] = &[
         "Estonia VAT number",
     ),
     compacted("fi_hetu", fi_hetu, "Finland personal identity code"),
+    compacted(
+        "fi_veronumero",
+        |c| all_digits::<12>(c, |d| !all_same(d)),
+        "Finland tax number of builders (veronumero): twelve digits",
+    ),
     compacted("fi_ytunnus", fi_ytunnus, "Finland business identity code, mod 11"),
     compacted("is_kennitala", is_kennitala, "Iceland identity number, mod 11"),
     compacted("lt_asmens", lt_asmens, "Lithuania personal code"),
@@ -82,7 +87,7 @@ fn dk_cvr(c: &str) -> bool {
 }
 
 /// The check digit of Estonian and Lithuanian personal codes: two rounds of weights.
-fn baltic_check(d: &[i32]) -> i32 {
+pub(super) fn baltic_check(d: &[i32]) -> i32 {
     let first = weighted(d, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2]) % 11;
     let second = weighted(d, &[3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4]) % 11;
     if first == 10 { second % 10 } else { first }
@@ -226,6 +231,7 @@ mod tests {
             ("ee_kmkr", "EE 100 931 558", "100594103"),
             ("fi_hetu", "131052-308T", "131052-308U"),
             ("fi_hetu", "131052A308T", "310252A308T"),
+            ("fi_veronumero", "123456789123", "12345678912"),
             ("fi_ytunnus", "2077474-0", "2077474-1"),
             ("is_kennitala", "120174-3399", "530575-0299"),
             ("lt_asmens", "33309240064", "33309240164"),

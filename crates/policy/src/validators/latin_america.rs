@@ -17,6 +17,17 @@ pub(super) const TABLE: &[Validator] = &[
     compacted("co_nit", co_nit, "Colombia NIT"),
     compacted("cu_ni", cu_ni, "Cuba identity number: date"),
     compacted(
+        "cr_cpf",
+        |c| c.len() == 9 && cr_cpf(c) || c.len() == 10 && c.strip_prefix('0').is_some_and(cr_cpf),
+        "Costa Rica identity card: province, volume, entry",
+    ),
+    compacted("cr_cpj", cr_cpj, "Costa Rica company number: class and type"),
+    compacted(
+        "cr_dimex",
+        |c| matches!(c.len(), 11 | 12) && number(c).is_some_and(|d| d[0] == 1 && !all_same(&d)),
+        "Costa Rica residence card (DIMEX): 1, country, two serials",
+    ),
+    compacted(
         "do_cedula",
         |c| all_digits::<11>(c, |d| luhn(d) && !all_same(d)),
         "Dominican Republic cédula, Luhn",
@@ -317,6 +328,21 @@ fn ve_rif(c: &str) -> bool {
     d[8] == [0, 0, 9, 8, 7, 6, 5, 4, 3, 2, 1][sum as usize % 11]
 }
 
+fn cr_cpf(c: &str) -> bool {
+    all_digits::<9>(c, |d| d[0] > 0)
+}
+
+/// Types of companies as the national register lists them for each class.
+fn cr_cpj(c: &str) -> bool {
+    all_digits::<10>(c, |d| match (d[0], small(&d[1..4])) {
+        (2, kind) => matches!(kind, 100 | 200 | 300 | 400),
+        (3, kind) => matches!(kind, 2..=14 | 101..=110),
+        (4, kind) => kind == 0,
+        (5, kind) => kind == 1,
+        _ => false,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use crate::validators::validator;
@@ -332,6 +358,9 @@ mod tests {
             ("br_pis", "120.5678.901-0", "120.5678.901-1"),
             ("cl_rut", "76086428-5", "12531909-3"),
             ("co_nit", "213.123.432-1", "213.123.432-2"),
+            ("cr_cpf", "3-0455-0175", "0-0455-0175"),
+            ("cr_cpj", "3-101-999999", "3-534-123559"),
+            ("cr_dimex", "155812994816", "30123456789"),
             ("do_cedula", "00113918205", "00113918204"),
             ("do_rnc", "1-01-85004-3", "1018A0043"),
             ("ec_ci", "171430710-3", "1714307104"),

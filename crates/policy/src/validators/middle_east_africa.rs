@@ -1,4 +1,4 @@
-//! Numbers of Algeria, Egypt, Ghana, Iran, Israel, Kenya, Kuwait, Mauritius, Morocco, Mozambique, Saudi Arabia, South Africa, Tunisia
+//! Numbers of Algeria, Egypt, Ghana, Guinea, Iran, Israel, Kenya, Kuwait, Mauritius, Morocco, Mozambique, Saudi Arabia, Senegal, South Africa, Tunisia
 //! and the United Arab Emirates.
 
 use super::calendar::{date, date_in_either_century};
@@ -15,8 +15,19 @@ pub(super) const TABLE: &[Validator] = &[
         },
         "United Arab Emirates identity number: 784, year of birth, Luhn",
     ),
+    compacted(
+        "dz_nif",
+        |c| matches!(c.len(), 15 | 20) && number(c).is_some(),
+        "Algeria tax number (NIF): 15 or 20 digits",
+    ),
     compacted("eg_nid", eg_nid, "Egypt national number: century, date, governorate"),
+    compacted("eg_tn", |c| all_digits::<9>(c, |_| true), "Egypt tax registration number: nine digits"),
     compacted("gh_tin", gh_tin, "Ghana tax number"),
+    compacted(
+        "gn_nifp",
+        |c| all_digits::<9>(c, |d| luhn(d) && !all_same(d)),
+        "Guinea tax number (NIFp), Luhn",
+    ),
     compacted("il_id", il_id, "Israel identity number, Luhn"),
     compacted("il_company", |c| all_digits::<9>(c, |d| d[0] == 5 && luhn(d)), "Israel company number, Luhn"),
     compacted("ir_national_code", ir_national_code, "Iran national code, mod 11"),
@@ -57,6 +68,7 @@ pub(super) const TABLE: &[Validator] = &[
         |c| all_digits::<15>(c, |d| d[0] == 3 && d[14] == 3),
         "Saudi Arabia VAT number: begins and ends with 3",
     ),
+    compacted("sn_ninea", sn_ninea, "Senegal number of enterprises (NINEA), weights 1 and 2, tax centre"),
     compacted("tn_mf", tn_mf, "Tunisia tax number (matricule fiscal)"),
     compacted("za_id", za_id, "South Africa identity number: date, citizenship, Luhn"),
     compacted(
@@ -124,6 +136,21 @@ fn mu_nid(c: &str) -> bool {
         && octets.last() == check
 }
 
+/// Seven or nine digits, with three characters of the tax office or without: regime, centre, legal form.
+fn sn_ninea(c: &str) -> bool {
+    let numbered = if c.len() > 9 { c.len() - 3 } else { c.len() };
+    let (Some(d), Some(office)) = (c.get(..numbered).and_then(number), c.get(numbered..)) else {
+        return false;
+    };
+    let weights: &[i32] = if d.len() == 7 { &[1, 2, 1, 2, 1, 2, 1] } else { &[1, 2, 1, 2, 1, 2, 1, 2, 1] };
+    let centre =
+        |o: &[u8]| matches!(o, [b'0'..=b'2', b'A'..=b'H' | b'J'..=b'N' | b'P'..=b'W' | b'Z', b'0'..=b'9']);
+    matches!(d.len(), 7 | 9)
+        && weighted(&d, weights) % 10 == 0
+        && !all_same(&d)
+        && (office.is_empty() || centre(office.as_bytes()))
+}
+
 fn tn_mf(c: &str) -> bool {
     let octets = c.as_bytes();
     let key = octets.get(7).is_some_and(|o| o.is_ascii_uppercase() && !b"IOU".contains(o));
@@ -151,8 +178,11 @@ mod tests {
     fn numbers_printed_by_their_issuers_pass_and_a_changed_one_fails() {
         for (name, good, bad) in [
             ("ae_id", "784-1979-1234567-1", "784-1979-1234567-8"),
+            ("dz_nif", "408 020 000 150 039", "12345"),
             ("eg_nid", "29001011234567", "29013011234567"),
+            ("eg_tn", "100-531-385", "100-531-38"),
             ("gh_tin", "C0000803561", "C0000803562"),
+            ("gn_nifp", "693-770-885", "693770880"),
             ("il_id", "3933742-3", "3933742-2"),
             ("il_company", "516179157", "516179150"),
             ("ir_national_code", "0084575948", "0084575949"),
@@ -160,6 +190,7 @@ mod tests {
             ("ma_ice", "001561191000066", "001561191000065"),
             ("mz_nuit", "400339910", "400339911"),
             ("sa_id", "1000000008", "1000000009"),
+            ("sn_ninea", "3067221 2G2", "3067221 2I2"),
             ("tn_mf", "1234567/M/A/E/001", "1234567/M/A/X/000"),
             ("za_id", "800101 5009 087", "801301 5009 087"),
             ("za_tin", "0001339050", "0001339051"),

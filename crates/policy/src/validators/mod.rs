@@ -13,12 +13,14 @@ mod checksum;
 mod devices;
 mod europe_east;
 mod europe_north;
+mod europe_small;
 mod europe_south;
 mod europe_west;
 mod latin_america;
 mod middle_east_africa;
 mod north_america;
 mod oceania;
+mod registers;
 mod secrets;
 mod securities;
 mod shape;
@@ -106,12 +108,14 @@ static ALL: LazyLock<Vec<Validator>> = LazyLock::new(|| {
         devices::TABLE,
         europe_east::TABLE,
         europe_north::TABLE,
+        europe_small::TABLE,
         europe_south::TABLE,
         europe_west::TABLE,
         latin_america::TABLE,
         middle_east_africa::TABLE,
         north_america::TABLE,
         oceania::TABLE,
+        registers::TABLE,
         secrets::TABLE,
         securities::TABLE,
         shape::TABLE,

@@ -58,10 +58,18 @@ impl Pattern<'_> {
 
 /// Validators that are for no format, and those that say what the shapes that they stand beside say already.
 const CLEANING: &[&str] = &[
+    "al_nipt",
+    "cr_cpf",
+    "cr_dimex",
+    "dz_nif",
+    "eg_tn",
+    "fi_veronumero",
+    "fo_vn",
     "in_ifsc",
     "in_pan",
     "ke_pin",
     "letters_and_digits",
+    "li_peid",
     "mixed_characters",
     "nl_document",
     "not_one_symbol",
