@@ -47,6 +47,8 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0002_token_use.sql"),
     include_str!("../migrations/0003_fleet.sql"),
     include_str!("../migrations/0004_order.sql"),
+    include_str!("../migrations/0005_backtest.sql"),
+    include_str!("../migrations/0006_number.sql"),
 ];
 
 /// Why Enforce does not start, or cannot do what it was asked.

@@ -254,6 +254,7 @@ on_both! {
 
     async fn what_lists_or_columns_know_is_not_searched_for_in_pieces(server: Server) {
         server.dozen().await;
+        let desk = server.desk.clone().with_stretch(5);
         let subject = Condition::contains(Field::Subject, "subject");
         for (condition, in_pieces) in [
             (Condition::is(Field::Status, "New"), false),
@@ -265,8 +266,10 @@ on_both! {
             (subject, true),
         ] {
             let search = Search { condition, ..Search::default() };
-            let found = server.desk.search_back(&Access::everything(), &search).await.unwrap();
+            let found = desk.search_back(&Access::everything(), &search).await.unwrap();
             assert_eq!(found.is_some(), in_pieces, "{search:?}");
+            let few = server.desk.search_back(&Access::everything(), &search).await.unwrap();
+            assert!(few.is_none(), "a short list is read at once: {search:?}");
         }
     }
 

@@ -10,6 +10,7 @@ use web::{Problem, Viewer};
 use super::listed::{SELECTED, selected};
 use super::told::read_local;
 use crate::console::{Answer, Console, access, redact_line};
+use crate::servers::Numbers;
 
 /// Incidents of a page.
 const MOST: u64 = 10_000;
@@ -100,9 +101,10 @@ pub(super) async fn answer(
         ))
         .into());
     }
+    let servers = console.enforce.server_numbers().await?;
     let condition = match &asked.filter {
         None => Condition::everything(),
-        Some(filter) => condition(filter, viewer, 0).map_err(Problem::Bad)?,
+        Some(filter) => condition(filter, viewer, &servers, 0).map_err(Problem::Bad)?,
     };
     condition.check().map_err(|why| Problem::Bad(why.to_string()))?;
     let (sort, ascending) = order(&asked.order_by, viewer)?;
@@ -117,7 +119,7 @@ pub(super) async fn answer(
     }
     let mut lines = console.desk.page(&access, &search).await?.rows;
     lines.iter_mut().for_each(|line| redact_line(viewer, line));
-    Ok(lines.iter().map(|line| selected(line, &names, statuses)).collect())
+    Ok(lines.iter().map(|line| selected(line, &names, statuses, &servers)).collect())
 }
 
 fn page(asked: &Asked) -> Result<(u64, u64), Problem> {
@@ -163,13 +165,16 @@ fn order(asked: &[OrderBy], viewer: &Viewer) -> Result<(Sort, bool), Problem> {
 
 // ---- filters
 
-fn condition(filter: &Filter, viewer: &Viewer, depth: usize) -> Result<Condition, String> {
+fn condition(filter: &Filter, viewer: &Viewer, servers: &Numbers, depth: usize) -> Result<Condition, String> {
     if depth > DEEPEST {
         return Err(format!("Filters stand at most {DEEPEST} deep in one another."));
     }
     if filter.filter_type == "booleanLogic" {
-        let inner: Vec<Condition> =
-            filter.filters.iter().map(|one| condition(one, viewer, depth + 1)).collect::<Result<_, _>>()?;
+        let inner: Vec<Condition> = filter
+            .filters
+            .iter()
+            .map(|one| condition(one, viewer, servers, depth + 1))
+            .collect::<Result<_, _>>()?;
         return match filter.boolean_operator.as_deref() {
             Some("AND") => Ok(Condition::All(inner)),
             Some("OR") => Ok(Condition::Any(inner)),
@@ -183,10 +188,10 @@ fn condition(filter: &Filter, viewer: &Viewer, depth: usize) -> Result<Condition
             filter.filter_type
         ));
     }
-    test(filter, viewer)
+    test(filter, viewer, servers)
 }
 
-fn test(filter: &Filter, viewer: &Viewer) -> Result<Condition, String> {
+fn test(filter: &Filter, viewer: &Viewer, servers: &Numbers) -> Result<Condition, String> {
     let name = filter
         .operand_one
         .as_ref()
@@ -198,8 +203,15 @@ fn test(filter: &Filter, viewer: &Viewer) -> Result<Condition, String> {
     }
     let (field, kind) = field(name, viewer)?;
     let operator = filter.operator.as_deref().unwrap_or("IN");
-    let values: Vec<Scalar> =
-        filter.operand_two_values.iter().map(|value| scalar(name, kind, value)).collect::<Result<_, _>>()?;
+    let meant = |value| match value {
+        Scalar::Text(text) if name == "detectionServerId" => Scalar::Text(servers.meant(&text).to_owned()),
+        other => other,
+    };
+    let values: Vec<Scalar> = filter
+        .operand_two_values
+        .iter()
+        .map(|value| scalar(name, kind, value).map(meant))
+        .collect::<Result<_, _>>()?;
     let first =
         || values.first().cloned().ok_or_else(|| format!("The filter on {name} lacks operandTwoValues."));
     let some = || {

@@ -6,6 +6,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::told::{local, status_id};
+use crate::servers::Numbers;
 
 /// An incident of a list: of these fields those that were asked for.
 #[derive(Serialize, ToSchema)]
@@ -40,7 +41,7 @@ pub(super) struct ListedIncident<'l> {
     #[schema(required = false)]
     match_count: u64,
     #[schema(required = false)]
-    detection_server_id: &'l str,
+    detection_server_id: Option<i64>,
     #[schema(required = false)]
     detection_server_name: &'l str,
     #[schema(required = false)]
@@ -84,7 +85,7 @@ pub(super) const SELECTED: &[&str] = &[
 ];
 
 /// Those of these names.
-pub(super) fn selected(line: &Listed, names: &[&str], statuses: &[StatusRow]) -> Value {
+pub(super) fn selected(line: &Listed, names: &[&str], statuses: &[StatusRow], servers: &Numbers) -> Value {
     let summary = &line.summary;
     let received = local(summary.received_at);
     let whole = ListedIncident {
@@ -102,7 +103,7 @@ pub(super) fn selected(line: &Listed, names: &[&str], statuses: &[StatusRow]) ->
         policy_name: &summary.policy,
         policy_version: &line.policy_version,
         match_count: summary.matches,
-        detection_server_id: &summary.server,
+        detection_server_id: servers.of(&summary.server),
         detection_server_name: &summary.server,
         prevent_or_protect_status_id: summary.prevent_status,
         message_subject: &summary.subject,

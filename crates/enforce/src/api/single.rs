@@ -46,7 +46,8 @@ struct StaticInfo {
     message_originator_id: String,
     match_count: u64,
     detection_server_name: String,
-    detection_server_id: String,
+    /// The number of the server, if one of that name was enrolled.
+    detection_server_id: Option<i64>,
     creation_date: String,
     detection_date: String,
     #[serde(rename = "senderIPAddress")]
@@ -112,8 +113,8 @@ pub(super) async fn static_attributes(
         message_source: "NETWORK",
         message_originator_id: summary.sender.clone(),
         match_count: summary.matches,
-        detection_server_name: summary.server.clone(),
-        detection_server_id: summary.server,
+        detection_server_id: console.enforce.server_numbers().await?.of(&summary.server),
+        detection_server_name: summary.server,
         creation_date,
         detection_date: received,
         sender_ip_address: incident.peer,

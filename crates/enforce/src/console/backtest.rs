@@ -5,10 +5,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use askama::Template;
 use axum::Form;
-use axum::extract::{Path, State};
-use axum::response::{Html as Body, IntoResponse};
+use axum::extract::State;
 use incident::desk::{Access, Desk, RecordedMail};
 use jiff::{SignedDuration, Timestamp};
 use policy::backtest::Comparison;
@@ -16,10 +14,11 @@ use policy::{Envelope, Set};
 use serde::Deserialize;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
-use web::layout::{Html, Moment, Page, plot::grouped};
 use web::people::{Hidden, Privilege, UserId};
 use web::{Problem, Viewer};
 
+use super::backtest_kept::{self, Kept, reached};
+use super::backtest_shown::told;
 use super::list::see_other;
 use super::policies::{Edit, files, shown, unfit};
 use super::seen::access;
@@ -40,41 +39,43 @@ const KEPT: usize = 20;
 /// Incidents shown of each kind.
 const EXAMPLES: usize = 5;
 
-/// The backtests of this server; they end with it.
+/// The backtests of this server; they end with it, what they came to is kept.
 pub(super) struct Backtests {
     runs: Mutex<VecDeque<Arc<Run>>>,
     stop: CancellationToken,
     _ends: DropGuard,
 }
 
-/// One backtest. Only whoever began it sees it, as long as the role reaches what it reached then.
-struct Run {
-    id: Uuid,
+/// One backtest. Only whoever began it sees it run, as long as the role reaches what it reached then.
+pub(super) struct Run {
+    pub(super) id: Uuid,
     user: UserId,
     access: Access,
-    edit: Edit,
-    days: u32,
-    began: Timestamp,
-    stop: CancellationToken,
+    /// The same, as it is kept.
+    reached: String,
+    pub(super) edit: Edit,
+    pub(super) days: u32,
+    pub(super) began: Timestamp,
+    pub(super) stop: CancellationToken,
     state: Mutex<Progress>,
 }
 
-struct Progress {
-    phase: Phase,
+pub(super) struct Progress {
+    pub(super) phase: Phase,
     /// Messages of the time.
-    total: usize,
-    done: usize,
+    pub(super) total: usize,
+    pub(super) done: usize,
     /// Of these no original is kept any more.
-    gone: usize,
+    pub(super) gone: usize,
     /// Of these the original could not be read.
-    unreadable: usize,
+    pub(super) unreadable: usize,
     /// There are more incidents than one backtest looks at.
-    cut: bool,
-    comparison: Comparison<u64>,
+    pub(super) cut: bool,
+    pub(super) comparison: Comparison<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     Running,
     Done,
     Stopped,
@@ -115,7 +116,7 @@ impl Backtests {
         Ok(())
     }
 
-    fn find(&self, viewer: &Viewer, id: &str) -> Result<Arc<Run>, Problem> {
+    pub(super) fn find(&self, viewer: &Viewer, id: &str) -> Result<Arc<Run>, Problem> {
         let id = Uuid::try_parse(id).map_err(|_| Problem::NotFound)?;
         let access = access(viewer);
         let runs = self.runs();
@@ -125,7 +126,7 @@ impl Backtests {
 }
 
 impl Run {
-    fn state(&self) -> MutexGuard<'_, Progress> {
+    pub(super) fn state(&self) -> MutexGuard<'_, Progress> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -179,6 +180,7 @@ pub(super) async fn begin(
         id: Uuid::new_v4(),
         user: viewer.user,
         access: access(&viewer),
+        reached: reached(&viewer),
         days,
         began: Timestamp::now(),
         stop: console.backtests.stop.child_token(),
@@ -228,6 +230,14 @@ impl Work {
                 Phase::Failed
             }
         };
+        // Kept before it can be seen: an address that shows a result is good for good.
+        let told = told(&self.enforce, &self.run, phase).await;
+        let run = &self.run;
+        let kept = Kept { edit: run.edit.clone(), days: run.days, began: run.began.as_millisecond(), told };
+        let database = &**self.enforce.journal.database();
+        if let Err(error) = backtest_kept::keep(database, run.id, &run.reached, &kept).await {
+            tracing::error!(%error, "what a backtest came to cannot be kept");
+        }
         self.run.state().phase = phase;
     }
 
@@ -292,117 +302,4 @@ fn count(sets: &(Set, Set), opener: &Opener, run: &Run, mail: &RecordedMail, oct
     let mut state = run.state();
     state.comparison.add(&mail.incident, &before, &after);
     state.done += 1;
-}
-
-// ---- look, stop
-
-#[derive(Template)]
-#[template(path = "policy_backtest.html")]
-struct BacktestPage {
-    form: Html,
-    edit: Edit,
-    days: u32,
-    began: Moment,
-    state: Html,
-}
-
-#[derive(Template)]
-#[template(path = "policy_backtest_state.html")]
-struct StatePart {
-    id: Uuid,
-    form: Html,
-    running: bool,
-    how: &'static str,
-    done: usize,
-    total: usize,
-    gone: usize,
-    unreadable: usize,
-    cut: bool,
-    judged: String,
-    different: String,
-    rows: Vec<Row>,
-    dispositions: Vec<(&'static str, &'static str, String)>,
-    opens_documents: bool,
-}
-
-struct Row {
-    id: u32,
-    name: String,
-    newly: String,
-    no_longer: String,
-    unchanged: String,
-    other_severity: String,
-    newly_examples: Vec<u64>,
-    no_longer_examples: Vec<u64>,
-}
-
-pub(super) async fn show(State(console): State<Console>, viewer: Viewer, Path(id): Path<String>) -> Answer {
-    may(&viewer)?;
-    let run = console.backtests.find(&viewer, &id)?;
-    let state = Html::of(&part(&console, &viewer, &run).await)?;
-    let (form, edit, began) = (viewer.form(), run.edit.clone(), Moment(run.began.as_millisecond()));
-    let content = BacktestPage { form, edit, days: run.days, began, state };
-    let page = Page::new(&viewer, "Backtest").within("/policies").below("Policies", "/policies");
-    Ok(page.show(&content)?)
-}
-
-/// How far it is, for a page that asks again and again.
-pub(super) async fn state(State(console): State<Console>, viewer: Viewer, Path(id): Path<String>) -> Answer {
-    may(&viewer)?;
-    let run = console.backtests.find(&viewer, &id)?;
-    Ok(Body(part(&console, &viewer, &run).await.render()?).into_response())
-}
-
-pub(super) async fn stop(State(console): State<Console>, viewer: Viewer, Path(id): Path<String>) -> Answer {
-    may(&viewer)?;
-    console.backtests.find(&viewer, &id)?.stop.cancel();
-    Ok(see_other(&format!("/policies/backtest/{id}")))
-}
-
-async fn part(console: &Console, viewer: &Viewer, run: &Run) -> StatePart {
-    let enforce = console.enforce.clone();
-    let opens = tokio::task::spawn_blocking(move || enforce.opener.opens_documents()).await;
-    let state = run.state();
-    let running = state.phase == Phase::Running;
-    let comparison = &state.comparison;
-    let rows = comparison.policies.iter().map(|(id, of)| Row {
-        id: *id,
-        name: of.name.clone(),
-        newly: grouped(of.newly),
-        no_longer: grouped(of.no_longer),
-        unchanged: grouped(of.unchanged),
-        other_severity: grouped(of.other_severity),
-        newly_examples: of.newly_examples.clone(),
-        no_longer_examples: of.no_longer_examples.clone(),
-    });
-    let dispositions = comparison.dispositions.iter();
-    StatePart {
-        id: run.id,
-        form: viewer.form(),
-        running,
-        how: match state.phase {
-            Phase::Running if run.stop.is_cancelled() => "It stops after this mail.",
-            Phase::Running => "It is running; you may leave this page and come back.",
-            Phase::Done => "It is through.",
-            Phase::Stopped => {
-                "It was stopped: what follows is true of the mails until then, the newest first."
-            }
-            Phase::TooLong => {
-                "It took too long and ended: what follows is true of the mails until then, the newest first."
-            }
-            Phase::Failed => {
-                "It ended early by a fault of ours; the log says why. What follows is true of the mails until then."
-            }
-        },
-        done: state.done,
-        total: state.total,
-        gone: state.gone,
-        unreadable: state.unreadable,
-        cut: state.cut,
-        judged: grouped(comparison.mails),
-        different: grouped(comparison.different),
-        rows: rows.collect(),
-        dispositions: dispositions.map(|((from, to), count)| (*from, *to, grouped(*count))).collect(),
-        opens_documents: opens.unwrap_or(false),
-    }
 }

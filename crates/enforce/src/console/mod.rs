@@ -6,6 +6,8 @@
 mod action_lines;
 mod ageing;
 mod backtest;
+mod backtest_kept;
+mod backtest_shown;
 mod bulk;
 mod columns;
 mod credentials;
@@ -156,9 +158,9 @@ pub fn router(enforce: &Arc<Enforce>) -> Routes {
         .route(dictionaries::PATH, get(dictionaries::show).post(dictionaries::take_in))
         .route("/policies/dictionaries/remove", post(dictionaries::remove))
         .route("/policies/backtest", post(backtest::begin))
-        .route("/policies/backtest/{id}", get(backtest::show))
-        .route("/policies/backtest/{id}/state", get(backtest::state))
-        .route("/policies/backtest/{id}/stop", post(backtest::stop))
+        .route("/policies/backtest/{id}", get(backtest_shown::show))
+        .route("/policies/backtest/{id}/state", get(backtest_shown::state))
+        .route("/policies/backtest/{id}/stop", post(backtest_shown::stop))
         .route("/policies/history", get(policy_versions::history).post(policy_versions::go_back))
         .route("/response-rules", get(rules::show).post(rules::save))
         .route("/response-rules/remove", post(rules::remove))

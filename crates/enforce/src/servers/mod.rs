@@ -7,6 +7,7 @@ mod enroll;
 mod glass;
 mod heartbeat;
 mod ingest;
+mod numbers;
 mod people;
 mod policies;
 mod registry;
@@ -30,6 +31,7 @@ use web::listen::Peer;
 use crate::Enforce;
 
 pub(crate) use glass::is_broken;
+pub(crate) use numbers::Numbers;
 pub(crate) use policies::{Published, keep_published};
 pub use registry::{NewToken, Presence, ServerState, Standing};
 pub(crate) use settings::{SETTINGS, Setting, Shape};

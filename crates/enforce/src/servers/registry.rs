@@ -13,6 +13,8 @@ use super::glass::obey;
 use super::token::{Token, check_name};
 use crate::{Enforce, Error};
 
+/// Servers are numbered one after another.
+const NUMBERING: i64 = 0x6e75_6d62_6572;
 /// Heard from so lately, a server is up.
 const UP: SignedDuration = SignedDuration::from_secs(45);
 /// Heard from so lately, it is late; otherwise it is gone.
@@ -261,9 +263,11 @@ impl Enforce {
         if transaction.run(&sql, values).await? == 0 {
             return Ok(false);
         }
+        // Each its own number.
+        transaction.lock(NUMBERING).await?;
         let state = if granted.needs_approval { "waiting" } else { "approved" };
-        let sql = "INSERT INTO server (name, kind, state, names, serial, certificate_ends, enrolled_at, changed_by, settings, settings_version, settings_by) \
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, '{}', ?, '') ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, state = excluded.state, \
+        let sql = "INSERT INTO server (name, kind, state, names, serial, certificate_ends, enrolled_at, changed_by, settings, settings_version, settings_by, number) \
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, '{}', ?, '', (SELECT coalesce(max(number), 0) + 1 FROM server)) ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, state = excluded.state, \
             names = excluded.names, serial = excluded.serial, old_serial = NULL, certificate_ends = excluded.certificate_ends, \
             enrolled_at = excluded.enrolled_at, changed_by = excluded.changed_by";
         let values = values![

@@ -99,6 +99,56 @@ async fn the_list_that_connectors_fetch_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_detection_server_has_a_number_and_is_found_by_it_and_by_its_name() {
+    let server = Server::start().await;
+    let admin = server.person("Administrator").await;
+    for name in ["mx-a", "mx-b", "2"] {
+        let token = crate::servers::token(&admin, &[("name", name), ("hours", "2")]).await;
+        crate::servers::Machine::new(&server).enroll(&token).await;
+    }
+    for (id, name) in ["mx-a", "mx-b", "2", "elsewhere"].into_iter().enumerate() {
+        let mut one = message(&format!("M{id}"), &[1]);
+        one.server = name.into();
+        server.record(one).await;
+    }
+    let connector = Connector::new(&server, "API client").await;
+    let names = ["incidentId", "detectionServerId", "detectionServerName"];
+    let select: Vec<Value> = names.iter().map(|name| json!({ "name": name })).collect();
+    let order = json!([{ "order": "ASC", "field": { "name": "incidentId" } }]);
+    let all = connector.list(json!({ "select": select, "orderBy": order })).await;
+    let numbers: Vec<(&Value, &Value)> =
+        all.iter().map(|one| (&one["detectionServerId"], &one["detectionServerName"])).collect();
+    let known = [json!(1), json!(2), json!(3), Value::Null];
+    let named = [json!("mx-a"), json!("mx-b"), json!("2"), json!("elsewhere")];
+    assert_eq!(numbers, known.iter().zip(&named).collect::<Vec<_>>());
+    for (operator, values, wanted) in [
+        ("IN", json!([1, 3]), vec![1, 3]),
+        ("EQ", json!(["2"]), vec![2]),
+        ("IN", json!(["mx-b", "elsewhere"]), vec![2, 4]),
+        ("NOT_IN", json!([1, "mx-b"]), vec![3, 4]),
+        ("EQ", json!([99]), vec![]),
+    ] {
+        let filter = test("long", "detectionServerId", operator, values.clone());
+        let found = connector.list(json!({ "select": select, "orderBy": order, "filter": filter })).await;
+        let ids: Vec<u64> = found.iter().map(|one| one["incidentId"].as_u64().unwrap()).collect();
+        assert_eq!(ids, wanted, "{operator} {values}");
+    }
+    let by_name = test("string", "detectionServerName", "EQ", json!(["2"]));
+    let found = connector.list(json!({ "select": select, "filter": by_name })).await;
+    assert_eq!(found.len(), 1, "a name is a name");
+    assert_eq!(found[0]["incidentId"], 3);
+    let (_, one) = connector.ask(Method::GET, "/incidents/2/staticAttributes", None).await;
+    assert_eq!(one["infoMap"]["detectionServerId"], 2, "{one}");
+    let (_, one) = connector.ask(Method::GET, "/incidents/4/staticAttributes", None).await;
+    assert_eq!(one["infoMap"]["detectionServerId"], Value::Null, "{one}");
+    // A server that is enrolled again is the same one.
+    let token = crate::servers::token(&admin, &[("name", "mx-a"), ("hours", "2")]).await;
+    crate::servers::Machine::new(&server).enroll(&token).await;
+    let (_, one) = connector.ask(Method::GET, "/incidents/1/staticAttributes", None).await;
+    assert_eq!(one["infoMap"]["detectionServerId"], 1, "{one}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_is_ordered_by_each_name_that_can_be_selected_and_pages_cover_it_once() {
     let server = Server::start().await;
     for number in 0..7 {

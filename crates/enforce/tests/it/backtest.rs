@@ -84,6 +84,65 @@ async fn a_change_is_tried_on_what_was_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_backtest_came_to_is_for_colleagues_too_and_outlives_the_server() {
+    let server = Server::start().await;
+    server.record(mail("OLD", 17, "zebra-crossing")).await;
+    server.record(mail("NEW", 17, "quagga-crossing")).await;
+    let author = server.person("Administrator").await;
+    let at = begin(&author, &POLICY.replace("zebra", "quagga")).await.to;
+    let own = ended(&server, &author, &at).await;
+    assert_eq!(counts(&own, 17), ["1", "1", "0"], "{own}");
+    let rights = |policies: &[u32], privileges: &[Privilege]| Rights {
+        privileges: privileges.iter().copied().collect(),
+        access: match policies {
+            [] => Vec::new(),
+            some => vec![Condition::Policy { any_of: some.iter().copied().collect() }],
+        },
+        hidden: [].into(),
+    };
+    let both = [Privilege::AuthorPolicies, Privilege::ViewNetworkIncidents];
+    let whole = server.with_rights("Whole", rights(&[], &both)).await;
+    let part = server.with_rights("Part", rights(&[17], &both)).await;
+    let reader = server.with_rights("Reader", rights(&[], &both[1..])).await;
+    // What somebody began who sees a part is for those who see the same, and for those who see all.
+    let narrow = begin(&part, &POLICY.replace("zebra", "quagga")).await.to;
+    ended(&server, &part, &narrow).await;
+    let same = server.with_rights("Same", rights(&[17], &both)).await;
+    let other = server.with_rights("Other", rights(&[18], &both)).await;
+    let server = server.restart().await;
+    for (person, path, status) in [
+        (&author, &at, StatusCode::OK),
+        (&whole, &at, StatusCode::OK),
+        (&part, &at, StatusCode::NOT_FOUND),
+        (&reader, &at, StatusCode::FORBIDDEN),
+        (&part, &narrow, StatusCode::OK),
+        (&same, &narrow, StatusCode::OK),
+        (&author, &narrow, StatusCode::OK),
+        (&other, &narrow, StatusCode::NOT_FOUND),
+    ] {
+        let person = person.at(&server);
+        let answer = person.get(path).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text);
+        let state = person.get(&format!("{path}/state")).await;
+        assert_eq!(state.status, status, "{path}: {}", state.text);
+        if status == StatusCode::OK {
+            assert_eq!(counts(&answer.text, 17), ["1", "1", "0"], "{}", answer.text);
+            assert!(
+                answer.text.contains("quagga-crossing") && answer.text.contains("It is through."),
+                "{}",
+                answer.text
+            );
+        }
+    }
+    assert_eq!(
+        author.at(&server).get("/policies/backtest/0b4f9a3e-0000-4000-8000-000000000000").await.status,
+        StatusCode::NOT_FOUND
+    );
+    let stop = author.at(&server).post(&format!("{at}/stop"), &[]).await;
+    assert_eq!(stop.status, StatusCode::NOT_FOUND, "there is nothing to stop");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_disposition_is_told_too() {
     let server = Server::start().await;
     server.record(mail("M", 17, "zebra-crossing")).await;
@@ -144,10 +203,14 @@ async fn a_role_tries_only_mails_whose_incidents_it_reaches_and_only_if_it_sees_
     let page = ended(&server, &some, &begun.to).await;
     assert_eq!(counts(&page, 17), ["0", "0", "1"], "{page}");
     assert!(page.contains("1 of 1 mails looked at"), "{page}");
-    // Nobody else sees it, whatever they may.
+    // What it came to is for whoever sees all, and for nobody who sees others; only whoever began it stops it.
     let admin = server.person("Administrator").await;
+    let others = vec![Condition::Severity { any_of: BTreeSet::from(["high".to_owned()]) }];
+    let rights = Rights { privileges: privileges.clone(), access: others, hidden: BTreeSet::new() };
+    let others = server.with_rights("Others", rights).await;
     for path in [begun.to.clone(), format!("{}/state", begun.to)] {
-        assert_eq!(admin.get(&path).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(admin.get(&path).await.status, StatusCode::OK);
+        assert_eq!(others.get(&path).await.status, StatusCode::NOT_FOUND);
     }
     assert_eq!(admin.post(&format!("{}/stop", begun.to), &[]).await.status, StatusCode::NOT_FOUND);
     for part in [Hidden::Sender, Hidden::Body] {

@@ -68,6 +68,11 @@ impl Desk {
                 _ => false,
             })
             .collect();
+        // A list that is no longer than a stretch is read at once, and its lines are counted.
+        let whole = Search { after: None, ..search.clone() };
+        if self.nth_of(&from, &own, &whole, self.stretch).await?.is_none() {
+            return Ok(None);
+        }
         self.pieces_of(&from, &own, &tests, search).await.map(Some)
     }
 
