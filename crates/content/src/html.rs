@@ -76,6 +76,10 @@ const VOID: &[&[u8]] = &[
 ];
 const READ: &[&[u8]] =
     &[b"alt", b"title", b"placeholder", b"value", b"content", b"aria-label", b"label", b"summary"];
+/// Lists inside lists that are counted.
+const DEEPEST_LIST: usize = 64;
+/// From here on, the number of an item is not only its place in a list.
+const SHORTEST_NUMBER: i64 = 100;
 /// Pages in an attribute.
 const PAGE: &[u8] = b"srcdoc";
 const LINKS: &[&[u8]] =
@@ -171,6 +175,8 @@ struct Reader {
     moves: Moves,
     quote: Quote,
     rows: Rows,
+    /// Lists that are open: the next number of those that count.
+    lists: Vec<Option<i64>>,
     /// How many elements deep we are inside one that is not shown.
     hidden: u32,
     hide_all: bool,
@@ -290,13 +296,14 @@ impl Reader {
             self.quote.start(tag, self.page.shown.len());
         }
         self.start_of_table(name);
-        let (mut conceals, mut class, mut id) = (false, None, None);
+        let (mut conceals, mut class, mut id, mut number) = (false, None, None, None);
         for (key, value) in &tag.attributes {
             let key: &[u8] = key;
             let value = String::from_utf8_lossy(value).into_owned();
             match key {
                 b"class" => class = Some(value.clone()),
                 b"id" => id = Some(value.clone()),
+                b"start" | b"value" => number = value.trim().parse().ok(),
                 _ => {}
             }
             conceals |= key == b"hidden" || key == b"style" && style::conceals(&value);
@@ -323,6 +330,7 @@ impl Reader {
         if !closes_itself && (self.hidden > 0 || conceals) {
             self.hidden += 1;
         }
+        self.start_of_list(name, number);
         if matches!(name, b"script" | b"style" | b"noscript") {
             self.raw = Some(name.to_vec());
             separate(&mut self.page.scripts);
@@ -341,11 +349,31 @@ impl Reader {
             self.turned.end(name);
         }
         self.end_of_table(name);
+        if matches!(name, b"ol" | b"ul") {
+            self.lists.pop();
+        }
         if !VOID.contains(&name) {
             if let Some(ruled) = &mut self.ruled {
                 ruled.depth = ruled.depth.saturating_sub(1);
             }
             self.hidden = self.hidden.saturating_sub(1).max(u32::from(self.hide_all));
+        }
+    }
+
+    /// A list counts from where its author says: numbers that are long enough to be a part of something are text.
+    fn start_of_list(&mut self, name: &[u8], number: Option<i64>) {
+        match name {
+            b"ol" if self.lists.len() < DEEPEST_LIST => self.lists.push(Some(number.unwrap_or(1))),
+            b"ul" if self.lists.len() < DEEPEST_LIST => self.lists.push(None),
+            b"li" => {
+                let Some(Some(next)) = self.lists.last_mut() else { return };
+                let this = number.unwrap_or(*next);
+                *next = this.saturating_add(1);
+                if this.abs() >= SHORTEST_NUMBER {
+                    self.text(&format!("{this}\t"));
+                }
+            }
+            _ => {}
         }
     }
 

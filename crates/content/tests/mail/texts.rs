@@ -128,3 +128,10 @@ fn texts_that_are_shown_as_they_are_written_have_one_reading() {
         assert_eq!(shown.count(), 1, "{name}");
     }
 }
+
+#[test]
+fn long_numbers_that_a_list_counts_are_read_and_places_in_a_list_are_none() {
+    let page = "<html><body><ol start='4110'><li>one<li value=4111>1111<ul><li>in</ul><li>next</ol><ol><li>first</ol>";
+    let opened = file("a.html", page);
+    assert!(has(&opened, "4110\tone\n4111\t1111\nin\n4112\tnext\nfirst"), "{:?}", opened.segments);
+}
