@@ -69,6 +69,10 @@ async fn every_page_fits_each_screen_and_shuts_nobody_out() {
             if whole && window.run(cut).await == serde_json::json!(true) {
                 wrong.push(format!("{place}: a list is cut off"));
             }
+            let apart = "return [...document.querySelectorAll('table.list')].some(table => getComputedStyle(table).display !== 'table')";
+            if width > 375 && window.run(apart).await == serde_json::json!(true) {
+                wrong.push(format!("{place}: columns do not stand below their titles"));
+            }
             let covers = "const bar = document.querySelector('.bulkbar'); \
                 return !!bar && getComputedStyle(bar).position === 'sticky' && bar.offsetHeight > innerHeight / 4";
             if window.run(covers).await == serde_json::json!(true) {
