@@ -228,6 +228,27 @@ async fn many_are_previewed_then_decided_and_the_rest_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn days_by_which_messages_are_searched_are_those_of_the_readers_zone() {
+    let desk = desk().await;
+    let mut browser = desk.user("root", "Administrator").await;
+    send(desk.running.mail, 1, &["bob@partner.example"], "Hello", "text\r\n").await;
+    let page = browser.get("/messages").await.body;
+    let at = page.split("<time datetime=\"").nth(1).unwrap().split('"').next().unwrap();
+    let at: jiff::Timestamp = at.parse().unwrap();
+    // At any time one of these has another day than UTC.
+    for zone in ["Pacific/Kiritimati", "Pacific/Pago_Pago"] {
+        let day = at.to_zoned_datetime(jiff::tz::TimeZone::get(zone).unwrap()).date();
+        for (day, found) in [(day, true), (day.tomorrow().unwrap(), false), (day.yesterday().unwrap(), false)]
+        {
+            let page = browser.get(&format!("/messages?from={day}&until={day}&zone={zone}")).await.body;
+            assert_eq!(page.contains("href=\"/messages/1\""), found, "{day} {zone}: {page}");
+            assert!(page.contains(&format!("Days of {zone}.")), "{page}");
+        }
+    }
+    assert_eq!(browser.get("/messages?from=2026-01-01&zone=Mars/Olympus").await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mail_is_an_attackers_letter_and_stays_text_on_every_page() {
     let desk = desk().await;
     let mut browser = desk.user("root", "Administrator").await;
