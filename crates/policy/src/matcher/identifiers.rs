@@ -6,6 +6,7 @@ use regex_syntax::hir::Hir;
 use super::automaton::{Automata, Fit, Shape};
 use super::gate::Gate;
 use super::groups::{self, Anchor, Group, Groups, Way};
+use super::row::within_row;
 use super::scan::Scan;
 use super::{Boundary, Flow, PatternId, Refusal, ValidatorFn};
 
@@ -162,10 +163,17 @@ impl Identifiers {
             if !stands_apart(shape.boundary, scan, at, fit.end, start) {
                 continue;
             }
-            judged = Some((shape.identifier, fit.end));
             let identifier = &self.known[number];
             let candidate = scan.text.str(at..fit.end);
             let accepted = identifier.validate.as_ref().is_none_or(|validate| validate(candidate));
+            // Asked last: it looks at more text than the rest together.
+            if accepted != ends.asked.refused
+                && shape.boundary == Boundary::Apart
+                && within_row(scan.bytes, at, fit.end)
+            {
+                continue;
+            }
+            judged = Some((shape.identifier, fit.end));
             if accepted {
                 ends.last.resize(self.known.len(), 0);
                 ends.last[number] = fit.end;

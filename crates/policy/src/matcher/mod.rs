@@ -54,6 +54,7 @@ mod properties;
 mod rare;
 pub mod reference;
 mod regexes;
+mod row;
 mod scan;
 mod shape;
 mod steps;
@@ -159,7 +160,7 @@ pub enum Boundary {
     Word,
     /// No digit; a letter may.
     Digits,
-    /// As `Word`, and no digit beyond one `-` or `.` either.
+    /// As `Word`, and no digit beyond one `-` or `.` either; groups of one size are none of a row of more such groups.
     Apart,
     /// Anything may. Candidates still start only at a word, a run of digits or a symbol.
     Open,

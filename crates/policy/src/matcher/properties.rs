@@ -100,6 +100,8 @@ const BITS: &[&str] = &[
 const SHAPES: &[&str] = &[
     r"\d{4}~\d{4}",
     r"(\d~){3}\d",
+    r"\d\d? \d\d?",
+    r"\d~\d~\d",
     r"\d{3,6}",
     r"[A-Z]{2}\d{1,4}",
     r"(?i)ab\d+",
@@ -226,6 +228,22 @@ proptest! {
 
     #[test]
     fn the_fast_engine_equals_the_slow_one(patterns in patterns(), text in text(40)) {
+        let slow = Reference::compile(&patterns).unwrap().scan(&text);
+        prop_assert_eq!(fast(&patterns, &text), slow);
+    }
+
+    #[test]
+    fn rows_of_groups_equal_the_slow_engine(
+        shapes in prop::collection::vec(select(&[r"\d{2}~\d{2}", r"\d~\d~\d", r"\d{1,2}\s+\d{1,2}", r"[ab]\d \w\w"][..]), 1..4),
+        boundary in select(&[Boundary::Apart, Boundary::Apart, Boundary::Word][..]),
+        validated in any::<bool>(),
+        groups in prop::collection::vec(
+            (select(&["1", "22", "41", "a1", "f0", "xy", "é1", ""][..]), select(&[" ", " ", " ", "  ", "\t", "-", "\n"][..])), 0..24),
+    ) {
+        let text: String = groups.iter().flat_map(|(group, parted)| [*group, *parted]).collect();
+        let odd: super::ValidatorFn = Arc::new(|text| text.bytes().map(u32::from).sum::<u32>() % 3 != 0);
+        let patterns = shapes.iter().map(|shape| IdentifierPattern { shape: (*shape).to_owned(), boundary }).collect();
+        let patterns = [Pattern::Identifier { patterns, validate: validated.then_some(odd) }];
         let slow = Reference::compile(&patterns).unwrap().scan(&text);
         prop_assert_eq!(fast(&patterns, &text), slow);
     }

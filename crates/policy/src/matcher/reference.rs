@@ -9,6 +9,7 @@ use regex_syntax::hir::{Hir, Look};
 
 use super::fold::{Class, fold_char};
 use super::keyword::{KeyChar, Keyword, edge, starts};
+use super::row::{FARTHEST, ROW};
 use super::{Boundary, Hit, Pattern, PatternError, PatternId, REACH, Refusal, ValidatorFn, regexes, shape};
 
 /// A set of patterns for slow matching.
@@ -173,6 +174,7 @@ fn identifier_at(
         let candidate = text.kept(start..*end);
         let fits = |(regex, boundary): &(Regex, Boundary)| {
             stands_apart(*boundary, &text.chars, start, *end)
+                && !(*boundary == Boundary::Apart && within_row(&text.chars, start, *end))
                 && regex.is_match(Input::new(candidate).anchored(Anchored::Yes))
         };
         shapes.iter().any(fits) && validate.is_none_or(|validate| validate(candidate))
@@ -202,4 +204,34 @@ fn stands_apart(boundary: Boundary, text: &[KeyChar], start: usize, end: usize) 
             Boundary::Apart => edge(text, end) && !(mark(Some(end)) && digit(Some(end + 1))),
         };
     possible && before && after
+}
+
+fn within_row(text: &[KeyChar], start: usize, end: usize) -> bool {
+    let blank = |c: char| matches!(c, ' ' | '\t');
+    let kept: String = text[start..end].iter().map(|c| c.kept).collect();
+    let groups: Vec<&str> = kept.split(blank).filter(|group| !group.is_empty()).collect();
+    let parted: Vec<&str> = kept.split(|c| !blank(c)).filter(|blanks| !blanks.is_empty()).collect();
+    let (Some(group), Some(blanks)) = (groups.first(), parted.first()) else { return false };
+    let alike = groups.iter().all(|other| other.len() == group.len())
+        && kept.chars().all(|c| blank(c) || c.is_ascii_alphanumeric())
+        && kept == groups.join(blanks);
+    let alphanumeric = |at: usize| text.get(at).is_some_and(|c| c.kept.is_ascii_alphanumeric());
+    let one = |from: usize| {
+        let group = text.get(from..from + group.len()).unwrap_or(&[]);
+        let touched = from > 0 && alphanumeric(from - 1) || alphanumeric(from + group.len());
+        !group.is_empty() && group.iter().all(|c| c.kept.is_ascii_hexdigit()) && !touched
+    };
+    let parts = |from: usize| {
+        text.get(from..from + blanks.len()).is_some_and(|part| part.iter().map(|c| c.kept).eq(blanks.chars()))
+    };
+    let step = group.len() + blanks.len();
+    let before = (1..=FARTHEST)
+        .take_while(|by| {
+            start.checked_sub(by * step).is_some_and(|from| one(from) && parts(from + group.len()))
+        })
+        .count();
+    let after =
+        (0..FARTHEST).take_while(|by| parts(end + by * step) && one(end + by * step + blanks.len())).count();
+    let whole = before % groups.len() == 0 && after % groups.len() == 0;
+    alike && groups.len() > 1 && before + after >= ROW && !whole
 }

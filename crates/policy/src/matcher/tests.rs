@@ -176,6 +176,41 @@ fn boundaries_are_of_four_kinds() {
 }
 
 #[test]
+fn groups_of_a_row_of_a_table_are_no_number() {
+    let card = |text: &str| found(bounded(r"[2-6]\d{3}~\d{4}~\d{4}~\d{4}", Boundary::Apart), text).len();
+    for row in [
+        "4584 4615 4646 4677 4708 4740 4771",
+        "542D 5751 5994 6333 7841 727C 785C",
+        "cafe babe f00d 4111 1111 1111 1111",
+        "4111\t1111\t1111\t1111\t0000\t0000\t0000",
+    ] {
+        assert_eq!(card(row), 0, "{row}");
+    }
+    for (written, count) in [
+        ("4111 1111 1111 1111", 1),
+        ("4111 1111 1111 1111 0126 0129 123", 1),
+        ("2029 4111 1111 1111 1111", 1),
+        ("4111 1111 1111 1111 5555 5555 5555 4444 4000 0000 0000 0002", 3),
+        ("4111 1111 1111 1111\t5555 5555 5555 4444\t1225\t0126\t0127", 2),
+        ("4111 1111 1111 1111, 0126 0127 0128 0129", 1),
+        ("1 12 4111 1111 1111 1111 1 12 123", 1),
+        ("4111111111111111 0126 0127 0128 0129", 1),
+        ("4111 1111 1111 1111\n1234 1234 1234\n", 1),
+    ] {
+        assert_eq!(card(written), count, "{written}");
+    }
+    // Beside another boundary the same groups are found.
+    let either = Pattern::Identifier {
+        patterns: vec![
+            IdentifierPattern { shape: r"4\d{3}(?: \d{4}){3}".into(), boundary: Boundary::Apart },
+            IdentifierPattern { shape: r"4\d{3}(?: \d{4}){3}".into(), boundary: Boundary::Word },
+        ],
+        validate: None,
+    };
+    assert_eq!(found(either, "4584 4615 4646 4677 4708 4740 4771").len(), 1);
+}
+
+#[test]
 fn the_longest_valid_candidate_wins_and_hits_do_not_overlap() {
     let even = Arc::new(|text: &str| text.chars().filter(char::is_ascii_digit).count() % 2 == 0);
     let pattern =
