@@ -15,12 +15,11 @@ const WORDS: usize = (1 << (OCTETS * BITS)) / 32;
 /// Flags by beginning.
 pub(super) struct Openings {
     flags: Box<[u64; WORDS]>,
-    any: u8,
 }
 
 impl Openings {
     pub(super) fn new() -> Self {
-        Self { flags: Box::new([0; WORDS]), any: 0 }
+        Self { flags: Box::new([0; WORDS]) }
     }
 
     /// Notes a text in lower case that a word may begin with; whatever follows a text shorter than what is looked at.
@@ -32,12 +31,6 @@ impl Openings {
             let beginning = first | rest << (BITS * known);
             self.flags[beginning / 32] |= u64::from(flag) << (beginning % 32 * 2);
         }
-        self.any |= flag;
-    }
-
-    /// Whether texts were noted with this flag.
-    pub(super) fn any(&self, flag: u8) -> bool {
-        self.any & flag != 0
     }
 
     /// The flags of a word that begins with these octets.
@@ -57,7 +50,6 @@ mod tests {
     #[test]
     fn a_word_has_the_flags_of_the_texts_that_it_begins_with_in_any_case() {
         let mut openings = Openings::new();
-        assert!(!openings.any(KEYWORD));
         openings.note(b"confiden", KEYWORD);
         openings.note(b"ab", LITERAL);
         openings.note(b"\xd1\x81\xd0", KEYWORD);
@@ -71,6 +63,5 @@ mod tests {
         for word in [&b"co"[..], b"a", b"", b"xconf", b"bac"] {
             assert_eq!(of(word), 0, "{word:?}");
         }
-        assert!(openings.any(KEYWORD) && openings.any(LITERAL));
     }
 }
