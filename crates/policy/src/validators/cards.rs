@@ -31,7 +31,7 @@ pub(super) const TABLE: &[Validator] = &[
     compacted(
         "card_maestro",
         |c| is(c, &[Scheme::Maestro]),
-        "Maestro: 50, 56-58, 6304, 6703, 6759, 6761-6763, 67677, 12 to 19 digits, Luhn",
+        "Maestro: 50, 56-58, 63, 67, 12 to 19 digits, Luhn",
     ),
     compacted("card_mir", |c| is(c, &[Scheme::Mir]), "Mir: 2200-2204, 16 to 19 digits, Luhn"),
     compacted(
@@ -98,7 +98,9 @@ const SIXTEEN: u32 = lengths(16, 16);
 const SIXTEEN_UP: u32 = lengths(16, 19);
 const MAESTRO: u32 = lengths(12, 19);
 
-/// Ranges as the schemes and their processors publish them, 2026.
+/// Ranges as the schemes and their processors publish them, 2026. A range that lists of others (credit-card-type and creditcards-types
+/// of npm, Business::CreditCard of CPAN) disagree about is left out: of Maestro 59 and the rest of 6, which one of them takes whole;
+/// of JCB 1800 and 2131, with 15 digits to one, 16 to 19 to another and unknown to the third, and not given out for decades.
 const RANGES: &[Range] = &[
     range(Scheme::Visa, 400_000, 499_999, lengths(13, 13) | SIXTEEN | lengths(19, 19)),
     range(Scheme::Mastercard, 510_000, 559_999, SIXTEEN),
@@ -116,9 +118,8 @@ const RANGES: &[Range] = &[
     range(Scheme::UnionPay, 810_000, 817_199, SIXTEEN_UP),
     range(Scheme::Maestro, 500_000, 505_999, MAESTRO),
     range(Scheme::Maestro, 560_000, 589_999, MAESTRO),
-    range(Scheme::Maestro, 630_400, 630_499, MAESTRO),
-    range(Scheme::Maestro, 675_900, 675_999, MAESTRO),
-    range(Scheme::Maestro, 676_100, 676_399, MAESTRO),
+    range(Scheme::Maestro, 630_000, 639_999, MAESTRO),
+    range(Scheme::Maestro, 670_000, 679_999, MAESTRO),
     range(Scheme::Mir, 220_000, 220_499, SIXTEEN_UP),
     range(Scheme::RuPay, 508_500, 508_999, SIXTEEN),
     range(Scheme::RuPay, 353_000, 353_999, SIXTEEN),
@@ -136,8 +137,6 @@ const RANGES: &[Range] = &[
     range(Scheme::Verve, 506_099, 506_198, SIXTEEN | lengths(18, 19)),
     range(Scheme::Verve, 507_865, 507_964, SIXTEEN | lengths(18, 19)),
     range(Scheme::Verve, 650_002, 650_027, SIXTEEN | lengths(18, 19)),
-    range(Scheme::Maestro, 670_300, 670_399, MAESTRO),
-    range(Scheme::Maestro, 676_770, 676_774, MAESTRO),
     // GPN in Indonesia, PayPak and Borica, Meeza, NPS in Pridnestrovie, UzCard and Humo, BelKart, mada, Napas, Prostir.
     range(Scheme::Domestic, 194_600, 194_699, SIXTEEN),
     range(Scheme::Domestic, 220_500, 220_599, SIXTEEN),
@@ -243,6 +242,16 @@ mod tests {
             assert!(!accepts("payment_card", card), "{card}");
         }
         assert!(!accepts("card_visa", "5555555555554444"));
+    }
+
+    #[test]
+    fn ranges_that_two_lists_give_are_taken_and_those_of_one_are_left() {
+        for card in ["6333102749183652", "6771890346271503"] {
+            assert!(accepts("payment_card", card) && accepts("card_maestro", card), "{card}");
+        }
+        for card in ["180048291037464", "2131004729183657", "5900002749183659", "6600122749183656"] {
+            assert!(!accepts("payment_card", card), "{card}");
+        }
     }
 
     #[test]
