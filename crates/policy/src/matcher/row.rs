@@ -1,6 +1,6 @@
 //! Tells a number that is written in groups from groups of a row of a table, as tables of numbers and dumps have them.
 
-/// As many groups are looked at on either side: a bound on the work that a candidate makes. Twelve cards of five groups, fifteen of four.
+/// As many groups are looked at on either side: a bound on the work that a candidate makes.
 pub(super) const FARTHEST: usize = 60;
 /// So many groups more make a row. Two may be the months in which a card begins and ends.
 pub(super) const ROW: usize = 3;

@@ -99,8 +99,8 @@ const SIXTEEN_UP: u32 = lengths(16, 19);
 const MAESTRO: u32 = lengths(12, 19);
 
 /// Ranges as the schemes and their processors publish them, 2026. A range that lists of others (credit-card-type and creditcards-types
-/// of npm, Business::CreditCard of CPAN) disagree about is left out: of Maestro 59 and the rest of 6, which one of them takes whole;
-/// of JCB 1800 and 2131, with 15 digits to one, 16 to 19 to another and unknown to the third, and not given out for decades.
+/// of npm, Business::CreditCard of CPAN) disagree about is left out: of Maestro 59 and the rest of 6; of JCB 1800 and 2131, which have
+/// 15 digits to one, 16 to 19 to another and are unknown to the third.
 const RANGES: &[Range] = &[
     range(Scheme::Visa, 400_000, 499_999, lengths(13, 13) | SIXTEEN | lengths(19, 19)),
     range(Scheme::Mastercard, 510_000, 559_999, SIXTEEN),
