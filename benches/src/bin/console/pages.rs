@@ -65,7 +65,7 @@ const LISTS: [&str; 24] = [
     "/incidents?sender=nobody@nowhere.example&sort=policy",
 ];
 
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 13] = [
     "/summary",
     "/reports",
     "/policies",
@@ -74,6 +74,7 @@ const OTHERS: [&str; 12] = [
     "/credentials",
     "/receivers",
     "/servers",
+    "/retention",
     "/second-person",
     "/users",
     "/roles",
