@@ -143,16 +143,14 @@ fn text_is_clear(doc: &Document) -> bool {
 /// How a stream is packed may be said elsewhere in the file, and is looked for in its own dictionary.
 fn resolve_filters(doc: &mut Document) {
     const KEYS: [&[u8]; 2] = [b"Filter", b"DecodeParms"];
+    let each = |each: &[Object]| {
+        let each = each.iter().take(64).map(|one| doc.dereference(one).map(|(_, one)| one.clone()));
+        each.collect::<Result<_, _>>().ok().map(Object::Array)
+    };
     let resolved = |object: &Object| match object {
-        Object::Array(each) if each.iter().any(|one| one.as_reference().is_ok()) => {
-            let each = each.iter().take(64).map(|one| doc.dereference(one).map(|(_, one)| one.clone()));
-            each.collect::<Result<_, _>>().ok().map(Object::Array)
-        }
+        Object::Array(all) if all.iter().any(|one| one.as_reference().is_ok()) => each(all),
         Object::Reference(_) => match doc.dereference(object).ok()?.1 {
-            Object::Array(each) => {
-                let each = each.iter().take(64).map(|one| doc.dereference(one).map(|(_, one)| one.clone()));
-                each.collect::<Result<_, _>>().ok().map(Object::Array)
-            }
+            Object::Array(all) => each(all),
             other @ (Object::Name(_) | Object::Dictionary(_) | Object::Null) => Some(other.clone()),
             _ => None,
         },
