@@ -33,20 +33,11 @@ pub(super) struct Phrases {
     beginnings: Vec<(usize, Table)>,
     /// What the first words of these begin with.
     began_by: Vec<Vec<u8>>,
-    /// The first two words of keywords that begin with a digit.
-    numbers: Numbers,
+    /// The first two words of keywords that begin with a digit: few, so that processors guess what is asked at each number of a text.
+    numbers: Table,
     /// Pieces of the keywords that do not begin with a whole word.
     pieces: Literals,
     piece_of: Vec<Piece>,
-}
-
-/// Words that begin with a digit: keywords have few of these, texts may have nothing else. What is asked at each of them is seldom
-/// answered with yes, so that processors guess it.
-#[derive(Debug, Default)]
-struct Numbers {
-    whole: Table,
-    /// Of words that go on with an asterisk, by the first octet's digit and seven bits of the second; empty if there are none.
-    beginnings: Vec<[bool; 0x80]>,
 }
 
 /// A keyword made ready.
@@ -125,10 +116,10 @@ impl Phrases {
         !self.nodes.is_empty() || !self.beginnings.is_empty()
     }
 
-    /// Whether a word of this length that begins with these octets, the first a digit, may be the first or second one of a keyword.
+    /// Whether a word of this length that begins with these octets, the first a digit, may be the first or second one of a keyword without an asterisk in it.
     #[inline]
     pub(super) fn knows_number(&self, eight: u64, length: usize) -> bool {
-        self.numbers.may_be(eight, length)
+        self.numbers.may_have(word_hash(eight, length))
     }
 
     /// Reports what begins with a word, or began with the word before and needs this one; `eight` are its first
@@ -330,34 +321,6 @@ impl Phrases {
     }
 }
 
-impl Numbers {
-    /// Notes what a word goes on from; of a single digit anything may follow.
-    fn note_beginning(&mut self, word: &[u8]) {
-        let Some(first) = word.first().filter(|first| first.is_ascii_digit()) else { return };
-        self.beginnings.resize(10, [false; 0x80]);
-        let seconds = &mut self.beginnings[usize::from(first - b'0')];
-        match word.get(1) {
-            Some(second) => {
-                seconds[usize::from(second.to_ascii_lowercase() & 0x7F)] = true;
-                seconds[usize::from(second.to_ascii_uppercase() & 0x7F)] = true;
-            }
-            None => seconds.fill(true),
-        }
-    }
-
-    /// Whether a word of this length that begins with these octets, the first a digit, may be one that was noted.
-    #[inline]
-    fn may_be(&self, eight: u64, length: usize) -> bool {
-        let seconds = self.beginnings.get((eight as u8).wrapping_sub(b'0') as usize);
-        self.whole.may_have(word_hash(eight, length))
-            || seconds.is_some_and(|seconds| seconds[(eight >> 8) as usize & 0x7F])
-    }
-
-    fn memory(&self) -> usize {
-        self.whole.memory() + self.beginnings.len() * 0x80
-    }
-}
-
 /// The start of a keyword whose steps before a piece found at `at` are these; they hold no asterisk.
 fn back(steps: &[Step], scan: &mut Scan<'_, '_>, at: usize) -> Option<usize> {
     let mut at = at;
@@ -514,7 +477,6 @@ struct Builder {
     known: HashMap<(Option<u32>, Gap, Vec<u8>), u32>,
     beginnings: [Vec<(u64, u32)>; BEGINNINGS.len()],
     began_by: Vec<Vec<u8>>,
-    numbers: Numbers,
     pieces: Vec<Vec<u8>>,
     piece_of: Vec<Piece>,
 }
@@ -561,7 +523,6 @@ impl Builder {
         let Some(Step::Literal(literal)) = phrase.steps.first() else { return };
         let longest = BEGINNINGS.iter().rposition(|len| *len <= literal.len()).unwrap_or(0);
         let hash = prefix_hash(load(literal, 0), BEGINNINGS[longest]);
-        self.numbers.note_beginning(literal);
         self.began_by.push(literal.to_vec());
         self.beginnings[longest].push((hash, index));
     }
@@ -594,7 +555,7 @@ impl Builder {
         word_hash(load(word, 0), word.len())
     }
 
-    fn finish(mut self, keywords: Vec<Phrase>) -> Phrases {
+    fn finish(self, keywords: Vec<Phrase>) -> Phrases {
         let beginnings =
             BEGINNINGS.into_iter().zip(&self.beginnings).filter(|(_, entries)| !entries.is_empty());
         let (mut roots, mut pairs, mut edges) = (Vec::new(), Vec::new(), Vec::new());
@@ -611,7 +572,6 @@ impl Builder {
                 _ => edges.push((edge_hash(node.parent, node.gap, hash), number)),
             }
         }
-        self.numbers.whole = Table::new(&numbers);
         Phrases {
             keywords,
             roots: Table::new(&roots),
@@ -621,7 +581,7 @@ impl Builder {
             words: self.words,
             beginnings: beginnings.map(|(len, entries)| (len, Table::new(entries))).collect(),
             began_by: self.began_by,
-            numbers: self.numbers,
+            numbers: Table::new(&numbers),
             pieces: Literals::new(self.pieces),
             piece_of: self.piece_of,
         }

@@ -219,7 +219,7 @@ impl Scan<'_, '_> {
             if let Some(at_words) = at_words
                 && start == Start::Word
             {
-                if is_digit && !at_words.phrases.knows_number(eight, word.len()) {
+                if is_digit && !at_words.knows_number(eight, word.len()) {
                     // No keyword has it, so none goes on after it.
                     *before = Before::default();
                     if at_words.literals.may_begin_number(eight) {
@@ -306,6 +306,12 @@ pub(super) struct AtWords<'p> {
 }
 
 impl AtWords<'_> {
+    /// Whether a keyword may begin with, or go on to, a word of this length that begins with these octets, the first a digit.
+    #[inline]
+    fn knows_number(&self, eight: u64, length: usize) -> bool {
+        self.phrases.knows_number(eight, length) || self.openings.of(eight) & openings::KEYWORD != 0
+    }
+
     fn any(&self) -> bool {
         self.phrases.at_words() || self.literals.at_words()
     }
