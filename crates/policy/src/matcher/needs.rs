@@ -72,6 +72,8 @@ struct Apart {
 const MOST: usize = 64;
 /// Strings are compared to this length when the better ones are chosen.
 const ENOUGH: usize = 8;
+/// A string that is looked for only where words begin is worth as much as one that is so much longer.
+const FREE: usize = 3;
 
 /// The strings of which every match holds at least one; `None` if there are none worth looking for.
 pub(super) fn needs(hir: &Hir) -> Option<Vec<Need>> {
@@ -274,7 +276,12 @@ fn is_no_letter(c: char) -> bool {
 
 fn better(best: &mut Option<Vec<Need>>, other: Vec<Need>) {
     let worth = |needs: &[Need]| {
-        let shortest = needs.iter().map(|need| need.literal.len()).min().unwrap_or(0);
+        // Where words begin three octets are looked at anyway.
+        let length = |need: &Need| match need.literal.len() {
+            length @ 3.. if need.place == Place::WordStart => length + FREE,
+            length => length,
+        };
+        let shortest = needs.iter().map(length).min().unwrap_or(0);
         let span = needs.iter().map(|need| need.before.most - need.before.least).max().unwrap_or(0);
         (shortest.min(ENOUGH), usize::MAX - needs.len(), usize::MAX - span)
     };
