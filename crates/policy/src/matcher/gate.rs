@@ -5,37 +5,28 @@
 //! shuts the gate before most words of prose.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 use super::Boundary;
-use super::groups::{Group, Groups};
+use super::ahead::{Ahead, Runs};
+use super::groups::{FIXED, Group, Groups};
+use super::letters::Letters;
 use super::paths::{Beyond, Paths, States};
 use super::steps::Steps;
-use super::table::load;
 use super::tokens::Tokens;
 
 /// Kinds of groups, as bits.
 type Kinds = u8;
 
-/// Which of the 64 octets from a candidate on are digits, which letters, and where words end.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct View {
-    pub(super) digits: u64,
-    pub(super) letters: u64,
-    /// Before which of them no word goes on.
-    pub(super) edges: u64,
-}
-
 /// The longest run that the tables tell apart; longer ones pass.
-const RUN: usize = 32;
+const RUN: usize = u32::BITS as usize;
 /// The same for the second run.
-pub(super) const SECOND: usize = 16;
-/// The same for words, of letters and digits.
-const LENGTH: usize = 64;
+pub(super) const SECOND: usize = u16::BITS as usize;
 /// Sorts of the octet that stands two places after a run.
 pub(super) const SORTS: usize = 8;
 /// So many octets have no digit where no word of a block has one: those of the next block.
 pub(super) const PLAIN: usize = 64;
+/// Above all numbers of two digits.
+const NO_DIGITS: usize = 128;
 /// Pairs of seven-bit octets.
 const PAIRS: usize = 1 << 14;
 /// Sets of states larger than this are not followed: the pair passes.
@@ -43,8 +34,8 @@ const MOST_STATES: usize = 4096;
 
 /// The tables.
 pub(super) struct Gate {
-    /// By the pair of octets at places 0, 2, 4 and 6.
-    pairs: Box<[[Kinds; PAIRS]; 4]>,
+    /// By the pair of octets at places 0 and 2.
+    pairs: Box<[[Kinds; PAIRS]; 2]>,
     /// The groups of some kinds.
     of_kinds: Box<[Groups; 256]>,
     /// Octets that no automaton tells apart have one class.
@@ -54,15 +45,12 @@ pub(super) struct Gate {
     first: Vec<[Groups; SORTS]>,
     /// By length of a run of digits, class of the one octet after it, and length of the next run of digits.
     second: Vec<Groups>,
-    /// By the first and by the next two digits.
-    digits: [[Groups; 100]; 2],
+    /// By the first and by the next two digits, and where there are not two.
+    digits: Box<[[Groups; 2 * NO_DIGITS]; 2]>,
     /// By the first octet.
     initials: Box<[Groups; 256]>,
-    /// Those that may begin with a digit, and those that may with another octet.
-    begin_digits: Groups,
-    begin_others: Groups,
-    /// By the length of the word that begins here.
-    lengths: [Groups; LENGTH + 1],
+    /// Those that may begin with a letter.
+    begin_letters: Groups,
     /// Octets other than letters and digits that shapes begin with.
     symbols: Vec<(u8, Groups)>,
     /// Those with a shape that may begin with a digit after a letter.
@@ -71,87 +59,105 @@ pub(super) struct Gate {
     tokens: Tokens,
     /// Those with a shape that may have no digit among its first octets.
     without_digits: Groups,
+    /// What of them words of letters may begin.
+    pub(super) letters: Letters,
 }
 
 impl Gate {
     /// A gate before groups, which are known by their place.
     pub(super) fn new(groups: &[Group]) -> Self {
-        let (classes, examples) = joint_classes(groups);
-        let count = examples.len();
+        let (classes, members) = joint_classes(groups);
+        let count = members.len();
         let of_kinds = |kinds: usize| {
             let some = groups.iter().enumerate().filter(|(_, group)| kinds & usize::from(group.kind()) != 0);
             some.fold(0, |all, (number, _)| all | 1 << number)
         };
         let mut gate = Self {
-            pairs: Box::new([[0; PAIRS]; 4]),
+            pairs: Box::new([[0; PAIRS]; 2]),
             of_kinds: Box::new(std::array::from_fn(of_kinds)),
             classes,
             class_count: count,
             first: vec![[0; SORTS]; 2 * (RUN + 1) * count],
             second: vec![0; (RUN + 1) * count * (SECOND + 1)],
-            digits: [[0; 100]; 2],
+            digits: Box::new([[0; 2 * NO_DIGITS]; 2]),
             initials: Box::new([0; 256]),
-            begin_digits: 0,
-            begin_others: 0,
-            lengths: [0; LENGTH + 1],
+            begin_letters: 0,
             symbols: Vec::new(),
             inner_digits: 0,
             tokens: Tokens::new(count),
             without_digits: 0,
+            letters: Letters::new(),
         };
         for (number, group) in groups.iter().enumerate() {
             for automata in &group.automata {
                 let paths = Paths::new(automata, 1 << number);
                 gate.add_pairs(&paths, group.kind());
-                gate.add_runs(&paths, &examples);
+                gate.add_runs(&paths, &members);
                 gate.add_digits(&paths);
-                gate.add_lengths(&paths);
                 gate.add_starts(&paths);
                 let steps = Steps::new(&paths);
-                gate.tokens.add(&paths, &steps, &classes, &examples);
-                gate.without_digits |= if steps.without_digits(PLAIN) { paths.group } else { 0 };
+                gate.tokens.add(&paths, &steps, &members);
+                if steps.without_digits(PLAIN) {
+                    gate.without_digits |= paths.group;
+                    match group.kind() {
+                        FIXED => gate.letters.add_beginnings(&paths),
+                        _ => gate.letters.add(&paths, &steps),
+                    }
+                }
             }
         }
         gate.pass_the_longest();
         gate
     }
 
-    /// Those of the groups whose shapes may begin here, with a word of this length if there is one; `view` looks ahead from
-    /// there.
+    /// Those of the groups whose shapes may begin with the digit at a place of a block.
     #[inline]
-    pub(super) fn open(
-        &self,
-        groups: Groups,
-        text: &[u8],
-        eight: u64,
-        view: impl FnOnce() -> View,
-        (at, length): (usize, usize),
-    ) -> Groups {
-        let open = groups & self.lengths[length.min(LENGTH)] & self.initials[eight as usize & 0xFF];
-        let open = open & self.groups_of(self.by_pairs(eight));
-        if open == 0 {
-            return 0;
-        }
-        let view = view();
-        let open = self.by_tokens(open, text, view, at);
-        if open == 0 { 0 } else { open & self.by_runs(text, eight, view, at) }
+    pub(super) fn open_digits(&self, groups: Groups, ahead: &Ahead<'_>, runs: &Runs, offset: u32) -> Groups {
+        let (run, all) = runs.digits(offset);
+        let (eight, beyond) = (ahead.eight(offset as usize), ahead.eight(offset as usize + run));
+        let row = run * self.class_count + usize::from(self.classes[beyond as usize & 0xFF]);
+        let second = ((all >> run >> 1) as u16).trailing_ones() as usize;
+        let [one, other] = two_by_two(eight, run);
+        groups
+            & self.first[row][sort((beyond >> 8) as u8)]
+            & self.digits[0][one]
+            & self.digits[1][other]
+            & self.second[row * (SECOND + 1) + second]
     }
 
-    /// As [`Self::open`] at a word of letters only, of these groups.
+    /// Those of the groups whose shapes may begin with the letter at a place of a block.
     #[inline]
-    pub(super) fn open_letters(
-        &self,
-        text: &[u8],
-        eight: u64,
-        word: &Range<usize>,
-        groups: Groups,
-    ) -> Groups {
-        let beyond = load(text, word.end);
+    pub(super) fn open_letter(&self, groups: Groups, ahead: &Ahead<'_>, runs: &Runs, offset: u32) -> Groups {
+        let run = runs.letters(offset);
+        let (eight, beyond) = (ahead.eight(offset as usize), ahead.eight(offset as usize + run));
+        let row = (RUN + 1 + run) * self.class_count + usize::from(self.classes[beyond as usize & 0xFF]);
+        groups
+            & self.initials[eight as usize & 0xFF]
+            & self.first[row][sort((beyond >> 8) as u8)]
+            & self.groups_of(self.by_pairs(eight))
+    }
+
+    /// Those of the groups whose shapes may begin with the symbol at a place of a block.
+    #[inline]
+    pub(super) fn open_symbol(&self, groups: Groups, ahead: &Ahead<'_>, offset: u32) -> Groups {
+        let eight = ahead.eight(offset as usize);
+        groups & self.initials[eight as usize & 0xFF] & self.groups_of(self.by_pairs(eight))
+    }
+
+    /// Of what one of these leaves, what the words from the place on leave.
+    #[inline]
+    pub(super) fn open_tokens(&self, groups: Groups, ahead: &Ahead<'_>, offset: u32) -> Groups {
+        self.tokens.open(groups, &self.classes, ahead, offset)
+    }
+
+    /// Those of the groups whose shapes may begin with a word of letters only; `beyond` are the octets after it.
+    #[inline]
+    pub(super) fn open_letters(&self, eight: u64, length: usize, beyond: u64, groups: Groups) -> Groups {
         let class = usize::from(self.classes[beyond as usize & 0xFF]);
-        let run = word.len().min(RUN);
+        let run = length.min(RUN);
         // In one step, without a guess: hardly any word gets through.
         self.first[(RUN + 1 + run) * self.class_count + class][sort((beyond >> 8) as u8)]
-            & self.groups_of(self.by_pair(eight, 0) & self.by_pair(eight, 1))
+            & self.groups_of(self.by_pairs(eight))
             & groups
     }
 
@@ -166,49 +172,10 @@ impl Gate {
         self.pairs[place][two & 0x7F | two >> 1 & 0x3F80]
     }
 
-    /// The kinds whose shapes may begin with these eight octets.
+    /// The kinds whose shapes may begin with the first four of these octets.
     #[inline]
     fn by_pairs(&self, eight: u64) -> Kinds {
-        let pair = |place| self.by_pair(eight, place);
-        pair(0) & pair(1) & pair(2) & pair(3)
-    }
-
-    /// The groups whose shapes may begin with the runs of letters or digits here.
-    #[inline]
-    fn by_runs(&self, text: &[u8], eight: u64, view: View, at: usize) -> Groups {
-        let digits = view.digits.trailing_ones() as usize;
-        let letters = view.letters.trailing_ones() as usize;
-        let whole = digits | letters;
-        if whole == 0 {
-            return Groups::MAX;
-        }
-        let (after, beyond) = match text.get(at + whole..) {
-            Some([after, beyond, ..]) => (*after, *beyond),
-            Some([after]) => (*after, 0),
-            _ => (0, 0),
-        };
-        let class = usize::from(self.classes[usize::from(after)]);
-        let run = whole.min(RUN);
-        let kind = usize::from(digits == 0);
-        let mut open = self.first[(kind * (RUN + 1) + run) * self.class_count + class][sort(beyond)];
-        if kind == 1 {
-            return open;
-        }
-        for (place, by_digits) in self.digits.iter().enumerate().take(run / 2) {
-            let two = eight >> (16 * place) & 0x0F0F;
-            open &= by_digits[((two & 0x0F) * 10 + (two >> 8)) as usize % 100];
-        }
-        if run == RUN {
-            return open;
-        }
-        let second = ((view.digits >> run >> 1).trailing_ones() as usize).min(SECOND);
-        open & self.second[(run * self.class_count + class) * (SECOND + 1) + second]
-    }
-
-    /// Those of the groups whose shapes may begin with the words here.
-    #[inline]
-    fn by_tokens(&self, groups: Groups, text: &[u8], view: View, at: usize) -> Groups {
-        self.tokens.open(groups, text, &self.classes, at, view.edges)
+        self.by_pair(eight, 0) & self.by_pair(eight, 1)
     }
 
     /// Of these groups, those with a shape that may have no digit among its first [`PLAIN`] octets.
@@ -216,9 +183,9 @@ impl Gate {
         self.without_digits & groups
     }
 
-    /// Whether shapes of these groups may begin with a digit, and whether with another octet of a word.
-    pub(super) fn begin_words(&self, groups: Groups) -> (bool, bool) {
-        (self.begin_digits & groups != 0, self.begin_others & groups != 0)
+    /// Whether shapes of these groups may begin with a letter.
+    pub(super) fn begin_letters(&self, groups: Groups) -> bool {
+        self.begin_letters & groups != 0
     }
 
     /// Octets other than letters and digits that shapes of these groups begin with.
@@ -236,9 +203,23 @@ impl Gate {
             + size_of_val(&*self.of_kinds)
             + size_of_val(&*self.first)
             + size_of_val(&*self.second)
+            + size_of_val(&*self.digits)
             + self.tokens.memory()
+            + self.letters.memory()
             + size_of::<Self>()
     }
+}
+
+/// The numbers that the first and the next two octets are; [`NO_DIGITS`] or more where a run of digits ends before.
+#[inline]
+fn two_by_two(eight: u64, run: usize) -> [usize; 2] {
+    const ENDED: [u64; 5] = {
+        let (one, other) = (NO_DIGITS as u64, (NO_DIGITS as u64) << 16);
+        [one | other, one | other, other, other, 0]
+    };
+    // In one step: processors would guess a branch wrong as often as right.
+    let numbers = (((eight & 0x0F0F_0F0F) * 0x0A01) >> 8) & 0x007F_007F | ENDED[run.min(4)];
+    [numbers as usize & 0xFF, (numbers >> 16) as usize & 0xFF]
 }
 
 /// What sort of octet it is, below [`SORTS`].
@@ -265,21 +246,27 @@ pub(super) fn sort(octet: u8) -> usize {
     usize::from(SORT[usize::from(octet)])
 }
 
-/// Octets by what all automata together tell apart, and one octet of each class.
-fn joint_classes(groups: &[Group]) -> ([u8; 256], Vec<u8>) {
+/// Octets by what all automata together tell apart, letters of one case and digits taken together, and what is in each class.
+fn joint_classes(groups: &[Group]) -> ([u8; 256], Vec<Vec<u8>>) {
     let mut classes = [0; 256];
-    let mut examples = Vec::new();
+    let mut members: Vec<Vec<u8>> = Vec::new();
     let mut numbers: BTreeMap<Vec<u8>, u8> = BTreeMap::new();
     for octet in 0..=255u8 {
         let automata = groups.iter().flat_map(|group| &group.automata);
-        let key = automata.map(|one| one.classes[usize::from(octet)]).collect();
+        let key = match octet {
+            b'0'..=b'9' => vec![0],
+            b'a'..=b'z' => vec![1],
+            b'A'..=b'Z' => vec![2],
+            _ => [3].into_iter().chain(automata.map(|one| one.classes[usize::from(octet)])).collect(),
+        };
         let number = *numbers.entry(key).or_insert_with(|| {
-            examples.push(octet);
-            (examples.len() - 1) as u8
+            members.push(Vec::new());
+            (members.len() - 1) as u8
         });
         classes[usize::from(octet)] = number;
+        members[usize::from(number)].push(octet);
     }
-    (classes, examples)
+    (classes, members)
 }
 
 // ---- how the tables are filled
@@ -320,7 +307,7 @@ impl Gate {
         }
     }
 
-    fn add_runs(&mut self, paths: &Paths<'_>, examples: &[u8]) {
+    fn add_runs(&mut self, paths: &Paths<'_>, members: &[Vec<u8>]) {
         for (kind, classes) in [&paths.digits, &paths.letters].into_iter().enumerate() {
             let mut states = paths.start();
             // A shape may have ended within the run.
@@ -334,13 +321,14 @@ impl Gate {
                 let beyond: Vec<Beyond> = (0..paths.automata.class_count)
                     .map(|class| paths.beyond(&states, class, known))
                     .collect();
-                for (class, example) in examples.iter().enumerate() {
-                    let beyond = &beyond[paths.class(*example)];
-                    let row = &mut self.first[(kind * (RUN + 1) + run) * examples.len() + class];
-                    admit(row, &beyond.sorts, paths.group);
-                    if kind == 0 {
-                        let place = (run * examples.len() + class) * (SECOND + 1);
-                        admit(&mut self.second[place..place + SECOND], &beyond.seconds, paths.group);
+                for (class, members) in members.iter().enumerate() {
+                    for own in paths.classes(members) {
+                        let row = &mut self.first[(kind * (RUN + 1) + run) * self.class_count + class];
+                        admit(row, &beyond[own].sorts, paths.group);
+                        if kind == 0 {
+                            let place = (run * self.class_count + class) * (SECOND + 1);
+                            admit(&mut self.second[place..place + SECOND], &beyond[own].seconds, paths.group);
+                        }
                     }
                 }
                 loose |= paths.loose(&states);
@@ -351,9 +339,9 @@ impl Gate {
     /// No shape has ended after two digits.
     fn add_digits(&mut self, paths: &Paths<'_>) {
         let mut states = paths.start();
-        for by_digits in &mut self.digits {
+        for by_digits in self.digits.iter_mut() {
             let mut next = BTreeSet::new();
-            for (index, open) in by_digits.iter_mut().enumerate() {
+            for (index, open) in by_digits[..100].iter_mut().enumerate() {
                 let digit = |value: usize| paths.class(b'0' + value as u8);
                 let one = paths.after(&states, &[digit(index / 10)]);
                 let two = paths.after(&one, &[digit(index % 10)]);
@@ -366,30 +354,14 @@ impl Gate {
         }
     }
 
-    fn add_lengths(&mut self, paths: &Paths<'_>) {
-        let mut states = paths.start();
-        // A shape may have ended within the word.
-        let mut loose = false;
-        for open in &mut self.lengths[1..LENGTH] {
-            states = paths.after(&states, &paths.alphanumeric);
-            if loose || paths.fits(&states) || !paths.after(&states, &paths.symbols).is_empty() {
-                *open |= paths.group;
-            }
-            loose |= paths.loose(&states);
-        }
-    }
-
     fn add_starts(&mut self, paths: &Paths<'_>) {
         for (octet, open) in self.initials.iter_mut().enumerate() {
             let class = usize::from(paths.automata.classes[octet]);
             if paths.automata.after(paths.automata.start, class) != 0 {
                 *open |= paths.group;
-                let begin = if (octet as u8).is_ascii_digit() {
-                    &mut self.begin_digits
-                } else {
-                    &mut self.begin_others
-                };
-                *begin |= paths.group;
+                if (octet as u8).is_ascii_alphabetic() {
+                    self.begin_letters |= paths.group;
+                }
             }
         }
         for octet in (0..0x80u8).filter(|octet| !octet.is_ascii_alphanumeric()) {
@@ -419,8 +391,11 @@ impl Gate {
             seconds[0] = Groups::MAX;
             seconds[SECOND] = Groups::MAX;
         }
-        self.lengths[0] = Groups::MAX;
-        self.lengths[LENGTH] = Groups::MAX;
+        let row = RUN * self.class_count * (SECOND + 1);
+        self.second[row..].fill(Groups::MAX);
+        for by_digits in self.digits.iter_mut() {
+            by_digits[NO_DIGITS..].fill(Groups::MAX);
+        }
     }
 }
 

@@ -53,8 +53,12 @@ impl Group {
 /// Octets that text seldom has, so that looking for them is cheaper than asking at each word.
 const SELDOM: &[u8] = br"@~$^`|{}\#%";
 
+/// The kind of shapes that begin with digits only.
+const DIGITS_KIND: u8 = 0;
 /// The kind of shapes that begin with one of a few texts.
-const FIXED: u8 = 4;
+const FIXED_KIND: u8 = 4;
+/// Its bit.
+pub(super) const FIXED: u8 = 1 << FIXED_KIND;
 /// How many groups these make.
 const FIXED_GROUPS: usize = 10;
 /// So many texts are few, and so many are not looked at.
@@ -92,45 +96,81 @@ fn prefixes(hir: &Hir) -> Option<Vec<u8>> {
     (all.len() <= FEW && all.iter().all(|one| one.len() >= LEAST)).then(|| all.into_iter().next()).flatten()
 }
 
-/// All groups of the shapes of these identifiers; those with a bit in the gate come first, known by their place.
-pub(super) fn all(identifiers: Vec<Vec<(Hir, Shape)>>) -> Result<Vec<Group>, (Shape, Refusal)> {
-    let mut anchored: BTreeMap<u8, Vec<(Hir, Shape)>> = BTreeMap::new();
-    let mut of_kind: BTreeMap<u8, BTreeMap<Key, Vec<(Hir, Shape)>>> = BTreeMap::new();
-    for shapes in identifiers {
-        // The hits of one identifier come in one order: its shapes are found in one way.
-        if let Some(octet) = shared_anchor(&shapes) {
-            anchored.entry(octet).or_default().extend(shapes);
-            continue;
+/// All groups of the shapes of these identifiers.
+#[derive(Default)]
+pub(super) struct All {
+    /// Shapes that may begin with a digit, and shapes that may begin with anything else; some are in both. Of each, those that the
+    /// gate before them has a bit for.
+    pub(super) digits: Vec<Group>,
+    pub(super) others: Vec<Group>,
+    /// Those that are found by an octet that they hold.
+    pub(super) anchored: Vec<Group>,
+}
+
+impl All {
+    /// Of shapes by identifier.
+    pub(super) fn new(identifiers: Vec<Vec<(Hir, Shape)>>) -> Result<Self, (Shape, Refusal)> {
+        let mut anchored: BTreeMap<u8, Vec<(Hir, Shape)>> = BTreeMap::new();
+        let mut digits: BTreeMap<Key, Vec<(Hir, Shape)>> = BTreeMap::new();
+        let mut others: BTreeMap<u8, BTreeMap<Key, Vec<(Hir, Shape)>>> = BTreeMap::new();
+        for shapes in identifiers {
+            // The hits of one identifier come in one order: its shapes are found in one way.
+            if let Some(octet) = shared_anchor(&shapes) {
+                anchored.entry(octet).or_default().extend(shapes);
+                continue;
+            }
+            for (hir, shape) in shapes {
+                let mut first = [false; 128];
+                firsts(&hir, &mut first);
+                if first[usize::from(b'0')..=usize::from(b'9')].contains(&true) {
+                    digits.entry(Key::of(&hir)).or_default().push((hir.clone(), shape));
+                }
+                let kind = beginning(&first);
+                if kind != DIGITS_KIND {
+                    let (kind, key) = match prefixes(&hir) {
+                        Some(first) => (FIXED_KIND, Key { first, ..Key::default() }),
+                        None => (kind, Key::of(&hir)),
+                    };
+                    others.entry(kind).or_default().entry(key).or_default().push((hir, shape));
+                }
+            }
         }
-        for (hir, shape) in shapes {
-            let (kind, key) = match prefixes(&hir) {
-                Some(first) => (FIXED, Key { first, ..Key::default() }),
-                None => (beginning(&hir), Key::of(&hir)),
+        let mut all = Self { digits: alike(digits, Groups::BITS as usize, 0)?, ..Self::default() };
+        // Few places are like the beginnings of these: they need few bits.
+        let keys: usize =
+            others.iter().filter(|(kind, _)| **kind != FIXED_KIND).map(|(_, by_key)| by_key.len()).sum();
+        for (kind, by_key) in others {
+            let room = match kind {
+                FIXED_KIND => FIXED_GROUPS,
+                // Each other kind has its share, and one at least.
+                _ => {
+                    1 + by_key.len() * (Groups::BITS as usize - FIXED_GROUPS - usize::from(FIXED_KIND)) / keys
+                }
             };
-            of_kind.entry(kind).or_default().entry(key).or_default().push((hir, shape));
+            all.others.extend(alike(by_key, room, kind)?);
         }
-    }
-    // Few places are like the beginnings of these: they need few bits.
-    let keys: usize =
-        of_kind.iter().filter(|(kind, _)| **kind != FIXED).map(|(_, by_key)| by_key.len()).sum();
-    let mut groups = Vec::new();
-    for (kind, by_key) in of_kind {
-        let alike: Vec<Vec<(Hir, Shape)>> = by_key.into_values().collect();
-        let room = match kind {
-            FIXED => FIXED_GROUPS,
-            // Each other kind has its share, and one at least.
-            _ => 1 + alike.len() * (Groups::BITS as usize - FIXED_GROUPS - usize::from(FIXED)) / keys,
-        };
-        for some in alike.chunks(alike.len().div_ceil(room)) {
-            groups.push(Group::new(&some.concat(), Way::Gate { kind: 1 << kind })?);
+        for (octet, shapes) in anchored {
+            let befores = shapes.iter().filter_map(|(hir, _)| anchor(hir, octet));
+            let before = befores.reduce(|one, other| one.or(&other)).unwrap_or_default();
+            all.anchored.push(Group::new(&shapes, Way::Anchor(Anchor { octet, before }))?);
         }
+        Ok(all)
     }
-    for (octet, shapes) in anchored {
-        let befores = shapes.iter().filter_map(|(hir, _)| anchor(hir, octet));
-        let before = befores.reduce(|one, other| one.or(&other)).unwrap_or_default();
-        groups.push(Group::new(&shapes, Way::Anchor(Anchor { octet, before }))?);
-    }
-    Ok(groups)
+}
+
+/// At most so many groups of neighbours.
+fn alike(
+    by_key: BTreeMap<Key, Vec<(Hir, Shape)>>,
+    room: usize,
+    kind: u8,
+) -> Result<Vec<Group>, (Shape, Refusal)> {
+    let alike: Vec<Vec<(Hir, Shape)>> = by_key.into_values().collect();
+    let room = room.min(alike.len());
+    let groups = (0..room).map(|number| {
+        let some = &alike[number * alike.len() / room..(number + 1) * alike.len() / room];
+        Group::new(&some.concat(), Way::Gate { kind: 1 << kind })
+    });
+    groups.collect()
 }
 
 impl Group {
@@ -169,6 +209,13 @@ fn anchor(hir: &Hir, octet: u8) -> Option<Before> {
         }
         _ => None,
     }
+}
+
+/// With how many digits a shape begins at least, if it may begin with one.
+pub(super) fn least_digits(shape: &Hir) -> Option<usize> {
+    let mut first = [false; 128];
+    firsts(shape, &mut first);
+    first[usize::from(b'0')..=usize::from(b'9')].contains(&true).then(|| leading_digits(shape).0.max(1))
 }
 
 /// How many digits a shape surely begins with, and whether that is all of it. Recursion is bounded by the parser's limit on nesting.
@@ -211,16 +258,16 @@ fn leading_digits(hir: &Hir) -> (usize, bool) {
     }
 }
 
-/// Shapes that begin alike have one number, 0 to 3: digits; few letters; many letters; symbols.
-fn beginning(shape: &Hir) -> u8 {
-    let mut first = [false; 128];
-    firsts(shape, &mut first);
+/// Shapes that begin alike, by the octets that they may begin with, have one number, 0 to 3: digits; few letters; many letters;
+/// symbols.
+fn beginning(first: &[bool; 128]) -> u8 {
     let count =
         |is: fn(&u8) -> bool| (0..0x80u8).filter(|octet| first[usize::from(*octet)] && is(octet)).count();
     let lower = count(u8::is_ascii_lowercase);
     let letters = lower + count(u8::is_ascii_uppercase);
+    let symbols = count(|octet| !octet.is_ascii_alphanumeric());
     match (letters, lower) {
-        (0, _) if count(u8::is_ascii_digit) > 0 => 0,
+        (0, _) if symbols == 0 => DIGITS_KIND,
         (0, _) => 3,
         (_, 0..=8) => 1,
         _ => 2,

@@ -14,16 +14,35 @@ use super::{Boundary, Flow, PatternId, Refusal, ValidatorFn};
 #[derive(Default)]
 pub(super) struct Identifiers {
     known: Vec<Identifier>,
-    /// Shapes that begin alike, by the bit of their group.
-    groups: Vec<Group>,
+    /// To shapes that may begin with a digit, and to those that may begin with anything else.
+    digits: Door,
+    others: Door,
+    /// Shapes that are found by an octet that they hold.
+    anchored: Vec<Group>,
+}
+
+/// Groups of shapes, by their bit in the gate before them.
+#[derive(Default)]
+struct Door {
     gate: Option<Gate>,
+    groups: Vec<Group>,
+}
+
+/// Of a gate, the groups that are asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Gated<'i> {
+    pub(super) gate: &'i Gate,
+    pub(super) groups: Groups,
 }
 
 struct Identifier {
     id: PatternId,
     validate: Option<ValidatorFn>,
-    /// Those that its shapes are in, of those with a bit.
-    groups: Groups,
+    /// Those that its shapes are in, of those that may begin with a digit, and of the others.
+    digits: Groups,
+    others: Groups,
+    /// With how many digits those at least begin that may begin with one.
+    least_digits: usize,
 }
 
 /// Where a candidate begins.
@@ -73,44 +92,58 @@ impl Identifiers {
         let mut shapes = Vec::new();
         for Source { id, shapes: own, validate } in all {
             let identifier = known.len() as u32;
+            let least_digits =
+                own.iter().filter_map(|(hir, _)| groups::least_digits(hir)).min().unwrap_or(usize::MAX);
             let own = own.into_iter().map(|(hir, boundary)| (hir, Shape { identifier, boundary }));
             shapes.push(own.collect());
-            known.push(Identifier { id, validate, groups: 0 });
+            known.push(Identifier { id, validate, digits: 0, others: 0, least_digits });
         }
-        let groups =
-            groups::all(shapes).map_err(|(shape, refusal)| (known[shape.identifier as usize].id, refusal))?;
-        let gated = groups.partition_point(|group| matches!(group.way, Way::Gate { .. }));
-        for (number, group) in groups[..gated].iter().enumerate() {
-            for shape in group.shapes() {
-                known[shape.identifier as usize].groups |= 1 << number;
-            }
+        let all = groups::All::new(shapes)
+            .map_err(|(shape, refusal)| (known[shape.identifier as usize].id, refusal))?;
+        for (number, group) in all.digits.iter().enumerate() {
+            group.shapes().for_each(|shape| known[shape.identifier as usize].digits |= 1 << number);
         }
-        let gate = (gated > 0).then(|| Gate::new(&groups[..gated]));
-        Ok(Self { known, groups, gate })
+        for (number, group) in all.others.iter().enumerate() {
+            group.shapes().for_each(|shape| known[shape.identifier as usize].others |= 1 << number);
+        }
+        let (digits, others) = (Door::new(all.digits), Door::new(all.others));
+        Ok(Self { known, digits, others, anchored: all.anchored })
     }
 
-    /// The gate, and the groups that are looked at: those of the identifiers that are asked for.
-    pub(super) fn gate(&self, asked: Asked<'_>) -> Option<(&Gate, Groups)> {
+    /// The gate to what may begin with a digit, and the one to what may begin with anything else.
+    pub(super) fn gates(&self, asked: Asked<'_>) -> [Option<Gated<'_>>; 2] {
+        let known = || self.known.iter().filter(|one| asked.wants(one.id));
+        let digits = known().fold(0, |all, one| all | one.digits);
+        let others = known().fold(0, |all, one| all | one.others);
+        [self.digits.gated(digits), self.others.gated(others)]
+    }
+
+    /// With how many digits shapes begin at least that may begin with one.
+    pub(super) fn least_digits(&self, asked: Asked<'_>) -> usize {
         let asked = self.known.iter().filter(|one| asked.wants(one.id));
-        let groups = asked.fold(0, |all, one| all | one.groups);
-        self.gate.as_ref().filter(|_| groups != 0).map(|gate| (gate, groups))
+        asked.map(|one| one.least_digits).min().unwrap_or(usize::MAX)
     }
 
-    /// The groups that are found by an octet that they hold, as for [`Self::gate`].
+    /// The groups that are found by an octet that they hold.
     pub(super) fn anchored(&self, asked: Asked<'_>) -> impl Iterator<Item = (&Group, Anchor)> {
-        self.groups.iter().filter_map(move |group| {
+        self.anchored.iter().filter_map(move |group| {
             let Way::Anchor(anchor) = group.way else { return None };
             let mut ids = group.shapes().map(|shape| self.known[shape.identifier as usize].id);
             ids.any(|id| asked.wants(id)).then_some((group, anchor))
         })
     }
 
-    /// Whether a candidate may have the octet in it.
-    pub(super) fn takes(&self, octet: u8) -> bool {
-        self.groups.iter().flat_map(|group| &group.automata).any(|automata| automata.takes(octet))
+    /// What words begin with, in lower case, that shapes in text without digits begin with, where these begin with one of a few texts.
+    pub(super) fn beginnings(&self) -> impl Iterator<Item = &[u8]> {
+        self.others.gate.iter().flat_map(|gate| gate.letters.beginnings()).map(<[u8; _]>::as_slice)
     }
 
-    /// Reports what begins at `at`; shapes of these groups may.
+    /// Whether a candidate may have the octet in it.
+    pub(super) fn takes(&self, octet: u8) -> bool {
+        self.groups().flat_map(|group| &group.automata).any(|automata| automata.takes(octet))
+    }
+
+    /// Reports what begins at `at`; shapes of these groups, of those that may begin with its octet, may.
     #[inline(never)]
     pub(super) fn try_at(
         &self,
@@ -121,9 +154,11 @@ impl Identifiers {
         start: Start,
     ) -> Flow {
         ends.fits.clear();
+        let digit = scan.bytes.get(at).is_some_and(u8::is_ascii_digit);
+        let door = if digit { &self.digits } else { &self.others };
         let mut open = open;
         while open != 0 {
-            let group = &self.groups[open.trailing_zeros() as usize];
+            let group = &door.groups[open.trailing_zeros() as usize];
             open &= open - 1;
             group.automata.iter().for_each(|automata| automata.run(scan, &mut ends.fits, at));
         }
@@ -148,14 +183,13 @@ impl Identifiers {
     #[inline(never)]
     fn judge(&self, scan: &mut Scan<'_, '_>, ends: &mut Ends<'_>, at: usize, start: Start) -> Flow {
         let mut judged: Option<(u32, usize)> = None;
+        ends.fits.retain(|fit| ends.asked.wants(self.known[fit.shape.identifier as usize].id));
         // Longest first; the same stretch in order of identifiers.
         ends.fits.sort_unstable_by_key(|fit| (fit.shape.identifier, usize::MAX - fit.end));
         for fit in &ends.fits {
             let shape = fit.shape;
             let number = shape.identifier as usize;
-            if at < ends.last.get(number).copied().unwrap_or(0)
-                || !ends.asked.wants(self.known[number].id)
-                || judged == Some((shape.identifier, fit.end))
+            if at < ends.last.get(number).copied().unwrap_or(0) || judged == Some((shape.identifier, fit.end))
             {
                 continue;
             }
@@ -185,10 +219,25 @@ impl Identifiers {
         Flow::Continue(())
     }
 
+    fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.digits.groups.iter().chain(&self.others.groups).chain(&self.anchored)
+    }
+
     pub(super) fn memory(&self) -> usize {
-        self.groups.iter().flat_map(|group| &group.automata).map(Automata::memory).sum::<usize>()
-            + self.gate.as_ref().map_or(0, Gate::memory)
+        let gates = self.digits.gate.iter().chain(&self.others.gate);
+        self.groups().flat_map(|group| &group.automata).map(Automata::memory).sum::<usize>()
+            + gates.map(Gate::memory).sum::<usize>()
             + self.known.len() * size_of::<Identifier>()
+    }
+}
+
+impl Door {
+    fn new(groups: Vec<Group>) -> Self {
+        Self { gate: (!groups.is_empty()).then(|| Gate::new(&groups)), groups }
+    }
+
+    fn gated(&self, groups: Groups) -> Option<Gated<'_>> {
+        self.gate.as_ref().filter(|_| groups != 0).map(|gate| Gated { gate, groups })
     }
 }
 

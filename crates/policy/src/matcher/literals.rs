@@ -32,8 +32,6 @@ pub(super) struct Literals {
     /// Strings that count only where a word begins with them, by their first octets.
     heads: Option<Windows>,
     head_ids: Vec<u32>,
-    /// Whether one of these begins with a digit.
-    numbers: bool,
     /// Strings that count only where a word ends with them, by their last octets.
     tails: Option<Windows>,
 }
@@ -108,8 +106,7 @@ impl Literals {
         let (starts, ends) = (at(Place::WordStart), at(Place::WordEnd));
         let heads = (!starts.is_empty()).then(|| Windows::new(&strings, &starts, narrowest(&starts), 1));
         let tails = (!ends.is_empty()).then(|| Windows::of_ends(&strings, &ends, narrowest(&ends)));
-        let numbers = starts.iter().any(|id| strings[*id as usize][0].is_ascii_digit());
-        Self { strings, single, rare, windows, heads, head_ids: starts, numbers, tails }
+        Self { strings, single, rare, windows, heads, head_ids: starts, tails }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -130,12 +127,6 @@ impl Literals {
     #[inline]
     pub(super) fn may_begin_word(&self, eight: u64) -> bool {
         self.heads.as_ref().is_some_and(|heads| heads.may_begin(eight))
-    }
-
-    /// The same of a word that begins with a digit: few of these strings do.
-    #[inline]
-    pub(super) fn may_begin_number(&self, eight: u64) -> bool {
-        self.numbers && self.may_begin_word(eight)
     }
 
     /// Tells of each occurrence: string and place; places of one string ascend. Returns the steps taken. `words` are those of the

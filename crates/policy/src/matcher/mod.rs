@@ -36,13 +36,16 @@
 //! [`IdentifierPattern`]. From left to right, at each start the longest text that fits a shape, its boundary
 //! and the validator is a hit; hits of one identifier do not overlap.
 
+mod ahead;
 mod automaton;
+mod bits;
 mod fold;
 mod folder;
 mod gate;
 mod groups;
 mod identifiers;
 mod keyword;
+mod letters;
 mod literals;
 mod needs;
 mod openings;
@@ -238,7 +241,7 @@ pub struct Matcher {
     /// Those that are looked for only when asked.
     waiting: Identifiers,
     regexes: regexes::Regexes,
-    /// Of keywords and of literals of regular expressions.
+    /// Of keywords, of literals of regular expressions and of identifiers.
     openings: openings::Openings,
     divided: bool,
     by_line: bool,
@@ -273,7 +276,8 @@ impl Matcher {
         let regexes = regexes::Regexes::new(parsed.regexes).map_err(refused)?;
         let mut openings = openings::Openings::new();
         phrases.beginnings().for_each(|text| openings.note(text, openings::KEYWORD));
-        regexes.literals().heads().for_each(|text| openings.note(text, openings::LITERAL));
+        regexes.literals().heads().for_each(|text| openings.note(text, openings::OTHER));
+        identifiers.beginnings().for_each(|text| openings.note(text, openings::OTHER));
         Ok(Self { phrases, identifiers, waiting, regexes, openings, divided, by_line })
     }
 

@@ -69,6 +69,11 @@ impl<'a> Paths<'a> {
         usize::from(self.automata.classes[usize::from(octet)])
     }
 
+    /// The classes of some octets, each once.
+    pub(super) fn classes(&self, octets: &[u8]) -> BTreeSet<usize> {
+        octets.iter().map(|octet| self.class(*octet)).collect()
+    }
+
     /// Whether a shape fits in one of the states.
     pub(super) fn fits(&self, states: &States) -> bool {
         states.iter().any(|state| self.automata.fits(*state).next().is_some())

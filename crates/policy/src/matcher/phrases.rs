@@ -8,7 +8,7 @@ use super::fold::Class;
 use super::keyword::{KeyChar, Keyword, Part, starts};
 use super::literals::Literals;
 use super::scan::Scan;
-use super::table::{MIX, Table, load, pair_hash, prefix_hash, word_hash};
+use super::table::{Bitmap, MIX, Table, load, pair_hash, prefix_hash, word_hash};
 use super::{Flow, PatternId, STAR};
 
 /// The lengths of beginnings by which words with an asterisk are looked up.
@@ -26,6 +26,8 @@ pub(super) struct Phrases {
     /// common first words cost nothing; from there on, next words by the node before, the gap and the word.
     roots: Table,
     pairs: Table,
+    /// The hashes of both: one thing to look at for each word.
+    known: Bitmap,
     edges: Table,
     nodes: Vec<Node>,
     words: Vec<u8>,
@@ -116,10 +118,16 @@ impl Phrases {
         !self.nodes.is_empty() || !self.beginnings.is_empty()
     }
 
-    /// Whether a word of this length that begins with these octets, the first a digit, may be the first or second one of a keyword without an asterisk in it.
+    /// Whether a keyword without an asterisk in it has a word that begins with a digit as its first or second one.
+    pub(super) fn has_numbers(&self) -> bool {
+        !self.numbers.is_empty()
+    }
+
+    /// Whether a word of this length that begins with these octets, the first a digit, may be such a word. A word of 64 octets stands
+    /// for any longer one.
     #[inline]
     pub(super) fn knows_number(&self, eight: u64, length: usize) -> bool {
-        self.numbers.may_have(word_hash(eight, length))
+        length >= 64 || self.numbers.may_have(word_hash(eight, length))
     }
 
     /// Reports what begins with a word, or began with the word before and needs this one; `eight` are its first
@@ -134,7 +142,7 @@ impl Phrases {
     ) -> Flow {
         let hash = word_hash(eight, word.len());
         let pair = pair_hash(before.hash, hash);
-        let (one, two) = (self.roots.may_have(hash), self.pairs.may_have(pair));
+        let (one, two) = (self.known.may_have(hash), self.known.may_have(pair));
         if one | two {
             self.known(scan, one.then_some(hash), two.then_some(pair), before, &word)?;
         }
@@ -313,6 +321,7 @@ impl Phrases {
             + self.words.len()
             + self.roots.memory()
             + self.pairs.memory()
+            + self.known.memory()
             + self.edges.memory()
             + self.beginnings.iter().map(|(_, table)| table.memory()).sum::<usize>()
             + self.numbers.memory()
@@ -574,6 +583,7 @@ impl Builder {
         }
         Phrases {
             keywords,
+            known: Bitmap::new(roots.iter().chain(&pairs).map(|(hash, _)| *hash)),
             roots: Table::new(&roots),
             pairs: Table::new(&pairs),
             edges: Table::new(&edges),

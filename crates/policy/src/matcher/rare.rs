@@ -1,6 +1,8 @@
 //! Finds a few literal strings at any place of a text, letters of ASCII in any case: three octets of a string, those that text
 //! has least often, are compared at 64 places a step, in loops that compilers turn into vector instructions.
 
+use memchr::memchr_iter;
+
 use super::table::LOWER;
 
 /// So many strings are few: each is one more look at the text.
@@ -23,6 +25,8 @@ pub(super) struct Rare {
     /// Where in the string, and the octet there with its case bit set.
     probes: [(usize, u8); 3],
     length: usize,
+    /// The first of these octets, and where it stands, if it has no case and text seldom has it.
+    seldom: Option<(usize, u8)>,
 }
 
 impl Rare {
@@ -35,12 +39,18 @@ impl Rare {
             let place = places.get(number).copied().unwrap_or(0);
             (place, string.get(place).copied().unwrap_or(0) | CASE)
         };
-        Self { id, probes: std::array::from_fn(probe), length: string.len() }
+        let seldom = places.first().map(|place| (*place, string[*place]));
+        let seldom = seldom.filter(|(_, octet)| !octet.is_ascii_alphabetic() && !OFTEN.contains(octet));
+        Self { id, probes: std::array::from_fn(probe), length: string.len(), seldom }
     }
 
     /// Tells of each place where the string may stand, in order, until told to stop; whether it was not.
     pub(super) fn find(&self, text: &[u8], may_stand: &mut impl FnMut(usize) -> bool) -> bool {
         let Some(last) = text.len().checked_sub(self.length) else { return true };
+        if let Some((place, octet)) = self.seldom {
+            return memchr_iter(octet, &text[place..=last + place])
+                .all(|at| !self.fits(text, at) || may_stand(at));
+        }
         let mut at = 0;
         while at + BLOCK <= last + 1 {
             if !self.block(text, at, 0, may_stand) {

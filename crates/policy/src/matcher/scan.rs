@@ -1,18 +1,19 @@
 //! One pass over a text: what all engines share while they read it.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use memchr::memchr_iter;
 
-use super::gate::{Gate, View};
+use super::ahead::{Ahead, ROOM, Runs};
+use super::bits::{BLOCK, Block, Octets};
+use super::gate::Gate;
 use super::groups::{Anchor, Groups};
-use super::identifiers::{Asked, Ends, Identifiers, Start};
+use super::identifiers::{Asked, Ends, Gated, Identifiers, Start};
 use super::literals::Literals;
 use super::openings::{self, Openings};
 use super::phrases::{Before, Phrases};
 use super::prepared::Prepared;
-use super::table::load;
-use super::words::{Words, pack};
+use super::words::Words;
 use super::{Flow, Hit, PatternId};
 
 /// The state of one scan.
@@ -83,28 +84,38 @@ impl Scan<'_, '_> {
     ) -> Flow {
         self.anchored(identifiers, asked)?;
         let at_words = at_words.filter(AtWords::any);
-        match (at_words, identifiers.gate(asked)) {
-            (None, None) => Flow::Continue(()),
-            (Some(at_words), None) => self.words(at_words),
-            (at_words, Some((gate, groups))) => {
-                let symbols = Symbols::new(gate.symbols(groups));
-                let mut shapes = Shapes {
-                    identifiers,
-                    gate,
-                    groups,
-                    inner: gate.inner_digits(groups),
-                    plain: gate.without_digits(groups),
-                    begin_words: gate.begin_words(groups),
-                    symbols,
-                    carry: 0,
-                    next: self.digits(0),
-                    ends: Ends::new(asked),
-                };
-                let mut before = Before::default();
-                (0..self.words.blocks())
-                    .try_for_each(|block| self.block(block, at_words, &mut before, &mut shapes))
-            }
+        let [of_digits, of_others] = identifiers.gates(asked);
+        if of_digits.is_none() && of_others.is_none() {
+            return at_words.map_or(Flow::Continue(()), |at_words| self.words(at_words));
         }
+        let of = |gated: Option<Gated<'_>>, groups: fn(&Gate, Groups) -> Groups| {
+            gated.map_or(0, |gated| groups(gated.gate, gated.groups))
+        };
+        let mut shapes = Shapes {
+            identifiers,
+            digits: of_digits,
+            others: of_others,
+            inner: of(of_digits, Gate::inner_digits),
+            least: identifiers.least_digits(asked),
+            plain: of(of_others, Gate::without_digits),
+            letters: of_others.filter(|gated| gated.gate.begin_letters(gated.groups)),
+            symbols: of_others.iter().flat_map(|gated| gated.gate.symbols(gated.groups)).collect(),
+            carry: 0,
+            only_digits: false,
+            open: Box::new([0; BLOCK]),
+            ends: Ends::new(asked),
+        };
+        let only_near_digits = at_words.is_none() && shapes.plain == 0 && shapes.symbols.is_empty();
+        shapes.only_digits = only_near_digits && shapes.letters.is_none();
+        let mut before = Before::default();
+        for block in 0..self.words.blocks() {
+            if only_near_digits && self.words.digits(block) | self.words.digits(block + 1) == 0 {
+                shapes.carry = 0;
+                continue;
+            }
+            self.block(block, at_words, &mut before, &mut shapes)?;
+        }
+        Flow::Continue(())
     }
 
     /// Looks for identifiers near the octets that all their shapes hold.
@@ -145,13 +156,11 @@ impl Scan<'_, '_> {
     fn words(&mut self, at_words: AtWords<'_>) -> Flow {
         let mut before = Before::default();
         for block in 0..self.words.blocks() {
-            let (mut starts, edges) = self.words.block(block);
-            while starts != 0 {
-                let offset = starts.trailing_zeros();
-                starts &= starts - 1;
-                let at = block * 64 + offset as usize;
-                let word = at..self.word_end(at, edges >> offset);
-                self.word(at_words, &mut before, load(self.bytes, at), word)?;
+            let mut room = ROOM;
+            let ahead = Ahead::new(self.bytes, self.words, block, &mut room);
+            for offset in Ones(self.words.beginnings(block)) {
+                let word = self.word_at(&ahead, block, offset);
+                self.word(at_words, &mut before, ahead.eight(offset as usize), word)?;
             }
         }
         Flow::Continue(())
@@ -160,6 +169,18 @@ impl Scan<'_, '_> {
     #[inline(always)]
     fn word(&mut self, at_words: AtWords<'_>, before: &mut Before, eight: u64, word: Range<usize>) -> Flow {
         let opening = at_words.openings.of(eight);
+        self.word_with(at_words, opening, before, eight, word)
+    }
+
+    #[inline(always)]
+    fn word_with(
+        &mut self,
+        at_words: AtWords<'_>,
+        opening: u8,
+        before: &mut Before,
+        eight: u64,
+        word: Range<usize>,
+    ) -> Flow {
         if opening != 0 {
             self.opened(at_words, opening, eight, &word)?;
         }
@@ -169,7 +190,7 @@ impl Scan<'_, '_> {
     /// What a word may begin and what is more than that word.
     #[inline(never)]
     fn opened(&mut self, at_words: AtWords<'_>, opening: u8, eight: u64, word: &Range<usize>) -> Flow {
-        if opening & openings::LITERAL != 0 && at_words.literals.may_begin_word(eight) {
+        if opening & openings::OTHER != 0 && at_words.literals.may_begin_word(eight) {
             self.heads.push(word.start);
         }
         match opening & openings::KEYWORD {
@@ -178,12 +199,13 @@ impl Scan<'_, '_> {
         }
     }
 
-    /// Where the word at a place ends; `edges` are the octets from there on before which no word goes on.
-    #[inline]
-    fn word_end(&self, at: usize, edges: u64) -> usize {
-        match edges >> 1 {
-            0 => self.words.end(at),
-            edges => at + 1 + edges.trailing_zeros() as usize,
+    /// The word that begins at a place of a block.
+    #[inline(always)]
+    fn word_at(&self, ahead: &Ahead<'_>, block: usize, offset: u32) -> Range<usize> {
+        let at = block * BLOCK + offset as usize;
+        match ahead.word_length(offset) {
+            BLOCK => at..self.words.end(at),
+            length => at..at + length,
         }
     }
 
@@ -195,104 +217,149 @@ impl Scan<'_, '_> {
         before: &mut Before,
         shapes: &mut Shapes<'_, '_>,
     ) -> Flow {
-        let digits = std::mem::replace(&mut shapes.next, self.digits(block + 1));
-        let others = self.others(shapes, block, digits);
-        if digits | shapes.next | others == 0 {
-            return self.plain_block(block, at_words, before, shapes);
+        let (digits, next) = (self.words.digits(block), self.words.digits(block + 1));
+        let inner = self.inner_digits(shapes, digits);
+        let symbols = match shapes.symbols.is_empty() {
+            true => 0,
+            false => Block::of(self.bytes, block).any_of(&shapes.symbols),
+        };
+        let starts = self.words.beginnings(block);
+        let long = long_runs([digits, next], shapes.least);
+        if shapes.only_digits && long | symbols == 0 {
+            return Flow::Continue(());
         }
-        let (starts, edges) = self.words.block(block);
-        let kinds = Kinds::new(digits, shapes.next, self.words, block);
-        let worth = if at_words.is_some() { u64::MAX } else { shapes.words_with(digits) };
-        let mut rest = others | starts & worth;
-        while rest != 0 {
-            let offset = rest.trailing_zeros();
-            rest &= rest - 1;
-            let at = block * 64 + offset as usize;
-            let eight = load(self.bytes, at);
-            let is_digit = digits >> offset & 1 == 1;
-            let (start, groups, word) = match (starts >> offset & 1, is_digit) {
-                (1, _) => (Start::Word, shapes.groups, at..self.word_end(at, edges >> offset)),
-                (_, true) => (Start::InnerDigit, shapes.inner, at..at),
-                _ => (Start::Symbol, shapes.groups, at..at),
-            };
-            let place = (at, word.len());
-            if let Some(at_words) = at_words
-                && start == Start::Word
-            {
-                if is_digit && !at_words.knows_number(eight, word.len()) {
-                    // No keyword has it, so none goes on after it.
-                    *before = Before::default();
-                    if at_words.literals.may_begin_number(eight) {
-                        self.heads.push(at);
-                    }
-                } else {
-                    self.word(at_words, before, eight, word)?;
+        let mut room = ROOM;
+        let ahead = Ahead::new(self.bytes, self.words, block, &mut room);
+        // Places that are to be tried, and of these such of which not all that the gate knows was asked.
+        let (mut left, mut by_digits, mut by_others) = (0, 0, 0);
+        if digits | next == 0 {
+            left = self.plain_words(block, at_words, before, shapes, &ahead)?;
+            if left | symbols == 0 {
+                // Most blocks of prose.
+                return Flow::Continue(());
+            }
+        } else {
+            if let Some(at_words) = at_words {
+                self.words_of(block, at_words, before, &ahead, digits)?;
+            }
+            // One loop for each way in which a shape may begin, and one for each look: processors guess less.
+            let runs = Runs::new([digits, next], self.words, block);
+            if let Some(Gated { gate, groups }) = shapes.digits {
+                for offset in Ones(starts & long) {
+                    let open = gate.open_digits(groups, &ahead, &runs, offset);
+                    shapes.note(offset, open, &mut by_digits);
+                }
+                for offset in Ones(inner & !starts & long) {
+                    let open = gate.open_digits(shapes.inner, &ahead, &runs, offset);
+                    shapes.note(offset, open, &mut by_digits);
                 }
             }
-            let open = shapes.gate.open(groups, self.bytes, eight, || kinds.view(offset), place);
-            if open != 0 {
-                shapes.identifiers.try_at(self, &mut shapes.ends, open, at, start)?;
+            if let Some(Gated { gate, groups }) = shapes.letters {
+                for offset in Ones(starts & !digits) {
+                    let open = gate.open_letter(groups, &ahead, &runs, offset);
+                    shapes.note(offset, open, &mut by_others);
+                }
             }
+        }
+        if let Some(Gated { gate, groups }) = shapes.others {
+            for offset in Ones(symbols & !starts) {
+                let open = gate.open_symbol(groups, &ahead, offset);
+                shapes.note(offset, open, &mut by_others);
+            }
+        }
+        for (gated, noted) in [(shapes.digits, by_digits), (shapes.others, by_others)] {
+            let Some(Gated { gate, .. }) = gated else { continue };
+            for offset in Ones(noted) {
+                let open = gate.open_tokens(shapes.open[offset as usize], &ahead, offset);
+                shapes.note(offset, open, &mut left);
+            }
+        }
+        // From left to right, whatever they begin with.
+        for offset in Ones(left) {
+            let start = match (starts >> offset & 1, digits >> offset & 1) {
+                (1, _) => Start::Word,
+                (_, 1) => Start::InnerDigit,
+                _ => Start::Symbol,
+            };
+            let at = block * BLOCK + offset as usize;
+            let open = shapes.open[offset as usize];
+            shapes.identifiers.try_at(self, &mut shapes.ends, open, at, start)?;
         }
         Flow::Continue(())
     }
 
-    /// As [`Self::block`], of words without digits: most blocks of prose.
-    #[inline]
-    fn plain_block(
+    /// What the words of a block may begin, no identifiers.
+    #[inline(always)]
+    fn words_of(
+        &mut self,
+        block: usize,
+        at_words: AtWords<'_>,
+        before: &mut Before,
+        ahead: &Ahead<'_>,
+        digits: u64,
+    ) -> Flow {
+        let starts = self.words.beginnings(block);
+        let mut known = starts & !digits;
+        if at_words.openings.of_numbers() {
+            known = starts;
+        } else if at_words.phrases.has_numbers() {
+            for offset in Ones(starts & digits) {
+                let (eight, length) = (ahead.eight(offset as usize), ahead.word_length(offset));
+                known |= u64::from(at_words.phrases.knows_number(eight, length)) << offset;
+            }
+        }
+        for offset in Ones(known) {
+            // Of a pair of words that has a number between them, what stands between them tells.
+            let word = self.word_at(ahead, block, offset);
+            self.word(at_words, before, ahead.eight(offset as usize), word)?;
+        }
+        Flow::Continue(())
+    }
+
+    /// The same of a block without digits near; gives the places at which a shape of an identifier may begin with a word.
+    #[inline(never)]
+    fn plain_words(
         &mut self,
         block: usize,
         at_words: Option<AtWords<'_>>,
         before: &mut Before,
         shapes: &mut Shapes<'_, '_>,
-    ) -> Flow {
-        let (mut starts, edges) = self.words.block(block);
-        if at_words.is_none() && shapes.plain == 0 {
-            return Flow::Continue(());
+        ahead: &Ahead<'_>,
+    ) -> ControlFlow<(), u64> {
+        let gate = shapes.letters.map(|gated| gated.gate).filter(|_| shapes.plain != 0);
+        let mut left = 0;
+        if at_words.is_none() && gate.is_none() {
+            return ControlFlow::Continue(left);
         }
-        while starts != 0 {
-            let offset = starts.trailing_zeros();
-            starts &= starts - 1;
-            let at = block * 64 + offset as usize;
-            let eight = load(self.bytes, at);
-            let word = at..self.word_end(at, edges >> offset);
-            let open = shapes.gate.open_letters(self.bytes, eight, &word, shapes.plain);
+        for offset in Ones(self.words.beginnings(block)) {
+            let eight = ahead.eight(offset as usize);
+            let length = ahead.word_length(offset);
+            let beyond = ahead.eight(offset as usize + length);
+            let mut may_begin = gate.is_some();
             if let Some(at_words) = at_words {
-                self.word(at_words, before, eight, word)?;
+                let opening = at_words.openings.of(eight);
+                may_begin = opening & openings::OTHER != 0
+                    || gate.is_some_and(|gate| gate.letters.may_begin(length, beyond as u8));
+                let at = block * BLOCK + offset as usize;
+                let word = at..if length == BLOCK { self.words.end(at) } else { at + length };
+                self.word_with(at_words, opening, before, eight, word)?;
             }
-            if open != 0 {
-                shapes.identifiers.try_at(self, &mut shapes.ends, open, at, Start::Word)?;
+            if may_begin && let Some(gate) = gate {
+                let open = gate.open_letters(eight, length, beyond, shapes.plain);
+                shapes.note(offset, open, &mut left);
             }
         }
-        Flow::Continue(())
+        ControlFlow::Continue(left)
     }
 
-    /// Which of 64 octets are digits; none past the end.
+    /// At which of 64 octets a run of digits begins, if a shape may begin there after a letter.
     #[inline]
-    fn digits(&self, block: usize) -> u64 {
-        let is_digit = |octet: u8| octet.wrapping_sub(b'0') < 10;
-        match self.bytes.get(block * 64..) {
-            // Most blocks of prose have none.
-            Some(rest) => match rest.first_chunk::<64>() {
-                Some(whole) => {
-                    let any = whole.iter().fold(0, |any, octet| any | u8::from(is_digit(*octet)));
-                    if any == 0 { 0 } else { flags(whole, is_digit) }
-                }
-                None => flags(rest, is_digit),
-            },
-            None => 0,
+    fn inner_digits(&self, shapes: &mut Shapes<'_, '_>, digits: u64) -> u64 {
+        if shapes.inner == 0 {
+            return 0;
         }
-    }
-
-    /// The bits of 64 octets at which a run of digits or a shape's first symbol stands.
-    #[inline]
-    fn others(&self, shapes: &mut Shapes<'_, '_>, block: usize, digits: u64) -> u64 {
-        let mut bits = shapes.symbols.of(&self.bytes[block * 64..self.bytes.len().min(block * 64 + 64)]);
-        if shapes.inner != 0 {
-            bits |= digits & !(digits << 1 | shapes.carry);
-            shapes.carry = digits >> 63;
-        }
-        bits
+        let carry = std::mem::replace(&mut shapes.carry, digits >> 63);
+        digits & !(digits << 1 | carry)
     }
 }
 
@@ -306,12 +373,6 @@ pub(super) struct AtWords<'p> {
 }
 
 impl AtWords<'_> {
-    /// Whether a keyword may begin with, or go on to, a word of this length that begins with these octets, the first a digit.
-    #[inline]
-    fn knows_number(&self, eight: u64, length: usize) -> bool {
-        self.phrases.knows_number(eight, length) || self.openings.of(eight) & openings::KEYWORD != 0
-    }
-
     fn any(&self) -> bool {
         self.phrases.at_words() || self.literals.at_words()
     }
@@ -320,112 +381,62 @@ impl AtWords<'_> {
 /// How identifiers are looked for.
 struct Shapes<'i, 'w> {
     identifiers: &'i Identifiers,
-    gate: &'i Gate,
-    groups: Groups,
+    /// To shapes that may begin with a digit, and to those that may begin with anything else.
+    digits: Option<Gated<'i>>,
+    others: Option<Gated<'i>>,
+    /// To the latter, if one of them may begin with a letter.
+    letters: Option<Gated<'i>>,
     /// Those of which a run of digits may begin a shape after a letter.
     inner: Groups,
+    /// With how many digits shapes begin at least, if they begin with one.
+    least: usize,
     /// Those of which a shape may stand in text without digits.
     plain: Groups,
-    /// Whether a shape may begin with a digit, and whether with another octet of a word.
-    begin_words: (bool, bool),
-    symbols: Symbols,
+    symbols: Octets,
+    /// Whether nothing is looked for but what begins with a digit.
+    only_digits: bool,
     /// Whether the last octet was a digit.
     carry: u64,
-    /// The digits of the next block.
-    next: u64,
+    /// By place of a block: those of which a shape may begin there.
+    open: Box<[Groups; BLOCK]>,
     ends: Ends<'w>,
 }
 
 impl Shapes<'_, '_> {
-    /// Where shapes may begin if a word does; where digits are is told.
+    /// Keeps what is open at a place of a block, and marks the place if anything is.
     #[inline]
-    fn words_with(&self, digits: u64) -> u64 {
-        let (digit, other) = self.begin_words;
-        (if digit { digits } else { 0 }) | (if other { !digits } else { 0 })
+    fn note(&mut self, offset: u32, open: Groups, marks: &mut u64) {
+        self.open[offset as usize % BLOCK] = open;
+        *marks |= u64::from(open != 0) << offset;
     }
 }
 
-/// A set of octets, eight at a time.
-struct Symbols {
-    eights: Vec<[u8; 8]>,
-}
-
-impl Symbols {
-    fn new(octets: impl Iterator<Item = u8>) -> Self {
-        let octets: Vec<u8> = octets.collect();
-        let eight = |some: &[u8]| std::array::from_fn(|at| some.get(at).copied().unwrap_or(some[0]));
-        Self { eights: octets.chunks(8).map(eight).collect() }
-    }
-
-    /// Where in at most 64 octets one of them stands.
-    #[inline]
-    fn of(&self, text: &[u8]) -> u64 {
-        let mut bits = 0;
-        for eight in &self.eights {
-            let is = |octet: u8| eight.iter().fold(false, |any, symbol| any | (octet == *symbol));
-            bits |= match text.first_chunk::<64>() {
-                Some(whole) => {
-                    let mut marks = [0u8; 64];
-                    for (mark, octet) in marks.iter_mut().zip(whole) {
-                        *mark = u8::from(is(*octet));
-                    }
-                    let any = marks.iter().fold(0, |any, mark| any | mark);
-                    if any == 0 { 0 } else { pack(&marks) }
-                }
-                None => flags(text, is),
-            };
-        }
-        bits
-    }
-}
-
-/// Digits, letters and ends of words of 128 octets.
-#[derive(Default)]
-struct Kinds {
-    digits: u64,
-    /// Without the first of each word: a run of letters ends where the next word begins, even without a gap.
-    letters: u64,
-    firsts: u64,
-    next_digits: u64,
-    next_letters: u64,
-    edges: u64,
-    next_edges: u64,
-}
-
-impl Kinds {
-    #[inline]
-    fn new(digits: u64, next_digits: u64, words: &Words, block: usize) -> Self {
-        let letters = |block: usize, digits: u64| words.insides(block) & !digits;
-        let (here, next) = (letters(block, digits), letters(block + 1, next_digits));
-        let firsts = here & words.beginnings(block);
-        Self {
-            digits,
-            letters: here & !firsts,
-            firsts,
-            next_digits,
-            next_letters: next & !words.beginnings(block + 1),
-            edges: words.edges(block),
-            next_edges: words.edges(block + 1),
-        }
-    }
-
-    /// The 64 octets from an offset on.
-    #[inline]
-    fn view(&self, offset: u32) -> View {
-        let from = |low: u64, high: u64| low >> offset | (high << 1) << (63 - offset);
-        View {
-            digits: from(self.digits, self.next_digits),
-            letters: from(self.letters, self.next_letters) | self.firsts >> offset & 1,
-            edges: from(self.edges, self.next_edges),
-        }
-    }
-}
-
+/// At which octets of a block a run of so many digits begins, or of 16 if it is more; which octets of the block and the next one are
+/// digits is told.
 #[inline]
-fn flags(text: &[u8], is: impl Fn(u8) -> bool) -> u64 {
-    let mut flags = [0; 64];
-    for (flag, octet) in flags.iter_mut().zip(text) {
-        *flag = u8::from(is(*octet));
+fn long_runs([mut here, mut next]: [u64; 2], least: usize) -> u64 {
+    let mut known = 1;
+    while known < least.min(16) {
+        let more = known.min(least.min(16) - known);
+        here &= here >> more | next << (64 - more);
+        next &= next >> more;
+        known += more;
     }
-    pack(&flags)
+    here
+}
+
+/// The places of the ones among 64 bits.
+struct Ones(u64);
+
+impl Iterator for Ones {
+    type Item = u32;
+
+    #[inline]
+    fn next(&mut self) -> Option<u32> {
+        let first = self.0.trailing_zeros();
+        (self.0 != 0).then(|| {
+            self.0 &= self.0 - 1;
+            first
+        })
+    }
 }

@@ -20,7 +20,8 @@ impl Set {
 /// Where the states of an automaton lead.
 pub(super) struct Steps<'a> {
     pub(super) automata: &'a Automata,
-    /// By state: the next ones with a letter or digit, with any other octet, and with any that is no digit.
+    /// By state: the next ones with a letter, with a letter or digit, with any other octet, and with any that is no digit.
+    pub(super) letters: Vec<Vec<u16>>,
     pub(super) in_word: Vec<Vec<u16>>,
     pub(super) outside: Vec<Vec<u16>>,
     no_digit: Vec<Vec<u16>>,
@@ -45,6 +46,7 @@ impl<'a> Steps<'a> {
         };
         Self {
             automata,
+            letters: next(&paths.letters),
             in_word: next(&paths.alphanumeric),
             outside: next(&paths.symbols),
             no_digit: next(&paths.others),
@@ -75,6 +77,19 @@ impl<'a> Steps<'a> {
 
     pub(super) fn any_fits(&self, set: &Set) -> bool {
         set.all.iter().any(|state| self.fits[usize::from(*state)])
+    }
+
+    /// By state: how many octets a shape may go on with no digit among them, at most this many; as many if it may fit without one.
+    pub(super) fn without_digits_from(&self, most: usize) -> Vec<usize> {
+        let mut far: Vec<usize> = self.fits.iter().map(|fits| if *fits { most } else { 0 }).collect();
+        for _ in 0..most {
+            let longer = |(next, known): (&Vec<u16>, &usize)| {
+                let longest = next.iter().map(|state| far[usize::from(*state)] + 1).max().unwrap_or(0);
+                longest.min(most).max(*known)
+            };
+            far = self.no_digit.iter().zip(&far).map(longer).collect();
+        }
+        far
     }
 
     /// Whether a shape may fit, or go on, with no digit among its first octets.

@@ -10,7 +10,7 @@ pub(super) const LOWER: u64 = 0x2020_2020_2020_2020;
 /// Eight octets from a place on, low octet first; zeros past the end.
 #[inline]
 pub(super) fn load(text: &[u8], at: usize) -> u64 {
-    match text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+    match text.get(at..at.wrapping_add(8)).and_then(<[u8]>::as_array::<8>) {
         Some(eight) => u64::from_le_bytes(*eight),
         None => load_tail(text, at),
     }
@@ -34,9 +34,19 @@ pub(super) fn prefix_hash(eight: u64, len: usize) -> u64 {
 /// A hash of a word by its length and first eight octets, letters in any case; `eight` are loaded from its start.
 #[inline]
 pub(super) fn word_hash(eight: u64, len: usize) -> u64 {
-    let mask = u64::MAX >> (64 - 8 * len.clamp(1, 8));
-    (((eight | LOWER) & mask) ^ (len as u64) << 56).wrapping_mul(MIX)
+    (((eight | LOWER) & FIRST[len.min(8)]) ^ (len as u64) << 56).wrapping_mul(MIX)
 }
+
+/// The bits of the first so many of eight octets.
+const FIRST: [u64; 9] = {
+    let mut first = [0; 9];
+    let mut count = 1;
+    while count < first.len() {
+        first[count] = u64::MAX >> (64 - 8 * count);
+        count += 1;
+    }
+    first
+};
 
 /// A hash of two words that follow one another.
 #[inline]
@@ -44,32 +54,75 @@ pub(super) fn pair_hash(one: u64, other: u64) -> u64 {
     (one.rotate_left(32) ^ other).wrapping_mul(MIX)
 }
 
+/// The highest bits of a product are those that all of its factor has a part in: they say which word of a bitmap it is, the next
+/// six which bit.
+const HIGHEST: u32 = 50;
+
+#[inline]
+fn bit(hash: u64) -> u32 {
+    (hash >> (HIGHEST - 6)) as u32 % 64
+}
+
+/// A set of hashes that may have too many, never too few.
+#[derive(Debug)]
+pub(super) struct Bitmap {
+    /// As many as a power of two.
+    words: Vec<u64>,
+}
+
+impl Bitmap {
+    /// About 24 bits for each hash: 512 octets at least, 128 KiB at most.
+    pub(super) fn new(hashes: impl Iterator<Item = u64> + Clone) -> Self {
+        let count = hashes.clone().count();
+        let bits = if count == 0 { 64 } else { (count * 24).next_power_of_two().clamp(1 << 12, 1 << 20) };
+        let mut bitmap = Self { words: vec![0; bits / 64] };
+        for hash in hashes {
+            let at = bitmap.place(hash);
+            bitmap.words[at] |= 1 << bit(hash);
+        }
+        bitmap
+    }
+
+    #[inline]
+    pub(super) fn may_have(&self, hash: u64) -> bool {
+        self.words[self.place(hash)] >> bit(hash) & 1 == 1
+    }
+
+    #[inline]
+    fn place(&self, hash: u64) -> usize {
+        (hash >> HIGHEST) as usize & (self.words.len() - 1)
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.words.len() * 8
+    }
+}
+
+impl Default for Bitmap {
+    fn default() -> Self {
+        Self::new(std::iter::empty())
+    }
+}
+
 /// Values by hash; several values may share one hash, and the caller compares what it hashed.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    bits: Vec<u64>,
-    shift: u32,
+    bits: Bitmap,
     slots: Vec<(u64, u32)>,
 }
 
 const EMPTY: u32 = u32::MAX;
 
 impl Table {
-    /// A table with a bitmap of about 16 bits for each entry (at most 64 KiB large).
+    /// A table with a bitmap before it.
     pub(super) fn new(entries: &[(u64, u32)]) -> Self {
         if entries.is_empty() {
             return Self::default();
         }
-        let bits = (entries.len() * 24).next_power_of_two().clamp(1 << 12, 1 << 19);
         let slots = (entries.len() * 2).next_power_of_two().max(4);
-        let mut table = Self {
-            bits: vec![0; bits / 64],
-            shift: 64 - bits.trailing_zeros(),
-            slots: vec![(0, EMPTY); slots],
-        };
+        let bits = Bitmap::new(entries.iter().map(|(hash, _)| *hash));
+        let mut table = Self { bits, slots: vec![(0, EMPTY); slots] };
         for &(hash, value) in entries {
-            let bit = (hash >> table.shift) as usize;
-            table.bits[bit / 64] |= 1 << (bit % 64);
             let mut at = table.home(hash);
             while table.slots[at].1 != EMPTY {
                 at = (at + 1) & (slots - 1);
@@ -79,11 +132,14 @@ impl Table {
         table
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
     /// Whether the hash may be in the table.
     #[inline]
     pub(super) fn may_have(&self, hash: u64) -> bool {
-        let bit = (hash >> self.shift) as usize;
-        self.bits.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
+        self.bits.may_have(hash)
     }
 
     /// The values under a hash, in order of insertion.
@@ -105,7 +161,7 @@ impl Table {
     }
 
     pub(super) fn memory(&self) -> usize {
-        self.bits.len() * 8 + self.slots.len() * size_of::<(u64, u32)>()
+        self.bits.memory() + self.slots.len() * size_of::<(u64, u32)>()
     }
 
     fn home(&self, hash: u64) -> usize {

@@ -3,6 +3,7 @@
 //!
 //! A token is a longest run of letters and digits, or one other octet; between two tokens stands one octet of any sort.
 
+use super::ahead::Ahead;
 use super::groups::Groups;
 use super::paths::Paths;
 use super::steps::{Set, Steps};
@@ -39,30 +40,24 @@ impl Tokens {
         Self { tables: std::array::from_fn(|_| table()), class_count }
     }
 
-    /// Those of these groups whose shapes may begin at a place; `edges` are the octets from there on before which no word goes on.
+    /// Those of these groups whose shapes may begin at a place of a block.
     #[inline]
-    pub(super) fn open(
-        &self,
-        groups: Groups,
-        text: &[u8],
-        classes: &[u8; 256],
-        at: usize,
-        edges: u64,
-    ) -> Groups {
+    pub(super) fn open(&self, groups: Groups, classes: &[u8; 256], ahead: &Ahead<'_>, offset: u32) -> Groups {
+        let edges = ahead.edges(offset);
         let (mut may_be, mut ended, mut place) = (groups, 0, 0);
-        for table in &self.tables {
-            let rest = edges >> place >> 1;
-            if rest == 0 {
-                break;
+        for two in self.tables.as_chunks::<2>().0 {
+            // Two at a time, without a guess between them. Behind the octets that are looked at all tokens are long.
+            for table in two {
+                let rest = edges >> place >> 1 | 1 << 63;
+                let length = rest.trailing_zeros() as usize + 1;
+                place = (place + length).min(63);
+                let class = usize::from(classes[usize::from(ahead.octet(offset as usize + place))]);
+                let open = table[length.min(LONGEST) * self.class_count + class];
+                may_be &= open.may_be;
+                ended |= may_be & open.ended;
+                place = (place + 1).min(63);
             }
-            let length = rest.trailing_zeros() as usize + 1;
-            place += length;
-            let class = usize::from(classes[usize::from(text.get(at + place).copied().unwrap_or(0))]);
-            let open = table[length.min(LONGEST) * self.class_count + class];
-            may_be &= open.may_be;
-            ended |= may_be & open.ended;
-            place += 1;
-            if may_be == ended || place >= 63 {
+            if may_be == ended {
                 break;
             }
         }
@@ -73,15 +68,13 @@ impl Tokens {
         self.tables.iter().map(|table| size_of_val(table.as_slice())).sum()
     }
 
-    /// Adds the shapes of a group; `examples` has one octet of each class.
-    pub(super) fn add(&mut self, paths: &Paths<'_>, steps: &Steps<'_>, of: &[u8; 256], examples: &[u8]) {
-        let outside = |class: usize| {
-            let mut octets = (0..=u8::MAX).filter(|octet| usize::from(of[usize::from(*octet)]) == class);
-            octets.any(|octet| !octet.is_ascii_alphanumeric())
+    /// Adds the shapes of a group; `members` has the octets of each class.
+    pub(super) fn add(&mut self, paths: &Paths<'_>, steps: &Steps<'_>, members: &[Vec<u8>]) {
+        let class = |members: &Vec<u8>| Class {
+            own: paths.classes(members).into_iter().collect(),
+            outside: members.iter().any(|octet| !octet.is_ascii_alphanumeric()),
         };
-        let class =
-            |(class, octet): (usize, &u8)| Class { own: paths.class(*octet), outside: outside(class) };
-        let classes: Vec<Class> = examples.iter().enumerate().map(class).collect();
+        let classes: Vec<Class> = members.iter().map(class).collect();
         let mut starts = steps.only(paths.automata.start);
         let mut known = false;
         for table in &mut self.tables {
@@ -98,10 +91,9 @@ impl Tokens {
     }
 }
 
-/// A class of octets: its number in one automaton, and whether some of them stand outside words.
-#[derive(Clone, Copy)]
+/// A class of octets: its numbers in one automaton, and whether some of them stand outside words.
 struct Class {
-    own: usize,
+    own: Vec<usize>,
     outside: bool,
 }
 
@@ -121,7 +113,9 @@ fn fill(steps: &Steps<'_>, starts: &Set, table: &mut [Open], classes: &[Class], 
         for (open, class) in row.iter_mut().zip(classes) {
             // No word goes on after itself.
             let word = word.all.iter().filter(|_| class.outside);
-            let next = word.chain(&symbol.all).map(|state| steps.automata.after(*state, class.own));
+            let states = word.chain(&symbol.all);
+            let next =
+                states.flat_map(|state| class.own.iter().map(|own| steps.automata.after(*state, *own)));
             let (mut goes_on, mut ended) = (false, ended);
             for state in next {
                 goes_on |= state != 0;
@@ -142,6 +136,7 @@ fn fill(steps: &Steps<'_>, starts: &Set, table: &mut [Open], classes: &[Class], 
 
 #[cfg(test)]
 mod tests {
+    use super::super::ahead::ROOM;
     use super::super::automaton::{Automata, Shape, divide};
     use super::super::words::Words;
     use super::super::{Boundary, shape};
@@ -157,11 +152,11 @@ mod tests {
         let paths = Paths::new(&automata[0], 1);
         let mut classes = [0; 256];
         (0..=u8::MAX).for_each(|octet| classes[usize::from(octet)] = octet);
-        let examples: Vec<u8> = (0..=u8::MAX).collect();
-        let mut tokens = Tokens::new(examples.len());
-        tokens.add(&paths, &Steps::new(&paths), &classes, &examples);
-        let words = Words::ascii(text.as_bytes());
-        tokens.open(1, text.as_bytes(), &classes, 0, words.edges(0)) == 1
+        let members: Vec<Vec<u8>> = (0..=u8::MAX).map(|octet| vec![octet]).collect();
+        let mut tokens = Tokens::new(members.len());
+        tokens.add(&paths, &Steps::new(&paths), &members);
+        let (words, mut room) = (Words::ascii(text.as_bytes()), ROOM);
+        tokens.open(1, &classes, &Ahead::new(text.as_bytes(), &words, 0, &mut room), 0) == 1
     }
 
     #[test]

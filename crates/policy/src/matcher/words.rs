@@ -2,29 +2,32 @@
 
 use std::ops::Range;
 
-/// Two bits for each octet: part of a word, and first octet of a word.
+use super::bits::{BLOCK, Block};
+
+/// Three bits for each octet: part of a word, first octet of a word, digit.
 #[derive(Debug, Default)]
 pub(super) struct Words {
     inside: Vec<u64>,
     starts: Vec<u64>,
+    digits: Vec<u64>,
     len: usize,
 }
 
 impl Words {
     /// Of a text in ASCII.
     pub(super) fn ascii(text: &[u8]) -> Self {
-        let inside: Vec<u64> = text.chunks(64).map(word_bits).collect();
+        let (inside, digits) = letters_and_digits(text);
         let starts = rising(&inside);
-        Self { inside, starts, len: text.len() }
+        Self { inside, starts, digits, len: text.len() }
     }
 
     /// Of a folded text with the marks of its characters outside ASCII.
     pub(super) fn mixed(text: &[u8], marks: &Marks) -> Self {
-        let mut inside: Vec<u64> = text.chunks(64).map(word_bits).collect();
+        let (mut inside, digits) = letters_and_digits(text);
         inside.iter_mut().zip(&marks.inside).for_each(|(inside, mark)| *inside |= mark);
         let mut starts = rising(&inside);
         starts.iter_mut().zip(&marks.begins).for_each(|(starts, mark)| *starts |= mark);
-        Self { inside, starts, len: text.len() }
+        Self { inside, starts, digits, len: text.len() }
     }
 
     /// Whether the octet is part of a word.
@@ -42,12 +45,6 @@ impl Words {
         !self.inside(at) || self.starts(at)
     }
 
-    /// The bits of 64 octets: which begin a word, and before which no word goes on.
-    #[inline]
-    pub(super) fn block(&self, block: usize) -> (u64, u64) {
-        (self.starts[block], !self.inside[block] | self.starts[block])
-    }
-
     /// Which of 64 octets are inside words; none past the end.
     #[inline]
     pub(super) fn insides(&self, block: usize) -> u64 {
@@ -58,6 +55,12 @@ impl Words {
     #[inline]
     pub(super) fn beginnings(&self, block: usize) -> u64 {
         self.starts.get(block).copied().unwrap_or(0)
+    }
+
+    /// Which of 64 octets are digits; none past the end.
+    #[inline]
+    pub(super) fn digits(&self, block: usize) -> u64 {
+        self.digits.get(block).copied().unwrap_or(0)
     }
 
     /// Which of 64 octets end words; none past the end.
@@ -177,25 +180,16 @@ impl Marks {
     }
 }
 
-/// One bit for each octet of at most 64: is it an ASCII letter or digit?
-fn word_bits(block: &[u8]) -> u64 {
-    let mut flags = [0u8; 64];
-    for (flag, byte) in flags.iter_mut().zip(block) {
-        let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
-        let digit = byte.wrapping_sub(b'0') < 10;
-        *flag = u8::from(letter | digit);
+/// By block: which octets are letters of ASCII or digits, and which digits.
+fn letters_and_digits(text: &[u8]) -> (Vec<u64>, Vec<u64>) {
+    let blocks = text.len().div_ceil(BLOCK);
+    let (mut inside, mut digits) = (Vec::with_capacity(blocks), Vec::with_capacity(blocks));
+    for block in 0..blocks {
+        let (letters, numbers) = Block::of(text, block).letters_and_digits();
+        inside.push(letters | numbers);
+        digits.push(numbers);
     }
-    pack(&flags)
-}
-
-/// Packs 64 octets of 0 or 1 into bits, the first lowest.
-pub(super) fn pack(flags: &[u8; 64]) -> u64 {
-    let mut bits = 0;
-    for (index, eight) in flags.as_chunks::<8>().0.iter().enumerate() {
-        let word = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        bits |= word << (index * 8);
-    }
-    bits
+    (inside, digits)
 }
 
 /// Where a run of ones begins.
