@@ -43,9 +43,22 @@ impl Diagnostic {
         self.severity == Gravity::Error
     }
 
+    /// The file's text, and the octets of it that are underlined: inside it, between characters, perhaps none.
+    pub fn words(&self) -> Option<(&str, Range<usize>)> {
+        let source = self.source.as_deref()?;
+        Some((source, within(source, self.span.as_ref()?)))
+    }
+
+    /// The other place that belongs to it, likewise, and what stands there.
+    pub fn other_words(&self) -> Option<(Range<usize>, &str)> {
+        let (span, label) = self.context.as_ref()?;
+        Some((within(self.source.as_deref()?, span), label))
+    }
+
     /// Line and column of the first underlined character, from 1.
     pub fn position(&self) -> Option<(usize, usize)> {
-        let before = self.source.as_deref()?.get(..self.span.as_ref()?.start)?;
+        let (source, words) = self.words()?;
+        let before = &source[..words.start];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         Some((line, column))

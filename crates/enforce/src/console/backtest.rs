@@ -20,7 +20,7 @@ use web::{Problem, Viewer};
 use super::backtest_kept::{self, Kept, reached};
 use super::backtest_shown::told;
 use super::list::see_other;
-use super::policies::{Edit, files, shown, unfit};
+use super::policies::{Edit, files, unfit};
 use super::seen::access;
 use super::{Answer, Console};
 use crate::inspection::Opener;
@@ -169,7 +169,7 @@ pub(super) async fn begin(
     let files = files(&console);
     let after = match files.load_with(&asked.edit.name, &asked.edit.text()).await? {
         Ok(loaded) => loaded.set,
-        Err(diagnostics) => return unfit(&viewer, asked.edit, shown(&diagnostics)),
+        Err(diagnostics) => return unfit(&viewer, asked.edit, &diagnostics),
     };
     let before = files.load().await?.map_err(|_| {
         Problem::Conflict(

@@ -15,8 +15,9 @@ use web::people::Privilege;
 use web::session::Tone;
 use web::{Problem, Viewer};
 
+use super::diagnostics::{Texts, shown};
 use super::list::see_other;
-use super::policies::{changed, files, shown, stored};
+use super::policies::{changed, files, stored};
 use super::policy_files::{FileChange, Files, MOST, blocking, counts, hash};
 use super::upload::Uploaded;
 use super::{Answer, Console};
@@ -119,7 +120,7 @@ pub(super) async fn take_in(State(console): State<Console>, viewer: Viewer, mut 
     }
     let was = before.map(|source| hash(&source.text)).unwrap_or_default();
     if let Some(wrong) = stored(&console, &viewer, &name, &was, &text, &sent.take("why")).await? {
-        return page(&console, &viewer, wrong).await;
+        return page(&console, &viewer, shown(&wrong, Texts::Sent(&name))).await;
     }
     viewer.say(Tone::Done, format!("{name} is in use.")).await?;
     Ok(see_other(PATH))
@@ -169,7 +170,7 @@ pub(super) async fn remove(
     let source = sources.iter().find(|source| source.name == name && name.starts_with(FOLDER));
     let text = source.ok_or(Problem::NotFound)?.text.to_string();
     if let Err(diagnostics) = without(&files, sources, &name).await? {
-        return page(&console, &viewer, shown(&diagnostics)).await;
+        return page(&console, &viewer, shown(&diagnostics, Texts::OnDisk)).await;
     }
     let was = hash(&text);
     let change = FileChange { name: &name, was: &was, before: &text, text: None };

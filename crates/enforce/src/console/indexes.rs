@@ -17,9 +17,10 @@ use web::people::Privilege;
 use web::session::Tone;
 use web::{Problem, Viewer};
 
+use super::diagnostics::{Texts, shown};
 use super::dictionaries::already;
 use super::list::see_other;
-use super::policies::{files, shown};
+use super::policies::files;
 use super::policy_files::{Checked, Files, blocking, counts};
 use super::{Answer, Console, Trouble};
 
@@ -170,7 +171,7 @@ pub(super) async fn upload(State(console): State<Console>, viewer: Viewer, mut f
     let checked = blocking(move || checked(&trial, kind, &checked_name, &path)).await?;
     let checked = checked.map_err(|why| Trouble(Problem::Unfit(why)))?;
     if let Err(diagnostics) = checked {
-        return page(&console, &viewer, shown(&diagnostics)).await;
+        return page(&console, &viewer, shown(&diagnostics, Texts::OnDisk)).await;
     }
     let file = format!("{name}.{}", kind.as_str());
     let to = kind.file_in(&files.dir, &name);
@@ -332,7 +333,7 @@ pub(super) async fn remove(
         Set::check_files_with(&Set::read_directory(&trial.dir).0, &indexes)
     });
     if let Err(diagnostics) = checked.await? {
-        return page(&console, &viewer, shown(&diagnostics)).await;
+        return page(&console, &viewer, shown(&diagnostics, Texts::OnDisk)).await;
     }
     told(&console, viewer.entry("INDEX_REMOVED", &removed.file, ""), move || Aside::replaced(&path, None))
         .await?;

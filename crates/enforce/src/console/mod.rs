@@ -12,6 +12,7 @@ mod bulk;
 mod columns;
 mod credentials;
 mod decision;
+mod diagnostics;
 mod dictionaries;
 mod export;
 mod filter;
@@ -62,6 +63,9 @@ pub(crate) use seen::words as told_words;
 pub(crate) use seen::{access, may_remediate, plain, reach, recipient, redact_line, redact_look};
 pub(crate) use trouble::{Answer, Trouble};
 
+/// Checks of policies that run at the same time: each keeps a core busy for about a second.
+const CHECKS: usize = 2;
+
 /// What the pages share.
 #[derive(Clone)]
 pub(crate) struct Console(Arc<Inner>);
@@ -73,6 +77,8 @@ pub(crate) struct Inner {
     backtests: backtest::Backtests,
     /// One index at a time is taken in or removed.
     uploading: tokio::sync::Mutex<()>,
+    /// Texts that are checked while they are typed: so many at a time, the others wait.
+    checking: Arc<tokio::sync::Semaphore>,
 }
 
 impl std::ops::Deref for Console {
@@ -93,6 +99,7 @@ impl Console {
             responses,
             backtests: backtest::Backtests::new(),
             uploading: Default::default(),
+            checking: Arc::new(tokio::sync::Semaphore::new(CHECKS)),
         }))
     }
 }

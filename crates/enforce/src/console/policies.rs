@@ -9,12 +9,12 @@ use axum::response::{Html as Body, IntoResponse};
 use policy::{Diagnostic, Mode, PolicyInfo};
 use serde::{Deserialize, Serialize};
 use web::layout::{Chip, Html, Page, Stale, Tint, facts};
-use web::mail::passage;
 use web::pages::encoded;
 use web::people::Privilege;
 use web::session::Tone;
 use web::{Problem, Viewer};
 
+use super::diagnostics::{Texts, shown};
 use super::list::see_other;
 use super::policy_files::{FileChange, Files, counts, hash, named};
 use super::policy_stale::stale;
@@ -85,7 +85,7 @@ pub(super) async fn list(State(console): State<Console>, viewer: Viewer) -> Answ
                 }
             }
         }
-        Err(diagnostics) => wrong = shown(&diagnostics),
+        Err(diagnostics) => wrong = shown(&diagnostics, Texts::OnDisk),
     }
     families.sort_by(|a, b| a.0.cmp(&b.0));
     let shown_files: Vec<&str> =
@@ -120,10 +120,6 @@ pub(super) fn mode_chip(mode: Mode) -> Chip {
         Mode::Trial => Chip::new("trial", Tint::Warn),
         Mode::Off => Chip::new("off", Tint::Plain),
     }
-}
-
-pub(super) fn shown(diagnostics: &[Diagnostic]) -> Vec<Html> {
-    diagnostics.iter().take(50).map(|one| passage(&one.render(false), &[], 20_000)).collect()
 }
 
 // ---- one file
@@ -174,7 +170,8 @@ pub(super) async fn show(
 
 fn page(viewer: &Viewer, content: PolicyPage) -> Answer {
     let title = if content.is_new { "New policy file".to_owned() } else { content.name.clone() };
-    let page = Page::new(viewer, title).within("/policies").below("Policies", "/policies");
+    let page =
+        Page::new(viewer, title).within("/policies").below("Policies", "/policies").script("editor.js");
     Ok(page.unfit(!content.wrong.is_empty()).show(&content)?)
 }
 
@@ -189,7 +186,7 @@ async fn cases_of(files: &Files, name: &str) -> Answer<Option<String>> {
 }
 
 /// A text that is being edited.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Default, Deserialize, Serialize)]
 pub(super) struct Edit {
     pub(super) name: String,
     pub(super) text: String,
@@ -216,16 +213,25 @@ struct CheckedPart {
 
 pub(super) async fn check(State(console): State<Console>, viewer: Viewer, Form(edit): Form<Edit>) -> Answer {
     viewer.require(Privilege::AuthorPolicies)?;
-    let part = match files(&console).check(&edit.name, &edit.text()).await? {
+    let checking = console.checking.clone().acquire_owned().await;
+    let checking = checking.map_err(|why| Problem::Internal(why.to_string()))?;
+    // A file that has no name yet is checked all the same.
+    let name = if edit.name.is_empty() { UNNAMED } else { &edit.name };
+    let part = match files(&console).check_holding(name, &edit.text(), checking).await? {
         Ok(loaded) => CheckedPart {
             good: true,
             policies: loaded.set.policies().len(),
-            wrong: shown(&only_of(&loaded.warnings, &edit.name)),
+            wrong: shown(&only_of(&loaded.warnings, name), Texts::Edited(name)),
         },
-        Err(diagnostics) => CheckedPart { good: false, policies: 0, wrong: shown(&diagnostics) },
+        Err(diagnostics) => {
+            CheckedPart { good: false, policies: 0, wrong: shown(&diagnostics, Texts::Edited(name)) }
+        }
     };
     Ok(Body(part.render()?).into_response())
 }
+
+/// What a new file is called before its author says so.
+const UNNAMED: &str = "new-policy.toml";
 
 fn only_of(warnings: &[Diagnostic], name: &str) -> Vec<Diagnostic> {
     warnings.iter().filter(|one| one.file == name).cloned().collect()
@@ -254,7 +260,8 @@ pub(super) async fn editor(console: &Console, viewer: &Viewer, edit: Edit) -> An
 }
 
 /// The editor with a text that cannot be used, and why.
-pub(super) fn unfit(viewer: &Viewer, edit: Edit, wrong: Vec<Html>) -> Answer {
+pub(super) fn unfit(viewer: &Viewer, edit: Edit, wrong: &[Diagnostic]) -> Answer {
+    let wrong = shown(wrong, Texts::Edited(&edit.name));
     page(viewer, unsaved(viewer, edit, wrong))
 }
 
@@ -279,7 +286,7 @@ pub(super) async fn save(State(console): State<Console>, viewer: Viewer, Form(ed
     }
     let text = edit.text();
     if let Some(wrong) = stored(&console, &viewer, &edit.name, &edit.was, &text, &edit.why).await? {
-        return unfit(&viewer, edit, wrong);
+        return unfit(&viewer, edit, &wrong);
     }
     viewer.say(Tone::Done, format!("{} is saved.", edit.name)).await?;
     Ok(see_other(&format!("/policies/file?name={}", encoded(&edit.name))))
@@ -293,11 +300,11 @@ pub(super) async fn stored(
     was: &str,
     text: &str,
     why: &str,
-) -> Answer<Option<Vec<Html>>> {
+) -> Answer<Option<Vec<Diagnostic>>> {
     counts(console)?;
     let files = files(console);
     if let Err(diagnostics) = files.check(name, text).await? {
-        return Ok(Some(shown(&diagnostics)));
+        return Ok(Some(diagnostics));
     }
     let before = files.text(name).await.unwrap_or_default();
     let change = FileChange { name, was, before: &before, text: Some(text) };

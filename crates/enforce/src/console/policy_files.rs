@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use policy::index::{IndexKeys, Indexes};
 use policy::{Diagnostic, Loaded, Set, SourceFile};
 use store::database::Transaction;
+use tokio::sync::OwnedSemaphorePermit;
 use web::Problem;
 
 use super::{Answer, Trouble};
@@ -42,12 +43,22 @@ impl Files {
 
     /// The set with this file in the place of the one on disk, checked like `weir policy check`.
     pub(super) async fn check(&self, name: &str, text: &str) -> Answer<Checked> {
-        self.with(name, text, Set::check_files_with).await
+        self.with(name, text, Set::check_files_with, None).await
+    }
+
+    /// The same; another one waits for this until it is through, also where nobody wants to know any more.
+    pub(super) async fn check_holding(
+        &self,
+        name: &str,
+        text: &str,
+        held: OwnedSemaphorePermit,
+    ) -> Answer<Checked> {
+        self.with(name, text, Set::check_files_with, Some(held)).await
     }
 
     /// The same set as a server would load it.
     pub(super) async fn load_with(&self, name: &str, text: &str) -> Answer<Checked> {
-        self.with(name, text, Set::load_files_with).await
+        self.with(name, text, Set::load_files_with, None).await
     }
 
     async fn with(
@@ -55,6 +66,7 @@ impl Files {
         name: &str,
         text: &str,
         compile: fn(&[SourceFile], &Indexes) -> Checked,
+        held: Option<OwnedSemaphorePermit>,
     ) -> Answer<Checked> {
         named(name)?;
         if text.len() > MOST {
@@ -62,6 +74,7 @@ impl Files {
         }
         let (files, name, text) = (self.clone(), name.to_owned(), text.to_owned());
         blocking(move || {
+            let _held = held;
             let mut sources: Vec<SourceFile> = Set::read_directory(&files.dir).0;
             sources.retain(|source| source.name != name);
             sources.push(SourceFile::new(name, text));

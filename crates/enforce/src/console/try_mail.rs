@@ -10,7 +10,8 @@ use web::mail::{line, passage};
 use web::people::Privilege;
 use web::{Problem, Viewer};
 
-use super::policies::{files, mode_chip, shown};
+use super::diagnostics::{Texts, shown};
+use super::policies::{Edit, files, mode_chip, unfit};
 use super::upload::Uploaded;
 use super::{Answer, Console};
 
@@ -27,19 +28,11 @@ struct TryPage {
     sender: String,
     recipients: String,
     /// The file that is being edited, and its text.
-    edited: Edited,
+    edited: Edit,
     opens_documents: bool,
     uploaded: bool,
     wrong: Vec<Html>,
     found: Option<Found>,
-}
-
-#[derive(Default)]
-struct Edited {
-    name: String,
-    text: String,
-    was: String,
-    why: String,
 }
 
 struct Found {
@@ -79,7 +72,7 @@ pub(super) async fn try_mail(State(console): State<Console>, viewer: Viewer, mut
         mail: asked.take("mail"),
         sender: asked.take("sender"),
         recipients: asked.take("recipients"),
-        edited: Edited {
+        edited: Edit {
             name: asked.take("name"),
             text: asked.take("text").replace("\r\n", "\n"),
             was: asked.take("was"),
@@ -103,7 +96,10 @@ pub(super) async fn try_mail(State(console): State<Console>, viewer: Viewer, mut
     let set = match loaded {
         Ok(loaded) => loaded.set,
         Err(diagnostics) => {
-            content.wrong = shown(&diagnostics);
+            if !content.edited.text.is_empty() {
+                return unfit(&viewer, content.edited, &diagnostics);
+            }
+            content.wrong = shown(&diagnostics, Texts::OnDisk);
             return page(&console, &viewer, content).await;
         }
     };

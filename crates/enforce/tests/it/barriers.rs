@@ -11,6 +11,17 @@ async fn every_page_fits_each_screen_and_shuts_nobody_out() {
     let (server, admin) = worked().await;
     let octets = crate::indexes::index(&server, crate::indexes::TABLE, true);
     crate::indexes::take_in(&admin, "customers.exact", &octets).await;
+    let siem = [
+        ("kind", "syslog"),
+        ("name", "a SIEM of the security team"),
+        ("host", "siem-collector-7.security.company.example"),
+        ("port", "6514"),
+        ("protocol", "tls"),
+        ("format", "cef"),
+        ("told_matches", "count"),
+        ("paused", "yes"),
+    ];
+    assert_eq!(admin.post("/receivers", &siem).await.status, StatusCode::SEE_OTHER);
     let edited = POLICY.replace("zebra-crossing", "card");
     let began =
         [("name", "cards.toml"), ("was", "x"), ("text", &edited), ("why", "a wider net"), ("days", "30")];
@@ -64,10 +75,18 @@ async fn every_page_fits_each_screen_and_shuts_nobody_out() {
             let lists = ["/incidents", "/incidents?to=2099-01-01&policy=17"];
             let whole = lists.contains(&path)
                 || width == 1366 && ["/incidents/38", "/policies", "/servers"].contains(&path)
-                || width == 375
-                    && ["/audit", "/roles", "/servers", "/policies", "/retention"].contains(&path);
+                || width == 375 && LISTS.contains(&path);
             if whole && window.run(cut).await == serde_json::json!(true) {
                 wrong.push(format!("{place}: a list is cut off"));
+            }
+            let told = "return [...document.querySelectorAll('table.list td:not(.tight)')].every(cell => \
+                !cell.closest('.blocks') || cell.dataset.title)";
+            if LISTS[5..].contains(&path) && window.run(told).await != serde_json::json!(true) {
+                wrong.push(format!("{place}: a cell does not say on a phone what it is"));
+            }
+            let there = "return document.querySelector('table.blocks tbody tr') !== null";
+            if LISTS[5..].contains(&path) && window.run(there).await != serde_json::json!(true) {
+                wrong.push(format!("{place}: the list is empty"));
             }
             let apart = "return [...document.querySelectorAll('table.list')].some(table => getComputedStyle(table).display !== 'table')";
             if width > 375 && window.run(apart).await == serde_json::json!(true) {
@@ -92,6 +111,9 @@ async fn every_page_fits_each_screen_and_shuts_nobody_out() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
+/// Lists whose lines are blocks on a phone: none of them is empty here.
+const LISTS: [&str; 8] =
+    ["/audit", "/roles", "/servers", "/policies", "/retention", "/reports", "/receivers", "/credentials"];
 const SCREENS: [(u32, &str); 5] =
     [(1366, "light"), (1366, "dark"), (375, "light"), (375, "dark"), (3840, "light")];
 

@@ -17,6 +17,7 @@ mod decisions;
 mod dictionaries;
 #[path = "../../../web/tests/support/driver.rs"]
 mod driver;
+mod editor;
 mod fleet;
 mod indexes;
 mod keys;

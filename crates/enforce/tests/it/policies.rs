@@ -195,3 +195,43 @@ async fn an_uploaded_mail_is_inspected_octet_for_octet_by_the_text_that_is_being
         Err(hung_up) => assert!(hung_up.is_request(), "{hung_up:?}"),
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_tells_the_words_that_it_means() {
+    let server = Server::start().await;
+    let author = server.person("Policy author").await;
+    let bad =
+        POLICY.replace("Numbers", "Zahlen 漢字 😀").replace("severity = \"high\"", "severity = \"worst\"");
+    // A form sends CRLF; the editor of the page counts LF, and in units of UTF-16.
+    let sent = bad.replace('\n', "\r\n");
+    let from = bad[..bad.find("\"worst\"").unwrap()].encode_utf16().count();
+    let marked = format!("data-from=\"{from}\" data-to=\"{}\"", from + 7);
+    let checked = author.post("/policies/check", &[("name", "cards.toml"), ("text", &sent)]).await.text;
+    assert!(checked.contains(&marked), "{checked}");
+    assert!(checked.contains("severity = <mark>&quot;worst&quot;</mark>"), "{checked}");
+    assert!(checked.contains("href=\"#text\">cards.toml:5:12</a>"), "{checked}");
+    // A file that has no name yet is checked all the same; one that is not there in the editor is a link to its own.
+    let unnamed = author.post("/policies/check", &[("name", ""), ("text", &sent)]).await.text;
+    assert!(unnamed.contains(&marked), "{unnamed}");
+    std::fs::write(server.dir.path().join("policies/other.toml"), "id = 18\nname = 3\n").unwrap();
+    let other = author.post("/policies/check", &[("name", "cards.toml"), ("text", POLICY)]).await.text;
+    assert!(other.contains("href=\"/policies/file?name=other.toml#L2\">other.toml:2:8</a>"), "{other}");
+    assert!(!other.contains("data-from"), "{other}");
+    // Nothing was written by looking.
+    assert_eq!(std::fs::read_to_string(server.dir.path().join("policies/cards.toml")).unwrap(), POLICY);
+    // What is sent to be tried or looked back with comes back into the editor.
+    let fields = [("name", "cards.toml"), ("was", "x"), ("text", &bad), ("why", "no reason"), ("days", "3")];
+    let admin = server.person("Administrator").await;
+    std::fs::remove_file(server.dir.path().join("policies/other.toml")).unwrap();
+    for path in ["/policies/file", "/policies/try", "/policies/backtest"] {
+        let was = hidden(&admin.get("/policies/file?name=cards.toml").await.text, "was");
+        let mut fields = fields;
+        fields[1].1 = &was;
+        let page = match path {
+            "/policies/try" => admin.upload(path, &fields[..4], ("file", "a.eml", b"a")).await,
+            _ => admin.post(path, &fields).await,
+        };
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}: {}", page.text);
+        assert!(page.text.contains(&marked) && page.text.contains("no reason"), "{path}: {}", page.text);
+    }
+}

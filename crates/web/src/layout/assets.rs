@@ -26,6 +26,7 @@ const OWN: &[Asset] = &[
         octets: include_bytes!("../../assets/weir.css"),
     },
     Asset { name: "weir.js", kind: JAVASCRIPT, octets: include_bytes!("../../assets/weir.js") },
+    Asset { name: "editor.js", kind: JAVASCRIPT, octets: include_bytes!("../../assets/editor.js") },
     Asset { name: "htmx.js", kind: JAVASCRIPT, octets: include_bytes!("../../assets/htmx.js") },
     Asset { name: "icon.svg", kind: "image/svg+xml", octets: include_bytes!("../../assets/icon.svg") },
 ];

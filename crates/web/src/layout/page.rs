@@ -28,6 +28,7 @@ pub struct Page<'a> {
     here: String,
     wide: bool,
     unfit: bool,
+    script: Option<&'static str>,
 }
 
 impl<'a> Page<'a> {
@@ -49,6 +50,7 @@ impl<'a> Page<'a> {
             here,
             wide: false,
             unfit: false,
+            script: None,
         }
     }
 
@@ -65,6 +67,7 @@ impl<'a> Page<'a> {
             here: "/".to_owned(),
             wide: false,
             unfit: false,
+            script: None,
         }
     }
 
@@ -104,6 +107,12 @@ impl<'a> Page<'a> {
     /// Takes the whole width: long tables.
     pub fn wide(mut self) -> Self {
         self.wide = true;
+        self
+    }
+
+    /// With a script of its own, by the name of the asset.
+    pub fn script(mut self, name: &'static str) -> Self {
+        self.script = Some(name);
         self
     }
 
@@ -152,7 +161,11 @@ impl<'a> Page<'a> {
             theme: self.theme.word(),
             style: self.site.asset("weir.css"),
             icon: self.site.asset("icon.svg"),
-            scripts: [self.site.asset("htmx.js"), self.site.asset("weir.js")],
+            scripts: ["htmx.js", "weir.js"]
+                .into_iter()
+                .chain(self.script)
+                .map(|name| self.site.asset(name))
+                .collect(),
             groups: self.viewer.map(|viewer| groups(viewer, &self.place)).unwrap_or_default(),
             who: self.viewer.map(Who::of),
             crumbs: self.crumbs,
@@ -175,7 +188,7 @@ struct Frame {
     theme: &'static str,
     style: String,
     icon: String,
-    scripts: [String; 2],
+    scripts: Vec<String>,
     groups: Vec<Group>,
     who: Option<Who>,
     crumbs: Vec<(String, String)>,
