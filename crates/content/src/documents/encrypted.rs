@@ -4,12 +4,12 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use aes::cipher::{Array, BlockCipherDecrypt, KeyInit};
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::cfb::Cfb;
+use super::ciphers::{Aes, rc4};
 use super::ole::{Fields, u16_at, u32_at};
 use super::xml::{Attributes, Node, walk};
 use super::{Output, xls};
@@ -38,6 +38,11 @@ pub(super) fn decrypt(info: &[u8], packed: &[u8], out: &mut Output<'_>) -> Resul
     // Other ways, such as certificates and rights management, need more than a password.
     let lock = lock.ok_or(Reason::Encrypted)?;
     out.spend(packed.len() as u64)?;
+    if lock.rounds() > MOST_ROUNDS {
+        // No password is tried: it would take too long.
+        out.unscannable("", Reason::Timeout);
+        return Err(Reason::Encrypted);
+    }
     let mut rounds = Rounds { left: MOST_ROUNDS, deadline: out.deadline };
     for password in passwords(out.passwords) {
         if let Some(key) = lock.key(password, &mut rounds)? {
@@ -187,6 +192,14 @@ impl Lock {
         is_aes.then_some(Self::Standard { salt, key_size, verifier, verifier_hash })
     }
 
+    /// Rounds of hashing for one password.
+    fn rounds(&self) -> u64 {
+        match self {
+            Self::Agile { of_password, .. } => of_password.rounds.into(),
+            Self::Standard { .. } => ROUNDS_OF_STANDARD.into(),
+        }
+    }
+
     /// The key of the package, if the password is the right one.
     fn key(&self, password: &str, rounds: &mut Rounds) -> Result<Option<Vec<u8>>, Reason> {
         match self {
@@ -264,45 +277,6 @@ impl OfPassword {
         key.truncate(self.key_size);
         let right = value.starts_with(&hash.of(&input, b"")) && key.len() == self.key_size;
         Ok(right.then_some(key))
-    }
-}
-
-/// AES with a key of any size.
-enum Aes {
-    Small(aes::Aes128),
-    Middle(aes::Aes192),
-    Large(Box<aes::Aes256>),
-}
-
-impl Aes {
-    fn new(key: &[u8]) -> Option<Self> {
-        match key.len() {
-            16 => aes::Aes128::new_from_slice(key).ok().map(Self::Small),
-            24 => aes::Aes192::new_from_slice(key).ok().map(Self::Middle),
-            32 => aes::Aes256::new_from_slice(key).ok().map(|aes| Self::Large(Box::new(aes))),
-            _ => None,
-        }
-    }
-
-    /// Each block by itself; what is no whole block is left out.
-    fn blocks(&self, octets: &[u8]) -> Vec<u8> {
-        let mut blocks: Vec<Array<u8, _>> =
-            octets.as_chunks::<16>().0.iter().map(|block| Array::from(*block)).collect();
-        match self {
-            Self::Small(aes) => aes.decrypt_blocks(&mut blocks),
-            Self::Middle(aes) => aes.decrypt_blocks(&mut blocks),
-            Self::Large(aes) => aes.decrypt_blocks(&mut blocks),
-        }
-        blocks.into_iter().flatten().collect()
-    }
-
-    /// Each block with the packed one before it; the first with `start`, cut or filled up.
-    fn chained(&self, start: &[u8], octets: &[u8]) -> Vec<u8> {
-        let mut first = start.to_vec();
-        first.resize(16, 0x36);
-        let mut clear = self.blocks(octets);
-        clear.iter_mut().zip(first.iter().chain(octets)).for_each(|(octet, before)| *octet ^= before);
-        clear
     }
 }
 
@@ -439,23 +413,6 @@ impl Cipher {
 /// BOF, FILEPASS, USREXCL, FILELOCK, INTERFACEHDR, RRDINFO, RRDHEAD.
 const NEVER_ENCRYPTED: [u16; 7] = [xls::id::BOF, xls::id::FILEPASS, 0x194, 0x195, 0xe1, 0x196, 0x138];
 
-fn rc4(key: &[u8], octets: &[u8]) -> Vec<u8> {
-    let mut state: [u8; 256] = std::array::from_fn(|at| at as u8);
-    let mut other = 0_u8;
-    for at in 0..256 {
-        other = other.wrapping_add(state[at]).wrapping_add(key[at % key.len()]);
-        state.swap(at, other.into());
-    }
-    let (mut at, mut other) = (0_u8, 0_u8);
-    let next = |octet: &u8| {
-        at = at.wrapping_add(1);
-        other = other.wrapping_add(state[usize::from(at)]);
-        state.swap(at.into(), other.into());
-        octet ^ state[usize::from(state[usize::from(at)].wrapping_add(state[usize::from(other)]))]
-    };
-    octets.iter().map(next).collect()
-}
-
 fn xor_verifier(password: &[u8]) -> u16 {
     let length = [password.len() as u8];
     let fold = |sum: u16, octet: &u8| (sum >> 14 & 1 | sum << 1 & 0x7fff) ^ u16::from(*octet);
@@ -492,11 +449,6 @@ fn xor_array(password: &[u8]) -> [u8; 16] {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rc4_gives_the_key_stream_of_rfc_6229() {
-        assert_eq!(rc4(&[1, 2, 3, 4, 5], &[0; 8]), [0xb2, 0x39, 0x63, 0x05, 0xf0, 0x3d, 0xc0, 0x27]);
-    }
 
     #[test]
     fn the_verifier_of_the_default_password_is_the_known_one() {
