@@ -146,6 +146,25 @@ fn open_document_of_every_age_opens_with_its_password_and_with_no_other() {
     }
 }
 
+#[test]
+fn documents_of_old_word_and_presentations_open_with_their_password_and_with_no_other() {
+    for (name, right, words) in [
+        // Word 97: RC4.
+        ("rc4.doc", "tika", "This is an encrypted Word 2007 File."),
+        // Word 2003: RC4 by the system's library.
+        ("cryptoapi.doc", "password", "This is a test"),
+        ("cryptoapi.ppt", "hello", "It does have notes"),
+    ] {
+        let octets = sample(name);
+        let closed = opened(name, &octets, &["wrong".to_owned()]);
+        assert!(closed.unscannable.iter().any(|found| found.reason == Reason::Encrypted), "{name}");
+        assert!(!text(&closed).contains(words), "{name}");
+        let opened = opened(name, &octets, &["wrong".to_owned(), right.to_owned()]);
+        assert!(text(&opened).contains(words), "{name}: {} {:?}", text(&opened), opened.unscannable);
+        assert_eq!(opened.unscannable, [], "{name}");
+    }
+}
+
 /// A package whose content nobody opens, with this way to its key.
 fn open_document(derivation: &str) -> Vec<u8> {
     let manifest = format!(
