@@ -165,6 +165,21 @@ fn documents_of_old_word_and_presentations_open_with_their_password_and_with_no_
     }
 }
 
+#[test]
+fn pdf_of_every_revision_opens_with_its_password_and_with_no_other() {
+    // RC4 with 40 and 128 bits, AES with 128 and 256.
+    for name in ["revision2.pdf", "revision3.pdf", "revision4.pdf", "revision6.pdf"] {
+        let octets = sample(name);
+        let closed = opened(name, &octets, &["wrong".to_owned()]);
+        let reasons: Vec<&Reason> = closed.unscannable.iter().map(|found| &found.reason).collect();
+        assert_eq!(reasons, [&Reason::Encrypted], "{name}");
+        assert!(!text(&closed).contains("4111"), "{name}");
+        let opened = opened(name, &octets, &["wrong".to_owned(), "tulip7".to_owned()]);
+        assert!(text(&opened).contains("4111 1111 1111 1111"), "{name}");
+        assert_eq!(opened.unscannable, [], "{name}");
+    }
+}
+
 /// A package whose content nobody opens, with this way to its key.
 fn open_document(derivation: &str) -> Vec<u8> {
     let manifest = format!(

@@ -1,4 +1,4 @@
-"""Documents encrypted by msoffcrypto-tool, Apache POI and LibreOffice: with the password that Excel tries by itself, and with "tulip7"."""
+"""Documents encrypted by msoffcrypto-tool, Apache POI, LibreOffice and pikepdf (qpdf): with the password that Excel tries by itself, and with "tulip7"."""
 
 import io, os, pathlib, shutil, subprocess, tempfile
 
@@ -13,6 +13,7 @@ def make():
     agile()
     by_poi()
     by_libreoffice()
+    by_qpdf()
 
 
 def workbook(name):
@@ -44,6 +45,14 @@ def by_poi():
     jars = ":".join(f"/usr/share/java/{name}.jar" for name in names)
     subprocess.run(["java", "-cp", jars, str(folder / "Lock.java"), str(folder / "plain.xlsx"), str(OUT)], check=True)
     shutil.rmtree(folder)
+
+
+def by_qpdf():
+    import pikepdf
+    for revision, aes in {2: False, 3: False, 4: True, 6: True}.items():
+        lock = pikepdf.Encryption(owner="owner", user=OTHER, R=revision, aes=aes, metadata=aes)
+        with pikepdf.open(HERE.parent / "samples" / "letter.pdf") as letter:
+            letter.save(OUT / f"revision{revision}.pdf", encryption=lock)
 
 
 def by_libreoffice():
