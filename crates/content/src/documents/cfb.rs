@@ -1,6 +1,7 @@
 //! Compound files: storages and streams of old Office documents. Tolerant of damage, bounded, and without recursion.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::ole::{Fields, u16_at, u32_at, wide};
 use super::{Output, blip, doc, encrypted, msg, ole, ooxml, ppt, vba, xls, xlsb};
@@ -38,6 +39,8 @@ pub(super) struct Cfb<'a> {
     cut: bool,
     /// Of each storage, what is directly in it.
     below: Vec<Vec<usize>>,
+    /// Streams that are encrypted, opened.
+    clear: BTreeMap<usize, Vec<u8>>,
 }
 
 impl<'a> Cfb<'a> {
@@ -56,6 +59,7 @@ impl<'a> Cfb<'a> {
             mini_limit: u64::from(u32_at(octets, 56)?).min(1 << 20),
             entries: Vec::new(),
             below: Vec::new(),
+            clear: BTreeMap::new(),
             cut: false,
         };
         file.fat = file.read_fat()?;
@@ -198,6 +202,9 @@ impl<'a> Cfb<'a> {
 
     /// A stream's octets, as many as there are.
     pub(super) fn read(&self, index: usize) -> Cow<'a, [u8]> {
+        if let Some(clear) = self.clear.get(&index) {
+            return Cow::Owned(clear.clone());
+        }
         match self.entries.get(index) {
             Some(entry) if entry.is_stream && entry.size < self.mini_limit => {
                 Cow::Owned(self.mini_chain(entry.start, entry.size))
@@ -219,7 +226,7 @@ fn numbers(octets: &[u8]) -> impl Iterator<Item = u32> + '_ {
 
 /// Any compound file: each storage by what is in it, embedded documents included.
 pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
-    let file = Cfb::parse(request.octets).ok_or(Reason::Corrupt)?;
+    let mut file = Cfb::parse(request.octets).ok_or(Reason::Corrupt)?;
     if file.cut {
         out.unscannable("", Reason::Corrupt);
     }
@@ -230,6 +237,14 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
     }
     if file.find(0, "EncryptedPackage").is_some() {
         return package_inside(&file, request, out);
+    }
+    for storage in (0..file.entries.len()).filter(|storage| !file.entries[*storage].is_stream) {
+        match encrypted::streams(&file, storage, out) {
+            Ok(clear) => file.clear.extend(clear),
+            // Who reads the document says so.
+            Err(Reason::Encrypted) => {}
+            Err(reason) => return Err(reason),
+        }
     }
     if file.find(0, "__properties_version1.0").is_some() {
         return msg::read(&file, out);

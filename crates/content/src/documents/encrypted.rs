@@ -4,16 +4,21 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use aes::cipher::{Array, BlockCipherDecrypt, KeyInit};
-use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
+use super::Output;
 use super::cfb::Cfb;
+use super::ciphers::Aes;
 use super::ole::{Fields, u16_at, u32_at};
 use super::xml::{Attributes, Node, walk};
-use super::{Output, xls};
 use crate::Reason;
+
+mod binary;
+mod streams;
+
+pub(super) use binary::workbook;
+pub(super) use streams::streams;
 
 /// Excel and PowerPoint open what is encrypted with these without asking.
 const DEFAULTS: [&str; 2] = ["VelvetSweatshop", "/01Hannes Ruescher/01"];
@@ -38,6 +43,11 @@ pub(super) fn decrypt(info: &[u8], packed: &[u8], out: &mut Output<'_>) -> Resul
     // Other ways, such as certificates and rights management, need more than a password.
     let lock = lock.ok_or(Reason::Encrypted)?;
     out.spend(packed.len() as u64)?;
+    if lock.rounds() > MOST_ROUNDS {
+        // No password is tried: it would take too long.
+        out.unscannable("", Reason::Timeout);
+        return Err(Reason::Encrypted);
+    }
     let mut rounds = Rounds { left: MOST_ROUNDS, deadline: out.deadline };
     for password in passwords(out.passwords) {
         if let Some(key) = lock.key(password, &mut rounds)? {
@@ -59,8 +69,6 @@ struct Rounds {
     left: u64,
     deadline: Instant,
 }
-
-// ---- packages
 
 #[derive(Clone, Copy)]
 enum Hash {
@@ -187,6 +195,14 @@ impl Lock {
         is_aes.then_some(Self::Standard { salt, key_size, verifier, verifier_hash })
     }
 
+    /// Rounds of hashing for one password.
+    fn rounds(&self) -> u64 {
+        match self {
+            Self::Agile { of_password, .. } => of_password.rounds.into(),
+            Self::Standard { .. } => ROUNDS_OF_STANDARD.into(),
+        }
+    }
+
     /// The key of the package, if the password is the right one.
     fn key(&self, password: &str, rounds: &mut Rounds) -> Result<Option<Vec<u8>>, Reason> {
         match self {
@@ -264,243 +280,5 @@ impl OfPassword {
         key.truncate(self.key_size);
         let right = value.starts_with(&hash.of(&input, b"")) && key.len() == self.key_size;
         Ok(right.then_some(key))
-    }
-}
-
-/// AES with a key of any size.
-enum Aes {
-    Small(aes::Aes128),
-    Middle(aes::Aes192),
-    Large(Box<aes::Aes256>),
-}
-
-impl Aes {
-    fn new(key: &[u8]) -> Option<Self> {
-        match key.len() {
-            16 => aes::Aes128::new_from_slice(key).ok().map(Self::Small),
-            24 => aes::Aes192::new_from_slice(key).ok().map(Self::Middle),
-            32 => aes::Aes256::new_from_slice(key).ok().map(|aes| Self::Large(Box::new(aes))),
-            _ => None,
-        }
-    }
-
-    /// Each block by itself; what is no whole block is left out.
-    fn blocks(&self, octets: &[u8]) -> Vec<u8> {
-        let mut blocks: Vec<Array<u8, _>> =
-            octets.as_chunks::<16>().0.iter().map(|block| Array::from(*block)).collect();
-        match self {
-            Self::Small(aes) => aes.decrypt_blocks(&mut blocks),
-            Self::Middle(aes) => aes.decrypt_blocks(&mut blocks),
-            Self::Large(aes) => aes.decrypt_blocks(&mut blocks),
-        }
-        blocks.into_iter().flatten().collect()
-    }
-
-    /// Each block with the packed one before it; the first with `start`, cut or filled up.
-    fn chained(&self, start: &[u8], octets: &[u8]) -> Vec<u8> {
-        let mut first = start.to_vec();
-        first.resize(16, 0x36);
-        let mut clear = self.blocks(octets);
-        clear.iter_mut().zip(first.iter().chain(octets)).for_each(|(octet, before)| *octet ^= before);
-        clear
-    }
-}
-
-// ---- workbooks of the binary format
-
-/// The stream of a workbook, decrypted; none where it is not encrypted.
-pub(super) fn workbook(octets: &[u8], out: &mut Output<'_>) -> Result<Option<Vec<u8>>, Reason> {
-    let Some(pass) = xls::records(octets).take(64).find(|record| record.kind == xls::id::FILEPASS) else {
-        return Ok(None);
-    };
-    let pass = &octets[pass.data];
-    out.spend(octets.len() as u64)?;
-    for password in passwords(out.passwords) {
-        if let Some(cipher) = Cipher::of(pass, password) {
-            return Ok(Some(cipher.decrypt(octets)));
-        }
-    }
-    Err(Reason::Encrypted)
-}
-
-/// How a workbook is encrypted, with the right password.
-enum Cipher {
-    Xor([u8; 16]),
-    /// By the first five octets of a hash.
-    Rc4([u8; 5]),
-    /// By a hash, with keys of so many octets.
-    Rc4OfSystem {
-        hash: Vec<u8>,
-        key_size: usize,
-    },
-}
-
-impl Cipher {
-    /// None if the password is a wrong one, or the way of encryption not known.
-    fn of(pass: &[u8], password: &str) -> Option<Self> {
-        match (pass.len(), u16_at(pass, 0)?) {
-            // Older workbooks have no number of the way.
-            (4, _) => Self::xor(u16_at(pass, 0)?, u16_at(pass, 2)?, password),
-            (_, 0) => Self::xor(u16_at(pass, 2)?, u16_at(pass, 4)?, password),
-            (_, 1) if u16_at(pass, 4)? == 1 => Self::rc4(pass.get(6..)?, password),
-            (_, 1) => Self::rc4_of_system(pass.get(6..)?, password),
-            _ => None,
-        }
-    }
-
-    fn xor(key: u16, verifier: u16, password: &str) -> Option<Self> {
-        let password = password.as_bytes();
-        let right = (1..=15).contains(&password.len())
-            && xor_verifier(password) == verifier
-            && xor_key(password) == key;
-        right.then(|| Self::Xor(xor_array(password)))
-    }
-
-    fn rc4(fields: &[u8], password: &str) -> Option<Self> {
-        let (salt, verifier, hash) = (fields.get(..16)?, fields.get(16..32)?, fields.get(32..48)?);
-        let of_password = Md5::digest(wide(password));
-        let mixed = [&of_password[..5], salt].concat().repeat(16);
-        let cipher = Self::Rc4(Md5::digest(mixed).first_chunk::<5>().copied()?);
-        let clear = rc4(&cipher.block_key(0), &[verifier, hash].concat());
-        (Md5::digest(&clear[..16])[..] == clear[16..]).then_some(cipher)
-    }
-
-    fn rc4_of_system(fields: &[u8], password: &str) -> Option<Self> {
-        let mut fields = Fields(fields);
-        fields.u32()?;
-        let length = fields.u32()? as usize;
-        let header = fields.take(length)?;
-        let bits = u32_at(header, 16)?;
-        fields.u32()?;
-        let (salt, verifier) = (fields.take(16)?, fields.take(16)?);
-        fields.u32()?;
-        let verifier_hash = fields.take(20)?;
-        let hash = Hash::Sha1.of(salt, &wide(password));
-        let key_size = if bits == 0 { 5 } else { (bits / 8).min(20) as usize };
-        let cipher = Self::Rc4OfSystem { hash, key_size };
-        let clear = rc4(&cipher.block_key(0), &[verifier, verifier_hash].concat());
-        (Hash::Sha1.of(&clear[..16], b"") == clear[16..]).then_some(cipher)
-    }
-
-    /// The key of a block of 1024 octets of the stream.
-    fn block_key(&self, block: u32) -> Vec<u8> {
-        match self {
-            Self::Xor(_) => Vec::new(),
-            Self::Rc4(hash) => {
-                Md5::new().chain_update(hash).chain_update(block.to_le_bytes()).finalize().to_vec()
-            }
-            Self::Rc4OfSystem { hash, key_size } => {
-                let mut key = Hash::Sha1.of(hash, &block.to_le_bytes());
-                key.truncate(*key_size);
-                if *key_size == 5 {
-                    key.resize(16, 0);
-                }
-                key
-            }
-        }
-    }
-
-    /// The stream in the clear: headers of records always are, and some records whole.
-    fn decrypt(&self, octets: &[u8]) -> Vec<u8> {
-        let all = match self {
-            Self::Xor(_) => Vec::new(),
-            _ => octets
-                .chunks(1024)
-                .zip(0_u32..)
-                .flat_map(|(block, number)| rc4(&self.block_key(number), block))
-                .collect(),
-        };
-        let mut clear = octets.to_vec();
-        for record in xls::records(octets) {
-            let skipped = match record.kind {
-                id if NEVER_ENCRYPTED.contains(&id) => record.data.len(),
-                // Where the sheet begins.
-                xls::id::BOUNDSHEET => 4,
-                _ => 0,
-            };
-            let shift = record.data.start + record.data.len();
-            for at in record.data.clone().skip(skipped) {
-                clear[at] = match self {
-                    Self::Xor(array) => {
-                        (octets[at] ^ array[(shift + at - record.data.start) % 16]).rotate_right(5)
-                    }
-                    _ => all[at],
-                };
-            }
-            if record.kind == xls::id::FILEPASS {
-                // The copy is not encrypted any more.
-                clear[record.data.start - 4..record.data.start - 2].fill(0);
-            }
-        }
-        clear
-    }
-}
-
-/// BOF, FILEPASS, USREXCL, FILELOCK, INTERFACEHDR, RRDINFO, RRDHEAD.
-const NEVER_ENCRYPTED: [u16; 7] = [xls::id::BOF, xls::id::FILEPASS, 0x194, 0x195, 0xe1, 0x196, 0x138];
-
-fn rc4(key: &[u8], octets: &[u8]) -> Vec<u8> {
-    let mut state: [u8; 256] = std::array::from_fn(|at| at as u8);
-    let mut other = 0_u8;
-    for at in 0..256 {
-        other = other.wrapping_add(state[at]).wrapping_add(key[at % key.len()]);
-        state.swap(at, other.into());
-    }
-    let (mut at, mut other) = (0_u8, 0_u8);
-    let next = |octet: &u8| {
-        at = at.wrapping_add(1);
-        other = other.wrapping_add(state[usize::from(at)]);
-        state.swap(at.into(), other.into());
-        octet ^ state[usize::from(state[usize::from(at)].wrapping_add(state[usize::from(other)]))]
-    };
-    octets.iter().map(next).collect()
-}
-
-fn xor_verifier(password: &[u8]) -> u16 {
-    let length = [password.len() as u8];
-    let fold = |sum: u16, octet: &u8| (sum >> 14 & 1 | sum << 1 & 0x7fff) ^ u16::from(*octet);
-    password.iter().rev().chain(&length).fold(0, fold) ^ 0xce4b
-}
-
-/// A remainder over the seven bits of each character, from the last one on, as the specification's matrix has it.
-fn xor_key(password: &[u8]) -> u16 {
-    const FIRST: [u16; 15] = [
-        0xe1f0, 0x1d0f, 0xcc9c, 0x84c0, 0x110c, 0x0e10, 0xf1ce, 0x313e, 0x1872, 0xe139, 0xd40f, 0x84f9,
-        0x280c, 0xa96a, 0x4ec3,
-    ];
-    const POLYNOMIAL: u16 = 0x1021;
-    let (mut key, mut element) = (FIRST[password.len() - 1], POLYNOMIAL);
-    for octet in password.iter().rev() {
-        for bit in 0..8 {
-            if bit < 7 && octet >> bit & 1 != 0 {
-                key ^= element;
-            }
-            element = element << 1 ^ if element & 0x8000 != 0 { POLYNOMIAL } else { 0 };
-        }
-    }
-    key
-}
-
-fn xor_array(password: &[u8]) -> [u8; 16] {
-    const FILL: [u8; 15] =
-        [0xbb, 0xff, 0xff, 0xba, 0xff, 0xff, 0xb9, 0x80, 0x00, 0xbe, 0x0f, 0x00, 0xbf, 0x0f, 0x00];
-    let key = xor_key(password).to_le_bytes();
-    let mut octets = password.iter().chain(&FILL);
-    std::array::from_fn(|at| (octets.next().copied().unwrap_or(0) ^ key[at % 2]).rotate_right(1))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rc4_gives_the_key_stream_of_rfc_6229() {
-        assert_eq!(rc4(&[1, 2, 3, 4, 5], &[0; 8]), [0xb2, 0x39, 0x63, 0x05, 0xf0, 0x3d, 0xc0, 0x27]);
-    }
-
-    #[test]
-    fn the_verifier_of_the_default_password_is_the_known_one() {
-        // As files that Excel obfuscated have it.
-        assert_eq!(xor_verifier(b"VelvetSweatshop"), 0x9a0a);
     }
 }

@@ -88,7 +88,8 @@ pub fn pixels(octets: &[u8]) {
     }
 }
 
-/// What says how an Office package is encrypted: a length, so many octets of that, then the package; and an encrypted workbook.
+/// What says how an Office package or a part of OpenDocument is encrypted: a length, so many octets of that, then the package; and an
+/// encrypted workbook.
 pub fn encrypted(octets: &[u8]) {
     let Some(([low, high], rest)) = octets.split_first_chunk::<2>() else { return };
     let (info, package) = rest.split_at(usize::from(u16::from_le_bytes([*low, *high])).min(rest.len()));
@@ -103,6 +104,7 @@ pub fn encrypted(octets: &[u8]) {
         assert!(clear.len() <= package.len());
     }
     let _clear = super::encrypted::workbook(octets, &mut out);
+    super::odf::unlock(info, package, &request, &mut super::Output::new(&request));
 }
 
 /// A document that is one XML file.

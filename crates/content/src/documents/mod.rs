@@ -8,6 +8,7 @@ mod ar;
 mod blip;
 mod cab;
 mod cfb;
+mod ciphers;
 mod closed;
 mod cpio;
 mod doc;

@@ -4,92 +4,23 @@ use std::collections::BTreeSet;
 
 use super::place::push_cell;
 use super::xml::{self, Attributes, Node, walk};
-use super::{Output, picture, zip};
+use super::{Output, picture};
 use crate::rows::Rows;
-use crate::{DocumentRequest, FileKind, Kind, Reason};
+use crate::{FileKind, Kind, Reason};
 
+mod locked;
 mod numbering;
+mod package;
 
 use numbering::Numbering;
+pub(super) use package::{open, unlock};
 
 /// A cell that is repeated is text as often as this.
 const MOST_REPEATS: u32 = 16;
 
-/// Opens a text, spreadsheet, presentation or drawing.
-pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
-    let mut archive = zip::Archive::read(request, out)?;
-    let entries = std::mem::take(&mut archive.directory.entries);
-    let manifest = entries.iter().find(|entry| entry.name == "META-INF/manifest.xml");
-    let manifest = manifest.map(|manifest| archive.octets_of(manifest, out)).transpose()?.flatten();
-    let locked = manifest.as_deref().map(locked).unwrap_or_default();
-    let mut closed = false;
-    // Lists have styles that may stand behind the text.
-    let styles_at = entries.iter().position(|entry| entry.name == "styles.xml");
-    let mut known = styles_at.map(|at| archive.octets_of(&entries[at], out)).transpose()?.flatten();
-    let mut numbering = known.as_deref().map(numbering_of).unwrap_or_default();
-    for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| !entry.is_folder()) {
-        let octets = if Some(at) == styles_at { known.take() } else { archive.octets_of(entry, out)? };
-        let Some(octets) = octets else { continue };
-        // A manifest that lies closes nothing.
-        if locked.contains(&entry.name) && !is_xml(&octets) {
-            closed = true;
-            out.locked(entry.name.clone());
-            continue;
-        }
-        let of_text = entry.name == "content.xml";
-        let numbering = if of_text { std::mem::take(&mut numbering) } else { Numbering::default() };
-        let read = part(&entry.name, octets, numbering, out);
-        super::ooxml::report(read, &entry.name, out)?;
-    }
-    out.at("");
-    if closed { Err(Reason::Encrypted) } else { Ok(()) }
-}
-
-/// The styles of lists; damage is told by who reads the rest of it.
-fn numbering_of(styles: &[u8]) -> Numbering {
-    let mut numbering = Numbering::default();
-    let _ = walk(styles, |node| {
-        match node {
-            Node::Start(name, attributes) if !matches!(name, "p" | "h") => {
-                drop(numbering.start(name, attributes))
-            }
-            Node::End(name) => numbering.end(name),
-            _ => {}
-        }
-        Ok(())
-    });
-    numbering
-}
-
 /// A document that is one XML file.
 pub(super) fn flat(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
     Content::new(String::new()).read(octets, out)
-}
-
-/// Whether octets begin as XML does, which ciphertext hardly ever does.
-fn is_xml(octets: &[u8]) -> bool {
-    let head = &octets[..octets.len().min(64)];
-    let is_text = std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
-    is_text && head.trim_ascii_start().starts_with(b"<")
-}
-
-/// The parts that the manifest says to be encrypted.
-fn locked(manifest: &[u8]) -> BTreeSet<String> {
-    let (mut path, mut all) = (String::new(), BTreeSet::new());
-    // Damage of the manifest is told by who reads it as a part.
-    let _read = walk(manifest, |node| {
-        match node {
-            Node::Start("file-entry", attributes) => {
-                path = attributes.get("full-path").unwrap_or_default().into_owned();
-            }
-            Node::Start("encryption-data", _) if !path.is_empty() => {
-                all.insert(std::mem::take(&mut path));
-            }
-            _ => {}
-        }
-        Ok(())
-    });
-    all
 }
 
 /// Where programs keep previews.

@@ -145,6 +145,16 @@ impl Objects {
     }
 }
 
+/// Where the objects of an encrypted presentation are, with their numbers, and where the one is that says how; as the newest edit has them.
+pub(super) fn encrypted_objects(octets: &[u8], edit: u32) -> Option<(Vec<(usize, u32)>, usize)> {
+    let edit = record(octets, edit as usize).filter(|record| record.kind == id::USER_EDIT)?;
+    let mut objects = Objects::default();
+    objects.directory(octets, u32_at(octets, edit.start + 12)? as usize);
+    let session = *objects.places.get(&u32_at(octets, edit.start + 28)?)?;
+    let inside = objects.places.into_iter().filter(|(_, at)| *at < octets.len());
+    Some((inside.map(|(id, at)| (at, id)).collect(), session))
+}
+
 struct Reader<'o, 'l, 'p> {
     out: &'o mut Output<'l>,
     prefix: &'p str,

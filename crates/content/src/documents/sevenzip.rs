@@ -79,6 +79,9 @@ fn unlock(
         coder.encoder_method_id() == CIPHER
             && coder.properties().first().is_some_and(|first| first & 0x3f > MOST_ROUNDS)
     });
+    if dear {
+        out.unscannable("", Reason::Timeout);
+    }
     let tried = if dear { 0 } else { MOST_PASSWORDS };
     for password in request.passwords.iter().take(tried) {
         out.spend(0)?;

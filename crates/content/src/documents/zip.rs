@@ -44,7 +44,8 @@ pub(super) fn natures(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Na
     };
     let says = |octets: &[u8], word: &str| memchr::memmem::find(octets, word.as_bytes()).is_some();
     let types = unpacked("[Content_Types].xml").unwrap_or_default();
-    let manifest = find("content.xml").and_then(|_| unpacked("META-INF/manifest.xml")).unwrap_or_default();
+    let main = find("content.xml").or_else(|| find("encrypted-package"));
+    let manifest = main.and_then(|_| unpacked("META-INF/manifest.xml")).unwrap_or_default();
     let office = OFFICE.iter().any(|word| says(&types, word));
     Natures {
         office,
@@ -181,7 +182,7 @@ impl<'a> Archive<'a> {
 }
 
 /// Passwords as programs write them into a key: some in UTF-8, others in the code page of the system or of DOS.
-fn spellings(passwords: &[String]) -> Vec<Vec<u8>> {
+pub(super) fn spellings(passwords: &[String]) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for password in passwords.iter().take(MOST_PASSWORDS) {
         all.push(password.clone().into_bytes());

@@ -1,4 +1,4 @@
-"""Office files encrypted by msoffcrypto-tool and Apache POI: with the password that Excel tries by itself, and with "tulip7"."""
+"""Documents encrypted by msoffcrypto-tool, Apache POI, LibreOffice and pikepdf (qpdf): with the password that Excel tries by itself, and with "tulip7"."""
 
 import io, os, pathlib, shutil, subprocess, tempfile
 
@@ -12,6 +12,8 @@ def make():
     OUT.mkdir(exist_ok=True)
     agile()
     by_poi()
+    by_libreoffice()
+    by_qpdf()
 
 
 def workbook(name):
@@ -43,6 +45,42 @@ def by_poi():
     jars = ":".join(f"/usr/share/java/{name}.jar" for name in names)
     subprocess.run(["java", "-cp", jars, str(folder / "Lock.java"), str(folder / "plain.xlsx"), str(OUT)], check=True)
     shutil.rmtree(folder)
+
+
+def by_qpdf():
+    import pikepdf
+    for revision, aes in {2: False, 3: False, 4: True, 6: True}.items():
+        lock = pikepdf.Encryption(owner="owner", user=OTHER, R=revision, aes=aes, metadata=aes)
+        with pikepdf.open(HERE.parent / "samples" / "letter.pdf") as letter:
+            letter.save(OUT / f"revision{revision}.pdf", encryption=lock)
+
+
+def by_libreoffice():
+    """Of the Python that Debian's python3-uno is for; 24.1 and older, newer ones encrypt in another way."""
+    import time, uno
+    from com.sun.star.beans import PropertyValue
+    as_value = lambda name, value: PropertyValue(name, 0, value, 0)
+    profile = pathlib.Path(tempfile.mkdtemp())
+    where = "socket,host=127.0.0.1,port=20977;urp;"
+    office = subprocess.Popen(["soffice", "--headless", "--norestore", f"-env:UserInstallation={profile.as_uri()}", f"--accept={where}"])
+    context = uno.getComponentContext()
+    resolver = context.ServiceManager.createInstanceWithContext("com.sun.star.bridge.UnoUrlResolver", context)
+    for _ in range(60):
+        try:
+            remote = resolver.resolve(f"uno:{where}StarOffice.ComponentContext")
+            break
+        except Exception:
+            time.sleep(1)
+    desktop = remote.ServiceManager.createInstanceWithContext("com.sun.star.frame.Desktop", remote)
+    book = desktop.loadComponentFromURL("private:factory/scalc", "_blank", 0, (as_value("Hidden", True),))
+    sheet = book.Sheets.getByIndex(0)
+    sheet.Name = "Payroll"
+    sheet.getCellByPosition(1, 1).setString(f"Amber aes.ods {CARD}")
+    book.storeToURL((OUT / "aes.ods").as_uri(), (as_value("FilterName", "calc8"), as_value("Password", OTHER)))
+    book.close(True)
+    desktop.terminate()
+    office.wait()
+    shutil.rmtree(profile)
 
 
 JAVA = """
