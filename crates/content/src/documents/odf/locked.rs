@@ -354,6 +354,10 @@ impl Keys {
         password: usize,
         deadline: Instant,
     ) -> Result<Option<Vec<u8>>, Reason> {
+        // Known keys are tried on each part, too.
+        if Instant::now() >= deadline {
+            return Err(Reason::Timeout);
+        }
         let which = (derivation.clone(), password);
         if let Some(known) = self.known.get(&which) {
             return Ok(Some(known.clone()));
@@ -388,9 +392,6 @@ impl Derivation {
 
     /// None where nothing can be derived as it is told.
     fn key(&self, password: &[u8], deadline: Instant) -> Result<Option<Vec<u8>>, Reason> {
-        if Instant::now() >= deadline {
-            return Err(Reason::Timeout);
-        }
         let start = self.hash.of(password);
         match self.stretch {
             Stretch::Rounds(rounds) => pbkdf2(&start, &self.salt, rounds, self.key_size, deadline).map(Some),
