@@ -114,7 +114,7 @@ mod tests {
         #[test]
         fn a_place_looks_as_it_does_without_blocks(text in "[ -~]{0,40}[a-z]{0,150}[0-9]{0,50}[ -~]{0,99}") {
             let octets = text.as_bytes();
-            let words = Words::ascii(octets);
+            let words = Words::ascii(octets).unwrap();
             for (at, _) in octets.iter().enumerate() {
                 let (block, offset) = (at / BLOCK, (at % BLOCK) as u32);
                 let mut room = ROOM;

@@ -30,6 +30,13 @@ impl Block {
         Self(std::array::from_fn(|at| u8x16::new(sixteens[at])))
     }
 
+    /// Whether all of them are ASCII.
+    #[inline]
+    pub(super) fn is_ascii(&self) -> bool {
+        let [a, b, c, d] = self.0;
+        (a | b | c | d).to_bitmask() == 0
+    }
+
     /// Which of them are letters of ASCII, and which digits.
     #[inline]
     pub(super) fn letters_and_digits(&self) -> (u64, u64) {
@@ -98,6 +105,8 @@ mod tests {
             for number in 0..=text.len() / BLOCK + 1 {
                 let block = Block::of(&text, number);
                 let (letters, digits) = block.letters_and_digits();
+                let here = text.get(number * BLOCK..).unwrap_or_default();
+                prop_assert_eq!(block.is_ascii(), here.iter().take(BLOCK).all(u8::is_ascii));
                 for at in 0..BLOCK {
                     let octet = text.get(number * BLOCK + at).copied().unwrap_or(0);
                     let bit = |bits: u64| bits >> at & 1 == 1;

@@ -374,7 +374,7 @@ mod tests {
     fn places_of(strings: &[&str], text: &str) -> Vec<(u32, usize)> {
         let literals = Literals::new(strings.iter().map(|s| s.as_bytes().to_vec()).collect());
         let mut all = Vec::new();
-        literals.find(text.as_bytes(), &Words::ascii(text.as_bytes()), &[], &mut |id, at| {
+        literals.find(text.as_bytes(), &Words::ascii(text.as_bytes()).unwrap(), &[], &mut |id, at| {
             all.push((id, at));
             true
         });
@@ -387,7 +387,7 @@ mod tests {
         let literals = Literals::placed(vec![b"fn ".to_vec(), b"sub".to_vec()], &[Place::WordStart]);
         let text = b"Fn xfn fn_fn subsub fn";
         let mut all = Vec::new();
-        let words = Words::ascii(text);
+        let words = Words::ascii(text).unwrap();
         let begins: Vec<usize> = (0..text.len())
             .filter(|at| words.starts(*at) && literals.may_begin_word(load(text, *at)))
             .collect();
@@ -406,7 +406,7 @@ mod tests {
         let text = format!("Key keys my secret KEY monkey; {}abc {}abc", "-".repeat(30), "-".repeat(57));
         assert_eq!(text.len(), 128 - 3);
         let mut all = Vec::new();
-        literals.find(text.as_bytes(), &Words::ascii(text.as_bytes()), &[], &mut |id, at| {
+        literals.find(text.as_bytes(), &Words::ascii(text.as_bytes()).unwrap(), &[], &mut |id, at| {
             all.push((id, at));
             true
         });

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use super::bits::BLOCK;
 use super::fold::{Folded, fold_char};
 use super::folder::{Folder, first_non_ascii};
 use super::words::Words;
@@ -32,16 +33,21 @@ struct Form<'t> {
 impl<'t> Prepared<'t> {
     /// Folds a text: nothing to do for ASCII, one copy for anything else.
     pub fn new(text: &'t str) -> Self {
-        let Some(first) = first_non_ascii(text.as_bytes()) else {
-            return Self {
-                text,
-                folded: Form { text: Cow::Borrowed(text.as_bytes()), map: Map::default() },
-                words: Words::ascii(text.as_bytes()),
-                kept: OnceLock::new(),
-                cased: false,
-                expands: false,
-            };
+        let block = match Words::ascii(text.as_bytes()) {
+            Ok(words) => {
+                return Self {
+                    text,
+                    folded: Form { text: Cow::Borrowed(text.as_bytes()), map: Map::default() },
+                    words,
+                    kept: OnceLock::new(),
+                    cased: false,
+                    expands: false,
+                };
+            }
+            Err(block) => block,
         };
+        let rest = &text.as_bytes()[block * BLOCK..];
+        let first = block * BLOCK + first_non_ascii(rest).unwrap_or(rest.len());
         let folder = Folder::of(text, first, false);
         let words = Words::mixed(&folder.out, &folder.marks);
         Self {

@@ -7,7 +7,7 @@ use memchr::memchr_iter;
 use super::ahead::{Ahead, ROOM, Runs};
 use super::bits::{BLOCK, Block, Octets};
 use super::gate::Gate;
-use super::groups::{Anchor, Groups};
+use super::groups::{Anchor, Group, Groups};
 use super::identifiers::{Asked, Ends, Gated, Identifiers, Start};
 use super::literals::Literals;
 use super::openings::{self, Openings};
@@ -82,10 +82,15 @@ impl Scan<'_, '_> {
         identifiers: &Identifiers,
         asked: Asked<'_>,
     ) -> Flow {
-        self.anchored(identifiers, asked)?;
+        let mut anchored = Anchored {
+            identifiers,
+            groups: identifiers.anchored(asked).map(|(group, anchor)| (group, anchor, 0)).collect(),
+            ends: Ends::new(asked),
+        };
         let at_words = at_words.filter(AtWords::any);
         let [of_digits, of_others] = identifiers.gates(asked);
         if of_digits.is_none() && of_others.is_none() {
+            self.anchored(0..self.bytes.len(), &mut anchored)?;
             return at_words.map_or(Flow::Continue(()), |at_words| self.words(at_words));
         }
         let of = |gated: Option<Gated<'_>>, groups: fn(&Gate, Groups) -> Groups| {
@@ -109,6 +114,10 @@ impl Scan<'_, '_> {
         shapes.only_digits = only_near_digits && shapes.letters.is_none();
         let mut before = Before::default();
         for block in 0..self.words.blocks() {
+            if block % STRETCH == 0 {
+                let end = (block + STRETCH) * BLOCK;
+                self.anchored(block * BLOCK..end.min(self.bytes.len()), &mut anchored)?;
+            }
             if only_near_digits && self.words.digits(block) | self.words.digits(block + 1) == 0 {
                 shapes.carry = 0;
                 continue;
@@ -118,24 +127,23 @@ impl Scan<'_, '_> {
         Flow::Continue(())
     }
 
-    /// Looks for identifiers near the octets that all their shapes hold.
-    fn anchored(&mut self, identifiers: &Identifiers, asked: Asked<'_>) -> Flow {
-        let mut ends = Ends::new(asked);
-        for (group, Anchor { octet, before, .. }) in identifiers.anchored(asked) {
-            // Candidates before this place have been looked at: no octet is looked at twice.
-            let mut from = 0;
-            for found in memchr_iter(octet, self.bytes) {
-                let least = found.saturating_sub(before.most).max(from);
+    /// Looks for identifiers near the octets of a stretch that all their shapes hold.
+    fn anchored(&mut self, stretch: Range<usize>, anchored: &mut Anchored<'_, '_>) -> Flow {
+        let Anchored { identifiers, groups, ends } = anchored;
+        for (group, Anchor { octet, before, .. }, from) in groups {
+            for found in memchr_iter(*octet, &self.bytes[stretch.clone()]) {
+                let found = stretch.start + found;
+                let least = found.saturating_sub(before.most).max(*from);
                 let run =
                     self.bytes[least..found].iter().rev().take_while(|octet| before.octets.has(**octet));
                 let first = found - run.count();
                 self.steps += (found - first) as u64;
                 for at in first..(found + 1).saturating_sub(before.least) {
                     if let Some(start) = self.start_at(at) {
-                        identifiers.try_group(self, &mut ends, group, at, start)?;
+                        identifiers.try_group(self, ends, group, at, start)?;
                     }
                 }
-                from = from.max((found + 1).saturating_sub(before.least));
+                *from = (found + 1).saturating_sub(before.least).max(*from);
             }
         }
         Flow::Continue(())
@@ -376,6 +384,17 @@ impl AtWords<'_> {
     fn any(&self) -> bool {
         self.phrases.at_words() || self.literals.at_words()
     }
+}
+
+/// So many blocks are looked at in one way and then in the next, while processors have them at hand.
+const STRETCH: usize = 512;
+
+/// Identifiers that are found by octets that they hold.
+struct Anchored<'i, 'w> {
+    identifiers: &'i Identifiers,
+    /// With the place before which candidates have been looked at: no octet is looked at twice.
+    groups: Vec<(&'i Group, Anchor, usize)>,
+    ends: Ends<'w>,
 }
 
 /// How identifiers are looked for.

@@ -155,7 +155,7 @@ mod tests {
         let members: Vec<Vec<u8>> = (0..=u8::MAX).map(|octet| vec![octet]).collect();
         let mut tokens = Tokens::new(members.len());
         tokens.add(&paths, &Steps::new(&paths), &members);
-        let (words, mut room) = (Words::ascii(text.as_bytes()), ROOM);
+        let (words, mut room) = (Words::ascii(text.as_bytes()).unwrap(), ROOM);
         tokens.open(1, &classes, &Ahead::new(text.as_bytes(), &words, 0, &mut room), 0) == 1
     }
 

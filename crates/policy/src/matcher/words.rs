@@ -14,16 +14,19 @@ pub(super) struct Words {
 }
 
 impl Words {
-    /// Of a text in ASCII.
-    pub(super) fn ascii(text: &[u8]) -> Self {
-        let (inside, digits) = letters_and_digits(text);
+    /// Of a text in ASCII; otherwise the number of the first block that is not.
+    pub(super) fn ascii(text: &[u8]) -> Result<Self, usize> {
+        let (inside, digits, plain) = letters_and_digits(text, true);
+        if plain < text.len().div_ceil(BLOCK) {
+            return Err(plain);
+        }
         let starts = rising(&inside);
-        Self { inside, starts, digits, len: text.len() }
+        Ok(Self { inside, starts, digits, len: text.len() })
     }
 
     /// Of a folded text with the marks of its characters outside ASCII.
     pub(super) fn mixed(text: &[u8], marks: &Marks) -> Self {
-        let (mut inside, digits) = letters_and_digits(text);
+        let (mut inside, digits, _) = letters_and_digits(text, false);
         inside.iter_mut().zip(&marks.inside).for_each(|(inside, mark)| *inside |= mark);
         let mut starts = rising(&inside);
         starts.iter_mut().zip(&marks.begins).for_each(|(starts, mark)| *starts |= mark);
@@ -180,16 +183,21 @@ impl Marks {
     }
 }
 
-/// By block: which octets are letters of ASCII or digits, and which digits.
-fn letters_and_digits(text: &[u8]) -> (Vec<u64>, Vec<u64>) {
+/// By block: which octets are letters of ASCII or digits, and which digits; and how many blocks there are, before the first one that
+/// is not ASCII if it is to end there.
+fn letters_and_digits(text: &[u8], ascii_only: bool) -> (Vec<u64>, Vec<u64>, usize) {
     let blocks = text.len().div_ceil(BLOCK);
     let (mut inside, mut digits) = (Vec::with_capacity(blocks), Vec::with_capacity(blocks));
-    for block in 0..blocks {
-        let (letters, numbers) = Block::of(text, block).letters_and_digits();
+    for number in 0..blocks {
+        let block = Block::of(text, number);
+        if ascii_only && !block.is_ascii() {
+            return (inside, digits, number);
+        }
+        let (letters, numbers) = block.letters_and_digits();
         inside.push(letters | numbers);
         digits.push(numbers);
     }
-    (inside, digits)
+    (inside, digits, blocks)
 }
 
 /// Where a run of ones begins.
