@@ -278,12 +278,12 @@ impl<'g, 'm> Gatherer<'g, 'm> {
     /// Looks for the identifiers that are wanted.
     fn look_later(&mut self, row: Range<u32>) {
         let wanted = std::mem::take(&mut self.wanted);
-        let ready = self.ready.take();
+        let known = self.ready.take();
         for joined in self.joined(row) {
             if self.is_late(joined.first()) {
                 break;
             }
-            let ready = ready.as_ref().filter(|(number, _)| joined.is_alone() && *number == joined.first());
+            let ready = known.as_ref().filter(|(number, _)| joined.is_alone() && *number == joined.first());
             for lines in self.lines_to_look_at(&joined) {
                 match ready.filter(|(_, text)| lines.len() == text.text().len()) {
                     Some((_, text)) => self.look_later_at(text, 0, &joined, &wanted),
@@ -294,7 +294,7 @@ impl<'g, 'm> Gatherer<'g, 'm> {
                 }
             }
         }
-        self.wanted = wanted;
+        (self.wanted, self.ready) = (wanted, known);
     }
 
     /// Looks for the identifiers that are wanted in a stretch that begins at a place of a text.
@@ -349,10 +349,10 @@ impl<'g, 'm> Gatherer<'g, 'm> {
     }
 
     /// Puts the row's matches in order, drops those inside others or in ignored text, and counts words.
-    fn tidy(&mut self, row: Range<u32>) -> RowWords<'m> {
+    fn tidy(&mut self, row: Range<u32>, ready: Option<(u32, Prepared<'m>)>) -> RowWords<'m> {
         let lists = &self.set.engine.lists;
         let words = match self.row.iter().any(|(list, _)| lists[list].distances) {
-            true => RowWords::new(self.pieces, row),
+            true => RowWords::new(self.pieces, row, ready),
             false => RowWords::default(),
         };
         let mut left_out = LeftOut::new(&self.set.settings, self.pieces);
@@ -370,12 +370,12 @@ impl<'g, 'm> Gatherer<'g, 'm> {
         if self.want() {
             self.look_later(row.clone());
         }
-        self.ready = None;
+        let ready = self.ready.take();
         if self.row.is_empty() {
             return;
         }
         let last = row.end.saturating_sub(1);
-        let words = self.tidy(row);
+        let words = self.tidy(row, ready);
         let engine = &self.set.engine;
         // Only of lists that have a match here: one that is met in every mail must not cost what all policies ask.
         let asked = self.row.iter().flat_map(|(list, _)| &engine.lists[list].nears);

@@ -229,9 +229,14 @@ pub(super) struct RowWords<'m> {
 }
 
 impl<'m> RowWords<'m> {
-    pub(super) fn new(pieces: &Pieces<'m>, row: Range<u32>) -> Self {
+    /// One of the texts may be ready, which is not made ready again.
+    pub(super) fn new(pieces: &Pieces<'m>, row: Range<u32>, mut ready: Option<(u32, Prepared<'m>)>) -> Self {
         let first = row.start;
-        let texts: Vec<Prepared<'m>> = row.map(|number| Prepared::new(pieces.get(number).text)).collect();
+        let text = |number| match ready.take_if(|(known, _)| *known == number) {
+            Some((_, text)) => text,
+            None => Prepared::new(pieces.get(number).text),
+        };
+        let texts: Vec<Prepared<'m>> = row.map(text).collect();
         let mut words = 0u32;
         let last = texts.len().saturating_sub(1);
         let before = texts.iter().enumerate().map(|(place, text)| {
