@@ -58,6 +58,8 @@ pub(crate) fn table(texts: &[Text], only: &str) -> anyhow::Result<()> {
         ("25 identifiers + 20,000 keywords", first(&library), 20_000),
         ("default set", library.clone(), 0),
         ("default set + 2,000 keywords", library.clone(), 2_000),
+        ("whole library, all policies on, + 2,000 keywords", on(library.clone()), 2_000),
+        ("whole library, all policies on, + 20,000 keywords", on(library.clone()), 20_000),
         ("default set and all identifiers + 2,000 keywords", whole.clone(), 2_000),
         ("default set and all identifiers + 20,000 keywords", whole.clone(), 20_000),
         ("whole library, all policies on, and all identifiers + 2,000 keywords", on(whole), 2_000),
