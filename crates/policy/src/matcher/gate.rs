@@ -130,11 +130,7 @@ impl Gate {
     pub(super) fn open_letter(&self, groups: Groups, ahead: &Ahead<'_>, runs: &Runs, offset: u32) -> Groups {
         let run = runs.letters(offset);
         let (eight, beyond) = (ahead.eight(offset as usize), ahead.eight(offset as usize + run));
-        let row = (RUN + 1 + run) * self.class_count + usize::from(self.classes[beyond as usize & 0xFF]);
-        groups
-            & self.initials[eight as usize & 0xFF]
-            & self.first[row][sort((beyond >> 8) as u8)]
-            & self.groups_of(self.by_pairs(eight))
+        self.open_letters(eight, run, beyond, groups & self.initials[eight as usize & 0xFF])
     }
 
     /// Those of the groups whose shapes may begin with the symbol at a place of a block.
@@ -150,12 +146,11 @@ impl Gate {
         self.tokens.open(groups, &self.classes, ahead, offset)
     }
 
-    /// Those of the groups whose shapes may begin with a word of letters only; `beyond` are the octets after it.
+    /// Those of the groups whose shapes may begin with a run of letters only; `beyond` are the octets after it.
     #[inline]
     pub(super) fn open_letters(&self, eight: u64, length: usize, beyond: u64, groups: Groups) -> Groups {
         let class = usize::from(self.classes[beyond as usize & 0xFF]);
         let run = length.min(RUN);
-        // In one step, without a guess: hardly any word gets through.
         self.first[(RUN + 1 + run) * self.class_count + class][sort((beyond >> 8) as u8)]
             & self.groups_of(self.by_pairs(eight))
             & groups

@@ -8,7 +8,7 @@ use super::fold::Class;
 use super::keyword::{KeyChar, Keyword, Part, starts};
 use super::literals::Literals;
 use super::scan::Scan;
-use super::table::{Bitmap, MIX, Table, load, pair_hash, prefix_hash, word_hash};
+use super::table::{Bitmap, MIX, Slots, Table, load, pair_hash, prefix_hash, word_hash};
 use super::{Flow, PatternId, STAR};
 
 /// The lengths of beginnings by which words with an asterisk are looked up.
@@ -24,11 +24,11 @@ pub(super) struct Phrases {
     keywords: Vec<Phrase>,
     /// Keywords of one word (or whose rest the tree does not hold); the first two words of longer ones, so that
     /// common first words cost nothing; from there on, next words by the node before, the gap and the word.
-    roots: Table,
-    pairs: Table,
+    roots: Slots,
+    pairs: Slots,
     /// The hashes of both: one thing to look at for each word.
     known: Bitmap,
-    edges: Table,
+    edges: Slots,
     nodes: Vec<Node>,
     words: Vec<u8>,
     /// Keywords whose first word begins so and goes on with an asterisk.
@@ -36,7 +36,7 @@ pub(super) struct Phrases {
     /// What the first words of these begin with.
     began_by: Vec<Vec<u8>>,
     /// The first two words of keywords that begin with a digit: few, so that processors guess what is asked at each number of a text.
-    numbers: Table,
+    numbers: Bitmap,
     /// Pieces of the keywords that do not begin with a whole word.
     pieces: Literals,
     piece_of: Vec<Piece>,
@@ -572,7 +572,7 @@ impl Builder {
         for (number, node) in self.nodes.iter().enumerate() {
             let (number, hash) = (number as u32, self.hash(node));
             if node.depth < 2 && self.words[node.word.start as usize].is_ascii_digit() {
-                numbers.push((hash, number));
+                numbers.push(hash);
             }
             match node.depth {
                 0 if !node.ends.is_empty() || !node.tails.is_empty() => roots.push((hash, number)),
@@ -584,14 +584,14 @@ impl Builder {
         Phrases {
             keywords,
             known: Bitmap::new(roots.iter().chain(&pairs).map(|(hash, _)| *hash)),
-            roots: Table::new(&roots),
-            pairs: Table::new(&pairs),
-            edges: Table::new(&edges),
+            roots: Slots::new(&roots),
+            pairs: Slots::new(&pairs),
+            edges: Slots::new(&edges),
             nodes: self.nodes,
             words: self.words,
             beginnings: beginnings.map(|(len, entries)| (len, Table::new(entries))).collect(),
             began_by: self.began_by,
-            numbers: Table::new(&numbers),
+            numbers: Bitmap::new(numbers.into_iter()),
             pieces: Literals::new(self.pieces),
             piece_of: self.piece_of,
         }

@@ -96,22 +96,23 @@ impl Scan<'_, '_> {
         let of = |gated: Option<Gated<'_>>, groups: fn(&Gate, Groups) -> Groups| {
             gated.map_or(0, |gated| groups(gated.gate, gated.groups))
         };
+        let letters = of_others.filter(|gated| gated.gate.begin_letters(gated.groups));
+        let symbols: Octets = of_others.iter().flat_map(|gated| gated.gate.symbols(gated.groups)).collect();
+        let plain = of(of_others, Gate::without_digits);
+        let only_near_digits = at_words.is_none() && plain == 0 && symbols.is_empty();
         let mut shapes = Shapes {
             identifiers,
             digits: of_digits,
             others: of_others,
             inner: of(of_digits, Gate::inner_digits),
             least: identifiers.least_digits(asked),
-            plain: of(of_others, Gate::without_digits),
-            letters: of_others.filter(|gated| gated.gate.begin_letters(gated.groups)),
-            symbols: of_others.iter().flat_map(|gated| gated.gate.symbols(gated.groups)).collect(),
-            carry: 0,
-            only_digits: false,
+            plain,
+            letters,
+            symbols,
+            only_digits: only_near_digits && letters.is_none(),
             open: Box::new([0; BLOCK]),
             ends: Ends::new(asked),
         };
-        let only_near_digits = at_words.is_none() && shapes.plain == 0 && shapes.symbols.is_empty();
-        shapes.only_digits = only_near_digits && shapes.letters.is_none();
         let mut before = Before::default();
         for block in 0..self.words.blocks() {
             if block % STRETCH == 0 {
@@ -119,7 +120,6 @@ impl Scan<'_, '_> {
                 self.anchored(block * BLOCK..end.min(self.bytes.len()), &mut anchored)?;
             }
             if only_near_digits && self.words.digits(block) | self.words.digits(block + 1) == 0 {
-                shapes.carry = 0;
                 continue;
             }
             self.block(block, at_words, &mut before, &mut shapes)?;
@@ -167,7 +167,7 @@ impl Scan<'_, '_> {
             let mut room = ROOM;
             let ahead = Ahead::new(self.bytes, self.words, block, &mut room);
             for offset in Ones(self.words.beginnings(block)) {
-                let word = self.word_at(&ahead, block, offset);
+                let word = self.word_at(block, offset, ahead.word_length(offset));
                 self.word(at_words, &mut before, ahead.eight(offset as usize), word)?;
             }
         }
@@ -207,14 +207,11 @@ impl Scan<'_, '_> {
         }
     }
 
-    /// The word that begins at a place of a block.
+    /// The word that begins at a place of a block; its length is what is known of it there.
     #[inline(always)]
-    fn word_at(&self, ahead: &Ahead<'_>, block: usize, offset: u32) -> Range<usize> {
+    fn word_at(&self, block: usize, offset: u32, length: usize) -> Range<usize> {
         let at = block * BLOCK + offset as usize;
-        match ahead.word_length(offset) {
-            BLOCK => at..self.words.end(at),
-            length => at..at + length,
-        }
+        at..if length == BLOCK { self.words.end(at) } else { at + length }
     }
 
     #[inline]
@@ -226,14 +223,14 @@ impl Scan<'_, '_> {
         shapes: &mut Shapes<'_, '_>,
     ) -> Flow {
         let (digits, next) = (self.words.digits(block), self.words.digits(block + 1));
-        let inner = self.inner_digits(shapes, digits);
+        let inner = if shapes.inner == 0 { 0 } else { self.first_digits(block) };
         let symbols = match shapes.symbols.is_empty() {
             true => 0,
             false => Block::of(self.bytes, block).any_of(&shapes.symbols),
         };
         let starts = self.words.beginnings(block);
         let long = long_runs([digits, next], shapes.least);
-        if shapes.only_digits && long | symbols == 0 {
+        if shapes.only_digits && long == 0 {
             return Flow::Continue(());
         }
         let mut room = ROOM;
@@ -318,7 +315,7 @@ impl Scan<'_, '_> {
         }
         for offset in Ones(known) {
             // Of a pair of words that has a number between them, what stands between them tells.
-            let word = self.word_at(ahead, block, offset);
+            let word = self.word_at(block, offset, ahead.word_length(offset));
             self.word(at_words, before, ahead.eight(offset as usize), word)?;
         }
         Flow::Continue(())
@@ -348,9 +345,7 @@ impl Scan<'_, '_> {
                 let opening = at_words.openings.of(eight);
                 may_begin = opening & openings::OTHER != 0
                     || gate.is_some_and(|gate| gate.letters.may_begin(length, beyond as u8));
-                let at = block * BLOCK + offset as usize;
-                let word = at..if length == BLOCK { self.words.end(at) } else { at + length };
-                self.word_with(at_words, opening, before, eight, word)?;
+                self.word_with(at_words, opening, before, eight, self.word_at(block, offset, length))?;
             }
             if may_begin && let Some(gate) = gate {
                 let open = gate.open_letters(eight, length, beyond, shapes.plain);
@@ -360,13 +355,11 @@ impl Scan<'_, '_> {
         ControlFlow::Continue(left)
     }
 
-    /// At which of 64 octets a run of digits begins, if a shape may begin there after a letter.
+    /// At which octets of a block a run of digits begins.
     #[inline]
-    fn inner_digits(&self, shapes: &mut Shapes<'_, '_>, digits: u64) -> u64 {
-        if shapes.inner == 0 {
-            return 0;
-        }
-        let carry = std::mem::replace(&mut shapes.carry, digits >> 63);
+    fn first_digits(&self, block: usize) -> u64 {
+        let digits = self.words.digits(block);
+        let carry = block.checked_sub(1).map_or(0, |before| self.words.digits(before) >> 63);
         digits & !(digits << 1 | carry)
     }
 }
@@ -414,8 +407,6 @@ struct Shapes<'i, 'w> {
     symbols: Octets,
     /// Whether nothing is looked for but what begins with a digit.
     only_digits: bool,
-    /// Whether the last octet was a digit.
-    carry: u64,
     /// By place of a block: those of which a shape may begin there.
     open: Box<[Groups; BLOCK]>,
     ends: Ends<'w>,

@@ -88,6 +88,11 @@ impl Bitmap {
         self.words[self.place(hash)] >> bit(hash) & 1 == 1
     }
 
+    /// Whether no hash is in it: only then it is one word.
+    pub(super) fn is_empty(&self) -> bool {
+        self.words.len() == 1
+    }
+
     #[inline]
     fn place(&self, hash: u64) -> usize {
         (hash >> HIGHEST) as usize & (self.words.len() - 1)
@@ -104,42 +109,58 @@ impl Default for Bitmap {
     }
 }
 
-/// Values by hash; several values may share one hash, and the caller compares what it hashed.
+/// Values by hash, with a bitmap before them.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     bits: Bitmap,
-    slots: Vec<(u64, u32)>,
+    slots: Slots,
 }
 
-const EMPTY: u32 = u32::MAX;
-
 impl Table {
-    /// A table with a bitmap before it.
     pub(super) fn new(entries: &[(u64, u32)]) -> Self {
-        if entries.is_empty() {
-            return Self::default();
-        }
-        let slots = (entries.len() * 2).next_power_of_two().max(4);
-        let bits = Bitmap::new(entries.iter().map(|(hash, _)| *hash));
-        let mut table = Self { bits, slots: vec![(0, EMPTY); slots] };
-        for &(hash, value) in entries {
-            let mut at = table.home(hash);
-            while table.slots[at].1 != EMPTY {
-                at = (at + 1) & (slots - 1);
-            }
-            table.slots[at] = (hash, value);
-        }
-        table
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        Self { bits: Bitmap::new(entries.iter().map(|(hash, _)| *hash)), slots: Slots::new(entries) }
     }
 
     /// Whether the hash may be in the table.
     #[inline]
     pub(super) fn may_have(&self, hash: u64) -> bool {
         self.bits.may_have(hash)
+    }
+
+    /// The values under a hash, in order of insertion.
+    #[inline]
+    pub(super) fn get(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
+        self.slots.get(hash)
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.bits.memory() + self.slots.memory()
+    }
+}
+
+/// Values by hash; several values may share one hash, and the caller compares what it hashed.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    slots: Vec<(u64, u32)>,
+}
+
+const EMPTY: u32 = u32::MAX;
+
+impl Slots {
+    pub(super) fn new(entries: &[(u64, u32)]) -> Self {
+        if entries.is_empty() {
+            return Self::default();
+        }
+        let count = (entries.len() * 2).next_power_of_two().max(4);
+        let mut slots = Self { slots: vec![(0, EMPTY); count] };
+        for &(hash, value) in entries {
+            let mut at = slots.home(hash);
+            while slots.slots[at].1 != EMPTY {
+                at = (at + 1) & (count - 1);
+            }
+            slots.slots[at] = (hash, value);
+        }
+        slots
     }
 
     /// The values under a hash, in order of insertion.
@@ -161,7 +182,7 @@ impl Table {
     }
 
     pub(super) fn memory(&self) -> usize {
-        self.bits.memory() + self.slots.len() * size_of::<(u64, u32)>()
+        self.slots.len() * size_of::<(u64, u32)>()
     }
 
     fn home(&self, hash: u64) -> usize {
