@@ -8,18 +8,21 @@ use store::database::{Database, Dialect};
 /// Share of the disk's size that the journal may take, whatever `max_octets` says.
 const SHARE_OF_DISK_PERCENT: u64 = 80;
 
+/// Share of the disk's size that is enough to have free, whatever `min_free` says: small disks have small files.
+const ENOUGH_FREE_PERCENT: u64 = 2;
+
 /// Bounds of the journal.
 #[derive(Debug, Clone)]
 pub struct JournalOptions {
     /// Octets on disk at which nothing more is taken; never more than 80 % of the disk.
     pub max_octets: u64,
-    /// Nothing more is taken when the disk is this full, by whatever.
-    pub max_disk_percent: u64,
+    /// Nothing more is taken when fewer octets than this are free on the disk, and fewer than 2 % of it.
+    pub min_free: u64,
 }
 
 impl Default for JournalOptions {
     fn default() -> Self {
-        Self { max_octets: 10 << 30, max_disk_percent: 98 }
+        Self { max_octets: 10 << 30, min_free: 1 << 30 }
     }
 }
 
@@ -45,7 +48,7 @@ pub(crate) struct Gauge {
     octets: AtomicU64,
     /// Octets of the disk; nothing is known of a database elsewhere.
     disk: AtomicU64,
-    disk_percent: AtomicU64,
+    free: AtomicU64,
     commits: AtomicU64,
     warned: AtomicBool,
 }
@@ -57,7 +60,7 @@ impl Gauge {
             options,
             octets: AtomicU64::new(0),
             disk: AtomicU64::new(u64::MAX),
-            disk_percent: AtomicU64::new(0),
+            free: AtomicU64::new(u64::MAX),
             commits: AtomicU64::new(0),
             warned: AtomicBool::new(false),
         }
@@ -71,8 +74,7 @@ impl Gauge {
         if database.dialect() == Dialect::Sqlite
             && let Ok(disk) = rustix::fs::statvfs(&self.data)
         {
-            let free = disk.f_bavail.saturating_mul(100).checked_div(disk.f_blocks).unwrap_or(100);
-            self.disk_percent.store(100_u64.saturating_sub(free), Ordering::Relaxed);
+            self.free.store(disk.f_bavail.saturating_mul(disk.f_frsize), Ordering::Relaxed);
             self.disk.store(disk.f_blocks.saturating_mul(disk.f_frsize), Ordering::Relaxed);
         }
         let state = self.state();
@@ -105,11 +107,43 @@ impl Gauge {
 
     pub(crate) fn state(&self) -> JournalState {
         let octets = self.octets.load(Ordering::Relaxed);
-        let share = self.disk.load(Ordering::Relaxed) / 100 * SHARE_OF_DISK_PERCENT;
-        let max_octets = self.options.max_octets.min(share);
-        let full = octets >= max_octets
-            || self.disk_percent.load(Ordering::Relaxed) >= self.options.max_disk_percent;
+        let percent = self.disk.load(Ordering::Relaxed) / 100;
+        let max_octets = self.options.max_octets.min(percent * SHARE_OF_DISK_PERCENT);
+        let enough = self.options.min_free.min(percent * ENOUGH_FREE_PERCENT);
+        let full = octets >= max_octets || self.free.load(Ordering::Relaxed) < enough;
         let warn = full || octets >= max_octets / 10 * 7;
         JournalState { octets, max_octets, full, warn, commits: self.commits.load(Ordering::Relaxed) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on_a_disk_of(octets: u64, free: u64) -> Gauge {
+        let gauge = Gauge::new(Path::new("/"), JournalOptions::default());
+        gauge.disk.store(octets, Ordering::Relaxed);
+        gauge.free.store(free, Ordering::Relaxed);
+        gauge
+    }
+
+    #[test]
+    fn a_large_disk_is_full_when_less_than_a_gibibyte_is_free() {
+        assert!(!on_a_disk_of(4 << 40, 1 << 30).state().full, "some forty times more would be 1 % of it");
+        assert!(on_a_disk_of(4 << 40, (1 << 30) - 1).state().full);
+    }
+
+    #[test]
+    fn a_small_disk_is_full_when_less_than_two_percent_are_free() {
+        assert!(!on_a_disk_of(10_000_000_000, 200_000_000).state().full);
+        assert!(on_a_disk_of(10_000_000_000, 199_999_999).state().full);
+    }
+
+    #[test]
+    fn where_nothing_is_known_of_the_disk_only_the_bound_counts() {
+        let gauge = Gauge::new(Path::new("/"), JournalOptions::default());
+        assert!(!gauge.state().full);
+        gauge.add(10 << 30);
+        assert!(gauge.state().full);
     }
 }
