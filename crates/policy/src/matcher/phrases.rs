@@ -37,9 +37,45 @@ pub(super) struct Phrases {
     began_by: Vec<Vec<u8>>,
     /// The first two words of keywords that begin with a digit: few, so that processors guess what is asked at each number of a text.
     numbers: Bitmap,
+    number_heads: Heads,
     /// Pieces of the keywords that do not begin with a whole word.
     pieces: Literals,
     piece_of: Vec<Piece>,
+}
+
+/// The first two octets of words that begin with a digit: of the first its lower half.
+#[derive(Debug)]
+struct Heads([u64; 64]);
+
+impl Default for Heads {
+    fn default() -> Self {
+        Self([0; 64])
+    }
+}
+
+impl Heads {
+    fn add(&mut self, word: &[u8]) {
+        // Behind a word of one octet stands anything but a digit.
+        let may_follow = |octet: &u8| match word.get(1) {
+            Some(second) => octet.eq_ignore_ascii_case(second),
+            None => !octet.is_ascii_digit(),
+        };
+        for octet in (0..=u8::MAX).filter(may_follow) {
+            let place = Self::place(u64::from(word[0]) | u64::from(octet) << 8);
+            self.0[place / 64] |= 1 << (place % 64);
+        }
+    }
+
+    #[inline]
+    fn may_have(&self, eight: u64) -> bool {
+        let place = Self::place(eight);
+        self.0[place / 64] >> (place % 64) & 1 == 1
+    }
+
+    #[inline]
+    fn place(eight: u64) -> usize {
+        (eight & 0x0F | eight >> 4 & 0xFF0) as usize
+    }
 }
 
 /// A keyword made ready.
@@ -123,8 +159,13 @@ impl Phrases {
         !self.numbers.is_empty()
     }
 
-    /// Whether a word of this length that begins with these octets, the first a digit, may be such a word. A word of 64 octets stands
-    /// for any longer one.
+    /// Whether a word that begins with these octets, the first a digit, may be such a word.
+    #[inline]
+    pub(super) fn knows_head(&self, eight: u64) -> bool {
+        self.number_heads.may_have(eight)
+    }
+
+    /// Whether one of this length may, too. A word of 64 octets stands for any longer one.
     #[inline]
     pub(super) fn knows_number(&self, eight: u64, length: usize) -> bool {
         length >= 64 || self.numbers.may_have(word_hash(eight, length))
@@ -568,11 +609,12 @@ impl Builder {
         let beginnings =
             BEGINNINGS.into_iter().zip(&self.beginnings).filter(|(_, entries)| !entries.is_empty());
         let (mut roots, mut pairs, mut edges) = (Vec::new(), Vec::new(), Vec::new());
-        let mut numbers = Vec::new();
+        let (mut numbers, mut number_heads) = (Vec::new(), Heads::default());
         for (number, node) in self.nodes.iter().enumerate() {
             let (number, hash) = (number as u32, self.hash(node));
             if node.depth < 2 && self.words[node.word.start as usize].is_ascii_digit() {
                 numbers.push(hash);
+                number_heads.add(&self.words[node.word.start as usize..node.word.end as usize]);
             }
             match node.depth {
                 0 if !node.ends.is_empty() || !node.tails.is_empty() => roots.push((hash, number)),
@@ -592,6 +634,7 @@ impl Builder {
             beginnings: beginnings.map(|(len, entries)| (len, Table::new(entries))).collect(),
             began_by: self.began_by,
             numbers: Bitmap::new(numbers.into_iter()),
+            number_heads,
             pieces: Literals::new(self.pieces),
             piece_of: self.piece_of,
         }

@@ -309,8 +309,11 @@ impl Scan<'_, '_> {
             known = starts;
         } else if at_words.phrases.has_numbers() {
             for offset in Ones(starts & digits) {
-                let (eight, length) = (ahead.eight(offset as usize), ahead.word_length(offset));
-                known |= u64::from(at_words.phrases.knows_number(eight, length)) << offset;
+                let eight = ahead.eight(offset as usize);
+                if at_words.phrases.knows_head(eight) {
+                    let known_number = at_words.phrases.knows_number(eight, ahead.word_length(offset));
+                    known |= u64::from(known_number) << offset;
+                }
             }
         }
         for offset in Ones(known) {

@@ -20,7 +20,8 @@ impl Set {
 /// Where the states of an automaton lead.
 pub(super) struct Steps<'a> {
     pub(super) automata: &'a Automata,
-    /// By state: the next ones with a letter, with a letter or digit, with any other octet, and with any that is no digit.
+    /// By state: the next ones with a digit, with a letter, with one of these, with any other octet, and with any that is no digit.
+    pub(super) digits: Vec<Vec<u16>>,
     pub(super) letters: Vec<Vec<u16>>,
     pub(super) in_word: Vec<Vec<u16>>,
     pub(super) outside: Vec<Vec<u16>>,
@@ -46,6 +47,7 @@ impl<'a> Steps<'a> {
         };
         Self {
             automata,
+            digits: next(&paths.digits),
             letters: next(&paths.letters),
             in_word: next(&paths.alphanumeric),
             outside: next(&paths.symbols),

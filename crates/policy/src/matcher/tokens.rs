@@ -1,5 +1,5 @@
-//! Tells by how long the first words from a place on are, and which octets stand after them, which groups of shapes may begin
-//! there. It may say yes in vain, never no in error.
+//! Tells by how long the first words from a place on are, whether they begin with digits, and which octets stand after them, which
+//! groups of shapes may begin there. It may say yes in vain, never no in error.
 //!
 //! A token is a longest run of letters and digits, or one other octet; between two tokens stands one octet of any sort.
 
@@ -12,6 +12,8 @@ use super::steps::{Set, Steps};
 const TOKENS: usize = 4;
 /// Tokens of this length and longer ones pass.
 const LONGEST: usize = 40;
+/// Lengths of tokens that begin with a digit, and of others.
+const LENGTHS: usize = 2 * (LONGEST + 1);
 /// Sets of states larger than this are not followed: whatever follows passes.
 const MOST_STATES: usize = 4096;
 
@@ -21,7 +23,7 @@ pub(super) struct Tokens {
     class_count: usize,
 }
 
-/// What a token of a length and the octet after it leave open.
+/// What a token of a sort and length and the octet after it leave open.
 #[derive(Debug, Clone, Copy, Default)]
 struct Open {
     /// Those of which a shape may go on, or has ended.
@@ -33,8 +35,10 @@ struct Open {
 impl Tokens {
     pub(super) fn new(class_count: usize) -> Self {
         let table = || {
-            let mut table = vec![Open::default(); (LONGEST + 1) * class_count];
-            table[LONGEST * class_count..].fill(Open { may_be: Groups::MAX, ended: Groups::MAX });
+            let mut table = vec![Open::default(); LENGTHS * class_count];
+            for some in table.chunks_mut((LONGEST + 1) * class_count) {
+                some[LONGEST * class_count..].fill(Open { may_be: Groups::MAX, ended: Groups::MAX });
+            }
             table
         };
         Self { tables: std::array::from_fn(|_| table()), class_count }
@@ -48,11 +52,13 @@ impl Tokens {
         for two in self.tables.as_chunks::<2>().0 {
             // Two at a time, without a guess between them. Behind the octets that are looked at all tokens are long.
             for table in two {
+                let digit = ahead.octet(offset as usize + place).is_ascii_digit();
                 let rest = edges >> place >> 1 | 1 << 63;
                 let length = rest.trailing_zeros() as usize + 1;
                 place = (place + length).min(63);
                 let class = usize::from(classes[usize::from(ahead.octet(offset as usize + place))]);
-                let open = table[length.min(LONGEST) * self.class_count + class];
+                let row = length.min(LONGEST) + if digit { LONGEST + 1 } else { 0 };
+                let open = table[row * self.class_count + class];
                 may_be &= open.may_be;
                 ended |= may_be & open.ended;
                 place = (place + 1).min(63);
@@ -100,9 +106,32 @@ struct Class {
 /// Fills the table of a token that begins in these states; gives those in which the next one begins.
 fn fill(steps: &Steps<'_>, starts: &Set, table: &mut [Open], classes: &[Class], group: Groups) -> Set {
     let mut begin_next = steps.none();
-    // Of one octet outside words.
-    let mut symbol = steps.after(starts, &steps.outside);
-    let mut word = steps.after(starts, &steps.in_word);
+    // One octet outside words, or a word that begins with a letter.
+    let (others, digits) = table.split_at_mut(table.len() / 2);
+    let (symbol, word) = (steps.after(starts, &steps.outside), steps.after(starts, &steps.letters));
+    fill_sort(steps, word, symbol, others, classes, group, &mut begin_next);
+    fill_sort(
+        steps,
+        steps.after(starts, &steps.digits),
+        steps.none(),
+        digits,
+        classes,
+        group,
+        &mut begin_next,
+    );
+    begin_next
+}
+
+/// Fills what belongs to tokens of one sort, of which the first octet led to these states.
+fn fill_sort(
+    steps: &Steps<'_>,
+    mut word: Set,
+    mut symbol: Set,
+    table: &mut [Open],
+    classes: &[Class],
+    group: Groups,
+    begin_next: &mut Set,
+) {
     // A shape may have ended within the word.
     let mut loose = false;
     for row in table.chunks_mut(classes.len()).take(LONGEST).skip(1) {
@@ -124,14 +153,13 @@ fn fill(steps: &Steps<'_>, starts: &Set, table: &mut [Open], classes: &[Class], 
             open.may_be |= if goes_on || ended { group } else { 0 };
             open.ended |= if ended { group } else { 0 };
         }
-        steps.add_after(&word, &steps.outside, &mut begin_next);
-        steps.add_after(&symbol, &steps.outside, &mut begin_next);
-        steps.add_after(&symbol, &steps.in_word, &mut begin_next);
+        steps.add_after(&word, &steps.outside, begin_next);
+        steps.add_after(&symbol, &steps.outside, begin_next);
+        steps.add_after(&symbol, &steps.in_word, begin_next);
         loose |= word.all.iter().any(|state| steps.loose[usize::from(*state)]);
         word = steps.after(&word, &steps.in_word);
         symbol = steps.none();
     }
-    begin_next
 }
 
 #[cfg(test)]
@@ -174,8 +202,8 @@ mod tests {
             ),
             (
                 r"\d{3}~\d{3}~\d{3}~?MVA",
-                &["123 456 789 MVA", "123456789MVA", "123 - 456.789"],
-                &["123 [4", "123 4567"],
+                &["123 456 789 MVA", "123456789MVA", "123 - 456.789 MVA"],
+                &["123 [4", "123 4567", "123.456] 789", "123 - 456.789"],
             ),
             (
                 r"[0-9a-f]{32}-us\d",
