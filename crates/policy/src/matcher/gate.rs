@@ -25,8 +25,9 @@ pub(super) const SECOND: usize = u16::BITS as usize;
 pub(super) const SORTS: usize = 8;
 /// So many octets have no digit where no word of a block has one: those of the next block.
 pub(super) const PLAIN: usize = 64;
-/// Above all numbers of two digits.
+/// Numbers of two digits; behind them what says that there is only one.
 const NO_DIGITS: usize = 128;
+const ONE_DIGIT: usize = 100;
 /// Pairs of seven-bit octets.
 const PAIRS: usize = 1 << 14;
 /// Sets of states larger than this are not followed: the pair passes.
@@ -41,12 +42,11 @@ pub(super) struct Gate {
     /// Octets that no automaton tells apart have one class.
     classes: [u8; 256],
     class_count: usize,
-    /// By kind (digits, letters), length of the run, class of the octet after it, and sort of the octet after that.
-    first: Vec<[Groups; SORTS]>,
-    /// By length of a run of digits, class of the one octet after it, and length of the next run of digits.
-    second: Vec<Groups>,
-    /// By the first and by the next two digits, and where there are not two.
-    digits: Box<[[Groups; 2 * NO_DIGITS]; 2]>,
+    /// By length of a run of digits, and of one of letters, and by class of the octet after it.
+    after_digits: Vec<AfterDigits>,
+    after_letters: Vec<[Groups; SORTS]>,
+    /// By the first two digits, and where there are not two.
+    digits: Box<[Groups; NO_DIGITS]>,
     /// By the first octet.
     initials: Box<[Groups; 256]>,
     /// Those that may begin with a letter.
@@ -63,6 +63,19 @@ pub(super) struct Gate {
     pub(super) letters: Letters,
 }
 
+/// What may follow a run of digits and one octet.
+#[derive(Clone)]
+struct AfterDigits {
+    /// By sort of the octet after that.
+    sorts: [Groups; SORTS],
+    /// By length of the next run of digits.
+    seconds: [Groups; SECOND + 1],
+}
+
+impl AfterDigits {
+    const NONE: Self = Self { sorts: [0; SORTS], seconds: [0; SECOND + 1] };
+}
+
 impl Gate {
     /// A gate before groups, which are known by their place.
     pub(super) fn new(groups: &[Group]) -> Self {
@@ -77,9 +90,9 @@ impl Gate {
             of_kinds: Box::new(std::array::from_fn(of_kinds)),
             classes,
             class_count: count,
-            first: vec![[0; SORTS]; 2 * (RUN + 1) * count],
-            second: vec![0; (RUN + 1) * count * (SECOND + 1)],
-            digits: Box::new([[0; 2 * NO_DIGITS]; 2]),
+            after_digits: vec![AfterDigits::NONE; (RUN + 1) * count],
+            after_letters: vec![[0; SORTS]; (RUN + 1) * count],
+            digits: Box::new([0; NO_DIGITS]),
             initials: Box::new([0; 256]),
             begin_letters: 0,
             symbols: Vec::new(),
@@ -115,14 +128,13 @@ impl Gate {
     pub(super) fn open_digits(&self, groups: Groups, ahead: &Ahead<'_>, runs: &Runs, offset: u32) -> Groups {
         let (run, all) = runs.digits(offset);
         let (eight, beyond) = (ahead.eight(offset as usize), ahead.eight(offset as usize + run));
-        let row = run * self.class_count + usize::from(self.classes[beyond as usize & 0xFF]);
+        let after =
+            &self.after_digits[run * self.class_count + usize::from(self.classes[beyond as usize & 0xFF])];
         let second = ((all >> run >> 1) as u16).trailing_ones() as usize;
-        let [one, other] = two_by_two(eight, run);
         groups
-            & self.first[row][sort((beyond >> 8) as u8)]
-            & self.digits[0][one]
-            & self.digits[1][other]
-            & self.second[row * (SECOND + 1) + second]
+            & after.sorts[sort((beyond >> 8) as u8)]
+            & self.digits[first_two(eight, run) % NO_DIGITS]
+            & after.seconds[second]
     }
 
     /// Those of the groups whose shapes may begin with the letter at a place of a block.
@@ -151,7 +163,7 @@ impl Gate {
     pub(super) fn open_letters(&self, eight: u64, length: usize, beyond: u64, groups: Groups) -> Groups {
         let class = usize::from(self.classes[beyond as usize & 0xFF]);
         let run = length.min(RUN);
-        self.first[(RUN + 1 + run) * self.class_count + class][sort((beyond >> 8) as u8)]
+        self.after_letters[run * self.class_count + class][sort((beyond >> 8) as u8)]
             & self.groups_of(self.by_pairs(eight))
             & groups
     }
@@ -196,8 +208,8 @@ impl Gate {
     pub(super) fn memory(&self) -> usize {
         size_of_val(&*self.pairs)
             + size_of_val(&*self.of_kinds)
-            + size_of_val(&*self.first)
-            + size_of_val(&*self.second)
+            + size_of_val(&*self.after_digits)
+            + size_of_val(&*self.after_letters)
             + size_of_val(&*self.digits)
             + self.tokens.memory()
             + self.letters.memory()
@@ -205,16 +217,12 @@ impl Gate {
     }
 }
 
-/// The numbers that the first and the next two octets are; [`NO_DIGITS`] or more where a run of digits ends before.
+/// The number that the first two octets are; [`ONE_DIGIT`] where a run of digits ends before the second.
 #[inline]
-fn two_by_two(eight: u64, run: usize) -> [usize; 2] {
-    const ENDED: [u64; 5] = {
-        let (one, other) = (NO_DIGITS as u64, (NO_DIGITS as u64) << 16);
-        [one | other, one | other, other, other, 0]
-    };
+fn first_two(eight: u64, run: usize) -> usize {
     // In one step: processors would guess a branch wrong as often as right.
-    let numbers = (((eight & 0x0F0F_0F0F) * 0x0A01) >> 8) & 0x007F_007F | ENDED[run.min(4)];
-    [numbers as usize & 0xFF, (numbers >> 16) as usize & 0xFF]
+    let only_one = if run < 2 { ONE_DIGIT } else { 0 };
+    ((eight & 0x0F) * 10 + (eight >> 8 & 0x0F)) as usize % NO_DIGITS | only_one
 }
 
 /// What sort of octet it is, below [`SORTS`].
@@ -303,7 +311,7 @@ impl Gate {
     }
 
     fn add_runs(&mut self, paths: &Paths<'_>, members: &[Vec<u8>]) {
-        for (kind, classes) in [&paths.digits, &paths.letters].into_iter().enumerate() {
+        for (digits, classes) in [(true, &paths.digits), (false, &paths.letters)] {
             let mut states = paths.start();
             // A shape may have ended within the run.
             let mut loose = false;
@@ -318,11 +326,13 @@ impl Gate {
                     .collect();
                 for (class, members) in members.iter().enumerate() {
                     for own in paths.classes(members) {
-                        let row = &mut self.first[(kind * (RUN + 1) + run) * self.class_count + class];
-                        admit(row, &beyond[own].sorts, paths.group);
-                        if kind == 0 {
-                            let place = (run * self.class_count + class) * (SECOND + 1);
-                            admit(&mut self.second[place..place + SECOND], &beyond[own].seconds, paths.group);
+                        let (row, beyond) = (run * self.class_count + class, &beyond[own]);
+                        if digits {
+                            let after = &mut self.after_digits[row];
+                            admit(&mut after.sorts, &beyond.sorts, paths.group);
+                            admit(&mut after.seconds[..SECOND], &beyond.seconds, paths.group);
+                        } else {
+                            admit(&mut self.after_letters[row], &beyond.sorts, paths.group);
                         }
                     }
                 }
@@ -333,19 +343,14 @@ impl Gate {
 
     /// No shape has ended after two digits.
     fn add_digits(&mut self, paths: &Paths<'_>) {
-        let mut states = paths.start();
-        for by_digits in self.digits.iter_mut() {
-            let mut next = BTreeSet::new();
-            for (index, open) in by_digits[..100].iter_mut().enumerate() {
-                let digit = |value: usize| paths.class(b'0' + value as u8);
-                let one = paths.after(&states, &[digit(index / 10)]);
-                let two = paths.after(&one, &[digit(index % 10)]);
-                if !two.is_empty() || paths.fits(&one) {
-                    *open |= paths.group;
-                }
-                next.extend(two);
+        let states = paths.start();
+        for (index, open) in self.digits[..100].iter_mut().enumerate() {
+            let digit = |value: usize| paths.class(b'0' + value as u8);
+            let one = paths.after(&states, &[digit(index / 10)]);
+            let two = paths.after(&one, &[digit(index % 10)]);
+            if !two.is_empty() || paths.fits(&one) {
+                *open |= paths.group;
             }
-            states = next.into_iter().collect();
         }
     }
 
@@ -378,19 +383,15 @@ impl Gate {
 
     /// Runs too long for the tables pass, and digits that nothing but one octet parts from no digit.
     fn pass_the_longest(&mut self) {
-        for kind in 0..2 {
-            let row = (kind * (RUN + 1) + RUN) * self.class_count;
-            self.first[row..row + self.class_count].fill([Groups::MAX; SORTS]);
+        let longest = RUN * self.class_count;
+        self.after_letters[longest..].fill([Groups::MAX; SORTS]);
+        for after in &mut self.after_digits {
+            after.seconds[0] = Groups::MAX;
+            after.seconds[SECOND] = Groups::MAX;
         }
-        for seconds in self.second.chunks_mut(SECOND + 1) {
-            seconds[0] = Groups::MAX;
-            seconds[SECOND] = Groups::MAX;
-        }
-        let row = RUN * self.class_count * (SECOND + 1);
-        self.second[row..].fill(Groups::MAX);
-        for by_digits in self.digits.iter_mut() {
-            by_digits[NO_DIGITS..].fill(Groups::MAX);
-        }
+        self.after_digits[longest..]
+            .fill(AfterDigits { sorts: [Groups::MAX; SORTS], seconds: [Groups::MAX; SECOND + 1] });
+        self.digits[ONE_DIGIT..].fill(Groups::MAX);
     }
 }
 
