@@ -1,0 +1,307 @@
+//! Text whose direction is said apart from it, by a style, a default or a section: numbers are read as they are stored and as they stand.
+//!
+//! What programs show was looked at in LibreOffice 7.4.7 (PDF export) for every row; where Word differs, the row says so.
+
+#![allow(clippy::unwrap_used)]
+
+use std::io::{Cursor, Write};
+use std::time::{Duration, Instant};
+
+use content::documents::InProcess;
+use content::{How, Kind, Limits, Opened, Reason, open_file};
+use zip::write::SimpleFileOptions;
+
+/// Two groups of a number: what stands from right to left is shown the other way round.
+const STORED: &str = "1111 2222";
+const SHOWN: &str = "2222 1111";
+
+fn package(files: &[(&str, String)]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, text) in files {
+        archive.start_file(*name, SimpleFileOptions::default()).unwrap();
+        archive.write_all(text.as_bytes()).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+fn opened<R>(octets: &[u8], look: impl FnOnce(&Opened<'_>) -> R) -> R {
+    let limits = Limits::default();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let how = How { limits: &limits, deadline, documents: &InProcess, passwords: &[], digests: false };
+    look(&open_file("document", octets, &how))
+}
+
+/// Whether the numbers are read the other way round too. They are always read as they are stored, and never a finding.
+#[track_caller]
+fn is_turned(octets: &[u8], what: &str) -> bool {
+    opened(octets, |opened| {
+        assert_eq!(opened.unscannable, [], "{what}");
+        assert_eq!(opened.ambiguous, [], "{what}: honest text of the Near East is no finding");
+        let shown = [Kind::Text, Kind::Note];
+        let texts: Vec<&str> = opened
+            .segments
+            .iter()
+            .filter(|segment| shown.contains(&segment.kind))
+            .map(|segment| segment.text.as_ref())
+            .collect();
+        assert!(texts.iter().any(|text| text.contains(STORED)), "{what}: {texts:?}");
+        texts.iter().any(|text| text.contains(SHOWN))
+    })
+}
+
+#[track_caller]
+fn each_is_turned<T>(rows: &[(&str, T, bool)], octets: impl Fn(&T) -> Vec<u8>) {
+    for (what, row, turned) in rows {
+        assert_eq!(is_turned(&octets(row), what), *turned, "{what}");
+    }
+}
+
+// ---- Word
+
+const TYPES: &str = "<Types><Default Extension='xml' ContentType='application/xml'/></Types>";
+
+fn word(styles: &str, body: &str) -> Vec<u8> {
+    package(&[
+        ("[Content_Types].xml", TYPES.to_owned()),
+        ("word/document.xml", format!("<w:document><w:body>{body}</w:body></w:document>")),
+        // Behind the document, as they may stand.
+        ("word/styles.xml", format!("<w:styles>{styles}</w:styles>")),
+    ])
+}
+
+fn paragraph(properties: &str, run: &str) -> String {
+    format!("<w:p><w:pPr>{properties}</w:pPr><w:r><w:rPr>{run}</w:rPr><w:t>{STORED}</w:t></w:r></w:p>")
+}
+
+fn style(kind: &str, id: &str, says: &str) -> String {
+    format!("<w:style w:type='{kind}' w:styleId='{id}'>{says}</w:style>")
+}
+
+const BIDI: &str = "<w:pPr><w:bidi/></w:pPr>";
+const NOT_BIDI: &str = "<w:pPr><w:bidi w:val='0'/></w:pPr>";
+const RTL: &str = "<w:rPr><w:rtl/></w:rPr>";
+
+#[test]
+fn a_word_paragraph_runs_as_its_style_says() {
+    let named = |id: &str| paragraph(&format!("<w:pStyle w:val='{id}'/>"), "");
+    let a = style("paragraph", "A", BIDI);
+    let based = |on: &str, says: &str| format!("<w:basedOn w:val='{on}'/>{says}");
+    let normal =
+        |says: &str| format!("<w:style w:type='paragraph' w:default='1' w:styleId='N'>{says}</w:style>");
+    let bare = format!("<w:p><w:r><w:t>{STORED}</w:t></w:r></w:p>");
+    let default = |says: &str| format!("<w:docDefaults><w:pPrDefault>{says}</w:pPrDefault></w:docDefaults>");
+    each_is_turned(
+        &[
+            ("its style", (a.clone(), named("A")), true),
+            ("a style that it does not have", (a.clone(), named("B")), false),
+            (
+                "one that the style is based on",
+                (a.clone() + &style("paragraph", "B", &based("A", "")), named("B")),
+                true,
+            ),
+            (
+                "one that is defined behind it",
+                (style("paragraph", "B", &based("A", "")) + &a, named("B")),
+                true,
+            ),
+            (
+                "a style that takes it back",
+                (a.clone() + &style("paragraph", "B", &based("A", NOT_BIDI)), named("B")),
+                false,
+            ),
+            (
+                "a paragraph that takes it back",
+                (a.clone(), paragraph("<w:pStyle w:val='A'/><w:bidi w:val='0'/>", "")),
+                false,
+            ),
+            // LibreOffice does not survive this one.
+            (
+                "a circle of styles",
+                (
+                    style("paragraph", "A", &based("B", BIDI)) + &style("paragraph", "B", &based("A", "")),
+                    named("B"),
+                ),
+                true,
+            ),
+            ("the style of those that name none", (normal(BIDI), bare.clone()), true),
+            ("the same, of one that names a style that is not there", (normal(BIDI), named("?")), true),
+            (
+                "the same, of one that names another",
+                (normal(BIDI) + &style("paragraph", "B", ""), named("B")),
+                false,
+            ),
+            ("the document's defaults", (default(BIDI), bare.clone()), true),
+            (
+                "the same under a style that says nothing",
+                (default(BIDI) + &style("paragraph", "B", ""), named("B")),
+                true,
+            ),
+            ("a style over the defaults", (default(BIDI) + &normal(NOT_BIDI), bare.clone()), false),
+            (
+                "a line behind a break",
+                (
+                    a.clone(),
+                    format!(
+                        "<w:p><w:pPr><w:pStyle w:val='A'/></w:pPr><w:r><w:br/><w:t>{STORED}</w:t></w:r></w:p>"
+                    ),
+                ),
+                true,
+            ),
+            (
+                "what it was before it was changed",
+                (
+                    a.clone(),
+                    paragraph("<w:pPrChange><w:pPr><w:pStyle w:val='A'/><w:bidi/></w:pPr></w:pPrChange>", ""),
+                ),
+                false,
+            ),
+        ],
+        |(styles, body)| word(styles, body),
+    );
+}
+
+/// In Word; LibreOffice 7.4 orders numbers by the paragraph alone.
+#[test]
+fn a_word_run_runs_as_its_style_says() {
+    let run = |says: &str| paragraph("", says);
+    let a = style("character", "A", RTL);
+    each_is_turned(
+        &[
+            ("its style", (a.clone(), run("<w:rStyle w:val='A'/>")), true),
+            (
+                "one that the style is based on",
+                (
+                    a.clone() + &style("character", "B", "<w:basedOn w:val='A'/>"),
+                    run("<w:rStyle w:val='B'/>"),
+                ),
+                true,
+            ),
+            ("a run that takes it back", (a.clone(), run("<w:rStyle w:val='A'/><w:rtl w:val='0'/>")), false),
+            (
+                "the style of its paragraph",
+                (style("paragraph", "P", RTL), paragraph("<w:pStyle w:val='P'/>", "")),
+                true,
+            ),
+            (
+                "the document's defaults",
+                (format!("<w:docDefaults><w:rPrDefault>{RTL}</w:rPrDefault></w:docDefaults>"), run("")),
+                true,
+            ),
+            (
+                "a run that was another way",
+                (String::new(), run("<w:rPrChange><w:rPr><w:rtl/></w:rPr></w:rPrChange>")),
+                false,
+            ),
+            (
+                "a run that was another way and is so now",
+                (String::new(), run("<w:rtl/><w:rPrChange><w:rPr><w:rtl w:val='0'/></w:rPr></w:rPrChange>")),
+                true,
+            ),
+        ],
+        |(styles, body)| word(styles, body),
+    );
+}
+
+#[test]
+fn cells_of_word_run_as_the_style_of_their_table_says() {
+    let table = |says: &str, paragraph: &str| {
+        format!("<w:tbl><w:tblPr>{says}</w:tblPr><w:tr><w:tc>{paragraph}</w:tc></w:tr></w:tbl>")
+    };
+    let a = style("table", "A", BIDI);
+    let first_row = style("table", "A", &format!("<w:tblStylePr w:type='firstRow'>{BIDI}</w:tblStylePr>"));
+    let named = "<w:tblStyle w:val='A'/>";
+    let no = paragraph("<w:bidi w:val='0'/>", "");
+    each_is_turned(
+        &[
+            ("its style", (a.clone(), table(named, &paragraph("", ""))), true),
+            ("its style, for the first row", (first_row, table(named, &paragraph("", ""))), true),
+            ("a table without it", (a.clone(), table("", &paragraph("", ""))), false),
+            ("text behind the table", (a.clone(), table(named, "") + &paragraph("", "")), false),
+            ("a paragraph that takes it back", (a, table(named, &no)), false),
+        ],
+        |(styles, body)| word(styles, body),
+    );
+}
+
+/// LibreOffice does so; to Word it is the order of columns.
+#[test]
+fn paragraphs_of_word_that_say_nothing_run_as_their_section_does() {
+    let section = "<w:sectPr><w:bidi/></w:sectPr>";
+    let ends = |says: &str| format!("<w:p><w:pPr>{says}</w:pPr></w:p>");
+    let text = paragraph("", "");
+    each_is_turned(
+        &[
+            ("the last section", text.clone() + section, true),
+            ("an earlier one", text.clone() + &ends(section) + &ends(""), true),
+            ("another one", ends(section) + &text, false),
+            (
+                "one that was so",
+                format!("{text}<w:sectPr><w:sectPrChange>{section}</w:sectPrChange></w:sectPr>"),
+                false,
+            ),
+            ("a paragraph that says otherwise", paragraph("<w:bidi w:val='0'/>", "") + section, false),
+            (
+                "a language from right to left",
+                paragraph("", "<w:lang w:bidi='ar-SA'/>") + "<w:sectPr/>",
+                false,
+            ),
+        ],
+        |body| word("", body),
+    );
+    let header = |section: &str| {
+        package(&[
+            ("[Content_Types].xml", TYPES.to_owned()),
+            ("word/document.xml", format!("<w:document>{section}</w:document>")),
+            ("word/header1.xml", format!("<w:hdr>{text}</w:hdr>")),
+        ])
+    };
+    assert!(is_turned(&header(section), "a header"));
+    assert!(!is_turned(&header("<w:sectPr/>"), "a header"));
+}
+
+#[test]
+fn word_documents_of_2003_have_their_styles_in_them() {
+    let document = |styles: &str, body: &str| {
+        format!("<?xml version='1.0'?><w:wordDocument xmlns:w='http://schemas.microsoft.com/office/word/2003/wordml'><w:styles>{styles}</w:styles><w:body>{body}</w:body></w:wordDocument>").into_bytes()
+    };
+    let named = paragraph("<w:pStyle w:val='A'/>", "");
+    each_is_turned(
+        &[("its style", style("paragraph", "A", BIDI), true), ("none", style("paragraph", "B", BIDI), false)],
+        |styles| document(styles, &named),
+    );
+}
+
+#[test]
+fn a_word_style_hides_what_the_one_does_that_it_is_based_on() {
+    let hides = "<w:rPr><w:vanish/></w:rPr>";
+    let styles = style("character", "A", hides) + &style("character", "B", "<w:basedOn w:val='A'/>");
+    let run = |says: &str, text: &str| format!("<w:r><w:rPr>{says}</w:rPr><w:t>{text}</w:t></w:r>");
+    let noise = run("<w:rStyle w:val='B'/>", "0");
+    let body = format!("<w:p>{}{noise}{}</w:p>", run("", "4111"), run("", "2222"));
+    opened(&word(&styles, &body), |opened| {
+        assert!(opened.segments.iter().any(|segment| segment.text.contains("41112222")), "{opened:?}");
+    });
+}
+
+#[test]
+fn styles_beyond_the_bound_are_a_finding() {
+    let many: String = (0..100_001).map(|at| format!("<w:style w:styleId='s{at}'/>")).collect();
+    opened(&word(&many, &paragraph("", "")), |opened| {
+        let reasons: Vec<Reason> = opened.unscannable.iter().map(|found| found.reason.clone()).collect();
+        assert_eq!(reasons, [Reason::TooBig]);
+    });
+}
+
+#[test]
+fn long_chains_of_styles_are_followed_once() {
+    let chain = |count: usize| -> Vec<u8> {
+        let one =
+            |at: usize| style("paragraph", &format!("s{at}"), &format!("<w:basedOn w:val='s{}'/>", at + 1));
+        let styles: String = (0..count).map(one).collect();
+        word(
+            &(styles + &style("paragraph", &format!("s{count}"), BIDI)),
+            &paragraph("<w:pStyle w:val='s0'/>", ""),
+        )
+    };
+    assert!(is_turned(&chain(50_000), "fifty thousand styles"));
+}
