@@ -305,3 +305,73 @@ fn long_chains_of_styles_are_followed_once() {
     };
     assert!(is_turned(&chain(50_000), "fifty thousand styles"));
 }
+
+// ---- RTF
+
+fn rtf(sheet: &str, body: &str) -> Vec<u8> {
+    format!("{{\\rtf1\\ansi{{\\fonttbl{{\\f0 Arial;}}}}{{\\stylesheet{sheet}}}{body}}}").into_bytes()
+}
+
+#[test]
+fn an_rtf_paragraph_runs_as_it_says_or_its_style_does() {
+    let pard = |says: &str| format!("\\pard\\plain{says} {STORED}\\par");
+    let sheet = "{\\s0 N;}{\\s1\\rtlpar A;}{\\s2\\sbasedon1 B;}{\\s3\\sbasedon1\\ltrpar C;}";
+    each_is_turned(
+        &[
+            ("itself", ("", pard("\\rtlpar")), true),
+            ("nothing", ("", pard("")), false),
+            ("itself, and takes it back", ("", pard("\\rtlpar\\ltrpar")), false),
+            ("the one before it", ("", format!("\\pard\\rtlpar x\\par {STORED}\\par")), true),
+            ("the one before it, reset", ("", pard("\\rtlpar x\\par\\pard")), false),
+            // Word: a paragraph is what it is at its end.
+            ("itself, behind its text", ("", format!("\\pard {STORED}\\rtlpar\\par")), true),
+            ("itself, up to the end of the document", ("", format!("\\rtlpar {STORED}")), true),
+            ("itself, behind a break", ("", format!("\\rtlpar x\\line {STORED}\\line y\\par")), true),
+            ("its style", (sheet, pard("\\s1")), true),
+            ("one that the style is based on", (sheet, pard("\\s2")), true),
+            (
+                "one that is defined behind it",
+                ("{\\s2\\sbasedon1 B;}{\\s1{\\*\\keycode x}\\rtlpar A;}", pard("\\s2")),
+                true,
+            ),
+            ("a style that takes it back", (sheet, pard("\\s3")), false),
+            ("a paragraph that takes it back", (sheet, pard("\\s1\\ltrpar")), false),
+            ("a circle of styles", ("{\\s1\\sbasedon2 A;}{\\s2\\sbasedon1\\rtlpar B;}", pard("\\s1")), true),
+            ("the style of those that name none", ("{\\rtlpar N;}", pard("")), true),
+            ("a style of characters", ("{\\*\\cs0\\rtlpar A;}", pard("")), false),
+            ("a cell", ("", format!("\\trowd\\cellx9\\pard\\intbl\\rtlpar {STORED}\\cell\\row")), true),
+            ("a header", ("", format!("{{\\header\\pard\\rtlpar {STORED}}}x")), true),
+            ("a footnote", ("", format!("x{{\\footnote\\pard\\rtlpar {STORED}}}")), true),
+            // LibreOffice passes over these.
+            ("the document's defaults", ("}{\\*\\defpap\\rtlpar", pard("")), true),
+            ("the order of pages and columns", ("", format!("\\rtldoc\\sectd\\rtlsect{}", pard(""))), false),
+        ],
+        |(sheet, body)| rtf(sheet, body),
+    );
+}
+
+/// In Word; LibreOffice 7.4 orders numbers by the paragraph alone.
+#[test]
+fn an_rtf_run_runs_as_it_says_or_its_style_does() {
+    let run = |says: &str| format!("\\pard\\plain a {{{says} 1111 }}{{{says} 2222}} b\\par");
+    let sheet = "{\\*\\cs1\\rtlch A;}{\\*\\cs2\\sbasedon1 B;}";
+    each_is_turned(
+        &[
+            ("itself", ("", run("\\rtlch")), true),
+            ("itself, as Word writes it", ("", run("\\ltrch\\fcs1 \\af0 \\rtlch\\fcs0")), true),
+            ("the other way, as Word writes it", ("", run("\\rtlch\\fcs1 \\af0 \\ltrch\\fcs0")), false),
+            ("itself, reset", ("", run("\\rtlch\\plain")), false),
+            ("its style", (sheet, run("\\cs1")), true),
+            ("one that the style is based on", (sheet, run("\\cs2")), true),
+            ("the style of its paragraph", ("{\\s1\\rtlch A;}", format!("\\pard\\s1 {STORED}\\par")), true),
+        ],
+        |(sheet, body)| rtf(sheet, body),
+    );
+}
+
+#[test]
+fn long_chains_of_rtf_styles_are_followed_once() {
+    let sheet: String = (0..30_000).map(|at| format!("{{\\s{at}\\sbasedon{}}}", at + 1)).collect();
+    let sheet = sheet + "{\\s30000\\rtlpar}";
+    assert!(is_turned(&rtf(&sheet, &format!("\\s0 {STORED}")), "thirty thousand styles"));
+}
