@@ -18,7 +18,12 @@ const SHOWN: &str = "2222 1111";
 fn package(files: &[(&str, String)]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, text) in files {
-        archive.start_file(*name, SimpleFileOptions::default()).unwrap();
+        archive
+            .start_file(
+                *name,
+                SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored),
+            )
+            .unwrap();
         archive.write_all(text.as_bytes()).unwrap();
     }
     archive.finish().unwrap().into_inner()
@@ -374,4 +379,174 @@ fn long_chains_of_rtf_styles_are_followed_once() {
     let sheet: String = (0..30_000).map(|at| format!("{{\\s{at}\\sbasedon{}}}", at + 1)).collect();
     let sheet = sheet + "{\\s30000\\rtlpar}";
     assert!(is_turned(&rtf(&sheet, &format!("\\s0 {STORED}")), "thirty thousand styles"));
+}
+
+// ---- OpenDocument
+
+/// One XML file, in the order in which LibreOffice writes it.
+fn flat_text(styles: &str, automatic: &str, master: &str, body: &str) -> Vec<u8> {
+    format!("<?xml version='1.0'?><office:document xmlns:office='urn:oasis:names:tc:opendocument:xmlns:office:1.0' office:mimetype='application/vnd.oasis.opendocument.text'><office:styles>{styles}</office:styles><office:automatic-styles>{automatic}</office:automatic-styles><office:master-styles>{master}</office:master-styles><office:body><office:text>{body}</office:text></office:body></office:document>").into_bytes()
+}
+
+fn package_of_text(styles: &str, automatic: &str, master: &str, body: &str) -> Vec<u8> {
+    package(&[
+        ("mimetype", "application/vnd.oasis.opendocument.text".to_owned()),
+        (
+            "content.xml",
+            format!(
+                "<office:document-content><office:automatic-styles>{automatic}</office:automatic-styles><office:body><office:text>{body}</office:text></office:body></office:document-content>"
+            ),
+        ),
+        (
+            "styles.xml",
+            format!(
+                "<office:document-styles><office:styles>{styles}</office:styles><office:automatic-styles>{}</office:automatic-styles><office:master-styles>{master}</office:master-styles></office:document-styles>",
+                if automatic.contains("page-layout") { automatic } else { "" }
+            ),
+        ),
+    ])
+}
+
+fn odf_style(family: &str, name: &str, parent: &str, mode: &str) -> String {
+    format!(
+        "<style:style style:name='{name}' style:family='{family}' style:parent-style-name='{parent}'><style:{family}-properties style:writing-mode='{mode}'/></style:style>"
+    )
+}
+
+#[test]
+fn a_paragraph_of_opendocument_runs_as_its_style_says() {
+    let named = |style: &str| format!("<text:p text:style-name='{style}'>{STORED}</text:p>");
+    let bare = format!("<text:p>{STORED}</text:p>");
+    let paragraph = |name: &str, parent: &str, mode: &str| odf_style("paragraph", name, parent, mode);
+    let default = |mode: &str| {
+        format!(
+            "<style:default-style style:family='paragraph'><style:paragraph-properties style:writing-mode='{mode}'/></style:default-style>"
+        )
+    };
+    let page = |mode: &str| {
+        format!(
+            "<style:page-layout style:name='p'><style:page-layout-properties style:writing-mode='{mode}'/></style:page-layout>"
+        )
+    };
+    let header = format!("<style:master-page><style:header>{bare}</style:header></style:master-page>");
+    let none = String::new;
+    let rl = paragraph("A", "", "rl-tb");
+    let rows = [
+        ("its style", (none(), rl.clone(), none(), named("A")), true),
+        ("its style, said shorter", (none(), paragraph("A", "", "rl"), none(), named("A")), true),
+        ("a style from left to right", (none(), paragraph("A", "", "lr-tb"), none(), named("A")), false),
+        ("a style from the top down", (none(), paragraph("A", "", "tb-rl"), none(), named("A")), false),
+        ("another style", (rl.clone(), none(), none(), named("B")), false),
+        (
+            "one that the style is based on",
+            (rl.clone(), paragraph("B", "A", "page"), none(), named("B")),
+            true,
+        ),
+        ("a style that takes it back", (rl.clone(), paragraph("B", "A", "lr-tb"), none(), named("B")), false),
+        (
+            "a circle of styles",
+            (paragraph("A", "B", "") + &paragraph("B", "A", "rl"), none(), none(), named("A")),
+            true,
+        ),
+        (
+            "the style of those that name none",
+            (paragraph("Standard", "", "rl-tb"), none(), none(), bare.clone()),
+            true,
+        ),
+        ("what is so by default", (default("rl-tb"), none(), none(), bare.clone()), true),
+        (
+            "a style over what is so by default",
+            (default("rl-tb"), paragraph("B", "", "lr-tb"), none(), named("B")),
+            false,
+        ),
+        ("the page", (default("page"), page("rl-tb"), none(), bare.clone()), true),
+        ("a page from left to right", (default("page"), page("lr-tb"), none(), bare.clone()), false),
+        (
+            "a style over the page",
+            (none(), page("rl-tb") + &paragraph("B", "", "lr-tb"), none(), named("B")),
+            false,
+        ),
+        ("a header", (none(), page("rl-tb"), header.clone(), none()), true),
+        (
+            "a heading",
+            (none(), rl.clone(), none(), format!("<text:h text:style-name='A'>{STORED}</text:h>")),
+            true,
+        ),
+        (
+            "a line behind a break",
+            (
+                none(),
+                rl.clone(),
+                none(),
+                format!("<text:p text:style-name='A'>x<text:line-break/>{STORED}</text:p>"),
+            ),
+            true,
+        ),
+        (
+            "its section",
+            (
+                none(),
+                odf_style("section", "S", "", "rl-tb"),
+                none(),
+                format!("<text:section text:style-name='S'>{bare}</text:section>"),
+            ),
+            true,
+        ),
+        (
+            "a section before it",
+            (
+                none(),
+                odf_style("section", "S", "", "rl-tb"),
+                none(),
+                format!("<text:section text:style-name='S'/>{bare}"),
+            ),
+            false,
+        ),
+        (
+            "its table",
+            (
+                none(),
+                odf_style("table", "T", "", "rl-tb"),
+                none(),
+                format!(
+                    "<table:table table:style-name='T'><table:table-row><table:table-cell>{bare}</table:table-cell></table:table-row></table:table>"
+                ),
+            ),
+            true,
+        ),
+        (
+            "its cell",
+            (
+                none(),
+                odf_style("table-cell", "C", "", "rl-tb"),
+                none(),
+                format!(
+                    "<table:table><table:table-row><table:table-cell table:style-name='C'>{bare}</table:table-cell></table:table-row></table:table>"
+                ),
+            ),
+            true,
+        ),
+    ];
+    each_is_turned(&rows, |(styles, automatic, master, body)| flat_text(styles, automatic, master, body));
+    each_is_turned(&rows, |(styles, automatic, master, body)| {
+        package_of_text(styles, automatic, master, body)
+    });
+}
+
+#[test]
+fn styles_of_headers_alone_are_none_of_the_text() {
+    let content = format!(
+        "<office:document-content><office:automatic-styles>{}</office:automatic-styles><office:body><office:text><text:p text:style-name='P1'>{STORED}</text:p></office:text></office:body></office:document-content>",
+        odf_style("paragraph", "P1", "", "page")
+    );
+    let styles = format!(
+        "<office:document-styles><office:automatic-styles>{}</office:automatic-styles></office:document-styles>",
+        odf_style("paragraph", "P1", "", "rl-tb")
+    );
+    let octets = package(&[
+        ("mimetype", "application/vnd.oasis.opendocument.text".to_owned()),
+        ("content.xml", content),
+        ("styles.xml", styles),
+    ]);
+    assert!(!is_turned(&octets, "a style of the same name"));
 }

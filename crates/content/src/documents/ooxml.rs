@@ -51,7 +51,7 @@ pub(super) fn runs(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
     // Damage is told by whoever reads the text.
     let _ = styles.read(octets);
     styles.resolve();
-    let too_many = styles.too_many;
+    let too_many = styles.is_too_much();
     let (texts, read) = text::read_with(&Rc::new(styles), octets);
     texts.hand_on("", Kind::Text, out)?;
     if too_many {
@@ -65,9 +65,9 @@ fn others(package: &Package, drawings_done: bool, out: &mut Output<'_>) -> Resul
     let mut styles = Styles::default();
     for part in package.of_root("styles") {
         report(styles.read(&part.octets), &part.name, out)?;
-        if std::mem::take(&mut styles.too_many) {
-            out.unscannable(&part.name, Reason::TooBig);
-        }
+    }
+    if styles.is_too_much() {
+        out.unscannable("styles", Reason::TooBig);
     }
     styles.resolve();
     styles.sections_rightward =

@@ -1,13 +1,9 @@
 //! What a Word document's styles, defaults and sections say of text apart from it: whether it is shown, and in which direction it runs.
 
-use std::collections::HashMap;
-
 use super::numbering::Numbering;
 use crate::Reason;
+use crate::documents::based_on;
 use crate::documents::xml::{Attributes, Node, walk};
-
-/// Styles of one document that are kept.
-const MOST_STYLES: usize = 100_000;
 
 /// What is said of text; nothing where it is left to what stands behind (ISO/IEC 29500-1, 17.7.2).
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -19,16 +15,17 @@ pub(super) struct Look {
     pub(super) unseen: Option<bool>,
 }
 
-impl Look {
-    /// What this leaves open, the other says.
-    pub(super) fn or(self, other: Self) -> Self {
+impl based_on::Look for Look {
+    fn or(self, other: Self) -> Self {
         Self {
             rightward: self.rightward.or(other.rightward),
             runs_rightward: self.runs_rightward.or(other.runs_rightward),
             unseen: self.unseen.or(other.unseen),
         }
     }
+}
 
+impl Look {
     /// Two things that are called the same: programs differ in which of them counts, and the stored order is always read.
     fn and(self, other: Self) -> Self {
         let either = |a: Option<bool>, b: Option<bool>| a.max(b);
@@ -49,22 +46,15 @@ impl Look {
     }
 }
 
-#[derive(Debug, Default)]
-struct Style {
-    base: Option<String>,
-    look: Look,
-}
-
 /// What a document says of its paragraphs apart from them.
 #[derive(Debug, Default)]
 pub(super) struct Styles {
-    ids: HashMap<String, usize>,
-    styles: Vec<Style>,
-    /// Of what names no style that there is, and of everything.
-    paragraphs: Option<usize>,
-    tables: Option<usize>,
+    styles: based_on::Styles<String, Look>,
+    /// Of what names no style that there is.
+    paragraphs: Option<String>,
+    tables: Option<String>,
+    /// Of everything.
     defaults: Look,
-    pub(super) too_many: bool,
     pub(super) numbering: Numbering,
     /// A section of the document runs from right to left, and its headers and notes with it.
     pub(super) sections_rightward: bool,
@@ -73,7 +63,7 @@ pub(super) struct Styles {
 impl Styles {
     /// Reads styles. What was read before damage counts.
     pub(super) fn read(&mut self, octets: &[u8]) -> Result<(), Reason> {
-        let (mut open, mut in_defaults) = (None, false);
+        let (mut open, mut in_defaults) = (None::<String>, false);
         walk(octets, |node| {
             match node {
                 Node::Start("style", attributes) => open = self.begin(attributes),
@@ -81,14 +71,14 @@ impl Styles {
                 Node::End("style") => open = None,
                 Node::End("docDefaults") => in_defaults = false,
                 Node::Start("basedOn", attributes) => {
-                    if let Some(style) = open.and_then(|at: usize| self.styles.get_mut(at)) {
+                    if let Some(style) = open.clone().and_then(|id| self.styles.named(id)) {
                         style.base = attributes.get("val").map(|base| base.into_owned());
                     }
                 }
                 Node::Start(name @ ("bidi" | "rtl" | "vanish"), attributes) => {
                     if in_defaults {
                         self.defaults.hear(name, attributes);
-                    } else if let Some(style) = open.and_then(|at| self.styles.get_mut(at)) {
+                    } else if let Some(style) = open.clone().and_then(|id| self.styles.named(id)) {
                         style.look.hear(name, attributes);
                     }
                 }
@@ -98,71 +88,48 @@ impl Styles {
         })
     }
 
-    fn begin(&mut self, attributes: &Attributes<'_>) -> Option<usize> {
+    fn begin(&mut self, attributes: &Attributes<'_>) -> Option<String> {
         let id = attributes.get("styleId")?.into_owned();
-        let at = self.ids.get(&id).copied().unwrap_or(self.styles.len());
-        if at >= MOST_STYLES {
-            self.too_many = true;
-            return None;
-        }
-        if at == self.styles.len() {
-            self.styles.push(Style::default());
-            self.ids.insert(id, at);
-        }
+        self.styles.named(id.clone())?;
         if attributes.is("default") {
             match attributes.get("type").as_deref() {
-                Some("paragraph") => self.paragraphs = Some(at),
-                Some("table") => self.tables = Some(at),
+                Some("paragraph") => self.paragraphs = Some(id.clone()),
+                Some("table") => self.tables = Some(id.clone()),
                 _ => {}
             }
         }
-        Some(at)
+        Some(id)
     }
 
-    /// When all is read, each style says what those say that it is based on. Every chain is followed once, and a circle ends where it began.
+    /// When all is read.
     pub(super) fn resolve(&mut self) {
         // Nearly no document's styles say anything: then nothing is looked up.
-        if self.styles.iter().all(|style| style.look == Look::default()) {
+        if self.styles.looks().all(|look| look == Look::default()) {
             self.styles.clear();
-            self.ids.clear();
-            (self.paragraphs, self.tables) = (None, None);
-            return;
         }
-        let mut seen = vec![false; self.styles.len()];
-        for from in 0..self.styles.len() {
-            let (mut chain, mut at) = (Vec::new(), Some(from));
-            while let Some(style) = at.filter(|at| !seen[*at]) {
-                seen[style] = true;
-                chain.push(style);
-                at = self.styles[style].base.as_ref().and_then(|base| self.ids.get(base)).copied();
-            }
-            let mut look = at.map_or_else(Look::default, |at| self.styles[at].look);
-            for style in chain.into_iter().rev() {
-                look = self.styles[style].look.or(look);
-                self.styles[style].look = look;
-            }
-        }
+        self.styles.resolve();
     }
 
-    fn look(&self, at: Option<usize>) -> Look {
-        at.and_then(|at| self.styles.get(at)).map_or_else(Look::default, |style| style.look)
+    pub(super) fn is_too_much(&self) -> bool {
+        self.styles.too_many
     }
 
-    fn named(&self, id: &str) -> Option<usize> {
-        if self.ids.is_empty() { None } else { self.ids.get(id).copied() }
+    fn named(&self, id: &str, otherwise: &Option<String>) -> Look {
+        let other = || self.styles.look(otherwise.as_deref()?);
+        self.styles.look(id).or_else(other).unwrap_or_default()
     }
 
     /// What the style of a paragraph says, or the one of those that name none that there is.
     pub(super) fn paragraph(&self, id: &str) -> Look {
-        self.look(self.named(id).or(self.paragraphs))
+        self.named(id, &self.paragraphs)
     }
 
     pub(super) fn run(&self, id: &str) -> Look {
-        self.look(self.named(id))
+        self.named(id, &None)
     }
 
     pub(super) fn table(&self, id: &str) -> Look {
-        self.look(self.named(id).or(self.tables))
+        self.named(id, &self.tables)
     }
 
     pub(super) fn defaults(&self) -> Look {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::numbering::Counters;
 use super::styles::{Look, Styles, is_off, rightward_sections};
 use crate::documents::Output;
+use crate::documents::based_on::Look as _;
 use crate::documents::xml::{Node, walk};
 use crate::rows::Rows;
 use crate::{Kind, Reason};

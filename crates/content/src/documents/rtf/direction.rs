@@ -1,13 +1,10 @@
 //! In which direction paragraphs and runs of RTF go: by themselves, by the styles that they name, by the document's defaults.
 
-use std::collections::HashMap;
+use crate::documents::based_on::{Look, Styles};
 
 /// Begin text whose parts stand from right to left, and end it (UAX #9).
 const FROM_RIGHT: char = '\u{202b}';
 const BACK: char = '\u{202c}';
-/// Styles of one document, and sheets of them that are looked through.
-const MOST_STYLES: usize = 65_536;
-const MOST_SHEETS: u32 = 64;
 
 /// What words have said up to here; a group's end restores it.
 #[derive(Debug, Default, Clone, Copy)]
@@ -54,16 +51,20 @@ pub(super) struct Way {
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Style {
-    base: Option<i32>,
     paragraph: Option<bool>,
     run: Option<bool>,
 }
 
-/// Styles of paragraphs and of characters, by their numbers.
+impl Look for Style {
+    fn or(self, other: Self) -> Self {
+        Self { paragraph: self.paragraph.or(other.paragraph), run: self.run.or(other.run) }
+    }
+}
+
+/// Styles of paragraphs and of characters, by whether they are of characters and by their numbers.
 #[derive(Debug, Default)]
 pub(super) struct Sheet {
-    styles: HashMap<(bool, i32), Style>,
-    sheets: u32,
+    styles: Styles<(bool, i32), Style>,
     defaults: Style,
     /// Something in it says a direction.
     speaks: bool,
@@ -73,15 +74,15 @@ impl Sheet {
     /// An entry of the style sheet ends. One without a number is the style of what names none.
     pub(super) fn define(&mut self, said: Said) {
         let key = (said.character_style.is_some(), said.character_style.unwrap_or(said.style));
-        if said.other || self.styles.len() >= MOST_STYLES && !self.styles.contains_key(&key) {
+        if said.other {
             return;
         }
-        let style = self.styles.entry(key).or_default();
+        self.speaks |= said.paragraph.is_some() || said.run.is_some();
+        let Some(style) = self.styles.named(key) else { return };
         // Groups in an entry end as entries do, and know less.
-        style.base = said.base.or(style.base);
-        style.paragraph = style.paragraph.max(said.paragraph);
-        style.run = style.run.max(said.run);
-        self.speaks |= style.paragraph.is_some() || style.run.is_some();
+        style.base = said.base.map(|base| (key.0, base)).or(style.base);
+        style.look.paragraph = style.look.paragraph.max(said.paragraph);
+        style.look.run = style.look.run.max(said.run);
     }
 
     /// `\defpap`, `\defchp`: what is so where nothing else is said. LibreOffice 7.4 passes over it.
@@ -91,40 +92,20 @@ impl Sheet {
         self.speaks |= said.paragraph.is_some() || said.run.is_some();
     }
 
-    /// A style sheet ends: each style says what those say that it is based on. Every chain is followed once, and a circle ends where it began.
+    /// A style sheet ends.
     pub(super) fn resolve(&mut self) {
-        self.sheets += 1;
-        if !self.speaks || self.sheets > MOST_SHEETS {
-            return;
-        }
-        let from: Vec<(bool, i32)> =
-            self.styles.iter().filter(|(_, style)| style.base.is_some()).map(|(key, _)| *key).collect();
-        for key in from {
-            let (mut chain, mut at) = (Vec::new(), Some(key));
-            // What is resolved has no base any more, nor has what is in the chain already.
-            while let Some(key) = at
-                && let Some(style) = self.styles.get_mut(&key)
-                && let Some(base) = style.base.take()
-            {
-                chain.push(key);
-                at = Some((key.0, base));
-            }
-            let mut above = at.and_then(|key| self.styles.get(&key)).copied().unwrap_or_default();
-            for key in chain.into_iter().rev() {
-                if let Some(style) = self.styles.get_mut(&key) {
-                    style.paragraph = style.paragraph.or(above.paragraph);
-                    style.run = style.run.or(above.run);
-                    above = *style;
-                }
-            }
-        }
+        self.styles.resolve();
+    }
+
+    pub(super) fn is_too_much(&self) -> bool {
+        self.styles.too_many
     }
 
     pub(super) fn way(&self, said: Said) -> Way {
         if !self.speaks {
             return Way { paragraph: said.paragraph == Some(true), run: said.run == Some(true) };
         }
-        let style = |key| self.styles.get(&key).copied().unwrap_or_default();
+        let style = |key| self.styles.look(&key).unwrap_or_default();
         let (paragraph, defaults) = (style((false, said.style)), self.defaults);
         let character = said.character_style.map_or_else(Style::default, |number| style((true, number)));
         let run = said.run.or(character.run).or(paragraph.run).or(defaults.run);

@@ -203,6 +203,9 @@ impl Reader<'_, '_> {
     fn finish(&mut self, place: &str) -> Result<(), Reason> {
         self.flush();
         let mut outcome = Ok(());
+        if self.sheet.is_too_much() {
+            self.out.unscannable("styles", Reason::TooBig);
+        }
         while !self.stack.is_empty() && outcome.is_ok() {
             outcome = self.close_group();
         }
