@@ -15,7 +15,7 @@ use zip::write::SimpleFileOptions;
 const STORED: &str = "1111 2222";
 const SHOWN: &str = "2222 1111";
 
-fn package(files: &[(&str, String)]) -> Vec<u8> {
+fn package<T: AsRef<[u8]>>(files: &[(&str, T)]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, text) in files {
         archive
@@ -24,7 +24,7 @@ fn package(files: &[(&str, String)]) -> Vec<u8> {
                 SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored),
             )
             .unwrap();
-        archive.write_all(text.as_bytes()).unwrap();
+        archive.write_all(text.as_ref()).unwrap();
     }
     archive.finish().unwrap().into_inner()
 }
@@ -549,4 +549,168 @@ fn styles_of_headers_alone_are_none_of_the_text() {
         ("styles.xml", styles),
     ]);
     assert!(!is_turned(&octets, "a style of the same name"));
+}
+
+// ---- workbooks
+
+fn sample(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/tests/documents/office/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+/// Texts at a place, stored and shown.
+fn texts_at(octets: &[u8], place: &str) -> Vec<String> {
+    opened(octets, |opened| {
+        assert_eq!((&opened.unscannable[..], opened.ambiguous.len()), (&[][..], 0));
+        let here = opened.segments.iter().filter(|segment| segment.place == place);
+        here.map(|segment| segment.text.replace(['\u{202b}', '\u{202c}'], "")).collect()
+    })
+}
+
+/// Excel turns every such cell; LibreOffice 7.4 those with several lines or looks.
+#[test]
+fn cells_of_workbooks_run_as_their_alignment_says() {
+    let book = |styles: &str, cell: &str| {
+        package(&[
+            ("[Content_Types].xml", TYPES.to_owned()),
+            ("xl/workbook.xml", "<workbook/>".to_owned()),
+            ("xl/styles.xml", format!("<styleSheet>{styles}</styleSheet>")),
+            ("xl/sharedStrings.xml", "<sst><si><r><t>1111 </t></r><r><t>2222</t></r></si></sst>".to_owned()),
+            ("xl/worksheets/sheet1.xml", format!("<worksheet><row>{cell}</row></worksheet>")),
+        ])
+    };
+    let own = "<cellXfs><xf/><xf><alignment readingOrder='2'/></xf><xf><alignment readingOrder='1'/></xf></cellXfs>";
+    let named = |says: &str| {
+        format!(
+            "<cellStyleXfs><xf/><xf><alignment readingOrder='2'/></xf></cellStyleXfs><cellXfs><xf xfId='1'>{says}</xf></cellXfs>"
+        )
+    };
+    let written = |style: u32| format!("<c s='{style}' t='inlineStr'><is><t>{STORED}</t></is></c>");
+    each_is_turned(
+        &[
+            ("none", (own.to_owned(), written(0)), false),
+            ("from right to left", (own.to_owned(), written(1)), true),
+            ("from left to right", (own.to_owned(), written(2)), false),
+            ("a style that is not there", (own.to_owned(), written(9)), false),
+            (
+                "of a string that cells share",
+                (own.to_owned(), "<c s='1' t='s'><v>0</v></c>".to_owned()),
+                true,
+            ),
+            ("of a named style", (named(""), written(0)), true),
+            ("over that of a named style", (named("<alignment readingOrder='1'/>"), written(0)), false),
+            (
+                "of differences that a rule makes",
+                (
+                    "<cellXfs><xf/></cellXfs><dxfs><dxf><alignment readingOrder='2'/></dxf></dxfs>"
+                        .to_owned(),
+                    written(0),
+                ),
+                false,
+            ),
+        ],
+        |(styles, cell)| book(styles, cell),
+    );
+    let masked = "<numFmts><numFmt numFmtId='200' formatCode='0000 0000'/></numFmts><cellXfs><xf numFmtId='200'><alignment readingOrder='2'/></xf></cellXfs>";
+    each_is_turned(
+        &[("of a number as it is shown", "<c s='0'><v>11112222</v></c>".to_owned(), true)],
+        |cell| book(masked, cell),
+    );
+}
+
+/// Made by LibreOffice 7.4.7 from a workbook with these alignments: none, 2, 1, 2 with lines, 2 to the right, 2 of two looks, 2 with a break.
+#[test]
+fn cells_of_old_workbooks_run_as_their_alignment_says() {
+    let octets = sample("rightward.xls");
+    let (stored, shown) = ("1111 2222 3333 4444", "4444 3333 2222 1111");
+    for (place, texts) in [
+        ("S!A1", vec![stored]),
+        ("S!A2", vec![stored, shown]),
+        ("S!A3", vec![stored]),
+        ("S!A4", vec![stored, shown]),
+        ("S!A5", vec![stored, shown]),
+        ("S!A6", vec!["1111 2222 3333", "3333 2222 1111"]),
+        ("S!A7", vec!["1111 2222\n3333 4444", "2222 1111\n4444 3333"]),
+    ] {
+        assert_eq!(texts_at(&octets, place), texts, "{place}");
+    }
+}
+
+#[test]
+fn cells_of_binary_workbooks_run_as_their_alignment_says() {
+    let record = |id: u16, data: &[u8]| {
+        let id = if id < 128 { vec![id as u8] } else { vec![id as u8 | 0x80, (id >> 7) as u8] };
+        [&id[..], &[data.len() as u8], data].concat()
+    };
+    let string = |text: &str| -> Vec<u8> {
+        let units = text.encode_utf16().flat_map(u16::to_le_bytes);
+        (text.len() as u32).to_le_bytes().into_iter().chain(units).collect()
+    };
+    let format = |order: u8| record(47, &[&[0; 13][..], &[order << 2, 0, 0]].concat());
+    let styles = [record(617, &[0; 4]), format(0), format(1), format(2), record(618, &[])].concat();
+    let cell = |style: u8| record(6, &[&[0, 0, 0, 0, style, 0, 0, 0][..], &string(STORED)].concat());
+    let relation = |id: &str, kind: &str, target: &str| {
+        format!("<Relationship Id='{id}' Type='http://x/relationships/{kind}' Target='{target}'/>")
+    };
+    let relations = |all: String| format!("<Relationships>{all}</Relationships>").into_bytes();
+    for (style, turned) in [(0, false), (1, false), (2, true)] {
+        let parts: Vec<(&str, Vec<u8>)> = vec![
+            ("[Content_Types].xml", b"<Types/>".to_vec()),
+            ("_rels/.rels", relations(relation("a", "officeDocument", "xl/workbook.bin"))),
+            ("xl/workbook.bin", record(156, &[&[0; 8][..], &string("r1"), &string("S")].concat())),
+            (
+                "xl/_rels/workbook.bin.rels",
+                relations(relation("r1", "worksheet", "one.bin") + &relation("r2", "styles", "two.bin")),
+            ),
+            ("xl/one.bin", [record(0, &[0; 17]), cell(style)].concat()),
+            ("xl/two.bin", styles.clone()),
+        ];
+        let texts = texts_at(&package(&parts), "S!A1");
+        let both = [STORED, SHOWN];
+        assert_eq!(texts, both[..1 + usize::from(turned)], "{style}");
+    }
+}
+
+#[test]
+fn cells_of_opendocument_run_as_their_style_says() {
+    let book = |styles: &str, table: &str| {
+        format!("<?xml version='1.0'?><office:document xmlns:office='urn:oasis:names:tc:opendocument:xmlns:office:1.0' office:mimetype='application/vnd.oasis.opendocument.spreadsheet'><office:automatic-styles>{styles}</office:automatic-styles><office:body><office:spreadsheet>{table}</office:spreadsheet></office:body></office:document>").into_bytes()
+    };
+    let style = |name: &str, parent: &str, mode: &str| {
+        format!(
+            "<style:style style:name='{name}' style:family='table-cell' style:parent-style-name='{parent}'><style:paragraph-properties style:writing-mode='{mode}'/></style:style>"
+        )
+    };
+    let sheet = |of_sheet: &str, column: &str, row: &str, cell: &str| {
+        format!(
+            "<table:table{of_sheet}><table:table-column{column}/><table:table-row{row}><table:table-cell{cell}><text:p>{STORED}</text:p></table:table-cell></table:table-row></table:table>"
+        )
+    };
+    let (a, named) = (style("A", "", "rl-tb"), " table:style-name='A'");
+    let default = " table:default-cell-style-name='A'";
+    each_is_turned(
+        &[
+            ("none", (a.clone(), sheet("", "", "", "")), false),
+            ("from right to left", (a.clone(), sheet("", "", "", named)), true),
+            (
+                "of one that the style is based on",
+                (a.clone() + &style("B", "A", "page"), sheet("", "", "", " table:style-name='B'")),
+                true,
+            ),
+            (
+                "a style that takes it back",
+                (a.clone() + &style("B", "A", "lr-tb"), sheet("", "", "", " table:style-name='B'")),
+                false,
+            ),
+            ("of the column", (a.clone(), sheet("", default, "", "")), true),
+            ("of the row", (a.clone(), sheet("", "", default, "")), true),
+            (
+                "over that of the column",
+                (a.clone() + &style("B", "", "lr-tb"), sheet("", default, "", " table:style-name='B'")),
+                false,
+            ),
+            // The order of columns, and nothing in them.
+            ("of the sheet", (odf_style("table", "A", "", "rl-tb"), sheet(named, "", "", "")), false),
+        ],
+        |(styles, table)| book(styles, table),
+    );
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::place::push_cell;
 use super::xml::{self, Attributes, Node, walk};
 use super::{Output, picture};
+use crate::direction::from_right;
 use crate::rows::Rows;
 use crate::{FileKind, Kind, Reason};
 
@@ -88,6 +89,8 @@ struct Flow {
     stored: Option<String>,
     /// The paragraph that is open goes from right to left.
     rightward: bool,
+    /// The cell is read from right to left.
+    cell_rightward: bool,
     /// Not text: a date, a label.
     ignored: bool,
     /// The element that ends it.
@@ -164,6 +167,7 @@ impl Content {
             repeats: 1,
             stored: None,
             rightward: false,
+            cell_rightward: false,
             ignored: false,
             ends,
         });
@@ -345,6 +349,7 @@ impl Content {
         let number =
             |key: &str| attributes.get(key).and_then(|number| number.parse().ok()).unwrap_or(1_u32).max(1);
         let hidden = || attributes.get("visibility").is_some_and(|is| matches!(&*is, "collapse" | "filter"));
+        self.known.directions.sheet(name, attributes);
         match name {
             "table" => {
                 self.sheet = attributes.get("name").unwrap_or_default().into_owned();
@@ -399,7 +404,9 @@ impl Content {
         self.begin(kind, place, if name == "table-cell" { "table-cell" } else { "covered-table-cell" });
         let keys = ["value", "string-value", "date-value"];
         let stored = keys.iter().find_map(|key| attributes.get(key).map(|value| value.into_owned()));
+        let rightward = self.known.directions.is_cell_rightward(column);
         if let Some(flow) = self.flows.last_mut() {
+            flow.cell_rightward = rightward;
             flow.repeats = repeats;
             flow.stored = stored;
         }
@@ -452,7 +459,7 @@ fn hand_on_attributes(
 }
 
 fn hand_on(flow: Flow, out: &mut Output<'_>) -> Result<(), Reason> {
-    let Flow { kind, place, text, rows, repeats, stored, ignored, ends, .. } = flow;
+    let Flow { kind, place, text, rows, repeats, stored, cell_rightward, ignored, ends, .. } = flow;
     if ignored {
         return Ok(());
     }
@@ -464,7 +471,8 @@ fn hand_on(flow: Flow, out: &mut Output<'_>) -> Result<(), Reason> {
     let stored = stored.as_deref().map(super::ooxml::plain_number).unwrap_or_default();
     let repeats = if shown.is_empty() && stored.is_empty() { 0 } else { repeats.min(MOST_REPEATS) };
     for _ in 0..repeats {
-        out.text(place.clone(), kind, shown.to_owned())?;
+        let shown = if cell_rightward { from_right(shown) } else { shown.into() };
+        out.text(place.clone(), kind, shown)?;
     }
     if stored != shown {
         out.text(place, Kind::Hidden, stored.into_owned())?;

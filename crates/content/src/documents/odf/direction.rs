@@ -11,6 +11,9 @@ const FAMILIES: &[(&str, &str)] = &[
     ("table-cell", "table-cell-properties"),
 ];
 const PARAGRAPH: usize = 0;
+const CELL: usize = 3;
+/// Stretches of columns of one sheet.
+const MOST_COLUMNS: usize = 1_000;
 /// The style of paragraphs that name none, or none that there is.
 const STANDARD: &str = "Standard";
 
@@ -25,6 +28,10 @@ pub(super) struct Directions {
     open: Open,
     /// What the sections, tables and cells say that are open.
     around: Vec<Option<bool>>,
+    /// The columns of the sheet whose cells go from right to left unless they have a style; and how many there are. The row that does so.
+    columns: Vec<(u32, u32)>,
+    column: u32,
+    row: bool,
     /// Styles of nothing but headers and footers are being read.
     pub(super) common_only: bool,
     automatic: bool,
@@ -85,7 +92,9 @@ impl Directions {
             _ => None,
         };
         let said = match &self.open {
-            Open::Style(family, style) if name == FAMILIES[*family].1 => {
+            Open::Style(family, style)
+                if name == FAMILIES[*family].1 || *family == CELL && name == FAMILIES[PARAGRAPH].1 =>
+            {
                 let says = says();
                 if let (Some(_), Some(style)) = (says, self.styles[*family].named(style.clone())) {
                     // Two of one name: programs differ in which of them counts, and the stored order is always read.
@@ -104,6 +113,37 @@ impl Directions {
             _ => None,
         };
         self.speaks |= said == Some(true);
+    }
+
+    /// Of a sheet, before its cells: the style that they have unless they name one.
+    pub(super) fn sheet(&mut self, name: &str, attributes: &Attributes<'_>) {
+        if !self.speaks {
+            return;
+        }
+        let style = || attributes.get("default-cell-style-name");
+        let rightward = || style().and_then(|style| self.styles[CELL].look(&*style)).flatten() == Some(true);
+        match name {
+            "table" => {
+                self.columns.clear();
+                (self.column, self.row) = (0, false);
+            }
+            "table-row" => self.row = rightward(),
+            "table-column" => {
+                let count = attributes.get("number-columns-repeated").and_then(|count| count.parse().ok());
+                let from = self.column.saturating_add(1);
+                self.column = self.column.saturating_add(count.unwrap_or(1_u32).max(1));
+                if rightward() && self.columns.len() < MOST_COLUMNS {
+                    self.columns.push((from, self.column));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the cell of a sheet that is open goes from right to left. The sheet's own direction is the order of its columns.
+    pub(super) fn is_cell_rightward(&self, column: u32) -> bool {
+        let default = || self.row || self.columns.iter().any(|(from, to)| (*from..=*to).contains(&column));
+        self.speaks && self.around.last().copied().flatten().unwrap_or_else(default)
     }
 
     /// Hears of an element that ends.
