@@ -38,15 +38,22 @@ pub(crate) fn from_right(text: &str) -> Cow<'_, str> {
     if !text.bytes().any(|octet| octet.is_ascii_alphanumeric()) {
         return text.into();
     }
+    let marked = lines_from_right(text);
+    if shown(&marked).is_some() { marked.into() } else { text.into() }
+}
+
+/// Text of which every line runs from right to left, with the marks that say so. Lines of a paragraph and of cells may end as Word ends them.
+pub(crate) fn lines_from_right(text: &str) -> String {
+    const ENDS: [char; 5] = ['\n', '\r', '\u{7}', '\u{b}', '\u{c}'];
     let mut marked = String::with_capacity(text.len() + 6);
-    for line in text.split_inclusive(['\n', '\r']) {
-        let inner = line.trim_end_matches(['\n', '\r']);
+    for line in text.split_inclusive(ENDS) {
+        let inner = line.trim_end_matches(ENDS);
         marked.push(EMBED[1]);
         marked.push_str(inner);
         marked.push(POP);
         marked.push_str(&line[inner.len()..]);
     }
-    if shown(&marked).is_some() { marked.into() } else { text.into() }
+    marked
 }
 
 /// A text as it is shown.

@@ -714,3 +714,39 @@ fn cells_of_opendocument_run_as_their_style_says() {
         |(styles, table)| book(styles, table),
     );
 }
+
+// ---- Word 97
+
+/// Made by LibreOffice 7.4.7 of a document whose every other paragraph says how the next one runs; its PDF shows these turned.
+#[test]
+fn paragraphs_of_old_word_documents_run_as_they_or_their_styles_say() {
+    opened(&sample("rightward.doc"), |opened| {
+        assert_eq!((&opened.unscannable[..], opened.ambiguous.len()), (&[][..], 0));
+        let texts: Vec<&str> = opened
+            .segments
+            .iter()
+            .filter(|segment| segment.kind == Kind::Text)
+            .map(|segment| segment.text.as_ref())
+            .collect();
+        let (stored, shown) = (texts[0].replace(['\u{202b}', '\u{202c}'], ""), texts[1]);
+        let behind = |text: &str, label: &str| {
+            let mut lines = text.lines().skip_while(|line| line.trim() != label);
+            lines.nth(1).unwrap_or_default().trim().to_owned()
+        };
+        for label in ["plain", "direct-bidi", "pStyle-A", "AA-based-on-A", "AAA-bidi0", "A-direct-bidi0"] {
+            assert_eq!(behind(&stored, label), "1111 2222 3333 4444", "{label}");
+        }
+        for (label, turned) in [
+            ("plain", false),
+            ("direct-bidi", true),
+            ("pStyle-A", true),
+            ("AA-based-on-A", true),
+            ("AAA-bidi0", false),
+            ("A-direct-bidi0", false),
+            ("style-bidi+rtl", true),
+        ] {
+            let numbers = if turned { "4444 3333 2222 1111" } else { "1111 2222 3333 4444" };
+            assert_eq!(behind(shown, label), numbers, "{label}");
+        }
+    });
+}

@@ -1,5 +1,6 @@
 //! In which direction paragraphs and runs of RTF go: by themselves, by the styles that they name, by the document's defaults.
 
+use crate::direction::lines_from_right;
 use crate::documents::based_on::{Look, Styles};
 
 /// Begin text whose parts stand from right to left, and end it (UAX #9).
@@ -150,13 +151,7 @@ impl Flow {
         self.turn(false);
         if std::mem::take(&mut self.rightward) || way.paragraph {
             let paragraph = self.text.split_off(self.paragraph.min(self.text.len()));
-            for line in paragraph.split_inclusive('\n') {
-                let text = line.trim_end_matches('\n');
-                self.text.push(FROM_RIGHT);
-                self.text.push_str(text);
-                self.text.push(BACK);
-                self.text.push_str(&line[text.len()..]);
-            }
+            self.text.push_str(&lines_from_right(&paragraph));
         }
         self.text.push_str(end);
         self.paragraph = self.text.len();
