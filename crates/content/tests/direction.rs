@@ -750,3 +750,66 @@ fn paragraphs_of_old_word_documents_run_as_they_or_their_styles_say() {
         }
     });
 }
+
+// ---- PowerPoint
+
+#[test]
+fn paragraphs_of_slides_run_as_their_shape_its_layout_and_the_presentation_say() {
+    struct Show {
+        shape: String,
+        layout: &'static str,
+        master: &'static str,
+        presentation: &'static str,
+    }
+    let relation = |target: &str, kind: &str| {
+        format!(
+            "<Relationships><Relationship Id='a' Type='http://x/relationships/{kind}' Target='{target}'/></Relationships>"
+        )
+    };
+    let octets = |show: &Show| {
+        package(&[
+            ("[Content_Types].xml", TYPES.to_owned()),
+            ("ppt/presentation.xml", format!("<p:presentation>{}</p:presentation>", show.presentation)),
+            ("ppt/slides/slide1.xml", format!("<p:sld>{}</p:sld>", show.shape)),
+            ("ppt/slides/_rels/slide1.xml.rels", relation("../layout1.xml", "slideLayout")),
+            ("ppt/layout1.xml", format!("<p:sldLayout>{}</p:sldLayout>", show.layout)),
+            ("ppt/_rels/layout1.xml.rels", relation("master1.xml", "slideMaster")),
+            ("ppt/master1.xml", format!("<p:sldMaster>{}</p:sldMaster>", show.master)),
+        ])
+    };
+    let shape = |placeholder: &str, list: &str, paragraph: &str| {
+        format!(
+            "<p:sp>{placeholder}<p:txBody><a:lstStyle>{list}</a:lstStyle><a:p>{paragraph}<a:r><a:t>{STORED}</a:t></a:r></a:p></p:txBody></p:sp>"
+        )
+    };
+    let (first, body, title) =
+        ("<a:lvl1pPr rtl='1'/>", "<p:ph type='body' idx='1'/>", "<p:ph type='ctrTitle'/>");
+    let show = |shape: String| Show { shape, layout: "", master: "", presentation: "" };
+    let other = show(shape("", first, "") + &shape("", "", ""));
+    assert!(is_turned(&octets(&other), "one of two shapes"));
+    let of_layout = "<p:sp><p:ph type='body' idx='1'/><p:txBody><a:lstStyle><a:lvl1pPr rtl='1'/></a:lstStyle></p:txBody></p:sp>";
+    let of_titles = "<p:txStyles><p:titleStyle><a:lvl1pPr rtl='1'/></p:titleStyle><p:bodyStyle><a:lvl1pPr rtl='0'/></p:bodyStyle></p:txStyles>";
+    let by_default = "<p:defaultTextStyle><a:lvl1pPr rtl='1'/></p:defaultTextStyle>";
+    each_is_turned(
+        &[
+            ("nothing", show(shape("", "", "")), false),
+            ("its shape", show(shape("", first, "")), true),
+            ("its shape, of all levels", show(shape("", "<a:defPPr rtl='1'/>", "")), true),
+            ("its shape, of another level", show(shape("", first, "<a:pPr lvl='1'/>")), false),
+            ("its shape, of its level", show(shape("", "<a:lvl2pPr rtl='1'/>", "<a:pPr lvl='1'/>")), true),
+            ("itself, over its shape", show(shape("", first, "<a:pPr rtl='0'/>")), false),
+            ("the layout's placeholder", Show { layout: of_layout, ..show(shape(body, "", "")) }, true),
+            ("the same, of a text box", Show { layout: of_layout, ..show(shape("", "", "")) }, false),
+            ("the master's placeholder", Show { master: of_layout, ..show(shape(body, "", "")) }, true),
+            ("the master, of titles", Show { master: of_titles, ..show(shape(title, "", "")) }, true),
+            ("the same, of what is no title", Show { master: of_titles, ..show(shape(body, "", "")) }, false),
+            ("the presentation", Show { presentation: by_default, ..show(shape("", "", "")) }, true),
+            (
+                "the master over the presentation",
+                Show { master: of_titles, presentation: by_default, ..show(shape(body, "", "")) },
+                false,
+            ),
+        ],
+        octets,
+    );
+}

@@ -9,6 +9,7 @@ use crate::{DocumentRequest, Kind, Reason};
 
 mod date;
 mod format;
+mod levels;
 mod numbering;
 mod package;
 mod sheet;

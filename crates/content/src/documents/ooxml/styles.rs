@@ -174,12 +174,13 @@ pub(super) fn rightward_sections(octets: &[u8]) -> Vec<bool> {
 
 /// Whether an element of that name can be there: `w:bidi="ar-SA"`, which most documents have, is none.
 fn may_have_element(octets: &[u8], name: &[u8]) -> bool {
-    let wide = octets.iter().take(4).any(|octet| *octet == 0)
-        || octets.starts_with(&[0xfe, 0xff])
-        || octets.starts_with(&[0xff, 0xfe]);
-    wide || memchr::memmem::find_iter(octets, name).any(|at| {
-        octets
-            .get(at + name.len())
-            .is_some_and(|next| next.is_ascii_whitespace() || matches!(next, b'/' | b'>'))
+    may_say(octets, name, |rest| {
+        rest.first().is_some_and(|next| next.is_ascii_whitespace() || matches!(next, b'/' | b'>'))
     })
+}
+
+/// Whether a word can be there with the right thing behind it, without reading; text of two octets a character is not looked at.
+pub(super) fn may_say(octets: &[u8], word: &[u8], behind: impl Fn(&[u8]) -> bool) -> bool {
+    let wide = octets.iter().take(4).any(|octet| matches!(octet, 0 | 0xfe | 0xff));
+    wide || memchr::memmem::find_iter(octets, word).any(|at| behind(&octets[at + word.len()..]))
 }

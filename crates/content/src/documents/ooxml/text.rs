@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use super::levels::{Inherited, Levels, is_title};
 use super::numbering::Counters;
 use super::styles::{Look, Styles, is_off, rightward_sections};
 use crate::documents::Output;
@@ -35,6 +36,8 @@ pub(super) struct Texts {
     counters: Counters,
     /// Which sections of the part run from right to left, where one does.
     sections: Vec<bool>,
+    /// What shapes of a slide have from elsewhere.
+    inherited: Inherited,
     state: State,
 }
 
@@ -60,6 +63,10 @@ struct State {
     /// A master: the sample text of its placeholders is shown on no slide.
     master: bool,
     placeholder: bool,
+    title: bool,
+    /// What the list style of the shape says; it is open.
+    levels: Levels,
+    in_list_style: bool,
     shape_start: usize,
     /// The run that is open says that it runs from right to left, or its style does.
     rightward: Option<bool>,
@@ -74,6 +81,8 @@ struct Paragraph {
     style: String,
     list: Option<String>,
     level: Option<usize>,
+    /// On a slide, counted from zero.
+    depth: usize,
     /// Where its text begins behind what stands glued to it.
     glued: Option<usize>,
     /// It has no text yet.
@@ -96,10 +105,15 @@ pub(super) fn read_with(styles: &Rc<Styles>, octets: &[u8]) -> (Texts, Result<()
     read_into(Texts { styles: styles.clone(), sections, ..Texts::default() }, octets)
 }
 
+/// Reads a slide or what belongs to it.
+pub(super) fn read_slide(inherited: Inherited, octets: &[u8]) -> (Texts, Result<(), Reason>) {
+    read_into(Texts { inherited, ..Texts::default() }, octets)
+}
+
 /// Reads a master or layout: what every slide shows, without the sample text of placeholders.
-pub(super) fn read_master(octets: &[u8]) -> (Texts, Result<(), Reason>) {
+pub(super) fn read_master(inherited: Inherited, octets: &[u8]) -> (Texts, Result<(), Reason>) {
     let state = State { master: true, ..State::default() };
-    read_into(Texts { state, ..Texts::default() }, octets)
+    read_into(Texts { state, inherited, ..Texts::default() }, octets)
 }
 
 fn read_into(mut texts: Texts, octets: &[u8]) -> (Texts, Result<(), Reason>) {
@@ -193,6 +207,7 @@ impl Texts {
                 self.state.properties += 1;
                 self.state.paragraph.bidi =
                     get("rtl").map(|rtl| matches!(&*rtl, "1" | "true")).or(self.state.paragraph.bidi);
+                self.state.paragraph.depth = get("lvl").and_then(|level| level.parse().ok()).unwrap_or(0);
             }
             "rPrChange" => self.state.properties += 1,
             "sectPr" => (self.state.section_properties, self.state.section_ends) = (true, true),
@@ -232,7 +247,12 @@ impl Texts {
             "textpath" => self.line("shown", get("string")),
             "comment" | "cm" => self.line("attributes", get("author")),
             "sp" => (self.state.placeholder, self.state.shape_start) = (false, self.shown.len()),
-            "ph" => self.state.placeholder = true,
+            "graphicFrame" => self.state.placeholder = false,
+            "ph" => {
+                (self.state.placeholder, self.state.title) = (true, is_title(get("type").as_deref()));
+            }
+            "txBody" => self.state.levels = Levels::default(),
+            "lstStyle" => self.state.in_list_style = true,
             "tbl" => {
                 self.state.tables.push(self.styles.table(""));
                 self.table(|rows, _| rows.start_table());
@@ -245,6 +265,7 @@ impl Texts {
             }
             "tr" => self.table(Rows::start_row),
             "tc" => self.table(Rows::start_cell),
+            _ if self.state.in_list_style => self.state.levels.hear(name, get("rtl").as_deref()),
             _ => {}
         }
     }
@@ -265,6 +286,7 @@ impl Texts {
             "rPrChange" => state.properties = state.properties.saturating_sub(1),
             "sectPr" => state.section_properties = false,
             "bdo" | "dir" => self.push(BACK),
+            "lstStyle" => state.in_list_style = false,
             "moveFrom" => state.moved_away = state.moved_away.saturating_sub(1),
             "Fallback" => state.fallback = state.fallback.saturating_sub(1),
             "txbxContent" | "rt" => {
@@ -305,6 +327,17 @@ impl Texts {
         self.state.run.or(self.state.paragraph.look).or(tables).or(self.styles.defaults())
     }
 
+    /// What the shape on a slide says that the text is in, or what it is an example of.
+    fn of_shape(&self) -> Option<bool> {
+        let depth = self.state.paragraph.depth;
+        let inherited = match (self.state.placeholder, self.state.title) {
+            (true, true) => self.inherited.titles,
+            (true, false) => self.inherited.bodies,
+            (false, _) => self.inherited.boxes,
+        };
+        self.state.levels.at(depth).or(inherited.at(depth))
+    }
+
     /// All is known of a paragraph that stands before its text.
     fn begin_paragraph(&mut self) {
         if !std::mem::take(&mut self.state.paragraph.awaited) {
@@ -315,7 +348,7 @@ impl Texts {
             Some(rightward) => *rightward,
             None => self.styles.sections_rightward && self.sections.is_empty(),
         };
-        let said = self.state.paragraph.bidi.or(self.look().rightward);
+        let said = self.state.paragraph.bidi.or(self.look().rightward).or_else(|| self.of_shape());
         self.state.paragraph.rightward = said.unwrap_or_else(section);
         if self.state.paragraph.rightward {
             self.push(FROM_RIGHT);
