@@ -26,8 +26,8 @@ pub(super) struct Directions {
     /// Something goes from right to left: nearly no document has that, and then nothing is looked up.
     speaks: bool,
     open: Open,
-    /// What the sections, tables and cells say that are open.
-    around: Vec<Option<bool>>,
+    /// What the sections, tables and cells say that are open: each itself, and with those around it.
+    around: Vec<(Option<bool>, Option<bool>)>,
     /// The columns of the sheet whose cells go from right to left unless they have a style; and how many there are. The row that does so.
     columns: Vec<(u32, u32)>,
     column: u32,
@@ -60,7 +60,7 @@ impl Directions {
                     .speaks
                     .then_some(())
                     .and_then(|()| self.styles.get(family?)?.look(&*attributes.get("style-name")?).flatten());
-                self.around.push(says);
+                self.around.push((says, says.or(self.around.last().and_then(|(_, all)| *all))));
             }
             _ if name.ends_with("-properties") => self.properties(name, attributes),
             _ => {}
@@ -143,7 +143,7 @@ impl Directions {
     /// Whether the cell of a sheet that is open goes from right to left. The sheet's own direction is the order of its columns.
     pub(super) fn is_cell_rightward(&self, column: u32) -> bool {
         let default = || self.row || self.columns.iter().any(|(from, to)| (*from..=*to).contains(&column));
-        self.speaks && self.around.last().copied().flatten().unwrap_or_else(default)
+        self.speaks && self.around.last().and_then(|(own, _)| *own).unwrap_or_else(default)
     }
 
     /// Hears of an element that ends.
@@ -164,7 +164,7 @@ impl Directions {
         let styles = &self.styles[PARAGRAPH];
         let named = attributes.get("style-name").and_then(|style| styles.look(&*style));
         let style = named.or_else(|| styles.look(STANDARD)).flatten();
-        let around = || self.around.iter().rev().find_map(|says| *says);
+        let around = || self.around.last().and_then(|(_, all)| *all);
         style.or(self.default).or_else(around).unwrap_or(self.page)
     }
 
