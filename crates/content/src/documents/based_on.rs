@@ -63,6 +63,10 @@ impl<K: Eq + Hash + Clone, L: Look> Styles<K, L> {
         self.styles.values().map(|style| style.look)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.styles.is_empty()
+    }
+
     pub(super) fn clear(&mut self) {
         self.styles.clear();
     }

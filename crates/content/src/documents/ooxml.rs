@@ -53,7 +53,7 @@ pub(super) fn runs(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
     let _ = styles.read(octets);
     styles.resolve();
     let too_many = styles.is_too_much();
-    let (texts, read) = text::read_with(&Rc::new(styles), octets);
+    let (texts, read) = text::read_with(&Rc::new(styles), rightward_sections(octets), octets);
     texts.hand_on("", Kind::Text, out)?;
     if too_many {
         out.unscannable("styles", Reason::TooBig);
@@ -71,8 +71,9 @@ fn others(package: &Package, drawings_done: bool, out: &mut Output<'_>) -> Resul
         out.unscannable("styles", Reason::TooBig);
     }
     styles.resolve();
-    styles.sections_rightward =
-        package.of_root("document").any(|part| !rightward_sections(&part.octets).is_empty());
+    let sections =
+        package.of_root("document").map(|part| (part.name.clone(), rightward_sections(&part.octets)));
+    styles.sections = sections.filter(|(_, sections)| !sections.is_empty()).collect();
     let numbering = &mut styles.numbering;
     for part in package.of_root("numbering") {
         report(numbering.read(&part.octets), &part.name, out)?;
@@ -107,7 +108,8 @@ fn other(
 ) -> Result<bool, Reason> {
     let name = stem(&part.name);
     let word = |place: &str, kind: Kind, out: &mut Output<'_>| {
-        let (texts, read) = text::read_with(styles, &part.octets);
+        let sections = styles.sections.get(&part.name).cloned().unwrap_or_default();
+        let (texts, read) = text::read_with(styles, sections, &part.octets);
         texts.hand_on(place, kind, out)?;
         read
     };

@@ -1,5 +1,7 @@
 //! What a Word document's styles, defaults and sections say of text apart from it: whether it is shown, and in which direction it runs.
 
+use std::collections::HashMap;
+
 use super::numbering::Numbering;
 use crate::Reason;
 use crate::documents::based_on;
@@ -56,8 +58,8 @@ pub(super) struct Styles {
     /// Of everything.
     defaults: Look,
     pub(super) numbering: Numbering,
-    /// A section of the document runs from right to left, and its headers and notes with it.
-    pub(super) sections_rightward: bool,
+    /// Which sections of a document's parts run from right to left, where one does; headers and notes of it run so, too.
+    pub(super) sections: HashMap<String, Vec<bool>>,
 }
 
 impl Styles {
@@ -130,6 +132,11 @@ impl Styles {
 
     pub(super) fn table(&self, id: &str) -> Look {
         self.named(id, &self.tables)
+    }
+
+    /// Neither styles nor defaults say anything.
+    pub(super) fn say_nothing(&self) -> bool {
+        self.styles.is_empty() && self.defaults == Look::default()
     }
 
     pub(super) fn defaults(&self) -> Look {

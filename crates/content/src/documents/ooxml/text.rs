@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::levels::{Inherited, Levels, is_title};
 use super::numbering::Counters;
-use super::styles::{Look, Styles, is_off, rightward_sections};
+use super::styles::{Look, Styles, is_off};
 use crate::documents::Output;
 use crate::documents::based_on::Look as _;
 use crate::documents::xml::{Node, walk};
@@ -99,9 +99,12 @@ pub(super) fn read(octets: &[u8]) -> (Texts, Result<(), Reason>) {
     read_into(Texts::default(), octets)
 }
 
-/// Reads a part of a document with styles.
-pub(super) fn read_with(styles: &Rc<Styles>, octets: &[u8]) -> (Texts, Result<(), Reason>) {
-    let sections = rightward_sections(octets);
+/// Reads a part of a document with styles, and with sections where one runs from right to left.
+pub(super) fn read_with(
+    styles: &Rc<Styles>,
+    sections: Vec<bool>,
+    octets: &[u8],
+) -> (Texts, Result<(), Reason>) {
     read_into(Texts { styles: styles.clone(), sections, ..Texts::default() }, octets)
 }
 
@@ -323,6 +326,9 @@ impl Texts {
 
     /// What styles and defaults say of the text that is open (ISO/IEC 29500-1, 17.7.2).
     fn look(&self) -> Look {
+        if self.styles.say_nothing() {
+            return Look::default();
+        }
         let tables = self.state.tables.last().copied().unwrap_or_default();
         self.state.run.or(self.state.paragraph.look).or(tables).or(self.styles.defaults())
     }
@@ -346,7 +352,7 @@ impl Texts {
         // LibreOffice 7.4 shows paragraphs of such a section so that say nothing of themselves.
         let section = || match self.sections.get(self.state.section) {
             Some(rightward) => *rightward,
-            None => self.styles.sections_rightward && self.sections.is_empty(),
+            None => !self.styles.sections.is_empty() && self.sections.is_empty(),
         };
         let said = self.state.paragraph.bidi.or(self.look().rightward).or_else(|| self.of_shape());
         self.state.paragraph.rightward = said.unwrap_or_else(section);
