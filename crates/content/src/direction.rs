@@ -2,6 +2,8 @@
 //!
 //! A line that no screen holds is turned piece by piece; time and memory are linear.
 
+use std::borrow::Cow;
+
 /// Begin a stretch of a direction, and end it.
 const EMBED: [char; 2] = ['\u{202a}', '\u{202b}'];
 /// As [`EMBED`], whatever the letters are.
@@ -30,6 +32,29 @@ const DEEPEST: usize = 30;
 const LONGEST_LINE: usize = 4_096;
 /// Characters after the one that leaves the direction to what follows it, among which that is looked for.
 const LOOK_AHEAD: usize = 64;
+
+/// Text of which every line runs from right to left; as it is where that changes nothing.
+pub(crate) fn from_right(text: &str) -> Cow<'_, str> {
+    if !text.bytes().any(|octet| octet.is_ascii_alphanumeric()) {
+        return text.into();
+    }
+    let marked = lines_from_right(text);
+    if shown(&marked).is_some() { marked.into() } else { text.into() }
+}
+
+/// Text of which every line runs from right to left, with the marks that say so. Lines of a paragraph and of cells may end as Word ends them.
+pub(crate) fn lines_from_right(text: &str) -> String {
+    const ENDS: [char; 5] = ['\n', '\r', '\u{7}', '\u{b}', '\u{c}'];
+    let mut marked = String::with_capacity(text.len() + 6);
+    for line in text.split_inclusive(ENDS) {
+        let inner = line.trim_end_matches(ENDS);
+        marked.push(EMBED[1]);
+        marked.push_str(inner);
+        marked.push(POP);
+        marked.push_str(&line[inner.len()..]);
+    }
+    marked
+}
 
 /// A text as it is shown.
 #[derive(Debug, PartialEq, Eq)]
@@ -424,6 +449,16 @@ mod tests {
             "\u{202e}",
         ] {
             assert_eq!(shown(stored), None, "{stored:?}");
+        }
+    }
+
+    #[test]
+    fn lines_from_right_to_left_are_marked_where_that_turns_them() {
+        for (stored, seen) in [("11 22\r\n33 44", "22 11\r\n44 33"), ("11\n\n22 33", "11\n\n33 22")] {
+            assert_eq!(text(&from_right(stored)), seen, "{stored:?}");
+        }
+        for stored in ["", "4111", "11-22", "\u{5d0}\u{5d1} \u{5d2}", "abc 11 22"] {
+            assert!(matches!(from_right(stored), Cow::Borrowed(_)), "{stored:?}");
         }
     }
 

@@ -577,6 +577,15 @@ fn a_body_in_rtf_is_read_beside_one_in_html_unless_it_says_the_same() {
     assert!(of(&opened("a.msg", &octets), Kind::Text).contains("ZEPHYR 4111"));
     let octets = message("{\\rtf1 Harmless {\\b text}\\par}");
     assert_eq!(of(&opened("a.msg", &octets), Kind::Text).matches("Harmless").count(), 1);
+    // The same characters in an order of their own.
+    let octets = message("{\\rtf1\\rtlpar Harmless {\\b text}\\par 1111 2222\\par}");
+    assert!(of(&opened("a.msg", &octets), Kind::Text).contains("2222 1111"));
+    let octets = compound(&[
+        ("__properties_version1.0", &[0; 32]),
+        ("__substg1.0_10130102", b"<p>1111 2222</p>"),
+        ("__substg1.0_10090102", &stored_rtf("{\\rtf1\\rtlpar 1111 2222\\par}")),
+    ]);
+    assert!(of(&opened("a.msg", &octets), Kind::Text).contains("2222 1111"));
 }
 
 /// A property set of sections that hold one string each.

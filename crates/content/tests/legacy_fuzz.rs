@@ -5,11 +5,14 @@ use proptest::prelude::*;
 
 type Body = fn(&[u8]);
 
-const BODIES: [(&str, Body); 20] = [
+const BODIES: [(&str, Body); 23] = [
     ("report.pdf", fuzz_docs::pdf),
     ("streams.pdf", fuzz_docs::pdf),
     ("letter.rtf", fuzz_docs::rtf),
+    ("rightward.rtf", fuzz_docs::rtf),
     ("letter.doc", fuzz_docs::doc),
+    ("rightward.doc", fuzz_docs::doc),
+    ("rightward.xls", fuzz_docs::xls),
     ("lists.doc", fuzz_docs::doc),
     ("lists.doc", fuzz_docs::onenote),
     ("lists.doc", fuzz_docs::iwa),

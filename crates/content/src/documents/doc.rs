@@ -13,6 +13,7 @@ use super::Output;
 use super::cfb::Cfb;
 use super::lists::Before;
 use super::ole::Fields;
+use crate::direction::lines_from_right;
 use crate::{Kind, Reason};
 use header::{Header, Piece};
 use numbering::{Counters, Numbering};
@@ -158,7 +159,7 @@ impl Characters<'_> {
                 from = end;
                 let of = lists.paragraphs.at(start + end - 1, changed);
                 let before = lists.numbering.next(of, &mut story.counters);
-                story.end_paragraph(before);
+                story.end_paragraph(before, of.rightward == Some(true));
             }
         }
         self.decode(&octets[from..], wide, &mut story.text);
@@ -194,7 +195,7 @@ impl Characters<'_> {
     }
 }
 
-/// What is needed to number paragraphs, of a document that has lists.
+/// What is needed to number and to turn paragraphs, of a document that has lists or text from right to left.
 struct Lists<'a> {
     paragraphs: Paragraphs<'a>,
     numbering: Numbering,
@@ -204,7 +205,7 @@ impl<'a> Lists<'a> {
     fn read(header: &Header, main: &'a [u8], table: &'a [u8], shared: Vec<&'a [u8]>) -> Option<Self> {
         let numbering = Numbering::read(header, table);
         let paragraphs = Paragraphs::read(header, main, table, shared);
-        (!numbering.is_empty()).then_some(Self { paragraphs, numbering })
+        (!numbering.is_empty() || paragraphs.may_turn()).then_some(Self { paragraphs, numbering })
     }
 }
 
@@ -215,7 +216,7 @@ struct Story {
     /// Where its last paragraph begins.
     paragraph: usize,
     counters: Counters,
-    /// Octets that lists put before paragraphs.
+    /// Octets that lists put before paragraphs, and marks of direction.
     before: usize,
     /// Paragraphs to which a number is glued, with it.
     glued: String,
@@ -227,16 +228,22 @@ impl Story {
         self.text.len() - self.before
     }
 
-    fn end_paragraph(&mut self, before: Option<Before>) {
+    fn end_paragraph(&mut self, before: Option<Before>, rightward: bool) {
         let start = std::mem::replace(&mut self.paragraph, self.text.len());
-        let Some(before) = before else { return };
-        if before.glued {
-            self.glued.push_str(&before.text);
-            self.glued.push_str(&self.text[start..]);
+        if let Some(before) = before {
+            if before.glued {
+                self.glued.push_str(&before.text);
+                self.glued.push_str(&self.text[start..]);
+            }
+            let text = before.text + "\t";
+            self.text.insert_str(start, &text);
+            self.before += text.len();
         }
-        let text = before.text + "\t";
-        self.text.insert_str(start, &text);
-        self.before += text.len();
+        if rightward {
+            let paragraph = self.text.split_off(start);
+            self.text.push_str(&lines_from_right(&paragraph));
+            self.before += self.text.len() - start - paragraph.len();
+        }
         self.paragraph = self.text.len();
     }
 

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::{AmbiguityReason, DocumentAnswer, DocumentRequest, Documents, FileKind, Reason};
 
 mod ar;
+mod based_on;
 mod blip;
 mod cab;
 mod cfb;

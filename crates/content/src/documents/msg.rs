@@ -194,7 +194,8 @@ impl Message<'_, '_, '_> {
             };
             let mut aside = Output::new(&request);
             let read = rtf::read(text, &place, &mut aside)?;
-            (squash(&read) == squash(shown), aside.finish())
+            // What runs from right to left shows its numbers in another order.
+            (squash(&read) == squash(shown) && !read.contains('\u{202b}'), aside.finish())
         };
         let files = answer.items.iter().any(|item| matches!(item, DocumentItem::File { .. }));
         if same && !files { Ok(()) } else { rtf::read(text, &place, self.out).map(drop) }

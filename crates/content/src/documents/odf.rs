@@ -5,13 +5,16 @@ use std::collections::BTreeSet;
 use super::place::push_cell;
 use super::xml::{self, Attributes, Node, walk};
 use super::{Output, picture};
+use crate::direction::from_right;
 use crate::rows::Rows;
 use crate::{FileKind, Kind, Reason};
 
+mod direction;
 mod locked;
 mod numbering;
 mod package;
 
+use direction::Directions;
 use numbering::Numbering;
 pub(super) use package::{open, unlock};
 
@@ -23,14 +26,25 @@ pub(super) fn flat(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
     Content::new(String::new()).read(octets, out)
 }
 
+/// Begin text whose parts stand from right to left, and end it (UAX #9).
+const FROM_RIGHT: &str = "\u{202b}";
+const BACK: &str = "\u{202c}";
+
+/// What the styles of a package say of the text in another part.
+#[derive(Default)]
+struct Known {
+    numbering: Numbering,
+    directions: Directions,
+}
+
 /// Where programs keep previews.
 const PREVIEWS: &[&str] = &["ObjectReplacements/", "Pictures/TablePreview"];
 
-fn part(name: &str, octets: Vec<u8>, numbering: Numbering, out: &mut Output<'_>) -> Result<(), Reason> {
+fn part(name: &str, octets: Vec<u8>, known: Known, out: &mut Output<'_>) -> Result<(), Reason> {
     let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
     let root = || xml::root(&octets);
     match file {
-        "content.xml" => Content { numbering, ..Content::new(folder.to_owned()) }.read(&octets, out),
+        "content.xml" => Content { known, ..Content::new(folder.to_owned()) }.read(&octets, out),
         "styles.xml" => Content::new(folder.to_owned()).styles(&octets, out),
         "meta.xml" => {
             let (text, read) = xml::plain(&octets);
@@ -73,6 +87,10 @@ struct Flow {
     /// Times that the text stands there, one cell beside the other.
     repeats: u32,
     stored: Option<String>,
+    /// The paragraph that is open goes from right to left.
+    rightward: bool,
+    /// The cell is read from right to left.
+    cell_rightward: bool,
     /// Not text: a date, a label.
     ignored: bool,
     /// The element that ends it.
@@ -98,7 +116,7 @@ struct Content {
     hidden_columns: Vec<(u32, u32)>,
     slides: usize,
     links: String,
-    numbering: Numbering,
+    known: Known,
     /// Paragraphs with the number or word before them, where nothing stands between; and where the text of such a one begins.
     glued: String,
     glued_at: Option<(usize, usize)>,
@@ -133,7 +151,7 @@ impl Content {
         });
         while self.flows.pop().map(|flow| hand_on(flow, out)).transpose()?.is_some() {}
         out.text(&self.place, Kind::Hidden, self.glued)?;
-        if self.numbering.room.is_over() {
+        if self.known.numbering.room.is_over() || self.known.directions.is_too_much() {
             out.unscannable(&self.place, Reason::TooBig);
         }
         out.text("links", Kind::Link, self.links)?;
@@ -148,6 +166,8 @@ impl Content {
             rows: Rows::default(),
             repeats: 1,
             stored: None,
+            rightward: false,
+            cell_rightward: false,
             ignored: false,
             ends,
         });
@@ -172,7 +192,7 @@ impl Content {
 
     /// What the list of a paragraph puts before it.
     fn number(&mut self, name: &str, attributes: &Attributes<'_>) {
-        let Some(before) = self.numbering.start(name, attributes) else { return };
+        let Some(before) = self.known.numbering.start(name, attributes) else { return };
         self.push(&before.text);
         self.push("\t");
         if let Some(flow) = self.flows.last().filter(|_| before.glued) {
@@ -190,7 +210,26 @@ impl Content {
         }
     }
 
+    /// A paragraph or heading begins.
+    fn begin_paragraph(&mut self, attributes: &Attributes<'_>) {
+        let rightward = !self.in_spreadsheet && self.known.directions.is_rightward(attributes);
+        if let Some(flow) = self.flows.last_mut() {
+            flow.rightward = rightward;
+        }
+        self.turn(FROM_RIGHT);
+    }
+
+    fn turn(&mut self, mark: &str) {
+        if self.flows.last().is_some_and(|flow| flow.rightward) {
+            self.push(mark);
+        }
+    }
+
     fn start(&mut self, name: &str, attributes: &Attributes<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
+        self.known.directions.start(name, attributes);
+        if matches!(name, "p" | "h") {
+            self.begin_paragraph(attributes);
+        }
         // What was deleted is not counted.
         if !self.in_spreadsheet && self.flows.iter().all(|flow| flow.ends != "tracked-changes") {
             self.number(name, attributes);
@@ -201,7 +240,11 @@ impl Content {
                 self.push(&" ".repeat(count.min(1_000)));
             }
             "tab" => self.push("\t"),
-            "line-break" => self.push("\n"),
+            "line-break" => {
+                self.turn(BACK);
+                self.push("\n");
+                self.turn(FROM_RIGHT);
+            }
             "a" | "event-listener" | "iframe" | "plugin" | "section-source" => {
                 self.link(attributes.get("href"))
             }
@@ -306,6 +349,7 @@ impl Content {
         let number =
             |key: &str| attributes.get(key).and_then(|number| number.parse().ok()).unwrap_or(1_u32).max(1);
         let hidden = || attributes.get("visibility").is_some_and(|is| matches!(&*is, "collapse" | "filter"));
+        self.known.directions.sheet(name, attributes);
         match name {
             "table" => {
                 self.sheet = attributes.get("name").unwrap_or_default().into_owned();
@@ -360,7 +404,9 @@ impl Content {
         self.begin(kind, place, if name == "table-cell" { "table-cell" } else { "covered-table-cell" });
         let keys = ["value", "string-value", "date-value"];
         let stored = keys.iter().find_map(|key| attributes.get(key).map(|value| value.into_owned()));
+        let rightward = self.known.directions.is_cell_rightward(column);
         if let Some(flow) = self.flows.last_mut() {
+            flow.cell_rightward = rightward;
             flow.repeats = repeats;
             flow.stored = stored;
         }
@@ -368,10 +414,15 @@ impl Content {
     }
 
     fn end(&mut self, name: &str, out: &mut Output<'_>) -> Result<(), Reason> {
-        self.numbering.end(name);
+        self.known.numbering.end(name);
+        self.known.directions.end(name);
         match name {
             "p" | "h" => {
                 self.end_of_glued();
+                self.turn(BACK);
+                if let Some(flow) = self.flows.last_mut() {
+                    flow.rightward = false;
+                }
                 self.push("\n");
             }
             "date" => self.push("\n"),
@@ -408,7 +459,7 @@ fn hand_on_attributes(
 }
 
 fn hand_on(flow: Flow, out: &mut Output<'_>) -> Result<(), Reason> {
-    let Flow { kind, place, text, rows, repeats, stored, ignored, ends } = flow;
+    let Flow { kind, place, text, rows, repeats, stored, cell_rightward, ignored, ends, .. } = flow;
     if ignored {
         return Ok(());
     }
@@ -420,7 +471,8 @@ fn hand_on(flow: Flow, out: &mut Output<'_>) -> Result<(), Reason> {
     let stored = stored.as_deref().map(super::ooxml::plain_number).unwrap_or_default();
     let repeats = if shown.is_empty() && stored.is_empty() { 0 } else { repeats.min(MOST_REPEATS) };
     for _ in 0..repeats {
-        out.text(place.clone(), kind, shown.to_owned())?;
+        let shown = if cell_rightward { from_right(shown) } else { shown.into() };
+        out.text(place.clone(), kind, shown)?;
     }
     if stored != shown {
         out.text(place, Kind::Hidden, stored.into_owned())?;

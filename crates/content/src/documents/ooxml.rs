@@ -1,7 +1,6 @@
 //! Office Open XML: every text of every part, each with its place. A part is what its first element says, whatever it
 //! is called and wherever it lies; so one reader serves all variants, and a part in an odd place is read all the same.
 
-use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::Output;
@@ -10,18 +9,19 @@ use crate::{DocumentRequest, Kind, Reason};
 
 mod date;
 mod format;
+mod levels;
 mod numbering;
 mod package;
 mod sheet;
 mod slides;
+mod styles;
 mod text;
 
 pub(super) use format::{Formats, at_most_15_digits, plain as plain_number};
-use numbering::Numbering;
 use package::Part;
 pub(super) use package::{Package, report, stem};
 pub(super) use sheet::header_text;
-use text::Styles;
+use styles::{Styles, rightward_sections};
 
 /// Opens a document, workbook or presentation.
 pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Result<(), Reason> {
@@ -48,18 +48,33 @@ pub(super) fn read(package: &Package, out: &mut Output<'_>) -> Result<(), Reason
 
 /// Running text of a document that is one XML file.
 pub(super) fn runs(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
-    let (texts, read) = text::read(octets);
+    let mut styles = Styles::default();
+    // Damage is told by whoever reads the text.
+    let _ = styles.read(octets);
+    styles.resolve();
+    let too_many = styles.is_too_much();
+    let (texts, read) = text::read_with(&Rc::new(styles), rightward_sections(octets), octets);
     texts.hand_on("", Kind::Text, out)?;
+    if too_many {
+        out.unscannable("styles", Reason::TooBig);
+    }
     read
 }
 
 /// Parts that the readers of workbooks and presentations do not take.
 fn others(package: &Package, drawings_done: bool, out: &mut Output<'_>) -> Result<(), Reason> {
-    let mut unseen = HashSet::new();
+    let mut styles = Styles::default();
     for part in package.of_root("styles") {
-        report(text::unseen_styles(&part.octets, &mut unseen), &part.name, out)?;
+        report(styles.read(&part.octets), &part.name, out)?;
     }
-    let mut numbering = Numbering::default();
+    if styles.is_too_much() {
+        out.unscannable("styles", Reason::TooBig);
+    }
+    styles.resolve();
+    let sections =
+        package.of_root("document").map(|part| (part.name.clone(), rightward_sections(&part.octets)));
+    styles.sections = sections.filter(|(_, sections)| !sections.is_empty()).collect();
+    let numbering = &mut styles.numbering;
     for part in package.of_root("numbering") {
         report(numbering.read(&part.octets), &part.name, out)?;
     }
@@ -68,7 +83,6 @@ fn others(package: &Package, drawings_done: bool, out: &mut Output<'_>) -> Resul
             report(numbering.read_styles(&part.octets), &part.name, out)?;
         }
     }
-    let styles = Styles { unseen, numbering };
     let styles = Rc::new(styles);
     for part in &package.parts {
         out.at(&part.name);
@@ -94,7 +108,8 @@ fn other(
 ) -> Result<bool, Reason> {
     let name = stem(&part.name);
     let word = |place: &str, kind: Kind, out: &mut Output<'_>| {
-        let (texts, read) = text::read_with(styles, &part.octets);
+        let sections = styles.sections.get(&part.name).cloned().unwrap_or_default();
+        let (texts, read) = text::read_with(styles, sections, &part.octets);
         texts.hand_on(place, kind, out)?;
         read
     };

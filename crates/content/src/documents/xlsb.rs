@@ -187,8 +187,10 @@ impl Book {
                 617 => in_cells = true,
                 618 => in_cells = false,
                 47 if in_cells => {
+                    // The order of reading is two bits of the flags behind the indentation ([MS-XLSB] 2.4.876).
+                    let rightward = data.get(13).is_some_and(|flags| flags >> 2 & 3 == 2);
                     fields.u16();
-                    self.formats.style(fields.u16().unwrap_or(0));
+                    self.formats.style(fields.u16().unwrap_or(0), rightward);
                 }
                 _ => {}
             }

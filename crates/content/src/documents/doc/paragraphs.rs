@@ -1,4 +1,4 @@
-//! Which list a paragraph of a Word document is in ([MS-DOC] 2.4.6.1): by itself, by its style, or by a change of the piece that it stands in.
+//! Which list a paragraph of a Word document is in, and in which direction it runs ([MS-DOC] 2.4.6.1): by itself, by its style, or by a change of the piece that it stands in.
 
 use std::collections::HashMap;
 
@@ -10,13 +10,14 @@ const PAGE: usize = 512;
 /// Styles that rest upon one another.
 const DEEPEST: usize = 32;
 
-/// What is told of a paragraph: its list, by number from one, and its level; nothing where nobody said.
+/// What is told of a paragraph: its list, by number from one, its level, and whether it runs from right to left; nothing where nobody said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Membership {
     pub(super) style: u16,
     /// No list if zero.
     pub(super) list: Option<u16>,
     pub(super) level: Option<u8>,
+    pub(super) rightward: Option<bool>,
 }
 
 impl Membership {
@@ -24,6 +25,7 @@ impl Membership {
         each(modifiers, |code, operand| match code {
             STYLE => self.style = u16_at(operand, 0).unwrap_or(self.style),
             LEVEL => self.level = operand.first().copied(),
+            RIGHTWARD => self.rightward = operand.first().map(|octet| *octet != 0),
             LIST => self.list = u16_at(operand, 0).map(list),
             _ => {}
         });
@@ -42,6 +44,8 @@ pub(super) fn each(mut modifiers: &[u8], mut one: impl FnMut(u16, &[u8])) {
 const STYLE: u16 = 0x4600;
 const LEVEL: u16 = 0x260a;
 const LIST: u16 = 0x460b;
+/// sprmPFBiDi
+const RIGHTWARD: u16 = 0x2441;
 
 /// A number below zero is that of a list, too: it only keeps the paragraph's own margins. 2047 is none.
 fn list(number: u16) -> u16 {
@@ -99,6 +103,13 @@ impl<'a> Paragraphs<'a> {
         Self { main, pages, styles: HashMap::new(), style_sheet, base, shared }
     }
 
+    /// Whether one may run from right to left: cheap, and wrong at most where there is nothing of the kind.
+    pub(super) fn may_turn(&self) -> bool {
+        let sheet = self.style_sheet.iter().flatten();
+        let all = sheet.chain(&self.shared).copied().chain([self.main]);
+        all.into_iter().any(|octets| memchr::memmem::find(octets, &RIGHTWARD.to_le_bytes()).is_some())
+    }
+
     /// Of the paragraph that ends with the octet at `at`, in a piece with the modifiers `changed`.
     pub(super) fn at(&mut self, at: usize, changed: u16) -> Membership {
         let mut told = Membership::default();
@@ -108,7 +119,12 @@ impl<'a> Paragraphs<'a> {
         }
         self.change(&mut told, changed);
         let by_style = self.of_style(told.style, DEEPEST);
-        Membership { list: told.list.or(by_style.list), level: told.level.or(by_style.level), ..told }
+        Membership {
+            style: told.style,
+            list: told.list.or(by_style.list),
+            level: told.level.or(by_style.level),
+            rightward: told.rightward.or(by_style.rightward),
+        }
     }
 
     /// Whether a paragraph ends before the octet at `at`: what breaks a page ends one only sometimes.

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use super::super::xml::{Node, walk};
 use super::super::{Output, ooxml, zip};
 use super::locked::{self, Keys, Lock};
-use super::numbering::Numbering;
-use super::part;
+use super::{Known, part};
 use crate::{DocumentRequest, FileKind, Reason};
 
 /// Opens a text, spreadsheet, presentation or drawing.
@@ -34,10 +33,10 @@ fn package(request: &DocumentRequest<'_>, whole: bool, out: &mut Output<'_>) -> 
     let mut package = Package::read(request, out)?;
     let entries = std::mem::take(&mut package.archive.directory.entries);
     package.manifests(&entries, out)?;
-    // Lists have styles that may stand behind the text.
+    // Lists and paragraphs have styles that may stand behind the text.
     let styles_at = entries.iter().position(|entry| entry.name == "styles.xml");
     let mut known = styles_at.map(|at| package.octets_of(&entries[at], out)).transpose()?.flatten();
-    let mut numbering = known.as_deref().map(numbering_of).unwrap_or_default();
+    let mut styles = known.as_deref().map(styles_of).unwrap_or_default();
     for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| !entry.is_folder()) {
         let octets = if Some(at) == styles_at { known.take() } else { package.octets_of(entry, out)? };
         let Some(octets) = octets else { continue };
@@ -47,8 +46,8 @@ fn package(request: &DocumentRequest<'_>, whole: bool, out: &mut Output<'_>) -> 
             continue;
         }
         let of_text = entry.name == "content.xml";
-        let numbering = if of_text { std::mem::take(&mut numbering) } else { Numbering::default() };
-        let read = part(&entry.name, octets, numbering, out);
+        let styles = if of_text { std::mem::take(&mut styles) } else { Known::default() };
+        let read = part(&entry.name, octets, styles, out);
         ooxml::report(read, &entry.name, out)?;
     }
     out.at("");
@@ -119,18 +118,24 @@ fn is_xml(octets: &[u8]) -> bool {
     is_text && head.trim_ascii_start().starts_with(b"<")
 }
 
-/// The styles of lists; damage is told by who reads the rest of it.
-fn numbering_of(styles: &[u8]) -> Numbering {
-    let mut numbering = Numbering::default();
+/// What styles say of the text in another part; damage is told by who reads the rest of it.
+fn styles_of(styles: &[u8]) -> Known {
+    let mut known = Known::default();
+    known.directions.common_only = true;
     let _ = walk(styles, |node| {
         match node {
             Node::Start(name, attributes) if !matches!(name, "p" | "h") => {
-                drop(numbering.start(name, attributes))
+                known.directions.start(name, attributes);
+                drop(known.numbering.start(name, attributes));
             }
-            Node::End(name) => numbering.end(name),
+            Node::End(name) => {
+                known.directions.end(name);
+                known.numbering.end(name);
+            }
             _ => {}
         }
         Ok(())
     });
-    numbering
+    known.directions.common_only = false;
+    known
 }

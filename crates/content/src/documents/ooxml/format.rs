@@ -1,7 +1,7 @@
 //! Numbers as a spreadsheet shows them, for the common formats; and as stored, without inventing a digit.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Reason;
 use crate::documents::xml::{Node, walk};
@@ -11,13 +11,15 @@ pub(in crate::documents) struct Formats {
     codes: BTreeMap<u32, Format>,
     /// Format of each style.
     styles: Vec<u32>,
+    /// Styles whose cells are read from right to left.
+    rightward: BTreeSet<usize>,
     dates_1904: bool,
 }
 
 impl Formats {
     pub(in crate::documents) fn new(dates_1904: bool) -> Self {
         let codes = BUILT_IN.iter().filter_map(|(id, code)| Some((*id, Format::parse(code)?))).collect();
-        Self { codes, styles: Vec::new(), dates_1904 }
+        Self { codes, styles: Vec::new(), rightward: BTreeSet::new(), dates_1904 }
     }
 
     /// The format of that number.
@@ -32,6 +34,19 @@ impl Formats {
         self.styles.push(format);
     }
 
+    /// The style that was told last is one of cells that are read from right to left.
+    pub(in crate::documents) fn runs_rightward(&mut self) {
+        self.rightward.extend(self.styles.len().checked_sub(1));
+    }
+
+    /// Text of a cell of a style, in the direction in which it is read.
+    pub(in crate::documents) fn directed<'t>(&self, style: usize, text: &'t str) -> Cow<'t, str> {
+        match !self.rightward.is_empty() && self.rightward.contains(&style) {
+            true => crate::direction::from_right(text),
+            false => text.into(),
+        }
+    }
+
     /// Days are counted from 1904.
     pub(in crate::documents) fn counts_from_1904(&mut self) {
         self.dates_1904 = true;
@@ -40,6 +55,8 @@ impl Formats {
     /// Reads the styles part.
     pub(super) fn read(&mut self, octets: &[u8]) -> Result<(), Reason> {
         let mut in_cells = false;
+        // Formats of named styles, by number; a cell's own alignment goes before theirs (ECMA-376 18.8.1).
+        let (mut in_names, mut named, mut base) = (false, Vec::new(), None);
         walk(octets, |node| {
             match node {
                 Node::Start("numFmt", attributes) => {
@@ -50,9 +67,27 @@ impl Formats {
                 }
                 Node::Start("cellXfs", _) => in_cells = true,
                 Node::End("cellXfs") => in_cells = false,
+                Node::Start("cellStyleXfs", _) => in_names = true,
+                Node::End("cellStyleXfs") => in_names = false,
+                Node::Start("xf", _) if in_names => named.push(false),
                 Node::Start("xf", attributes) if in_cells => {
                     let id = attributes.get("numFmtId").and_then(|id| id.parse().ok());
                     self.styles.push(id.unwrap_or(0));
+                    base = attributes.get("xfId").and_then(|id| id.parse::<usize>().ok());
+                }
+                Node::Start("alignment", attributes) if in_names || in_cells => {
+                    base = None;
+                    let rightward = attributes.get("readingOrder").as_deref() == Some("2");
+                    if let Some(named) = named.last_mut().filter(|_| in_names) {
+                        *named = rightward;
+                    } else if rightward {
+                        self.runs_rightward();
+                    }
+                }
+                Node::End("xf")
+                    if in_cells && base.take().and_then(|base| named.get(base)).copied().unwrap_or(false) =>
+                {
+                    self.runs_rightward();
                 }
                 _ => {}
             }

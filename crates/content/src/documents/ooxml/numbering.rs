@@ -133,7 +133,7 @@ fn describe(level: &mut Level, name: &str, attributes: &Attributes<'_>) {
         "lvlText" => level.text = value(),
         "suff" => level.glued = value() == "nothing",
         "isLgl" => level.digits = true,
-        "vanish" => level.unseen = !super::text::is_off(attributes.get("val").as_deref()),
+        "vanish" => level.unseen = !super::styles::is_off(attributes.get("val").as_deref()),
         _ => {}
     }
 }

@@ -410,14 +410,14 @@ impl<'a> Cells<'a> {
         let place = self.place();
         let value = self.cell.value.as_str();
         match self.cell.kind {
-            CellKind::Text => out.text(&*place, kind, value)?,
+            CellKind::Text => out.text(&*place, kind, self.directed(value))?,
             CellKind::Truth => {
                 let shown = if value.trim() == "1" { "TRUE" } else { "FALSE" };
                 out.text(&*place, kind, shown)?;
             }
             CellKind::Shared => {
                 let string = value.trim().parse().ok().and_then(|index| self.book.strings.get(index));
-                out.text(&*place, kind, string.unwrap_or_default())?;
+                out.text(&*place, kind, self.directed(string.unwrap_or_default()))?;
             }
             CellKind::Number => {
                 let stored = super::format::plain(value.trim());
@@ -425,7 +425,7 @@ impl<'a> Cells<'a> {
                 if let Some(shown) =
                     self.book.formats.show(self.cell.style, &stored).filter(|shown| *shown != stored)
                 {
-                    out.text(&*place, kind, shown)?;
+                    out.text(&*place, kind, self.directed(&shown))?;
                     out.text(&*place, Kind::Hidden, stored)?;
                 } else {
                     out.text(&*place, kind, stored)?;
@@ -437,6 +437,11 @@ impl<'a> Cells<'a> {
             out.text(&*place, Kind::Hidden, &self.cell.formula)?;
         }
         Ok(())
+    }
+
+    /// Text of the cell, in the direction in which it is read.
+    fn directed<'t>(&self, text: &'t str) -> std::borrow::Cow<'t, str> {
+        self.book.formats.directed(self.cell.style, text)
     }
 
     fn place(&self) -> String {

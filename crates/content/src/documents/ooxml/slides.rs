@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::levels::Masters;
 use super::package::{Package, Part, base_name, report, stem};
 use super::text;
 use crate::documents::Output;
@@ -11,9 +12,10 @@ use crate::{Kind, Reason};
 /// Reads a presentation's own parts.
 pub(super) fn read(package: &Package, out: &mut Output<'_>) -> Result<(), Reason> {
     let numbers = numbers(package, out)?;
+    let masters = Masters::read(package);
     for part in &package.parts {
         out.at(&part.name);
-        let read = one(package, part, &numbers, out);
+        let read = one(package, part, &numbers, &masters, out);
         report(read, &part.name, out)?;
     }
     Ok(())
@@ -46,6 +48,7 @@ fn one(
     package: &Package,
     part: &Part,
     numbers: &BTreeMap<String, usize>,
+    masters: &Masters,
     out: &mut Output<'_>,
 ) -> Result<(), Reason> {
     let number_of = |part: &str| -> usize {
@@ -72,13 +75,13 @@ fn one(
         "cmAuthorLst" | "authorLst" => return authors(part, out),
         "dataModel" | "chartSpace" | "xml" | "userShapes" => (Kind::Text, place()),
         "sldMaster" | "sldLayout" | "notesMaster" | "handoutMaster" => {
-            let (texts, read) = text::read_master(&part.octets);
+            let (texts, read) = text::read_master(masters.of(package, &part.name), &part.octets);
             texts.hand_on(stem(&part.name), Kind::Text, out)?;
             return read;
         }
         _ => return Ok(()),
     };
-    let (texts, read) = text::read(&part.octets);
+    let (texts, read) = text::read_slide(masters.of(package, &part.name), &part.octets);
     texts.hand_on(&place, kind, out)?;
     if part.root == "cmLst" {
         old_comments(part, &place, out)?;

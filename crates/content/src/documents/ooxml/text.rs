@@ -3,26 +3,18 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use super::numbering::{Counters, Numbering};
+use super::levels::{Inherited, Levels, is_title};
+use super::numbering::Counters;
+use super::styles::{Look, Styles, is_off};
 use crate::documents::Output;
+use crate::documents::based_on::Look as _;
 use crate::documents::xml::{Node, walk};
 use crate::rows::Rows;
 use crate::{Kind, Reason};
 
-/// Styles of one document that show nothing.
-const MOST_STYLES: usize = 10_000;
-
 /// Begin text whose parts stand from right to left, and end it (UAX #9).
 const FROM_RIGHT: &str = "\u{202b}";
 const BACK: &str = "\u{202c}";
-
-/// What a document says of its paragraphs apart from them.
-#[derive(Debug, Default)]
-pub(super) struct Styles {
-    /// Styles that show nothing.
-    pub(super) unseen: HashSet<String>,
-    pub(super) numbering: Numbering,
-}
 
 /// Texts of one part by what they are.
 #[derive(Debug, Default)]
@@ -42,6 +34,10 @@ pub(super) struct Texts {
     glued: String,
     styles: Rc<Styles>,
     counters: Counters,
+    /// Which sections of the part run from right to left, where one does.
+    sections: Vec<bool>,
+    /// What shapes of a slide have from elsewhere.
+    inherited: Inherited,
     state: State,
 }
 
@@ -54,17 +50,28 @@ struct State {
     moved_away: usize,
     fallback: usize,
     boxes: usize,
-    paragraph_properties: usize,
+    /// Properties of a paragraph, and those that a run no longer has.
+    properties: usize,
     vanished: bool,
-    /// The paragraph's style says that it is not shown.
-    paragraph_vanished: bool,
     paragraph: Paragraph,
+    /// What the styles of the tables that are open say.
+    tables: Vec<Look>,
+    /// The section that the text is in; its properties are open; its last paragraph is.
+    section: usize,
+    section_properties: bool,
+    section_ends: bool,
     /// A master: the sample text of its placeholders is shown on no slide.
     master: bool,
     placeholder: bool,
+    title: bool,
+    /// What the list style of the shape says; it is open.
+    levels: Levels,
+    in_list_style: bool,
     shape_start: usize,
-    /// The run that is open runs from right to left; and so does the text before it, without a break.
-    rightward: bool,
+    /// The run that is open says that it runs from right to left, or its style does.
+    rightward: Option<bool>,
+    run: Look,
+    /// The text before it runs so, without a break.
     turned: bool,
 }
 
@@ -74,9 +81,16 @@ struct Paragraph {
     style: String,
     list: Option<String>,
     level: Option<usize>,
+    /// On a slide, counted from zero.
+    depth: usize,
     /// Where its text begins behind what stands glued to it.
     glued: Option<usize>,
-    /// It runs from right to left, and so does the order of numbers in it.
+    /// It has no text yet.
+    awaited: bool,
+    /// It says that it runs from right to left, or else its style does.
+    bidi: Option<bool>,
+    look: Look,
+    /// It runs so, and so does the order of numbers in it.
     rightward: bool,
 }
 
@@ -85,41 +99,24 @@ pub(super) fn read(octets: &[u8]) -> (Texts, Result<(), Reason>) {
     read_into(Texts::default(), octets)
 }
 
-/// Reads a part of a document with styles.
-pub(super) fn read_with(styles: &Rc<Styles>, octets: &[u8]) -> (Texts, Result<(), Reason>) {
-    read_into(Texts { styles: styles.clone(), ..Texts::default() }, octets)
+/// Reads a part of a document with styles, and with sections where one runs from right to left.
+pub(super) fn read_with(
+    styles: &Rc<Styles>,
+    sections: Vec<bool>,
+    octets: &[u8],
+) -> (Texts, Result<(), Reason>) {
+    read_into(Texts { styles: styles.clone(), sections, ..Texts::default() }, octets)
 }
 
-/// Styles whose text is not shown, by their ids.
-pub(super) fn unseen_styles(octets: &[u8], unseen: &mut HashSet<String>) -> Result<(), Reason> {
-    let mut style = String::new();
-    walk(octets, |node| {
-        match node {
-            Node::Start("style", attributes) => {
-                style = attributes.get("styleId").unwrap_or_default().into_owned();
-            }
-            Node::Start("vanish", attributes)
-                if !style.is_empty()
-                    && unseen.len() < MOST_STYLES
-                    && !is_off(attributes.get("val").as_deref()) =>
-            {
-                unseen.insert(style.clone());
-            }
-            Node::End("style") => style.clear(),
-            _ => {}
-        }
-        Ok(())
-    })
-}
-
-pub(super) fn is_off(value: Option<&str>) -> bool {
-    matches!(value, Some("0" | "false" | "off"))
+/// Reads a slide or what belongs to it.
+pub(super) fn read_slide(inherited: Inherited, octets: &[u8]) -> (Texts, Result<(), Reason>) {
+    read_into(Texts { inherited, ..Texts::default() }, octets)
 }
 
 /// Reads a master or layout: what every slide shows, without the sample text of placeholders.
-pub(super) fn read_master(octets: &[u8]) -> (Texts, Result<(), Reason>) {
+pub(super) fn read_master(inherited: Inherited, octets: &[u8]) -> (Texts, Result<(), Reason>) {
     let state = State { master: true, ..State::default() };
-    read_into(Texts { state, ..Texts::default() }, octets)
+    read_into(Texts { state, inherited, ..Texts::default() }, octets)
 }
 
 fn read_into(mut texts: Texts, octets: &[u8]) -> (Texts, Result<(), Reason>) {
@@ -179,36 +176,48 @@ impl Texts {
 
     fn start(&mut self, name: &str, get: impl Fn(&str) -> Option<String>) {
         let off = || is_off(get("val").as_deref());
-        let unseen = |texts: &Self| get("val").is_some_and(|style| texts.styles.unseen.contains(&style));
+        let style = || get("val").unwrap_or_default();
+        let of_paragraph = self.state.properties == 1 && !self.state.section_properties;
         match name {
             "t" => self.state.in_text = true,
             "delText" => (self.state.in_text, self.state.deleted) = (true, self.state.deleted + 1),
             "instrText" | "delInstrText" => self.state.in_code = true,
             "fldSimple" => self.line("codes", get("instr")),
             "p" => {
-                (self.state.paragraph_vanished, self.state.vanished) = (false, false);
-                self.state.paragraph = Paragraph::default();
+                let look = self.styles.paragraph("");
+                (self.state.vanished, self.state.rightward, self.state.run) = (false, None, Look::default());
+                self.state.paragraph = Paragraph { look, awaited: true, ..Paragraph::default() };
             }
-            "pStyle" => {
-                self.state.paragraph_vanished = unseen(self);
-                if self.state.paragraph_properties == 1 {
-                    self.state.paragraph.style = get("val").unwrap_or_default();
-                }
+            "pStyle" if of_paragraph => {
+                let style = style();
+                self.state.paragraph.look = self.styles.paragraph(&style);
+                self.state.paragraph.style = style;
             }
-            "numId" if self.state.paragraph_properties == 1 => self.state.paragraph.list = get("val"),
-            "ilvl" if self.state.paragraph_properties == 1 => {
+            "numId" if of_paragraph => self.state.paragraph.list = get("val"),
+            "ilvl" if of_paragraph => {
                 self.state.paragraph.level = get("val").and_then(|level| level.parse().ok());
             }
-            "rStyle" if self.state.paragraph_properties == 0 => self.state.vanished |= unseen(self),
-            "r" => (self.state.vanished, self.state.rightward) = (self.state.paragraph_vanished, false),
-            "pPr" => {
-                self.state.paragraph_properties += 1;
-                self.state.paragraph.rightward |= matches!(get("rtl").as_deref(), Some("1" | "true"));
+            "r" => {
+                self.begin_paragraph();
+                (self.state.rightward, self.state.run) = (None, Look::default());
+                self.state.vanished = self.look().unseen == Some(true);
             }
-            "bidi" if self.state.paragraph_properties == 1 => self.state.paragraph.rightward = !off(),
-            "rtl" if self.state.paragraph_properties == 0 => self.state.rightward = !off(),
+            "rStyle" if self.state.properties == 0 => {
+                self.state.run = self.styles.run(&style());
+                self.state.vanished |= self.state.run.unseen == Some(true);
+            }
+            "pPr" => {
+                self.state.properties += 1;
+                self.state.paragraph.bidi =
+                    get("rtl").map(|rtl| matches!(&*rtl, "1" | "true")).or(self.state.paragraph.bidi);
+                self.state.paragraph.depth = get("lvl").and_then(|level| level.parse().ok()).unwrap_or(0);
+            }
+            "rPrChange" => self.state.properties += 1,
+            "sectPr" => (self.state.section_properties, self.state.section_ends) = (true, true),
+            "bidi" if of_paragraph => self.state.paragraph.bidi = Some(!off()),
+            "rtl" if self.state.properties == 0 => self.state.rightward = Some(!off()),
             // Of a paragraph's mark it says nothing about the text.
-            "vanish" if self.state.paragraph_properties == 0 => self.state.vanished = !off(),
+            "vanish" if self.state.properties == 0 => self.state.vanished = !off(),
             "moveFrom" => self.state.moved_away += 1,
             "Fallback" => self.state.fallback += 1,
             // What is read out over a word stands beside it, not in it.
@@ -217,8 +226,8 @@ impl Texts {
                 self.state.boxes += 1;
                 self.push("\n");
             }
-            "tab" | "ptab" if self.state.paragraph_properties == 0 => self.push("\t"),
-            "br" | "cr" => self.push("\n"),
+            "tab" | "ptab" if self.state.properties == 0 => self.push("\t"),
+            "br" | "cr" => self.line_break(),
             // The letters in it are turned round, or the order of words.
             "bdo" => self.push(if get("val").as_deref() == Some("ltr") { "\u{202d}" } else { "\u{202e}" }),
             "dir" => self.push(if get("val").as_deref() == Some("ltr") { "\u{202a}" } else { FROM_RIGHT }),
@@ -241,10 +250,25 @@ impl Texts {
             "textpath" => self.line("shown", get("string")),
             "comment" | "cm" => self.line("attributes", get("author")),
             "sp" => (self.state.placeholder, self.state.shape_start) = (false, self.shown.len()),
-            "ph" => self.state.placeholder = true,
-            "tbl" => self.table(|rows, _| rows.start_table()),
+            "graphicFrame" => self.state.placeholder = false,
+            "ph" => {
+                (self.state.placeholder, self.state.title) = (true, is_title(get("type").as_deref()));
+            }
+            "txBody" => self.state.levels = Levels::default(),
+            "lstStyle" => self.state.in_list_style = true,
+            "tbl" => {
+                self.state.tables.push(self.styles.table(""));
+                self.table(|rows, _| rows.start_table());
+            }
+            "tblStyle" => {
+                let look = self.styles.table(&style());
+                if let Some(table) = self.state.tables.last_mut() {
+                    *table = look;
+                }
+            }
             "tr" => self.table(Rows::start_row),
             "tc" => self.table(Rows::start_cell),
+            _ if self.state.in_list_style => self.state.levels.hear(name, get("rtl").as_deref()),
             _ => {}
         }
     }
@@ -257,15 +281,15 @@ impl Texts {
             "instrText" | "delInstrText" => state.in_code = false,
             "fldChar" => self.codes.push('\n'),
             "pPr" => {
-                state.paragraph_properties = state.paragraph_properties.saturating_sub(1);
-                if state.paragraph_properties == 0 {
-                    if self.state.paragraph.rightward {
-                        self.push(FROM_RIGHT);
-                    }
-                    self.number();
+                state.properties = state.properties.saturating_sub(1);
+                if state.properties == 0 {
+                    self.begin_paragraph();
                 }
             }
+            "rPrChange" => state.properties = state.properties.saturating_sub(1),
+            "sectPr" => state.section_properties = false,
             "bdo" | "dir" => self.push(BACK),
+            "lstStyle" => state.in_list_style = false,
             "moveFrom" => state.moved_away = state.moved_away.saturating_sub(1),
             "Fallback" => state.fallback = state.fallback.saturating_sub(1),
             "txbxContent" | "rt" => {
@@ -276,7 +300,10 @@ impl Texts {
                 self.shown.truncate(state.shape_start);
                 self.rows.cut(self.shown.len());
             }
-            "tbl" => self.table(Rows::end_table),
+            "tbl" => {
+                state.tables.pop();
+                self.table(Rows::end_table);
+            }
             "tr" => self.table(Rows::end_row),
             "p" | "tc" => {
                 self.turn(false);
@@ -288,12 +315,51 @@ impl Texts {
                     self.glued.push('\n');
                 }
                 self.push("\n");
+                self.state.section += usize::from(std::mem::take(&mut self.state.section_ends));
                 if !self.hidden.is_empty() && !self.hidden.ends_with('\n') {
                     self.hidden.push('\n');
                 }
             }
             _ => {}
         }
+    }
+
+    /// What styles and defaults say of the text that is open (ISO/IEC 29500-1, 17.7.2).
+    fn look(&self) -> Look {
+        if self.styles.say_nothing() {
+            return Look::default();
+        }
+        let tables = self.state.tables.last().copied().unwrap_or_default();
+        self.state.run.or(self.state.paragraph.look).or(tables).or(self.styles.defaults())
+    }
+
+    /// What the shape on a slide says that the text is in, or what it is an example of.
+    fn of_shape(&self) -> Option<bool> {
+        let depth = self.state.paragraph.depth;
+        let inherited = match (self.state.placeholder, self.state.title) {
+            (true, true) => self.inherited.titles,
+            (true, false) => self.inherited.bodies,
+            (false, _) => self.inherited.boxes,
+        };
+        self.state.levels.at(depth).or(inherited.at(depth))
+    }
+
+    /// All is known of a paragraph that stands before its text.
+    fn begin_paragraph(&mut self) {
+        if !std::mem::take(&mut self.state.paragraph.awaited) {
+            return;
+        }
+        // LibreOffice 7.4 shows paragraphs of such a section so that say nothing of themselves.
+        let section = || match self.sections.get(self.state.section) {
+            Some(rightward) => *rightward,
+            None => !self.styles.sections.is_empty() && self.sections.is_empty(),
+        };
+        let said = self.state.paragraph.bidi.or(self.look().rightward).or_else(|| self.of_shape());
+        self.state.paragraph.rightward = said.unwrap_or_else(section);
+        if self.state.paragraph.rightward {
+            self.push(FROM_RIGHT);
+        }
+        self.number();
     }
 
     /// Runs of one direction, one behind the other, are one stretch.
@@ -310,10 +376,20 @@ impl Texts {
             match self.state.deleted > 0 || self.state.moved_away > 0 || self.state.vanished {
                 true => self.hidden.push_str(text),
                 false => {
-                    self.turn(self.state.rightward);
+                    let rightward = self.state.rightward.or(self.look().runs_rightward);
+                    self.turn(rightward.unwrap_or(false));
                     self.push(text);
                 }
             }
+        }
+    }
+
+    /// The next line of a paragraph runs as this one did.
+    fn line_break(&mut self) {
+        self.turn(false);
+        self.push("\n");
+        if self.state.paragraph.rightward {
+            self.push(FROM_RIGHT);
         }
     }
 

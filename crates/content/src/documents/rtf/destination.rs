@@ -10,6 +10,10 @@ pub(super) enum Destination {
     /// Nothing that people read.
     Skip,
     FontTable,
+    /// Styles: what they say of text that names them.
+    StyleSheet,
+    /// What is so where nothing else is said.
+    Defaults,
     ObjectData,
     Picture,
     ShapeProperty,
@@ -29,13 +33,13 @@ impl Destination {
     /// What a control word begins; nothing if it begins no destination.
     pub(super) fn of(word: &str, ignorable: bool, around: &Self) -> Option<Self> {
         use Destination::*;
-        if matches!(around, Skip | FontTable)
-            && !matches!(word, "objdata" | "pict" | "leveltext" | "sn" | "sv")
-        {
+        if around.is_silent() && !matches!(word, "objdata" | "pict" | "leveltext" | "sn" | "sv") {
             return None;
         }
         Some(match word {
             "fonttbl" => FontTable,
+            "stylesheet" => StyleSheet,
+            "defchp" | "defpap" => Defaults,
             "objdata" | "datastore" => ObjectData,
             "pict" => Picture,
             "sn" => ShapeProperty,
@@ -72,15 +76,14 @@ impl Destination {
                 };
             }
             "nonesttables" => Skip,
-            "colortbl" | "stylesheet" | "listtable" | "listoverridetable" | "rsidtbl" | "pgdsctbl"
-            | "themedata" | "colorschememapping" | "latentstyles" | "xmlnstbl" | "blipuid" | "blipdata"
-            | "filetbl" | "nonshppict" | "datafield" | "panose" | "falt" | "fname" | "fontemb"
-            | "wgrffmtfilter" | "pnseclvl" | "listpicture" | "oleclsid" | "mhtmltag" | "objtime"
-            | "creatim" | "revtim" | "printim" | "buptim" | "picprop" | "tblstyles" | "ftnsep"
-            | "ftnsepc" | "ftncn" | "aftnsep" | "aftnsepc" | "aftncn" | "passwordhash" | "protusertbl"
-            | "template" | "atrfstart" | "atrfend" | "atnref" | "atndate" | "expandedcolortbl" | "defchp"
-            | "defpap" | "mmathPr" | "levelnumbers" | "atntime" | "private" | "hlloc" | "hlfr"
-            | "factoidname" => Skip,
+            "colortbl" | "listtable" | "listoverridetable" | "rsidtbl" | "pgdsctbl" | "themedata"
+            | "colorschememapping" | "latentstyles" | "xmlnstbl" | "blipuid" | "blipdata" | "filetbl"
+            | "nonshppict" | "datafield" | "panose" | "falt" | "fname" | "fontemb" | "wgrffmtfilter"
+            | "pnseclvl" | "listpicture" | "oleclsid" | "mhtmltag" | "objtime" | "creatim" | "revtim"
+            | "printim" | "buptim" | "picprop" | "tblstyles" | "ftnsep" | "ftnsepc" | "ftncn" | "aftnsep"
+            | "aftnsepc" | "aftncn" | "passwordhash" | "protusertbl" | "template" | "atrfstart"
+            | "atrfend" | "atnref" | "atndate" | "expandedcolortbl" | "mmathPr" | "levelnumbers"
+            | "atntime" | "private" | "hlloc" | "hlfr" | "factoidname" => Skip,
             // What a reader that does not know it must not show.
             _ if ignorable => Named("ignored group", Kind::Hidden),
             _ => return None,
@@ -89,6 +92,11 @@ impl Destination {
 
     /// Whether it has a text of its own.
     pub(super) fn collects(&self) -> bool {
-        !matches!(self, Self::Body | Self::Skip | Self::FontTable | Self::Upper(_))
+        !self.is_silent() && !matches!(self, Self::Body | Self::Upper(_))
+    }
+
+    /// Whether its text is shown nowhere.
+    pub(super) fn is_silent(&self) -> bool {
+        matches!(self, Self::Skip | Self::FontTable | Self::StyleSheet | Self::Defaults)
     }
 }

@@ -7,11 +7,13 @@ use crate::{DocumentRequest, Kind, Reason};
 
 mod charsets;
 mod destination;
+mod direction;
 mod tokens;
 
 use charsets::Charsets;
 pub(super) use charsets::code_page;
 use destination::Destination;
+use direction::{Flow, Said, Sheet};
 use tokens::{Token, Tokens};
 
 /// Groups inside groups that keep a state of their own; deeper ones share the last.
@@ -31,6 +33,7 @@ struct State {
     /// Characters that stand in for a `\u` and are passed over.
     fallback: u32,
     font: i32,
+    said: Said,
 }
 
 /// What a picture says that it is.
@@ -57,7 +60,8 @@ struct Reader<'o, 'l> {
     pass: u32,
     high: Option<u16>,
     octets: Vec<u8>,
-    body: String,
+    body: Flow,
+    sheet: Sheet,
     hidden: String,
     html: String,
     /// From HTML: what the wrapped HTML leaves out.
@@ -65,7 +69,7 @@ struct Reader<'o, 'l> {
     is_html: bool,
     in_rtf_only: bool,
     /// Texts of the open destinations other than the body.
-    open: Vec<String>,
+    open: Vec<Flow>,
     pieces: usize,
     shape_property: String,
     /// A character that a field draws, with the depth of its group and the length of the body there.
@@ -81,7 +85,14 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
 
 /// As [`open`], for RTF inside something else; what a reader sees of it comes back.
 pub(super) fn read(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<String, Reason> {
-    let start = State { destination: Destination::Body, begins: false, hidden: false, fallback: 1, font: -1 };
+    let start = State {
+        destination: Destination::Body,
+        begins: false,
+        hidden: false,
+        fallback: 1,
+        font: -1,
+        said: Said::default(),
+    };
     let mut reader = Reader {
         out,
         charsets: Charsets::default(),
@@ -92,7 +103,8 @@ pub(super) fn read(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<S
         pass: 0,
         high: None,
         octets: Vec::new(),
-        body: String::new(),
+        body: Flow::default(),
+        sheet: Sheet::default(),
         hidden: String::new(),
         html: String::new(),
         not_html: String::new(),
@@ -169,13 +181,20 @@ impl Reader<'_, '_> {
             && self.stack.len() < depth
         {
             self.symbol = None;
-            if self.body.len() == length {
+            if self.body.text.len() == length {
                 self.push(c.encode_utf8(&mut [0; 4]));
             }
         }
+        match done.destination {
+            Destination::StyleSheet if done.begins => self.sheet.resolve(),
+            Destination::StyleSheet => self.sheet.define(done.said),
+            Destination::Defaults => self.sheet.default_to(done.said),
+            _ => {}
+        }
         if done.begins && done.destination.collects() {
-            let text = self.open.pop().unwrap_or_default();
-            self.end_destination(done.destination, text)?;
+            let mut flow = self.open.pop().unwrap_or_default();
+            flow.end_paragraph(self.sheet.way(done.said), "");
+            self.end_destination(done.destination, flow.text)?;
         }
         Ok(())
     }
@@ -184,12 +203,17 @@ impl Reader<'_, '_> {
     fn finish(&mut self, place: &str) -> Result<(), Reason> {
         self.flush();
         let mut outcome = Ok(());
+        if self.sheet.is_too_much() {
+            self.out.unscannable("styles", Reason::TooBig);
+        }
         while !self.stack.is_empty() && outcome.is_ok() {
             outcome = self.close_group();
         }
-        for (kind, text) in
-            [(Kind::Text, std::mem::take(&mut self.body)), (Kind::Hidden, std::mem::take(&mut self.hidden))]
-        {
+        self.body.end_paragraph(self.sheet.way(self.state.said), "");
+        for (kind, text) in [
+            (Kind::Text, std::mem::take(&mut self.body.text)),
+            (Kind::Hidden, std::mem::take(&mut self.hidden)),
+        ] {
             outcome = outcome.and_then(|()| self.out.text(place, kind, text));
         }
         if self.is_html {
@@ -210,7 +234,7 @@ impl Reader<'_, '_> {
         self.flush();
         match self.is_html {
             true => crate::html::read(&self.html).shown,
-            false => self.body.clone(),
+            false => self.body.text.clone(),
         }
     }
 
@@ -231,7 +255,7 @@ impl Reader<'_, '_> {
         }
         self.state.begins = true;
         if destination.collects() {
-            self.open.push(String::new());
+            self.open.push(Flow::default());
         }
         // A picture's own groups, such as its identifier, stand behind the word that says what it is.
         if matches!(destination, Destination::Picture) {
@@ -243,7 +267,12 @@ impl Reader<'_, '_> {
 
     fn end_destination(&mut self, destination: Destination, text: String) -> Result<(), Reason> {
         match destination {
-            Destination::FontTable | Destination::Skip | Destination::Body | Destination::Upper(_) => {}
+            Destination::FontTable
+            | Destination::StyleSheet
+            | Destination::Defaults
+            | Destination::Skip
+            | Destination::Body
+            | Destination::Upper(_) => {}
             Destination::ObjectData => {
                 let octets = hex(&text);
                 self.out.spend(octets.len() as u64)?;
@@ -291,7 +320,7 @@ impl Reader<'_, '_> {
             };
             let c = code.map(|code| if (0xf020..=0xf0ff).contains(&code) { code - 0xf000 } else { code });
             if let Some(c) = c.and_then(char::from_u32).filter(|c| !c.is_control()) {
-                self.symbol = Some((c, self.stack.len(), self.body.len()));
+                self.symbol = Some((c, self.stack.len(), self.body.text.len()));
             }
         }
         if ["HYPERLINK", "INCLUDEPICTURE", "INCLUDETEXT", "LINK"]
@@ -343,10 +372,15 @@ impl Reader<'_, '_> {
         }
         let on = value != Some(0);
         match word {
-            "par" | "line" | "sect" | "page" | "column" | "row" | "nestrow" => self.push("\n"),
-            "cell" | "nestcell" | "tab" => self.push("\t"),
+            "par" | "sect" | "row" | "nestrow" => self.end_paragraph("\n"),
+            "cell" | "nestcell" => self.end_paragraph("\t"),
+            "line" | "page" | "column" => self.line_break(),
+            "tab" => self.push("\t"),
             "v" | "webhidden" | "deleted" => self.state.hidden = on,
-            "plain" => self.state.hidden = false,
+            "plain" => {
+                self.state.hidden = false;
+                self.state.said.plain();
+            }
             "f" | "deff" | "af" => self.font(word, value.unwrap_or(0)),
             "fcharset" => self.charsets.font_charset(self.state.font, value.unwrap_or(1)),
             "cpg" => self.charsets.font_code_page(self.state.font, value.unwrap_or(0)),
@@ -359,6 +393,7 @@ impl Reader<'_, '_> {
             "wmetafile" => self.picture = Picture::File("wmf"),
             "macpict" => self.picture = Picture::File("pict"),
             "dibitmap" => self.picture = Picture::Bitmap,
+            _ if self.state.said.hear(word, value) => {}
             _ if self.begin_destination(word) => {}
             _ => {}
         }
@@ -387,7 +422,7 @@ impl Reader<'_, '_> {
             b'_' => self.text(b"-"),
             b'\r' | b'\n' => {
                 self.flush();
-                self.push("\n");
+                self.end_paragraph("\n");
             }
             b'\t' => self.text(b"\t"),
             _ => {}
@@ -414,7 +449,7 @@ impl Reader<'_, '_> {
             }
             text = &text[passed..];
         }
-        if matches!(self.state.destination, Destination::Skip) {
+        if self.state.destination.is_silent() && self.state.destination != Destination::FontTable {
             return;
         }
         self.octets.extend_from_slice(text);
@@ -428,7 +463,7 @@ impl Reader<'_, '_> {
         if matches!(self.state.destination, Destination::ObjectData | Destination::Picture)
             && let Some(open) = self.open.last_mut()
         {
-            open.extend(data.iter().flat_map(|octet| {
+            open.text.extend(data.iter().flat_map(|octet| {
                 [octet >> 4, octet & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0'))
             }));
         }
@@ -465,7 +500,7 @@ impl Reader<'_, '_> {
             return;
         }
         let octets = std::mem::take(&mut self.octets);
-        if matches!(self.state.destination, Destination::FontTable | Destination::Skip) {
+        if self.state.destination.is_silent() {
             if matches!(self.state.destination, Destination::FontTable) {
                 self.charsets.font_name(self.state.font, &octets);
             }
@@ -480,26 +515,54 @@ impl Reader<'_, '_> {
     }
 
     fn push(&mut self, text: &str) {
-        match self.state.destination {
-            Destination::Skip | Destination::FontTable => return,
-            // Old readers show this half, new ones the other.
-            Destination::Upper(_) => return self.hidden.push_str(text),
-            Destination::Body => {}
-            _ => {
-                if let Some(open) = self.open.last_mut() {
-                    open.push_str(text);
-                }
-                return;
-            }
+        let way = self.sheet.way(self.state.said);
+        match self.place() {
+            Place::None => {}
+            Place::Flow(flow) => flow.push(text, way),
+            Place::Plain(target) => target.push_str(text),
         }
-        let target = match () {
-            () if self.ended || self.state.hidden => &mut self.hidden,
-            () if self.is_html && self.in_rtf_only => &mut self.not_html,
-            () if self.is_html => &mut self.html,
-            () => &mut self.body,
-        };
-        target.push_str(text);
     }
+
+    fn line_break(&mut self) {
+        match self.place() {
+            Place::None => {}
+            Place::Flow(flow) => flow.line_break(),
+            Place::Plain(target) => target.push('\n'),
+        }
+    }
+
+    fn end_paragraph(&mut self, end: &str) {
+        let way = self.sheet.way(self.state.said);
+        match self.place() {
+            Place::None => {}
+            Place::Flow(flow) => flow.end_paragraph(way, end),
+            Place::Plain(target) => target.push_str(end),
+        }
+    }
+
+    /// Where text goes.
+    fn place(&mut self) -> Place<'_> {
+        let open = self.open.last_mut();
+        match self.state.destination {
+            _ if self.state.destination.is_silent() => Place::None,
+            // Old readers show this half, new ones the other.
+            Destination::Upper(_) => Place::Plain(&mut self.hidden),
+            Destination::Body if self.ended || self.state.hidden => Place::Plain(&mut self.hidden),
+            Destination::Body if self.is_html && self.in_rtf_only => Place::Plain(&mut self.not_html),
+            Destination::Body if self.is_html => Place::Plain(&mut self.html),
+            Destination::Body => Place::Flow(&mut self.body),
+            Destination::Named(_, kind) if kind != Kind::Property => open.map_or(Place::None, Place::Flow),
+            _ => open.map_or(Place::None, |flow| Place::Plain(&mut flow.text)),
+        }
+    }
+}
+
+/// What takes a text.
+enum Place<'a> {
+    None,
+    /// Paragraphs, which have a direction.
+    Flow(&'a mut Flow),
+    Plain(&'a mut String),
 }
 
 /// Words that stand for a character.

@@ -110,7 +110,7 @@ struct Book<'o, 'l> {
     formats: Formats,
     sheet: Sheet,
     /// Cell of a formula whose text follows.
-    formula: Option<(u16, u16)>,
+    formula: Option<(u16, u16, u16)>,
 }
 
 impl Book<'_, '_> {
@@ -160,7 +160,11 @@ impl Book<'_, '_> {
                 self.formats.define(u16_at(data, 0).unwrap_or(0), &text);
             }
             id::DATEMODE if u16_at(data, 0) == Some(1) => self.formats.counts_from_1904(),
-            id::XF => self.formats.style(u16_at(data, 2).unwrap_or(0)),
+            id::XF => {
+                // The order of reading stands in the two highest bits behind the indentation ([MS-XLS] 2.5.20).
+                let rightward = self.wide && data.get(8).is_some_and(|octet| octet >> 6 == 2);
+                self.formats.style(u16_at(data, 2).unwrap_or(0), rightward);
+            }
             id::ROW => self.row(data),
             id::COLINFO => {
                 let hidden = u16_at(data, 8).unwrap_or(0) & 1 != 0;
@@ -172,9 +176,9 @@ impl Book<'_, '_> {
                 return self.cells(kind, segments);
             }
             id::STRING => {
-                if let Some((row, column)) = self.formula.take() {
+                if let Some((row, column, style)) = self.formula.take() {
                     let text = self.joined(segments, 2);
-                    return self.cell(row, column, text);
+                    return self.text_cell(row, column, style, &text);
                 }
             }
             id::DRAWING => return self.shapes(segments),
@@ -236,13 +240,13 @@ impl Book<'_, '_> {
             id::LABELSST => {
                 let index = fields.u32().unwrap_or(u32::MAX) as usize;
                 let text = self.strings.get(index).unwrap_or_default().to_owned();
-                self.cell(row, column, text)
+                self.text_cell(row, column, style, &text)
             }
             id::LABEL | id::RSTRING => {
                 let rest: Vec<&[u8]> =
                     std::iter::once(fields.0).chain(segments[1..].iter().copied()).collect();
                 let text = self.joined(&rest, 2);
-                self.cell(row, column, text)
+                self.text_cell(row, column, style, &text)
             }
             id::RK => match fields.u32() {
                 Some(value) => self.value(row, column, style, number::rk(value)),
@@ -272,13 +276,18 @@ impl Book<'_, '_> {
             return self.value(row, column, style, number::float(result));
         }
         if result[0] == 0 {
-            self.formula = Some((row, column));
+            self.formula = Some((row, column, style));
         }
         Ok(())
     }
 
     fn value(&mut self, row: u16, column: u16, style: u16, value: f64) -> Result<(), Reason> {
         let text = self.formats.show(style, value);
+        self.cell(row, column, text)
+    }
+
+    fn text_cell(&mut self, row: u16, column: u16, style: u16, text: &str) -> Result<(), Reason> {
+        let text = self.formats.directed(style, text).into_owned();
         self.cell(row, column, text)
     }
 

@@ -1,5 +1,7 @@
 //! Numbers of cells in binary workbooks: as their formats show them and as they are stored, in one text.
 
+use std::borrow::Cow;
+
 use crate::documents::ooxml::{self, at_most_15_digits};
 
 /// Formats and styles of one workbook, and styles beyond them.
@@ -22,11 +24,20 @@ impl Formats {
         self.known.define(index.into(), code);
     }
 
-    pub(in crate::documents) fn style(&mut self, format: u16) {
+    /// The next style is one of this format, and of cells that are read from right to left or not.
+    pub(in crate::documents) fn style(&mut self, format: u16, rightward: bool) {
         if self.left > 0 {
             self.left -= 1;
             self.known.style(format.into());
+            if rightward {
+                self.known.runs_rightward();
+            }
         }
+    }
+
+    /// Text of a cell of a style, in the direction in which it is read.
+    pub(in crate::documents) fn directed<'t>(&self, style: u16, text: &'t str) -> Cow<'t, str> {
+        self.known.directed(style.into(), text)
     }
 
     /// Days are counted from 1904.
@@ -37,7 +48,7 @@ impl Formats {
     /// What a cell of a style shows, with what it holds where that differs.
     pub(in crate::documents) fn show(&self, style: u16, value: f64) -> String {
         match self.shown_and_stored(style, value) {
-            (shown, Some(stored)) => format!("{shown} {stored}"),
+            (shown, Some(stored)) => format!("{} {stored}", self.directed(style, &shown)),
             (shown, None) => shown,
         }
     }
@@ -84,7 +95,7 @@ mod tests {
     fn shown(format: &str, value: f64) -> String {
         let mut formats = Formats::default();
         formats.define(164, format);
-        formats.style(164);
+        formats.style(164, false);
         formats.show(0, value)
     }
 

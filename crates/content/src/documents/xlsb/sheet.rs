@@ -142,7 +142,7 @@ impl Sheet<'_> {
             return Ok(());
         }
         let place = address(&self.title.name, column, self.row);
-        out.text(&place, kind, text)?;
+        out.text(&place, kind, self.book.formats.directed(style, &text))?;
         out.text(&place, Kind::Hidden, stored.unwrap_or_default())?;
         // Text that stands in a formula need not come out in its value.
         out.text(&place, Kind::Hidden, of_formula(formula).join("\n"))
