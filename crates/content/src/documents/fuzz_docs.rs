@@ -101,7 +101,7 @@ pub fn encrypted(octets: &[u8]) {
     if octets.starts_with(b"PK") {
         return body(FileKind::Odt, octets);
     }
-    let _unlocked = unlocks(octets, Duration::from_millis(300));
+    let _unlocked = unlocks(octets, Duration::from_millis(50));
 }
 
 /// Whether one of the passwords opens what is encrypted.
