@@ -21,6 +21,9 @@ pub fn detect(octets: &[u8], name: Option<&str>) -> FileKind {
     if is_openpgp(octets) {
         return Pgp;
     }
+    if is_salted(octets) {
+        return Salted;
+    }
     if octets.get(2..5) == Some(b"-lh") && octets.get(6) == Some(&b'-') {
         return Lha;
     }
@@ -159,6 +162,13 @@ fn is_openpgp(octets: &[u8]) -> bool {
         [0xc1, 192..=223, _, 3, ..] => looks_binary(octets),
         _ => false,
     }
+}
+
+/// What `openssl enc` encrypts with a password (apps/enc.c): this, eight octets of salt, ciphertext. A text may begin so, too.
+fn is_salted(octets: &[u8]) -> bool {
+    octets.starts_with(b"Salted__")
+        && octets.len() > 16
+        && (looks_binary(octets) || std::str::from_utf8(octets).is_err())
 }
 
 /// LZMA without a container has no signature: properties, a size of the dictionary and of the content that programs write,

@@ -35,7 +35,7 @@ kinds! {
     Cfb = "cfb"; Rtf = "rtf"; Pdf = "pdf"; Epub = "epub"; Sqlite = "sqlite"; Iwa = "iwa"; OneNote = "onenote";
     Png = "png"; Jpeg = "jpeg"; Gif = "gif"; Tiff = "tiff"; Bmp = "bmp"; Webp = "webp"; Heic = "heic"; Svg = "svg"; Ico = "ico"; Psd = "psd";
     Html = "html"; Xml = "xml"; Json = "json"; Csv = "csv"; Text = "text"; Eml = "eml"; Mbox = "mbox"; Tnef = "tnef"; Ics = "ics"; Vcard = "vcard";
-    Pkcs7 = "pkcs7"; Pgp = "pgp"; Pem = "pem";
+    Pkcs7 = "pkcs7"; Pgp = "pgp"; Salted = "salted"; Pem = "pem";
     ExecutablePe = "executable-pe"; ExecutableElf = "executable-elf"; ExecutableMacho = "executable-macho"; Script = "script"; Wasm = "wasm"; JavaClass = "java-class";
     Mp3 = "mp3"; Mp4 = "mp4"; Ogg = "ogg"; Wav = "wav"; Flac = "flac"; Avi = "avi"; Matroska = "matroska"; Font = "font";
     Empty = "empty"; Unknown = "unknown";

@@ -31,9 +31,12 @@ const BODIES: [(&str, Body); 23] = [
     ("scans/second.tiff", fuzz_docs::pixels),
 ];
 
+fn folder(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
 fn sample(name: &str) -> Vec<u8> {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(name);
-    std::fs::read(path).expect("sample")
+    std::fs::read(folder("tests/samples").join(name)).expect("sample")
 }
 
 /// Files that once went wrong, and seeds.
@@ -44,8 +47,7 @@ fn the_corpus_is_replayed() {
         body(&sample(name));
         replayed += 1;
     }
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/found");
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+    for entry in std::fs::read_dir(folder("tests/samples/found")).into_iter().flatten().flatten() {
         let octets = std::fs::read(entry.path()).expect("found");
         for (_, body) in BODIES {
             body(&octets);
@@ -53,6 +55,27 @@ fn the_corpus_is_replayed() {
         fuzz_docs::ppt(&octets);
         fuzz_docs::xlsb(&octets);
         fuzz_docs::encrypted(&octets);
+        replayed += 1;
+    }
+    for entry in std::fs::read_dir(folder("tests/corpus/encrypted")).expect("a folder").flatten() {
+        let octets = std::fs::read(entry.path()).expect("a seed");
+        // As it comes, and with octets changed in its description and in what is encrypted.
+        fuzz_docs::encrypted(&octets);
+        for at in (0..octets.len()).step_by((octets.len() / 6).max(1)) {
+            let mut changed = octets.clone();
+            changed[at] ^= 0x41;
+            fuzz_docs::encrypted(&changed);
+        }
+        replayed += 1;
+    }
+    for name in ["rc4.doc", "cryptoapi.doc", "cryptoapi.ppt", "xor.xls"] {
+        let octets = std::fs::read(folder("tests/documents/locked").join(name)).expect(name);
+        for length in (0..octets.len()).step_by((octets.len() / 20).max(1)) {
+            fuzz_docs::encrypted(&octets[..length]);
+            let mut changed = octets.clone();
+            changed[length] ^= 0x41;
+            fuzz_docs::encrypted(&changed);
+        }
         replayed += 1;
     }
     assert!(replayed >= BODIES.len());

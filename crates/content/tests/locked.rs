@@ -5,7 +5,9 @@ use std::io::{Cursor, Write};
 use std::time::{Duration, Instant};
 
 use content::documents::InProcess;
-use content::{DocumentItem, DocumentRequest, Documents, How, Limits, Opened, Reason, detect, open_file};
+use content::{
+    DocumentItem, DocumentRequest, Documents, FileKind, How, Limits, Opened, Reason, detect, open_file,
+};
 
 fn sample(name: &str) -> Vec<u8> {
     let path = format!("{}/tests/documents/locked/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -181,6 +183,33 @@ fn pdf_of_every_revision_opens_with_its_password_and_with_no_other() {
 }
 
 /// A package whose content nobody opens, with this way to its key.
+#[test]
+fn what_openssl_encrypts_is_named_and_words_of_its_octets_are_not_its_text() {
+    for name in ["salted.enc", "salted.txt"] {
+        let octets = sample(name);
+        let opened = opened(name, &octets, &["tulip7".to_owned()]);
+        let found: Vec<_> = opened.unscannable.iter().map(|found| &found.reason).collect();
+        assert_eq!(found, [&Reason::Encrypted], "{name}");
+    }
+    let text = b"Salted__ is what their files begin with, which are binary.\n";
+    assert_eq!(detect(text, None), FileKind::Text);
+    assert_eq!(opened("note.txt", text, &[]).unscannable, []);
+    let mail =
+        [b"Subject: x\r\n\r\nSee this:\r\n\r\n".as_slice(), &sample("salted.txt"), b"\r\nBye\r\n"].concat();
+    let how = How {
+        limits: &Limits::default(),
+        deadline: Instant::now() + Duration::from_secs(120),
+        documents: &InProcess,
+        passwords: &[],
+        digests: false,
+    };
+    let opened = content::open(&mail, &how);
+    assert_eq!(
+        opened.unscannable.iter().map(|found| &found.reason).collect::<Vec<_>>(),
+        [&Reason::Encrypted]
+    );
+}
+
 fn open_document(derivation: &str) -> Vec<u8> {
     let manifest = format!(
         r#"<manifest xmlns:l="l"><file-entry full-path="content.xml" size="64"><encryption-data><algorithm algorithm-name="http://www.w3.org/2001/04/xmlenc#aes256-cbc" initialisation-vector="AAAAAAAAAAAAAAAAAAAAAA=="/><key-derivation {derivation} salt="AAAAAAAAAAAAAAAAAAAAAA==" key-size="32"/></encryption-data></file-entry></manifest>"#

@@ -44,6 +44,10 @@ const NOBODY_READS: u8 = 128 + 13;
 
 fn main() -> ExitCode {
     end_quietly_when_nobody_reads();
+    // Servers start workers again and again, and `weir extract` one each time: none of them needs the tree of all commands.
+    if std::env::args_os().skip(1).eq(["worker"]) {
+        return content::worker::main();
+    }
     let cli = Cli::parse();
     match run(&cli) {
         Ok(code) => code,

@@ -102,7 +102,7 @@ pub fn frames(octets: &[u8]) {
 
 fn check(kind: FileKind, octets: &[u8]) {
     let limits = Limits { octets_out: 4 << 20, parts: 200, ..Limits::default() };
-    let passwords = ["secret".to_owned()];
+    let passwords = super::fuzz_docs::PASSWORDS.map(str::to_owned);
     let answer = InProcess.open(&DocumentRequest {
         kind,
         name: Some("name.gz"),

@@ -5,11 +5,15 @@ use std::time::{Duration, Instant};
 use super::InProcess;
 use crate::{DocumentItem, DocumentRequest, Documents, FileKind, Limits};
 
+/// Those of the seeds, without which no target gets behind an encryption.
+pub(super) const PASSWORDS: [&str; 5] = ["tulip7", "hello", "tika", "password", "secret"];
+
 fn body(kind: FileKind, octets: &[u8]) {
     let limits = Limits { octets_out: 8 << 20, parts: 500, ..Limits::default() };
     let deadline = Instant::now() + Duration::from_secs(5);
-    let request =
-        DocumentRequest { kind, name: Some("fuzz"), octets, limits: &limits, deadline, passwords: &[] };
+    let passwords = PASSWORDS.map(str::to_owned);
+    let name = Some("fuzz");
+    let request = DocumentRequest { kind, name, octets, limits: &limits, deadline, passwords: &passwords };
     let answer = InProcess.open(&request);
     let texts = answer.items.iter().map(|item| match item {
         DocumentItem::Text { text, .. } => text.len() as u64,
@@ -88,23 +92,34 @@ pub fn pixels(octets: &[u8]) {
     }
 }
 
-/// What says how an Office package or a part of OpenDocument is encrypted: a length, so many octets of that, then the package; and an
-/// encrypted workbook.
+/// An encrypted document; what says how an Office package or a part of OpenDocument is encrypted: a length, so many octets of that,
+/// then the package; and the stream of an encrypted workbook.
 pub fn encrypted(octets: &[u8]) {
-    let Some(([low, high], rest)) = octets.split_first_chunk::<2>() else { return };
+    if octets.starts_with(b"\xd0\xcf\x11\xe0") {
+        return body(FileKind::Doc, octets);
+    }
+    if octets.starts_with(b"PK") {
+        return body(FileKind::Odt, octets);
+    }
+    let _unlocked = unlocks(octets, Duration::from_millis(50));
+}
+
+/// Whether one of the passwords opens what is encrypted.
+fn unlocks(octets: &[u8], time: Duration) -> bool {
+    let Some(([low, high], rest)) = octets.split_first_chunk::<2>() else { return false };
     let (info, package) = rest.split_at(usize::from(u16::from_le_bytes([*low, *high])).min(rest.len()));
     let limits = Limits { octets_out: 8 << 20, ..Limits::default() };
-    let deadline = Instant::now() + Duration::from_millis(300);
-    let passwords = ["secret".to_owned()];
+    let deadline = Instant::now() + time;
+    let passwords = PASSWORDS.map(str::to_owned);
     let kind = FileKind::Cfb;
     let request =
         DocumentRequest { kind, name: None, octets, limits: &limits, deadline, passwords: &passwords };
     let mut out = super::Output::new(&request);
-    if let Ok(clear) = super::encrypted::decrypt(info, package, &mut out) {
-        assert!(clear.len() <= package.len());
-    }
-    let _clear = super::encrypted::workbook(octets, &mut out);
-    super::odf::unlock(info, package, &request, &mut super::Output::new(&request));
+    let clear = super::encrypted::decrypt(info, package, &mut out);
+    assert!(clear.as_ref().map_or(0, Vec::len) <= package.len());
+    let workbook = super::encrypted::workbook(octets, &mut out);
+    let parts = super::odf::unlock(info, package, &request, &mut super::Output::new(&request));
+    clear.is_ok() || workbook.is_ok_and(|clear| clear.is_some()) || parts > 0
 }
 
 /// A document that is one XML file.
@@ -127,4 +142,19 @@ pub fn iwa(octets: &[u8]) {
 /// A section of a notebook of OneNote.
 pub fn onenote(octets: &[u8]) {
     body(FileKind::OneNote, octets);
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_seed_of_encryption_leads_behind_it() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/encrypted");
+        let mut seeds = 0;
+        for seed in std::fs::read_dir(folder).expect(folder).flatten() {
+            let octets = std::fs::read(seed.path()).expect(folder);
+            assert!(super::unlocks(&octets, super::Duration::from_secs(60)), "{}", seed.path().display());
+            seeds += 1;
+        }
+        assert_eq!(seeds, 9);
+    }
 }

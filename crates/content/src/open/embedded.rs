@@ -56,6 +56,7 @@ impl Found {
         for at in starts(text, b"--") {
             self.dashes(text, at);
         }
+        self.encrypted |= has_salted(text);
         self.begins(text);
         let mut from = 0;
         for at in starts(text, b"=ybegin ") {
@@ -169,6 +170,20 @@ fn line(text: &[u8], at: usize) -> &[u8] {
     &rest[..memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len())]
 }
 
+/// Whether there is base64 of what `openssl enc -a` and programs that write its format encrypt: `Salted__`, a salt, ciphertext.
+fn has_salted(text: &[u8]) -> bool {
+    /// Of the salt and one block.
+    const LEAST: usize = 32;
+    let is_letter = |octet: u8| octet.is_ascii_alphanumeric() || b"+/-_".contains(&octet);
+    memchr::memmem::find_iter(text, b"U2FsdGVkX1").any(|at| {
+        let begins = at.checked_sub(1).is_none_or(|before| !is_letter(text[before]));
+        // The last two bits of the underscore are in the letter of the salt's first ones.
+        let goes_on = text.get(at + 10).is_some_and(|letter| b"89+/-_".contains(letter));
+        let letters = text[at..].iter().filter(|octet| !matches!(octet, b'\r' | b'\n'));
+        begins && goes_on && letters.take_while(|octet| is_letter(**octet)).take(LEAST).count() == LEAST
+    })
+}
+
 fn lossy(name: &[u8]) -> String {
     String::from_utf8_lossy(name.trim_ascii()).into_owned()
 }
@@ -220,6 +235,7 @@ mod tests {
             "-----BEGIN PKCS7-----\n",
             "=ybegin name=a\n",
             "--a\ncontent-\n",
+            "U2FsdGVkX18\n\n\n",
         ] {
             grows_with_lines(line, |text| {
                 std::hint::black_box(search(text));
@@ -245,5 +261,10 @@ mod tests {
     fn parts_and_armour_are_found() {
         assert_eq!(search("x\n--b1\nContent-Type: a/b\n\nc").parts, Some((2, b"b1".to_vec())));
         assert!(search("x\n-----BEGIN PGP MESSAGE-----\n\nhQ").encrypted);
+        assert!(search("key: 'U2FsdGVkX1+LrpVby4xMSp0NWs50urKgbh94eQaZ'").encrypted);
+        assert!(
+            !search("U2FsdGVkX1+ is how it begins; xU2FsdGVkX1+LrpVby4xMSp0NWs50urKgbh94eQaZ is not")
+                .encrypted
+        );
     }
 }

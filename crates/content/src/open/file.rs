@@ -154,6 +154,7 @@ impl<'m> Walk<'m, '_> {
             FileKind::Pgp if detect::looks_binary(octets.get()) => {
                 self.unscannable(id, &place.path, Reason::Encrypted);
             }
+            FileKind::Salted => self.unscannable(id, &place.path, Reason::Encrypted),
             kind if is_document(kind) => {
                 let mut place = place;
                 if shown_as_text {

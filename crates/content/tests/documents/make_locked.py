@@ -1,4 +1,4 @@
-"""Documents encrypted by msoffcrypto-tool, Apache POI, LibreOffice and pikepdf (qpdf): with the password that Excel tries by itself, and with "tulip7"."""
+"""Documents encrypted by msoffcrypto-tool, Apache POI, LibreOffice, pikepdf (qpdf) and OpenSSL: with the password that Excel tries by itself, and with "tulip7"."""
 
 import io, os, pathlib, shutil, subprocess, tempfile
 
@@ -14,6 +14,7 @@ def make():
     by_poi()
     by_libreoffice()
     by_qpdf()
+    by_openssl()
 
 
 def workbook(name):
@@ -53,6 +54,12 @@ def by_qpdf():
         lock = pikepdf.Encryption(owner="owner", user=OTHER, R=revision, aes=aes, metadata=aes)
         with pikepdf.open(HERE.parent / "samples" / "letter.pdf") as letter:
             letter.save(OUT / f"revision{revision}.pdf", encryption=lock)
+
+
+def by_openssl():
+    for name, more in {"salted.enc": [], "salted.txt": ["-a"]}.items():
+        command = ["openssl", "enc", "-aes-256-cbc", "-pbkdf2", "-pass", f"pass:{OTHER}", "-out", str(OUT / name), *more]
+        subprocess.run(command, input=f"Amber {name} {CARD}\n".encode(), check=True)
 
 
 def by_libreoffice():

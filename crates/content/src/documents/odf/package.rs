@@ -13,19 +13,22 @@ pub(in crate::documents) fn open(request: &DocumentRequest<'_>, out: &mut Output
     package(request, true, out)
 }
 
-/// For the fuzzer: a part as a manifest says that it is encrypted.
+/// For the fuzzer: a part as a manifest says that it is encrypted. How often it opens.
 pub(in crate::documents) fn unlock(
     manifest: &[u8],
     packed: &[u8],
     request: &DocumentRequest<'_>,
     out: &mut Output<'_>,
-) {
+) -> usize {
     let mut keys = Keys::new(request);
+    let mut opened = 0;
     for (path, locks) in locked::read(manifest) {
-        if keys.open(&path, packed, &locks, out).is_err() {
-            break;
+        match keys.open(&path, packed, &locks, out) {
+            Ok(clear) => opened += usize::from(clear.is_some()),
+            Err(_) => break,
         }
     }
+    opened
 }
 
 /// A package; one that stands in it encrypted is read as the document that it is, if `whole`.

@@ -156,14 +156,32 @@ pub(in crate::documents) fn at_most_15_digits(stored: &str) -> Cow<'_, str> {
     let counting = stored.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0').count();
     let number = stored.parse::<f64>().ok().filter(|number| number.is_finite());
     match number {
-        Some(number) if counting > 15 && stored.contains('.') => {
-            let rounded = format!("{number:.14e}");
-            let (mantissa, exponent) = rounded.split_once('e').unwrap_or((&rounded, "0"));
-            let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
-            Cow::Owned(plain(&format!("{mantissa}e{exponent}")).into_owned())
-        }
+        Some(number) if counting > 15 && stored.contains('.') => Cow::Owned(rounded(stored, number)),
         _ => Cow::Borrowed(stored),
     }
+}
+
+/// Rounded to 15 digits that count, without zeros behind the last of them.
+fn rounded(stored: &str, number: f64) -> String {
+    let unsigned = stored.trim_start_matches('-');
+    let (whole, part) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    if whole.bytes().chain(part.bytes()).all(|digit| digit.is_ascii_digit()) {
+        // How many digits behind the point: what counts begins before it, or behind some zeros.
+        let before = whole.trim_start_matches('0').len();
+        let zeros = part.len() - part.trim_start_matches('0').len();
+        let decimals = if before > 0 { 15_usize.checked_sub(before) } else { Some(15 + zeros) };
+        if let Some(decimals) = decimals {
+            let mut text = format!("{number:.decimals$}");
+            if decimals > 0 {
+                text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
+            }
+            return text;
+        }
+    }
+    let text = format!("{number:.14e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
+    plain(&format!("{mantissa}e{exponent}")).into_owned()
 }
 
 /// A format that is understood; the first section of its code, and the second for numbers below zero.
@@ -259,10 +277,17 @@ impl Format {
                 Some(mask(beyond.map_or(tokens, |(_, other)| other), digits))
             }
             Self::Number { before, after, decimals, grouped, percent, least } => {
-                let shown = digits(stored, *decimals, *grouped, *percent, *least)?;
-                let sign = if stored.starts_with('-') { "-" } else { "" };
-                let percent = if *percent { "%" } else { "" };
-                Some(format!("{sign}{before}{shown}{percent}{after}"))
+                let mut shown = String::with_capacity(before.len() + stored.len() + after.len() + 8);
+                if stored.starts_with('-') {
+                    shown.push('-');
+                }
+                shown.push_str(before);
+                digits(&mut shown, stored, *decimals, *grouped, *percent, *least)?;
+                if *percent {
+                    shown.push('%');
+                }
+                shown.push_str(after);
+                Some(shown)
             }
         }
     }
@@ -373,24 +398,32 @@ fn mask(tokens: &[Token], digits: &str) -> String {
 }
 
 /// Digits of a number: rounded, grouped, as a percentage. Large numbers are not rounded, only grouped.
-fn digits(stored: &str, decimals: usize, grouped: bool, percent: bool, least: usize) -> Option<String> {
+/// Appends the digits of a number without its sign.
+fn digits(
+    shown: &mut String,
+    stored: &str,
+    decimals: usize,
+    grouped: bool,
+    percent: bool,
+    least: usize,
+) -> Option<()> {
     let number: f64 = stored.parse().ok().filter(|number: &f64| number.is_finite())?;
     let unsigned = stored.trim_start_matches('-');
     let is_whole = unsigned.bytes().all(|digit| digit.is_ascii_digit());
     let text = match is_whole && !percent {
-        true if decimals == 0 => unsigned.to_owned(),
-        true => format!("{unsigned}.{}", "0".repeat(decimals)),
-        false => format!("{:.*}", decimals, if percent { number.abs() * 100.0 } else { number.abs() }),
+        true if decimals == 0 => Cow::Borrowed(unsigned),
+        true => Cow::Owned(format!("{unsigned}.{:0>decimals$}", "")),
+        false => {
+            let number = if percent { number.abs() * 100.0 } else { number.abs() };
+            Cow::Owned(format!("{number:.decimals$}"))
+        }
     };
-    let (whole, part) =
-        text.split_once('.').map_or((text.as_str(), None), |(whole, part)| (whole, Some(part)));
-    let whole = match least {
-        0 if whole == "0" && part.is_some() => String::new(),
-        least => format!("{whole:0>least$}"),
-    };
-    let mut shown = String::new();
-    for (at, digit) in whole.chars().enumerate() {
-        if grouped && at > 0 && (whole.len() - at) % 3 == 0 {
+    let (whole, part) = text.split_once('.').map_or((&*text, None), |(whole, part)| (whole, Some(part)));
+    let whole = if least == 0 && whole == "0" && part.is_some() { "" } else { whole };
+    let zeros = least.saturating_sub(whole.len());
+    let length = zeros + whole.len();
+    for (at, digit) in std::iter::repeat_n('0', zeros).chain(whole.chars()).enumerate() {
+        if grouped && at > 0 && (length - at).is_multiple_of(3) {
             shown.push(',');
         }
         shown.push(digit);
@@ -399,7 +432,7 @@ fn digits(stored: &str, decimals: usize, grouped: bool, percent: bool, least: us
         shown.push('.');
         shown.push_str(part);
     }
-    Some(shown)
+    Some(())
 }
 
 #[cfg(test)]
@@ -418,6 +451,27 @@ mod tests {
             ("E5", "E5"),
         ] {
             assert_eq!(plain(stored), expected);
+        }
+    }
+
+    #[test]
+    fn a_fraction_is_rounded_as_with_an_exponent() {
+        let by_exponent = |number: f64| {
+            let text = format!("{number:.14e}");
+            let (mantissa, exponent) = text.split_once('e').expect("an exponent");
+            let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
+            plain(&format!("{mantissa}e{exponent}")).into_owned()
+        };
+        let mut seed = 20_u64;
+        for round in 0..20_000_i32 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let share = (seed >> 11) as f64 / (1_u64 << 53) as f64 - 0.5;
+            let number = share * 10_f64.powi(round % 24 - 7);
+            let stored = format!("{number}");
+            assert_eq!(rounded(&stored, number), by_exponent(number), "{stored}");
+        }
+        for number in [99.999_999_999_999_99, 0.099_999_999_999_999_99, 9.999_999_999_999_999_6] {
+            assert_eq!(rounded(&format!("{number}"), number), by_exponent(number));
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::ole::{Fields, u16_at, u32_at, wide};
+use super::place::push_cell;
 use super::shared_strings::SharedStrings;
 use super::{Output, encrypted, rtf, shape};
 use crate::{Kind, Reason};
@@ -51,6 +52,7 @@ pub(super) fn read(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<(
     let clear = encrypted::workbook(octets, out)?;
     let mut book = Book {
         out,
+        place: String::new(),
         prefix: if place.is_empty() { String::new() } else { format!("{place} ") },
         wide: true,
         begun: false,
@@ -99,6 +101,8 @@ struct Sheet {
 struct Book<'o, 'l> {
     out: &'o mut Output<'l>,
     prefix: String,
+    /// Of the last cell.
+    place: String,
     /// Strings may be of two octets a character (BIFF8).
     wide: bool,
     /// The version was told: that of the workbook is that of its sheets, whatever they say.
@@ -239,8 +243,9 @@ impl Book<'_, '_> {
         match kind {
             id::LABELSST => {
                 let index = fields.u32().unwrap_or(u32::MAX) as usize;
-                let text = self.strings.get(index).unwrap_or_default().to_owned();
-                self.text_cell(row, column, style, &text)
+                let kind = self.place(row, column);
+                let text = self.formats.directed(style, self.strings.get(index).unwrap_or_default());
+                self.out.text(&self.place, kind, text)
             }
             id::LABEL | id::RSTRING => {
                 let rest: Vec<&[u8]> =
@@ -292,13 +297,22 @@ impl Book<'_, '_> {
     }
 
     fn cell(&mut self, row: u16, column: u16, text: String) -> Result<(), Reason> {
+        let kind = self.place(row, column);
+        self.out.text(&self.place, kind, text)
+    }
+
+    /// Says which cell it is, in `place`, and whether it is shown.
+    fn place(&mut self, row: u16, column: u16) -> Kind {
         let sheet = &self.sheet;
         let hidden = sheet.hidden
             || sheet.hidden_rows.contains(&row)
             || sheet.hidden_columns.iter().take(512).any(|(first, last)| (*first..=*last).contains(&column));
-        let kind = if hidden { Kind::Hidden } else { Kind::Text };
-        let place = format!("{}{}!{}{}", self.prefix, sheet.name, column_name(column), u32::from(row) + 1);
-        self.out.text(place, kind, text)
+        self.place.clear();
+        for piece in [self.prefix.as_str(), &sheet.name, "!"] {
+            self.place.push_str(piece);
+        }
+        push_cell(&mut self.place, u32::from(column) + 1, u32::from(row) + 1);
+        if hidden { Kind::Hidden } else { Kind::Text }
     }
 
     // ---- what stands beside the cells
@@ -410,16 +424,4 @@ fn link(data: &[u8]) -> String {
     // A cut record gives what it has.
     let _whole = read();
     parts.join(" ")
-}
-
-/// `A`, `Z`, `AA`: the name of a column counted from 0.
-pub(super) fn column_name(column: u16) -> String {
-    let mut name = Vec::new();
-    let mut rest = u32::from(column) + 1;
-    while rest > 0 {
-        rest -= 1;
-        name.push(char::from(b'A' + (rest % 26) as u8));
-        rest /= 26;
-    }
-    name.iter().rev().collect()
 }

@@ -48,7 +48,14 @@ impl Formats {
     /// What a cell of a style shows, with what it holds where that differs.
     pub(in crate::documents) fn show(&self, style: u16, value: f64) -> String {
         match self.shown_and_stored(style, value) {
-            (shown, Some(stored)) => format!("{} {stored}", self.directed(style, &shown)),
+            (mut shown, Some(stored)) => {
+                if let Cow::Owned(turned) = self.directed(style, &shown) {
+                    shown = turned;
+                }
+                shown.push(' ');
+                shown.push_str(&stored);
+                shown
+            }
             (shown, None) => shown,
         }
     }
@@ -80,6 +87,10 @@ pub(in crate::documents) fn float(octets: &[u8]) -> f64 {
 /// not write one.
 pub(in crate::documents) fn plain(value: f64) -> String {
     let size = value.abs();
+    // Most numbers are whole; the digits of integers take no search. A zero may have a sign.
+    if size != 0.0 && size < 1e15 && value.trunc() == value {
+        return (value as i64).to_string();
+    }
     if size != 0.0 && !(1e-7..1e18).contains(&size) {
         return format!("{value:e}");
     }
@@ -112,6 +123,11 @@ mod tests {
         assert_eq!(shown("d-mmm", 45_356.0), "5-Mar 45356");
         assert_eq!(shown("h:mm", 0.5), "12:00 0.5");
         assert_eq!(plain(4_111_111_111_111_111.0), "4111111111111111");
+        assert_eq!((plain(-7.0), plain(-0.0), plain(0.0)), ("-7".into(), "-0".into(), "0".into()));
+        assert_eq!(
+            (plain(999_999_999_999_999.0), plain(-1e17)),
+            ("999999999999999".into(), "-100000000000000000".into())
+        );
         assert_eq!(plain(96.549_285_770_068_92), "96.5492857700689");
         assert_eq!(rk(0x0000_0006), 1.0);
     }
