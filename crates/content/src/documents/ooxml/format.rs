@@ -397,8 +397,7 @@ fn mask(tokens: &[Token], digits: &str) -> String {
     shown.iter().rev().collect()
 }
 
-/// Digits of a number: rounded, grouped, as a percentage. Large numbers are not rounded, only grouped.
-/// Appends the digits of a number without its sign.
+/// Appends the digits of a number without its sign: rounded, grouped, as a percentage. Large numbers are not rounded, only grouped.
 fn digits(
     shown: &mut String,
     stored: &str,
