@@ -133,7 +133,7 @@ impl Gate {
         let second = ((all >> run >> 1) as u16).trailing_ones() as usize;
         groups
             & after.sorts[sort((beyond >> 8) as u8)]
-            & self.digits[first_two(eight, run) % NO_DIGITS]
+            & self.digits[first_two(eight, run)]
             & after.seconds[second]
     }
 
@@ -222,7 +222,8 @@ impl Gate {
 fn first_two(eight: u64, run: usize) -> usize {
     // In one step: processors would guess a branch wrong as often as right.
     let only_one = if run < 2 { ONE_DIGIT } else { 0 };
-    ((eight & 0x0F) * 10 + (eight >> 8 & 0x0F)) as usize % NO_DIGITS | only_one
+    let two = ((eight & 0x0F) * 10 + (eight >> 8 & 0x0F)) as usize;
+    (two | only_one) % NO_DIGITS
 }
 
 /// What sort of octet it is, below [`SORTS`].
