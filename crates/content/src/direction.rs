@@ -4,6 +4,10 @@
 
 use std::borrow::Cow;
 
+/// Begin text whose parts stand from right to left, and end it (UAX #9).
+pub(crate) const FROM_RIGHT: &str = "\u{202b}";
+pub(crate) const BACK: &str = "\u{202c}";
+
 /// Begin a stretch of a direction, and end it.
 const EMBED: [char; 2] = ['\u{202a}', '\u{202b}'];
 /// As [`EMBED`], whatever the letters are.
@@ -48,9 +52,9 @@ pub(crate) fn lines_from_right(text: &str) -> String {
     let mut marked = String::with_capacity(text.len() + 6);
     for line in text.split_inclusive(ENDS) {
         let inner = line.trim_end_matches(ENDS);
-        marked.push(EMBED[1]);
+        marked.push_str(FROM_RIGHT);
         marked.push_str(inner);
-        marked.push(POP);
+        marked.push_str(BACK);
         marked.push_str(&line[inner.len()..]);
     }
     marked

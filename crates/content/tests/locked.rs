@@ -23,6 +23,16 @@ fn opened<'m>(name: &str, octets: &'m [u8], passwords: &[String]) -> Opened<'m> 
     )
 }
 
+/// A mail, with no passwords but those that stand in it.
+fn opened_mail(mail: &[u8]) -> Opened<'_> {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let limits = Limits::default();
+    content::open(
+        mail,
+        &How { limits: &limits, deadline, documents: &InProcess, passwords: &[], digests: false },
+    )
+}
+
 /// The text at B2, which every sample has.
 fn cell(opened: &Opened<'_>) -> String {
     let cell = opened.segments.iter().find(|segment| segment.place == "Payroll!B2");
@@ -72,14 +82,7 @@ fn a_word_of_the_mail_opens_them_too() {
             "MIME-Version: 1.0\r\nSubject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: application/octet-stream; name={name}\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n{}\r\n--b\r\n\r\nThe password: tulip7\r\n--b--\r\n",
             lines.join("=\r\n")
         );
-        let how = How {
-            limits: &Limits::default(),
-            deadline: Instant::now() + Duration::from_secs(120),
-            documents: &InProcess,
-            passwords: &[],
-            digests: false,
-        };
-        let opened = content::open(mail.as_bytes(), &how);
+        let opened = opened_mail(mail.as_bytes());
         assert_eq!(cell(&opened), format!("Amber {name} 4111 1111 1111 1111"), "{:?}", opened.unscannable);
     }
 }
@@ -196,14 +199,7 @@ fn what_openssl_encrypts_is_named_and_words_of_its_octets_are_not_its_text() {
     assert_eq!(opened("note.txt", text, &[]).unscannable, []);
     let mail =
         [b"Subject: x\r\n\r\nSee this:\r\n\r\n".as_slice(), &sample("salted.txt"), b"\r\nBye\r\n"].concat();
-    let how = How {
-        limits: &Limits::default(),
-        deadline: Instant::now() + Duration::from_secs(120),
-        documents: &InProcess,
-        passwords: &[],
-        digests: false,
-    };
-    let opened = content::open(&mail, &how);
+    let opened = opened_mail(&mail);
     assert_eq!(
         opened.unscannable.iter().map(|found| &found.reason).collect::<Vec<_>>(),
         [&Reason::Encrypted]

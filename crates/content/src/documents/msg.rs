@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::cfb::{self, Cfb};
 use super::ole::{Fields, u16_at, u32_at};
 use super::{Output, rtf};
+use crate::direction::FROM_RIGHT;
 use crate::{DocumentItem, DocumentRequest, FileKind, Kind, Limits, Reason};
 
 /// Messages inside messages.
@@ -195,7 +196,7 @@ impl Message<'_, '_, '_> {
             let mut aside = Output::new(&request);
             let read = rtf::read(text, &place, &mut aside)?;
             // What runs from right to left shows its numbers in another order.
-            (squash(&read) == squash(shown) && !read.contains('\u{202b}'), aside.finish())
+            (squash(&read) == squash(shown) && !read.contains(FROM_RIGHT), aside.finish())
         };
         let files = answer.items.iter().any(|item| matches!(item, DocumentItem::File { .. }));
         if same && !files { Ok(()) } else { rtf::read(text, &place, self.out).map(drop) }

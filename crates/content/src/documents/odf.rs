@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::place::push_cell;
 use super::xml::{self, Attributes, Node, walk};
 use super::{Output, picture};
-use crate::direction::from_right;
+use crate::direction::{BACK, FROM_RIGHT, from_right};
 use crate::rows::Rows;
 use crate::{FileKind, Kind, Reason};
 
@@ -25,10 +25,6 @@ const MOST_REPEATS: u32 = 16;
 pub(super) fn flat(octets: &[u8], out: &mut Output<'_>) -> Result<(), Reason> {
     Content::new(String::new()).read(octets, out)
 }
-
-/// Begin text whose parts stand from right to left, and end it (UAX #9).
-const FROM_RIGHT: &str = "\u{202b}";
-const BACK: &str = "\u{202c}";
 
 /// What the styles of a package say of the text in another part.
 #[derive(Default)]
@@ -470,9 +466,9 @@ fn hand_on(flow: Flow, out: &mut Output<'_>) -> Result<(), Reason> {
     let shown = text.trim_end_matches('\n');
     let stored = stored.as_deref().map(super::ooxml::plain_number).unwrap_or_default();
     let repeats = if shown.is_empty() && stored.is_empty() { 0 } else { repeats.min(MOST_REPEATS) };
+    let directed = if cell_rightward { from_right(shown) } else { shown.into() };
     for _ in 0..repeats {
-        let shown = if cell_rightward { from_right(shown) } else { shown.into() };
-        out.text(place.clone(), kind, shown)?;
+        out.text(&place, kind, &*directed)?;
     }
     if stored != shown {
         out.text(place, Kind::Hidden, stored.into_owned())?;

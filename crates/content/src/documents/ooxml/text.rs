@@ -6,15 +6,12 @@ use std::rc::Rc;
 use super::levels::{Inherited, Levels, is_title};
 use super::numbering::Counters;
 use super::styles::{Look, Styles, is_off};
+use crate::direction::{BACK, FROM_RIGHT};
 use crate::documents::Output;
 use crate::documents::based_on::Look as _;
 use crate::documents::xml::{Node, walk};
 use crate::rows::Rows;
 use crate::{Kind, Reason};
-
-/// Begin text whose parts stand from right to left, and end it (UAX #9).
-const FROM_RIGHT: &str = "\u{202b}";
-const BACK: &str = "\u{202c}";
 
 /// Texts of one part by what they are.
 #[derive(Debug, Default)]

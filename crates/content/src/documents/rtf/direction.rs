@@ -1,11 +1,7 @@
 //! In which direction paragraphs and runs of RTF go: by themselves, by the styles that they name, by the document's defaults.
 
-use crate::direction::lines_from_right;
+use crate::direction::{BACK, FROM_RIGHT, lines_from_right};
 use crate::documents::based_on::{Look, Styles};
-
-/// Begin text whose parts stand from right to left, and end it (UAX #9).
-const FROM_RIGHT: char = '\u{202b}';
-const BACK: char = '\u{202c}';
 
 /// What words have said up to here; a group's end restores it.
 #[derive(Debug, Default, Clone, Copy)]
@@ -136,7 +132,7 @@ impl Flow {
 
     fn turn(&mut self, run: bool) {
         if std::mem::replace(&mut self.turned, run) != run {
-            self.text.push(if run { FROM_RIGHT } else { BACK });
+            self.text.push_str(if run { FROM_RIGHT } else { BACK });
         }
     }
 
