@@ -4,10 +4,11 @@ its own for both.
 
     cargo build --release -p content --example extract
     benches/documents.py [--kind KIND]... [--most 400] [--worst 10] FOLDER...
-    benches/documents.py --speed [TURNS] [--kind KIND]... [--most 400] FOLDER...
+    benches/documents.py --speed [TURNS] [--together] [--kind KIND]... [--most 400] FOLDER...
 
 With `--speed` nothing is compared but time, on the files of which the reference shows something: both in turn, the least of so many turns. Time of the
-processor tells more than time on a clock where others use the machine.
+processor tells more than time on a clock where others use the machine. With `--together` one process of each reads all files, as a worker does, where the
+reference can; then the start of a process counts for nothing.
 
 Recall is by multisets of words: of the words that the reference tool prints, those that are in our text as often. A file of which
 the reference tool prints nothing counts for silence only: a file must give text or a reason. A file is silent if the reference has words of
@@ -75,6 +76,9 @@ def parts(part):
 for part in parts(email.message_from_binary_file(sys.stdin.buffer, policy=email.policy.default)):
     print(*(part[name] or "" for name in ("subject", "from", "to", "cc")), part.get_filename() or "")
     if part.get_content_type() == "text/plain" and not part.is_attachment(): print(part.get_content())'"""
+
+# References that read many files in one process.
+MANY = ("doc", "xls", "ppt")
 
 # Endings, what a file of the kind begins with, the reference's name and its command for a file "$1".
 KINDS = {
@@ -211,19 +215,23 @@ def speed(kind, options):
     if reference is None:
         return
     ours = lambda path: [str(options.extract.resolve()), "--text", str(path)]
-    sums, files, octets, ratios = [[0.0, 0.0], [0.0, 0.0]], 0, 0, []
-    for path in files_of([pathlib.Path(folder).resolve() for folder in options.folder], endings, magic, options.most):
-        if not words(run(reference(path), "")[0]):
-            continue
+    paths = files_of([pathlib.Path(folder).resolve() for folder in options.folder], endings, magic, options.most)
+    paths = [path for path in paths if words(run(reference(path), "")[0])]
+    if options.together:
+        lines = [[ours("")[:-1] + list(map(str, paths)), reference("")[:-1] + list(map(str, paths))]] if kind in MANY else []
+    else:
+        lines = [[ours(path), reference(path)] for path in paths]
+    sums, ratios = [[0.0, 0.0], [0.0, 0.0]], []
+    for pair in lines:
         least = [[float("inf")] * 2 for _ in range(2)]
         for _ in range(options.speed):
-            for which, line in enumerate([ours(path), reference(path)]):
+            for which, line in enumerate(pair):
                 least[which] = [min(pair) for pair in zip(least[which], timed(line))]
         for which in range(2):
             sums[which] = [before + more for before, more in zip(sums[which], least[which])]
-        files, octets = files + 1, octets + path.stat().st_size
         ratios.append(least[1][1] / max(least[0][1], 1e-9))
-    if files:
+    files, octets = len(paths), sum(path.stat().st_size for path in paths)
+    if ratios:
         (our_clock, our_work), (their_clock, their_work) = sums
         figures = [f"{files / our_clock:.0f}", f"{octets / 1e6 / our_clock:.1f}", name, f"{files / their_clock:.0f}", f"{octets / 1e6 / their_clock:.1f}"]
         print(f"| {kind} | {files} | {' | '.join(figures)} | {their_clock / our_clock:.2f} | {their_work / our_work:.2f} | {statistics.median(ratios):.2f} |", flush=True)
@@ -306,6 +314,7 @@ def main():
     parser.add_argument("--most", type=int, default=400)
     parser.add_argument("--worst", type=int, default=10)
     parser.add_argument("--speed", type=int, nargs="?", const=3)
+    parser.add_argument("--together", action="store_true", help="with --speed: one process for all files")
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target"))
     parser.add_argument("--extract", type=pathlib.Path, default=target / "release/examples/extract")
     options = parser.parse_args()

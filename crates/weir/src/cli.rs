@@ -62,7 +62,7 @@ pub(crate) enum Command {
     Cert(Cert),
     /// Say which policies mails, mbox files, Maildirs or documents would violate.
     Scan(Scan),
-    /// Print what inspection sees of a mail or document.
+    /// Print what inspection sees of mails and documents.
     Extract(Extract),
     /// Check, test and explain policies.
     #[command(subcommand)]
@@ -602,9 +602,9 @@ pub(crate) struct Extract {
     /// Read the text in pictures, too, in these languages (tesseract's names).
     #[arg(long, value_name = "LANGUAGES", num_args = 0..=1, require_equals = true, default_missing_value = "eng")]
     pub(crate) ocr: Option<String>,
-    /// A mail or a document; - for standard input.
-    #[arg(value_name = "PATH")]
-    pub(crate) path: PathBuf,
+    /// Mails, mbox files, Maildirs, documents; - for standard input.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,4 +1,4 @@
-//! `weir extract`: what inspection sees of a mail or document, as a tree of its parts with their texts; as JSON, or as flat text for scripts.
+//! `weir extract`: what inspection sees of mails and documents, each as a tree of its parts with their texts; as a line of JSON, or as flat text for scripts.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -21,19 +21,29 @@ const DEEPEST: usize = 40;
 pub(crate) fn extract(command: &Extract) -> Result<ExitCode> {
     let opener = Opener::reading_pictures(command.ocr.as_deref())?;
     let mut unscannable = false;
-    mailbox::each(&command.path, &mut |item| {
-        opener.open(&item, |opened, _| {
-            unscannable |= !opened.unscannable.is_empty();
-            // A system call for each line would cost more than the reading.
-            let mut out = BufWriter::with_capacity(64 << 10, std::io::stdout().lock());
-            match (command.format, command.flat) {
-                (Format::Json, _) => json(opened, &mut out)?,
-                (Format::Text, true) => flat(opened, &mut out)?,
-                (Format::Text, false) => tree(opened, &mut out)?,
-            }
-            Ok(out.flush()?)
-        })
-    })?;
+    // One file that was asked for by its name needs no heading.
+    let alone = match &command.paths[..] {
+        [path] => Some(path.display().to_string()),
+        _ => None,
+    };
+    for path in &command.paths {
+        mailbox::each(path, &mut |item| {
+            opener.open(&item, |opened, _| {
+                unscannable |= !opened.unscannable.is_empty();
+                // A system call for each line would cost more than the reading.
+                let mut out = BufWriter::with_capacity(64 << 10, std::io::stdout().lock());
+                if command.format == Format::Text && alone.as_ref() != Some(&item.name) {
+                    writeln!(out, "==> {} <==", safe(&item.name))?;
+                }
+                match (command.format, command.flat) {
+                    (Format::Json, _) => json(&item.name, opened, &mut out)?,
+                    (Format::Text, true) => flat(opened, &mut out)?,
+                    (Format::Text, false) => tree(opened, &mut out)?,
+                }
+                Ok(out.flush()?)
+            })
+        })?;
+    }
     Ok(if unscannable { ExitCode::from(UNSCANNABLE) } else { ExitCode::SUCCESS })
 }
 
@@ -192,6 +202,7 @@ fn text(segment: &Segment<'_>, indent: Indent, out: &mut impl Write) -> Io<()> {
 
 #[derive(Serialize)]
 struct Extracted<'a> {
+    file: &'a str,
     parts: Vec<PartLine<'a>>,
     segments: Vec<SegmentLine<'a>>,
     unscannable: Vec<FindingLine<'a>>,
@@ -224,7 +235,7 @@ struct FindingLine<'a> {
     reason: String,
 }
 
-fn extracted<'a>(opened: &'a Opened<'_>) -> Extracted<'a> {
+fn extracted<'a>(file: &'a str, opened: &'a Opened<'_>) -> Extracted<'a> {
     let parts = opened.parts.iter().map(|part| PartLine {
         id: part.id,
         parent: part.parent,
@@ -244,6 +255,7 @@ fn extracted<'a>(opened: &'a Opened<'_>) -> Extracted<'a> {
     let unscannable = opened.unscannable.iter();
     let ambiguous = opened.ambiguous.iter();
     Extracted {
+        file,
         parts: parts.collect(),
         segments: segments.collect(),
         unscannable: unscannable
@@ -255,13 +267,13 @@ fn extracted<'a>(opened: &'a Opened<'_>) -> Extracted<'a> {
     }
 }
 
-fn json(opened: &Opened<'_>, out: &mut impl Write) -> Result<()> {
-    serde_json::to_writer(&mut *out, &extracted(opened))?;
+fn json(file: &str, opened: &Opened<'_>, out: &mut impl Write) -> Result<()> {
+    serde_json::to_writer(&mut *out, &extracted(file, opened))?;
     Ok(writeln!(out)?)
 }
 
 fn flat(opened: &Opened<'_>, out: &mut impl Write) -> Io<()> {
-    let extracted = extracted(opened);
+    let extracted = extracted("", opened);
     for segment in &extracted.segments {
         writeln!(out, "--- {} [{}]", safe(&segment.path), segment.kind)?;
         for line in segment.text.lines() {

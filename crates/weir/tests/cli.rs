@@ -293,6 +293,33 @@ fn extract_tells_of_parts_without_text_and_of_what_was_not_opened() {
 }
 
 #[test]
+fn extract_of_many_files_says_which_is_which() {
+    let dir = tempfile::tempdir().unwrap();
+    let mail = |subject: &str| format!("From: a@company.example\nSubject: {subject}\n\nhello\n");
+    let one = write(dir.path(), "1.eml", &mail("first"));
+    let boxed =
+        write(dir.path(), "2.mbox", &format!("From a\n{}\nFrom b\n{}", mail("second"), mail("third")));
+    let order = [&one, "first", &format!("{boxed}:1"), "second", &format!("{boxed}:2"), "third"];
+    for arguments in [&["extract", &one, &boxed][..], &["extract", "--flat", dir.path().to_str().unwrap()]] {
+        let (code, out, err) = run(arguments);
+        assert_eq!(code, 0, "{err}");
+        let headings: Vec<_> = out.lines().filter_map(|line| line.strip_prefix("==> ")).collect();
+        assert_eq!(headings, [0, 2, 4].map(|at| format!("{} <==", order[at])), "{out}");
+        let places: Vec<_> = order.iter().map(|part| out.find(part).unwrap()).collect();
+        assert!(places.is_sorted(), "{places:?} in {out}");
+    }
+    let (_, json, _) = run(&["extract", "--format", "json", &one, &boxed]);
+    let files: Vec<serde_json::Value> =
+        json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(
+        files.iter().map(|file| file["file"].as_str().unwrap()).collect::<Vec<_>>(),
+        [order[0], order[2], order[4]]
+    );
+    let (_, alone, _) = run(&["extract", &one]);
+    assert!(!alone.contains("==>"), "{alone}");
+}
+
+#[test]
 fn the_built_in_policies_pass_their_own_cases_from_the_command_line() {
     let policies = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies");
     let (code, out, err) = run(&["policy", "test", policies]);
