@@ -20,14 +20,15 @@ mod mbox;
 mod multipart;
 mod passwords;
 mod pictures;
+mod strings;
 mod task;
 mod texts;
 
 #[cfg(test)]
 pub(crate) use effort::{grows_with, grows_with_lines};
 use entity::Meaning;
-pub(crate) use file::words;
 pub(crate) use mbox::is_start as is_start_of_mbox;
+pub(crate) use strings::words;
 use task::{Octets, Place, Task, What};
 
 /// Work for each octet of the message and of what was decoded from it: enough for any nesting within the bounds, not for readings of readings.

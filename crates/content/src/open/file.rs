@@ -3,7 +3,7 @@
 use super::entity::Meaning;
 use super::flowed::Labels;
 use super::task::{Octets, Place, Task};
-use super::{Walk, mbox, passwords};
+use super::{Walk, mbox, passwords, words};
 use crate::rows::ROW_COST;
 use crate::smime::Cms;
 use crate::transfer::{self, Encoding};
@@ -418,50 +418,5 @@ impl<'m> Forms<'m> {
         if !self.list.iter().any(|known| known.get() == octets.get()) {
             self.list.push(octets);
         }
-    }
-}
-
-/// Runs of readable characters in octets that are no text, one a line; also those of two octets each.
-pub(crate) fn words(octets: &[u8]) -> String {
-    const SHORTEST: usize = 6;
-    let mut out = String::new();
-    let mut run = String::new();
-    let readable = |octet: u8| (b' '..=b'~').contains(&octet) || octet == b'\t';
-    let mut at = 0;
-    let mut wide = false;
-    while at < octets.len() {
-        let octet = octets[at];
-        let is_wide = octets.get(at + 1) == Some(&0);
-        if readable(octet) && (run.is_empty() || is_wide == wide) {
-            wide = is_wide;
-            run.push(char::from(octet));
-            at += if wide { 2 } else { 1 };
-            continue;
-        }
-        // The NUL that ends a text does not make its last letter one of two octets; another text may begin with it.
-        if readable(octet) && is_wide && !wide && !run.is_empty() {
-            run.push(char::from(octet));
-        }
-        if run.len() >= SHORTEST {
-            out.push_str(&run);
-            out.push('\n');
-        }
-        at += usize::from(run.is_empty());
-        run.clear();
-    }
-    if run.len() >= SHORTEST {
-        out.push_str(&run);
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::words;
-
-    #[test]
-    fn the_last_letter_before_a_nul_is_of_its_word() {
-        assert_eq!(words(b"\x01card 4111\0\x02"), "card 4111\n");
-        assert_eq!(words(b"card 4111Z\0e\0p\0h\0y\0r\0\x01"), "card 4111Z\nZephyr\n");
     }
 }
