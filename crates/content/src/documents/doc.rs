@@ -319,7 +319,14 @@ fn emit(raw: &str, place: &str, kind: Kind, out: &mut Output<'_>) -> Result<(), 
     let mut text = String::with_capacity(raw.len());
     let mut fields: Vec<(bool, String)> = Vec::new();
     let mut instructions = Vec::new();
-    for c in raw.chars() {
+    let mut rest = raw;
+    loop {
+        // Most characters stand for themselves, and stand together.
+        let (themselves, behind) = rest.split_at(rest.bytes().position(may_be_special).unwrap_or(rest.len()));
+        target(&mut text, &mut fields).push_str(themselves);
+        let mut behind = behind.chars();
+        let Some(c) = behind.next() else { break };
+        rest = behind.as_str();
         match c {
             '\u{13}' if fields.len() < MAX_FIELDS => fields.push((true, String::new())),
             '\u{14}' => {
@@ -328,11 +335,7 @@ fn emit(raw: &str, place: &str, kind: Kind, out: &mut Output<'_>) -> Result<(), 
                 }
             }
             '\u{15}' => instructions.extend(fields.pop().map(|(_, instruction)| instruction)),
-            _ => {
-                let inside = fields.iter_mut().rev().find(|(instruction, _)| *instruction);
-                let target = inside.map_or(&mut text, |(_, instruction)| instruction);
-                target.extend(plain(c));
-            }
+            _ => target(&mut text, &mut fields).extend(plain(c)),
         }
     }
     instructions.extend(fields.into_iter().map(|(_, instruction)| instruction));
@@ -345,6 +348,17 @@ fn emit(raw: &str, place: &str, kind: Kind, out: &mut Output<'_>) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Where text goes: to the innermost field that still says what it does, or to what is shown.
+fn target<'a>(text: &'a mut String, fields: &'a mut [(bool, String)]) -> &'a mut String {
+    let inside = fields.iter_mut().rev().find(|(instruction, _)| *instruction);
+    inside.map_or(text, |(_, instruction)| instruction)
+}
+
+/// Whether an octet of UTF-8 may begin a character that `plain` changes: controls of ASCII, U+0080 to U+00BF, U+F000 to U+FFFF.
+fn may_be_special(octet: u8) -> bool {
+    matches!(octet, ..b' ' | 0x7f | 0xc2 | 0xef)
 }
 
 fn plain(c: char) -> Option<char> {

@@ -36,6 +36,9 @@ pub(super) struct Header {
     pub(super) lists: (u32, u32),
 }
 
+/// Octets beyond ASCII, with those around them, from which a code page is guessed.
+const SAMPLE: usize = 32 << 10;
+
 impl Header {
     pub(super) fn parse(main: &[u8]) -> Option<Self> {
         let (ident, version) = (u16_at(main, 0)?, u16_at(main, 2)?);
@@ -100,9 +103,16 @@ impl Header {
             return told;
         }
         let mut guess = EncodingDetector::new(Iso2022JpDetection::Deny);
+        let mut left = SAMPLE;
         for piece in pieces.iter().filter(|piece| piece.wide == self.far_east).take(64) {
             let rest = main.get(piece.at..).unwrap_or_default();
-            let octets = &rest[..rest.len().min(piece.octets()).min(64 << 10)];
+            let octets = &rest[..rest.len().min(piece.octets())];
+            // ASCII tells nothing.
+            let Some(first) = octets.iter().position(|octet| *octet >= 0x80) else { continue };
+            // Characters of two octets stay whole.
+            let from = first.saturating_sub(SAMPLE / 64) & !1;
+            let octets = &octets[from..octets.len().min(from + left)];
+            left -= octets.len();
             match self.far_east {
                 true => guess.feed(&in_order(octets), false),
                 false => guess.feed(octets, false),
