@@ -61,6 +61,17 @@ def zips():
         (folder / "note.txt").write_bytes(note(name) + b"Amber " * 20000)
         run("7z", "a", "-tzip", f"-mm={method}", WORK / name, "note.txt", cwd=folder)
         kept(WORK / name)
+    for method in ("Deflate64", "BZip2", "LZMA", "PPMd"):
+        for cipher in ("ZipCrypto", "AES256"):
+            name = f"{method.lower()}-{cipher.lower()}.zip"
+            folder = fresh(name)
+            # Less is stored and not packed.
+            (folder / "note.txt").write_bytes(note(name) + b"Amber " * 200)
+            run("7z", "a", "-tzip", f"-mm={method}", f"-mem={cipher}", "-ptulip7", WORK / name, "note.txt", cwd=folder)
+            kept(WORK / name)
+    name = "descriptor-zipcrypto.zip"
+    run("zip", "-q", "-X", "-fd", "-P", "tulip7", WORK / name, "note.txt", cwd=fresh(name))
+    kept(WORK / name)
     import pyzipper
     for name, bits in {"aes256.zip": 256, "aes128.zip": 128}.items():
         with pyzipper.AESZipFile(WORK / name, "w", compression=pyzipper.ZIP_DEFLATED) as archive:
