@@ -280,6 +280,23 @@ fn an_archive_behind_any_other_kind_is_opened() {
 }
 
 #[test]
+fn the_tree_that_windows_shows_of_a_disc_is_read_by_itself_and_beside_others() {
+    for name in ["udf-alone.iso.gz", "udf-bridge.iso.gz"] {
+        let octets = sample(name);
+        let opened = open(name, &octets);
+        assert!(has(&opened, &format!("Amber {name}")), "{name}");
+        assert_eq!(reasons(&opened), [], "{name}");
+    }
+    let octets = sample("udf-alone.iso.gz");
+    let opened = open("udf-alone.iso.gz", &octets);
+    assert!(has_name(&opened, "Ordner/note.txt") && has_name(&opened, "Łódź.txt"));
+    assert!(disagrees(&opened), "the plain tree has no files");
+    let octets = sample("udf-bridge.iso.gz");
+    let opened = open("udf-bridge.iso.gz", &octets);
+    assert!(has_name(&opened, "Ordner/Größe.txt") && !disagrees(&opened));
+}
+
+#[test]
 fn a_tree_of_an_image_that_is_not_read_is_named() {
     let octets = sample("joliet.iso");
     let sector = |number: usize| number * 2048 + 1..number * 2048 + 6;

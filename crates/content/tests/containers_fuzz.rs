@@ -59,6 +59,22 @@ proptest! {
         }
     }
 
+    /// What is not zero in an image of a disc is what leads to its files.
+    #[test]
+    fn a_damaged_tree_of_a_disc_is_stood(
+        name in prop_oneof![Just("udf-alone"), Just("udf-bridge")],
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+    ) {
+        let path = format!("{}/tests/documents/containers/{name}.iso.gz", env!("CARGO_MANIFEST_DIR"));
+        let mut image = Vec::new();
+        std::io::copy(&mut flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap()), &mut image).unwrap();
+        let told: Vec<usize> = (0..image.len()).filter(|at| image[*at] != 0).collect();
+        for (index, octet) in changes {
+            image[told[index.index(told.len())]] = octet;
+        }
+        TARGETS.iter().filter(|(name, _)| *name == "iso").for_each(|(_, target)| target(&image));
+    }
+
     #[test]
     fn no_octets_are_too_odd(octets in prop::collection::vec(any::<u8>(), 0..300)) {
         for (_, target) in TARGETS {

@@ -1,4 +1,6 @@
-//! ISO 9660 images: the plain tree with Rock Ridge names and the Joliet tree, the union of both. A tree of UDF is named, not read.
+//! Images of discs: the plain tree of ISO 9660 with Rock Ridge names, the Joliet tree and the one of UDF, the union of all.
+
+mod udf;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,17 +26,23 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
         }
         trees.push(image.tree(&descriptor[156..190], joliet));
     }
-    if has_another_tree(request.octets) {
-        // Windows shows that one, and the two need not hold the same.
-        out.unscannable("", Reason::Unsupported(request.kind));
+    if says_udf(request.octets) {
+        match udf::tree(&image) {
+            Some((label, tree)) => {
+                out.text("volume", Kind::Property, label)?;
+                trees.push(tree);
+            }
+            // Windows shows that one, and it need not hold what the others do.
+            None => out.unscannable("", Reason::Unsupported(request.kind)),
+        }
     } else if trees.is_empty() {
         return Err(Reason::Corrupt);
     }
     files(&image, &trees, out)
 }
 
-/// Whether the image says that it has a tree in the other format, UDF, which is not read.
-fn has_another_tree(octets: &[u8]) -> bool {
+/// Whether the image says that it has a tree of UDF (ECMA-167 2/9.1).
+fn says_udf(octets: &[u8]) -> bool {
     let sectors = (16..64).filter_map(|number| octets.get(number * SECTOR + 1..number * SECTOR + 6));
     sectors.into_iter().any(|sign| matches!(sign, b"NSR02" | b"NSR03"))
 }

@@ -2,7 +2,7 @@
 """Makes the sample files of this folder with other people's software; the samples are kept, this tells where they come from.
 
 Needs: Info-ZIP, 7z, tar, GNU cpio, gcab, cabextract, genisoimage, rpmbuild, zstd, LibreOffice (`soffice`), and from PyPI python-docx,
-openpyxl, XlsxWriter, python-pptx, odfpy, EbookLib, pyzipper. Every sample holds the words "Amber <name>" and, where a
+openpyxl, XlsxWriter, python-pptx, odfpy, EbookLib, pyzipper, pycdlib. Every sample holds the words "Amber <name>" and, where a
 number fits, the card number 4111 1111 1111 1111 or a social security number.
 """
 
@@ -270,6 +270,23 @@ def others():
         (folder / "A rather long name.txt").write_bytes(note(name) + b"long\n")
         run("genisoimage", "-quiet", "-V", "AMBERDISK", *options, "-o", WORK / name, folder)
         put(name, (WORK / name).read_bytes().rstrip(b"\0") + b"\0" * 2048)
+    # Mostly zeros.
+    name = "udf-bridge.iso.gz"
+    folder = fresh(name)
+    (folder / "Ordner").mkdir()
+    (folder / "Ordner" / "Größe.txt").write_bytes(b"Amber inside\n" * 400)
+    run("genisoimage", "-quiet", "-udf", "-J", "-R", "-V", "AMBERDISK", "-o", WORK / "image", folder)
+    put(name, gzip.compress((WORK / "image").read_bytes(), mtime=0))
+    import pycdlib
+    name = "udf-alone.iso.gz"
+    disc = pycdlib.PyCdlib()
+    disc.new(udf="2.60")
+    disc.add_directory(udf_path="/Ordner")
+    for path, octets in {"/Ordner/note.txt": note(name), "/Łódź.txt": b"Amber large\n" * 300}.items():
+        disc.add_fp(io.BytesIO(octets), len(octets), udf_path=path)
+    disc.write(str(WORK / "image"))
+    disc.close()
+    put(name, gzip.compress((WORK / "image").read_bytes(), mtime=0))
     folder = fresh("members.a")
     (folder / "a-rather-long-member-name.txt").write_bytes(note("members.a"))
     run("ar", "rcD", WORK / "members.a", "note.txt", "a-rather-long-member-name.txt", cwd=folder)
