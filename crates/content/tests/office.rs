@@ -569,6 +569,34 @@ fn what_stands_beside_the_text_of_open_document_is_read() {
 }
 
 #[test]
+fn what_open_document_shows_on_a_click_is_read() {
+    let text = "<office:document-content><office:text><text:p><text:a office:title='Amber link'>x</text:a>\
+        <text:drop-down><text:label text:value='Amber choice'/></text:drop-down><text:note-citation text:label='Amber mark'>1</text:note-citation>\
+        <text:placeholder text:description='Amber hint'/><text:bibliography-mark text:title='Amber book'/></text:p></office:text></office:document-content>";
+    let meta = "<office:document-meta><meta:user-defined meta:name='Amber name'>Amber value</meta:user-defined></office:document-meta>";
+    let texts = in_package(FileKind::Odt, &[("content.xml", text), ("meta.xml", meta)]);
+    for (kind, text) in [
+        (Kind::Attribute, "Amber link"),
+        (Kind::Attribute, "Amber choice"),
+        (Kind::Attribute, "Amber mark"),
+        (Kind::Attribute, "Amber hint"),
+        (Kind::Hidden, "Amber book"),
+    ] {
+        holds(&texts, "", kind, text);
+    }
+    holds(&texts, "properties", Kind::Property, "Amber name");
+    let sheet = "<office:document-content><office:spreadsheet><table:filter-condition table:value='Amber filter'/>\
+        <table:scenario table:comment='Amber comment'/><table:data-pilot-member table:name='Amber member'/></office:spreadsheet></office:document-content>";
+    let texts = in_package(FileKind::Ods, &[("content.xml", sheet)]);
+    holds(&texts, "", Kind::Hidden, "Amber filter");
+    holds(&texts, "", Kind::Attribute, "Amber comment");
+    holds(&texts, "", Kind::Hidden, "Amber member");
+    let slides = "<office:document-content><draw:page draw:name='page1' draw:master-page-name='m'/><draw:page draw:name='Amber slide' draw:master-page-name='m'/></office:document-content>";
+    let texts = in_package(FileKind::Odp, &[("content.xml", slides)]);
+    assert_eq!(texts, [("slide 2".to_owned(), Kind::Attribute, "Amber slide".to_owned())]);
+}
+
+#[test]
 fn what_stands_beside_the_cells_of_a_workbook_is_read() {
     let sheet = "<worksheet><sheetData><row r='1'><c r='A1' t='inlineStr'><is><t>4111</t><rPh><t>Zephyr</t></rPh><t> 1111</t></is></c></row></sheetData>\
                  <scenarios><scenario name='Bora' comment='Foehn'><inputCells r='A1' val='Mistral'/></scenario></scenarios>\
