@@ -569,6 +569,34 @@ fn what_stands_beside_the_text_of_open_document_is_read() {
 }
 
 #[test]
+fn what_open_document_shows_on_a_click_is_read() {
+    let text = "<office:document-content><office:text><text:p><text:a office:title='Amber link'>x</text:a>\
+        <text:drop-down><text:label text:value='Amber choice'/></text:drop-down><text:note-citation text:label='Amber mark'>1</text:note-citation>\
+        <text:placeholder text:description='Amber hint'/><text:bibliography-mark text:title='Amber book'/></text:p></office:text></office:document-content>";
+    let meta = "<office:document-meta><meta:user-defined meta:name='Amber name'>Amber value</meta:user-defined></office:document-meta>";
+    let texts = in_package(FileKind::Odt, &[("content.xml", text), ("meta.xml", meta)]);
+    for (kind, text) in [
+        (Kind::Attribute, "Amber link"),
+        (Kind::Attribute, "Amber choice"),
+        (Kind::Attribute, "Amber mark"),
+        (Kind::Attribute, "Amber hint"),
+        (Kind::Hidden, "Amber book"),
+    ] {
+        holds(&texts, "", kind, text);
+    }
+    holds(&texts, "properties", Kind::Property, "Amber name");
+    let sheet = "<office:document-content><office:spreadsheet><table:filter-condition table:value='Amber filter'/>\
+        <table:scenario table:comment='Amber comment'/><table:data-pilot-member table:name='Amber member'/></office:spreadsheet></office:document-content>";
+    let texts = in_package(FileKind::Ods, &[("content.xml", sheet)]);
+    holds(&texts, "", Kind::Hidden, "Amber filter");
+    holds(&texts, "", Kind::Attribute, "Amber comment");
+    holds(&texts, "", Kind::Hidden, "Amber member");
+    let slides = "<office:document-content><draw:page draw:name='page1' draw:master-page-name='m'/><draw:page draw:name='Amber slide' draw:master-page-name='m'/></office:document-content>";
+    let texts = in_package(FileKind::Odp, &[("content.xml", slides)]);
+    assert_eq!(texts, [("slide 2".to_owned(), Kind::Attribute, "Amber slide".to_owned())]);
+}
+
+#[test]
 fn what_stands_beside_the_cells_of_a_workbook_is_read() {
     let sheet = "<worksheet><sheetData><row r='1'><c r='A1' t='inlineStr'><is><t>4111</t><rPh><t>Zephyr</t></rPh><t> 1111</t></is></c></row></sheetData>\
                  <scenarios><scenario name='Bora' comment='Foehn'><inputCells r='A1' val='Mistral'/></scenario></scenarios>\
@@ -592,6 +620,118 @@ fn what_stands_beside_the_cells_of_a_workbook_is_read() {
     ] {
         holds(&texts, place, kind, text);
     }
+}
+
+/// What Word shows beside the text, or on a click.
+#[test]
+fn what_stands_beside_the_text_of_a_document_is_read() {
+    let document = "<w:document>\
+        <w:p><w:ins w:author='Amber who added'><w:r><w:t>x</w:t></w:r></w:ins><w:ins w:author='Amber who added'/></w:p>\
+        <w:p><w:r><w:fldChar><w:ffData><w:ddList><w:listEntry w:val='Amber choice'/></w:ddList></w:ffData></w:fldChar></w:r></w:p>\
+        <w:p><w:hyperlink w:anchor='Amber_mark' w:docLocation='Amber place'/><w:hyperlink w:anchor='_Toc1'/></w:p>\
+        <w:p><w:pict><v:shape alt='Amber drawn' title='Amber titled' href='http://amber.example/'/></w:pict></w:p>\
+        <w:tbl><w:tblPr><w:tblCaption w:val='Amber caption'/><w:tblDescription w:val='Amber description'/></w:tblPr></w:tbl>\
+        </w:document>";
+    let blocks = "<w:glossaryDocument><w:docPart><w:docPartPr><w:name w:val='Amber block'/><w:description w:val='Amber about'/></w:docPartPr></w:docPart></w:glossaryDocument>";
+    let settings = "<w:settings><w:mailMerge><w:query w:val='Amber query'/><w:mailSubject w:val='Amber subject'/></w:mailMerge></w:settings>";
+    let properties =
+        "<Properties><property name='Amber name'><vt:lpwstr>Amber value</vt:lpwstr></property></Properties>";
+    let chart = "<c:chartSpace><c:trendline><c:name>Amber trend</c:name></c:trendline><c:numFmt formatCode='\"Amber \"0'/>\
+        <c:formatCode>0\" Amber unit\"</c:formatCode></c:chartSpace>";
+    let newer = "<cx:chartSpace><cx:lvl><cx:pt idx='0'>Amber point</cx:pt>\n<cx:pt idx='1'>4111 1111</cx:pt></cx:lvl></cx:chartSpace>";
+    let diagram = "<dgm:dataModel><a:p><a:r><a:t>Amber told</a:t></a:r></a:p></dgm:dataModel>";
+    let drawn = "<dsp:drawing><a:p><a:r><a:t>Amber told</a:t></a:r></a:p><a:p><a:r><a:t>Amber shown</a:t></a:r></a:p></dsp:drawing>";
+    let texts = in_package(
+        FileKind::Docx,
+        &[
+            ("word/document.xml", document),
+            ("word/glossary/document.xml", blocks),
+            ("word/settings.xml", settings),
+            ("docProps/custom.xml", properties),
+            ("word/charts/chart1.xml", chart),
+            ("word/charts/chartEx1.xml", newer),
+            ("word/diagrams/data1.xml", diagram),
+            ("word/diagrams/drawing1.xml", drawn),
+        ],
+    );
+    let attributes = "Amber who added\nAmber choice\nAmber_mark\nAmber place\nAmber drawn\nAmber titled\nhttp://amber.example/\nAmber caption\nAmber description\n";
+    for (place, kind, text) in [
+        ("", Kind::Attribute, attributes),
+        ("building blocks", Kind::Attribute, "Amber block\nAmber about\n"),
+        ("mail merge", Kind::Property, "Amber query\nAmber subject\n"),
+        ("properties", Kind::Property, "Amber name\n"),
+        ("chart1", Kind::Text, "Amber trend\n"),
+        ("chart1", Kind::Attribute, "\"Amber \"0"),
+        ("chart1", Kind::Attribute, "0\" Amber unit\""),
+        ("chartEx1", Kind::Text, "Amber point\n4111 1111\n"),
+    ] {
+        holds(&texts, place, kind, text);
+    }
+    // What the program draws of a diagram is the same again, or is not.
+    let drawn = texts.iter().find(|found| found.0 == "drawing1").expect("the drawing");
+    assert_eq!(drawn.2, "Amber shown\n");
+}
+
+#[test]
+fn what_formats_and_tables_of_a_workbook_show_is_read() {
+    let workbook = "<workbook><sheets><sheet name='One' r:id='r1'/></sheets></workbook>";
+    let relations = "<Relationships><Relationship Id='r1' Target='worksheets/sheet1.xml' Type='t/worksheet'/></Relationships>";
+    let styles = "<styleSheet><numFmts><numFmt numFmtId='164' formatCode='&quot;4111 1111 &quot;@'/><numFmt numFmtId='165' formatCode='&quot;Amber word&quot;'/></numFmts>\
+        <cellXfs><xf numFmtId='0'/><xf numFmtId='164'/><xf numFmtId='165'/></cellXfs><dxfs><dxf><numFmt numFmtId='164' formatCode='&quot;Amber rule&quot;'/></dxf></dxfs></styleSheet>";
+    let sheet = "<worksheet><sheetData><row r='1'><c r='A1' s='1' t='inlineStr'><is><t>1111 1111</t></is></c><c r='B1' s='2'><v>5</v></c></row></sheetData>\
+        <autoFilter><filterColumn><filters><filter val='Amber filter'/></filters></filterColumn></autoFilter>\
+        <conditionalFormatting><cfRule text='Amber condition'><formula>A1=\"Amber compared\"</formula></cfRule></conditionalFormatting></worksheet>";
+    let parts = [
+        ("xl/workbook.xml", workbook),
+        ("xl/_rels/workbook.xml.rels", relations),
+        ("xl/styles.xml", styles),
+        ("xl/worksheets/sheet1.xml", sheet),
+        (
+            "xl/drawings/vmlDrawing1.vml",
+            "<xml><v:shape><v:textbox><div><font>Amber </font><font>button</font></div></v:textbox></v:shape></xml>",
+        ),
+        (
+            "xl/pivotTables/pivotTable1.xml",
+            "<pivotTableDefinition rowHeaderCaption='Amber rows'><dataField name='Amber sum'/></pivotTableDefinition>",
+        ),
+        ("xl/slicers/slicer1.xml", "<slicers><slicer caption='Amber slicer'/></slicers>"),
+        ("xl/persons/person.xml", "<personList><person displayName='Amber person'/></personList>"),
+        (
+            "xl/ctrlProps/ctrlProp1.xml",
+            "<formControlPr><itemLst><item val='Amber item'/></itemLst></formControlPr>",
+        ),
+        (
+            "xl/externalLinks/externalLink1.xml",
+            "<externalLink><sheetName val='Amber elsewhere'/></externalLink>",
+        ),
+    ];
+    let texts = in_package(FileKind::Xlsx, &parts);
+    for (place, kind, text) in [
+        ("One!A1", Kind::Text, "4111 1111 1111 1111"),
+        ("One!A1", Kind::Hidden, "1111 1111"),
+        ("One!B1", Kind::Text, "Amber word"),
+        ("One!B1", Kind::Hidden, "5"),
+        ("number formats", Kind::Attribute, "Amber rule"),
+        ("One!filters", Kind::Hidden, "Amber filter\n"),
+        ("One!conditions", Kind::Attribute, "Amber condition"),
+        ("One!conditions", Kind::Hidden, "A1=\"Amber compared\""),
+        ("!vmlDrawing1", Kind::Text, "Amber button\n"),
+        ("!pivotTable1", Kind::Attribute, "Amber rows\nAmber sum\n"),
+        ("!slicer1", Kind::Attribute, "Amber slicer\n"),
+        ("!person", Kind::Attribute, "Amber person\n"),
+        ("!ctrlProp1", Kind::Attribute, "Amber item\n"),
+        ("externalLink1", Kind::Hidden, "Amber elsewhere\n"),
+    ] {
+        holds(&texts, place, kind, text);
+    }
+}
+
+#[test]
+fn sections_of_a_presentation_have_names() {
+    let presentation =
+        "<p:presentation><p:custShow name='Amber show'/><p14:section name='Amber section'/></p:presentation>";
+    let texts = in_package(FileKind::Pptx, &[("ppt/presentation.xml", presentation)]);
+    holds(&texts, "sections", Kind::Property, "Amber show\nAmber section\n");
 }
 
 /// A zip archive of stored files.

@@ -66,6 +66,45 @@ fn fields_links_properties_and_attachments_are_read() {
     assert!(all(&report).contains("attached word Levante"));
 }
 
+/// Areas filled with text, text that something shines through, and what a reader shows beside the pages.
+#[test]
+fn patterns_masks_captions_and_names_are_read() {
+    let stream = |dict: &str, text: &str| {
+        let content = format!("BT /F 12 Tf 72 72 Td ({text}) Tj ET");
+        format!(
+            "<<{dict}/BBox[0 0 600 600]/Resources<<{FONT}>>/Length {}>>stream\n{content}\nendstream",
+            content.len()
+        )
+    };
+    let more = format!(
+        "5 0 obj {} endobj\n6 0 obj {} endobj\n7 0 obj<</Type/OCG/Name(Amber layer)>>endobj\n\
+         8 0 obj[<</S/D/P(Amber label)>> <</S/Launch/F(amber.exe)>> <</S/Span/Alt(Amber instead)>>]endobj\n",
+        stream("/PatternType 1/PaintType 1/TilingType 1/XStep 600/YStep 600", "Amber 4111"),
+        stream("/Subtype/Form/Group<</S/Transparency/CS/DeviceGray>>", "Amber mask"),
+    );
+    let resources = format!("{FONT}/Pattern<</P 5 0 R>>/ExtGState<</G<</SMask<</S/Luminosity/G 6 0 R>>>>>>");
+    let octets = page("/Pattern cs /P scn 0 0 600 600 re f /G gs 0 0 600 600 re f", &resources, &more);
+    let read = opened(&octets, &[]);
+    for (place, text) in [
+        ("pattern", "Amber 4111"),
+        ("mask", "Amber mask"),
+        ("layers", "Amber layer"),
+        ("page labels", "Amber label"),
+        ("link", "amber.exe"),
+        ("structure", "Amber instead"),
+    ] {
+        assert_eq!(at(&read, place), text);
+    }
+    let octets = page("", FONT, "");
+    let annotations = "/Annots[<</Subtype/Text/Contents(x)/Subj(Amber subject)/RC(<body><p>41<b>11</b></p></body>)>>\
+        <</Subtype/Widget/FT/Btn/T(b)/MK<</CA(Amber caption)/RC(Amber near)/AC(Amber down)>>>>\
+        <</Subtype/Widget/FT/Tx/T(f)/V(now)/RV(<p>rich</p>)/DV(before)>>]/Resources";
+    let octets = String::from_utf8(octets).expect("text").replacen("/Resources", annotations, 1);
+    let read = opened(octets.as_bytes(), &[]);
+    assert_eq!(at(&read, "page 1"), "x\n4111\n\nAmber subject\nAmber caption\nAmber near\nAmber down");
+    assert_eq!(at(&read, "form field f"), "now\nrich\n\nbefore");
+}
+
 #[test]
 fn object_streams_damaged_tables_and_empty_passwords_change_nothing() {
     for name in ["streams.pdf", "no-table.pdf", "open-locked.pdf"] {

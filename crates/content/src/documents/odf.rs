@@ -18,6 +18,45 @@ use direction::Directions;
 use numbering::Numbering;
 pub(super) use package::{open, unlock};
 
+/// Attributes that programs show on a click, in a list or where somebody points (OpenDocument 1.3, 19).
+const BESIDE: &[(&str, Kind, &[&str])] = &[
+    ("label", Kind::Attribute, &["value"]),
+    ("placeholder", Kind::Attribute, &["description"]),
+    ("text-input", Kind::Attribute, &["description"]),
+    ("param", Kind::Attribute, &["value"]),
+    ("show", Kind::Attribute, &["name"]),
+    ("scenario", Kind::Attribute, &["comment"]),
+    ("database-range", Kind::Property, &["name"]),
+    ("filter-condition", Kind::Hidden, &["value"]),
+    ("filter-set-item", Kind::Hidden, &["value"]),
+    ("data-pilot-table", Kind::Attribute, &["name"]),
+    ("data-pilot-field", Kind::Hidden, &["source-field-name", "display-name"]),
+    ("data-pilot-member", Kind::Hidden, &["name", "display-name"]),
+    (
+        "bibliography-mark",
+        Kind::Hidden,
+        &[
+            "identifier",
+            "author",
+            "title",
+            "booktitle",
+            "journal",
+            "publisher",
+            "note",
+            "annote",
+            "number",
+            "url",
+            "address",
+            "isbn",
+            "custom1",
+            "custom2",
+            "custom3",
+            "custom4",
+            "custom5",
+        ],
+    ),
+];
+
 /// A cell that is repeated is text as often as this.
 const MOST_REPEATS: u32 = 16;
 
@@ -45,7 +84,14 @@ fn part(name: &str, octets: Vec<u8>, known: Known, out: &mut Output<'_>) -> Resu
         "meta.xml" => {
             let (text, read) = xml::plain(&octets);
             out.text("properties", Kind::Property, text)?;
-            read
+            read?;
+            // Names of properties of one's own.
+            walk(&octets, |node| match node {
+                Node::Start("user-defined", attributes) => {
+                    out.text("properties", Kind::Property, attributes.get("name").unwrap_or_default())
+                }
+                _ => Ok(()),
+            })
         }
         "mimetype" if folder.is_empty() => Ok(()),
         // How it looks, and what is where; only as what it says to be.
@@ -241,9 +287,11 @@ impl Content {
                 self.push("\n");
                 self.turn(FROM_RIGHT);
             }
-            "a" | "event-listener" | "iframe" | "plugin" | "section-source" => {
-                self.link(attributes.get("href"))
+            "a" | "area-rectangle" | "area-circle" | "area-polygon" => {
+                self.link(attributes.get("href"));
+                hand_on_attributes(&self.here(), Kind::Attribute, attributes, &["title", "name"], out)?;
             }
+            "event-listener" | "iframe" | "plugin" | "section-source" => self.link(attributes.get("href")),
             "annotation" => self.begin(Kind::Comment, self.here(), "annotation"),
             "note" => self.begin(Kind::Note, self.here(), "note"),
             "notes" => self.begin(Kind::Note, self.here(), "notes"),
@@ -273,7 +321,14 @@ impl Content {
             "date" if self.flows.last().is_some_and(|flow| flow.ends == "annotation") => self.ignore("date"),
             "date-string" => self.ignore("date-string"),
             "binary-data" => self.ignore("binary-data"),
-            "note-citation" => self.ignore("note-citation"),
+            "note-citation" => {
+                // A mark that somebody chose stands in the text; numbers are counted.
+                hand_on_attributes(&self.here(), Kind::Attribute, attributes, &["label"], out)?;
+                self.ignore("note-citation");
+            }
+            _ if let Some((_, kind, keys)) = BESIDE.iter().find(|(of, ..)| *of == name) => {
+                hand_on_attributes(&self.here(), *kind, attributes, keys, out)?;
+            }
             "index-title-template" => self.ignore("index-title-template"),
             "index-entry-span" => self.ignore("index-entry-span"),
             "ruby-text" => self.begin(Kind::Text, self.here(), "ruby-text"),
@@ -289,6 +344,9 @@ impl Content {
             }
             "page" if !self.in_spreadsheet && attributes.get("master-page-name").is_some() => {
                 self.slides += 1;
+                if let Some(name) = attributes.get("name").filter(|name| !is_counted(name)) {
+                    out.text(format!("slide {}", self.slides), Kind::Attribute, name)?;
+                }
                 self.begin(Kind::Text, format!("slide {}", self.slides), "page");
             }
             "spreadsheet" => self.in_spreadsheet = true,
@@ -442,6 +500,13 @@ impl Content {
         }
         Ok(())
     }
+}
+
+/// Names that programs give to slides: `page1`, `Slide 12`.
+fn is_counted(name: &str) -> bool {
+    let word = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digits = name.len() - word.len();
+    (1..=3).contains(&digits) && word.trim_end().chars().all(char::is_alphabetic)
 }
 
 fn hand_on_attributes(

@@ -1,6 +1,7 @@
 //! Office Open XML: every text of every part, each with its place. A part is what its first element says, whatever it
 //! is called and wherever it lies; so one reader serves all variants, and a part in an odd place is read all the same.
 
+use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 
 use super::Output;
@@ -12,6 +13,7 @@ mod format;
 mod levels;
 mod numbering;
 mod package;
+mod sections;
 mod sheet;
 mod slides;
 mod styles;
@@ -84,6 +86,7 @@ fn others(package: &Package, drawings_done: bool, out: &mut Output<'_>) -> Resul
         }
     }
     let styles = Rc::new(styles);
+    drawn_diagrams(package, out)?;
     for part in &package.parts {
         out.at(&part.name);
         let read = match other(part, &styles, drawings_done, out) {
@@ -93,6 +96,26 @@ fn others(package: &Package, drawings_done: bool, out: &mut Output<'_>) -> Resul
             }
             read => read.map(drop),
         };
+        report(read, &part.name, out)?;
+    }
+    out.at("");
+    Ok(())
+}
+
+/// What programs show of a diagram is a drawing that they keep beside it ([MS-ODRAWXML] 2.2.7): nearly always the same texts again.
+fn drawn_diagrams(package: &Package, out: &mut Output<'_>) -> Result<(), Reason> {
+    if package.of_root("drawing").next().is_none() {
+        return Ok(());
+    }
+    let mut known = HashSet::new();
+    for part in package.of_root("dataModel") {
+        let (texts, _) = text::read(&part.octets);
+        known.extend(texts.lines().map(str::to_owned));
+    }
+    for part in package.of_root("drawing") {
+        out.at(&part.name);
+        let (texts, read) = text::read(&part.octets);
+        texts.without(&known).hand_on(stem(&part.name), Kind::Text, out)?;
         report(read, &part.name, out)?;
     }
     out.at("");
@@ -134,6 +157,9 @@ fn other(
             let place = if part.name.starts_with("docProps") { "properties" } else { name };
             out.text(place, Kind::Property, text)?;
             read?;
+            if part.root == "Properties" {
+                values_of(part, &["name"], place, Kind::Property, out)?;
+            }
         }
     }
     Ok(true)
@@ -169,6 +195,12 @@ const READ_ELSEWHERE: &[&str] = &[
     "chartSpace",
     "xml",
     "userShapes",
+    "formControlPr",
+    "personList",
+    "pivotTableDefinition",
+    "slicers",
+    "slicerCacheDefinition",
+    "timelines",
 ];
 
 /// Roots of parts that show nothing: how things look, and copies of what was read.
@@ -209,37 +241,87 @@ fn numbering(part: &Part, out: &mut Output<'_>) -> Result<(), Reason> {
     read
 }
 
-/// Variables that programs keep in a document.
+/// Variables that programs keep in a document, and where letters to many have their names from.
 fn settings(part: &Part, out: &mut Output<'_>) -> Result<(), Reason> {
-    let mut all = String::new();
+    let (mut all, mut merge) = (String::new(), String::new());
     let read = walk(&part.octets, |node| {
-        if let Node::Start("docVar", attributes) = node {
-            for key in ["name", "val"] {
-                all.push_str(&attributes.get(key).unwrap_or_default());
-                all.push('\n');
+        match node {
+            Node::Start("docVar", attributes) => {
+                for key in ["name", "val"] {
+                    all.push_str(&attributes.get(key).unwrap_or_default());
+                    all.push('\n');
+                }
             }
+            Node::Start("connectString" | "query" | "mailSubject", attributes) => {
+                merge.push_str(&attributes.get("val").unwrap_or_default());
+                merge.push('\n');
+            }
+            _ => {}
         }
         Ok(())
     });
     out.text("variables", Kind::Property, all)?;
+    out.text("mail merge", Kind::Property, merge)?;
     read
 }
 
-/// The values that a chart keeps of its cells.
+/// What a part says in attributes of these names, each value once, a line each.
+fn values_of(
+    part: &Part,
+    names: &[&str],
+    place: &str,
+    kind: Kind,
+    out: &mut Output<'_>,
+) -> Result<(), Reason> {
+    let (mut seen, mut all) = (HashSet::new(), String::new());
+    let read = walk(&part.octets, |node| {
+        if let Node::Start(_, attributes) = node {
+            for name in names {
+                if let Some(value) = attributes.get(name).filter(|value| value.len() > 1)
+                    && seen.insert(value.to_string())
+                {
+                    all.push_str(&value);
+                    all.push('\n');
+                }
+            }
+        }
+        Ok(())
+    });
+    out.text(place, kind, all)?;
+    read
+}
+
+/// The values that a chart keeps of its cells, points of the newer charts ([MS-ODRAWXML] 2.24.3), names of trend lines, and
+/// words that formats put beside a number.
 fn chart(part: &Part, place: &str, out: &mut Output<'_>) -> Result<(), Reason> {
-    let (mut all, mut inside) = (String::new(), false);
+    let (mut all, mut formats, mut inside, mut in_format) = (String::new(), BTreeSet::new(), false, false);
+    let with_words = |code: &str| code.contains(|c| matches!(c, '"' | '\\' | '1'..='9'));
     let read = walk(&part.octets, |node| {
         match node {
-            Node::Start("v", _) => inside = true,
-            Node::End("v") => {
-                inside = false;
-                all.push('\n');
+            Node::Start("formatCode", _) => in_format = true,
+            Node::End("formatCode") => in_format = false,
+            Node::Text(text) if in_format && with_words(text) => {
+                formats.insert(text.to_owned());
             }
-            Node::Text(text) if inside => all.push_str(text),
+            Node::Start(name, attributes) => {
+                inside |= matches!(name, "v" | "pt" | "name");
+                if let Some(code) = attributes.get("formatCode").filter(|code| with_words(code)) {
+                    formats.insert(code.into_owned());
+                }
+            }
+            Node::End("v" | "pt" | "name") => {
+                inside = false;
+                if !all.is_empty() && !all.ends_with('\n') {
+                    all.push('\n');
+                }
+            }
+            Node::Text(text) if inside && !text.trim().is_empty() => all.push_str(text),
             _ => {}
         }
         Ok(())
     });
     out.text(place, Kind::Text, all)?;
+    let formats: Vec<_> = formats.into_iter().collect();
+    out.text(place, Kind::Attribute, formats.join("\n"))?;
     read
 }

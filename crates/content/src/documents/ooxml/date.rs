@@ -35,6 +35,7 @@ pub(super) fn show(tokens: &[Token], serial: f64, dates_1904: bool) -> Option<St
             Token::Half => text.push_str(if seconds < 43_200 { "AM" } else { "PM" }),
             Token::Digit(_) => text.push('0'),
             Token::Percent => text.push('%'),
+            Token::Text | Token::General => {}
             Token::Elapsed(unit) => text.push_str(&moment.elapsed(*unit)),
             // Minutes stand behind hours or before seconds; else it is a month.
             Token::Field('m', count) if *count <= 2 && is_minute(tokens, at) => {

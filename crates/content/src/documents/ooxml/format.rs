@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::sections::Format;
 use crate::Reason;
 use crate::documents::xml::{Node, walk};
 
 /// The formats that cells of a workbook may have.
+#[derive(Default)]
 pub(in crate::documents) struct Formats {
     codes: BTreeMap<u32, Format>,
     /// Format of each style.
@@ -14,17 +16,22 @@ pub(in crate::documents) struct Formats {
     /// Styles whose cells are read from right to left.
     rightward: BTreeSet<usize>,
     dates_1904: bool,
+    /// Some format puts words beside texts.
+    about_text: bool,
+    /// Codes with words that cells get where a condition holds.
+    pub(super) of_conditions: BTreeSet<String>,
 }
 
 impl Formats {
     pub(in crate::documents) fn new(dates_1904: bool) -> Self {
         let codes = BUILT_IN.iter().filter_map(|(id, code)| Some((*id, Format::parse(code)?))).collect();
-        Self { codes, styles: Vec::new(), rightward: BTreeSet::new(), dates_1904 }
+        Self { codes, dates_1904, ..Self::default() }
     }
 
     /// The format of that number.
     pub(in crate::documents) fn define(&mut self, id: u32, code: &str) {
         if let Some(format) = Format::parse(code) {
+            self.about_text |= format.is_about_text();
             self.codes.insert(id, format);
         }
     }
@@ -54,11 +61,20 @@ impl Formats {
 
     /// Reads the styles part.
     pub(super) fn read(&mut self, octets: &[u8]) -> Result<(), Reason> {
-        let mut in_cells = false;
+        let (mut in_cells, mut in_conditions) = (false, false);
         // Formats of named styles, by number; a cell's own alignment goes before theirs (ECMA-376 18.8.1).
         let (mut in_names, mut named, mut base) = (false, Vec::new(), None);
         walk(octets, |node| {
             match node {
+                Node::Start("dxfs", _) => in_conditions = true,
+                Node::End("dxfs") => in_conditions = false,
+                // Which cells fulfil a condition is not looked at.
+                Node::Start("numFmt", attributes) if in_conditions => {
+                    if let Some(code) = attributes.get("formatCode").filter(|code| code.contains(['"', '\\']))
+                    {
+                        self.of_conditions.insert(code.into_owned());
+                    }
+                }
                 Node::Start("numFmt", attributes) => {
                     let id = attributes.get("numFmtId").and_then(|id| id.parse().ok());
                     if let (Some(id), Some(code)) = (id, attributes.get("formatCode")) {
@@ -99,6 +115,14 @@ impl Formats {
     pub(in crate::documents) fn show(&self, style: usize, stored: &str) -> Option<String> {
         let format = self.codes.get(self.styles.get(style)?)?;
         format.show(stored, self.dates_1904)
+    }
+
+    /// A text as its cell shows it; none where it is shown as it is.
+    pub(in crate::documents) fn show_text(&self, style: usize, text: &str) -> Option<String> {
+        if !self.about_text {
+            return None;
+        }
+        self.codes.get(self.styles.get(style)?)?.show_text(text)
     }
 }
 
@@ -184,12 +208,12 @@ fn rounded(stored: &str, number: f64) -> String {
     plain(&format!("{mantissa}e{exponent}")).into_owned()
 }
 
-/// A format that is understood; the first section of its code, and the second for numbers below zero.
+/// One section of a format that is understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Format {
+pub(super) enum Shape {
     Date(Vec<Token>),
-    /// `000-00-0000`: digits in a mask; with a condition, another mask for longer numbers.
-    Mask(Vec<Token>, Option<(u64, Vec<Token>)>),
+    /// `000-00-0000`: digits in a mask.
+    Mask(Vec<Token>),
     Number {
         before: String,
         after: String,
@@ -198,6 +222,10 @@ enum Format {
         percent: bool,
         least: usize,
     },
+    /// The number as it is stored, between words.
+    General(String, String),
+    /// Words, and nothing of the number.
+    Words(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -212,52 +240,41 @@ pub(super) enum Token {
     Point,
     Comma,
     Percent,
+    /// `@`: the text of the cell.
+    Text,
+    /// The number as it is stored.
+    General,
 }
 
-impl Format {
-    fn parse(code: &str) -> Option<Self> {
-        if code.len() > 255
-            || code.eq_ignore_ascii_case("general")
-            || code.contains('@') && !code.contains(';')
-        {
-            return None;
-        }
-        let mut sections = sections(code);
-        let first = sections.next()?;
-        let condition = first.strip_prefix("[<=").and_then(|rest| rest.split_once(']'));
-        let (limit, first) = match condition {
-            Some((limit, rest)) => (Some(limit.parse::<u64>().ok()?), rest),
-            None => (None, first),
-        };
-        let tokens = tokens(first);
+impl Shape {
+    /// What a section shows; none where it shows nothing.
+    pub(super) fn of(tokens: Vec<Token>) -> Option<Self> {
         if tokens.iter().any(|token| matches!(token, Token::Field(..) | Token::Elapsed(_))) {
             return Some(Self::Date(tokens));
         }
-        if limit.is_some() || is_mask(&tokens) {
-            let other = match (limit, sections.next()) {
-                (Some(limit), Some(other)) => Some((limit, self::tokens(other))),
-                _ => None,
-            };
-            return Some(Self::Mask(tokens, other));
+        if let Some(at) = tokens.iter().position(|token| *token == Token::General) {
+            return Some(Self::General(literals(&tokens[..at]), literals(&tokens[at + 1..])));
         }
-        Self::number(&tokens)
+        if is_mask(&tokens) {
+            return Some(Self::Mask(tokens));
+        }
+        let words = || Some(literals(&tokens)).filter(|words| !words.is_empty()).map(Self::Words);
+        Self::number(&tokens).or_else(words)
+    }
+
+    pub(super) fn is_date(&self) -> bool {
+        matches!(self, Self::Date(_))
     }
 
     fn number(tokens: &[Token]) -> Option<Self> {
         let is_digit = |token: &Token| matches!(token, Token::Digit(_));
         let first = tokens.iter().position(is_digit)?;
         let last = tokens.iter().rposition(is_digit)?;
-        let text = |tokens: &[Token]| -> String {
-            tokens
-                .iter()
-                .filter_map(|token| if let Token::Literal(c) = token { Some(*c) } else { None })
-                .collect()
-        };
         let point = tokens[first..=last].iter().position(|token| *token == Token::Point).map(|at| at + first);
         let whole = &tokens[first..point.unwrap_or(last + 1)];
         Some(Self::Number {
-            before: text(&tokens[..first]),
-            after: text(&tokens[last + 1..]),
+            before: literals(&tokens[..first]),
+            after: literals(&tokens[last + 1..]),
             decimals: point
                 .map_or(0, |point| tokens[point..=last].iter().filter(|token| is_digit(token)).count()),
             grouped: whole.contains(&Token::Comma),
@@ -266,21 +283,16 @@ impl Format {
         })
     }
 
-    fn show(&self, stored: &str, dates_1904: bool) -> Option<String> {
+    /// A number that is not below zero, or a date.
+    pub(super) fn show(&self, stored: &str, dates_1904: bool) -> Option<String> {
         match self {
             Self::Date(tokens) => super::date::show(tokens, stored.parse().ok()?, dates_1904),
-            Self::Mask(tokens, other) => {
+            Self::Mask(tokens) => {
                 let whole = stored.split_once('.').map_or(stored, |(whole, _)| whole);
-                let digits = whole.bytes().all(|digit| digit.is_ascii_digit()).then_some(whole)?;
-                let beyond =
-                    other.as_ref().filter(|(limit, _)| digits.parse::<u64>().is_ok_and(|n| n > *limit));
-                Some(mask(beyond.map_or(tokens, |(_, other)| other), digits))
+                whole.bytes().all(|digit| digit.is_ascii_digit()).then(|| mask(tokens, whole))
             }
             Self::Number { before, after, decimals, grouped, percent, least } => {
                 let mut shown = String::with_capacity(before.len() + stored.len() + after.len() + 8);
-                if stored.starts_with('-') {
-                    shown.push('-');
-                }
                 shown.push_str(before);
                 digits(&mut shown, stored, *decimals, *grouped, *percent, *least)?;
                 if *percent {
@@ -289,12 +301,19 @@ impl Format {
                 shown.push_str(after);
                 Some(shown)
             }
+            Self::General(before, after) => Some([before, stored, after].concat()),
+            Self::Words(words) => Some(words.clone()),
         }
     }
 }
 
+pub(super) fn literals(tokens: &[Token]) -> String {
+    let literal = |token: &Token| if let Token::Literal(c) = token { Some(*c) } else { None };
+    tokens.iter().filter_map(literal).collect()
+}
+
 /// Splits at `;` outside quotes.
-fn sections(code: &str) -> impl Iterator<Item = &str> {
+pub(super) fn sections(code: &str) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     code.split(move |c| {
         quoted ^= c == '"';
@@ -302,7 +321,7 @@ fn sections(code: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn tokens(section: &str) -> Vec<Token> {
+pub(super) fn tokens(section: &str) -> Vec<Token> {
     let mut tokens: Vec<Token> = Vec::new();
     let mut rest = section.chars().peekable();
     while let Some(c) = rest.next() {
@@ -329,6 +348,8 @@ fn tokens(section: &str) -> Vec<Token> {
             '.' => Token::Point,
             ',' => Token::Comma,
             '%' => Token::Percent,
+            '@' => Token::Text,
+            'G' | 'g' if is_general(&mut rest) => Token::General,
             'y' | 'Y' | 'm' | 'M' | 'd' | 'D' | 'h' | 'H' | 's' | 'S' => {
                 let lower = c.to_ascii_lowercase();
                 let mut count = 1;
@@ -346,6 +367,16 @@ fn tokens(section: &str) -> Vec<Token> {
         tokens.push(token);
     }
     tokens
+}
+
+/// What follows a `G` makes it `General`; it is taken away.
+fn is_general(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> bool {
+    const REST: &str = "eneral";
+    let follows = rest.clone().take(REST.len()).map(|c| c.to_ascii_lowercase()).eq(REST.chars());
+    if follows {
+        rest.by_ref().take(REST.len()).for_each(drop);
+    }
+    follows
 }
 
 /// `[$€-407]` is a currency, `[h]` counts hours over days; colours and locales are nothing.

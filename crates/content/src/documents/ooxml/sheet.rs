@@ -30,6 +30,8 @@ pub(super) fn read(package: &Package, out: &mut Output<'_>) -> Result<(), Reason
     for part in package.of_root("styleSheet") {
         report(formats.read(&part.octets), &part.name, out)?;
     }
+    let of_conditions: Vec<_> = std::mem::take(&mut formats.of_conditions).into_iter().collect();
+    out.text("number formats", Kind::Attribute, of_conditions.join("\n"))?;
     let book = Book { package, titles, strings, formats };
     for part in &package.parts {
         out.at(&part.name);
@@ -126,10 +128,21 @@ impl Book<'_> {
                 if part.root == "chartSpace" { super::chart(part, &place, out) } else { Ok(()) }
             }
             "pivotCacheDefinition" | "pivotCacheRecords" => cached(part, out),
+            "pivotTableDefinition" => self.captions(part, PIVOT_CAPTIONS, out),
+            "slicers" | "timelines" | "slicerCacheDefinition" => self.captions(part, &["caption", "c"], out),
+            "personList" => self.captions(part, &["displayName"], out),
+            // What a list of an old form offers ([MS-XLSX] 2.6.30).
+            "formControlPr" => self.captions(part, &["val"], out),
             "externalLink" => values(part, out),
             "connections" | "queryTable" => connections(part, out),
             _ => Ok(()),
         }
+    }
+
+    /// What tables of pivots, their buttons and controls show.
+    fn captions(&self, part: &Part, names: &[&str], out: &mut Output<'_>) -> Result<(), Reason> {
+        let place = format!("{}!{}", self.title_of_owner(&part.name), stem(&part.name));
+        super::values_of(part, names, &place, Kind::Attribute, out)
     }
 
     fn title(&self, part: &str) -> (String, bool) {
@@ -172,15 +185,30 @@ impl Book<'_> {
     }
 }
 
+/// Attributes of the words that a table of a pivot shows (ECMA-376-1, 18.10.1).
+const PIVOT_CAPTIONS: &[&str] = &[
+    "name",
+    "caption",
+    "n",
+    "dataCaption",
+    "grandTotalCaption",
+    "errorCaption",
+    "missingCaption",
+    "rowHeaderCaption",
+    "colHeaderCaption",
+    "subtotalCaption",
+];
+
 /// Attributes or elements with values that a cache keeps: shown by no cell, but there.
 fn cached(part: &Part, out: &mut Output<'_>) -> Result<(), Reason> {
     let mut all = String::new();
     let read = walk(&part.octets, |node| {
-        if let Node::Start("s" | "n" | "d" | "cacheField", attributes) = node
-            && let Some(value) = attributes.get("v").or_else(|| attributes.get("name"))
-        {
-            all.push_str(&value);
-            all.push('\n');
+        if let Node::Start(name @ ("s" | "n" | "d" | "cacheField"), attributes) = node {
+            let keys: &[&str] = if name == "cacheField" { &["name", "caption", "formula"] } else { &["v"] };
+            for value in keys.iter().filter_map(|key| attributes.get(key)) {
+                all.push_str(&value);
+                all.push('\n');
+            }
         }
         Ok(())
     });
@@ -192,7 +220,9 @@ fn cached(part: &Part, out: &mut Output<'_>) -> Result<(), Reason> {
 fn values(part: &Part, out: &mut Output<'_>) -> Result<(), Reason> {
     let (text, read) = crate::documents::xml::plain(&part.octets);
     out.text(stem(&part.name), Kind::Hidden, text)?;
-    read
+    read?;
+    // Names of its sheets, and those that it defines.
+    super::values_of(part, &["val", "name"], stem(&part.name), Kind::Hidden, out)
 }
 
 /// Where data comes from; passwords stand there too.
@@ -226,6 +256,10 @@ struct Cells<'a> {
     into: Into,
     beside: String,
     phonetic: bool,
+    /// A rule of a conditional format is open.
+    in_rule: bool,
+    /// Values that filters are set to.
+    filters: String,
 }
 
 /// A cell that is being read.
@@ -269,6 +303,8 @@ impl<'a> Cells<'a> {
             into: Into::Nothing,
             beside: String::new(),
             phonetic: false,
+            in_rule: false,
+            filters: String::new(),
         }
     }
 
@@ -295,6 +331,20 @@ impl<'a> Cells<'a> {
             "v" | "t" => self.into = Into::Value,
             // The formula of a newer list of choices is an element in it.
             "f" if self.into == Into::Beside => {}
+            "cfRule" => {
+                self.in_rule = true;
+                let text = attributes.get("text").unwrap_or_default().into_owned();
+                out.text(self.place_of("conditions"), Kind::Attribute, text)?;
+            }
+            "numFmt" => {
+                let text = attributes.get("formatCode").unwrap_or_default().into_owned();
+                out.text(self.place_of("conditions"), Kind::Attribute, text)?;
+            }
+            "f" | "formula" if self.in_rule => self.into = Into::Beside,
+            "filter" | "customFilter" => {
+                self.filters.push_str(&attributes.get("val").unwrap_or_default());
+                self.filters.push('\n');
+            }
             "f" => self.into = Into::Formula,
             // How the value is read out stands in the middle of it.
             "rPh" => self.phonetic = true,
@@ -372,6 +422,19 @@ impl<'a> Cells<'a> {
 
     fn end(&mut self, name: &str, out: &mut Output<'_>) -> Result<(), Reason> {
         match name {
+            "cfRule" => self.in_rule = false,
+            "f" | "formula" if self.in_rule => {
+                self.into = Into::Nothing;
+                let text = std::mem::take(&mut self.beside);
+                // What is compared with cells only is no text.
+                if text.contains('"') {
+                    return out.text(self.place_of("conditions"), Kind::Hidden, text);
+                }
+            }
+            "autoFilter" => {
+                let text = std::mem::take(&mut self.filters);
+                return out.text(self.place_of("filters"), Kind::Hidden, text);
+            }
             "f" if self.into == Into::Beside => {}
             "v" | "t" | "f" => self.into = Into::Nothing,
             "rPh" => {
@@ -410,14 +473,14 @@ impl<'a> Cells<'a> {
         let place = self.place();
         let value = self.cell.value.as_str();
         match self.cell.kind {
-            CellKind::Text => out.text(&*place, kind, self.directed(value))?,
+            CellKind::Text => self.string(&place, kind, value, out)?,
             CellKind::Truth => {
                 let shown = if value.trim() == "1" { "TRUE" } else { "FALSE" };
                 out.text(&*place, kind, shown)?;
             }
             CellKind::Shared => {
                 let string = value.trim().parse().ok().and_then(|index| self.book.strings.get(index));
-                out.text(&*place, kind, self.directed(string.unwrap_or_default()))?;
+                self.string(&place, kind, string.unwrap_or_default(), out)?;
             }
             CellKind::Number => {
                 let stored = super::format::plain(value.trim());
@@ -437,6 +500,17 @@ impl<'a> Cells<'a> {
             out.text(&*place, Kind::Hidden, &self.cell.formula)?;
         }
         Ok(())
+    }
+
+    /// A text, between the words that its format puts beside it.
+    fn string(&self, place: &str, kind: Kind, text: &str, out: &mut Output<'_>) -> Result<(), Reason> {
+        match self.book.formats.show_text(self.cell.style, text).filter(|_| !text.is_empty()) {
+            Some(shown) => {
+                out.text(place, kind, self.directed(&shown))?;
+                out.text(place, Kind::Hidden, text)
+            }
+            None => out.text(place, kind, self.directed(text)),
+        }
     }
 
     /// Text of the cell, in the direction in which it is read.

@@ -24,10 +24,15 @@ pub(super) fn read(package: &Package, out: &mut Output<'_>) -> Result<(), Reason
 /// Slides in the order in which they are shown; one that is not listed has the number of its name.
 fn numbers(package: &Package, out: &mut Output<'_>) -> Result<BTreeMap<String, usize>, Reason> {
     let mut numbers = BTreeMap::new();
+    let mut names = String::new();
     for part in package.of_root("presentation") {
         let relations = package.relations(&part.name);
         let mut order = 0;
         let read = walk(&part.octets, |node| {
+            if let Node::Start("section" | "custShow", attributes) = &node {
+                names.push_str(&attributes.get("name").unwrap_or_default());
+                names.push('\n');
+            }
             if let Node::Start("sldId", attributes) = node {
                 // Its own id is a number: the relation is the attribute whose value is one.
                 let target = relations
@@ -41,6 +46,7 @@ fn numbers(package: &Package, out: &mut Output<'_>) -> Result<BTreeMap<String, u
         });
         report(read, &part.name, out)?;
     }
+    out.text("sections", Kind::Property, names)?;
     Ok(numbers)
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Texts {
     glued: String,
     styles: Rc<Styles>,
     counters: Counters,
+    /// Who changed the text, each once.
+    authors: HashSet<String>,
     /// Which sections of the part run from right to left, where one does.
     sections: Vec<bool>,
     /// What shapes of a slide have from elsewhere.
@@ -70,6 +72,10 @@ struct State {
     run: Look,
     /// The text before it runs so, without a break.
     turned: bool,
+    /// Boxes of VML: captions of buttons in sheets are HTML in them.
+    vml_boxes: usize,
+    /// What a building block says of itself is open.
+    building_block: bool,
 }
 
 /// What a paragraph says of itself before its text.
@@ -171,6 +177,19 @@ impl Texts {
         if known { Ok(()) } else { out.text(place, Kind::Hidden, fallback) }
     }
 
+    /// Leaves out the lines that are known.
+    pub(super) fn without(mut self, known: &HashSet<String>) -> Self {
+        let unknown = |line: &&str| !line.trim().is_empty() && !known.contains(line.trim());
+        self.shown = self.shown.lines().filter(unknown).flat_map(|line| [line, "\n"]).collect();
+        self.rows = Rows::default();
+        self
+    }
+
+    /// The lines that are shown.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
+        self.shown.lines().map(str::trim)
+    }
+
     fn start(&mut self, name: &str, get: impl Fn(&str) -> Option<String>) {
         let off = || is_off(get("val").as_deref());
         let style = || get("val").unwrap_or_default();
@@ -215,7 +234,6 @@ impl Texts {
             "rtl" if self.state.properties == 0 => self.state.rightward = Some(!off()),
             // Of a paragraph's mark it says nothing about the text.
             "vanish" if self.state.properties == 0 => self.state.vanished = !off(),
-            "moveFrom" => self.state.moved_away += 1,
             "Fallback" => self.state.fallback += 1,
             // What is read out over a word stands beside it, not in it.
             "txbxContent" | "rt" => {
@@ -239,12 +257,33 @@ impl Texts {
                 self.line("attributes", get("descr"));
                 self.line("attributes", get("title"));
             }
-            "hlinkClick" | "hyperlink" => self.line("attributes", get("tooltip")),
+            "hlinkClick" | "hlinkHover" | "hyperlink" => {
+                self.line("attributes", get("tooltip"));
+                // Where it leads inside; marks that programs made for themselves begin so.
+                self.line("attributes", get("anchor").filter(|mark| !mark.starts_with('_')));
+                self.line("attributes", get("docLocation"));
+            }
+            // Shapes of VML (ECMA-376-4, 14).
+            "shape" | "rect" | "roundrect" | "oval" | "line" | "polyline" | "group" | "imagedata" => {
+                self.line("attributes", get("alt"));
+                self.line("attributes", get("title"));
+                self.line("attributes", get("href"));
+            }
             "listItem" => self.line("attributes", get("displayText")),
-            "default" | "helpText" | "statusText" | "alias" => {
-                self.line("attributes", get("val").filter(|text| text.len() > 1))
+            "default" | "helpText" | "statusText" | "alias" | "listEntry" | "tblCaption"
+            | "tblDescription" => self.line("attributes", get("val").filter(|text| text.len() > 1)),
+            // What the gallery of building blocks shows.
+            "docPartPr" => self.state.building_block = true,
+            "name" | "description" if self.state.building_block => self.line("attributes", get("val")),
+            // Names of those who changed something stand beside it.
+            "ins" | "del" | "moveFrom" | "moveTo" => {
+                if name == "moveFrom" {
+                    self.state.moved_away += 1;
+                }
+                self.author(get("author"));
             }
             "textpath" => self.line("shown", get("string")),
+            "textbox" => self.state.vml_boxes += 1,
             "comment" | "cm" => self.line("attributes", get("author")),
             "sp" => (self.state.placeholder, self.state.shape_start) = (false, self.shown.len()),
             "graphicFrame" => self.state.placeholder = false,
@@ -285,6 +324,9 @@ impl Texts {
             }
             "rPrChange" => state.properties = state.properties.saturating_sub(1),
             "sectPr" => state.section_properties = false,
+            "docPartPr" => state.building_block = false,
+            "textbox" => state.vml_boxes = state.vml_boxes.saturating_sub(1),
+            "div" if state.vml_boxes > 0 => self.boxes.push('\n'),
             "bdo" | "dir" => self.push(BACK),
             "lstStyle" => state.in_list_style = false,
             "moveFrom" => state.moved_away = state.moved_away.saturating_sub(1),
@@ -378,6 +420,8 @@ impl Texts {
                     self.push(text);
                 }
             }
+        } else if self.state.vml_boxes > 0 && self.state.boxes == 0 && !text.trim().is_empty() {
+            self.boxes.push_str(text);
         }
     }
 
@@ -423,6 +467,17 @@ impl Texts {
             _ => &mut self.shown,
         };
         to.push_str(text);
+    }
+
+    fn author(&mut self, name: Option<String>) {
+        const MOST: usize = 1_000;
+        if let Some(name) = name
+            && self.authors.len() < MOST
+            && !self.authors.contains(&name)
+        {
+            self.line("attributes", Some(name.clone()));
+            self.authors.insert(name);
+        }
     }
 
     fn line(&mut self, to: &str, text: Option<String>) {

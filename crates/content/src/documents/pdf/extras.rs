@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use lopdf::{Dictionary, Document, Object, ObjectId, Stream};
 
-use super::font::name;
+use super::font::{name, number};
 use super::page::Runner;
 use super::{layout, text_string, unpack};
 use crate::documents::Output;
+use crate::documents::xml::{Node, walk};
 use crate::documents::xmp;
 use crate::{Kind, Reason};
 
@@ -22,6 +23,8 @@ const MOST_PROPERTIES: usize = 4_096;
 const MOST_LINKS: usize = 200_000;
 /// Pictures that are handed on.
 const MAX_IMAGES: usize = 256;
+/// Patterns and masks.
+const MAX_PATTERNS: usize = 4_096;
 /// Octets of a property, script or form stream.
 const MAX_STREAM: usize = 16 << 20;
 
@@ -40,13 +43,19 @@ pub(super) fn annotations<'a>(
     for entry in list.iter().take(MAX_ANNOTATIONS) {
         let Ok((_, Object::Dictionary(annotation))) = doc.dereference(entry) else { continue };
         let mut said = String::new();
-        for (key, kind) in
-            [(&b"Contents"[..], Kind::Comment), (b"RC", Kind::Comment), (b"T", Kind::Attribute)]
-        {
-            let widget_name = key == b"T" && annotation.has(b"FT");
+        for (key, kind) in OF_ANNOTATIONS {
+            let widget_name = *key == b"T" && annotation.has(b"FT");
             let Some(text) = string(annotation, key, doc).filter(|_| !widget_name) else { continue };
+            let text = if *key == b"RC" { rich(text) } else { text };
             said.push_str(&text);
-            out.text(place, kind, text)?;
+            out.text(place, *kind, text)?;
+        }
+        // Captions of a button, as it is, pointed at and pressed.
+        if let Ok(Object::Dictionary(looks)) = annotation.get_deref(b"MK", doc) {
+            for caption in [b"CA", b"RC", b"AC"].iter().filter_map(|key| string(looks, *key, doc)) {
+                said.push_str(&caption);
+                out.text(place, Kind::Attribute, caption)?;
+            }
         }
         if let Some(value) = string(annotation, b"V", doc) {
             said.push_str(&value);
@@ -54,6 +63,29 @@ pub(super) fn annotations<'a>(
         appearance(doc, annotation, place, &said, runner, out)?;
     }
     Ok(())
+}
+
+/// What annotations say (ISO 32000, 12.5.6).
+const OF_ANNOTATIONS: &[(&[u8], Kind)] = &[
+    (b"Contents", Kind::Comment),
+    (b"RC", Kind::Comment),
+    (b"T", Kind::Attribute),
+    (b"Subj", Kind::Attribute),
+    (b"OverlayText", Kind::Comment),
+];
+
+/// The text of XHTML in a string; what is none stays as it is.
+fn rich(text: String) -> String {
+    let mut plain = String::new();
+    let read = walk(text.as_bytes(), |node| {
+        match node {
+            Node::Text(piece) => plain.push_str(piece),
+            Node::End("p" | "div" | "br" | "li") => plain.push('\n'),
+            _ => {}
+        }
+        Ok(())
+    });
+    if read.is_ok() && !plain.trim().is_empty() { plain } else { text }
 }
 
 /// What an annotation draws, where that is not what it says.
@@ -139,13 +171,20 @@ struct Found<'a, 'o, 'l> {
     files: HashSet<ObjectId>,
     links: HashSet<Vec<u8>>,
     images: usize,
+    /// Streams that draw what a page fills areas with, or shows things through.
+    drawn: Vec<(ObjectId, &'static str)>,
 }
 
 /// Everything that is found by looking at each object once, wherever it hangs.
-pub(super) fn read(doc: &Document, out: &mut Output<'_>) -> Result<(), Reason> {
+pub(super) fn read<'a>(
+    doc: &'a Document,
+    runner: &mut Runner<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Reason> {
     properties(doc, out)?;
     xfa(doc, out)?;
-    let mut found = Found { doc, out, files: HashSet::new(), links: HashSet::new(), images: 0 };
+    let mut found =
+        Found { doc, out, files: HashSet::new(), links: HashSet::new(), images: 0, drawn: Vec::new() };
     let mut todo: Vec<&Object> = Vec::new();
     for (id, object) in &doc.objects {
         todo.push(object);
@@ -164,6 +203,37 @@ pub(super) fn read(doc: &Document, out: &mut Output<'_>) -> Result<(), Reason> {
                 _ => {}
             }
         }
+    }
+    let drawn = found.drawn;
+    patterns(doc, drawn, runner, out)
+}
+
+/// The text of patterns and of masks: areas that are filled with text, and text that something shines through.
+fn patterns<'a>(
+    doc: &'a Document,
+    mut drawn: Vec<(ObjectId, &'static str)>,
+    runner: &mut Runner<'a>,
+    out: &mut Output<'_>,
+) -> Result<(), Reason> {
+    drawn.sort_unstable();
+    drawn.dedup();
+    if drawn.len() > MAX_PATTERNS {
+        out.unscannable("pattern", Reason::TooManyParts);
+    }
+    for (id, place) in drawn.into_iter().take(MAX_PATTERNS) {
+        let Ok(Object::Stream(stream)) = doc.get_object(id) else { continue };
+        let (content, whole) = unpack(stream, MAX_STREAM);
+        if !whole {
+            runner.seen.lost = Some(Reason::Corrupt);
+        }
+        out.spend(0)?;
+        let resources = stream.dict.get_deref(b"Resources", doc).and_then(Object::as_dict).ok();
+        let (shown, ran) = runner.run(content, resources);
+        out.text(place, Kind::Text, layout::text(&shown.runs))?;
+        if let Some(reason) = runner.seen.lost.take() {
+            out.unscannable(place, reason);
+        }
+        ran?;
     }
     Ok(())
 }
@@ -192,17 +262,58 @@ impl Found<'_, '_, '_> {
         let keys: &[&[u8]] = match () {
             () if is_element => &[b"Alt", b"ActualText", b"E"],
             () if dict.has(b"ByteRange") => &[b"Name", b"Location", b"Reason", b"ContactInfo"],
+            () if dict.has(b"Alt") => &[b"Alt"],
             () => &[],
         };
         for key in keys {
             let text = string(dict, key, self.doc).unwrap_or_default();
-            self.out.text(if is_element { "structure" } else { "signature" }, Kind::Attribute, text)?;
+            let place = if dict.has(b"ByteRange") { "signature" } else { "structure" };
+            self.out.text(place, Kind::Attribute, text)?;
+        }
+        // Names of layers, and what stands before the numbers of pages.
+        for (key, place, is) in [
+            (&b"Name"[..], "layers", dict.has_type(b"OCG")),
+            (b"P", "page labels", matches!(dict.get(b"P"), Ok(Object::String(..)))),
+        ] {
+            let text = string(dict, key, self.doc).filter(|_| is).unwrap_or_default();
+            self.out.text(place, Kind::Property, text)?;
+        }
+        self.action(dict)?;
+        if let Ok(Object::Reference(mask)) = dict.get(b"G")
+            && matches!(name(dict, b"S", self.doc).as_deref(), Some(b"Luminosity" | b"Alpha"))
+        {
+            self.drawn.push((*mask, "mask"));
         }
         if dict.has(b"Title") && dict.has(b"Parent") {
             let title = string(dict, b"Title", self.doc).unwrap_or_default();
             self.out.text("outline", Kind::Text, title)?;
         }
         Ok(())
+    }
+
+    /// The file that an action opens, starts or sends to (ISO 32000, 12.6.4).
+    fn action(&mut self, dict: &Dictionary) -> Result<(), Reason> {
+        let opens = || {
+            matches!(
+                name(dict, b"S", self.doc).as_deref(),
+                Some(b"Launch" | b"GoToR" | b"GoToE" | b"SubmitForm" | b"ImportData")
+            )
+        };
+        if !dict.has(b"F") || !opens() {
+            return Ok(());
+        }
+        let target = match dict.get_deref(b"F", self.doc) {
+            Ok(Object::Dictionary(file)) => {
+                string(file, b"UF", self.doc).or_else(|| string(file, b"F", self.doc))
+            }
+            _ => string(dict, b"F", self.doc),
+        };
+        match target {
+            Some(target) if self.links.len() < MOST_LINKS && self.links.insert(target.clone().into()) => {
+                self.out.text("link", Kind::Link, target)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn field(&mut self, dict: &Dictionary) -> Result<(), Reason> {
@@ -218,6 +329,12 @@ impl Found<'_, '_, '_> {
             if let Some(value) = string(dict, key, self.doc).filter(|value| value != "Off") {
                 self.out.text(&place, kind, value)?;
             }
+        }
+        // The value with its looks, and the one that it is set back to: nearly always the same again.
+        let value = string(dict, b"V", self.doc).unwrap_or_default();
+        for other in [string(dict, b"RV", self.doc).map(rich), string(dict, b"DV", self.doc)] {
+            let other = other.filter(|other| other != "Off" && other.trim() != value.trim());
+            self.out.text(&place, Kind::Attribute, other.unwrap_or_default())?;
         }
         Ok(())
     }
@@ -261,6 +378,9 @@ impl Found<'_, '_, '_> {
                 self.out.unscannable("properties", Reason::Corrupt);
             }
             return self.out.text("properties", Kind::Property, xmp::text(&octets));
+        }
+        if stream.dict.get_deref(b"PatternType", self.doc).ok().and_then(number) == Some(1.0) {
+            self.drawn.push((id, "pattern"));
         }
         let is_image = name(&stream.dict, b"Subtype", self.doc).as_deref() == Some(b"Image");
         let jpeg = stream.filters().is_ok_and(|filters| filters == [b"DCTDecode".as_slice()]);

@@ -58,8 +58,8 @@ pub(super) fn open(request: &DocumentRequest<'_>, out: &mut Output<'_>) -> Resul
     let mut runner = Runner::new(&doc, left, request.deadline);
     let mut unread = Unread::default();
     let shown = pages(&doc, &mut runner, &mut unread, out);
+    let more = extras::read(&doc, &mut runner, out);
     unread.name(&runner, out);
-    let more = extras::read(&doc, out);
     shown.and(more)
 }
 

@@ -244,7 +244,8 @@ impl Book<'_, '_> {
             id::LABELSST => {
                 let index = fields.u32().unwrap_or(u32::MAX) as usize;
                 let kind = self.place(row, column);
-                let text = self.formats.directed(style, self.strings.get(index).unwrap_or_default());
+                let text = self.formats.text(style, self.strings.get(index).unwrap_or_default());
+                let text = self.formats.directed(style, &text);
                 self.out.text(&self.place, kind, text)
             }
             id::LABEL | id::RSTRING => {
@@ -292,7 +293,8 @@ impl Book<'_, '_> {
     }
 
     fn text_cell(&mut self, row: u16, column: u16, style: u16, text: &str) -> Result<(), Reason> {
-        let text = self.formats.directed(style, text).into_owned();
+        let text = self.formats.text(style, text);
+        let text = self.formats.directed(style, &text).into_owned();
         self.cell(row, column, text)
     }
 

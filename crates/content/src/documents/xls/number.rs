@@ -40,6 +40,14 @@ impl Formats {
         self.known.directed(style.into(), text)
     }
 
+    /// A text between the words that its format puts beside it, and as it is; or as it is.
+    pub(in crate::documents) fn text<'t>(&self, style: u16, text: &'t str) -> Cow<'t, str> {
+        match self.known.show_text(style.into(), text).filter(|_| !text.is_empty()) {
+            Some(shown) => Cow::Owned(format!("{shown} {text}")),
+            None => text.into(),
+        }
+    }
+
     /// Days are counted from 1904.
     pub(in crate::documents) fn counts_from_1904(&mut self) {
         self.known.counts_from_1904();

@@ -135,7 +135,7 @@ impl Sheet<'_> {
         };
         let (text, stored) = match number {
             Some(number) => self.book.formats.shown_and_stored(style, number),
-            None => (self.text(id, value), None),
+            None => (self.book.formats.text(style, &self.text(id, value)).into_owned(), None),
         };
         let formula = behind_value(id, value);
         if text.is_empty() && formula.is_empty() {
