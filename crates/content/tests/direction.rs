@@ -207,6 +207,34 @@ fn a_word_run_runs_as_its_style_says() {
     );
 }
 
+/// LibreOffice writes letters as such runs and digits as others; Word orders the whole as LibreOffice shows it.
+#[test]
+fn a_word_paragraph_turns_numbers_whatever_its_runs_are() {
+    let run = |says: &str, text: &str| {
+        format!("<w:r><w:rPr>{says}</w:rPr><w:t xml:space='preserve'>{text}</w:t></w:r>")
+    };
+    let paragraph = |says: &str, runs: &str| format!("<w:p><w:pPr>{says}</w:pPr>{runs}</w:p>");
+    let parted = run("", "1111") + &run("<w:rtl/>", " ") + &run("", "2222");
+    let behind = |text: &str| run("<w:rtl/>", text) + &run("", "1111 2222");
+    each_is_turned(
+        &[
+            ("digits from left to right, blanks not", paragraph("<w:bidi/>", &parted), true),
+            ("the same from left to right", paragraph("", &parted), false),
+            ("letters before digits", paragraph("<w:bidi/>", &behind("\u{5d0}\u{5d1} ")), true),
+            (
+                "digits that do so behind letters that do not",
+                paragraph("<w:bidi/>", &(run("", "abc ") + &run("<w:rtl/>", "1111 2222"))),
+                true,
+            ),
+        ],
+        |body| word("", body),
+    );
+    opened(&word("", &paragraph("<w:bidi/>", &behind("\u{5d0}\u{5d1} "))), |opened| {
+        let shown = opened.segments.iter().any(|segment| segment.text.contains("2222 1111 \u{5d1}\u{5d0}"));
+        assert!(shown, "nothing comes between letters and digits: {opened:?}");
+    });
+}
+
 #[test]
 fn cells_of_word_run_as_the_style_of_their_table_says() {
     let table = |says: &str, paragraph: &str| {
@@ -748,6 +776,43 @@ fn paragraphs_of_old_word_documents_run_as_they_or_their_styles_say() {
             let numbers = if turned { "4444 3333 2222 1111" } else { "1111 2222 3333 4444" };
             assert_eq!(behind(shown, label), numbers, "{label}");
         }
+    });
+}
+
+/// Made by LibreOffice 7.4.7, whose PDF shows the rows of tables so. Of runs and their styles it was bold letters, of which the codes were
+/// changed to those of runs from right to left: LibreOffice orders numbers by the paragraph alone, Word by the run.
+#[test]
+fn runs_and_rows_of_old_word_documents_run_as_they_or_their_styles_say() {
+    opened(&sample("rightward-runs.doc"), |opened| {
+        assert_eq!((&opened.unscannable[..], opened.ambiguous.len()), (&[][..], 0));
+        let texts: Vec<Vec<&str>> = opened
+            .segments
+            .iter()
+            .filter(|segment| segment.kind == Kind::Text)
+            .map(|segment| segment.text.lines().map(str::trim).collect())
+            .collect();
+        let behind = |label: &str| {
+            let lines = texts[1].iter().skip_while(|line| !line.ends_with(label));
+            lines.skip(1).take(2).map(|line| line.replace('\t', " ")).collect::<Vec<_>>()
+        };
+        let (stored, shown) = ("1111 2222 3333 4444", "4444 3333 2222 1111");
+        for (label, line) in [
+            ("run", shown),
+            ("run-style", shown),
+            ("based-run-style", shown),
+            ("run-style-taken-back", stored),
+            ("paragraph-style", shown),
+            ("paragraph-style-taken-back", stored),
+            ("two-runs", "before 4444 3333 2222 1111 after"),
+            ("plain", stored),
+        ] {
+            assert_eq!(behind(label)[0], line, "{label}");
+        }
+        assert!(behind("table-ltr")[0].starts_with(stored));
+        assert_eq!(behind("table-bidi"), [shown, shown]);
+        // Groups that stand in one cell stay as they stand in it.
+        assert!(behind("table-bidi-of-groups")[0].contains("4444 3333 2222 1111"));
+        assert!(texts[0].iter().any(|line| line.contains(stored)));
     });
 }
 
