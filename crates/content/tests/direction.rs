@@ -879,6 +879,23 @@ fn paragraphs_of_slides_run_as_their_shape_its_layout_and_the_presentation_say()
     );
 }
 
+/// Made by LibreOffice 7.4.7, whose PDF shows it so: by the paragraph itself, by its shape, and titles by their master.
+#[test]
+fn paragraphs_of_old_presentations_run_as_they_or_their_masters_say() {
+    opened(&sample("rightward.ppt.gz"), |opened| {
+        assert_eq!((&opened.unscannable[..], opened.ambiguous.len()), (&[][..], 0));
+        let of = |slide: &str| -> Vec<Vec<&str>> {
+            let here =
+                opened.segments.iter().filter(|segment| segment.place == slide && segment.kind == Kind::Text);
+            here.map(|segment| segment.text.lines().collect()).collect()
+        };
+        let (stored, shown) = ("1111 2222 3333 4444", "4444 3333 2222 1111");
+        assert_eq!(of("slide 1")[1], ["plain", stored, "itself", shown, "its shape", shown]);
+        assert_eq!(of("slide 2")[1], [shown, "body", "1111 2222 3333 5555"]);
+        assert!(of("slide 1")[0].iter().any(|line| line.contains(stored)));
+    });
+}
+
 // ---- seeds of the fuzzers
 
 /// Made by hand as LibreOffice 7.4.7 shows them, the last one saved by it; what is turned in them is so in its PDF, too.
