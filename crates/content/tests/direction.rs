@@ -561,6 +561,75 @@ fn a_paragraph_of_opendocument_runs_as_its_style_says() {
     });
 }
 
+/// LibreOffice 7.4 obeys common styles of shapes in presentations and drawings, and passes over those of one shape alone.
+#[test]
+fn text_of_shapes_of_opendocument_runs_as_their_style_says() {
+    let show = |styles: &str, automatic: &str, shape: &str| {
+        format!("<?xml version='1.0'?><office:document xmlns:office='urn:oasis:names:tc:opendocument:xmlns:office:1.0' office:mimetype='application/vnd.oasis.opendocument.presentation'><office:styles>{styles}</office:styles><office:automatic-styles>{automatic}</office:automatic-styles><office:body><office:presentation><draw:page>{shape}</draw:page></office:presentation></office:body></office:document>").into_bytes()
+    };
+    let style = |family: &str, name: &str, parent: &str, mode: &str| {
+        format!(
+            "<style:style style:name='{name}' style:family='{family}' style:parent-style-name='{parent}'><style:paragraph-properties style:writing-mode='{mode}'/></style:style>"
+        )
+    };
+    let common = style("graphic", "A", "", "rl-tb");
+    let shape = |style: &str, paragraph: &str| {
+        format!("<draw:custom-shape {style}><text:p {paragraph}>{STORED}</text:p></draw:custom-shape>")
+    };
+    let (named, child) = ("draw:style-name='A'", "draw:style-name='B'");
+    let none = String::new;
+    each_is_turned(
+        &[
+            ("nothing", (common.clone(), none(), shape("", "")), false),
+            ("its style", (common.clone(), none(), shape(named, "")), true),
+            (
+                "one that its style is based on",
+                (common.clone(), style("graphic", "B", "A", "page"), shape(child, "")),
+                true,
+            ),
+            (
+                "a style that takes it back",
+                (common.clone(), style("graphic", "B", "A", "lr-tb"), shape(child, "")),
+                false,
+            ),
+            (
+                "a paragraph that takes it back",
+                (
+                    common.clone(),
+                    style("paragraph", "P", "", "lr-tb"),
+                    shape(named, "text:style-name='P'"),
+                ),
+                false,
+            ),
+            (
+                "a frame of a slide",
+                (
+                    style("presentation", "A", "", "rl-tb"),
+                    none(),
+                    format!("<draw:frame presentation:style-name='A'><draw:text-box><text:p>{STORED}</text:p></draw:text-box></draw:frame>"),
+                ),
+                true,
+            ),
+            ("the shape itself", (odf_style("graphic", "A", "", "rl-tb"), none(), shape(named, "")), true),
+            (
+                "what is so by default",
+                (
+                    "<style:default-style style:family='graphic'><style:paragraph-properties style:writing-mode='rl-tb'/></style:default-style>".to_owned(),
+                    none(),
+                    shape("", ""),
+                ),
+                true,
+            ),
+            (
+                "a shape before it",
+                (common.clone(), none(), format!("<draw:rect {named}/>{}", shape("", ""))),
+                false,
+            ),
+        ],
+        |(styles, automatic, shape)| show(styles, automatic, shape),
+    );
+}
+
 #[test]
 fn styles_of_headers_alone_are_none_of_the_text() {
     let content = format!(
