@@ -6,6 +6,8 @@ use std::borrow::Cow;
 
 /// Begin text whose parts stand from right to left, and end it (UAX #9).
 pub(crate) const FROM_RIGHT: &str = "\u{202b}";
+/// Begin text whose parts stand from left to right, inside of such.
+pub(crate) const FROM_LEFT: &str = "\u{202a}";
 pub(crate) const BACK: &str = "\u{202c}";
 
 /// Begin a stretch of a direction, and end it.
@@ -36,6 +38,22 @@ const DEEPEST: usize = 30;
 const LONGEST_LINE: usize = 4_096;
 /// Characters after the one that leaves the direction to what follows it, among which that is looked for.
 const LOOK_AHEAD: usize = 64;
+
+/// The mark between a run and the next one where the direction changes to, or from, right to left. In a paragraph that runs so anyway no
+/// stretch is deeper than another: what runs so only has no say in what the numbers behind it are.
+pub(crate) fn run_mark(rightward: bool, in_rightward: bool) -> &'static str {
+    match (rightward, in_rightward) {
+        (true, true) => "\u{200f}",
+        (true, false) => FROM_RIGHT,
+        (false, true) => "",
+        (false, false) => BACK,
+    }
+}
+
+/// Whether a run from right to left needs marks: blanks and signs alone go with what stands around them.
+pub(crate) fn needs_marks(run: &str) -> bool {
+    run.contains(char::is_alphanumeric)
+}
 
 /// Text of which every line runs from right to left; as it is where that changes nothing.
 pub(crate) fn from_right(text: &str) -> Cow<'_, str> {

@@ -207,6 +207,34 @@ fn a_word_run_runs_as_its_style_says() {
     );
 }
 
+/// LibreOffice writes letters as such runs and digits as others; Word orders the whole as LibreOffice shows it.
+#[test]
+fn a_word_paragraph_turns_numbers_whatever_its_runs_are() {
+    let run = |says: &str, text: &str| {
+        format!("<w:r><w:rPr>{says}</w:rPr><w:t xml:space='preserve'>{text}</w:t></w:r>")
+    };
+    let paragraph = |says: &str, runs: &str| format!("<w:p><w:pPr>{says}</w:pPr>{runs}</w:p>");
+    let parted = run("", "1111") + &run("<w:rtl/>", " ") + &run("", "2222");
+    let behind = |text: &str| run("<w:rtl/>", text) + &run("", "1111 2222");
+    each_is_turned(
+        &[
+            ("digits from left to right, blanks not", paragraph("<w:bidi/>", &parted), true),
+            ("the same from left to right", paragraph("", &parted), false),
+            ("letters before digits", paragraph("<w:bidi/>", &behind("\u{5d0}\u{5d1} ")), true),
+            (
+                "digits that do so behind letters that do not",
+                paragraph("<w:bidi/>", &(run("", "abc ") + &run("<w:rtl/>", "1111 2222"))),
+                true,
+            ),
+        ],
+        |body| word("", body),
+    );
+    opened(&word("", &paragraph("<w:bidi/>", &behind("\u{5d0}\u{5d1} "))), |opened| {
+        let shown = opened.segments.iter().any(|segment| segment.text.contains("2222 1111 \u{5d1}\u{5d0}"));
+        assert!(shown, "nothing comes between letters and digits: {opened:?}");
+    });
+}
+
 #[test]
 fn cells_of_word_run_as_the_style_of_their_table_says() {
     let table = |says: &str, paragraph: &str| {
@@ -533,6 +561,75 @@ fn a_paragraph_of_opendocument_runs_as_its_style_says() {
     });
 }
 
+/// LibreOffice 7.4 obeys common styles of shapes in presentations and drawings, and passes over those of one shape alone.
+#[test]
+fn text_of_shapes_of_opendocument_runs_as_their_style_says() {
+    let show = |styles: &str, automatic: &str, shape: &str| {
+        format!("<?xml version='1.0'?><office:document xmlns:office='urn:oasis:names:tc:opendocument:xmlns:office:1.0' office:mimetype='application/vnd.oasis.opendocument.presentation'><office:styles>{styles}</office:styles><office:automatic-styles>{automatic}</office:automatic-styles><office:body><office:presentation><draw:page>{shape}</draw:page></office:presentation></office:body></office:document>").into_bytes()
+    };
+    let style = |family: &str, name: &str, parent: &str, mode: &str| {
+        format!(
+            "<style:style style:name='{name}' style:family='{family}' style:parent-style-name='{parent}'><style:paragraph-properties style:writing-mode='{mode}'/></style:style>"
+        )
+    };
+    let common = style("graphic", "A", "", "rl-tb");
+    let shape = |style: &str, paragraph: &str| {
+        format!("<draw:custom-shape {style}><text:p {paragraph}>{STORED}</text:p></draw:custom-shape>")
+    };
+    let (named, child) = ("draw:style-name='A'", "draw:style-name='B'");
+    let none = String::new;
+    each_is_turned(
+        &[
+            ("nothing", (common.clone(), none(), shape("", "")), false),
+            ("its style", (common.clone(), none(), shape(named, "")), true),
+            (
+                "one that its style is based on",
+                (common.clone(), style("graphic", "B", "A", "page"), shape(child, "")),
+                true,
+            ),
+            (
+                "a style that takes it back",
+                (common.clone(), style("graphic", "B", "A", "lr-tb"), shape(child, "")),
+                false,
+            ),
+            (
+                "a paragraph that takes it back",
+                (
+                    common.clone(),
+                    style("paragraph", "P", "", "lr-tb"),
+                    shape(named, "text:style-name='P'"),
+                ),
+                false,
+            ),
+            (
+                "a frame of a slide",
+                (
+                    style("presentation", "A", "", "rl-tb"),
+                    none(),
+                    format!("<draw:frame presentation:style-name='A'><draw:text-box><text:p>{STORED}</text:p></draw:text-box></draw:frame>"),
+                ),
+                true,
+            ),
+            ("the shape itself", (odf_style("graphic", "A", "", "rl-tb"), none(), shape(named, "")), true),
+            (
+                "what is so by default",
+                (
+                    "<style:default-style style:family='graphic'><style:paragraph-properties style:writing-mode='rl-tb'/></style:default-style>".to_owned(),
+                    none(),
+                    shape("", ""),
+                ),
+                true,
+            ),
+            (
+                "a shape before it",
+                (common.clone(), none(), format!("<draw:rect {named}/>{}", shape("", ""))),
+                false,
+            ),
+        ],
+        |(styles, automatic, shape)| show(styles, automatic, shape),
+    );
+}
+
 #[test]
 fn styles_of_headers_alone_are_none_of_the_text() {
     let content = format!(
@@ -751,6 +848,43 @@ fn paragraphs_of_old_word_documents_run_as_they_or_their_styles_say() {
     });
 }
 
+/// Made by LibreOffice 7.4.7, whose PDF shows the rows of tables so. Of runs and their styles it was bold letters, of which the codes were
+/// changed to those of runs from right to left: LibreOffice orders numbers by the paragraph alone, Word by the run.
+#[test]
+fn runs_and_rows_of_old_word_documents_run_as_they_or_their_styles_say() {
+    opened(&sample("rightward-runs.doc"), |opened| {
+        assert_eq!((&opened.unscannable[..], opened.ambiguous.len()), (&[][..], 0));
+        let texts: Vec<Vec<&str>> = opened
+            .segments
+            .iter()
+            .filter(|segment| segment.kind == Kind::Text)
+            .map(|segment| segment.text.lines().map(str::trim).collect())
+            .collect();
+        let behind = |label: &str| {
+            let lines = texts[1].iter().skip_while(|line| !line.ends_with(label));
+            lines.skip(1).take(2).map(|line| line.replace('\t', " ")).collect::<Vec<_>>()
+        };
+        let (stored, shown) = ("1111 2222 3333 4444", "4444 3333 2222 1111");
+        for (label, line) in [
+            ("run", shown),
+            ("run-style", shown),
+            ("based-run-style", shown),
+            ("run-style-taken-back", stored),
+            ("paragraph-style", shown),
+            ("paragraph-style-taken-back", stored),
+            ("two-runs", "before 4444 3333 2222 1111 after"),
+            ("plain", stored),
+        ] {
+            assert_eq!(behind(label)[0], line, "{label}");
+        }
+        assert!(behind("table-ltr")[0].starts_with(stored));
+        assert_eq!(behind("table-bidi"), [shown, shown]);
+        // Groups that stand in one cell stay as they stand in it.
+        assert!(behind("table-bidi-of-groups")[0].contains("4444 3333 2222 1111"));
+        assert!(texts[0].iter().any(|line| line.contains(stored)));
+    });
+}
+
 // ---- PowerPoint
 
 #[test]
@@ -812,6 +946,23 @@ fn paragraphs_of_slides_run_as_their_shape_its_layout_and_the_presentation_say()
         ],
         octets,
     );
+}
+
+/// Made by LibreOffice 7.4.7, whose PDF shows it so: by the paragraph itself, by its shape, and titles by their master.
+#[test]
+fn paragraphs_of_old_presentations_run_as_they_or_their_masters_say() {
+    opened(&sample("rightward.ppt.gz"), |opened| {
+        assert_eq!((&opened.unscannable[..], opened.ambiguous.len()), (&[][..], 0));
+        let of = |slide: &str| -> Vec<Vec<&str>> {
+            let here =
+                opened.segments.iter().filter(|segment| segment.place == slide && segment.kind == Kind::Text);
+            here.map(|segment| segment.text.lines().collect()).collect()
+        };
+        let (stored, shown) = ("1111 2222 3333 4444", "4444 3333 2222 1111");
+        assert_eq!(of("slide 1")[1], ["plain", stored, "itself", shown, "its shape", shown]);
+        assert_eq!(of("slide 2")[1], [shown, "body", "1111 2222 3333 5555"]);
+        assert!(of("slide 1")[0].iter().any(|line| line.contains(stored)));
+    });
 }
 
 // ---- seeds of the fuzzers

@@ -6,18 +6,22 @@
 mod header;
 mod numbering;
 mod paragraphs;
+mod runs;
+mod story;
+mod styles;
 
 use encoding_rs::Encoding;
 
 use super::Output;
 use super::cfb::Cfb;
-use super::lists::Before;
 use super::ole::Fields;
-use crate::direction::lines_from_right;
 use crate::{Kind, Reason};
 use header::{Header, Piece};
-use numbering::{Counters, Numbering};
-use paragraphs::Paragraphs;
+use numbering::Numbering;
+use paragraphs::{Membership, Paragraphs};
+use runs::Runs;
+use story::Story;
+use styles::StyleSheet;
 
 /// Fields inside fields.
 const MAX_FIELDS: usize = 256;
@@ -62,7 +66,7 @@ pub(super) fn read(file: &Cfb<'_>, storage: usize, place: &str, out: &mut Output
         index: 0,
         at: 0,
         taken: 0,
-        lists: Lists::read(&header, &main, &table, shared).filter(|_| !broken),
+        lists: Lists::read(&header, &main, &table, &shared).filter(|_| !broken),
     };
     for (length, (story, kind)) in header.lengths.iter().zip(STORIES) {
         let spot = match (place.is_empty(), story.is_empty()) {
@@ -86,6 +90,27 @@ pub(super) fn read(file: &Cfb<'_>, storage: usize, place: &str, out: &mut Output
     authors(&header, &table, out)?;
     shapes(&header, &table, out)?;
     if damaged { Err(Reason::Corrupt) } else { Ok(()) }
+}
+
+/// Text that lies in one stretch of the main stream.
+#[derive(Clone, Copy)]
+struct Stretch<'a> {
+    start: usize,
+    octets: &'a [u8],
+    wide: bool,
+    /// What its piece changes.
+    changed: u16,
+}
+
+impl Stretch<'_> {
+    /// Of a character, in octets.
+    fn size(&self) -> usize {
+        if self.wide { 2 } else { 1 }
+    }
+
+    fn between(self, from: usize, to: usize) -> Self {
+        Self { start: self.start + from, octets: &self.octets[from..to], ..self }
+    }
 }
 
 /// Takes text off the front of the pieces.
@@ -115,7 +140,7 @@ impl Characters<'_> {
             let start = piece.at.saturating_add((self.at as usize).saturating_mul(size)).min(self.main.len());
             let octets = &self.main[start..];
             let octets = &octets[..octets.len().min((count as usize).saturating_mul(size))];
-            let (wide, changed) = (piece.wide, piece.changed);
+            let stretch = Stretch { start, octets, wide: piece.wide, changed: piece.changed };
             self.taken += (octets.len() / size) as u64;
             wanted -= count;
             self.at += count;
@@ -124,9 +149,9 @@ impl Characters<'_> {
                 self.at = 0;
             }
             match self.lists.take() {
-                None => self.decode(octets, wide, &mut story.text),
+                None => self.decode(octets, stretch.wide, &mut story.text),
                 Some(mut lists) => {
-                    self.paragraphs(start, octets, wide, changed, &mut lists, &mut story);
+                    self.paragraphs(stretch, &mut lists, &mut story);
                     self.lists = Some(lists);
                 }
             }
@@ -135,34 +160,49 @@ impl Characters<'_> {
     }
 
     /// Text of one piece, with what lists put before paragraphs.
-    fn paragraphs(
-        &self,
-        start: usize,
-        octets: &[u8],
-        wide: bool,
-        changed: u16,
-        lists: &mut Lists<'_>,
-        story: &mut Story,
-    ) {
-        let size = if wide { 2 } else { 1 };
+    fn paragraphs(&self, piece: Stretch<'_>, lists: &mut Lists<'_>, story: &mut Story) {
         let mut from = 0;
-        for (at, character) in octets.chunks_exact(size).enumerate() {
-            let (mark, end) = (character[0], (at + 1) * size);
+        for (at, character) in piece.octets.chunks_exact(piece.size()).enumerate() {
+            let (mark, end) = (character[0], (at + 1) * piece.size());
             let ends = match (mark, character.get(1)) {
                 (_, Some(1..)) => false,
                 (b'\r' | 7, _) => true,
-                (0xc, _) => lists.paragraphs.one_ends_before(start + end),
+                (0xc, _) => lists.paragraphs.one_ends_before(piece.start + end),
                 _ => false,
             };
             if ends {
-                self.decode(&octets[from..end], wide, &mut story.text);
+                let of = lists.paragraphs.at(piece.start + end - 1, piece.changed);
+                self.runs(piece.between(from, end), of, lists, story);
                 from = end;
-                let of = lists.paragraphs.at(start + end - 1, changed);
                 let before = lists.numbering.next(of, &mut story.counters);
-                story.end_paragraph(before, of.rightward == Some(true));
+                story.end_paragraph(before, of);
             }
         }
-        self.decode(&octets[from..], wide, &mut story.text);
+        if from < piece.octets.len() {
+            let of = lists.paragraphs.at(piece.start + from, piece.changed);
+            self.runs(piece.between(from, piece.octets.len()), of, lists, story);
+        }
+    }
+
+    /// Text of one paragraph, or of a piece of it, with marks where its runs turn round.
+    fn runs(&self, text: Stretch<'_>, of: Membership, lists: &mut Lists<'_>, story: &mut Story) {
+        let Some(runs) = &mut lists.runs else {
+            return self.decode(text.octets, text.wide, &mut story.text);
+        };
+        let in_rightward = of.rightward == Some(true);
+        let mut from = 0;
+        while from < text.octets.len() {
+            let at = text.start + from;
+            let (end, rightward) = runs.at(at, of.style.unwrap_or(0), text.changed);
+            // Whole characters, and at least one.
+            let characters = end.saturating_sub(at).div_ceil(text.size()).max(1);
+            let to = from.saturating_add(characters.saturating_mul(text.size())).min(text.octets.len());
+            let mut run = String::new();
+            self.decode(&text.octets[from..to], text.wide, &mut run);
+            story.run(&run, rightward, in_rightward);
+            from = to;
+        }
+        story.end_runs(in_rightward);
     }
 
     /// What lies between the pieces, from the place where text begins to the one where it ends.
@@ -199,61 +239,18 @@ impl Characters<'_> {
 struct Lists<'a> {
     paragraphs: Paragraphs<'a>,
     numbering: Numbering,
+    runs: Option<Runs<'a>>,
 }
 
 impl<'a> Lists<'a> {
-    fn read(header: &Header, main: &'a [u8], table: &'a [u8], shared: Vec<&'a [u8]>) -> Option<Self> {
+    fn read(header: &Header, main: &'a [u8], table: &'a [u8], shared: &[&[u8]]) -> Option<Self> {
         let numbering = Numbering::read(header, table);
-        let paragraphs = Paragraphs::read(header, main, table, shared);
-        (!numbering.is_empty() || paragraphs.may_turn()).then_some(Self { paragraphs, numbering })
-    }
-}
-
-/// The text of a story, with the marks that it is stored with.
-#[derive(Default)]
-struct Story {
-    text: String,
-    /// Where its last paragraph begins.
-    paragraph: usize,
-    counters: Counters,
-    /// Octets that lists put before paragraphs, and marks of direction.
-    before: usize,
-    /// Paragraphs to which a number is glued, with it.
-    glued: String,
-}
-
-impl Story {
-    /// Octets of its own text.
-    fn own(&self) -> usize {
-        self.text.len() - self.before
-    }
-
-    fn end_paragraph(&mut self, before: Option<Before>, rightward: bool) {
-        let start = std::mem::replace(&mut self.paragraph, self.text.len());
-        if let Some(before) = before {
-            if before.glued {
-                self.glued.push_str(&before.text);
-                self.glued.push_str(&self.text[start..]);
-            }
-            let text = before.text + "\t";
-            self.text.insert_str(start, &text);
-            self.before += text.len();
+        let sheet = StyleSheet::read(header, table);
+        let runs = Runs::read(header, main, table, &sheet, shared);
+        if numbering.is_empty() && runs.is_none() && !Paragraphs::may_turn(main, &sheet, shared) {
+            return None;
         }
-        if rightward {
-            let paragraph = self.text.split_off(start);
-            self.text.push_str(&lines_from_right(&paragraph));
-            self.before += self.text.len() - start - paragraph.len();
-        }
-        self.paragraph = self.text.len();
-    }
-
-    fn hand_on(self, place: &str, kind: Kind, out: &mut Output<'_>) -> Result<(), Reason> {
-        emit(&self.text, place, kind, out)?;
-        emit(&self.glued, place, Kind::Hidden, out)?;
-        if self.counters.room.is_over() {
-            out.unscannable(place, Reason::TooBig);
-        }
-        Ok(())
+        Some(Self { paragraphs: Paragraphs::read(header, main, table, sheet, shared), numbering, runs })
     }
 }
 
@@ -340,7 +337,8 @@ fn emit(raw: &str, place: &str, kind: Kind, out: &mut Output<'_>) -> Result<(), 
     }
     instructions.extend(fields.into_iter().map(|(_, instruction)| instruction));
     out.text(place, kind, text)?;
-    for instruction in instructions {
+    for mut instruction in instructions {
+        instruction.retain(|c| !is_mark(c));
         let trimmed = instruction.trim();
         match trimmed.strip_prefix("HYPERLINK") {
             Some(target) => out.text(place, Kind::Link, target.replace('"', " ").trim().to_owned())?,
@@ -359,6 +357,11 @@ fn target<'a>(text: &'a mut String, fields: &'a mut [(bool, String)]) -> &'a mut
 /// Whether an octet of UTF-8 may begin a character that `plain` changes: controls of ASCII, U+0080 to U+00BF, U+F000 to U+FFFF.
 fn may_be_special(octet: u8) -> bool {
     matches!(octet, ..b' ' | 0x7f | 0xc2 | 0xef)
+}
+
+/// Whether a character marks a direction: people set such marks, too, but not into what a field does.
+fn is_mark(c: char) -> bool {
+    matches!(c, '\u{200f}' | '\u{202a}'..='\u{202c}')
 }
 
 fn plain(c: char) -> Option<char> {

@@ -1,5 +1,7 @@
 //! PowerPoint presentations of the binary format ([MS-PPT]): text atoms with their slide, notes, comments, links, embedded objects.
 
+mod direction;
+
 use std::collections::{HashMap, HashSet};
 
 use super::Output;
@@ -7,6 +9,7 @@ use super::cfb::Cfb;
 use super::ole::{u16_at, u32_at, wide};
 use super::shape;
 use crate::{FileKind, Kind, Reason};
+use direction::Directions;
 
 /// Edits whose directories are followed.
 const MAX_EDITS: usize = 10_000;
@@ -18,7 +21,11 @@ mod id {
     pub(super) const DOCUMENT: u16 = 1000;
     pub(super) const HANDOUT: u16 = 4041;
     pub(super) const SLIDE_PERSIST: u16 = 1011;
+    pub(super) const TEXT_HEADER: u16 = 3999;
     pub(super) const TEXT_CHARS: u16 = 4000;
+    pub(super) const PARAGRAPHS: u16 = 4001;
+    pub(super) const MASTER_STYLE: u16 = 4003;
+    pub(super) const PARAGRAPH_DEFAULTS: u16 = 4005;
     pub(super) const TEXT_BYTES: u16 = 4008;
     pub(super) const C_STRING: u16 = 4026;
     pub(super) const SLIDE_LIST: u16 = 4080;
@@ -79,6 +86,7 @@ struct Objects {
     /// The places of what no later edit replaced.
     current: HashSet<usize>,
     slides: HashMap<usize, u32>,
+    directions: Directions,
 }
 
 impl Objects {
@@ -106,7 +114,7 @@ impl Objects {
         }
     }
 
-    /// Which slide, and which notes, lie where: the lists of slides say so, wherever they are.
+    /// Which slide, and which notes, lie where: the lists of slides say so, wherever they are. What masters say of directions.
     fn number_slides(&mut self, octets: &[u8]) {
         let (mut at, mut number, mut list) = (0, 0, 0);
         while let Some(record) = record(octets, at) {
@@ -119,7 +127,7 @@ impl Objects {
                         self.slides.insert(*place, number);
                     }
                 }
-                _ => {}
+                _ => self.directions.learn(&record, octets),
             }
             at = if record.container { record.start } else { record.start.saturating_add(record.length) };
         }
@@ -190,7 +198,7 @@ impl Reader<'_, '_, '_> {
                 continue;
             }
             let data = &octets[record.start.min(octets.len())..end.min(octets.len())];
-            self.atom(&record, data)?;
+            self.atom(&record, data, octets)?;
             at = end;
         }
         while !self.open.is_empty() {
@@ -231,14 +239,24 @@ impl Reader<'_, '_, '_> {
         self.open.iter().rev().find(|(_, open, _)| *open == kind).map(|(.., value)| *value)
     }
 
-    fn atom(&mut self, record: &Record, data: &[u8]) -> Result<(), Reason> {
+    fn atom(&mut self, record: &Record, data: &[u8], octets: &[u8]) -> Result<(), Reason> {
         let text = match record.kind {
             id::SLIDE_PERSIST => {
                 self.slide += 1;
                 return Ok(());
             }
-            id::TEXT_CHARS | id::C_STRING => wide(data),
-            id::TEXT_BYTES => data.iter().map(|octet| char::from(*octet)).collect(),
+            id::TEXT_HEADER => {
+                self.objects.directions.header(data);
+                return Ok(());
+            }
+            id::C_STRING => wide(data),
+            id::TEXT_CHARS | id::TEXT_BYTES => {
+                let text = match record.kind {
+                    id::TEXT_CHARS => wide(data),
+                    _ => data.iter().map(|octet| char::from(*octet)).collect(),
+                };
+                self.objects.directions.directed(text, octets, record.start.saturating_add(record.length))
+            }
             id::OLE_STORAGE => return self.object(record, data),
             kind if shape::is_table(kind) => return self.shape(record.instance, data),
             _ => return Ok(()),

@@ -29,8 +29,9 @@ pub(super) struct Header {
     pub(super) authors: (u32, u32),
     pub(super) drawings: (u32, u32),
     pub(super) styles: (u32, u32),
-    /// Where properties of paragraphs are.
+    /// Where properties of paragraphs are, and of runs.
     pub(super) paragraphs: (u32, u32),
+    pub(super) runs: (u32, u32),
     /// Of lists.
     pub(super) definitions: (u32, u32),
     pub(super) lists: (u32, u32),
@@ -60,6 +61,7 @@ impl Header {
             drawings: (0, 0),
             styles: (0, 0),
             paragraphs: (0, 0),
+            runs: (0, 0),
             definitions: (0, 0),
             lists: (0, 0),
         };
@@ -78,6 +80,7 @@ impl Header {
         header.drawings = pair(50).unwrap_or((0, 0));
         header.styles = pair(1).unwrap_or((0, 0));
         header.paragraphs = pair(13).unwrap_or((0, 0));
+        header.runs = pair(12).unwrap_or((0, 0));
         header.definitions = pair(73).unwrap_or((0, 0));
         header.lists = pair(74).unwrap_or((0, 0));
         Some(header)

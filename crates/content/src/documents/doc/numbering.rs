@@ -130,7 +130,7 @@ impl Numbering {
         let list = self.lists.get(usize::from(number.checked_sub(1)?))?;
         let definition = self.definitions.get(&list.definition)?;
         let by_style =
-            || definition.styles.iter().position(|style| *style == of.style && of.style != NO_STYLE);
+            || definition.styles.iter().position(|style| Some(*style) == of.style && *style != NO_STYLE);
         let level = of.level.map(usize::from).or_else(by_style).unwrap_or(0);
         let counter = counters.counters.entry(list.definition).or_default();
         if !list.starts.is_empty() && counters.begun.insert(number) {

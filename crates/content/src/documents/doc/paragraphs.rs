@@ -1,34 +1,59 @@
-//! Which list a paragraph of a Word document is in, and in which direction it runs ([MS-DOC] 2.4.6.1): by itself, by its style, or by a change of the piece that it stands in.
+//! Which list a paragraph of a Word document is in, in which direction it runs, and whether it ends a row of a table ([MS-DOC] 2.4.6.1): by itself, by its style, or by a change of the piece that it stands in.
 
 use std::collections::HashMap;
 
 use super::header::Header;
+use super::styles::StyleSheet;
 use crate::documents::ole::{u16_at, u32_at};
 
 /// Octets of a page of properties.
-const PAGE: usize = 512;
+pub(super) const PAGE: usize = 512;
 /// Styles that rest upon one another.
 const DEEPEST: usize = 32;
 
-/// What is told of a paragraph: its list, by number from one, its level, and whether it runs from right to left; nothing where nobody said.
+/// What is told of a paragraph; nothing where nobody said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Membership {
-    pub(super) style: u16,
-    /// No list if zero.
+    pub(super) style: Option<u16>,
+    /// The list, by number from one; no list if zero.
     pub(super) list: Option<u16>,
     pub(super) level: Option<u8>,
+    /// It runs from right to left.
     pub(super) rightward: Option<bool>,
+    /// It stands in a table; it ends a row of it, whose cells stand from right to left.
+    pub(super) in_table: Option<bool>,
+    pub(super) ends_row: Option<bool>,
+    pub(super) row_rightward: Option<bool>,
 }
 
 impl Membership {
     fn apply(&mut self, modifiers: &[u8]) {
-        each(modifiers, |code, operand| match code {
-            STYLE => self.style = u16_at(operand, 0).unwrap_or(self.style),
-            LEVEL => self.level = operand.first().copied(),
-            RIGHTWARD => self.rightward = operand.first().map(|octet| *octet != 0),
-            LIST => self.list = u16_at(operand, 0).map(list),
-            _ => {}
+        each(modifiers, |code, operand| {
+            let is = || operand.first().map(|octet| *octet != 0);
+            match code {
+                STYLE => self.style = u16_at(operand, 0).or(self.style),
+                LEVEL => self.level = operand.first().copied(),
+                RIGHTWARD => self.rightward = is(),
+                LIST => self.list = u16_at(operand, 0).map(list),
+                IN_TABLE => self.in_table = is(),
+                ENDS_ROW => self.ends_row = is(),
+                ROW_RIGHTWARD | ROW_RIGHTWARD_ALSO => self.row_rightward = is(),
+                _ => {}
+            }
         });
+    }
+
+    /// What this leaves open, the other says.
+    fn or(self, other: Self) -> Self {
+        Self {
+            style: self.style.or(other.style),
+            list: self.list.or(other.list),
+            level: self.level.or(other.level),
+            rightward: self.rightward.or(other.rightward),
+            in_table: self.in_table.or(other.in_table),
+            ends_row: self.ends_row.or(other.ends_row),
+            row_rightward: self.row_rightward.or(other.row_rightward),
+        }
     }
 }
 
@@ -46,6 +71,11 @@ const LEVEL: u16 = 0x260a;
 const LIST: u16 = 0x460b;
 /// sprmPFBiDi
 const RIGHTWARD: u16 = 0x2441;
+/// sprmPFInTable, sprmPFTtp, sprmTFBiDi, sprmTFBiDi90
+const IN_TABLE: u16 = 0x2416;
+const ENDS_ROW: u16 = 0x2417;
+const ROW_RIGHTWARD: u16 = 0x560b;
+const ROW_RIGHTWARD_ALSO: u16 = 0x5664;
 
 /// A number below zero is that of a list, too: it only keeps the paragraph's own margins. 2047 is none.
 fn list(number: u16) -> u16 {
@@ -80,51 +110,46 @@ pub(super) struct Paragraphs<'a> {
     /// Where pages of properties begin to count, and which pages they are.
     pages: &'a [u8],
     styles: HashMap<u16, Membership>,
-    style_sheet: Vec<Option<&'a [u8]>>,
-    base: usize,
-    /// Modifiers that pieces refer to.
-    shared: Vec<&'a [u8]>,
+    sheet: StyleSheet<'a>,
+    /// What pieces change.
+    changes: Vec<Membership>,
 }
 
 impl<'a> Paragraphs<'a> {
-    pub(super) fn read(header: &Header, main: &'a [u8], table: &'a [u8], shared: Vec<&'a [u8]>) -> Self {
+    pub(super) fn read(
+        header: &Header,
+        main: &'a [u8],
+        table: &'a [u8],
+        sheet: StyleSheet<'a>,
+        shared: &[&[u8]],
+    ) -> Self {
+        let changes = shared.iter().map(|modifiers| {
+            let mut told = Membership::default();
+            told.apply(modifiers);
+            told
+        });
         let pages = header.part(table, header.paragraphs);
-        let sheet = header.part(table, header.styles);
-        let front = usize::from(u16_at(sheet, 0).unwrap_or(0));
-        let mut rest = sheet.get(2 + front..).unwrap_or_default();
-        let mut style_sheet = Vec::new();
-        while let Some(length) = u16_at(rest, 0).filter(|_| style_sheet.len() < 0xfff) {
-            let length = usize::from(length);
-            let style = rest.get(2..2 + length);
-            style_sheet.push(style.filter(|style| !style.is_empty()));
-            rest = rest.get(2 + length..).unwrap_or_default();
-        }
-        let base = usize::from(u16_at(sheet, 4).unwrap_or(0));
-        Self { main, pages, styles: HashMap::new(), style_sheet, base, shared }
+        Self { main, pages, styles: HashMap::new(), sheet, changes: changes.collect() }
     }
 
-    /// Whether one may run from right to left: cheap, and wrong at most where there is nothing of the kind.
-    pub(super) fn may_turn(&self) -> bool {
-        let sheet = self.style_sheet.iter().flatten();
-        let all = sheet.chain(&self.shared).copied().chain([self.main]);
-        all.into_iter().any(|octets| memchr::memmem::find(octets, &RIGHTWARD.to_le_bytes()).is_some())
+    /// Whether one, or a row of a table, may run from right to left: cheap, and wrong at most where there is nothing of the kind.
+    pub(super) fn may_turn(main: &[u8], sheet: &StyleSheet<'_>, shared: &[&[u8]]) -> bool {
+        [RIGHTWARD, ROW_RIGHTWARD, ROW_RIGHTWARD_ALSO].iter().any(|code| {
+            let code = code.to_le_bytes();
+            let in_octets = |octets: &[u8]| memchr::memmem::find(octets, &code).is_some();
+            in_octets(main) || sheet.holds(&code) || shared.iter().any(|octets| in_octets(octets))
+        })
     }
 
     /// Of the paragraph that ends with the octet at `at`, in a piece with the modifiers `changed`.
     pub(super) fn at(&mut self, at: usize, changed: u16) -> Membership {
         let mut told = Membership::default();
         if let Some((_, style, modifiers)) = self.stored(at) {
-            told.style = style;
+            told.style = Some(style);
             told.apply(modifiers);
         }
-        self.change(&mut told, changed);
-        let by_style = self.of_style(told.style, DEEPEST);
-        Membership {
-            style: told.style,
-            list: told.list.or(by_style.list),
-            level: told.level.or(by_style.level),
-            rightward: told.rightward.or(by_style.rightward),
-        }
+        let told = self.change(changed).or(told);
+        told.or(self.of_style(told.style.unwrap_or(0), DEEPEST))
     }
 
     /// Whether a paragraph ends before the octet at `at`: what breaks a page ends one only sometimes.
@@ -155,50 +180,34 @@ impl<'a> Paragraphs<'a> {
     }
 
     /// What a piece changes: one modifier that is written short, or some that stand in front of the pieces.
-    fn change(&self, told: &mut Membership, changed: u16) {
+    fn change(&self, changed: u16) -> Membership {
         if changed & 1 == 1 {
-            let modifiers = self.shared.get(usize::from(changed >> 1));
-            return told.apply(modifiers.copied().unwrap_or_default());
+            return self.changes.get(usize::from(changed >> 1)).copied().unwrap_or_default();
         }
-        // Of the modifiers that have a short form only one is of lists: that of the level.
-        if changed >> 1 & 0x7f == 0x0d {
-            told.level = Some((changed >> 8) as u8);
-        }
+        // Of the modifiers that have a short form only one is of lists, and none of directions: that of the level.
+        let level = (changed >> 1 & 0x7f == 0x0d).then_some((changed >> 8) as u8);
+        Membership { level, ..Membership::default() }
     }
 
     fn of_style(&mut self, style: u16, deep: usize) -> Membership {
         if let Some(known) = self.styles.get(&style) {
             return *known;
         }
-        let mut told = Membership { style, ..Membership::default() };
-        if let Some(octets) = self.style_sheet.get(usize::from(style)).copied().flatten() {
-            let upon = u16_at(octets, 2).map_or(0xfff, |word| word >> 4);
-            if upon != 0xfff && deep > 0 {
-                let below = self.of_style(upon, deep - 1);
-                told = Membership { style, ..below };
-            }
-            if let Some(modifiers) = self.modifiers_of(octets) {
-                told.apply(modifiers);
-            }
+        let mut told = Membership::default();
+        if let Some(modifiers) = self.sheet.of_paragraphs(style) {
+            told.apply(modifiers);
         }
+        if let Some(below) = self.sheet.below(style).filter(|_| deep > 0) {
+            told = told.or(self.of_style(below, deep - 1));
+        }
+        told.style = Some(style);
         self.styles.insert(style, told);
         told
-    }
-
-    /// The modifiers of a paragraph style, which stand behind its name.
-    fn modifiers_of(&self, style: &'a [u8]) -> Option<&'a [u8]> {
-        if u16_at(style, 2)? & 15 != 1 {
-            return None;
-        }
-        let letters = usize::from(u16_at(style, self.base)?);
-        let at = self.base + 2 + 2 * letters + 2;
-        let length = usize::from(u16_at(style, at)?);
-        style.get(at + 4..(at + 2 + length).min(style.len()))
     }
 }
 
 /// Which of `count` ranges, whose borders stand in front of `octets` in order, holds a place.
-fn holding(octets: &[u8], count: usize, at: usize) -> Option<usize> {
+pub(super) fn holding(octets: &[u8], count: usize, at: usize) -> Option<usize> {
     let border = |index: usize| u32_at(octets, 4 * index).map(|place| place as usize);
     let (mut low, mut high) = (0, count);
     while low < high {

@@ -1,4 +1,5 @@
-//! In which direction paragraphs of OpenDocument go: by their styles, by what they stand in, by the page (OpenDocument 1.3, 20.404).
+//! In which direction paragraphs of OpenDocument go: by their styles, by what they stand in, by the page (OpenDocument 1.3, 20.404). Runs
+//! of letters have no direction of their own: LibreOffice 7.4 passes over one.
 
 use crate::documents::based_on::Styles;
 use crate::documents::xml::Attributes;
@@ -9,9 +10,29 @@ const FAMILIES: &[(&str, &str)] = &[
     ("section", "section-properties"),
     ("table", "table-properties"),
     ("table-cell", "table-cell-properties"),
+    ("graphic", "graphic-properties"),
+    ("presentation", "graphic-properties"),
 ];
 const PARAGRAPH: usize = 0;
 const CELL: usize = 3;
+const SHAPE: usize = 4;
+const SHAPE_OF_SLIDE: usize = 5;
+/// What has a style of shapes and holds text.
+const SHAPES: &[&str] = &[
+    "frame",
+    "custom-shape",
+    "rect",
+    "line",
+    "polyline",
+    "polygon",
+    "regular-polygon",
+    "path",
+    "circle",
+    "ellipse",
+    "connector",
+    "caption",
+    "measure",
+];
 /// Stretches of columns of one sheet.
 const MOST_COLUMNS: usize = 1_000;
 /// The style of paragraphs that name none, or none that there is.
@@ -22,11 +43,12 @@ const STANDARD: &str = "Standard";
 pub(super) struct Directions {
     styles: [Styles<String, Option<bool>>; FAMILIES.len()],
     default: Option<bool>,
+    default_of_shapes: Option<bool>,
     page: bool,
     /// Something goes from right to left: nearly no document has that, and then nothing is looked up.
     speaks: bool,
     open: Open,
-    /// What the sections, tables and cells say that are open: each itself, and with those around it.
+    /// What the sections, tables, cells and shapes say that are open: each itself, and with those around it.
     around: Vec<(Option<bool>, Option<bool>)>,
     /// The columns of the sheet whose cells go from right to left unless they have a style; and how many there are. The row that does so.
     columns: Vec<(u32, u32)>,
@@ -42,7 +64,7 @@ enum Open {
     #[default]
     None,
     Style(usize, String),
-    Default,
+    Default(usize),
     Page,
 }
 
@@ -60,11 +82,21 @@ impl Directions {
                     .speaks
                     .then_some(())
                     .and_then(|()| self.styles.get(family?)?.look(&*attributes.get("style-name")?).flatten());
-                self.around.push((says, says.or(self.around.last().and_then(|(_, all)| *all))));
+                self.enter(says);
+            }
+            _ if self.speaks && SHAPES.contains(&name) => {
+                let style = attributes.get("style-name");
+                let look = |family: usize| self.styles[family].look(style.as_deref()?).flatten();
+                let says = look(SHAPE).or_else(|| look(SHAPE_OF_SLIDE)).or(self.default_of_shapes);
+                self.enter(says);
             }
             _ if name.ends_with("-properties") => self.properties(name, attributes),
             _ => {}
         }
+    }
+
+    fn enter(&mut self, says: Option<bool>) {
+        self.around.push((says, says.or(self.around.last().and_then(|(_, all)| *all))));
     }
 
     fn style(&mut self, name: &str, attributes: &Attributes<'_>) -> Open {
@@ -73,7 +105,7 @@ impl Directions {
             return Open::None;
         };
         if name == "default-style" {
-            return if family == PARAGRAPH { Open::Default } else { Open::None };
+            return if matches!(family, PARAGRAPH | SHAPE) { Open::Default(family) } else { Open::None };
         }
         if self.automatic && self.common_only {
             return Open::None;
@@ -93,7 +125,8 @@ impl Directions {
         };
         let said = match &self.open {
             Open::Style(family, style)
-                if name == FAMILIES[*family].1 || *family == CELL && name == FAMILIES[PARAGRAPH].1 =>
+                // Cells and shapes speak of the paragraphs in them as well.
+                if name == FAMILIES[*family].1 || *family >= CELL && name == FAMILIES[PARAGRAPH].1 =>
             {
                 let says = says();
                 if let (Some(_), Some(style)) = (says, self.styles[*family].named(style.clone())) {
@@ -102,9 +135,11 @@ impl Directions {
                 }
                 says
             }
-            Open::Default if name == FAMILIES[PARAGRAPH].1 => {
-                self.default = self.default.max(says());
-                self.default
+            Open::Default(family) if name == FAMILIES[PARAGRAPH].1 => {
+                let default =
+                    if *family == SHAPE { &mut self.default_of_shapes } else { &mut self.default };
+                *default = (*default).max(says());
+                *default
             }
             Open::Page if name == "page-layout-properties" => {
                 self.page |= says() == Some(true);
@@ -152,6 +187,7 @@ impl Directions {
             "style" | "default-style" | "page-layout" => self.open = Open::None,
             "automatic-styles" => self.automatic = false,
             "section" | "table" | "table-cell" | "covered-table-cell" => drop(self.around.pop()),
+            _ if self.speaks && SHAPES.contains(&name) => drop(self.around.pop()),
             _ => {}
         }
     }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::levels::{Inherited, Levels, is_title};
 use super::numbering::Counters;
 use super::styles::{Look, Styles, is_off};
-use crate::direction::{BACK, FROM_RIGHT};
+use crate::direction::{BACK, FROM_RIGHT, needs_marks, run_mark};
 use crate::documents::Output;
 use crate::documents::based_on::Look as _;
 use crate::documents::xml::{Node, walk};
@@ -404,7 +404,7 @@ impl Texts {
     /// Runs of one direction, one behind the other, are one stretch.
     fn turn(&mut self, rightward: bool) {
         if std::mem::replace(&mut self.state.turned, rightward) != rightward {
-            self.push(if rightward { FROM_RIGHT } else { BACK });
+            self.push(run_mark(rightward, self.state.paragraph.rightward));
         }
     }
 
@@ -415,8 +415,8 @@ impl Texts {
             match self.state.deleted > 0 || self.state.moved_away > 0 || self.state.vanished {
                 true => self.hidden.push_str(text),
                 false => {
-                    let rightward = self.state.rightward.or(self.look().runs_rightward);
-                    self.turn(rightward.unwrap_or(false));
+                    let rightward = self.state.rightward.or(self.look().runs_rightward) == Some(true);
+                    self.turn(rightward && (self.state.turned || needs_marks(text)));
                     self.push(text);
                 }
             }

@@ -1,6 +1,6 @@
 //! In which direction paragraphs and runs of RTF go: by themselves, by the styles that they name, by the document's defaults.
 
-use crate::direction::{BACK, FROM_RIGHT, lines_from_right};
+use crate::direction::{BACK, FROM_RIGHT, lines_from_right, needs_marks, run_mark};
 use crate::documents::based_on::{Look, Styles};
 
 /// What words have said up to here; a group's end restores it.
@@ -126,7 +126,7 @@ pub(super) struct Flow {
 impl Flow {
     pub(super) fn push(&mut self, text: &str, way: Way) {
         self.rightward |= way.paragraph;
-        self.turn(way.run);
+        self.turn(way.run && (self.turned || needs_marks(text)));
         self.text.push_str(text);
     }
 
@@ -146,7 +146,11 @@ impl Flow {
     pub(super) fn end_paragraph(&mut self, way: Way, end: &str) {
         self.turn(false);
         if std::mem::take(&mut self.rightward) || way.paragraph {
-            let paragraph = self.text.split_off(self.paragraph.min(self.text.len()));
+            let mut paragraph = self.text.split_off(self.paragraph.min(self.text.len()));
+            if !paragraph.contains(['\u{202a}', '\u{202d}', '\u{202e}']) {
+                let runs = paragraph.replace(FROM_RIGHT, run_mark(true, true));
+                paragraph = runs.replace(BACK, run_mark(false, true));
+            }
             self.text.push_str(&lines_from_right(&paragraph));
         }
         self.text.push_str(end);
