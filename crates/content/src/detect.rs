@@ -288,11 +288,51 @@ pub(crate) fn looks_binary(octets: &[u8]) -> bool {
     let odd =
         |octet: &u8| u8::from(*octet < 32) & u8::from(octet.wrapping_sub(9) > 4) & u8::from(*octet != 27);
     let odd: usize = sample.chunks(255).map(|some| usize::from(some.iter().map(odd).sum::<u8>())).sum();
-    odd * 100 > sample.len() * 8
+    let many =
+        odd * 100 > sample.len() * 8 || odd > 1 && odd * 100 > sample.len() * 4 && looks_packed(sample);
+    many && !is_wide_han(sample)
+}
+
+/// Whether these octets, among which are some that few texts have, are packed or encrypted: half of such octets are no ASCII, and a
+/// tenth are control characters of all kinds, where a text has one or two. The line ends of mainframes and the file ends of DOS are none.
+fn looks_packed(sample: &[u8]) -> bool {
+    let mut kinds = 0_u32;
+    let (mut odd, mut beyond_ascii) = (0, 0);
+    for octet in sample {
+        beyond_ascii += usize::from(*octet >= 0x80);
+        if *octet < 32 && !matches!(octet, 9..=13 | 0x15 | 0x1a | 27) {
+            (odd, kinds) = (odd + 1, kinds | 1 << octet);
+        }
+    }
+    odd * 100 > sample.len() * 4
+        && kinds.count_ones() >= if sample.len() < 100 { 2 } else { 4 }
+        && beyond_ascii * 100 >= sample.len() * 30
+        && std::str::from_utf8(sample).is_err_and(|error| error.error_len().is_some())
+}
+
+/// UTF-16 without a mark in which there is no NUL: ideographs, syllables of Korean, kana.
+fn is_wide_han(sample: &[u8]) -> bool {
+    let han = |high: u8| matches!(high, 0x30 | 0x4e..=0x9f | 0xac..=0xd7 | 0xff);
+    let count = |at: usize| sample.chunks_exact(2).filter(|pair| han(pair[at])).count();
+    sample.len() >= 64 && count(0).max(count(1)) * 100 >= sample.len() / 2 * 85
+}
+
+/// A message as Apple Mail keeps it (`.emlx`): its length in octets on a line of its own, the message, properties. Where it stands.
+pub(crate) fn counted_message(octets: &[u8]) -> Option<(usize, usize)> {
+    let digits = octets.iter().take(11).take_while(|octet| octet.is_ascii_digit()).count();
+    let blanks = octets[digits..].iter().take(16).take_while(|octet| **octet == b' ').count();
+    let start = digits + blanks + 1;
+    let length: usize = std::str::from_utf8(&octets[..digits]).ok()?.parse().ok()?;
+    let ends =
+        octets.get(start - 1) == Some(&b'\n') && octets.get(start).is_some_and(u8::is_ascii_alphabetic);
+    ends.then(|| (start, octets.len().min(start.saturating_add(length))))
 }
 
 /// A message in a file: fields that mail has, three of them or, if it is named so, one.
 fn is_message(octets: &[u8], named: bool) -> bool {
+    if let Some((start, _)) = counted_message(octets) {
+        return is_message(&octets[start..], named);
+    }
     const KNOWN: [&str; 14] = [
         "received",
         "return-path",
@@ -398,6 +438,63 @@ fn text_kind(octets: &[u8], name: Option<&str>) -> FileKind {
             Some("json") => FileKind::Json,
             Some("htm" | "html" | "xhtml") => FileKind::Html,
             _ => FileKind::Text,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Octets without a rule to them, the same in every run.
+    fn noise(length: usize, mut seed: u64) -> Vec<u8> {
+        let next = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 56) as u8
+        };
+        std::iter::repeat_with(next).take(length).collect()
+    }
+
+    #[test]
+    fn what_is_packed_or_encrypted_is_no_text_even_if_it_is_short() {
+        for seed in 0..100 {
+            for length in [300, 1_000, 5_000] {
+                assert_eq!(detect(&noise(length, seed), None), FileKind::Unknown, "{length} {seed}");
+            }
+        }
+        let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+        for number in 0..3_000_u32 {
+            std::io::Write::write_all(&mut packed, format!("Amber {}\n", number * 7_919).as_bytes())
+                .expect("memory");
+        }
+        assert_eq!(detect(&packed.finish().expect("memory"), None), FileKind::Unknown);
+    }
+
+    #[test]
+    fn texts_of_any_script_are_texts() {
+        for text in [
+            "Отчёт за год\u{1}\n",
+            "年度報告書の概要です。",
+            "연간 보고서입니다",
+            "Jahresbericht für Müller\u{2}\u{3}\n",
+        ] {
+            let text = text.repeat(20);
+            for encoding in [
+                encoding_rs::UTF_8,
+                encoding_rs::WINDOWS_1251,
+                encoding_rs::WINDOWS_1252,
+                encoding_rs::SHIFT_JIS,
+                encoding_rs::EUC_KR,
+                encoding_rs::GB18030,
+            ] {
+                let (octets, _, lost) = encoding.encode(&text);
+                assert!(lost || !looks_binary(&octets), "{} {text}", encoding.name());
+            }
+            let is_han = text.chars().all(|c| c >= '\u{3000}' || c == ' ');
+            for wide in [u16::to_le_bytes, u16::to_be_bytes].into_iter().filter(|_| is_han) {
+                let octets: Vec<u8> = text.encode_utf16().flat_map(wide).collect();
+                assert!(!looks_binary(&octets), "{text}");
+            }
         }
     }
 }

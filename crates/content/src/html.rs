@@ -9,12 +9,14 @@ use html5gum::{DefaultEmitter, Token, Tokenizer};
 use crate::Kind;
 use crate::direction::Shown;
 use crate::rows::Rows;
+use generated::{Element, Generated};
 use place::Place;
 use placed::Moves;
 use quote::Quote;
 use style::Sheet;
 use turned::Turned;
 
+mod generated;
 mod place;
 mod placed;
 mod quote;
@@ -102,6 +104,8 @@ pub(crate) struct Page {
     pub(crate) turned: Option<Shown>,
     /// Shown text where styles put pieces of words elsewhere.
     pub(crate) placed: Option<String>,
+    /// Shown text with what style sheets put before and behind elements.
+    pub(crate) generated: Option<String>,
     pub(crate) attributes: String,
     pub(crate) links: String,
     pub(crate) comments: String,
@@ -130,7 +134,7 @@ impl Page {
 pub(crate) fn read(html: &str) -> Page {
     let sheet = Sheet::of(html);
     let ruled = (!sheet.is_empty()).then(Ruled::default);
-    let mut reader = Reader { sheet, ruled, ..Reader::default() };
+    let mut reader = Reader { sheet, ruled, generated: Generated::of(html), ..Reader::default() };
     reader.read(html);
     // What only some clients take for HTML is read once more as such, but not what is in it again.
     for again in std::mem::take(&mut reader.again) {
@@ -139,7 +143,8 @@ pub(crate) fn read(html: &str) -> Page {
         reader.read(&again);
     }
     let placed = reader.moves.moves().then(|| placed::read(html, &reader.sheet));
-    let Reader { mut page, all, inside_a_word, quote, rows, ruled, turned, .. } = reader;
+    let Reader { mut page, all, inside_a_word, quote, rows, ruled, turned, generated, .. } = reader;
+    page.generated = generated.and_then(Generated::into_text);
     page.placed = placed.flatten();
     page.without = ruled.filter(|ruled| ruled.inside_a_word).map(|ruled| ruled.text);
     page.turned = turned.into_shown();
@@ -172,6 +177,7 @@ struct Reader {
     /// The text without what a rule hides, where there are such rules.
     ruled: Option<Ruled>,
     turned: Turned,
+    generated: Option<Generated>,
     moves: Moves,
     quote: Quote,
     rows: Rows,
@@ -244,7 +250,13 @@ impl Reader {
 
     fn text(&mut self, text: &str) {
         match self.raw.as_deref() {
-            Some(b"script" | b"style") => return self.page.scripts.push_str(text),
+            Some(raw @ (b"script" | b"style")) => {
+                // Pictures that a style sheet draws behind something, and sheets that it asks for.
+                if raw == b"style" {
+                    note_data_of_styles(&mut self.page, text);
+                }
+                return self.page.scripts.push_str(text);
+            }
             Some(b"noscript") if !self.hide_all => return self.again.push(text.to_owned()),
             _ => {}
         }
@@ -266,6 +278,9 @@ impl Reader {
         }
         self.page.shown.push_str(text);
         self.turned.text(text);
+        if let Some(generated) = &mut self.generated {
+            generated.text(text);
+        }
         if let Some(ruled) = &mut self.ruled {
             ruled.text(text);
         }
@@ -279,6 +294,9 @@ impl Reader {
         separate(&mut self.page.shown);
         separate(&mut self.page.hidden);
         self.turned.separate();
+        if let Some(generated) = &mut self.generated {
+            generated.separate();
+        }
         if let Some(all) = &mut self.all {
             separate(all);
         }
@@ -324,6 +342,16 @@ impl Reader {
             let sheet = self.sheet.turns(name, class.as_deref(), id.as_deref());
             self.turned.start(tag, sheet, &self.page.shown);
         }
+        if !self.hide_all
+            && let Some(generated) = &mut self.generated
+        {
+            let attribute = |name: &str| {
+                let found = tag.attributes.iter().find(|(key, _)| key.as_slice() == name.as_bytes());
+                found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+            };
+            let (class, id) = (class.as_deref(), id.as_deref());
+            generated.start(&Element { name, class, id, attribute: &attribute }, closes_itself);
+        }
         if let Some(ruled) = &mut self.ruled {
             ruled.start(name, self.sheet.means(name, class.as_deref(), id.as_deref()), closes_itself);
         }
@@ -347,6 +375,9 @@ impl Reader {
         if !self.hide_all {
             self.quote.end(name, self.page.shown.len());
             self.turned.end(name);
+            if let Some(generated) = &mut self.generated {
+                generated.end(name);
+            }
         }
         self.end_of_table(name);
         if matches!(name, b"ol" | b"ul") {
@@ -425,6 +456,16 @@ fn note_attribute(page: &mut Page, key: &[u8], value: String) {
         for url in value.split("url(").skip(1) {
             let url = url.split(')').next().unwrap_or_default();
             note_link(page, url.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')));
+        }
+    }
+}
+
+fn note_data_of_styles(page: &mut Page, styles: &str) {
+    for url in styles.split("url(").skip(1) {
+        let url = url.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
+        if url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:")) {
+            let end = url.find(['"', '\'', ')']).unwrap_or(url.len());
+            page.data.push(url[..end].to_owned());
         }
     }
 }

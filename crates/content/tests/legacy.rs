@@ -167,7 +167,8 @@ fn workbooks_give_cells_as_shown_and_as_stored() {
         at(&book, "Customers!C500").starts_with("filler string number 499"),
         "strings that go on in another record"
     );
-    assert_eq!(of(&book, Kind::Hidden), "hidden sheet word");
+    let hidden = of(&book, Kind::Hidden);
+    assert_eq!(hidden.split_whitespace().collect::<Vec<_>>(), ["for", "mula", "hidden", "sheet", "word"]);
     assert_eq!(at(&book, "sheet title"), "Customers\nSecret");
 }
 
@@ -239,6 +240,66 @@ fn presentations_give_slides_and_notes_by_number() {
     assert!(at(&talk, "slide 1").contains("First slide word Aurora"));
     assert!(at(&talk, "slide 2").contains("Second slide číslo 4111"));
     assert!(of(&talk, Kind::Note).contains("Speaker note word Mistral"));
+}
+
+/// PowerPoint 2002 and later, and LibreOffice, keep comments in what hangs on a slide; its head has the version of an atom.
+#[test]
+fn comments_of_a_presentation_are_read() {
+    let entry = |version: u16, id: u16, data: &[u8]| {
+        [&version.to_le_bytes()[..], &id.to_le_bytes(), &(data.len() as u32).to_le_bytes(), data].concat()
+    };
+    let text =
+        |text: &str| entry(0, 4026, &text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>());
+    let comment = entry(
+        15,
+        12_000,
+        &[text("Amber author"), text("Amber comment"), entry(0, 12_001, &[0; 28])].concat(),
+    );
+    let tags = |data: &[u8]| {
+        let tag = [text("___PPT10"), entry(0, 5003, data)].concat();
+        entry(15, 5000, &entry(15, 5002, &tag))
+    };
+    for (data, expected) in [(comment, "Amber author\nAmber comment"), (vec![0x55; 40], "")] {
+        let slide = entry(15, 1006, &[tags(&data), entry(0, 4008, b"Amber text")].concat());
+        let octets = compound(&[("PowerPoint Document", &slide), ("Current User", &[0; 20])]);
+        let talk = opened("talk.ppt", &octets);
+        assert_eq!(of(&talk, Kind::Comment), expected);
+        assert!(of(&talk, Kind::Text).contains("Amber text"));
+    }
+}
+
+#[test]
+fn strings_in_formulas_names_and_choices_of_an_old_workbook_are_read() {
+    let record =
+        |kind: u16, data: &[u8]| [&kind.to_le_bytes()[..], &(data.len() as u16).to_le_bytes(), data].concat();
+    let said = |text: &str| [&[0x17, text.len() as u8, 0], text.as_bytes()].concat();
+    let formula = [&[0; 20][..], &[0, 0], &said("Amber formula")].concat();
+    let name = [&[0, 0, 0, 5][..], &[0; 10], b"\0Amber", &said("Amber value")].concat();
+    let choices =
+        [&[0; 4][..], b"\x01\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\0\0", &[9, 0, 0, 0], &said("Zephyr\0Bora")]
+            .concat();
+    let header = b"\x16\0\0&LAmber&C&\"Arial\"right";
+    let stream = [
+        record(0x809, &[0, 6, 5, 0, 0, 0, 0, 0]),
+        // Letters of two octets, where a string does not say otherwise.
+        record(0x42, &1200_u16.to_le_bytes()),
+        record(0x18, &name),
+        record(0x809, &[0, 6, 0x10, 0, 0, 0, 0, 0]),
+        record(0x06, &formula),
+        record(0x1be, &choices),
+        record(0x1b1, &said("Amber rule")),
+        record(0x221, &[&[0; 14][..], &said("Amber array")].concat()),
+        record(0x14, header),
+    ]
+    .concat();
+    let octets = compound(&[("Workbook", &stream)]);
+    let book = opened("book.xls", &octets);
+    assert_eq!(at(&book, "workbook defined name").trim_end(), "Amber\nAmber value");
+    assert!(at(&book, "workbook!A1").contains("Amber formula"));
+    assert!(at(&book, "workbook input help").contains("Zephyr\nBora"));
+    assert_eq!(at(&book, "workbook condition").trim_end(), "Amber rule");
+    assert_eq!(at(&book, "workbook formula").trim_end(), "Amber array");
+    assert_eq!(at(&book, "workbook header"), " Amber right");
 }
 
 #[test]

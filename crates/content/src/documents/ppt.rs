@@ -192,7 +192,14 @@ impl Reader<'_, '_, '_> {
                 self.leave()?;
             }
             let end = record.start.saturating_add(record.length);
-            if record.container {
+            // What a program hangs on is records as a rule, though its head does not say so ([MS-PPT] 2.5.20), or anything at all.
+            if let Some((limit, id::TAGS, _)) = self.open.last()
+                && end > *limit
+            {
+                at = *limit;
+                continue;
+            }
+            if record.container || record.kind == id::TAGS {
                 self.enter(&record, at, end);
                 at = record.start;
                 continue;
@@ -262,7 +269,8 @@ impl Reader<'_, '_, '_> {
             _ => return Ok(()),
         };
         let string = record.kind == id::C_STRING;
-        let tag = string && (self.inside(id::TAGS).is_some() || text.starts_with("___PPT"));
+        let of_program = self.inside(id::TAGS).is_some() && self.inside(id::COMMENT).is_none();
+        let tag = string && (of_program || text.starts_with("___PPT"));
         if tag {
             return Ok(());
         }

@@ -148,10 +148,7 @@ impl Sheet {
     /// Reads the style sheets in a page, wherever they stand.
     pub(super) fn of(page: &str) -> Self {
         let mut sheet = Self::default();
-        let begins = |at: usize| {
-            page.as_bytes().get(at + 1..at + 6).is_some_and(|name| name.eq_ignore_ascii_case(b"style"))
-        };
-        if !memchr::memchr_iter(b'<', page.as_bytes()).any(begins) {
+        if !has_sheets(page) {
             return sheet;
         }
         let lower = page.to_ascii_lowercase();
@@ -308,7 +305,7 @@ impl Whom {
 }
 
 /// Whom a selector means: `i`, `.class`, `#id`; of several parts, the last one that says so.
-fn whom(selector: &str) -> Option<&str> {
+pub(super) fn whom(selector: &str) -> Option<&str> {
     let last = selector.split([' ', '>', '+', '~', '\n', '\r', '\t', ';']).rfind(|part| !part.is_empty());
     let last = last.filter(|last| !last.starts_with('@'))?;
     let known = last.find([':', '[', '*']).map_or(last, |end| &last[..end]);
@@ -324,7 +321,15 @@ fn whom_of_children(selector: &str) -> &str {
     }
 }
 
-fn without_comments(rules: &str) -> String {
+/// Whether a style sheet stands in a page.
+pub(super) fn has_sheets(page: &str) -> bool {
+    let begins = |at: usize| {
+        page.as_bytes().get(at + 1..at + 6).is_some_and(|name| name.eq_ignore_ascii_case(b"style"))
+    };
+    memchr::memchr_iter(b'<', page.as_bytes()).any(begins)
+}
+
+pub(super) fn without_comments(rules: &str) -> String {
     let mut out = String::with_capacity(rules.len());
     let mut rest = rules;
     while let Some(at) = memchr::memmem::find(rest.as_bytes(), b"/*") {

@@ -1,9 +1,9 @@
-//! What stands in a text and is more than text: uuencode, yEnc, armour, and MIME parts that no header announced.
+//! What stands in a text and is more than text: uuencode, yEnc, BinHex, armour, and MIME parts that no header announced.
 
 use super::Walk;
 use super::task::{Octets, Place, Task, What};
-use crate::transfer;
 use crate::{Reason, Role, View};
+use crate::{binhex, transfer};
 
 /// Files in one text; that there are more is a finding.
 const MOST_FILES: usize = 64;
@@ -18,6 +18,9 @@ impl<'m> Walk<'m, '_> {
         }
         if found.more {
             self.unscannable(id, &place.path, Reason::TooManyParts);
+        }
+        if found.too_big {
+            self.unscannable(id, &place.path, Reason::TooBig);
         }
         for (name, decoded) in found.files {
             if !self.spend(decoded.len(), id, &place.path) {
@@ -49,6 +52,8 @@ struct Found {
     encrypted: bool,
     /// There are more files than are given.
     more: bool,
+    /// A file unpacks to more than is read of it.
+    too_big: bool,
 }
 
 impl Found {
@@ -57,6 +62,7 @@ impl Found {
             self.dashes(text, at);
         }
         self.encrypted |= has_salted(text);
+        self.binhex(text);
         self.begins(text);
         let mut from = 0;
         for at in starts(text, b"=ybegin ") {
@@ -67,6 +73,18 @@ impl Found {
                     memchr::memmem::find(name, b"name=").map_or(&b""[..], |name_at| &name[name_at + 5..]);
                 self.file(name, || transfer::yencoded(&text[at..from]).octets);
             }
+        }
+    }
+
+    /// Files of the Macintosh after the line that says so. No octet is decoded for two of them.
+    fn binhex(&mut self, text: &[u8]) {
+        const SAYS: &[u8] = b"(This file must be converted with BinHex";
+        for at in starts(text, SAYS) {
+            let body = &text[at + SAYS.len()..];
+            let Some(read) = binhex::decode(until(body, SAYS)) else { continue };
+            self.too_big |= read.cut;
+            self.file(&read.name, || read.data);
+            self.file(&read.name, || read.resources);
         }
     }
 

@@ -18,6 +18,10 @@ const MOST_STRINGS: usize = 16 << 20;
 /// Declared as plain text and as a page.
 const BOTH: &str = "text/plain, text/html";
 
+/// Texts with tags of their own, which who does not know them reads as they stand: RFC 1896, RFC 1341, what watches show.
+const RICH: &[&str] =
+    &["text/enriched", "text/richtext", "text/watch-html", "text/x-watch-html", "text/x-amp-html"];
+
 /// Octets of a body in the forms that clients make of it.
 struct Forms<'m> {
     list: Vec<Octets<'m>>,
@@ -146,7 +150,13 @@ impl<'m> Walk<'m, '_> {
             FileKind::Empty => {}
             FileKind::Eml if role != Role::Body => {
                 let below = Place { in_attachment: true, ..place.below(id) };
-                self.todo.push(Task::message(octets, below));
+                let Some((start, end)) = detect::counted_message(octets.get()) else {
+                    return self.todo.push(Task::message(octets, below));
+                };
+                let properties = octets.slice(end..octets.get().len());
+                let beside = Place { name: Some("properties".to_owned()), ..below.clone() };
+                self.todo.push(Task::file(properties, beside, Role::Entry));
+                self.todo.push(Task::message(octets.slice(start..end), below));
             }
             FileKind::Mbox if role != Role::Body => self.mbox(id, &octets, &place),
             FileKind::Tnef => self.tnef(id, &octets, &place),
@@ -166,7 +176,10 @@ impl<'m> Walk<'m, '_> {
                 self.document(id, &octets, &place, kind);
                 self.also_a_container(id, &octets, &place, kind);
             }
-            kind if (kind == FileKind::Html && declared == "text/plain" || declared == BOTH) => {
+            kind if (kind == FileKind::Html && declared == "text/plain"
+                || declared == BOTH
+                || RICH.contains(&declared.as_str())) =>
+            {
                 let views = self.views(place.view, 2);
                 self.text(id, &octets, component, &Place { view: views[0], ..place.clone() }, labels);
                 self.html(id, &octets, component, &Place { view: views[1], ..place }, labels);

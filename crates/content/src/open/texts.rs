@@ -155,6 +155,7 @@ impl<'m> Walk<'m, '_> {
             // Some clients show what hides inside a word.
             let mut joined: Vec<String> = page.joined.take().into_iter().chain(page.without.take()).collect();
             joined.extend(page.placed.take());
+            joined.extend(page.generated.take());
             if let Some(turned) = page.turned.take() {
                 self.turned(id, &place.path, &turned);
                 joined.push(turned.text);

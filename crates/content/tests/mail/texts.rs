@@ -26,6 +26,41 @@ fn an_invitation_whose_lines_are_folded_is_read_as_it_is_shown() {
 }
 
 #[test]
+fn texts_with_tags_of_their_own_are_read_without_them() {
+    for kind in ["text/enriched", "text/richtext", "text/watch-html", "text/x-amp-html"] {
+        let mail = format!("Content-Type: {kind}\r\n\r\n<x>41<bold>11</bold> 11</x>11\r\n");
+        assert!(has(&crate::opened::open(mail.as_bytes()), "4111 1111"), "{kind}");
+    }
+}
+
+#[test]
+fn what_a_style_sheet_puts_beside_a_word_is_read_with_it_and_counts_once() {
+    let page = "<html><style>i::before{content:'4111 '} b::after{content:' 4111 1111'}</style><p><i>1111</i><p><b>x</b></html>";
+    let opened = file("a.html", page);
+    assert!(has(&opened, "4111 1111"));
+    let plain = "<html><style>i::before{content:'Card 7: '}</style><p><i>4111 1111</i></html>";
+    shows("a.html", plain);
+    let picture = String::from_utf8(base64(b"<svg><text>4111 1111</text></svg>")).expect("base64");
+    shows(
+        "a.html",
+        &format!(
+            "<html><style>p{{background:url('data:image/svg+xml;base64,{picture}')}}</style><p>x</html>"
+        ),
+    );
+}
+
+#[test]
+fn a_message_as_apple_mail_keeps_it_is_a_message() {
+    let message =
+        "From: a@b.example\nTo: c@d.example\nSubject: s\nContent-Transfer-Encoding: base64\n\nNDExMSAxMTEx\n";
+    let kept = format!("{:<10}\n{message}<?xml version=\"1.0\"?><plist>Amber</plist>\n", message.len());
+    let opened = file("1.emlx", &kept);
+    assert!(has(&opened, "4111 1111") && has(&opened, "Amber"), "{:?}", opened.segments);
+    assert!(opened.ambiguous.is_empty() && opened.unscannable.is_empty());
+    assert!(opened.parts.iter().any(|part| part.kind == FileKind::Eml));
+}
+
+#[test]
 fn files_in_calendars_and_cards_are_opened() {
     let data = String::from_utf8(base64(b"a,b\nZEPHYR,1\n")).expect("base64");
     for text in [

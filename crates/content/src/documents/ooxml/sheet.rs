@@ -560,7 +560,7 @@ pub(in crate::documents) fn header_text(codes: &str) -> String {
         match rest.next() {
             Some('&') => text.push('&'),
             // A font: `&"Arial,Bold"`.
-            Some('"') => while rest.next_if(|c| *c != '"').is_some() {},
+            Some('"') => while rest.next().is_some_and(|c| c != '"') {},
             Some(_) => text.push(' '),
             None => {}
         }

@@ -4,11 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::ole::{Fields, u16_at, u32_at, wide};
+use super::ooxml::header_text;
 use super::place::push_cell;
 use super::shared_strings::SharedStrings;
 use super::{Output, encrypted, rtf, shape};
 use crate::{Kind, Reason};
 
+mod formula;
 pub(super) mod number;
 pub(super) mod pivot;
 mod strings;
@@ -36,14 +38,18 @@ pub(super) mod id {
     pub(in crate::documents) const LABELSST: u16 = 0xfd;
     pub(in crate::documents) const TXO: u16 = 0x1b6;
     pub(in crate::documents) const HLINK: u16 = 0x1b8;
+    pub(in crate::documents) const CONDITION: u16 = 0x1b1;
     pub(in crate::documents) const DVAL_ENTRY: u16 = 0x1be;
     pub(in crate::documents) const NUMBER: u16 = 0x203;
     pub(in crate::documents) const LABEL: u16 = 0x204;
     pub(in crate::documents) const STRING: u16 = 0x207;
     pub(in crate::documents) const ROW: u16 = 0x208;
+    pub(in crate::documents) const ARRAY: u16 = 0x221;
     pub(in crate::documents) const RK: u16 = 0x27e;
     pub(in crate::documents) const FORMAT: u16 = 0x41e;
+    pub(in crate::documents) const SHARED_FORMULA: u16 = 0x4bc;
     pub(in crate::documents) const BOF: u16 = 0x809;
+    pub(in crate::documents) const NEWER_CONDITION: u16 = 0x87a;
     pub(in crate::documents) const SERIES_TEXT: u16 = 0x100d;
 }
 
@@ -263,7 +269,16 @@ impl Book<'_, '_> {
                 None => Ok(()),
             },
             id::MULRK => self.many(row, column, data.get(4..).unwrap_or_default()),
-            _ => self.formula(row, column, style, fields),
+            _ => {
+                // Behind its value, flags and the length of the tokens ([MS-XLS] 2.4.127).
+                let said = formula::strings(data.get(22..).unwrap_or_default(), self.wide, self.page);
+                self.formula(row, column, style, fields)?;
+                if said.is_empty() {
+                    return Ok(());
+                }
+                self.place(row, column);
+                self.out.text(&self.place, Kind::Hidden, said)
+            }
         }
     }
 
@@ -329,8 +344,8 @@ impl Book<'_, '_> {
         let data = segments[0];
         let length = if self.wide { 2 } else { 1 };
         let (what, kind, text) = match kind {
-            id::HEADER => ("header", Kind::Text, self.string(data, length)),
-            id::FOOTER => ("footer", Kind::Text, self.string(data, length)),
+            id::HEADER => ("header", Kind::Text, header_text(&self.string(data, length))),
+            id::FOOTER => ("footer", Kind::Text, header_text(&self.string(data, length))),
             id::NOTE if self.wide => {
                 ("comment author", Kind::Attribute, self.string(data.get(8..).unwrap_or_default(), 2))
             }
@@ -340,6 +355,14 @@ impl Book<'_, '_> {
             id::HLINK => ("link", Kind::Link, link(data)),
             id::DVAL_ENTRY => ("input help", Kind::Attribute, self.validation(data)),
             id::LABEL_NAME => ("defined name", Kind::Attribute, self.defined_name(data)),
+            id::ARRAY | id::SHARED_FORMULA => (
+                "formula",
+                Kind::Hidden,
+                formula::strings(data.get(8..).unwrap_or_default(), self.wide, self.page),
+            ),
+            id::CONDITION | id::NEWER_CONDITION => {
+                ("condition", Kind::Hidden, formula::strings(data, self.wide, self.page))
+            }
             _ => return Ok(()),
         };
         let place = format!("{}{} {what}", self.prefix, self.sheet.name);
@@ -349,19 +372,27 @@ impl Book<'_, '_> {
     fn defined_name(&self, data: &[u8]) -> String {
         let length = usize::from(data.get(3).copied().unwrap_or(0));
         let rest = data.get(14..).unwrap_or_default();
-        match (self.wide, rest.first()) {
-            (true, Some(1)) => wide(rest.get(1..1 + 2 * length).unwrap_or_default()),
-            (true, Some(_)) => self.narrow(rest.get(1..1 + length).unwrap_or_default()),
-            (false, _) => self.narrow(rest.get(..length).unwrap_or_default()),
-            (true, None) => String::new(),
-        }
+        let (name, end) = match (self.wide, rest.first()) {
+            (true, Some(1)) => (wide(rest.get(1..1 + 2 * length).unwrap_or_default()), 1 + 2 * length),
+            (true, Some(_)) => {
+                let name = rest.get(1..1 + length).unwrap_or_default();
+                (encoding_rs::mem::decode_latin1(name).into_owned(), 1 + length)
+            }
+            (false, _) => (self.narrow(rest.get(..length).unwrap_or_default()), length),
+            (true, None) => return String::new(),
+        };
+        // What it stands for.
+        let said = formula::strings(rest.get(end..).unwrap_or_default(), self.wide, self.page);
+        if said.is_empty() { name } else { format!("{name}\n{said}") }
     }
 
     fn validation(&self, data: &[u8]) -> String {
         let segments = [data.get(4..).unwrap_or_default()];
         let mut from = Joined::new(&segments, self.page);
         let texts: Vec<String> = (0..4).map_while(|_| from.rich(2)).collect();
-        texts.join("\n")
+        // Behind them stand the choices of a list, or a condition.
+        let said = formula::strings(data.get(4..).unwrap_or_default(), self.wide, self.page);
+        if said.is_empty() { texts.join("\n") } else { format!("{}\n{said}", texts.join("\n")) }
     }
 
     /// A string with its length before it, as this version of the format has them.
