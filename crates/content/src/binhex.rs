@@ -1,8 +1,5 @@
 //! BinHex 4.0 (RFC 1741): how the Macintosh puts a file with its two forks into text.
 
-/// Octets of one file that are read: a run of octets is packed in three, so few can stand for many.
-const MOST: usize = 64 << 20;
-
 /// The letters for 0 to 63.
 const LETTERS: &[u8; 64] = b"!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr";
 
@@ -16,10 +13,12 @@ pub(crate) struct File {
     pub(crate) cut: bool,
 }
 
-/// The first file that stands between two colons; none where its head is none. Checksums are not looked at.
-pub(crate) fn decode(text: &[u8]) -> Option<File> {
+/// The first file that stands between two colons; none where its head is none. Checksums are not looked at. A few letters can stand for
+/// many octets: `left` tells how many there may be, and how many then may still be.
+pub(crate) fn decode(text: &[u8], left: &mut usize) -> Option<File> {
     let start = memchr::memchr(b':', text)? + 1;
-    let (octets, cut) = unpacked(&text[start..]);
+    let (octets, cut) = unpacked(&text[start..], *left);
+    *left -= octets.len();
     let (length, rest) = octets.split_first()?;
     let name = rest.get(..usize::from(*length)).filter(|name| (1..=63).contains(&name.len()))?;
     // A zero, type, creator, flags, the lengths of both forks, a checksum.
@@ -34,12 +33,12 @@ pub(crate) fn decode(text: &[u8]) -> Option<File> {
 }
 
 /// Six bits a letter, and runs undone: 0x90 and a count stand for the octet before, so often; 0x90 and 0 for itself.
-fn unpacked(text: &[u8]) -> (Vec<u8>, bool) {
+fn unpacked(text: &[u8], most: usize) -> (Vec<u8>, bool) {
     let mut table = [u8::MAX; 256];
     for (value, letter) in LETTERS.iter().enumerate() {
         table[usize::from(*letter)] = value as u8;
     }
-    let mut out: Vec<u8> = Vec::with_capacity(text.len() / 4 * 3);
+    let mut out: Vec<u8> = Vec::with_capacity((text.len() / 4 * 3).min(most));
     let (mut bits, mut count, mut run) = (0_u32, 0, false);
     for letter in text {
         let value = match table[usize::from(*letter)] {
@@ -67,8 +66,8 @@ fn unpacked(text: &[u8]) -> (Vec<u8>, bool) {
                 run = false;
             }
         }
-        if out.len() > MOST {
-            out.truncate(MOST);
+        if out.len() > most {
+            out.truncate(most);
             return (out, true);
         }
     }
@@ -84,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_file_of_the_macintosh_is_decoded() {
-        let file = decode(SAMPLE.as_bytes()).expect("a file");
+        let file = decode(SAMPLE.as_bytes(), &mut (1 << 20)).expect("a file");
         assert_eq!(file.name, b"amber.txt");
         let expected = [b"4111 1111\n".repeat(20), b" ".repeat(30), vec![0x90, b'\n']].concat();
         assert_eq!((file.data, file.resources, file.cut), (expected, b"Amber fork".to_vec(), false));
@@ -93,16 +92,16 @@ mod tests {
     #[test]
     fn any_text_does_no_harm_and_runs_have_a_bound() {
         for text in ["", ":", "::", ":!:", ":rrrrrrrrrrrrrrrrrrrr", ": :", "x"] {
-            assert_eq!(decode(text.as_bytes()), None, "{text}");
+            assert_eq!(decode(text.as_bytes(), &mut (1 << 20)), None, "{text}");
         }
         for end in 0..SAMPLE.len() {
-            let _ = decode(&SAMPLE.as_bytes()[..end]);
+            let _ = decode(&SAMPLE.as_bytes()[..end], &mut (1 << 20));
         }
         // 0x90 0xff, again and again.
-        let runs = [0x90, 0xff].repeat(3 << 18);
+        let runs = [0x90, 0xff].repeat(3 << 12);
         let quads = runs.chunks_exact(3).map(|three| u32::from_be_bytes([0, three[0], three[1], three[2]]));
         let letters = quads.flat_map(|quad| [18, 12, 6, 0].map(|at| LETTERS[(quad >> at & 63) as usize]));
-        let (octets, cut) = unpacked(&letters.collect::<Vec<_>>());
-        assert!(cut && octets.len() == MOST);
+        let (octets, cut) = unpacked(&letters.collect::<Vec<_>>(), 1 << 20);
+        assert!(cut && octets.len() == 1 << 20);
     }
 }

@@ -5,6 +5,8 @@ use super::task::{Octets, Place, Task, What};
 use crate::{Reason, Role, View};
 use crate::{binhex, transfer};
 
+/// Octets that the files of BinHex in one text may unpack to.
+const MOST_UNPACKED: usize = 64 << 20;
 /// Files in one text; that there are more is a finding.
 const MOST_FILES: usize = 64;
 
@@ -79,9 +81,13 @@ impl Found {
     /// Files of the Macintosh after the line that says so. No octet is decoded for two of them.
     fn binhex(&mut self, text: &[u8]) {
         const SAYS: &[u8] = b"(This file must be converted with BinHex";
+        let mut left = MOST_UNPACKED;
         for at in starts(text, SAYS) {
             let body = &text[at + SAYS.len()..];
-            let Some(read) = binhex::decode(until(body, SAYS)) else { continue };
+            let Some(read) = binhex::decode(until(body, SAYS), &mut left) else {
+                self.too_big |= left == 0;
+                continue;
+            };
             self.too_big |= read.cut;
             self.file(&read.name, || read.data);
             self.file(&read.name, || read.resources);
