@@ -5,6 +5,7 @@
 
 mod header;
 mod numbering;
+mod pages;
 mod paragraphs;
 mod runs;
 mod story;

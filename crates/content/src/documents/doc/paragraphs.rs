@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 
 use super::header::Header;
+use super::pages::{Pages, may_say};
 use super::styles::StyleSheet;
-use crate::documents::ole::{u16_at, u32_at};
+use crate::documents::ole::u16_at;
 
-/// Octets of a page of properties.
-pub(super) const PAGE: usize = 512;
 /// Styles that rest upon one another.
 const DEEPEST: usize = 32;
 
@@ -106,9 +105,7 @@ fn size(code: u16, operand: &[u8]) -> Option<usize> {
 
 /// Finds what is told of the paragraph that ends at an octet of the text.
 pub(super) struct Paragraphs<'a> {
-    main: &'a [u8],
-    /// Where pages of properties begin to count, and which pages they are.
-    pages: &'a [u8],
+    pages: Pages<'a>,
     styles: HashMap<u16, Membership>,
     sheet: StyleSheet<'a>,
     /// What pieces change.
@@ -128,17 +125,14 @@ impl<'a> Paragraphs<'a> {
             told.apply(modifiers);
             told
         });
-        let pages = header.part(table, header.paragraphs);
-        Self { main, pages, styles: HashMap::new(), sheet, changes: changes.collect() }
+        // With what an entry says of the height of the paragraph.
+        let pages = Pages::new(main, header.part(table, header.paragraphs), 13);
+        Self { pages, styles: HashMap::new(), sheet, changes: changes.collect() }
     }
 
     /// Whether one, or a row of a table, may run from right to left: cheap, and wrong at most where there is nothing of the kind.
     pub(super) fn may_turn(main: &[u8], sheet: &StyleSheet<'_>, shared: &[&[u8]]) -> bool {
-        [RIGHTWARD, ROW_RIGHTWARD, ROW_RIGHTWARD_ALSO].iter().any(|code| {
-            let code = code.to_le_bytes();
-            let in_octets = |octets: &[u8]| memchr::memmem::find(octets, &code).is_some();
-            in_octets(main) || sheet.holds(&code) || shared.iter().any(|octets| in_octets(octets))
-        })
+        [RIGHTWARD, ROW_RIGHTWARD, ROW_RIGHTWARD_ALSO].iter().any(|code| may_say(*code, main, sheet, shared))
     }
 
     /// Of the paragraph that ends with the octet at `at`, in a piece with the modifiers `changed`.
@@ -159,14 +153,7 @@ impl<'a> Paragraphs<'a> {
 
     /// The end, the style and the modifiers that the page for the place has.
     fn stored(&self, at: usize) -> Option<(usize, u16, &'a [u8])> {
-        let count = self.pages.len().checked_sub(4)? / 8;
-        let index = holding(self.pages, count, at)?;
-        let number = u32_at(self.pages, 4 * (count + 1) + 4 * index)? & 0x3f_ffff;
-        let start = (number as usize).checked_mul(PAGE)?;
-        let page = self.main.get(start..start.checked_add(PAGE)?)?;
-        let runs = usize::from(page[PAGE - 1]);
-        let run = holding(page, runs, at)?;
-        let place = 2 * usize::from(*page.get(4 * (runs + 1) + 13 * run)?);
+        let (end, place, page) = self.pages.entry(at)?;
         if place == 0 {
             return None;
         }
@@ -174,8 +161,7 @@ impl<'a> Paragraphs<'a> {
             0 => (place + 2, 2 * usize::from(*page.get(place + 1)?)),
             words => (place + 1, 2 * usize::from(words) - 1),
         };
-        let properties = page.get(from..PAGE.min(from + length))?;
-        let end = u32_at(page, 4 * (run + 1))? as usize;
+        let properties = page.get(from..page.len().min(from + length))?;
         Some((end, u16_at(properties, 0)?, &properties[2..]))
     }
 
@@ -206,20 +192,6 @@ impl<'a> Paragraphs<'a> {
     }
 }
 
-/// Which of `count` ranges, whose borders stand in front of `octets` in order, holds a place.
-pub(super) fn holding(octets: &[u8], count: usize, at: usize) -> Option<usize> {
-    let border = |index: usize| u32_at(octets, 4 * index).map(|place| place as usize);
-    let (mut low, mut high) = (0, count);
-    while low < high {
-        let middle = usize::midpoint(low, high);
-        match border(middle + 1)? <= at {
-            true => low = middle + 1,
-            false => high = middle,
-        }
-    }
-    (low < count && border(low)? <= at).then_some(low)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,12 +209,5 @@ mod tests {
     #[test]
     fn a_list_below_zero_is_a_list_and_2047_is_none() {
         assert_eq!([5, 0xfffb, 0x7ff, 0xf801, 0].map(list), [5, 5, 0, 0, 0]);
-    }
-
-    #[test]
-    fn the_range_that_holds_a_place_is_found_and_no_other() {
-        let borders: Vec<u8> = [10_u32, 20, 30].iter().flat_map(|border| border.to_le_bytes()).collect();
-        let found = [9, 10, 19, 20, 29, 30].map(|at| holding(&borders, 2, at));
-        assert_eq!(found, [None, Some(0), Some(0), Some(1), Some(1), None]);
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::header::Header;
-use super::paragraphs::{PAGE, each, holding};
+use super::pages::{Pages, may_say};
+use super::paragraphs::each;
 use super::styles::StyleSheet;
-use crate::documents::ole::{u16_at, u32_at};
+use crate::documents::ole::u16_at;
 
 /// sprmCFBiDi
 const RIGHTWARD: u16 = 0x085a;
@@ -36,9 +37,7 @@ impl Told {
 
 /// Finds the direction of the runs of the text.
 pub(super) struct Runs<'a> {
-    main: &'a [u8],
-    /// Where pages of properties begin to count, and which pages they are.
-    pages: &'a [u8],
+    pages: Pages<'a>,
     sheet: StyleSheet<'a>,
     styles: HashMap<u16, Option<bool>>,
     /// What pieces change.
@@ -54,9 +53,7 @@ impl<'a> Runs<'a> {
         sheet: &StyleSheet<'a>,
         shared: &[&[u8]],
     ) -> Option<Self> {
-        let code = RIGHTWARD.to_le_bytes();
-        let in_octets = |octets: &[u8]| memchr::memmem::find(octets, &code).is_some();
-        if !in_octets(main) && !sheet.holds(&code) && !shared.iter().any(|octets| in_octets(octets)) {
+        if !may_say(RIGHTWARD, main, sheet, shared) {
             return None;
         }
         let changes = shared.iter().map(|modifiers| {
@@ -65,8 +62,7 @@ impl<'a> Runs<'a> {
             told
         });
         Some(Self {
-            main,
-            pages: header.part(table, header.runs),
+            pages: Pages::new(main, header.part(table, header.runs), 1),
             sheet: sheet.clone(),
             styles: HashMap::new(),
             changes: changes.collect(),
@@ -93,17 +89,9 @@ impl<'a> Runs<'a> {
 
     /// The end of a run, and the modifiers that the page for the place has.
     fn stored(&self, at: usize) -> Option<(usize, &'a [u8])> {
-        let count = self.pages.len().checked_sub(4)? / 8;
-        let index = holding(self.pages, count, at)?;
-        let number = u32_at(self.pages, 4 * (count + 1) + 4 * index)? & 0x3f_ffff;
-        let start = (number as usize).checked_mul(PAGE)?;
-        let page = self.main.get(start..start.checked_add(PAGE)?)?;
-        let runs = usize::from(page[PAGE - 1]);
-        let run = holding(page, runs, at)?;
-        let end = u32_at(page, 4 * (run + 1))? as usize;
-        let place = 2 * usize::from(*page.get(4 * (runs + 1) + run)?);
+        let (end, place, page) = self.pages.entry(at)?;
         let length = if place == 0 { 0 } else { usize::from(*page.get(place)?) };
-        Some((end, page.get(place + 1..PAGE.min(place + 1 + length)).unwrap_or_default()))
+        Some((end, page.get(place + 1..page.len().min(place + 1 + length)).unwrap_or_default()))
     }
 
     fn of_style(&mut self, style: u16, deep: usize) -> Option<bool> {
