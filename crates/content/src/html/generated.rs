@@ -50,15 +50,8 @@ impl Generated {
         let lower = page.to_ascii_lowercase();
         memchr::memmem::find(lower.as_bytes(), b":before")
             .or_else(|| memchr::memmem::find(lower.as_bytes(), b":after"))?;
-        let (mut all, mut at) = (Self::default(), 0);
-        while let Some(start) =
-            memchr::memmem::find(&lower.as_bytes()[at..], b"<style").map(|found| at + found)
-        {
-            let end = memchr::memmem::find(&lower.as_bytes()[start..], b"</style")
-                .map_or(page.len(), |end| start + end);
-            all.rules(page[start..end].split_once('>').map_or("", |(_, rules)| rules));
-            at = end;
-        }
+        let mut all = Self::default();
+        super::style::sheets(&lower).for_each(|at| all.rules(&page[at]));
         (!all.before.is_empty() || !all.after.is_empty()).then_some(all)
     }
 

@@ -2,6 +2,7 @@
 //! whom they mean.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use html5gum::{SpanBound, StartTag};
 
@@ -152,13 +153,7 @@ impl Sheet {
             return sheet;
         }
         let lower = page.to_ascii_lowercase();
-        let mut rest = lower.as_str();
-        while let Some(at) = memchr::memmem::find(rest.as_bytes(), b"<style") {
-            rest = &rest[at + 6..];
-            let end = memchr::memmem::find(rest.as_bytes(), b"</style").unwrap_or(rest.len());
-            sheet.rules(rest[..end].split_once('>').map_or("", |(_, rules)| rules));
-            rest = &rest[end..];
-        }
+        sheets(&lower).for_each(|at| sheet.rules(&lower[at]));
         sheet
     }
 
@@ -327,6 +322,19 @@ pub(super) fn has_sheets(page: &str) -> bool {
         page.as_bytes().get(at + 1..at + 6).is_some_and(|name| name.eq_ignore_ascii_case(b"style"))
     };
     memchr::memchr_iter(b'<', page.as_bytes()).any(begins)
+}
+
+/// Where the rules of each style sheet stand in a page, which is given in small letters.
+pub(super) fn sheets(lower: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let start = from + memchr::memmem::find(&lower.as_bytes()[from..], b"<style")?;
+        let end = memchr::memmem::find(&lower.as_bytes()[start..], b"</style")
+            .map_or(lower.len(), |end| start + end);
+        from = end;
+        let tag = memchr::memchr(b'>', &lower.as_bytes()[start..end]);
+        Some(tag.map_or(end, |tag| start + tag + 1)..end)
+    })
 }
 
 pub(super) fn without_comments(rules: &str) -> String {
