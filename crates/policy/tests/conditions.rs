@@ -103,6 +103,28 @@ fn counting_stops_at_so_many_different_values_and_says_so_but_never_before_nothi
     assert_eq!(numbers_told(tiers, 4, &ten), Some((9, false)));
 }
 
+/// The body alone counts, and all of it: the subject's values are left out, but are nobody's.
+#[test]
+fn where_counting_stops_in_a_component_that_does_not_count_the_count_is_whole() {
+    let told = |rule: &str| {
+        let policy = format!("id = 1\nname = \"P\"\nmode = \"on\"\n[[rule]]\nname = \"r\"\n{rule}\n");
+        let set = set(&[
+            ("identifiers/num.toml", "name = \"n\"\n[wide]\npatterns = ['\\d{6}']\n"),
+            ("settings.toml", "count_limit = 1\n"),
+            ("p.toml", &policy),
+        ]);
+        let found = raw("Subject: 111111 222222 red\r\n\r\n333333 blue").inspect(&set).violations;
+        (found[0].match_count, found[0].count_is_complete)
+    };
+    assert_eq!(told("identifier = \"num\""), (2, false));
+    let except = "[[exception]]\ncovers = \"component\"\nall = [{ keywords = \"red\" }]";
+    assert_eq!(told(&format!("identifier = \"num\"\n{except}")), (1, true));
+    let both = "per = \"component\"\nall = [{ identifier = \"num\" }, { keywords = \"blue\" }]";
+    assert_eq!(told(both), (2, true), "a number and a word");
+    let aside = "all = [{ identifier = \"num\", counts = false }, { keywords = \"blue\" }]";
+    assert_eq!(told(aside), (1, true), "the word");
+}
+
 /// Excluded values take no room from others.
 #[test]
 fn values_that_do_not_count_hide_none_that_do() {

@@ -82,8 +82,10 @@ pub(super) struct Answers<'a> {
     pub(super) unscannable: &'a [Unscannable],
     direction: Direction,
     known: HashMap<u32, Answer>,
-    /// Questions about content of which not everything was counted.
+    /// Questions about content whose counting broke off.
     stopped: HashSet<u32>,
+    /// Components in which a question about content counted only as much as changes a verdict.
+    full: HashMap<u32, HashSet<Scope>>,
     /// The texts in which counting stopped where more might have changed the verdict, and why.
     cut: Vec<(u32, Reason)>,
     /// Findings that answer no question any more.
@@ -110,14 +112,15 @@ impl<'a> Answers<'a> {
             direction,
             known: HashMap::new(),
             stopped: HashSet::new(),
+            full: HashMap::new(),
             cut: Vec::new(),
             left_out: HashSet::new(),
             likenesses: Vec::new(),
         }
     }
 
-    /// Whether an answer counts all that there is.
-    pub(super) fn is_complete(&self, atom: u32) -> bool {
+    /// Whether there is nothing to count that an answer does not know of.
+    pub(super) fn went_to_the_end(&self, atom: u32) -> bool {
         let cut = self.gathered.late.is_some() || !self.gathered.overflowing.is_empty();
         match &self.set.engine.atoms[atom as usize].test {
             Test::Content(_) => !cut && !self.stopped.contains(&atom),
@@ -128,6 +131,11 @@ impl<'a> Answers<'a> {
             Test::Encrypted | Test::Unscannable(_) | Test::Ambiguous(_) => self.gathered.late.is_none(),
             _ => true,
         }
+    }
+
+    /// The components in which an answer counts only as much as changes a verdict.
+    pub(super) fn full(&self, atom: u32) -> impl Iterator<Item = Scope> {
+        self.full.get(&atom).into_iter().flatten().copied()
     }
 
     /// The texts in which counting stopped before its end though more might have changed the verdict, and why.

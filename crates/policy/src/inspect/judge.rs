@@ -16,7 +16,7 @@ use crate::verdict::{Mode, RuleHit, Severity, Violation};
 pub(super) struct Held {
     pub(super) rule: u32,
     pub(super) count: u64,
-    /// Its conditions that held and count.
+    /// Its conditions that held.
     pub(super) leaves: Vec<Leaf>,
     /// The components that do not count; or, for a rule that holds in single components, those that do.
     pub(super) except: HashSet<Scope>,
@@ -135,8 +135,18 @@ impl<'j, 'a> Judge<'j, 'a> {
             name: rule.name.clone(),
             severity: severity(rule, held.count),
             count: held.count,
-            count_is_complete: rule.tree.leaves().iter().all(|leaf| self.answers.is_complete(leaf.atom)),
+            count_is_complete: rule.tree.leaves().iter().all(|leaf| self.answers.went_to_the_end(leaf.atom))
+                && !held.leaves.iter().any(|leaf| self.is_cut_short(leaf, held)),
         }
+    }
+
+    /// Whether a condition left values out in a component whose matches the rule counts.
+    fn is_cut_short(&self, leaf: &Leaf, held: &Held) -> bool {
+        let counts = |scope: Scope| match &held.only {
+            Some(only) => only.contains(&scope),
+            None => !held.except.contains(&scope),
+        };
+        leaf.counts && self.answers.full(leaf.atom).any(counts)
     }
 
     /// The rule, if it holds and no exception takes it away.

@@ -1,7 +1,7 @@
 //! Counts matches by value, each component and each rendering of it by itself: equal values to the end, different ones up to a
 //! bound above which no verdict can change.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use content::View;
 
@@ -27,8 +27,10 @@ pub(super) struct Tally {
     places: Vec<Place>,
     /// The last place, with its number.
     last: Option<(Key, usize)>,
-    /// Some values were not counted.
+    /// Anything may be missing.
     pub(super) stopped: bool,
+    /// Components in which further values were left out, above what changes a verdict.
+    pub(super) full: HashSet<Scope>,
     /// The text in which there were more than can be told apart.
     pub(super) over: Option<u32>,
 }
@@ -52,6 +54,7 @@ impl Tally {
             places: Vec::new(),
             last: None,
             stopped: false,
+            full: HashSet::new(),
             over: None,
         }
     }
@@ -68,7 +71,7 @@ impl Tally {
                 return;
             }
         } else if place.first.len() >= self.different {
-            self.stopped = true;
+            self.full.insert(scope);
             return;
         }
         let Some(value) = known.or_else(|| self.new_value(value, &found)) else { return };

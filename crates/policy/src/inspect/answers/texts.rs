@@ -49,6 +49,9 @@ impl Answers<'_> {
         if tally.stopped {
             self.stopped.insert(atom);
         }
+        if !tally.full.is_empty() {
+            self.full.insert(atom, std::mem::take(&mut tally.full));
+        }
         self.told(tally)
     }
 
