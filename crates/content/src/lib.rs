@@ -8,6 +8,7 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Instant;
 
+mod across;
 mod binhex;
 mod charset;
 mod detect;

@@ -10,6 +10,7 @@ use crate::{
     Text, Unscannable, View, Written,
 };
 
+mod cells;
 #[cfg(test)]
 mod effort;
 mod embedded;

@@ -937,3 +937,33 @@ fn what_a_document_turns_round_is_read_as_it_is_shown_too() {
     assert_eq!(texts[0].view.map(|view| view.group), texts[1].view.map(|view| view.group));
     assert_eq!(opened.ambiguous.len(), 1);
 }
+
+// ---- numbers over several cells
+
+/// Places and texts that hold several groups of digits on one line.
+fn numbers_over_cells(name: &str) -> Vec<(String, String)> {
+    let digits =
+        |text: &str| text.len() > 8 && text.bytes().all(|octet| octet == b' ' || octet.is_ascii_digit());
+    let shown = texts(name).into_iter().filter(|(_, kind, text)| *kind == Kind::Text && digits(text));
+    shown.map(|(place, _, text)| (place, text)).collect()
+}
+
+/// A list of two cards, and a table of years in which one row has the right check digit by chance.
+#[test]
+fn a_card_over_several_cells_is_read_as_one_and_a_table_of_numbers_as_it_is() {
+    let pair = |place: &str, text: &str| (place.to_owned(), text.to_owned());
+    for name in ["cells.docx", "cells-by-libreoffice.odt"] {
+        let cards = [pair("", "4012 8888 8888 1881"), pair("", "5555 5555 5555 4444")];
+        assert_eq!(numbers_over_cells(name), cards, "{name}");
+    }
+    let cards = [pair("slide 1", "4012 8888 8888 1881"), pair("slide 1", "5555 5555 5555 4444")];
+    assert_eq!(numbers_over_cells("cells.pptx"), cards);
+    for name in ["cells.xlsx", "cells-by-libreoffice.ods", "cells-by-libreoffice.xls"] {
+        let cards = [
+            pair("Cards!C2:F2", "4012 8888 8888 1881"),
+            pair("Cards!C3:F3", "5555 5555 5555 4444"),
+            pair("Boxes!B3:T3", "4012888888881881"),
+        ];
+        assert_eq!(numbers_over_cells(name), cards, "{name}");
+    }
+}

@@ -53,6 +53,7 @@ pub(crate) use cpio::is_archive as is_cpio;
 pub(crate) use flat::is_one as is_flat;
 pub(crate) use iwa::is_one as is_iwa;
 pub(crate) use output::{Output, Sink};
+pub(crate) use place::push_cell;
 pub(crate) use tar::is_archive as is_tape;
 pub(crate) use xml::reference as xml_reference;
 

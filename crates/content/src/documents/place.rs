@@ -1,7 +1,7 @@
 //! Names of places in documents.
 
 /// Appends `B7` for column 2 and row 7, both counted from 1.
-pub(super) fn push_cell(to: &mut String, column: u32, row: u32) {
+pub(crate) fn push_cell(to: &mut String, column: u32, row: u32) {
     let mut letters = [0_u8; 8];
     let (mut left, mut count) = (column, 0);
     while left > 0 && count < letters.len() {

@@ -1,5 +1,6 @@
 //! Leaves: transfer encodings undone, types told by the octets, each handed to its reader.
 
+use super::cells::{self, Sheet};
 use super::entity::Meaning;
 use super::flowed::Labels;
 use super::task::{Octets, Place, Task};
@@ -351,12 +352,19 @@ impl<'m> Walk<'m, '_> {
         }
         let mut tasks = Vec::new();
         let mut shown = None;
+        let mut sheet = Sheet::default();
         self.opened.segments.reserve(answer.items.len());
         for item in answer.items {
             match item {
                 DocumentItem::Text { place: spot, kind, text, rows } => {
                     if !self.spend(text.len() + rows.len() * ROW_COST as usize, id, &place.path) {
                         break;
+                    }
+                    let mut numbers = Vec::new();
+                    if kind == Kind::Text {
+                        let ended = sheet.text(&spot, &text);
+                        self.across(id, place, Component::Attachment, place.view, ended);
+                        numbers = cells::in_rows(&spot, &text, &rows);
                     }
                     let view = self.view_of_stored(kind, &spot, shown, place.view);
                     match kind {
@@ -370,6 +378,7 @@ impl<'m> Walk<'m, '_> {
                     if let Some(segment) = self.opened.segments.get_mut(first).filter(|_| !rows.is_empty()) {
                         segment.rows = rows;
                     }
+                    self.across(id, place, Component::Attachment, view, numbers);
                 }
                 DocumentItem::File { name, encrypted: true, .. } => {
                     self.segment(id, "", Component::Attachment, Kind::FileName, None, name);
@@ -384,6 +393,7 @@ impl<'m> Walk<'m, '_> {
                 }
             }
         }
+        self.across(id, place, Component::Attachment, place.view, sheet.end());
         self.todo.extend(tasks.into_iter().rev());
     }
 

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::Walk;
 use super::flowed::Labels;
 use super::task::{Octets, Place, Task, What};
+use super::{Walk, cells};
 use crate::documents::is_flat;
 use crate::rows::ROW_COST;
 use crate::{
@@ -73,7 +73,10 @@ impl<'m> Walk<'m, '_> {
         let joined = labels.joined(&texts[0]);
         let shown = self.notation(id, &texts[0], place);
         texts.extend(joined.into_iter().chain(shown).map(Cow::Owned));
+        let kind = self.opened.parts.get(id as usize).map(|part| part.kind);
+        let numbers = if kind == Some(FileKind::Csv) { cells::in_lines(&texts[0]) } else { Vec::new() };
         let views = self.views(mark, texts.len());
+        let numbers_view = views.first().copied().flatten();
         for (text, view) in texts.into_iter().zip(views) {
             // What is borrowed costs no memory here, but readings of readings would cost whoever inspects them.
             let borrowed = matches!(text, Cow::Borrowed(_));
@@ -85,6 +88,7 @@ impl<'m> Walk<'m, '_> {
                 return;
             }
         }
+        self.across(id, place, component, numbers_view, numbers);
     }
 
     /// The text as a program shows it that knows its notation; files that are written in it are opened.
@@ -163,6 +167,7 @@ impl<'m> Walk<'m, '_> {
             let renderings = self.views(view, 1 + joined.len());
             let (quoted, rows) = (std::mem::take(&mut page.quoted), std::mem::take(&mut page.rows));
             let affordable = self.spend(rows.len() * ROW_COST as usize, id, &place.path);
+            let numbers = cells::in_rows("", &page.shown, &rows);
             for (kind, text) in page.into_texts() {
                 let view = if kind == Kind::Text { renderings[0] } else { view };
                 let at = self.opened.segments.len();
@@ -174,6 +179,7 @@ impl<'m> Walk<'m, '_> {
                     segment.rows = if affordable { rows.clone() } else { Vec::new() };
                 }
             }
+            self.across(id, place, component, renderings[0], numbers);
             for (text, view) in joined.into_iter().zip(renderings.into_iter().skip(1)) {
                 self.segment(id, "", component, Kind::Text, view, text);
             }

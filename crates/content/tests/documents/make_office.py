@@ -15,6 +15,7 @@ def make():
     slides()
     odf()
     book()
+    cells()
     converted()
 
 
@@ -253,12 +254,45 @@ def book():
     epub.write_epub(OUT / "book.epub", made)
 
 
+def cells():
+    """Cards of which each group stands in a cell of its own, and a table of numbers of which one has the right check digit by chance."""
+    import docx, openpyxl, pptx
+    cards = [["No", "Name", "a", "b", "c", "d"], [1, "Ann", 4012, 8888, 8888, 1881], [2, "Bea", 5555, 5555, 5555, 4444]]
+    numbers = [["Year", "North", "East", "South", "West"], [2024, 4012, 8888, 8888, 1881], [2025, 4013, 8888, 8888, 1881]]
+    document = docx.Document()
+    for rows in cards, numbers:
+        document.add_paragraph("A table")
+        table = document.add_table(rows=len(rows), cols=len(rows[0]))
+        for row, values in zip(table.rows, rows):
+            for cell, value in zip(row.cells, values):
+                cell.text = str(value)
+    document.save(OUT / "cells.docx")
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in ("Cards", cards), ("Numbers", numbers):
+        sheet = book.create_sheet(name)
+        for values in rows:
+            sheet.append(values)
+    boxes = book.create_sheet("Boxes")
+    for column, digit in enumerate("4012888888881881"):
+        boxes.cell(3, 2 + column + column // 4, int(digit))
+    book.save(OUT / "cells.xlsx")
+    show = pptx.Presentation()
+    for rows in cards, numbers:
+        slide = show.slides.add_slide(show.slide_layouts[6])
+        table = slide.shapes.add_table(len(rows), len(rows[0]), 0, 0, 6000000, 2000000).table
+        for row, values in enumerate(rows):
+            for column, value in enumerate(values):
+                table.cell(row, column).text = str(value)
+    show.save(OUT / "cells.pptx")
+
+
 def converted():
     """What LibreOffice makes of the others."""
     for source, targets in {
         "word.docx": ["odt", "dotx:MS Word 2007 XML Template"], "sheet.xlsx": ["ods", "xltx:Calc MS Excel 2007 XML Template"],
         "slides.pptx": ["odp", "ppsx:Impress MS PowerPoint 2007 XML AutoPlay", "potx:Impress MS PowerPoint 2007 XML Template"],
-        "text.odt": ["docx"], "sheet.ods": ["xlsx"],
+        "text.odt": ["docx"], "sheet.ods": ["xlsx"], "cells.docx": ["odt"], "cells.xlsx": ["ods", "xls"],
     }.items():
         for target in targets:
             folder = pathlib.Path(tempfile.mkdtemp())

@@ -170,3 +170,17 @@ fn long_numbers_that_a_list_counts_are_read_and_places_in_a_list_are_none() {
     let opened = file("a.html", page);
     assert!(has(&opened, "4110\tone\n4111\t1111\nin\n4112\tnext\nfirst"), "{:?}", opened.segments);
 }
+
+#[test]
+fn a_card_over_cells_of_a_page_or_of_lines_is_read_as_one() {
+    let cells = |groups: &[&str]| groups.iter().map(|group| format!("<td>{group}</td>")).collect::<String>();
+    let row = cells(&["4012", "8888", "8888", "1881"]);
+    let page = format!("<html><p>Pay with<table><tr>{row}</tr></table></html>");
+    assert_eq!(count_shown(&file("a.html", &page), "4012 8888 8888 1881"), 1);
+    let body = format!("Content-Type: text/html\r\n\r\n{page}");
+    assert_eq!(count_shown(&crate::opened::open(body.as_bytes()), "4012 8888 8888 1881"), 1);
+    assert_eq!(count_shown(&file("a.csv", "a;b;c;d\r\n4012;8888;8888;1881\r\n"), "4012 8888 8888 1881"), 1);
+    let years = format!("<table><tr>{row}</tr><tr>{}</tr></table>", cells(&["4013", "8888", "8888", "1881"]));
+    assert!(!has(&file("a.html", &years), "4012 8888"));
+    assert!(!has(&file("a.txt", "4012,8888,8888,1881"), "4012 8888"), "a text is shown as it is");
+}
