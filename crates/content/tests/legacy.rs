@@ -73,6 +73,23 @@ fn paragraphs_of_word_documents_begin_with_what_their_lists_put_before_them() {
     );
 }
 
+/// Exported by LibreOffice: a field for text, one with choices and a box.
+#[test]
+fn what_fields_of_an_old_form_offer_and_say_is_read() {
+    let octets = sample("form.doc");
+    let form = opened("form.doc", &octets);
+    assert_eq!(
+        at(&form, "form field 1").lines().collect::<Vec<_>>(),
+        ["Default 4111 1111 1111 1111", "Help Borealis", "Status Mistral"]
+    );
+    assert_eq!(
+        at(&form, "form field 2").lines().collect::<Vec<_>>(),
+        ["Help of the choice", "Zephyr", "536-90-4399", "größe"]
+    );
+    assert_eq!(at(&form, "form field 3").trim(), "Help of the box");
+    assert_eq!(named(&form), []);
+}
+
 #[test]
 fn what_a_fast_save_deleted_from_a_word_document_is_read_as_an_earlier_version() {
     const DELETED: u32 = 30;
