@@ -55,7 +55,7 @@ fn shapes(octets: &[u8]) -> &[u8] {
     octets.get(begin..).unwrap_or_default()
 }
 
-/// The texts of a field of a form ([MS-DOC] 2.9.78, FFData): its name, what stands in it at first, help, macros, choices. None where it is no such field.
+/// The texts of a field of a form ([MS-DOC] 2.9.78, FFData): what stands in it at first, help, choices. None where it is no such field.
 fn form_field(octets: &[u8]) -> Option<Vec<String>> {
     let mut fields = Fields(octets);
     if fields.u32()? != u32::MAX {
@@ -70,19 +70,21 @@ fn form_field(octets: &[u8]) -> Option<Vec<String>> {
             let count = usize::from(fields.u16()?);
             Some(wide(fields.take(2 * count)?))
         };
-        let mut closed = |fields: &mut Fields<'_>| {
-            texts.push(text(fields)?);
-            fields.u16()
+        let closed = |fields: &mut Fields<'_>| {
+            let text = text(fields)?;
+            fields.u16().map(|_| text)
         };
-        closed(&mut fields)?;
+        let _name = closed(&mut fields)?;
         match kind {
-            0 => closed(&mut fields)?,
-            _ => fields.u16()?,
-        };
-        // Its format, help, the line below the window, macros on entry and on leaving.
-        for _ in 0..5 {
-            closed(&mut fields)?;
+            0 => texts.push(closed(&mut fields)?),
+            _ => _ = fields.u16()?,
         }
+        let _format = closed(&mut fields)?;
+        // Help, and the line below the window.
+        for _ in 0..2 {
+            texts.push(closed(&mut fields)?);
+        }
+        let _macros = [closed(&mut fields)?, closed(&mut fields)?];
         if kind == 2 {
             // A table of strings with letters of two octets ([MS-DOC] 2.2.4).
             fields.u16().filter(|mark| *mark == 0xffff)?;
@@ -120,7 +122,7 @@ mod tests {
             [closed("in"), closed("out"), vec![0xff, 0xff, 2, 0, 1, 0], text("one"), vec![9], text("größe")]
                 .concat(),
         );
-        let whole = ["name", "", "help", "status", "in", "out", "one", "größe"];
+        let whole = ["help", "status", "one", "größe"];
         assert_eq!(form_field(&field).unwrap(), whole);
         for length in 10..field.len() {
             let texts = form_field(&field[..length]).unwrap();

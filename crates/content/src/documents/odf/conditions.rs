@@ -17,7 +17,8 @@ pub(super) fn of_element(name: &str, attributes: &Attributes<'_>) -> Option<Stri
         "map" | "conditional-text" | "hidden-text" | "hidden-paragraph" | "section" => "condition",
         _ => return None,
     };
-    Some(compared_with(&attributes.get(key)?)).filter(|said| !said.is_empty())
+    let said = compared_with(&attributes.get(key)?);
+    (!said.is_empty()).then(|| said.trim_end().to_owned())
 }
 
 /// Strings between quotes, a doubled one being a quote in them, and long numbers.
@@ -31,7 +32,9 @@ fn compared_with(condition: &str) -> String {
             rest = string(&rest[1..], &mut said);
         } else {
             let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-            said.push_str(if end >= LEAST_DIGITS { &rest[..end] } else { "" });
+            // Not those of a fraction.
+            let is_whole = !condition[..condition.len() - rest.len()].ends_with('.');
+            said.push_str(if is_whole && end >= LEAST_DIGITS { &rest[..end] } else { "" });
             rest = &rest[end..];
         }
         if said.len() > before {
@@ -95,7 +98,7 @@ mod tests {
             ("cell-content()=\"4111 1111\"", "4111 1111\n"),
             ("of:cell-content-is-in-list(\"Amber\";\"a \"\"quoted\"\" word\")", "Amber\na \"quoted\" word\n"),
             ("=4111111111111111", "4111111111111111\n"),
-            ("value()>=0", ""),
+            ("value()<=1.7976931348623157E+308", ""),
             ("is-true-formula([.B1048576]=1234567)", ""),
             ("[.A1]=\"\"", ""),
             ("\"größe", "größe\n"),
