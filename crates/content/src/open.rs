@@ -13,6 +13,7 @@ use crate::{
 #[cfg(test)]
 mod effort;
 mod embedded;
+pub(crate) mod encoded;
 mod entity;
 mod file;
 mod flowed;
