@@ -86,9 +86,12 @@ pub fn html(octets: &[u8]) {
     assert!(page.into_texts().all(|(_, text)| !text.trim().is_empty()));
 }
 
-/// A text in each notation: what it shows is bounded by what it is.
+/// A text in each notation: what it shows and what is encoded in it is bounded by what it is.
 pub fn notation(octets: &[u8]) {
     let text = String::from_utf8_lossy(octets);
+    let found = crate::open::encoded::search(&text, &std::collections::HashSet::new());
+    let decoded = found.files.iter().map(Vec::len).sum::<usize>() + found.texts.len();
+    assert!(decoded <= text.len());
     for kind in [FileKind::Ics, FileKind::Json, FileKind::Xml] {
         let read = notations::read(kind, &text);
         let files = read.files.iter().map(|(_, octets)| octets.len()).sum::<usize>();

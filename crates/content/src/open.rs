@@ -14,6 +14,7 @@ mod cells;
 #[cfg(test)]
 mod effort;
 mod embedded;
+pub(crate) mod encoded;
 mod entity;
 mod file;
 mod flowed;

@@ -73,6 +73,23 @@ fn paragraphs_of_word_documents_begin_with_what_their_lists_put_before_them() {
     );
 }
 
+/// Exported by LibreOffice: a field for text, one with choices and a box.
+#[test]
+fn what_fields_of_an_old_form_offer_and_say_is_read() {
+    let octets = sample("form.doc");
+    let form = opened("form.doc", &octets);
+    assert_eq!(
+        at(&form, "form field 1").lines().collect::<Vec<_>>(),
+        ["Default 4111 1111 1111 1111", "Help Borealis", "Status Mistral"]
+    );
+    assert_eq!(
+        at(&form, "form field 2").lines().collect::<Vec<_>>(),
+        ["Help of the choice", "Zephyr", "536-90-4399", "größe"]
+    );
+    assert_eq!(at(&form, "form field 3").trim(), "Help of the box");
+    assert_eq!(named(&form), []);
+}
+
 #[test]
 fn what_a_fast_save_deleted_from_a_word_document_is_read_as_an_earlier_version() {
     const DELETED: u32 = 30;
@@ -231,6 +248,35 @@ fn strings_that_no_cell_of_an_old_workbook_shows_are_read_as_hidden() {
     assert_eq!(at(&book, "workbook!A1"), "shown");
     assert_eq!(at(&book, "strings of no cell").trim(), "deleted Amber");
     assert_eq!(of(&book, Kind::Hidden).trim(), "deleted Amber");
+}
+
+/// A filter as Excel keeps it since 97, and one of several chosen values as it does since 2007.
+#[test]
+fn values_of_filters_and_what_is_said_of_links_in_an_old_workbook_are_read() {
+    let record =
+        |kind: u16, data: &[u8]| [&kind.to_le_bytes()[..], &(data.len() as u16).to_le_bytes(), data].concat();
+    let compared = |length: u8| [6, 2, 0, 0, 0, 0, length, 1, 0, 0];
+    let chosen = |text: &str| [&[0; 12][..], &compared(text.len() as u8), b"\0", text.as_bytes()].concat();
+    let filter = [&[0; 4][..], &compared(5), &[0; 10], b"\0Amber"].concat();
+    let stream = [
+        record(0x809, &[0, 6, 5, 0, 0, 0, 0, 0]),
+        record(0x809, &[0, 6, 0x10, 0, 0, 0, 0, 0]),
+        record(0x9e, &filter),
+        record(0x87e, &[0; 60]),
+        record(0x87f, &chosen("Zephyr")),
+        record(0x87f, &chosen("Bora")),
+        record(0x0a, &[]),
+        record(0x87f, &chosen("of another record")),
+        record(0x800, &[&[0; 10][..], &wide("Tip of a link")].concat()),
+    ];
+    let octets = compound(&[("Workbook", &stream.concat())]);
+    let book = opened("book.xls", &octets);
+    let filters = at(&book, "workbook filter");
+    assert_eq!(
+        filters.lines().filter(|line| !line.is_empty()).collect::<Vec<_>>(),
+        ["Amber", "Zephyr", "Bora"]
+    );
+    assert_eq!(at(&book, "workbook link"), "Tip of a link");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 type Body = fn(&[u8]);
 
-const BODIES: [(&str, Body); 23] = [
+const BODIES: [(&str, Body); 24] = [
     ("report.pdf", fuzz_docs::pdf),
     ("streams.pdf", fuzz_docs::pdf),
     ("letter.rtf", fuzz_docs::rtf),
@@ -14,6 +14,7 @@ const BODIES: [(&str, Body); 23] = [
     ("rightward.doc", fuzz_docs::doc),
     ("rightward.xls", fuzz_docs::xls),
     ("lists.doc", fuzz_docs::doc),
+    ("form.doc", fuzz_docs::doc),
     ("lists.doc", fuzz_docs::onenote),
     ("lists.doc", fuzz_docs::iwa),
     ("book.xls", fuzz_docs::xls),

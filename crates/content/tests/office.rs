@@ -173,6 +173,23 @@ fn open_document_gives_every_text_in_its_place() {
     holds(&texts("slides.odp"), "slide 2", Kind::Text, "Amber slide 2");
 }
 
+/// LibreOffice keeps a condition with its style and with its sheet: it is read once.
+#[test]
+fn words_of_conditions_in_a_sheet_of_open_document_are_read_once() {
+    let rules = texts("conditions.ods");
+    for (place, kind, piece) in [
+        ("Rules!conditions", Kind::Hidden, "4111 1111 1111 1111"),
+        ("Rules!conditions", Kind::Hidden, "Amber rule"),
+        ("Rules!conditions", Kind::Hidden, "4111111111111111"),
+        ("defined names", Kind::Property, "536-90-4399"),
+    ] {
+        holds(&rules, place, kind, piece);
+    }
+    for piece in ["4111 1111 1111 1111", "Amber rule", "4111111111111111"] {
+        assert_eq!(rules.iter().filter(|(.., text)| text.contains(piece)).count(), 1, "{piece}");
+    }
+}
+
 #[test]
 fn what_another_program_makes_of_them_holds_the_same() {
     for (name, pieces) in [

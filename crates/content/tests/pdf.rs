@@ -191,6 +191,60 @@ fn differences_name_the_glyphs_of_type_3_fonts_too() {
     assert_eq!(at(&opened(&octets, &[]), "page 1"), "Aé");
 }
 
+/// ISO 32000-1, table 118; those for UTF-8 and UTF-32 came later.
+#[test]
+fn every_cmap_that_viewers_know_by_name_is_read_or_named() {
+    let shown = |cmap: &str, digits: &str| {
+        let font = format!(
+            "/Font<</F<</Type/Font/Subtype/Type0/Encoding/{cmap}/DescendantFonts[<</Subtype/CIDFontType0/CIDSystemInfo<</Ordering(Japan1)>>>>]>>>>"
+        );
+        let octets = page(&format!("BT /F 12 Tf 72 700 Td <{digits}> Tj ET"), &font, "");
+        let page = opened(&octets, &[]);
+        (at(&page, "page 1"), named(&page))
+    };
+    let one_octet =
+        ["GB-EUC-H", "GBpc-EUC-V", "GBK-EUC-H", "GBKp-EUC-H", "GBK2K-V", "B5pc-H", "HKscs-B5-H", "ETen-B5-V"]
+            .into_iter()
+            .chain([
+                "ETenms-B5-H",
+                "CNS-EUC-V",
+                "83pv-RKSJ-H",
+                "90ms-RKSJ-H",
+                "90msp-RKSJ-V",
+                "90pv-RKSJ-H",
+                "Add-RKSJ-H",
+            ])
+            .chain([
+                "EUC-H",
+                "Ext-RKSJ-V",
+                "KSC-EUC-H",
+                "KSCms-UHC-H",
+                "KSCms-UHC-HW-V",
+                "KSCpc-EUC-H",
+                "UniJIS-UTF8-H",
+            ]);
+    for cmap in one_octet {
+        assert_eq!(shown(cmap, "34313131").0, "4111", "{cmap}");
+    }
+    for cmap in [
+        "UniGB-UCS2-H",
+        "UniGB-UTF16-V",
+        "UniCNS-UCS2-H",
+        "UniCNS-UTF16-H",
+        "UniJIS-UCS2-HW-H",
+        "UniKS-UTF16-H",
+    ] {
+        assert_eq!(shown(cmap, "0034003100310031").0, "4111", "{cmap}");
+    }
+    assert_eq!(shown("UniJIS-UTF32-H", "00000034000000310000003100000031").0, "4111");
+    for cmap in ["H", "V", "Add-H", "Ext-V"] {
+        assert_eq!(shown(cmap, "2334233123312331"), ("４１１１".to_owned(), vec![]), "{cmap}");
+    }
+    // EUC-TW has no decoder here.
+    let (text, named) = shown("CNS-EUC-H", &"A4A1A4A2A4A3A4A4A4A5".repeat(8));
+    assert_eq!((text.as_str(), named.len()), ("", 1), "{named:?}");
+}
+
 #[test]
 fn glyphs_that_say_nothing_are_named() {
     let font = "/Font<</F<</Type/Font/Subtype/Type0/Encoding/Identity-H/DescendantFonts[<</Subtype/CIDFontType2>>]>>>>";

@@ -3,6 +3,7 @@
 //! A fast save leaves deleted text in the file, between the pieces: it is read as an earlier version. Where damage takes pieces away, what they
 //! held is read in the same way.
 
+mod fields;
 mod header;
 mod numbering;
 mod pages;
@@ -90,6 +91,11 @@ pub(super) fn read(file: &Cfb<'_>, storage: usize, place: &str, out: &mut Output
     }
     authors(&header, &table, out)?;
     shapes(&header, &table, out)?;
+    if !header.old
+        && let Some(data) = file.stream(storage, "Data")
+    {
+        fields::read(&main, &data, place, out)?;
+    }
     if damaged { Err(Reason::Corrupt) } else { Ok(()) }
 }
 

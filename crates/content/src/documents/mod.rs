@@ -19,6 +19,7 @@ mod flat;
 pub mod fuzz;
 #[doc(hidden)]
 pub mod fuzz_docs;
+mod hyperlink;
 mod image;
 mod iso;
 mod iwa;

@@ -9,11 +9,13 @@ use crate::direction::{BACK, FROM_RIGHT, from_right};
 use crate::rows::Rows;
 use crate::{FileKind, Kind, Reason};
 
+mod conditions;
 mod direction;
 mod locked;
 mod numbering;
 mod package;
 
+use conditions::OfStyles;
 use direction::Directions;
 use numbering::Numbering;
 pub(super) use package::{open, unlock};
@@ -158,6 +160,7 @@ struct Content {
     hidden_columns: Vec<(u32, u32)>,
     slides: usize,
     links: String,
+    conditions: OfStyles,
     known: Known,
     /// Paragraphs with the number or word before them, where nothing stands between; and where the text of such a one begins.
     glued: String,
@@ -197,6 +200,7 @@ impl Content {
             out.unscannable(&self.place, Reason::TooBig);
         }
         out.text("links", Kind::Link, self.links)?;
+        self.conditions.left().try_for_each(|said| out.text("conditions", Kind::Hidden, said))?;
         read
     }
 
@@ -275,6 +279,9 @@ impl Content {
         // What was deleted is not counted.
         if !self.in_spreadsheet && self.flows.iter().all(|flow| flow.ends != "tracked-changes") {
             self.number(name, attributes);
+        }
+        if let Some(said) = conditions::of_element(name, attributes) {
+            self.condition(name == "map", said, out)?;
         }
         match name {
             "s" => {
@@ -367,6 +374,19 @@ impl Content {
             _ => {}
         }
         Ok(())
+    }
+
+    fn condition(&mut self, of_style: bool, said: String, out: &mut Output<'_>) -> Result<(), Reason> {
+        let Some(said) = (if of_style { self.conditions.keep(said) } else { Some(said) }) else {
+            return Ok(());
+        };
+        self.conditions.given(&said);
+        let place = if self.sheet.is_empty() {
+            "conditions".to_owned()
+        } else {
+            format!("{}!conditions", self.sheet)
+        };
+        out.text(place, Kind::Hidden, said)
     }
 
     fn ignore(&mut self, ends: &'static str) {

@@ -1,5 +1,7 @@
-//! Words that shapes of old Office documents draw themselves (WordArt), and what is read out for a shape: properties in its drawing ([MS-ODRAW] 2.3).
+//! Words that shapes of old Office documents draw themselves (WordArt), what is read out for a shape and where it leads: properties in its
+//! drawing ([MS-ODRAW] 2.3).
 
+use super::hyperlink;
 use super::ole::{u16_at, u32_at, wide};
 use crate::Kind;
 
@@ -25,13 +27,13 @@ pub(super) fn texts(count: u16, data: &[u8]) -> Vec<(Kind, String)> {
             continue;
         }
         let end = at.saturating_add(value as usize).min(data.len());
-        let kind = match property & 0x3fff {
-            0xc0 => Some(Kind::Text),
-            0x381 | 0x38d => Some(Kind::Attribute),
-            _ => None,
-        };
-        if let (Some(kind), Some(octets)) = (kind, data.get(at..end)) {
-            found.push((kind, wide(octets)));
+        let octets = data.get(at..end).unwrap_or_default();
+        match property & 0x3fff {
+            0xc0 => found.push((Kind::Text, wide(octets))),
+            0x381 | 0x38d => found.push((Kind::Attribute, wide(octets))),
+            // pihlShape ([MS-ODRAW] 2.3.4.2)
+            0x382 => found.push((Kind::Link, hyperlink::text(octets))),
+            _ => {}
         }
         at = end;
     }
@@ -68,30 +70,47 @@ mod tests {
         text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()
     }
 
-    /// A shape with a number, drawn words and a description.
+    /// A link to an address.
+    fn link() -> Vec<u8> {
+        let class = |first: u8| [&[first, 0xc9, 0xea, 0x79][..], &[0; 12]].concat();
+        let address = stored("https://a.example/4111");
+        let length = (address.len() as u32).to_le_bytes();
+        [class(0xd0), vec![2, 0, 0, 0, 3, 0, 0, 0], class(0xe0), length.to_vec(), address].concat()
+    }
+
+    /// A shape with a number, drawn words, a description and a link.
     fn table() -> Vec<u8> {
-        let (words, description) = (stored("4111 größe"), stored("a card"));
+        let (words, description, link) = (stored("4111 größe"), stored("a card"), link());
         let entry = |property: u16, value: usize| {
             [&property.to_le_bytes()[..], &(value as u32).to_le_bytes()].concat()
         };
-        [entry(0x4004, 9), entry(0xc0c0, words.len()), entry(0xc381, description.len()), words, description]
-            .concat()
+        let entries = [
+            entry(0x4004, 9),
+            entry(0xc0c0, words.len()),
+            entry(0xc381, description.len()),
+            entry(0xc382, link.len()),
+        ];
+        [entries.concat(), words, description, link].concat()
     }
 
     #[test]
-    fn drawn_words_and_descriptions_are_read_wherever_a_drawing_holds_them() {
+    fn drawn_words_descriptions_and_links_are_read_wherever_a_drawing_holds_them() {
         let table = table();
         let record = |head: u16, kind: u16, data: &[u8]| {
             [&head.to_le_bytes()[..], &kind.to_le_bytes(), &(data.len() as u32).to_le_bytes(), data].concat()
         };
         let shape =
-            record(15, 0xf004, &[record(0xa2, 0xf00a, &[0; 8]), record(0x33, 0xf00b, &table)].concat());
+            record(15, 0xf004, &[record(0xa2, 0xf00a, &[0; 8]), record(0x43, 0xf00b, &table)].concat());
         let drawings =
             [record(15, 0xf000, &record(0, 0xf006, &[1; 4])), vec![0], record(15, 0xf002, &shape)].concat();
-        let expected = [(Kind::Text, "4111 größe".to_owned()), (Kind::Attribute, "a card".to_owned())];
+        let expected = [
+            (Kind::Text, "4111 größe".to_owned()),
+            (Kind::Attribute, "a card".to_owned()),
+            (Kind::Link, "https://a.example/4111".to_owned()),
+        ];
         assert_eq!(in_drawings(&drawings), expected);
         for length in 0..drawings.len() {
-            assert!(in_drawings(&drawings[..length]).len() <= 2);
+            assert!(in_drawings(&drawings[..length]).len() <= 3);
         }
         assert_eq!(in_drawings(&[0xff; 40]), []);
     }

@@ -11,8 +11,14 @@ const MOST_UNPACKED: usize = 64 << 20;
 const MOST_FILES: usize = 64;
 
 impl<'m> Walk<'m, '_> {
-    /// Finds them. If parts are found, the text itself becomes one rendering of a group, and they another.
-    pub(super) fn embedded(&mut self, id: u32, octets: &Octets<'m>, place: &Place, mark: &mut Option<View>) {
+    /// Finds them. If parts are found, the text itself becomes one rendering of a group, and they another: gives the delimiter that begins them.
+    pub(super) fn embedded(
+        &mut self,
+        id: u32,
+        octets: &Octets<'m>,
+        place: &Place,
+        mark: &mut Option<View>,
+    ) -> Option<Vec<u8>> {
         let mut found = Found::default();
         found.search(octets.get());
         if found.encrypted {
@@ -26,7 +32,7 @@ impl<'m> Walk<'m, '_> {
         }
         for (name, decoded) in found.files {
             if !self.spend(decoded.len(), id, &place.path) {
-                return;
+                return None;
             }
             let below = Place {
                 path: place.path_to(&name),
@@ -36,14 +42,16 @@ impl<'m> Walk<'m, '_> {
             };
             self.todo.push(Task::file(Octets::owned(decoded), below, Role::Attachment));
         }
-        if let Some((start, boundary)) = found.parts {
+        found.parts.map(|(start, boundary)| {
             let first = mark.unwrap_or_else(|| self.new_group());
             *mark = Some(first);
             let view = Some(self.another(first.group));
             let octets = octets.slice(start..octets.get().len());
             let place = Place { view, ..place.below(id) };
+            let begins = [b"--", &boundary[..]].concat();
             self.todo.push(Task { octets, place, what: What::Multipart { boundary } });
-        }
+            begins
+        })
     }
 }
 

@@ -26,6 +26,8 @@ const RICH: &[&str] =
 /// Octets of a body in the forms that clients make of it.
 struct Forms<'m> {
     list: Vec<Octets<'m>>,
+    /// Some are what base64 says.
+    of_base64: bool,
     reasons: Vec<AmbiguityReason>,
 }
 
@@ -56,7 +58,9 @@ impl<'m> Walk<'m, '_> {
         };
         let views = self.views(place.view, forms.list.len());
         for (octets, view) in forms.list.into_iter().zip(views) {
-            let labels = Labels::new(meaning, &charsets);
+            // Base64 as it stands there, beside what it says.
+            let decoded_elsewhere = forms.of_base64 && octets.get().as_ptr() == body.get().as_ptr();
+            let labels = Labels { decoded_elsewhere, ..Labels::new(meaning, &charsets) };
             self.file(octets, Place { view, ..place.clone() }, role, declared.to_owned(), labels);
         }
         for reason in forms.reasons {
@@ -73,7 +77,7 @@ impl<'m> Walk<'m, '_> {
         id: u32,
         path: &str,
     ) -> Forms<'m> {
-        let mut forms = Forms { list: Vec::new(), reasons: Vec::new() };
+        let mut forms = Forms { list: Vec::new(), of_base64: false, reasons: Vec::new() };
         for name in &meaning.encodings {
             match Encoding::by_name(name) {
                 Some(encoding) => self.form(body, encoding, &mut forms, id, path),
@@ -108,6 +112,7 @@ impl<'m> Walk<'m, '_> {
 
     fn form(&mut self, body: &Octets<'m>, encoding: Encoding, forms: &mut Forms<'m>, id: u32, path: &str) {
         let Some(decoded) = encoding.decode(body.get()) else { return forms.add(body.clone()) };
+        forms.of_base64 |= encoding == Encoding::Base64;
         let others = encoding.other_readings(body.get(), &decoded);
         let reason = match encoding {
             Encoding::QuotedPrintable => AmbiguityReason::BrokenQuotedPrintable,
@@ -182,7 +187,8 @@ impl<'m> Walk<'m, '_> {
                 || RICH.contains(&declared.as_str())) =>
             {
                 let views = self.views(place.view, 2);
-                self.text(id, &octets, component, &Place { view: views[0], ..place.clone() }, labels);
+                let as_text = Labels { decoded_elsewhere: true, ..labels };
+                self.text(id, &octets, component, &Place { view: views[0], ..place.clone() }, as_text);
                 self.html(id, &octets, component, &Place { view: views[1], ..place }, labels);
             }
             kind if page || kind == FileKind::Html => {

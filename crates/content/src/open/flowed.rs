@@ -10,6 +10,8 @@ pub(super) struct Labels<'a> {
     pub(super) flowed: bool,
     /// Its lines flow, and the space at their ends goes.
     pub(super) delete_space: bool,
+    /// What is encoded in it is read in another view of it.
+    pub(super) decoded_elsewhere: bool,
 }
 
 impl<'a> Labels<'a> {

@@ -33,7 +33,8 @@ impl<'m> Walk<'m, '_> {
         }
         let views = self.views(place.view, 2);
         let at = |view: usize| Place { view: views[view], ..place.clone() };
-        self.text(id, octets, component, &at(0), labels);
+        // What a drawing or a document holds is read with it.
+        self.text(id, octets, component, &at(0), Labels { decoded_elsewhere: true, ..labels });
         match drawing {
             true => self.html(id, octets, component, &at(1), labels),
             false => self.document(id, octets, &at(1), kind),
@@ -59,10 +60,8 @@ impl<'m> Walk<'m, '_> {
             self.ambiguous(id, &place.path, AmbiguityReason::WrongCharset);
         }
         let mut mark = place.view;
-        self.embedded(id, octets, place, &mut mark);
-        if component == Component::Body {
-            self.header_in_body(id, octets, place, &mut mark);
-        }
+        let parts = self.embedded(id, octets, place, &mut mark);
+        let goes_on = component == Component::Body && self.header_in_body(id, octets, place, &mut mark);
         let mut texts = vec![readings.first];
         texts.extend(readings.others.into_iter().map(Cow::Owned));
         if memchr::memchr(0, texts[0].as_bytes()).is_some() {
@@ -72,6 +71,14 @@ impl<'m> Walk<'m, '_> {
         }
         let joined = labels.joined(&texts[0]);
         let shown = self.notation(id, &texts[0], place);
+        let kind = self.kind_of(id);
+        if !goes_on && !labels.decoded_elsewhere && !matches!(kind, FileKind::Ics | FileKind::Vcard) {
+            let shown = shown.as_deref().unwrap_or(&texts[0]);
+            // What parts hold is read with them.
+            let end = parts.and_then(|boundary| memchr::memmem::find(shown.as_bytes(), &boundary));
+            let shown = end.and_then(|end| shown.get(..end)).unwrap_or(shown);
+            self.encoded(id, shown, place, &HashSet::new());
+        }
         texts.extend(joined.into_iter().chain(shown).map(Cow::Owned));
         let kind = self.opened.parts.get(id as usize).map(|part| part.kind);
         let numbers = if kind == Some(FileKind::Csv) { cells::in_lines(&texts[0]) } else { Vec::new() };
@@ -91,10 +98,13 @@ impl<'m> Walk<'m, '_> {
         self.across(id, place, component, numbers_view, numbers);
     }
 
+    fn kind_of(&self, id: u32) -> FileKind {
+        self.opened.parts.get(id as usize).map_or(FileKind::Text, |part| part.kind)
+    }
+
     /// The text as a program shows it that knows its notation; files that are written in it are opened.
     fn notation(&mut self, id: u32, text: &str, place: &Place) -> Option<String> {
-        let kind = self.opened.parts.get(id as usize).map_or(FileKind::Text, |part| part.kind);
-        let read = notation::read(kind, text);
+        let read = notation::read(self.kind_of(id), text);
         if read.more {
             self.unscannable(id, &place.path, Reason::TooManyParts);
         }
@@ -109,18 +119,24 @@ impl<'m> Walk<'m, '_> {
         read.shown
     }
 
-    /// A text that begins with MIME fields: some clients go on reading the header.
-    fn header_in_body(&mut self, id: u32, octets: &Octets<'m>, place: &Place, mark: &mut Option<View>) {
+    /// A text that begins with MIME fields: some clients go on reading the header. Says whether it does.
+    fn header_in_body(
+        &mut self,
+        id: u32,
+        octets: &Octets<'m>,
+        place: &Place,
+        mark: &mut Option<View>,
+    ) -> bool {
         let text = octets.get();
         let start = text.len() - text.trim_ascii_start().len();
         let begins =
             |name: &[u8]| text[start..].get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name));
         if !begins(b"content-t") && !begins(b"mime-version:") {
-            return;
+            return false;
         }
         let head = header::read(&text[start..], 64);
         if head.values("content-type").chain(head.values("content-transfer-encoding")).next().is_none() {
-            return;
+            return false;
         }
         self.ambiguous(id, &place.path, AmbiguityReason::HeaderInBody);
         let first = mark.unwrap_or_else(|| self.new_group());
@@ -128,6 +144,7 @@ impl<'m> Walk<'m, '_> {
         let view = Some(self.another(first.group));
         let below = Place { view, ..place.below(id) };
         self.todo.push(Task::part(octets.slice(start..text.len()), below, false));
+        true
     }
 
     pub(super) fn html(
@@ -154,7 +171,14 @@ impl<'m> Walk<'m, '_> {
             }
             let mut page = html::read(text);
             if view == mark {
-                self.data_uris(id, place, std::mem::take(&mut page.data));
+                let uris = std::mem::take(&mut page.data);
+                let read: HashSet<&str> = uris
+                    .iter()
+                    .filter_map(|uri| uri.split_once(','))
+                    .map(|(_, data)| data.trim_end_matches('='))
+                    .collect();
+                self.encoded(id, text, place, &read);
+                self.data_uris(id, place, uris);
             }
             // Some clients show what hides inside a word.
             let mut joined: Vec<String> = page.joined.take().into_iter().chain(page.without.take()).collect();

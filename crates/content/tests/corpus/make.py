@@ -8,6 +8,7 @@ import base64
 import binascii
 import email.header
 import email.policy
+import gzip
 import json
 import pathlib
 import quopri
@@ -105,6 +106,9 @@ def notations():
     quoted = quopri.encodestring(TEXT.encode()).decode()
     write("notation", "card.vcf", f"BEGIN:VCARD\nNOTE;ENCODING=QUOTED-PRINTABLE;CHARSET=utf-8:{quoted}END:VCARD\n".encode())
     write("notation", "text.json", json.dumps({"text": TEXT}).encode())
+    packed = base64.b64encode(gzip.compress(TEXT.encode() * 3, mtime=0) + bytes(60)).decode()
+    write("notation", "encoded.json", json.dumps({"text": data, "file": packed, "lines": base64.encodebytes(TEXT.encode() * 2).decode()}).encode())
+    write("notation", "encoded.sql", f"INSERT INTO a VALUES (0x{TEXT.encode().hex()}, '{packed}');\n".encode())
     element = xml.etree.ElementTree.Element("text", {"of": "<&\"\n"})
     element.text = TEXT
     write("notation", "text.xml", xml.etree.ElementTree.tostring(element, encoding="us-ascii"))

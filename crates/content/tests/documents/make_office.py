@@ -14,6 +14,7 @@ def make():
     sheet_formats()
     slides()
     odf()
+    conditions()
     book()
     cells()
     converted()
@@ -285,6 +286,29 @@ def cells():
             for column, value in enumerate(values):
                 table.cell(row, column).text = str(value)
     show.save(OUT / "cells.pptx")
+
+
+def conditions():
+    """Conditions of formats and of a validation, as LibreOffice writes them."""
+    import openpyxl
+    from openpyxl.formatting.rule import CellIsRule, FormulaRule
+    from openpyxl.styles import PatternFill
+    from openpyxl.worksheet.datavalidation import DataValidation
+
+    book = openpyxl.Workbook()
+    sheet, fill = book.active, PatternFill(bgColor="FF0000", fill_type="solid")
+    sheet.title, sheet["A1"] = "Rules", "shown"
+    rules = sheet.conditional_formatting
+    rules.add("A1:A9", CellIsRule(operator="equal", formula=[f'"{CARD}"'], fill=fill))
+    rules.add("B1:B9", FormulaRule(formula=['B1="Amber rule"'], fill=fill))
+    rules.add("C1:C9", CellIsRule(operator="equal", formula=["4111111111111111"], fill=fill))
+    choices = DataValidation(type="list", formula1='"Amber choice,536-90-4399"', showErrorMessage=True, error="Amber error")
+    choices.add("E1")
+    sheet.add_data_validation(choices)
+    with tempfile.TemporaryDirectory() as folder:
+        book.save(pathlib.Path(folder, "conditions.xlsx"))
+        subprocess.run(["soffice", f"-env:UserInstallation=file://{folder}/profile", "--headless", "--convert-to", "ods", "--outdir", OUT,
+                        f"{folder}/conditions.xlsx"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def converted():

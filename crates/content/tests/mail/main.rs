@@ -2,6 +2,7 @@
 
 mod bounds;
 mod clean;
+mod encoded;
 mod evasions;
 mod fuzzed;
 mod opened;

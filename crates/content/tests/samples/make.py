@@ -16,6 +16,8 @@ import tempfile
 import zlib
 
 import docx
+import docx.oxml
+import docx.oxml.ns
 import pikepdf
 import xlwt
 from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin
@@ -49,6 +51,33 @@ def letter():
         office(path, "doc", "MS Word 97")
         office(path, "rtf", "Rich Text Format")
         office(path, "pdf", "writer_pdf_Export")
+
+
+def form():
+    """Fields of an old form with what they offer and say."""
+    document = docx.Document()
+    says = '<w:helpText w:type="text" w:val="{}"/>'
+    fields = {
+        "FORMTEXT": says.format("Help Borealis") + '<w:statusText w:type="text" w:val="Status Mistral"/>'
+        '<w:textInput><w:default w:val="Default 4111 1111 1111 1111"/></w:textInput>',
+        "FORMDROPDOWN": says.format("Help of the choice") + "<w:ddList>"
+        + "".join(f'<w:listEntry w:val="{choice}"/>' for choice in ("Zephyr", "536-90-4399", "größe")) + "</w:ddList>",
+        "FORMCHECKBOX": says.format("Help of the box") + '<w:checkBox><w:sizeAuto/><w:default w:val="1"/></w:checkBox>',
+    }
+    for instruction, data in fields.items():
+        paragraph = document.add_paragraph("Field: ")
+        for run in (
+            f'<w:fldChar w:fldCharType="begin"><w:ffData><w:enabled/>{data}</w:ffData></w:fldChar>',
+            f'<w:instrText xml:space="preserve"> {instruction} </w:instrText>',
+            '<w:fldChar w:fldCharType="separate"/>',
+            "<w:t>typed</w:t>",
+            '<w:fldChar w:fldCharType="end"/>',
+        ):
+            paragraph._p.append(docx.oxml.parse_xml(f"<w:r {docx.oxml.ns.nsdecls('w')}>{run}</w:r>"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "form.docx")
+        document.save(path)
+        office(path, "doc", "MS Word 97")
 
 
 def lists():
@@ -246,6 +275,7 @@ def scans():
 
 if __name__ == "__main__":
     letter()
+    form()
     book()
     talk()
     pdfs()

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, SHIFT_JIS, UTF_16BE};
+use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, SHIFT_JIS, UTF_8, UTF_16BE};
 use foldhash::{HashMap, HashMapExt};
 use lopdf::{Dictionary, Document, Object};
 
@@ -38,6 +38,12 @@ enum Coding {
     Own(Box<CMap>),
     /// A CMap that Adobe defined, as a character set.
     Charset(&'static Encoding),
+    /// Rows and cells of JIS X 0208, two octets of seven bits each: EUC without its high bits.
+    Rows,
+    /// A CMap that Adobe defined for UTF-32: the code is the character.
+    Characters,
+    /// A CMap for a character set that has no decoder here: ASCII, and glyphs of two octets that do not tell their text.
+    Unknown,
 }
 
 impl Coding {
@@ -202,6 +208,19 @@ impl Font {
     fn next_code(&self, rest: &[u8]) -> Code {
         let length = match &self.coding {
             Coding::Own(map) if map.has_spaces() => return map.next_code(rest),
+            Coding::Unknown => match rest[0] {
+                // The other planes of EUC-TW.
+                0x8e => 4,
+                0xa1..=0xfe => 2,
+                _ => 1,
+            },
+            Coding::Characters => 4,
+            Coding::Charset(encoding) if *encoding == UTF_8 => match rest[0] {
+                0xc2..=0xdf => 2,
+                0xe0..=0xef => 3,
+                0xf0..=0xf4 => 4,
+                _ => 1,
+            },
             Coding::Charset(encoding) if *encoding != UTF_16BE => match rest[0] {
                 0xa1..=0xdf if *encoding == SHIFT_JIS => 1,
                 0x81..=0xfe if rest.len() > 1 => 2,
@@ -230,6 +249,18 @@ impl Font {
                 let (text, wrong) = encoding.decode_without_bom_handling(octets);
                 (!wrong && names::is_text(&text)).then_some(text)
             }
+            Coding::Rows => {
+                let high: Vec<u8> = octets.iter().map(|octet| octet | 0x80).collect();
+                let (text, wrong) = EUC_JP.decode_without_bom_handling(&high);
+                (!wrong && names::is_text(&text)).then(|| text.into_owned().into())
+            }
+            Coding::Characters => char::from_u32(code.1)
+                .map(|c| c.to_string().into())
+                .filter(|text: &Cow<'_, str>| names::is_text(text)),
+            Coding::Unknown => match code {
+                (1, ascii @ 0x20..=0x7e) => char::from_u32(ascii).map(|c| c.to_string().into()),
+                _ => None,
+            },
             Coding::Own(map) => map.text(code).filter(|text| names::is_text(text)),
             // Adobe's collections for Chinese, Japanese and Korean begin with ASCII.
             Coding::Identity { latin_collection: true, .. } if (1..=95).contains(&code.1) => {
@@ -277,6 +308,14 @@ fn composite_coding(
     let has = |part: &[u8]| memchr::memmem::find(name, part).is_some();
     let coding = if has(b"UCS2") || has(b"UTF16") {
         Coding::Charset(UTF_16BE)
+    } else if has(b"UTF32") {
+        Coding::Characters
+    } else if has(b"UTF8") {
+        Coding::Charset(UTF_8)
+    } else if matches!(name, b"H" | b"V" | b"Add-H" | b"Add-V" | b"Ext-H" | b"Ext-V") {
+        Coding::Rows
+    } else if has(b"CNS-EUC") {
+        Coding::Unknown
     } else if has(b"RKSJ") {
         Coding::Charset(SHIFT_JIS)
     } else if has(b"GB") {
@@ -291,7 +330,7 @@ fn composite_coding(
         let drawn = descendant.map(|font| drawn_characters(font, doc, names)).unwrap_or_default();
         Coding::Identity { latin_collection, drawn }
     };
-    (coding, name.ends_with(b"-V"))
+    (coding, name == b"V" || name.ends_with(b"-V"))
 }
 
 fn base_table(dict: &Dictionary, doc: &Document, names: &mut Names, base_font: &[u8]) -> Vec<String> {

@@ -7,9 +7,10 @@ use super::ole::{Fields, u16_at, u32_at, wide};
 use super::ooxml::header_text;
 use super::place::push_cell;
 use super::shared_strings::SharedStrings;
-use super::{Output, encrypted, rtf, shape};
+use super::{Output, encrypted, hyperlink, rtf, shape};
 use crate::{Kind, Reason};
 
+mod filter;
 mod formula;
 pub(super) mod number;
 pub(super) mod pivot;
@@ -32,6 +33,7 @@ pub(super) mod id {
     pub(in crate::documents) const BOUNDSHEET: u16 = 0x85;
     pub(in crate::documents) const MULRK: u16 = 0xbd;
     pub(in crate::documents) const RSTRING: u16 = 0xd6;
+    pub(in crate::documents) const FILTER: u16 = 0x9e;
     pub(in crate::documents) const XF: u16 = 0xe0;
     pub(in crate::documents) const DRAWING: u16 = 0xec;
     pub(in crate::documents) const SST: u16 = 0xfc;
@@ -48,8 +50,11 @@ pub(super) mod id {
     pub(in crate::documents) const RK: u16 = 0x27e;
     pub(in crate::documents) const FORMAT: u16 = 0x41e;
     pub(in crate::documents) const SHARED_FORMULA: u16 = 0x4bc;
+    pub(in crate::documents) const LINK_TOOLTIP: u16 = 0x800;
     pub(in crate::documents) const BOF: u16 = 0x809;
     pub(in crate::documents) const NEWER_CONDITION: u16 = 0x87a;
+    pub(in crate::documents) const NEWER_FILTER: u16 = 0x87e;
+    pub(in crate::documents) const CONTINUE_FUTURE: u16 = 0x87f;
     pub(in crate::documents) const SERIES_TEXT: u16 = 0x100d;
 }
 
@@ -68,6 +73,7 @@ pub(super) fn read(octets: &[u8], place: &str, out: &mut Output<'_>) -> Result<(
         formats: Formats::default(),
         sheet: Sheet { name: "workbook".to_owned(), ..Sheet::default() },
         formula: None,
+        filters: false,
     };
     let read = book.walk(clear.as_deref().unwrap_or(octets));
     if let Err(reason @ (Reason::Timeout | Reason::TooBig | Reason::Ratio)) = read {
@@ -121,6 +127,8 @@ struct Book<'o, 'l> {
     sheet: Sheet,
     /// Cell of a formula whose text follows.
     formula: Option<(u16, u16, u16)>,
+    /// The last record is of a filter of Excel 2007 and later.
+    filters: bool,
 }
 
 impl Book<'_, '_> {
@@ -156,6 +164,8 @@ impl Book<'_, '_> {
 
     fn record(&mut self, kind: u16, segments: &[&[u8]], begin: usize) -> Result<(), Reason> {
         let data = segments[0];
+        // What a filter lets through stands in records that go on with it.
+        self.filters = kind == id::NEWER_FILTER || kind == id::CONTINUE_FUTURE && self.filters;
         match kind {
             id::BOF => self.begin(data, begin),
             id::FILEPASS => return Err(Reason::Encrypted),
@@ -352,7 +362,10 @@ impl Book<'_, '_> {
             id::NOTE => ("comment", Kind::Comment, self.narrow(data.get(6..).unwrap_or_default())),
             id::TXO => ("text box", Kind::Text, shape_text(segments, self.page)),
             id::SERIES_TEXT => ("chart", Kind::Text, self.string(data.get(2..).unwrap_or_default(), 1)),
-            id::HLINK => ("link", Kind::Link, link(data)),
+            id::HLINK => ("link", Kind::Link, hyperlink::text(data.get(8..).unwrap_or_default())),
+            id::LINK_TOOLTIP => ("link", Kind::Attribute, wide(data.get(10..).unwrap_or_default())),
+            id::FILTER => ("filter", Kind::Hidden, filter::values(data, self.wide, self.page)),
+            id::CONTINUE_FUTURE if self.filters => ("filter", Kind::Hidden, filter::chosen(data, self.page)),
             id::DVAL_ENTRY => ("input help", Kind::Attribute, self.validation(data)),
             id::LABEL_NAME => ("defined name", Kind::Attribute, self.defined_name(data)),
             id::ARRAY | id::SHARED_FORMULA => (
@@ -418,43 +431,4 @@ fn shape_text(segments: &[&[u8]], page: &'static encoding_rs::Encoding) -> Strin
         return String::new();
     };
     Joined::new(rest, page).characters(count.into()).unwrap_or_default()
-}
-
-/// Where a hyperlink leads ([MS-XLS] 2.4.140, [MS-OSHARED] 2.3.7.1), as far as it can be read.
-fn link(data: &[u8]) -> String {
-    let mut fields = Fields(data.get(28..).unwrap_or_default());
-    let mut parts = Vec::new();
-    let mut read = || -> Option<()> {
-        let flags = fields.u32()?;
-        let mut counted = |fields: &mut Fields<'_>| {
-            let count = fields.u32()? as usize;
-            fields.take(count.checked_mul(2)?).map(|octets| parts.push(wide(octets)))
-        };
-        for flag in [0x10, 0x80] {
-            if flags & flag != 0 {
-                counted(&mut fields)?;
-            }
-        }
-        if flags & 0x101 == 0x101 {
-            counted(&mut fields)?;
-        } else if flags & 1 != 0 {
-            let class = fields.take(16)?;
-            if class.starts_with(b"\xe0\xc9\xea\x79") {
-                let size = fields.u32()? as usize;
-                parts.push(wide(fields.take(size)?));
-            } else {
-                fields.u16()?;
-                let size = fields.u32()? as usize;
-                parts.push(super::ole::ansi(fields.take(size)?));
-            }
-        }
-        if flags & 8 != 0 {
-            let count = fields.u32()? as usize;
-            parts.push(wide(fields.take(count.checked_mul(2)?)?));
-        }
-        Some(())
-    };
-    // A cut record gives what it has.
-    let _whole = read();
-    parts.join(" ")
 }
