@@ -33,6 +33,8 @@ pub struct Prevent {
     pub data: Option<PathBuf>,
     /// The data directory is named in the configuration file, not by a flag.
     pub data_in_file: bool,
+    /// Where its log goes; a file of its own when empty.
+    pub log: PathBuf,
 }
 
 impl Prevent {
@@ -64,6 +66,7 @@ impl Prevent {
             config: String::new(),
             data: None,
             data_in_file: false,
+            log: PathBuf::new(),
         }
     }
 
@@ -280,7 +283,10 @@ impl Weir {
     }
 
     fn log_path(&self) -> PathBuf {
-        self.dir.path().join("weir.log")
+        match self.prevent.log.as_os_str().is_empty() {
+            true => self.dir.path().join("weir.log"),
+            false => self.prevent.log.clone(),
+        }
     }
 
     fn config_path(&self) -> PathBuf {

@@ -36,6 +36,8 @@ const LOOKED_AT: usize = 256 << 10;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const GRACE: Duration = Duration::from_secs(10);
 const REFUSALS: usize = 256;
+/// Recipients of a message that the log names.
+const NAMED: usize = 50;
 
 /// What all sessions of a listener share.
 #[derive(Debug)]
@@ -312,8 +314,8 @@ impl Session {
         match self.shared.gateway.accept(incoming, verdicts, message).await {
             Ok(accepted) => {
                 tracing::info!(
-                    peer = %self.peer, message_number = accepted.message, unique_message_id = incoming.unique_id, sender = incoming.sender,
-                    size = incoming.size, held = accepted.held, queued = accepted.queued, repeated = accepted.repeated,
+                    peer = %self.peer, message_number = accepted.message, unique_message_id = incoming.unique_id, message_id = incoming.message_id,
+                    sender = incoming.sender, recipients = incoming.recipients.len(), to = named(&incoming.recipients), size = incoming.size, held = accepted.held, queued = accepted.queued, repeated = accepted.repeated,
                     deleted = accepted.deleted, "kept"
                 );
                 Reply::new(250, (2, 0, 0), format!("Ok: kept as message {}.", accepted.message))
@@ -370,13 +372,17 @@ impl Session {
             reply if reply.is_permanent() => "refused",
             _ => "deferred",
         };
-        let to = match &self.shared.kind {
+        let hop = match &self.shared.kind {
             Kind::Deliver(way) => format!("smtp://{}", way.target),
             Kind::Maildir(dir) => format!("maildir:{}", dir.display()),
             Kind::Inspect(way) => format!("the detection server {}", way.target),
         };
-        tracing::info!(peer = %self.peer, sender = incoming.sender, size = incoming.size, outcome, to, %reply, "not kept");
-        let detail = format!("{to} answered {reply}");
+        tracing::info!(
+            peer = %self.peer, unique_message_id = incoming.unique_id, message_id = incoming.message_id, sender = incoming.sender,
+            recipients = incoming.recipients.len(), to = named(&incoming.recipients), size = incoming.size, outcome, hop, %reply,
+            "not kept"
+        );
+        let detail = format!("{hop} answered {reply}");
         let passed = Passed { incoming, outcome, detail };
         // Only a database that stands still makes this wait; the log has the line already.
         let sent = self.shared.recorder.send_timeout(passed, Duration::from_secs(2)).await;
@@ -438,6 +444,12 @@ fn own_replies(commands: &[EnvelopeCommand]) -> Vec<Reply> {
 }
 
 /// Whatever failed here is ours: the sender keeps the message and tries again.
+/// The recipients that the log names, as the detection server's does: it is searched for them, and a line is not to have thousands.
+fn named(recipients: &[Recipient]) -> String {
+    let first: Vec<&str> = recipients.iter().take(NAMED).map(|one| one.address.as_str()).collect();
+    first.join(", ")
+}
+
 fn refusal(error: &Error) -> Reply {
     match error {
         Error::Store(error) if error.is_outage() => own::no_room(),

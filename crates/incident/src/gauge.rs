@@ -1,7 +1,7 @@
 //! How full the journal is: looked at by the writer, read by everybody, without waiting.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use store::database::{Database, Dialect};
 
@@ -50,7 +50,8 @@ pub(crate) struct Gauge {
     disk: AtomicU64,
     free: AtomicU64,
     commits: AtomicU64,
-    warned: AtomicBool,
+    /// How near the end of its room the log was told that it is: not near, 70 %, full.
+    told: AtomicU8,
 }
 
 impl Gauge {
@@ -62,7 +63,7 @@ impl Gauge {
             disk: AtomicU64::new(u64::MAX),
             free: AtomicU64::new(u64::MAX),
             commits: AtomicU64::new(0),
-            warned: AtomicBool::new(false),
+            told: AtomicU8::new(0),
         }
     }
 
@@ -78,17 +79,20 @@ impl Gauge {
             self.disk.store(disk.f_blocks.saturating_mul(disk.f_frsize), Ordering::Relaxed);
         }
         let state = self.state();
-        if state.warn && !self.warned.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
-                octets = state.octets,
-                max = state.max_octets,
-                full = state.full,
-                "the incidents take 70 % of the room they may take"
-            );
+        if let Some(news) = self.news(state) {
+            let free = self.free.load(Ordering::Relaxed);
+            tracing::warn!(octets = state.octets, max = state.max_octets, free, "{news}");
         }
-        if !state.warn {
-            self.warned.store(false, Ordering::Relaxed);
-        }
+    }
+
+    /// What the log is told once it is nearer to the end of its room than was said.
+    fn news(&self, state: JournalState) -> Option<&'static str> {
+        let near = u8::from(state.warn) + u8::from(state.full);
+        let before = self.told.swap(near, Ordering::Relaxed);
+        (near > before).then_some(match state.full {
+            true => "there is no room for incidents: violating mail stays with its senders until the disk has more, or limits.journal_size is raised",
+            false => "the incidents take 70 % of the room they may take",
+        })
     }
 
     pub(crate) fn committed(&self) {
@@ -137,6 +141,25 @@ mod tests {
     fn a_small_disk_is_full_when_less_than_two_percent_are_free() {
         assert!(!on_a_disk_of(10_000_000_000, 200_000_000).state().full);
         assert!(on_a_disk_of(10_000_000_000, 199_999_999).state().full);
+    }
+
+    /// On a disk that others filled, the incidents may take little of what they may.
+    #[test]
+    fn the_log_is_told_of_a_full_disk_once_and_in_words_of_its_own() {
+        let gauge = on_a_disk_of(10_000_000_000, 199_999_999);
+        assert!(
+            gauge.news(gauge.state()).is_some_and(|news| news.starts_with("there is no room for incidents"))
+        );
+        assert_eq!(gauge.news(gauge.state()), None);
+        gauge.free.store(5_000_000_000, Ordering::Relaxed);
+        assert_eq!(gauge.news(gauge.state()), None);
+        gauge.add(7 << 30);
+        assert!(gauge.news(gauge.state()).is_some_and(|news| news.contains("70 %")));
+        gauge.free.store(0, Ordering::Relaxed);
+        assert!(
+            gauge.news(gauge.state()).is_some_and(|news| news.contains("no room")),
+            "nearer than was said"
+        );
     }
 
     #[test]

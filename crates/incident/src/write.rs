@@ -325,7 +325,11 @@ async fn add_outcome(db: &mut dyn Session, happened: &Happened) -> Result<(), Er
 
 fn history_of_new(message: &Sealed, sealed: &SealedViolation) -> History {
     let new = &message.new;
-    let detail = format!("{} matches; {}", sealed.violation.match_count, sent_to(&new.recipients));
+    let matches = match sealed.violation.match_count {
+        1 => "1 match".to_owned(),
+        count => format!("{count} matches"),
+    };
+    let detail = format!("{matches}; {}", sent_to(&new.recipients));
     let history = History::of(new.received_at, &new.server).line("DETECTED", &detail);
     let history = match message.original {
         Some(_) => history,

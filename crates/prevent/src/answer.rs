@@ -10,6 +10,9 @@ use crate::metrics::{Metrics, Result as Counted, Station};
 use crate::relay::{Fate, Relayed};
 use crate::respond::Verdict;
 
+/// As many recipients as Postfix gives a message, unless told otherwise (`default_destination_recipient_limit`).
+const NAMED: usize = 50;
+
 /// The sender's reply: the next hop's, a policy's, or one of ours that leaves the message with the sender.
 pub(crate) async fn answer(relayed: Relayed, journal: &Arc<Journal>, metrics: &Metrics) -> Reply {
     tell_counters(&relayed, metrics);
@@ -104,6 +107,7 @@ fn tell_log(relayed: &Relayed) {
         peer = %question.peer,
         sender = question.sender.as_str(),
         recipients = question.recipients.len(),
+        to = named(&question.recipients),
         size = received.spooled().len(),
         verdict = ?counted(relayed),
         break_glass = responded.break_glass().then_some(true),
@@ -116,6 +120,11 @@ fn tell_log(relayed: &Relayed) {
         relay_ms = milliseconds(relayed.spent()),
         "message",
     );
+}
+
+/// The recipients that the log names: it is searched for them, and a line is not to have thousands.
+pub(crate) fn named(recipients: &[String]) -> String {
+    recipients[..recipients.len().min(NAMED)].join(", ")
 }
 
 pub(crate) fn milliseconds(time: Duration) -> f64 {

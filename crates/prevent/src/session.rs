@@ -13,7 +13,7 @@ use smtp::spool::{SpoolRules, Spooled};
 use smtp::xclient::Attributes;
 
 use crate::accept::Place;
-use crate::answer::{answer, milliseconds};
+use crate::answer::{answer, milliseconds, named};
 use crate::inspect::Question;
 use crate::metrics::Result as Counted;
 use crate::pair::Pair;
@@ -175,12 +175,14 @@ impl Session {
         };
         self.shared.metrics.message(verdict);
         let (dlp_id, message_id) = ids.map_or((None, None), |(id, message_id)| (Some(id), message_id));
+        let recipients = self.pair.as_ref().map(Pair::recipients).unwrap_or_default();
         tracing::info!(
             dlp_id = dlp_id.map(tracing::field::display),
             message_id = message_id.as_deref().unwrap_or(""),
             peer = self.client_address().map(tracing::field::display),
             sender = self.sender(),
-            recipients = self.pair.as_ref().map_or(0, |pair| pair.recipients().len()),
+            recipients = recipients.len(),
+            to = named(&recipients),
             size = lost.size,
             ?verdict,
             reply = lost.reply.as_ref().map(tracing::field::display),

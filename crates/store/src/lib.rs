@@ -36,6 +36,9 @@ pub enum Error {
     /// The database or its schema is not one that this program knows, or could not be made.
     #[error("database: {0}")]
     Schema(String),
+    /// A database server cannot be reached, or does not let us in.
+    #[error("{0}")]
+    NotOpened(String),
     /// A file could not be read or written.
     #[error("{what}: {why}")]
     File {
@@ -79,7 +82,11 @@ impl Error {
                     | sqlx::Error::ColumnNotFound(_)
                     | sqlx::Error::Encode(_)
             ),
-            Self::File { .. } | Self::Corrupt(_) | Self::ReadOnly(_) | Self::InUse(_) => true,
+            Self::File { .. }
+            | Self::NotOpened(_)
+            | Self::Corrupt(_)
+            | Self::ReadOnly(_)
+            | Self::InUse(_) => true,
             Self::Objects(failure) => {
                 matches!(failure, objects::Failure::Away(_) | objects::Failure::Refused(_))
             }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use enforce::certificates::{Directory, Issue, Seen, Use, describe};
 use zeroize::Zeroizing;
 
@@ -114,7 +114,13 @@ fn of_files(files: &[PathBuf]) -> Result<Vec<Used>> {
     let mut all = Vec::new();
     for file in files {
         let octets = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-        for seen in describe(&octets).with_context(|| file.display().to_string())? {
+        let found = describe(&octets).with_context(|| file.display().to_string())?;
+        ensure!(
+            !found.is_empty(),
+            "{}: no certificate in it; PEM begins with -----BEGIN CERTIFICATE-----",
+            file.display()
+        );
+        for seen in found {
             all.push(Used { place: file.display().to_string(), seen: Ok(seen) });
         }
     }

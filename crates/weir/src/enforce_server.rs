@@ -42,7 +42,10 @@ pub(crate) async fn run(config: &Enforce) -> Result<()> {
     outlive_hangups(stop.clone())?;
     let running = start(config, stop.clone()).await?;
     if let Some(password) = first_administrator(&running).await? {
-        eprintln!("the first administrator is admin, with the one-time password {password}");
+        eprintln!(
+            "the first administrator of {} is admin, with the one-time password {password}",
+            running.console_address()
+        );
         let Ages { originals, incidents } = running.enforce.options.retention.others;
         eprintln!(
             "originals are kept for {}, incidents {}: keep_originals_days and keep_incidents_days in [enforce]",
@@ -70,6 +73,9 @@ fn outlive_hangups(stop: CancellationToken) -> Result<()> {
 /// Starts everything; nothing is accepted unless all of it works.
 pub(crate) async fn start(config: &Enforce, stop: CancellationToken) -> Result<Running> {
     let options = options(config)?;
+    // Before anything is made.
+    ops::is_free(&options.listen, "the console", "listen in [enforce]").await?;
+    ops::is_free(&options.servers_listen, "servers", "servers_listen in [enforce]").await?;
     if !options.policies.exists() {
         policies::write_built_in(&options.policies)?;
     }

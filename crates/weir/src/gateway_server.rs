@@ -20,7 +20,7 @@ use web::listen::{Clients, Listening, Tls, Transport};
 
 use crate::cli::{Format, GatewayQueue, GatewayServer, GatewayTask};
 use crate::terminal::safe;
-use crate::{link, prevent_server};
+use crate::{link, ops, prevent_server};
 
 /// Connections to the Control Center at one time.
 const PEOPLE: usize = 500;
@@ -82,12 +82,37 @@ pub(crate) fn settings(table: &toml::Table, flags: &GatewayServer) -> Result<Set
 }
 
 /// Reads what the configuration names, without starting or making anything. For `weir config check`.
-pub(crate) fn check(table: &toml::Table) -> Result<()> {
+pub(crate) async fn check(table: &toml::Table) -> Result<()> {
     let options = settings(table, &GatewayServer::default())?.options;
-    transport(options.console_certificate.zip(options.console_key))
-        .context("[gateway] console_certificate and console_key")?;
+    console(&options)?;
+    no_loop(&options).await?;
     if let Some(RemediationOptions { tls, .. }) = options.remediation {
         transport(Some((tls.certificate, tls.key))).context("[gateway.remediation.tls]")?;
+    }
+    Ok(())
+}
+
+/// How the Control Center is protected; an error where its address needs more.
+fn console(options: &Options) -> Result<Transport> {
+    let files = options.console_certificate.clone().zip(options.console_key.clone());
+    let transport = transport(files).context("[gateway] console_certificate and console_key")?;
+    if let Ok(address) = options.console_listen.parse() {
+        transport.fits(address).context("[gateway] console_listen")?;
+    }
+    Ok(transport)
+}
+
+/// Mail that is delivered to the gateway's own door comes back to it for ever.
+async fn no_loop(options: &Options) -> Result<()> {
+    let Destination::Smtp(hop) = &options.deliver else { return Ok(()) };
+    let way = prevent::Mode::Forward { hops: vec![hop.clone()] };
+    let resolver = prevent_server::system_resolver()?;
+    for own in tokio::net::lookup_host(&options.mail.listen).await.into_iter().flatten() {
+        ensure!(
+            prevent::leads_back(&way, own, &resolver).await.is_none(),
+            "[gateway] deliver = {:?} is where the gateway itself takes mail ({own}): it would come back for ever; write where mail goes on",
+            options.deliver.to_string()
+        );
     }
     Ok(())
 }
@@ -160,6 +185,13 @@ pub(crate) async fn start(settings: Settings, stop: CancellationToken) -> Result
     // Before anything listens: a SIGHUP that comes early is heard late, and ends nothing.
     let hangups = signal(SignalKind::hangup())?;
     let Settings { mut options, enforce, token, names } = settings;
+    // Before anything is made.
+    let console_transport = console(&options)?;
+    no_loop(&options).await?;
+    ops::is_free(&options.mail.listen, "mail", "listen in [gateway.mail]").await?;
+    if !options.console_listen.is_empty() {
+        ops::is_free(&options.console_listen, "the Control Center", "console_listen in [gateway]").await?;
+    }
     std::fs::create_dir_all(&options.data)
         .with_context(|| format!("cannot make the directory {}", options.data.display()))?;
     let place = link::Place::of(&options.data);
@@ -178,14 +210,13 @@ pub(crate) async fn start(settings: Settings, stop: CancellationToken) -> Result
     let data = options.data.clone();
     let offered = options.remediation.clone();
     let console_listen = options.console_listen.clone();
-    let console_tls = options.console_certificate.clone().zip(options.console_key.clone());
     let running = gateway::start(options).await?;
     let site = gateway::console::site(&running.gateway, Vec::new()).await?;
     let console = match console_listen.as_str() {
         "" => None,
         address => {
             let app = gateway::console::router(&running.gateway, &site);
-            Some(web::listen::listen(address, transport(console_tls)?, PEOPLE, app, stop.clone()).await?)
+            Some(web::listen::listen(address, console_transport, PEOPLE, app, stop.clone()).await?)
         }
     };
     let (reload, asked) = mpsc::channel(1);
@@ -197,9 +228,9 @@ pub(crate) async fn start(settings: Settings, stop: CancellationToken) -> Result
     }
     tracing::info!(
         listen = %running.mail,
-        submission = ?running.submission,
-        remediation = ?running.remediation,
-        console = ?console.as_ref().map(|console| console.address),
+        submission = running.submission.map(display),
+        remediation = running.remediation.map(display),
+        console = console.as_ref().map(|console| display(console.address)),
         "quarantine gateway listens"
     );
     Ok(Running { running, site, console })

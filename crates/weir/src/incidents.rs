@@ -111,8 +111,17 @@ async fn respond(command: &IncidentsRespond) -> Result<(String, ExitCode)> {
 // ---- list
 
 async fn list(command: &IncidentsList) -> Result<String> {
-    let journal = open(&command.data, command.database.as_deref()).await?;
+    let journal = Arc::new(open(&command.data, command.database.as_deref()).await?);
     let severity = command.severity.as_deref().map(severity).transpose()?;
+    if let Some(status) = &command.status {
+        let known = Desk::new(journal.clone()).statuses().await?;
+        let names: Vec<&str> = known.iter().map(|one| one.name.as_str()).collect();
+        ensure!(
+            names.contains(&Status::named(status).as_str()),
+            "no status {status:?}; there are {}",
+            names.join(", ")
+        );
+    }
     let since = command.since.as_deref().map(|text| moment(text, Timestamp::now())).transpose()?;
     let filter = Filter {
         severity,

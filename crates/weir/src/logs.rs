@@ -7,10 +7,14 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
 
-/// Starts logging for this process; once.
+/// Starts logging for this process; once. A line that cannot be written is lost, and nothing else is: to tell of it on the same
+/// standard error would be a panic within whatever was being done, after the next hop had a mail and before its sender knew.
 pub(crate) fn start(log: &Log) -> Result<()> {
     let filter = filter(&log.level)?;
-    let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let base = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     let started = match log.format {
         LogFormat::Text => base.with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => base.json().flatten_event(true).with_current_span(false).try_init(),

@@ -53,20 +53,32 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_unread_output(&error) => ExitCode::from(NOBODY_READS),
         Err(error) => {
-            eprintln!("weir: {error:#}");
+            eprintln!("weir: {}", told(&error));
             ExitCode::from(ERROR)
         }
     }
 }
 
-/// The library's `println!` panics when it cannot write.
+/// The error with what is behind it. Libraries say the reason in their own words and give it as the cause once more: once is enough.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().skip(1).fold(error.to_string(), |told, cause| {
+        let cause = cause.to_string();
+        if told.ends_with(&cause) { told } else { format!("{told}: {cause}") }
+    })
+}
+
+/// The library's `println!` and `eprintln!` panic when they cannot write.
 fn end_quietly_when_nobody_reads() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        match panic.payload_as_str().and_then(|text| text.strip_prefix("failed printing to stdout: ")) {
-            Some(why) if why.starts_with("Broken pipe") => std::process::exit(NOBODY_READS.into()),
-            Some(why) => {
-                eprintln!("weir: the output cannot be written: {why}");
+        let said = panic.payload_as_str().and_then(|text| text.strip_prefix("failed printing to "));
+        match said.and_then(|text| text.split_once(": ")) {
+            Some((_, why)) if why.starts_with("Broken pipe") => std::process::exit(NOBODY_READS.into()),
+            Some((stream, why)) => {
+                // Where it is standard error that cannot be written, nobody hears of it: the status says it.
+                if stream == "stdout" {
+                    eprintln!("weir: the output cannot be written: {why}");
+                }
                 std::process::exit(ERROR.into());
             }
             None => usual(panic),
@@ -172,7 +184,7 @@ fn check(effective: Effective) -> Result<Vec<&'static str>> {
     for server in &servers {
         match *server {
             "enforce" => enforce_server::check(&effective.config.enforce)?,
-            "gateway" => gateway_server::check(&effective.config.gateway)?,
+            "gateway" => on_runtime(gateway_server::check(&effective.config.gateway))?,
             _ => on_runtime(prevent_server::check(&prevent_server::Configured::new(effective.clone())?))?,
         }
     }

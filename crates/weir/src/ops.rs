@@ -62,6 +62,11 @@ pub(crate) async fn listen(address: &str, purpose: &str, setting: &str) -> Resul
     })
 }
 
+/// Whether a socket can be had there, asked before a server makes or opens anything.
+pub(crate) async fn is_free(address: &str, purpose: &str, setting: &str) -> Result<()> {
+    listen(address, purpose, setting).await.map(drop)
+}
+
 async fn metrics(State(ops): State<Arc<OnceLock<Ops>>>) -> impl IntoResponse {
     let mut text = String::new();
     let Some(ops) = ops.get() else {

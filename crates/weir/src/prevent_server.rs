@@ -212,7 +212,8 @@ pub(crate) fn stop_on_signals(stop: CancellationToken) -> Result<()> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping: no new sessions, running transactions may finish");
+        // Each server says it, not the detection server alone.
+        tracing::info!(target: "weir", "stopping: nothing new is taken, what runs may finish");
         stop.cancel();
     });
     Ok(())
@@ -239,7 +240,7 @@ async fn no_loop(mode: &Way, address: SocketAddr, resolver: &Resolver) -> Result
     }
 }
 
-fn system_resolver() -> Result<Resolver> {
+pub(crate) fn system_resolver() -> Result<Resolver> {
     Resolver::from_system().context("the system's DNS settings cannot be read")
 }
 

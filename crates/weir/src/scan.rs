@@ -184,11 +184,12 @@ fn print(line: &Line<'_>, format: Format) -> Result<()> {
     }
     for violation in &line.violations {
         println!(
-            "{}: {} ({}), {} matches",
+            "{}: {} ({}), {} match{}",
             safe(line.file),
             violation.policy,
             violation.severity,
-            violation.matches
+            violation.matches,
+            if violation.matches == 1 { "" } else { "es" }
         );
         for found in &violation.findings {
             let place = if found.path.is_empty() { "message" } else { found.path };

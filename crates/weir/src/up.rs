@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli;
 use crate::config::{Effective, Enforce};
 use crate::terminal::safe;
-use crate::{enforce_server, gateway_server, link, prevent_server};
+use crate::{enforce_server, gateway_server, link, ops, prevent_server};
 
 /// Metrics and health of `weir up`.
 const OPERATIONS: &str = "127.0.0.1:9025";
@@ -68,6 +68,7 @@ struct Where {
 pub(crate) async fn up(command: &cli::Up, effective: &Effective) -> Result<()> {
     let stop = CancellationToken::new();
     prevent_server::stop_on_signals(stop.clone())?;
+    all_free(effective).await?;
     let (delivered, prevent_data) = (command.data.join("delivered"), command.data.join(PREVENT));
     let enforce = enforce_server::start(&enforce_config(command, effective), stop.clone()).await?;
     let password = enforce_server::first_administrator(&enforce).await?;
@@ -98,6 +99,30 @@ pub(crate) async fn up(command: &cli::Up, effective: &Effective) -> Result<()> {
     outcome
 }
 
+/// Whether every socket can be had, before anything is made: the ports are usual ones, and another program may have one of them.
+async fn all_free(effective: &Effective) -> Result<()> {
+    let config = &effective.config;
+    for (address, purpose, variable) in [
+        (config.prevent.listen.as_str(), "mail", "WEIR_PREVENT_LISTEN"),
+        (operations(effective), "metrics and health", "WEIR_PREVENT_OPS_LISTEN"),
+        (&config.enforce.listen, "the console", "WEIR_ENFORCE_LISTEN"),
+        (&config.enforce.servers_listen, "servers", "WEIR_ENFORCE_SERVERS_LISTEN"),
+        (&config.up.delivery_listen, "mail at the gateway", "WEIR_UP_DELIVERY_LISTEN"),
+        (&config.up.remediation_listen, "remediation", "WEIR_UP_REMEDIATION_LISTEN"),
+        (&config.up.center_listen, "the quarantine", "WEIR_UP_CENTER_LISTEN"),
+    ] {
+        ops::is_free(address, purpose, &format!("{variable}=127.0.0.1:PORT gives another")).await?;
+    }
+    Ok(())
+}
+
+fn operations(effective: &Effective) -> &str {
+    match effective.config.prevent.ops_listen.as_str() {
+        "" => OPERATIONS,
+        given => given,
+    }
+}
+
 /// Enforce owns the data directory: its incidents are those that people look at.
 fn enforce_config(command: &cli::Up, effective: &Effective) -> Enforce {
     let base = &effective.config;
@@ -116,10 +141,7 @@ fn enforce_config(command: &cli::Up, effective: &Effective) -> Enforce {
 /// The detection server belongs to Enforce, as it does elsewhere: policies and settings come from there.
 fn prevent_config(effective: &Effective, data: &Path, delivery: &SocketAddr, url: &str) -> Result<Effective> {
     let mut effective = effective.clone();
-    let ops = match effective.config.prevent.ops_listen.as_str() {
-        "" => OPERATIONS.to_owned(),
-        given => given.to_owned(),
-    };
+    let ops = operations(&effective).to_owned();
     for (key, value) in [
         ("prevent.next_hop", toml::Value::from(vec![delivery.to_string()])),
         ("prevent.mode", "forward".into()),

@@ -65,6 +65,132 @@ fn output_that_nobody_reads_ends_the_command_quietly() {
 }
 
 #[test]
+fn what_a_gateway_could_not_start_with_is_refused_before_anything_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("gateway");
+    for (wrong, told) in [
+        (
+            "console_listen = \"0.0.0.0:8081\"",
+            "console_listen: 0.0.0.0:8081 is not an address of this machine alone",
+        ),
+        (
+            "deliver = \"smtp://localhost:10026\"\n[gateway.mail]\nlisten = \"127.0.0.1:10026\"",
+            "is where the gateway itself takes mail",
+        ),
+    ] {
+        let text = format!("[gateway]\ndata = {:?}\n{wrong}\n", data.display().to_string());
+        let file = write(dir.path(), "weir.toml", &text);
+        for command in [&["config", "check"][..], &["gateway"]] {
+            let (code, _, said) = run(&[command, &["--config", &file]].concat());
+            assert_eq!(code, 2, "{command:?}: {said}");
+            assert!(said.contains(told), "{command:?}: {said}");
+        }
+    }
+    assert!(!data.exists());
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_its_setting_before_anything_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for (arguments, variable, told) in [
+        (
+            &["up"][..],
+            "WEIR_UP_CENTER_LISTEN",
+            "for the quarantine (WEIR_UP_CENTER_LISTEN=127.0.0.1:PORT gives another)",
+        ),
+        (&["enforce"], "WEIR_ENFORCE_LISTEN", "for the console (listen in [enforce])"),
+        (
+            &["gateway", "--console-listen", &taken],
+            "WEIR_LOG_LEVEL",
+            "for the Control Center (console_listen in [gateway])",
+        ),
+    ] {
+        let data = dir.path().join(arguments[0]);
+        let mut command = weir(arguments);
+        command.arg("--data").arg(&data);
+        for variable in [
+            "WEIR_PREVENT_LISTEN",
+            "WEIR_PREVENT_OPS_LISTEN",
+            "WEIR_ENFORCE_LISTEN",
+            "WEIR_ENFORCE_SERVERS_LISTEN",
+            "WEIR_UP_DELIVERY_LISTEN",
+            "WEIR_UP_REMEDIATION_LISTEN",
+        ] {
+            command.env(variable, "127.0.0.1:0");
+        }
+        if arguments[0] == "gateway" {
+            command.args(["--listen", "127.0.0.1:0"]);
+        } else {
+            command.env(variable, &taken);
+        }
+        let (code, _, said) = text(command.output().unwrap());
+        assert_eq!(code, 2, "{said}");
+        assert!(
+            said.contains(&format!("cannot listen on {taken} {told}: another program listens there")),
+            "{said}"
+        );
+        assert!(!data.exists(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_reason_is_told_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut command =
+        weir(&["enforce", "--listen", "127.0.0.1:0", "--servers-listen", "127.0.0.1:0", "--data"]);
+    command.arg(dir.path().join("data"));
+    command.env("WEIR_ENFORCE_DATABASE", format!("postgres://weir:secret@127.0.0.1:{port}/weir"));
+    let (code, _, said) = text(command.output().unwrap());
+    assert_eq!(code, 2);
+    assert!(said.contains(&format!("PostgreSQL does not answer at 127.0.0.1:{port}: ")), "{said}");
+    assert_eq!(said.matches("Connection refused").count(), 1, "{said}");
+    assert!(!said.contains("secret"), "{said}");
+}
+
+#[test]
+fn a_word_that_is_none_of_those_possible_is_told_with_those() {
+    let dir = tempfile::tempdir().unwrap();
+    for (wrong, told) in [
+        ("[prevent]\nmode = \"relay\"\n", "\"relay\" is not possible here; write \"forward\", \"reflect\""),
+        ("[[enforce.lookups]]\nname = \"hr\"\n", "`attributes` is missing: it must be given here"),
+    ] {
+        let file = write(dir.path(), "weir.toml", wrong);
+        let (code, _, said) = run(&["config", "check", "--config", &file]);
+        assert_eq!(code, 2);
+        assert!(said.contains(told), "{said}");
+    }
+}
+
+#[test]
+fn lists_of_what_is_not_there_are_errors_and_no_empty_lists() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = write(dir.path(), "no.pem", "nothing\n");
+    let (code, _, said) = run(&["cert", "show", &file]);
+    assert_eq!((code, said.contains("no certificate in it")), (2, true), "{said}");
+    let nowhere = dir.path().join("nowhere").display().to_string();
+    let (code, _, said) = run(&["index", "list", "--policies", &nowhere]);
+    assert_eq!((code, said.contains("is no directory")), (2, true), "{said}");
+}
+
+/// As after `weir policy check DIR 2>&1 | head`, and with a log on a full disk.
+#[test]
+fn errors_that_nobody_reads_end_the_command_quietly() {
+    let (reading, writing) = std::io::pipe().unwrap();
+    drop(reading);
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "wrong.toml", "id = 5001\n");
+    let directory = dir.path().to_str().unwrap();
+    let ended = weir(&["policy", "check", directory]).stderr(writing).output().unwrap();
+    assert_eq!(ended.status.code(), Some(141));
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let ended = weir(&["policy", "check", directory]).stderr(full).output().unwrap();
+    assert_eq!(ended.status.code(), Some(2));
+}
+
+#[test]
 fn whoever_looks_for_users_in_a_wrong_place_makes_none_there() {
     let dir = tempfile::tempdir().unwrap();
     let wrong = dir.path().join("wrong");
@@ -352,6 +478,9 @@ fn a_newcomer_sees_the_five_sample_mails_go_their_ways() {
     let (_, list, _) = run(&["incidents", "list", "--data", data, "--format", "json"]);
     let list: serde_json::Value = serde_json::from_str(&list).unwrap();
     assert!(list.as_array().unwrap().len() >= 4, "{list}");
+    let (code, _, said) = run(&["incidents", "list", "--status", "Foo", "--data", data]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("no status \"Foo\"; there are New, In Process, "), "{said}");
     let id = list[0]["id"].to_string();
     let (code, shown, err) = run(&["incidents", "show", &id, "--data", data]);
     assert_eq!(code, 0, "{err}");

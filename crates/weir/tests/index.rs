@@ -251,3 +251,41 @@ fn a_learned_policy_says_how_good_it_is_before_it_is_used() {
     assert_eq!(site.scan(&format!("{} merger acquisition offer merger", words(900, 40))).0, 1);
     assert_eq!(site.scan(&format!("{} canteen parking holiday", words(901, 40))).0, 0);
 }
+
+/// The commands of `docs/indexes.md` make what the rules of `docs/policy-language.md` ask for.
+#[test]
+fn the_commands_and_rules_of_the_documentation_work_as_they_stand() {
+    let page = |name: &str| {
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name)).unwrap()
+    };
+    let site = Site::new();
+    site.write(
+        "customers.csv",
+        "first_name,last_name,ssn,email,mobile\nAnn,Sample,536-90-4399,ann@shop.example,0171 2345678\n",
+    );
+    for at in 0..30 {
+        site.write(&format!("contracts/{at}.txt"), &words(at + 600, 80));
+        site.write(
+            &format!("texts/mergers/{at}.txt"),
+            &format!("{} merger acquisition offer", words(at, 40)),
+        );
+        site.write(
+            &format!("texts/other/{at}.txt"),
+            &format!("{} canteen holiday parking", words(at + 200, 40)),
+        );
+    }
+    let commands = page("indexes.md").replace("/srv/contracts", "contracts");
+    let commands: Vec<&str> = commands.lines().filter(|line| line.starts_with("weir index ")).collect();
+    assert_eq!(commands.len(), 4, "{commands:?}");
+    for command in commands {
+        let arguments: Vec<&str> = command.split_whitespace().skip(1).collect();
+        let (code, out, err) = site.run(&arguments);
+        assert_eq!(code, 0, "{command}\n{out}{err}");
+    }
+    let language = page("policy-language.md");
+    let rules = language.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    assert!(["exact = ", "documents = ", "learned = "].iter().all(|asked| rules.contains(asked)), "{rules}");
+    site.write("policies/own.toml", &format!("id = 1\nname = \"Own data\"\nmode = \"on\"\n\n{rules}"));
+    let (code, out, err) = site.run(&["policy", "check", "policies"]);
+    assert!(code == 0 && !err.contains("warning"), "{out}{err}");
+}

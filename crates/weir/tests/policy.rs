@@ -45,6 +45,21 @@ fn check_of_a_good_set_tells_the_next_free_number() {
 }
 
 #[test]
+fn a_directory_without_a_policy_is_no_good_set_as_the_server_would_refuse_it() {
+    let (code, out, said) = run(&["policy", "check", path(dir(&[]).path())]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(said.contains("holds no policy; `weir policy init DIR` writes the built-in set"), "{said}");
+}
+
+#[test]
+fn whoever_names_a_built_in_identifier_in_a_directory_of_their_own_hears_where_it_is() {
+    let own = "id = 5001\nname = \"Cards\"\n[[rule]]\nname = \"Card\"\nidentifier = \"payment_card\"\n";
+    let (code, _, said) = run(&["policy", "check", path(dir(&[("cards.toml", own)]).path())]);
+    assert_eq!(code, 2);
+    assert!(said.contains("`weir policy init DIR` writes out the built-in ones"), "{said}");
+}
+
+#[test]
 fn a_case_that_fails_is_told_with_its_place_and_exit_1() {
     let cases = "[[find]]\nname = \"both colours\"\nbody = \"red red blue\"\n\n[[miss]]\nname = \"near miss\"\nbody = \"red blue red\"\n";
     let dir = dir(&[("p.toml", GOOD), ("p.cases.toml", cases)]);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
+use weir_tests::certs::Authority;
 use weir_tests::requirement::program;
 use weir_tests::weir::binary;
 
@@ -71,6 +72,53 @@ fn the_example_configuration_is_right() {
     let output = command.env("WEIR_PREVENT_DATA", dir.path()).output().unwrap();
     let said = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+}
+
+/// Each configuration that a page shows, as it stands, but for the files of an installed system that it names.
+#[test]
+fn each_configuration_that_a_page_shows_is_right() {
+    let dir = TempDir::new().unwrap();
+    let authority = Authority::new();
+    let (certificate, key) = authority.issue("dlp.example.com").write(dir.path(), "own");
+    let ca = authority.write(dir.path(), "ca");
+    let secret = dir.path().join("secret");
+    fs::write(&secret, "password").unwrap();
+    let here = |word: &str| match word {
+        _ if word.ends_with("ca.pem") => ca.display().to_string(),
+        _ if word.ends_with(".pem") => certificate.display().to_string(),
+        _ if word.ends_with(".key") => key.display().to_string(),
+        _ if word.ends_with(".password") => secret.display().to_string(),
+        _ => word.to_owned(),
+    };
+    let mut shown = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        let blocks = text.split("```toml\n").skip(1).map(|rest| rest.split("\n```").next().unwrap());
+        // Rules are for a policy directory, not for the configuration.
+        for block in blocks.filter(|block| !block.starts_with("[[rule]]")) {
+            // Every second piece stands between quotes.
+            let words = block.split('"').enumerate();
+            let words: Vec<String> =
+                words.map(|(at, word)| if at % 2 == 1 { here(word) } else { word.to_owned() }).collect();
+            let file = dir.path().join("weir.toml");
+            fs::write(&file, words.join("\"")).unwrap();
+            let mut command = Command::new(binary());
+            let output = command.args(["config", "check", "--config"]).arg(&file).output().unwrap();
+            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            assert!(output.status.success(), "{}: {said}\n{block}", page.display());
+            shown += 1;
+        }
+    }
+    assert!(shown >= 8, "{shown} configurations");
+}
+
+/// README and all pages of the documentation.
+fn pages() -> Vec<PathBuf> {
+    let entries = fs::read_dir(deployed("../docs")).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .filter(|path| path.extension().is_some_and(|end| end == "md"))
+        .chain([deployed("../README.md")])
+        .collect()
 }
 
 #[test]

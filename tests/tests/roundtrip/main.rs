@@ -9,6 +9,7 @@ mod faults;
 mod folders;
 mod guide;
 mod keys;
+mod logged;
 mod newcomer;
 mod placement;
 mod postfix;

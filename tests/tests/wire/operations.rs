@@ -105,6 +105,39 @@ fn each_message_has_one_line_with_ids_verdict_reply_and_three_times() {
 }
 
 #[test]
+fn a_mail_is_found_in_the_log_by_its_recipient() {
+    let sink = Sink::start();
+    let weir = Prevent::forward(&[sink.addr()]).start();
+    let many: Vec<String> = (0..60).map(|number| format!("r{number}@other.example")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    send(weir.addr(), "ann@corp.example", &["bob@other.example", "carl@third.example"], &mails::clean("two"))
+        .unwrap();
+    send(weir.addr(), "ann@corp.example", &many, &mails::clean("many")).unwrap();
+    weir.wait_for_log("recipients=60");
+    let log = weir.log();
+    assert!(log.contains("recipients=2 to=\"bob@other.example, carl@third.example\""), "{log}");
+    assert!(log.contains("r49@other.example\" size=") && !log.contains("r50@other.example"), "{log}");
+}
+
+/// A disk that is full of logs, a log shipper that is gone.
+#[test]
+fn a_log_that_cannot_be_written_keeps_no_mail_and_no_answer_back() {
+    let sink = Sink::start();
+    let weir = Prevent {
+        log: "/dev/full".into(),
+        ..Prevent::forward(&[sink.addr()]).flag("--log-level").flag("debug")
+    }
+    .start();
+    for message in [mails::clean("clean"), mails::with_card_number("marked")] {
+        let reply = send(weir.addr(), "ann@corp.example", &["bob@other.example"], &message).unwrap();
+        assert_eq!(reply.code, 250, "{reply:?}");
+    }
+    let reply = send(weir.addr(), "ann@corp.example", &["bob@other.example"], &mails::blocked("no")).unwrap();
+    assert_eq!(reply.code, 550, "{reply:?}");
+    assert_eq!(sink.count(), 2);
+}
+
+#[test]
 fn nothing_in_a_mail_can_forge_or_colour_a_log_line() {
     let sink = Sink::start();
     let weir = Prevent::forward(&[sink.addr()]).start();

@@ -79,7 +79,7 @@ pub(super) async fn show(
     let name = |kind: SecretKind| {
         let name = replaced.as_ref().filter(|one| one.kind == kind).map_or("", |one| one.name.as_str());
         let field = Field::new(Kind::Text, "name", "Credential name").value(name);
-        field.required().with("maxlength", "100")
+        field.apart(kind.as_str()).required().with("maxlength", "100")
     };
     let content = Credentials {
         form: viewer.form(),

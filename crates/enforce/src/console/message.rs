@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::header;
-use axum::response::{Html as Body, IntoResponse, Response};
+use axum::http::{HeaderMap, header};
+use axum::response::{Html as Body, IntoResponse};
 use content::{Closed, How, Limits};
 use incident::Match;
-use web::layout::Html;
+use web::layout::{Html, Page};
 use web::mail::{Header, header_table, line, passage};
 use web::people::Privilege;
 use web::{Problem, Viewer};
@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Template)]
 #[template(path = "message.html")]
 struct Message {
+    /// A page, not a part of the incident's.
+    whole: bool,
     headers: Html,
     texts: Vec<(Html, &'static str, Html)>,
     files: Vec<Html>,
@@ -53,15 +55,29 @@ pub(super) async fn download(State(console): State<Console>, viewer: Viewer, Pat
     Ok((headers, octets).into_response())
 }
 
-pub(super) async fn show(State(console): State<Console>, viewer: Viewer, Path(id): Path<u64>) -> Answer {
+pub(super) async fn show(
+    State(console): State<Console>,
+    viewer: Viewer,
+    Path(id): Path<u64>,
+    headers: HeaderMap,
+) -> Answer {
     let octets = original(&console, &viewer, id, "shown").await?;
     let look = console.desk.look(&access(&viewer), id).await?.ok_or(Problem::NotFound)?;
     let matches = if viewer.may_see_matches() { look.incident.matches } else { Vec::new() };
-    let shown = tokio::task::spawn_blocking(move || render(&octets, &matches)).await;
-    shown.map_err(|why| Problem::Internal(format!("a message could not be shown: {why}")))?
+    let part = headers.contains_key("hx-request");
+    let opened = tokio::task::spawn_blocking(move || opened(&octets, &matches, !part)).await;
+    let message = opened.map_err(|why| Problem::Internal(format!("a message could not be shown: {why}")))?;
+    if part {
+        return Ok(Body(message.render()?).into_response());
+    }
+    // Where no scripts run, the message has a page of its own.
+    let page = Page::new(&viewer, format!("Message of incident {id}")).within("/incidents");
+    let page =
+        page.below("Incidents", "/incidents").below(format!("Incident {id}"), format!("/incidents/{id}"));
+    Ok(page.show(&message)?)
 }
 
-fn render(octets: &[u8], matches: &[Match]) -> Answer<Response> {
+fn opened(octets: &[u8], matches: &[Match], whole: bool) -> Message {
     let how = How {
         limits: &Limits::default(),
         deadline: Instant::now() + PATIENCE,
@@ -103,13 +119,13 @@ fn render(octets: &[u8], matches: &[Match]) -> Answer<Response> {
         let name = part.name.as_deref()?;
         Some(Html::new(format!("{} <small>{}</small>", line(name, 200), web::layout::Size(part.size))))
     });
-    let content = Message {
+    Message {
+        whole,
         headers: header_table(&headers),
         more: texts.len().saturating_sub(TEXTS),
         texts: shown.collect(),
         files: files.take(200).collect(),
-    };
-    Ok(Body(content.render()?).into_response())
+    }
 }
 
 /// The text that people read as the message's.

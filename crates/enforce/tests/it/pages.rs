@@ -352,6 +352,7 @@ on_both! {
         assert!(original.text.ends_with("<b>bold</b>\r\n"));
         let shown = remediator.get(&format!("/incidents/{id}/message")).await;
         assert!(shown.text.contains("&lt;b&gt;bold&lt;/b&gt;"), "{}", shown.text);
+        assert!(shown.text.contains("<h1>Message</h1>"), "without scripts it is a page: {}", shown.text);
         let log = server.audit_log().await;
         let looks: Vec<_> = log.iter().filter(|line| line.action == "ORIGINAL_SEEN").collect();
         assert_eq!(looks.len(), 2);

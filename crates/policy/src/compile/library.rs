@@ -238,9 +238,9 @@ fn unknown<'n>(
     let remedy = match nearest(name, known) {
         Some(close) => format!("write \"{close}\""),
         None if what == "dictionary" => {
-            "put dictionaries/NAME.toml or dictionaries/NAME.txt into the policy directory".to_owned()
+            "put dictionaries/NAME.toml or dictionaries/NAME.txt into the policy directory; `weir policy init DIR` writes out the built-in ones".to_owned()
         }
-        None => "put identifiers/NAME.toml into the policy directory".to_owned(),
+        None => "put identifiers/NAME.toml into the policy directory; `weir policy init DIR` writes out the built-in ones".to_owned(),
     };
     out.error(code, place, format!("there is no {what} `{name}`")).label("unknown").remedy(remedy);
 }

@@ -30,7 +30,7 @@ impl Postgres {
     pub(super) async fn open(url: &str, migrations: &'static Migrator) -> Result<Self, Error> {
         let options = options(url)?;
         // A connection of its own: what fails half-way leaves its lock to nobody.
-        let mut connection = options.connect().await?;
+        let mut connection = options.connect().await.map_err(|why| not_opened(&options, &why))?;
         check(&mut connection).await?;
         let migrated = bring_forward(&mut connection, migrations).await.map_err(migration_failed);
         connection.close().await?;
@@ -149,7 +149,26 @@ fn options(url: &str) -> Result<PgConnectOptions, Error> {
             "the database URL cannot be read; write postgres://USER:PASSWORD@HOST:PORT/NAME".to_owned(),
         )
     })?;
+    // Notices of the server are no news: tables that are made only where they are not there yet.
+    let options = options.options([("client_min_messages", "warning")]);
     Ok(options.application_name("weir").disable_statement_logging())
+}
+
+/// Names the place, but never the password.
+fn not_opened(options: &PgConnectOptions, why: &sqlx::Error) -> Error {
+    let place = match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    };
+    Error::NotOpened(match why {
+        sqlx::Error::Io(why) => {
+            format!("PostgreSQL does not answer at {place}: {why}; start it, or name another place")
+        }
+        sqlx::Error::Database(why) => {
+            format!("PostgreSQL at {place} lets {} not in: {}", options.get_username(), why.message())
+        }
+        why => format!("PostgreSQL at {place}: {why}"),
+    })
 }
 
 fn durable(connections: u32) -> PgPoolOptions {

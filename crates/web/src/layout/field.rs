@@ -37,6 +37,8 @@ pub struct Choice {
 #[derive(Debug, Clone)]
 pub struct Field {
     name: String,
+    /// What ties its words together; one on a page.
+    id: String,
     label: String,
     kind: Kind,
     value: String,
@@ -51,6 +53,7 @@ impl Field {
     pub fn new(kind: Kind, name: &str, label: &str) -> Self {
         Self {
             name: name.to_owned(),
+            id: name.to_owned(),
             label: label.to_owned(),
             kind,
             value: String::new(),
@@ -64,6 +67,12 @@ impl Field {
     /// What it holds. A password field never gives one back.
     pub fn value(mut self, value: impl Into<String>) -> Self {
         self.value = value.into();
+        self
+    }
+
+    /// Tells it from the field of the same name in another form of the page.
+    pub fn apart(mut self, form: &str) -> Self {
+        self.id = format!("{}-{form}", self.name);
         self
     }
 
@@ -123,15 +132,15 @@ impl Field {
     }
 
     fn common(&self) -> String {
-        let name = escape(&self.name);
-        let mut out = format!("id=\"f-{name}\" name=\"{name}\"{}", self.attributes);
+        let (name, id) = (escape(&self.name), escape(&self.id));
+        let mut out = format!("id=\"f-{id}\" name=\"{name}\"{}", self.attributes);
         let described: Vec<&str> = [(&self.wrong, "wrong"), (&self.hint, "hint")]
             .iter()
             .filter(|(text, _)| !text.is_empty())
             .map(|(_, id)| *id)
             .collect();
         if !described.is_empty() {
-            let ids: Vec<String> = described.iter().map(|id| format!("f-{name}-{id}")).collect();
+            let ids: Vec<String> = described.iter().map(|word| format!("f-{id}-{word}")).collect();
             let _ = write!(out, " aria-describedby=\"{}\"", ids.join(" "));
         }
         if !self.wrong.is_empty() {
@@ -175,17 +184,17 @@ impl Field {
 
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, input) = (escape(&self.name), self.input());
-        let label = format!("<label for=\"f-{name}\">{}</label>", escape(&self.label));
+        let (id, input) = (escape(&self.id), self.input());
+        let label = format!("<label for=\"f-{id}\">{}</label>", escape(&self.label));
         match self.kind {
             Kind::Check => write!(f, "<div class=\"field check\">{input}{label}")?,
             _ => write!(f, "<div class=\"field\">{label}{input}")?,
         }
         if !self.wrong.is_empty() {
-            write!(f, "<p class=\"wrong\" id=\"f-{name}-wrong\">{}</p>", escape(&self.wrong))?;
+            write!(f, "<p class=\"wrong\" id=\"f-{id}-wrong\">{}</p>", escape(&self.wrong))?;
         }
         if !self.hint.is_empty() {
-            write!(f, "<p class=\"hint\" id=\"f-{name}-hint\">{}</p>", escape(&self.hint))?;
+            write!(f, "<p class=\"hint\" id=\"f-{id}-hint\">{}</p>", escape(&self.hint))?;
         }
         f.write_str("</div>")
     }
@@ -207,6 +216,19 @@ mod tests {
         assert!(html.contains("<label for=\"f-name\">Name</label>"));
         assert!(html.contains("value=\"&quot;&gt;&lt;b&gt;\""));
         assert!(html.contains("aria-describedby=\"f-name-wrong f-name-hint\" aria-invalid=\"true\""));
+    }
+
+    #[test]
+    fn fields_of_one_name_in_two_forms_have_labels_of_their_own() {
+        let html = Field::new(Kind::Text, "name", "Name").hint("Short.").apart("other").to_string();
+        assert!(
+            html.contains("<label for=\"f-name-other\">")
+                && html.contains("id=\"f-name-other\" name=\"name\"")
+        );
+        assert!(
+            html.contains("aria-describedby=\"f-name-other-hint\"")
+                && html.contains("<p class=\"hint\" id=\"f-name-other-hint\">")
+        );
     }
 
     #[test]

@@ -67,7 +67,10 @@ impl fmt::Display for Lines {
         let count = self.moments.len().max(2) - 1;
         let x = |at: usize| LEFT + (WIDTH - LEFT - 12.0) * at as f64 / count as f64;
         let y = |value: u64| BOTTOM - (BOTTOM - TOP) * value as f64 / top as f64;
-        let mut svg = head(&self.title, HEIGHT);
+        // Where it is wider than the page, the newest of it is seen first.
+        let mut svg =
+            String::from("<div class=\"drawn\" tabindex=\"0\" role=\"region\" aria-label=\"Plot\">");
+        svg.push_str(&head(&self.title, HEIGHT));
         for quarter in 0..=4_u64 {
             let value = top * quarter / 4;
             let _ = write!(
@@ -104,7 +107,7 @@ impl fmt::Display for Lines {
                 escape(name)
             );
         }
-        svg.push_str("</svg>");
+        svg.push_str("</svg></div>");
         let names: Vec<&str> = self.series.iter().map(|(name, _)| name.as_str()).collect();
         let number = |series: &(String, Vec<u64>), at: usize| series.1.get(at).copied().unwrap_or(0);
         let rows: Vec<(String, Vec<u64>)> = self

@@ -20,6 +20,14 @@ fn plainer(said: &str) -> Option<String> {
             }
         });
     }
+    if let Some(rest) = said.strip_prefix("unknown variant `") {
+        let (found, known) = rest.split_once("`, expected ")?;
+        let known = known.strip_prefix("one of ").unwrap_or(known).replace('`', "\"");
+        return Some(format!("\"{found}\" is not possible here; write {}", known.replace(" or ", ", ")));
+    }
+    if let Some(field) = said.strip_prefix("missing field ") {
+        return Some(format!("{field} is missing: it must be given here"));
+    }
     let rest = said.strip_prefix("invalid type: ").or_else(|| said.strip_prefix("invalid value: "))?;
     let (found, wanted) = rest.split_once(", expected ")?;
     let found = found.replacen("string ", "the text ", 1).replacen("integer ", "the number ", 1);

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use policy::index::{IndexInfo, Indexes};
 use serde_json::json;
 
@@ -16,6 +16,11 @@ const BROKEN: u8 = 2;
 
 /// Runs the command.
 pub(crate) fn run(command: &IndexList) -> Result<ExitCode> {
+    ensure!(
+        command.policies.is_dir(),
+        "{} is no directory; name that of the policies (--policies), whose folder `indexes` holds them",
+        command.policies.display()
+    );
     let indexes = Indexes::open(&command.policies, &policies::index_keys(&command.data));
     let mut broken = false;
     for info in indexes.infos() {
@@ -28,6 +33,9 @@ pub(crate) fn run(command: &IndexList) -> Result<ExitCode> {
             }
         }
         broken |= info.is_err();
+    }
+    if indexes.infos().is_empty() && command.format == Format::Text {
+        println!("no indexes in {}", command.policies.join("indexes").display());
     }
     Ok(if broken { ExitCode::from(BROKEN) } else { ExitCode::SUCCESS })
 }

@@ -47,6 +47,11 @@ fn moment(sent: Option<Sent>) -> jiff::ZonedDateTime {
 fn check(command: &PolicyDir) -> Result<ExitCode> {
     let sources = read(&command.dir)?;
     Ok(match checked(&sources, &indexes(&command.dir)) {
+        // The server would not start with it.
+        Some(loaded) if !policies::holds_any(&loaded.set) => bail!(
+            "the directory {} holds no policy; `weir policy init DIR` writes the built-in set to a new directory",
+            command.dir.display()
+        ),
         Some(loaded) => {
             let policies = loaded.set.policies();
             let taken = |id: &u32| policies.iter().any(|policy| policy.id == *id);
