@@ -13,6 +13,8 @@ const HEADER: usize = 0x44;
 /// What a picture is: shapes ([MS-DOC] 2.9.158), with the name of a file before them or without.
 const SHAPE: u16 = 0x64;
 const SHAPE_OF_FILE: u16 = 0x66;
+/// Pictures lie beside one another; places that all say that they go to the end are made to take time.
+const MOST_READINGS: usize = 8;
 /// Choices of one field are at most 25 for Word; other programs give more.
 const MOST_CHOICES: usize = 1_000;
 
@@ -22,12 +24,16 @@ pub(super) fn read(main: &[u8], data: &[u8], place: &str, out: &mut Output<'_>) 
     let named = memchr::memmem::find_iter(main, &LOCATION).filter_map(|at| u32_at(main, at + 2));
     let places: BTreeSet<u32> = named.filter(|at| is_one(data, *at as usize)).collect();
     let spot = |what: &str| if place.is_empty() { what.to_owned() } else { format!("{place} {what}") };
-    let mut field = 0;
+    let (mut field, mut work) = (0, 0);
     for at in places {
         out.spend(0)?;
         let length = u32_at(data, at as usize).unwrap_or(0) as usize;
         let rest = &data[at as usize..];
         let octets = &rest[..length.min(rest.len())];
+        work += octets.len();
+        if work > MOST_READINGS * data.len() {
+            return Err(Reason::TooBig);
+        }
         if let Some(texts) = form_field(octets.get(HEADER..).unwrap_or_default()) {
             field += 1;
             let spot = spot(&format!("form field {field}"));
