@@ -110,7 +110,11 @@ fn form_field(octets: &[u8]) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{form_field, shapes};
+    use std::time::{Duration, Instant};
+
+    use super::{HEADER, LOCATION, form_field, read, shapes};
+    use crate::documents::Output;
+    use crate::{DocumentRequest, FileKind, Limits, Reason};
 
     #[test]
     fn a_field_that_is_cut_gives_what_it_has() {
@@ -136,6 +140,31 @@ mod tests {
         }
         assert_eq!(form_field(&[0; 80]), None);
     }
+
+    #[test]
+    fn pictures_that_all_claim_the_rest_are_a_finding() {
+        let read_at = |places: &[u32], length: u32| {
+            let mut header = [0; HEADER];
+            header[..4].copy_from_slice(&length.to_le_bytes());
+            header[4] = HEADER as u8;
+            let main: Vec<u8> =
+                places.iter().flat_map(|at| [&LOCATION[..], &at.to_le_bytes()].concat()).collect();
+            let limits = Limits::default();
+            let request = DocumentRequest {
+                kind: FileKind::Doc,
+                name: None,
+                octets: &main,
+                limits: &limits,
+                deadline: Instant::now() + Duration::from_secs(60),
+                passwords: &[],
+            };
+            read(&main, &header.repeat(100), "", &mut Output::new(&request))
+        };
+        let places: Vec<u32> = (0..100).map(|at| at * HEADER as u32).collect();
+        assert_eq!(read_at(&places, HEADER as u32), Ok(()));
+        assert_eq!(read_at(&places, u32::MAX), Err(Reason::TooBig));
+    }
+
     #[test]
     fn shapes_stand_behind_the_header_and_the_name_of_a_file() {
         let picture = |kind: u8, rest: &[u8]| [&[0, 0, 0, 0, 0x44, 0, kind, 0][..], &[0; 60], rest].concat();
