@@ -443,13 +443,13 @@ fn own_replies(commands: &[EnvelopeCommand]) -> Vec<Reply> {
     commands.iter().map(reply).collect()
 }
 
-/// Whatever failed here is ours: the sender keeps the message and tries again.
 /// The recipients that the log names, as the detection server's does: it is searched for them, and a line is not to have thousands.
 fn named(recipients: &[Recipient]) -> String {
     let first: Vec<&str> = recipients.iter().take(NAMED).map(|one| one.address.as_str()).collect();
     first.join(", ")
 }
 
+/// Whatever failed here is ours: the sender keeps the message and tries again.
 fn refusal(error: &Error) -> Reply {
     match error {
         Error::Store(error) if error.is_outage() => own::no_room(),
