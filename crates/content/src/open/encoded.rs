@@ -19,6 +19,8 @@ const LEAST_OF_WORDS: usize = 24;
 const LEAST_OF_FILE: usize = 128;
 /// Fewer hexadecimal digits are a hash or a number.
 const LEAST_DIGITS: usize = 40;
+/// Octets that are looked at together.
+const BLOCK: usize = 64;
 /// Lines are broken after so many letters; what is shorter is a word at the end of its line.
 const LEAST_OF_LINE: usize = 40;
 /// Blanks in front of the next line of one value.
@@ -129,21 +131,28 @@ fn is_letter(octet: u8) -> bool {
     LETTERS[usize::from(octet)]
 }
 
-/// Where the next run of enough letters begins; `from` is the beginning, or stands behind what is no letter. Of so many octets the last one
-/// that is no letter is looked for, and the next ones are those behind it.
+/// Where the next run of enough letters begins; `from` is the beginning, or stands behind what is no letter.
 fn run(text: &[u8], mut from: usize) -> Option<usize> {
-    while let Some(window) = text.get(from..).and_then(|rest| rest.first_chunk::<16>()) {
-        match others(window) & ((1 << LEAST) - 1) {
-            0 => return Some(from),
-            blanks => from += blanks.ilog2() as usize + 1,
+    while let Some(block) = text.get(from..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
+        let pieces = block.as_chunks::<16>().0;
+        let letters = !pieces.iter().rev().fold(0_u64, |others, piece| others << 16 | others_of(piece));
+        // Where two letters begin, four, eight, and enough.
+        let two = letters & letters >> 1;
+        let four = two & two >> 2;
+        let eight = four & four >> 4;
+        let enough = eight & eight >> (LEAST - 8);
+        if enough != 0 {
+            return Some(from + enough.trailing_zeros() as usize);
         }
+        from += BLOCK - LEAST + 1;
     }
-    let rest = text.get(from..from + LEAST)?;
-    rest.iter().all(|octet| is_letter(*octet)).then_some(from)
+    let rest = text.get(from..)?;
+    let is_run = |window: &[u8]| window.iter().all(|octet| is_letter(*octet));
+    rest.windows(LEAST).position(is_run).map(|at| from + at)
 }
 
 /// Which octets are no letters: a bit for each, the first lowest.
-fn others(window: &[u8; 16]) -> u32 {
+fn others_of(window: &[u8; 16]) -> u64 {
     let window = u8x16::new(*window);
     let splat = u8x16::splat;
     let between = |octets: u8x16, first: u8, last: u8| {
@@ -152,7 +161,7 @@ fn others(window: &[u8; 16]) -> u32 {
     };
     let letters = between(window | splat(0x20), b'a', b'z') | between(window, b'/', b'9');
     let signs = window.simd_eq(splat(b'+')) | window.simd_eq(splat(b'-')) | window.simd_eq(splat(b'_'));
-    !(letters | signs).to_bitmask() & 0xffff
+    u64::from(!(letters | signs).to_bitmask() & 0xffff)
 }
 
 /// Where a value begins that holds the run at `start`, if letters before it are written otherwise.
@@ -464,11 +473,17 @@ mod tests {
     #[test]
     fn every_octet_is_told_apart_as_the_table_does() {
         for octet in 0..=u8::MAX {
-            assert_eq!(others(&[octet; 16]) == 0, is_letter(octet), "{octet}");
+            assert_eq!(others_of(&[octet; 16]) == 0, is_letter(octet), "{octet}");
         }
     }
 
     proptest! {
+        #[test]
+        fn runs_are_found_where_they_begin(text in prop::collection::vec(prop_oneof![30 => Just(b'a'), 1 => Just(b' '), 1 => any::<u8>()], 0..300)) {
+            let slow = text.windows(LEAST).position(|window| window.iter().all(|octet| is_letter(*octet)));
+            prop_assert_eq!(run(&text, 0), slow);
+        }
+
         #[test]
         fn any_text_is_found_and_no_octets_panic(text in "[ -~]{18,200}", before in "[\"' :>,;(]{1,4}", noise in "\\PC{0,100}") {
             let found = search(&format!("{noise}{before}{}\"", in_base64(text.as_bytes())), &HashSet::new());
