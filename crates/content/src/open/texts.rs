@@ -80,11 +80,9 @@ impl<'m> Walk<'m, '_> {
             self.encoded(id, shown, place, &HashSet::new());
         }
         texts.extend(joined.into_iter().chain(shown).map(Cow::Owned));
-        let kind = self.opened.parts.get(id as usize).map(|part| part.kind);
-        let numbers = if kind == Some(FileKind::Csv) { cells::in_lines(&texts[0]) } else { Vec::new() };
+        let numbers = if kind == FileKind::Csv { cells::in_lines(&texts[0]) } else { Vec::new() };
         let views = self.views(mark, texts.len());
-        let numbers_view = views.first().copied().flatten();
-        for (text, view) in texts.into_iter().zip(views) {
+        for (text, view) in texts.into_iter().zip(views.iter().copied()) {
             // What is borrowed costs no memory here, but readings of readings would cost whoever inspects them.
             let borrowed = matches!(text, Cow::Borrowed(_));
             let affordable = self.spend(text.len(), id, &place.path);
@@ -95,7 +93,7 @@ impl<'m> Walk<'m, '_> {
                 return;
             }
         }
-        self.across(id, place, component, numbers_view, numbers);
+        self.across(id, place, component, views[0], numbers);
     }
 
     fn kind_of(&self, id: u32) -> FileKind {
